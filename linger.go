@@ -1,0 +1,83 @@
+// Package linger holds the nouns: what is fetched (Workload), how connections
+// are used (Strategy), over which path (Network), and the three together with a
+// seed (Scenario). They are parsed, validated and printed here; nothing happens.
+package linger
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+)
+
+// A Scenario is everything that an engine needs in order to produce a trace.
+// Two runs of the same scenario differ only by what the engine cannot hold
+// still: the kernel's scheduler when it measures, nothing when it predicts.
+type Scenario struct {
+	Workload Workload `json:"workload"`
+	Strategy Strategy `json:"strategy"`
+	Network  Network  `json:"network"`
+	Seed     uint64   `json:"seed"`
+}
+
+// An Instant is a point in time as nanoseconds since the run began. Engines read
+// the clock; everything else is handed an Instant.
+type Instant int64
+
+// Never is the Instant after every other: "wake me only on input".
+const Never Instant = math.MaxInt64
+
+// Add returns the instant d after t; what is added to Never stays Never.
+func (t Instant) Add(d time.Duration) Instant {
+	if t == Never {
+		return Never
+	}
+	return t + Instant(d)
+}
+
+// Sub returns the time from u to t.
+func (t Instant) Sub(u Instant) time.Duration { return time.Duration(t - u) }
+
+// Milliseconds returns t in milliseconds since the run began.
+func (t Instant) Milliseconds() float64 { return float64(t) / 1e6 }
+
+// Opt is a figure that a source may be unable to know. The zero value is
+// unknown, which is not zero; with `json:",omitzero"` it is left out.
+type Opt[T any] struct {
+	value T
+	known bool
+}
+
+// Known returns the Opt that holds v.
+func Known[T any](v T) Opt[T] { return Opt[T]{v, true} }
+
+// Get returns the value and whether it is known.
+func (o Opt[T]) Get() (T, bool) { return o.value, o.known }
+
+// Or returns the value, or other where it is unknown.
+func (o Opt[T]) Or(other T) T {
+	if o.known {
+		return o.value
+	}
+	return other
+}
+
+// IsZero reports whether the value is unknown, for `json:",omitzero"`.
+func (o Opt[T]) IsZero() bool { return !o.known }
+
+// MarshalJSON writes the value, or null where it is unknown.
+func (o Opt[T]) MarshalJSON() ([]byte, error) {
+	if !o.known {
+		return []byte("null"), nil
+	}
+	return json.Marshal(o.value)
+}
+
+// UnmarshalJSON reads a value; null is unknown.
+func (o *Opt[T]) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*o = Opt[T]{}
+		return nil
+	}
+	o.known = true
+	return json.Unmarshal(b, &o.value)
+}

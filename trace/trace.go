@@ -1,0 +1,186 @@
+// Package trace holds what happened: connections, exchanges and packets, when,
+// seen from where, known how. Engines write traces; what comes after only reads
+// them, and does not know which engine wrote.
+package trace
+
+import (
+	"time"
+
+	"linger"
+)
+
+// Provenance is how the figures of a trace are known.
+type Provenance string
+
+const (
+	Measured  Provenance = "measured"  // by us, on real sockets
+	Predicted Provenance = "predicted" // by the model, in virtual time
+	Observed  Provenance = "observed"  // by somebody else: a capture, a HAR, a log
+)
+
+// A Trace is one trial: one scenario run once.
+type Trace struct {
+	Provenance Provenance `json:"provenance"`
+	// Engine is "lab", "live", "sim", or the format that was observed: "har".
+	Engine   string         `json:"engine"`
+	Workload string         `json:"workload"`
+	Strategy string         `json:"strategy,omitempty"`
+	Network  linger.Network `json:"network,omitzero"`
+	Seed     uint64         `json:"seed"`
+	Trial    int            `json:"trial"`
+	// Began is the wall clock at Instant 0, when the client wanted its first exchange.
+	Began time.Time `json:"began,omitzero"`
+	// Ended is when the last exchange was done or had failed. Closing what was
+	// kept open comes after it and is not part of the load.
+	Ended       linger.Instant `json:"ended_ns"`
+	Connections []Connection   `json:"connections"`
+	Exchanges   []Exchange     `json:"exchanges"`
+	// Retries counts requests sent again because a kept connection turned out to
+	// be closed (RFC 9110, 9.2.2).
+	Retries int `json:"retries"`
+	// Client and Server are what each side spent, where it could be seen.
+	Client linger.Opt[Host] `json:"client,omitzero"`
+	Server linger.Opt[Host] `json:"server,omitzero"`
+	// Ledger is what crossed the link, where it could be seen.
+	Ledger linger.Opt[Ledger] `json:"ledger,omitzero"`
+	// Interrupted says that the run was stopped before it had ended.
+	Interrupted bool `json:"interrupted,omitempty"`
+}
+
+// A Peer is one end of a connection, or nobody.
+type Peer string
+
+const (
+	Nobody   Peer = ""
+	AtClient Peer = "client"
+	AtServer Peer = "server"
+)
+
+// A Connection is one transport connection as the client saw it.
+type Connection struct {
+	ID     int    `json:"id"`
+	Local  string `json:"local,omitempty"`  // IP:port
+	Remote string `json:"remote,omitempty"` // IP:port
+	// Dialled is when the client asked for it; Connected when the handshake was
+	// done at the client; Closed when the client let go of it.
+	Dialled   linger.Instant             `json:"dialled_ns"`
+	Connected linger.Opt[linger.Instant] `json:"connected_ns,omitzero"`
+	Closed    linger.Opt[linger.Instant] `json:"closed_ns,omitzero"`
+	// ClosedBy is who ended it first; Reason says why in a few words.
+	ClosedBy Peer   `json:"closed_by,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	// Requests counts the requests sent on it, answered or not.
+	Requests int `json:"requests"`
+}
+
+// An Exchange is one request with what came of it. Instants that were not
+// reached are unknown.
+type Exchange struct {
+	// ID is the index of the exchange in the workload.
+	ID         int    `json:"id"`
+	Method     string `json:"method"`
+	URL        string `json:"url"`
+	Connection int    `json:"connection"` // ID of the last connection that it was sent on; -1 is none
+	Attempts   int    `json:"attempts"`   // times it was sent
+	Status     int    `json:"status,omitempty"`
+	// Queued is when the client wanted it, Sent when the request was handed to
+	// the kernel (last attempt), FirstByte and Done when the response's first and
+	// last byte were read.
+	Queued    linger.Instant             `json:"queued_ns"`
+	Sent      linger.Opt[linger.Instant] `json:"sent_ns,omitzero"`
+	FirstByte linger.Opt[linger.Instant] `json:"first_byte_ns,omitzero"`
+	Done      linger.Opt[linger.Instant] `json:"done_ns,omitzero"`
+	// Bytes sent and received at the HTTP level, last attempt. A body's bytes are
+	// those of the content, without chunked framing; heads count the rest.
+	RequestHead  int64 `json:"request_head"`
+	RequestBody  int64 `json:"request_body"`
+	ResponseHead int64 `json:"response_head"`
+	ResponseBody int64 `json:"response_body"`
+	// Failed is the reason in a few words, empty when it was delivered in full.
+	Failed string `json:"failed,omitempty"`
+}
+
+// A Host is what one side spent on one trial.
+type Host struct {
+	// CPU is user and system time of the side's own process, from the first
+	// request to the last; what the kernel does for it while it handles an
+	// arriving packet is charged to the lab and not in here.
+	CPU time.Duration `json:"cpu_ns"`
+	// Sockets counts TCP sockets by state, as socket diagnostics list them, each
+	// at its own peak: "ESTABLISHED", "TIME_WAIT", ...
+	Sockets map[string]int `json:"sockets,omitempty"`
+	// SocketsPeak is the most TCP sockets seen at once, listeners and TIME_WAIT apart.
+	SocketsPeak int `json:"sockets_peak"`
+	// TimeWait is how many TIME_WAIT were left when the run had ended.
+	TimeWait int `json:"time_wait"`
+	// SocketMemory is the most kernel memory that all TCP sockets held at once,
+	// in bytes, as socket diagnostics count it (sk_rmem_alloc, sk_wmem_queued,
+	// sk_forward_alloc). Sampled: a shorter peak is missed.
+	SocketMemory int64 `json:"socket_memory"`
+	// Samples is how many samples those figures come from.
+	Samples int `json:"samples"`
+}
+
+// A Ledger counts every packet that was handed to the emulated link, as its
+// sender sent it, before the link may have dropped it.
+type Ledger struct {
+	Connections []Flows `json:"connections"`
+	Up          Pipe    `json:"up"`
+	Down        Pipe    `json:"down"`
+	// Lateness is how long after its due time the link handed a packet on.
+	Lateness Lateness `json:"lateness"`
+	// Overflow counts connections that no longer fitted into the ledger.
+	Overflow int `json:"overflow,omitempty"`
+}
+
+// Flows is one connection seen from the middle of the path.
+type Flows struct {
+	Protocol string    `json:"protocol"` // "tcp", "udp", "icmp" or "ip"
+	Client   string    `json:"client"`   // IP:port
+	Server   string    `json:"server"`   // IP:port
+	First    time.Time `json:"first"`    // when the first packet was sent
+	Last     time.Time `json:"last"`
+	Up       Flow      `json:"up"`
+	Down     Flow      `json:"down"`
+	// ClosedBy is who sent the first FIN or RST.
+	ClosedBy Peer `json:"closed_by,omitempty"`
+}
+
+// Flow is one direction of a connection. Bytes are of whole IP packets, which
+// is Header plus Payload; link-layer framing is not counted.
+type Flow struct {
+	Packets int64 `json:"packets"`
+	Header  int64 `json:"header_bytes"`  // IP and transport headers
+	Payload int64 `json:"payload_bytes"` // what the transport carries, retransmissions included
+	SYN     int64 `json:"syn"`
+	FIN     int64 `json:"fin"`
+	RST     int64 `json:"rst"`
+	// Retransmitted counts packets with payload, SYN or FIN whose sequence
+	// numbers had all been sent before; RetransmittedBytes is their payload.
+	Retransmitted      int64 `json:"retransmitted"`
+	RetransmittedBytes int64 `json:"retransmitted_bytes"`
+	// DroppedQueue and DroppedLoss count the packets of this flow that the link
+	// dropped: for want of room, and by its loss.
+	DroppedQueue int64 `json:"dropped_queue"`
+	DroppedLoss  int64 `json:"dropped_loss"`
+}
+
+// Bytes returns the bytes of all IP packets.
+func (f Flow) Bytes() int64 { return f.Header + f.Payload }
+
+// A Pipe is one direction of the link, all connections together.
+type Pipe struct {
+	Packets      int64 `json:"packets"`
+	Bytes        int64 `json:"bytes"`
+	DroppedQueue int64 `json:"dropped_queue"`
+	DroppedLoss  int64 `json:"dropped_loss"`
+	QueuePeak    int64 `json:"queue_peak_bytes"` // most bytes waiting at once
+}
+
+// Lateness is the distribution of how late packets left the link.
+type Lateness struct {
+	Packets int64         `json:"packets"` // that had a due time
+	Median  time.Duration `json:"median_ns"`
+	P99     time.Duration `json:"p99_ns"`
+	Max     time.Duration `json:"max_ns"`
+}

@@ -1,0 +1,158 @@
+package linger
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Workload is what is fetched: exchanges, each known to the client only once
+// the part of its parent that names it has arrived.
+type Workload struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	// Scheme is "http": cleartext.
+	Scheme    string     `json:"scheme"`
+	Exchanges []Exchange `json:"exchanges"`
+}
+
+// NoParent as an Exchange's Parent says that it is known from the start.
+const NoParent = -1
+
+// An Exchange is one request and its response. Sizes are in bytes; a size of a
+// head counts everything from the first letter to the empty line.
+type Exchange struct {
+	Method string `json:"method"`
+	// Path is the request target in origin form, unique in the workload.
+	Path string `json:"path"`
+	// RequestHead is the size that the request's head is padded to; 0, or less
+	// than the shortest head that says what must be said, leaves it as it is.
+	RequestHead int    `json:"request_head,omitempty"`
+	RequestBody int64  `json:"request_body,omitempty"`
+	Status      int    `json:"status"`
+	ContentType string `json:"content_type,omitempty"`
+	// ResponseHead is as RequestHead, for the response.
+	ResponseHead int   `json:"response_head,omitempty"`
+	ResponseBody int64 `json:"response_body"`
+	// Parent is the index of the exchange whose response names this one, or
+	// NoParent. It is always less than the exchange's own index.
+	Parent int `json:"parent"`
+	// At is how many bytes of the parent's body must have arrived before the
+	// client knows of this exchange; at most the parent's ResponseBody.
+	At int64 `json:"at,omitempty"`
+	// Think is how long the client waits between knowing and wanting.
+	Think time.Duration `json:"think_ns,omitempty"`
+	// Delay is how long the origin waits between the request and its response.
+	Delay time.Duration `json:"delay_ns,omitempty"`
+}
+
+// Bounds of a workload. They keep a foreign file from asking for more than one
+// run can hold; a page of 2026 has some 70 exchanges and 3 MB.
+const (
+	MaxExchanges = 20_000
+	MaxBody      = 1 << 32
+	MaxHead      = 256 << 10
+	MaxThink     = time.Hour
+)
+
+// Idempotent reports whether a request may be repeated without being asked:
+// "the idempotent methods are PUT, DELETE, and safe request methods" (RFC 9110,
+// 9.2.2); safe are GET, HEAD, OPTIONS and TRACE (9.2.1).
+func (e Exchange) Idempotent() bool {
+	switch e.Method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return true
+	}
+	return false
+}
+
+// HasBody reports whether the response carries content: "a response to HEAD,
+// and any 1xx, 204, or 304 response" does not (RFC 9112, 6.3).
+func (e Exchange) HasBody() bool {
+	return e.Method != "HEAD" && e.Status >= 200 && e.Status != 204 && e.Status != 304
+}
+
+// Bytes returns the sum of all response bodies.
+func (w Workload) Bytes() int64 {
+	var n int64
+	for _, e := range w.Exchanges {
+		n += e.ResponseBody
+	}
+	return n
+}
+
+// Validate reports the first exchange, counted from 1, that no client could
+// fetch. A valid workload has at least one exchange without a parent.
+func (w Workload) Validate() error {
+	if len(w.Exchanges) == 0 {
+		return fmt.Errorf("workload %q fetches nothing; give it at least one exchange", w.Name)
+	}
+	if len(w.Exchanges) > MaxExchanges {
+		return fmt.Errorf("workload %q has %d exchanges; one run holds at most %d", w.Name, len(w.Exchanges), MaxExchanges)
+	}
+	paths := make(map[string]int, len(w.Exchanges))
+	for i, e := range w.Exchanges {
+		if err := e.validate(i, w.Exchanges); err != nil {
+			return fmt.Errorf("exchange %d of workload %q: %w", i+1, w.Name, err)
+		}
+		key := e.Method + " " + e.Path
+		if first, ok := paths[key]; ok {
+			return fmt.Errorf("exchange %d of workload %q: %s is exchange %d already; make the paths differ", i+1, w.Name, key, first+1)
+		}
+		paths[key] = i
+	}
+	return nil
+}
+
+func (e Exchange) validate(i int, all []Exchange) error {
+	switch {
+	case !isToken(e.Method):
+		return fmt.Errorf("method %q is not an HTTP token", e.Method)
+	case !isTarget(e.Path):
+		return fmt.Errorf("path %q must begin with / and have no space or control character", e.Path)
+	case e.Status < 200 || e.Status > 599:
+		return fmt.Errorf("status %d; a final response has 200 to 599", e.Status)
+	case e.ResponseBody < 0 || e.ResponseBody > MaxBody || e.RequestBody < 0 || e.RequestBody > MaxBody:
+		return fmt.Errorf("a body of %d and %d bytes; 0 to %d can be sent", e.RequestBody, e.ResponseBody, int64(MaxBody))
+	case e.ResponseBody > 0 && !e.HasBody():
+		return fmt.Errorf("%s with status %d carries no content, yet names %d bytes", e.Method, e.Status, e.ResponseBody)
+	case e.RequestHead < 0 || e.RequestHead > MaxHead || e.ResponseHead < 0 || e.ResponseHead > MaxHead:
+		return fmt.Errorf("heads of %d and %d bytes; 0 to %d can be sent", e.RequestHead, e.ResponseHead, MaxHead)
+	case e.Think < 0 || e.Think > MaxThink || e.Delay < 0 || e.Delay > MaxThink:
+		return fmt.Errorf("a wait of %v and %v; 0 to %v can be waited", e.Think, e.Delay, MaxThink)
+	case e.Parent != NoParent && (e.Parent < 0 || e.Parent >= i):
+		return fmt.Errorf("its parent must come before it")
+	case e.Parent == NoParent && e.At != 0:
+		return fmt.Errorf("it is named at byte %d of no parent", e.At)
+	case e.Parent != NoParent && (e.At < 0 || e.At > all[e.Parent].ResponseBody):
+		return fmt.Errorf("it is named at byte %d of a parent of %d bytes", e.At, all[e.Parent].ResponseBody)
+	}
+	return nil
+}
+
+// isToken reports whether s is a token (RFC 9110, 5.6.2).
+func isToken(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '!' || c == '#' || c == '$' || c == '%' || c == '&' || c == '\'' || c == '*' || c == '+' ||
+			c == '-' || c == '.' || c == '^' || c == '_' || c == '`' || c == '|' || c == '~':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isTarget reports whether s can stand in a request line in origin form
+// (RFC 9112, 3.2.1) without being taken apart.
+func isTarget(s string) bool {
+	if s == "" || s[0] != '/' {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
