@@ -1,0 +1,542 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"linger"
+)
+
+// Limits bound how long a client waits; zero is for ever.
+type Limits struct {
+	Connect time.Duration // for a connection to be established
+	Stall   time.Duration // for the next byte of a response that is due
+	// Linger is how long the client waits for the server's close once a response
+	// has announced it, before it closes by itself.
+	Linger time.Duration
+}
+
+// DefaultLimits are what the engines use when nothing else is said. A lost SYN
+// is sent again after 1, 3, 7 and 15 s (RFC 6298, 5.5), so that Connect leaves
+// room for four losses in a row.
+var DefaultLimits = Limits{Connect: 30 * time.Second, Stall: 60 * time.Second, Linger: 2 * time.Second}
+
+// CommandKind is what a command asks for.
+type CommandKind uint8
+
+const (
+	Dial  CommandKind = iota // open connection Conn
+	Send                     // send Exchange's request on Conn
+	Close                    // close Conn, for Reason
+	Fail                     // nothing more is done for Exchange, for Reason
+)
+
+// A Command is what the engine has to do next.
+type Command struct {
+	Kind     CommandKind
+	Conn     int
+	Exchange int
+	// Last, on Send: no further request follows on this connection, and the
+	// request says so (RFC 9112, 9.6).
+	Last   bool
+	Reason string
+}
+
+// A Cause is how a connection came to its end.
+type Cause uint8
+
+const (
+	ClosedByPeer Cause = iota // end of stream
+	Reset                     // RST, or an error of the network
+	Malformed                 // the peer broke the protocol; what follows cannot be read
+)
+
+type connState uint8
+
+const (
+	dialing connState = iota
+	open
+	lingering // a close has been announced; waiting for it
+	gone
+)
+
+type conn struct {
+	id          int
+	state       connState
+	outstanding []int // exchanges sent and not yet answered in full, in order
+	sent        int   // requests sent on it
+	answered    int   // responses completed on it
+	begun       bool  // the first outstanding response has begun to arrive
+	cautious    bool  // no pipelining before the first response
+	used        linger.Instant
+	deadline    linger.Instant
+}
+
+type exchangeState uint8
+
+const (
+	unseen exchangeState = iota
+	thinking
+	queued
+	sent
+	delivered
+	failed
+)
+
+type exchange struct {
+	state    exchangeState
+	retried  bool  // has been retried because its connection died under it
+	children []int // in the order in which the body names them
+	named    int   // how many of the children are known
+}
+
+// Client is the connection mind of one client that fetches one workload by one
+// strategy from one origin.
+//
+// Call HandleStart once, then Poll until it has no more commands, and again
+// after every other Handle call; wake it with HandleTimeout at NextTimeout. A
+// connection is named by the number in its Dial command. The exchanges are the
+// indices of the workload. Not safe for concurrent use.
+type Client struct {
+	workload linger.Workload
+	strategy linger.Strategy
+	limits   Limits
+
+	exchanges []exchange
+	think     []wish // sorted by time
+	queue     []int  // wanted and not on any connection
+	conns     []*conn
+	nextConn  int
+	inFlight  int // sent and not answered, over all connections
+	settled   int // delivered or failed
+	retries   int
+	cautious  bool
+	commands  []Command
+}
+
+type wish struct {
+	at       linger.Instant
+	exchange int
+}
+
+// NewClient returns the machine for a valid workload.
+func NewClient(w linger.Workload, s linger.Strategy, l Limits) *Client {
+	c := &Client{workload: w, strategy: s, limits: l, exchanges: make([]exchange, len(w.Exchanges))}
+	for i, e := range w.Exchanges {
+		if e.Parent != linger.NoParent {
+			c.exchanges[e.Parent].children = append(c.exchanges[e.Parent].children, i)
+		}
+	}
+	for i := range c.exchanges {
+		slices.SortStableFunc(c.exchanges[i].children, func(a, b int) int {
+			return int(w.Exchanges[a].At - w.Exchanges[b].At)
+		})
+	}
+	return c
+}
+
+// HandleStart makes the exchanges that have no parent known.
+func (c *Client) HandleStart(now linger.Instant) {
+	for i, e := range c.workload.Exchanges {
+		if e.Parent == linger.NoParent {
+			c.discover(now, i)
+		}
+	}
+	c.assign(now)
+}
+
+// HandleConnected says that a dialled connection is established.
+func (c *Client) HandleConnected(now linger.Instant, id int) {
+	if k := c.conn(id); k != nil && k.state == dialing {
+		k.state = open
+		k.used = now
+		c.rest(now, k)
+		c.assign(now)
+	}
+}
+
+// HandleDialFailed says that a dialled connection will not be. The exchange that
+// has waited longest fails with it, so that an origin that cannot be reached is
+// given up in bounded time.
+func (c *Client) HandleDialFailed(now linger.Instant, id int, reason string) {
+	k := c.conn(id)
+	if k == nil || k.state != dialing {
+		return
+	}
+	c.drop(k)
+	if len(c.queue) > 0 {
+		first := c.queue[0]
+		c.queue = c.queue[1:]
+		c.fail(first, reason)
+	}
+	c.assign(now)
+}
+
+// HandleBody says that bytes of the response to the first outstanding exchange
+// of a connection have arrived: received counts its body's bytes so far, 0 for
+// the head alone.
+func (c *Client) HandleBody(now linger.Instant, id int, received int64) {
+	k := c.conn(id)
+	if k == nil || len(k.outstanding) == 0 {
+		return
+	}
+	k.begun = true
+	c.extend(now, k)
+	c.name(now, k.outstanding[0], received)
+	c.assign(now)
+}
+
+// HandleResponse says that the response to the first outstanding exchange of a
+// connection is complete ("responses [are sent] in the same order that the
+// requests were received", RFC 9112, 9.3.2), and whether the connection persists
+// after it, see Persists.
+func (c *Client) HandleResponse(now linger.Instant, id int, persists bool) {
+	k := c.conn(id)
+	if k == nil || len(k.outstanding) == 0 {
+		return
+	}
+	e := k.outstanding[0]
+	k.outstanding = k.outstanding[1:]
+	c.inFlight--
+	k.answered++
+	k.begun = false
+	k.cautious = false
+	k.used = now
+	c.exchanges[e].state = delivered
+	c.settled++
+	c.name(now, e, c.workload.Exchanges[e].ResponseBody)
+
+	switch {
+	case !persists || c.isLast(k):
+		// RFC 9112, 9.6: "A client that receives a "close" connection option MUST
+		// cease sending requests on that connection [...] if additional pipelined
+		// requests had been sent on the connection, the client SHOULD NOT assume
+		// that they will be processed by the server." They were not processed, so
+		// that sending them again repeats nothing (RFC 9110, 9.2.2).
+		c.requeue(k.outstanding)
+		k.outstanding = nil
+		k.state = lingering
+		k.deadline = after(now, c.limits.Linger)
+	case len(k.outstanding) > 0:
+		c.extend(now, k)
+	default:
+		c.rest(now, k)
+	}
+	c.assign(now)
+}
+
+// HandleClosed says that a connection has ended without the client having closed
+// it. What was outstanding is sent again where the standard allows, and fails
+// otherwise.
+func (c *Client) HandleClosed(now linger.Instant, id int, cause Cause, reason string) {
+	k := c.conn(id)
+	if k == nil {
+		return
+	}
+	if k.state == dialing {
+		c.HandleDialFailed(now, id, reason)
+		return
+	}
+	lost := k.outstanding
+	c.drop(k)
+	c.commands = append(c.commands, Command{Kind: Close, Conn: id, Reason: reason})
+	if len(lost) > 0 {
+		if len(lost) > 1 {
+			// RFC 9112, 9.3.2: "When retrying pipelined requests after a failed
+			// connection [...], a client MUST NOT pipeline immediately after
+			// connection establishment, since the first remaining request in the
+			// prior pipeline might have caused an error response".
+			c.cautious = true
+		}
+		c.inFlight -= len(lost)
+		var again []int
+		for i, e := range lost {
+			if c.mayRetry(k, e, i == 0, cause) {
+				c.exchanges[e].retried = c.exchanges[e].retried || i == 0
+				c.retries++
+				again = append(again, e)
+				continue
+			}
+			c.fail(e, reason)
+		}
+		c.inFlight += len(again) // requeue takes them off
+		c.requeue(again)
+	}
+	c.assign(now)
+}
+
+// mayRetry decides about one request whose connection has died. head says that
+// it is the one whose response was due next.
+//
+// RFC 9110, 9.2.2: idempotent requests "can be repeated automatically if a
+// communication failure occurs before the client is able to read the server's
+// response", and "A client SHOULD NOT automatically retry a failed automatic
+// retry." A connection that has never answered gives no reason to believe that
+// the next one would: only one that has worked before is taken for a kept
+// connection that its server had closed. Requests behind the head of a pipeline
+// were never looked at; they do not use up their one retry.
+func (c *Client) mayRetry(k *conn, e int, head bool, cause Cause) bool {
+	switch {
+	case !c.workload.Exchanges[e].Idempotent():
+		return false
+	case !head:
+		return k.answered > 0 || !c.exchanges[e].retried
+	case k.begun || cause == Malformed:
+		return false
+	default:
+		return k.answered > 0 && !c.exchanges[e].retried
+	}
+}
+
+// HandleTimeout does what is due at now.
+func (c *Client) HandleTimeout(now linger.Instant) {
+	for len(c.think) > 0 && c.think[0].at <= now {
+		c.want(c.think[0].exchange)
+		c.think = c.think[1:]
+	}
+	for _, k := range slices.Clone(c.conns) {
+		if k.deadline > now {
+			continue
+		}
+		switch {
+		case k.state == dialing:
+			c.commands = append(c.commands, Command{Kind: Close, Conn: k.id, Reason: "no answer to SYN"})
+			c.HandleDialFailed(now, k.id, "connect timed out after "+c.limits.Connect.String())
+		case k.state == lingering:
+			c.close(k, "server announced a close and did not close")
+		case len(k.outstanding) > 0:
+			// Silence is no proof that the request was not processed; it is not
+			// asked again.
+			k.begun = true
+			c.HandleClosed(now, k.id, Reset, "no byte of the response for "+c.limits.Stall.String())
+		default:
+			c.close(k, "idle for "+c.strategy.IdleTimeout.String())
+		}
+	}
+	c.assign(now)
+}
+
+// NextTimeout returns when HandleTimeout has something to do, or Never.
+func (c *Client) NextTimeout() linger.Instant {
+	next := linger.Never
+	if len(c.think) > 0 {
+		next = c.think[0].at
+	}
+	for _, k := range c.conns {
+		next = min(next, k.deadline)
+	}
+	return next
+}
+
+// Poll returns the next command, and false when there is none for now.
+func (c *Client) Poll() (Command, bool) {
+	if len(c.commands) == 0 {
+		return Command{}, false
+	}
+	cmd := c.commands[0]
+	c.commands = c.commands[1:]
+	return cmd, true
+}
+
+// Loaded reports whether every exchange is delivered or has failed.
+func (c *Client) Loaded() bool { return c.settled == len(c.exchanges) }
+
+// Finished reports whether the load is over and every connection closed.
+func (c *Client) Finished() bool { return c.Loaded() && len(c.conns) == 0 }
+
+// Retries returns how many requests were sent, or will be, once more because
+// their connection had ended.
+func (c *Client) Retries() int { return c.retries }
+
+// Queued reports whether the client wants an exchange that is on no connection yet.
+func (c *Client) Queued(e int) bool { return c.exchanges[e].state == queued }
+
+// name makes the children known that the first received bytes of e's body name.
+func (c *Client) name(now linger.Instant, e int, received int64) {
+	x := &c.exchanges[e]
+	for x.named < len(x.children) {
+		child := x.children[x.named]
+		if at := c.workload.Exchanges[child].At; at > received || received == 0 && x.state != delivered {
+			return
+		}
+		x.named++
+		c.discover(now, child)
+	}
+}
+
+// discover makes one exchange known: it is wanted after its think time.
+func (c *Client) discover(now linger.Instant, e int) {
+	if d := c.workload.Exchanges[e].Think; d > 0 {
+		c.exchanges[e].state = thinking
+		w := wish{now.Add(d), e}
+		i, _ := slices.BinarySearchFunc(c.think, w, func(a, b wish) int {
+			if a.at <= b.at { // behind its equals: first known, first wanted
+				return -1
+			}
+			return 1
+		})
+		c.think = slices.Insert(c.think, i, w)
+		return
+	}
+	c.want(e)
+}
+
+func (c *Client) want(e int) {
+	c.exchanges[e].state = queued
+	c.queue = append(c.queue, e)
+}
+
+// requeue puts requests that were sent in vain before all others, in their order.
+func (c *Client) requeue(again []int) {
+	for _, e := range again {
+		c.exchanges[e].state = queued
+	}
+	c.inFlight -= len(again)
+	c.queue = append(slices.Clone(again), c.queue...)
+}
+
+// fail settles an exchange, and with it those that only it would have named.
+func (c *Client) fail(e int, reason string) {
+	x := &c.exchanges[e]
+	x.state = failed
+	c.settled++
+	c.commands = append(c.commands, Command{Kind: Fail, Exchange: e, Reason: reason})
+	for _, child := range x.children[x.named:] {
+		c.fail(child, "not known: the exchange that names it failed")
+	}
+	x.named = len(x.children)
+}
+
+// assign puts what is wanted on connections that have room, opens those that are
+// missing, and when all is settled closes what is still kept.
+func (c *Client) assign(now linger.Instant) {
+	for len(c.queue) > 0 {
+		k := c.roomiest(c.queue[0])
+		if k == nil {
+			break
+		}
+		e := c.queue[0]
+		c.queue = c.queue[1:]
+		c.send(now, k, e)
+	}
+	usable, coming := 0, 0
+	for _, k := range c.conns {
+		if k.state == open || k.state == dialing {
+			usable++
+		}
+		if k.state == dialing {
+			coming++
+		}
+	}
+	// A connection for each request that waits, as browsers do, within the bound
+	// of the strategy ("a client ought to limit the number of simultaneous open
+	// connections", RFC 9112, 9.4). Requests are not bound to the connection that
+	// they caused: whichever is ready first takes the next one.
+	for usable < c.strategy.Connections && coming < len(c.queue) {
+		k := &conn{id: c.nextConn, cautious: c.cautious, deadline: after(now, c.limits.Connect)}
+		c.nextConn++
+		c.conns = append(c.conns, k)
+		c.commands = append(c.commands, Command{Kind: Dial, Conn: k.id})
+		usable++
+		coming++
+	}
+	if c.Loaded() {
+		for _, k := range slices.Clone(c.conns) {
+			if k.state == open || k.state == dialing {
+				c.close(k, "all is fetched")
+			}
+		}
+	}
+}
+
+// roomiest returns the connection that takes exchange e now: the one with the
+// fewest outstanding requests, among equals the one used last, which is the
+// least likely to have been closed meanwhile; nil where none has room.
+//
+// A connection takes no more than its share of all that is outstanding or
+// waiting, so that where several are allowed the first does not swallow
+// everything before the others are established.
+func (c *Client) roomiest(e int) *conn {
+	waiting := c.inFlight + len(c.queue)
+	share := (waiting + c.strategy.Connections - 1) / c.strategy.Connections
+	if c.strategy.InFlight != linger.Unlimited {
+		share = min(share, c.strategy.InFlight)
+	}
+	var best *conn
+	for _, k := range c.conns {
+		if k.state != open || len(k.outstanding) >= share || c.isLast(k) {
+			continue
+		}
+		if len(k.outstanding) > 0 && (k.cautious || !c.mayPipeline(k, e)) {
+			continue
+		}
+		if best == nil || len(k.outstanding) < len(best.outstanding) ||
+			len(k.outstanding) == len(best.outstanding) && k.used > best.used {
+			best = k
+		}
+	}
+	return best
+}
+
+// mayPipeline reports whether e may be sent behind what is outstanding on k.
+// RFC 9112, 9.3.2: "A user agent SHOULD NOT pipeline requests after a
+// non-idempotent method, until the final response status code for that method
+// has been received". We do not send one behind others either: if the
+// connection died, nobody would know whether it had been processed.
+func (c *Client) mayPipeline(k *conn, e int) bool {
+	last := k.outstanding[len(k.outstanding)-1]
+	return c.workload.Exchanges[last].Idempotent() && c.workload.Exchanges[e].Idempotent()
+}
+
+// isLast reports whether the client has told the server that no more follows.
+func (c *Client) isLast(k *conn) bool {
+	return k.sent > 0 && !c.strategy.Persistent ||
+		c.strategy.MaxRequests != linger.Unlimited && k.sent >= c.strategy.MaxRequests
+}
+
+func (c *Client) send(now linger.Instant, k *conn, e int) {
+	k.sent++
+	c.exchanges[e].state = sent
+	k.outstanding = append(k.outstanding, e)
+	c.inFlight++
+	k.used = now
+	if len(k.outstanding) == 1 {
+		c.extend(now, k)
+	}
+	c.commands = append(c.commands, Command{Kind: Send, Conn: k.id, Exchange: e, Last: c.isLast(k)})
+}
+
+// extend gives the response that is due a new time limit.
+func (c *Client) extend(now linger.Instant, k *conn) { k.deadline = after(now, c.limits.Stall) }
+
+// rest starts the idle limit of a connection with nothing outstanding.
+func (c *Client) rest(now linger.Instant, k *conn) { k.deadline = after(now, c.strategy.IdleTimeout) }
+
+func (c *Client) close(k *conn, reason string) {
+	c.drop(k)
+	c.commands = append(c.commands, Command{Kind: Close, Conn: k.id, Reason: reason})
+}
+
+func (c *Client) drop(k *conn) {
+	k.state = gone
+	k.outstanding = nil
+	c.conns = slices.DeleteFunc(c.conns, func(other *conn) bool { return other == k })
+}
+
+// conn returns the connection of that number, or nil when it is no more.
+func (c *Client) conn(id int) *conn {
+	for _, k := range c.conns {
+		if k.id == id {
+			return k
+		}
+	}
+	return nil
+}
+
+// after returns now + d, or Never where d sets no limit.
+func after(now linger.Instant, d time.Duration) linger.Instant {
+	if d == 0 {
+		return linger.Never
+	}
+	return now.Add(d)
+}

@@ -1,0 +1,48 @@
+// Package policy holds the connection minds of client and server as state
+// machines without I/O: which request goes on which connection, when one is
+// opened, kept, closed, and what is sent again. The same machines drive real
+// sockets, modelled ones and observed arrivals.
+//
+// An engine tells a machine what happened (Handle...), asks what to do (Poll)
+// and when to be woken (NextTimeout). Time is an argument everywhere.
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// Persists reports whether a connection outlives the message that it just
+// carried, from the message's HTTP version ("1.0", "1.1") and the values of its
+// Connection fields. It decides for requests and responses alike; a connection
+// persists only where both messages say so.
+//
+// RFC 9112, 9.3: "If the "close" connection option is present [...], the
+// connection will not persist after the current response; else, if the received
+// protocol is HTTP/1.1 (or later), the connection will persist [...]; else, if
+// the received protocol is HTTP/1.0, the "keep-alive" connection option is
+// present, [...] the connection will persist [...]; otherwise, the connection
+// will close".
+func Persists(version string, connection []string) bool {
+	switch {
+	case hasOption(connection, "close"):
+		return false
+	case version != "1.0":
+		return true
+	default:
+		return hasOption(connection, "keep-alive")
+	}
+}
+
+// hasOption looks for a connection option: a comma-separated list in any of
+// several fields, without regard to case (RFC 9110, 7.6.1).
+func hasOption(fields []string, option string) bool {
+	return slices.ContainsFunc(fields, func(field string) bool {
+		for item := range strings.SplitSeq(field, ",") {
+			if strings.EqualFold(strings.Trim(item, " \t"), option) {
+				return true
+			}
+		}
+		return false
+	})
+}

@@ -1,0 +1,163 @@
+package policy
+
+import (
+	"time"
+
+	"linger"
+)
+
+// A CloseStyle is how a server ends a connection.
+type CloseStyle string
+
+const (
+	// CloseFIN closes its sending side and reads on until the client has closed
+	// too, so that no RST destroys what is still under way (RFC 9112, 9.6:
+	// "servers typically close a connection in stages").
+	CloseFIN CloseStyle = "fin"
+	// CloseRST aborts: what the client has not read yet may be lost.
+	CloseRST CloseStyle = "rst"
+)
+
+// ServerPolicy is how long and for what a server keeps connections; a zero limit
+// is none.
+type ServerPolicy struct {
+	// IdleTimeout is after how long without a request a kept connection is
+	// closed, counted from the end of the last response or from the accept.
+	IdleTimeout time.Duration `json:"idle_timeout_ns,omitempty"`
+	// RequestTimeout is how long a request may take from its first byte to the
+	// end of its head.
+	RequestTimeout time.Duration `json:"request_timeout_ns,omitempty"`
+	// MaxRequests is how many requests a connection may carry; 1 never keeps one.
+	MaxRequests int `json:"max_requests,omitempty"`
+	// MaxAge is how old a connection may grow; the first response after that
+	// announces the close, and an idle one is closed at once.
+	MaxAge time.Duration `json:"max_age_ns,omitempty"`
+	Style  CloseStyle    `json:"close_style,omitempty"`
+	// Announce sends Keep-Alive: timeout=S, max=N with responses that keep the
+	// connection (RFC 2068, 19.7.1.1; kept alive by practice alone).
+	Announce bool `json:"announce,omitempty"`
+}
+
+type serverState uint8
+
+const (
+	idle serverState = iota
+	reading
+	responding
+	closing
+)
+
+// Server is the connection mind of a server for one HTTP/1 connection.
+//
+// Call HandleRequestStart at the first byte of a request, HandleRequest at the
+// end of its head, HandleResponse when its response is written; wake it with
+// HandleTimeout at NextTimeout. Once Closing reports true, what remains is to
+// write what is due and to close in the policy's style.
+type Server struct {
+	policy   ServerPolicy
+	state    serverState
+	began    linger.Instant
+	deadline linger.Instant
+	requests int
+	reason   string
+}
+
+// NewServer returns the machine of a connection accepted at now.
+func NewServer(p ServerPolicy, now linger.Instant) *Server {
+	s := &Server{policy: p, began: now}
+	s.rest(now)
+	return s
+}
+
+// HandleRequestStart says that the first byte of a request has arrived.
+func (s *Server) HandleRequestStart(now linger.Instant) {
+	if s.state == idle {
+		s.state = reading
+		s.deadline = after(now, s.policy.RequestTimeout)
+	}
+}
+
+// HandleRequest says that a request's head is complete, with its HTTP version
+// and Connection fields. It returns whether the connection persists after the
+// response, which the response then says.
+func (s *Server) HandleRequest(now linger.Instant, version string, connection []string) (persists bool) {
+	s.requests++
+	s.state = responding
+	s.deadline = linger.Never
+	switch {
+	case !Persists(version, connection):
+		s.reason = "client asked to close"
+	case s.policy.MaxRequests != linger.Unlimited && s.requests >= s.policy.MaxRequests:
+		s.reason = "requests per connection used up"
+	case s.policy.MaxAge != 0 && now >= s.began.Add(s.policy.MaxAge):
+		s.reason = "maximum age reached"
+	}
+	return s.reason == ""
+}
+
+// HandleResponse says that the response is written in full.
+func (s *Server) HandleResponse(now linger.Instant) {
+	if s.reason != "" {
+		s.state = closing
+		s.deadline = linger.Never
+		return
+	}
+	s.rest(now)
+}
+
+// HandleShutdown says that the server is going down: what is idle closes now,
+// what is under way is answered and announces the close.
+func (s *Server) HandleShutdown() {
+	if s.reason == "" {
+		s.reason = "server shuts down"
+	}
+	if s.state == idle {
+		s.state = closing
+		s.deadline = linger.Never
+	}
+}
+
+// HandleTimeout does what is due at now.
+func (s *Server) HandleTimeout(now linger.Instant) {
+	if now < s.deadline {
+		return
+	}
+	switch s.state {
+	case idle:
+		s.reason = "idle timeout"
+		if s.policy.MaxAge != 0 && now >= s.began.Add(s.policy.MaxAge) {
+			s.reason = "maximum age reached"
+		}
+	case reading:
+		s.reason = "request timeout"
+	default:
+		return
+	}
+	s.state = closing
+	s.deadline = linger.Never
+}
+
+// NextTimeout returns when HandleTimeout has something to do, or Never.
+func (s *Server) NextTimeout() linger.Instant { return s.deadline }
+
+// Closing reports whether the connection is to be closed, and why.
+func (s *Server) Closing() (reason string, due bool) {
+	return s.reason, s.state == closing
+}
+
+// Requests returns how many requests the connection has carried.
+func (s *Server) Requests() int { return s.requests }
+
+// Remaining returns how many more requests the connection may carry, and false
+// where there is no limit.
+func (s *Server) Remaining() (int, bool) {
+	return s.policy.MaxRequests - s.requests, s.policy.MaxRequests != linger.Unlimited
+}
+
+func (s *Server) rest(now linger.Instant) {
+	s.state = idle
+	s.deadline = after(now, s.policy.IdleTimeout)
+	if s.policy.MaxAge != 0 {
+		s.deadline = min(s.deadline, s.began.Add(s.policy.MaxAge))
+	}
+}
