@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -129,7 +130,7 @@ func NewClient(w linger.Workload, s linger.Strategy, l Limits) *Client {
 	}
 	for i := range c.exchanges {
 		slices.SortStableFunc(c.exchanges[i].children, func(a, b int) int {
-			return int(w.Exchanges[a].At - w.Exchanges[b].At)
+			return cmp.Compare(w.Exchanges[a].At, w.Exchanges[b].At)
 		})
 	}
 	return c
@@ -248,7 +249,6 @@ func (c *Client) HandleClosed(now linger.Instant, id int, cause Cause, reason st
 			// prior pipeline might have caused an error response".
 			c.cautious = true
 		}
-		c.inFlight -= len(lost)
 		var again []int
 		for i, e := range lost {
 			if c.mayRetry(k, e, i == 0, cause) {
@@ -257,9 +257,9 @@ func (c *Client) HandleClosed(now linger.Instant, id int, cause Cause, reason st
 				again = append(again, e)
 				continue
 			}
+			c.inFlight--
 			c.fail(e, reason)
 		}
-		c.inFlight += len(again) // requeue takes them off
 		c.requeue(again)
 	}
 	c.assign(now)
@@ -303,7 +303,7 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 			c.commands = append(c.commands, Command{Kind: Close, Conn: k.id, Reason: "no answer to SYN"})
 			c.HandleDialFailed(now, k.id, "connect timed out after "+c.limits.Connect.String())
 		case k.state == lingering:
-			c.close(k, "server announced a close and did not close")
+			c.close(k, "server did not close within "+c.limits.Linger.String()+" of the last response")
 		case len(k.outstanding) > 0:
 			// Silence is no proof that the request was not processed; it is not
 			// asked again.
@@ -356,7 +356,7 @@ func (c *Client) name(now linger.Instant, e int, received int64) {
 	x := &c.exchanges[e]
 	for x.named < len(x.children) {
 		child := x.children[x.named]
-		if at := c.workload.Exchanges[child].At; at > received || received == 0 && x.state != delivered {
+		if at := c.workload.Exchanges[child].At; at > received {
 			return
 		}
 		x.named++
