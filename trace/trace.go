@@ -45,6 +45,9 @@ type Trace struct {
 	Ledger linger.Opt[Ledger] `json:"ledger,omitzero"`
 	// Interrupted says that the run was stopped before it had ended.
 	Interrupted bool `json:"interrupted,omitempty"`
+	// Notes say what whoever wrote the trace had to guess or leave out, a
+	// sentence each.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // A Peer is one end of a connection, or nobody.
@@ -81,8 +84,14 @@ type Exchange struct {
 	Method     string `json:"method"`
 	URL        string `json:"url"`
 	Connection int    `json:"connection"` // ID of the last connection that it was sent on; -1 is none
-	Attempts   int    `json:"attempts"`   // times it was sent
+	Attempts   int    `json:"attempts"`   // times it was sent; 0 is from a cache, or never
 	Status     int    `json:"status,omitempty"`
+	// ContentType is the response's media type without its parameters, Redirect
+	// the absolute URL that it points on to, Page the page load that the exchange
+	// belongs to, each empty where the source does not say.
+	ContentType string `json:"content_type,omitempty"`
+	Redirect    string `json:"redirect,omitempty"`
+	Page        string `json:"page,omitempty"`
 	// Queued is when the client wanted it, Sent when the request was handed to
 	// the kernel (last attempt), FirstByte and Done when the response's first and
 	// last byte were read.
