@@ -1,0 +1,211 @@
+// Package archtest locks the rooms: who may import whom, and who may touch the
+// clock, luck, sockets and the process. The tables hold the reason of each rule;
+// a rule that no longer names anything fails too.
+package archtest
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+type room struct {
+	name    string
+	imports []string
+	reason  string
+}
+
+// rooms says which packages of this module a room may import ("." is the nouns).
+var rooms = []room{
+	{".", nil, "nouns only: everything points here, so it points nowhere"},
+	{"stats", nil, "numbers know nothing of networks"},
+	{"trace", []string{"."}, "what happened, in terms of the nouns"},
+	{"policy", []string{"."}, "shared by the measured and the predicted world, so it may know neither"},
+	{"link", []string{"."}, "shared by the lab and the simulator, so it may know neither"},
+	{"live", []string{".", "trace", "policy"}, "an engine: a stranger to the other engines"},
+	{"capture", []string{".", "trace"}, "an engine: a stranger to the other engines"},
+	{"origin", []string{".", "trace", "policy"}, "the other side; it must not know how the client measures"},
+	{"lab", []string{".", "trace", "link"}, "carries packets of any program; knows neither client nor origin"},
+	{"infer", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
+	{"run", []string{".", "trace"}, "declares the engine that it needs; cmd hands one in"},
+	{"compare", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
+	{"report", []string{".", "trace", "compare"}, "lays out findings; no engine, no arithmetic"},
+	{"cmd/linger", []string{"*"}, "wiring: the one place that knows every room"},
+	{"internal/archtest", []string{"*"}, "looks at all of them"},
+}
+
+// doors says which rooms third parties may enter.
+var doors = []struct {
+	module string
+	rooms  []string
+	reason string
+}{
+	{"github.com/alecthomas/kong", []string{"cmd/linger"}, "the command line is cmd's"},
+	{"github.com/vishvananda/netlink", []string{"lab"}, "addresses and routes are made in the lab only"},
+	{"github.com/gopacket/gopacket", []string{"trace", "capture", "lab"}, "captures are written by trace and read by capture"},
+	{"golang.org/x/perf", []string{"stats"}, "one place decides how sure we are"},
+	{"golang.org/x/sys", []string{"lab", "live", "origin"}, "socket options and namespaces; cmd asks these rooms"},
+	{"golang.org/x/net", []string{"live"}, "HTML is read where pages are fetched"},
+}
+
+// outside are the rooms where time, luck and sockets come from the world; in all
+// others they are arguments, so that what they compute can be computed again.
+var outside = []string{"live", "origin", "lab", "run", "cmd/linger", "internal/archtest"}
+
+// worldly are the names that read the world, and who besides outside may not.
+var worldly = map[string][]string{
+	"time":         {"Now", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Since", "Until"},
+	"net":          {"Dial", "DialTimeout", "DialTCP", "DialUDP", "Listen", "ListenTCP", "ListenUDP", "ListenPacket", "LookupHost"},
+	"math/rand/v2": {"Int", "IntN", "Int64", "Int64N", "Uint64", "Float64", "Perm", "Shuffle", "N"},
+	"math/rand":    {"Int", "Intn", "Float64", "Perm", "Shuffle", "Seed"},
+	"crypto/rand":  {"Read", "Int", "Text"},
+}
+
+// processWide are the names that only cmd may use: exits, arguments, environment.
+var processWide = map[string][]string{
+	"os": {"Exit", "Args", "Getenv", "LookupEnv", "Environ", "Setenv"},
+}
+
+type file struct {
+	room, path string
+	ast        *ast.File
+}
+
+// sources parses every Go file that is not a test.
+func sources(t *testing.T) []file {
+	t.Helper()
+	var files []file
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(fset, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		files = append(files, file{filepath.ToSlash(filepath.Dir(rel)), filepath.ToSlash(rel), parsed})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestImportsPointTowardsTheNouns(t *testing.T) {
+	seen := map[string]bool{"internal/archtest": true} // holds tests only
+	for _, f := range sources(t) {
+		i := slices.IndexFunc(rooms, func(r room) bool { return r.name == f.room })
+		if i < 0 {
+			t.Errorf("%s: the room %q is not in the table; draw it there and in docs/design.md, with the reason", f.path, f.room)
+			continue
+		}
+		seen[f.room] = true
+		for _, spec := range f.ast.Imports {
+			path, _ := strconv.Unquote(spec.Path.Value)
+			rel, ours := strings.CutPrefix(path, "linger")
+			if !ours || rel != "" && rel[0] != '/' {
+				continue
+			}
+			rel = strings.TrimPrefix(rel, "/")
+			if rel == "" {
+				rel = "."
+			}
+			if !slices.Contains(rooms[i].imports, rel) && !slices.Contains(rooms[i].imports, "*") {
+				t.Errorf("%s imports %s, and may not: %s", f.path, path, rooms[i].reason)
+			}
+		}
+	}
+	for _, r := range rooms {
+		if !seen[r.name] {
+			t.Errorf("the table has a room %q that does not exist; take it out", r.name)
+		}
+	}
+}
+
+func TestThirdPartiesUseTheirDoors(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range sources(t) {
+		for _, spec := range f.ast.Imports {
+			path, _ := strconv.Unquote(spec.Path.Value)
+			if first, _, _ := strings.Cut(path, "/"); !strings.Contains(first, ".") {
+				continue // the standard library or this module
+			}
+			found := false
+			for _, d := range doors {
+				if path != d.module && !strings.HasPrefix(path, d.module+"/") {
+					continue
+				}
+				found, seen[d.module] = true, true
+				if !slices.Contains(d.rooms, f.room) {
+					t.Errorf("%s imports %s, and may not: %s", f.path, path, d.reason)
+				}
+			}
+			if !found {
+				t.Errorf("%s imports %s, which has no door; give it one here and a line in docs/decisions.md", f.path, path)
+			}
+		}
+	}
+	for _, d := range doors {
+		if !seen[d.module] {
+			t.Errorf("the table has a door for %s that nobody uses; take it out", d.module)
+		}
+	}
+}
+
+func TestTimeLuckAndSocketsAreArguments(t *testing.T) {
+	for _, f := range sources(t) {
+		if !slices.Contains(outside, f.room) {
+			forbid(t, f, worldly, "time, luck and sockets are arguments here")
+		}
+		if f.room != "cmd/linger" {
+			forbid(t, f, processWide, "only cmd exits and reads arguments and environment")
+		}
+	}
+}
+
+func forbid(t *testing.T, f file, names map[string][]string, reason string) {
+	t.Helper()
+	local := map[string]string{}
+	for _, spec := range f.ast.Imports {
+		path, _ := strconv.Unquote(spec.Path.Value)
+		if _, ok := names[path]; !ok {
+			continue
+		}
+		name := strings.TrimSuffix(path, "/v2")
+		name = name[strings.LastIndex(name, "/")+1:]
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		local[name] = path
+	}
+	ast.Inspect(f.ast, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if id, ok := sel.X.(*ast.Ident); ok && id.Obj == nil && slices.Contains(names[local[id.Name]], sel.Sel.Name) {
+			t.Errorf("%s uses %s.%s, and may not: %s", f.path, id.Name, sel.Sel.Name, reason)
+		}
+		return true
+	})
+}
