@@ -1,0 +1,287 @@
+// Package run carries out an experiment: several trials of several strategies,
+// interleaved, some of them side by side, on an engine that it does not know.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// An Engine runs one scenario once. Trials of the same scenario differ by their
+// number, from 0. An error says that there is no trace; one that wraps
+// errors.ErrUnsupported says that this machine cannot run any, and ends the
+// experiment. A canceled context ends the trial soon, and all that it started.
+// Run is called from several goroutines at once.
+type Engine interface {
+	Run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error)
+}
+
+// An Experiment is what came of a plan.
+type Experiment struct {
+	Workload   linger.Workload
+	Strategies []linger.Strategy
+	Network    linger.Network
+	Seed       uint64
+	Trials     int // planned, of each strategy
+	// Engine and Provenance are those of the traces; empty when there are none.
+	Engine     string
+	Provenance trace.Provenance
+	// Traces holds the trials of each strategy that gave a trace, in order of
+	// their number, indexed as Strategies; Still those with the delay taken out.
+	Traces, Still [][]*trace.Trace
+	// Failures holds the reasons of the trials that gave none, as Traces and Still.
+	Failures, StillFailures [][]string
+	// Interrupted says that not every planned trial was run.
+	Interrupted bool
+}
+
+// Progress is how far an experiment has come.
+type Progress struct {
+	Done, Failed, Total int // trials
+	Elapsed             time.Duration
+	Remaining           time.Duration // expected; better as trials come in
+}
+
+// tick is how often progress is told when nothing happens.
+const tick = 100 * time.Millisecond
+
+// Run carries out the plan on the engine. A trial that fails is counted, and the
+// run goes on; it stops early when this machine cannot do it at all, or when
+// every strategy was tried and nothing has succeeded. Then, and when no trial
+// at all succeeded, the error wraps the first trial's. A canceled context is no
+// error: what was done until then is returned, marked Interrupted.
+//
+// If tell is not nil it is called from Run's own goroutine, whenever a trial ends
+// and a few times a second. When Run returns, everything that it started has ended.
+func Run(ctx context.Context, e Engine, p Plan, tell func(Progress)) (*Experiment, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	todo, results := make(chan Job), make(chan outcome)
+	var workers sync.WaitGroup
+	for range p.Workers {
+		workers.Go(func() {
+			for j := range todo {
+				results <- p.try(ctx, e, j)
+			}
+		})
+	}
+	o := newOwner(p)
+	o.loop(ctx, cancel, todo, results, tell)
+	close(todo)
+	workers.Wait()
+	cancel()
+	return o.experiment(), o.err
+}
+
+// An outcome is how one job ended.
+type outcome struct {
+	job   Job
+	trace *trace.Trace
+	err   error
+}
+
+// try runs one job.
+func (p Plan) try(ctx context.Context, e Engine, j Job) outcome {
+	trial := ctx
+	if p.Timeout > 0 {
+		var cancel context.CancelFunc
+		trial, cancel = context.WithTimeout(ctx, p.Timeout)
+		defer cancel()
+	}
+	t, err := e.Run(trial, p.Scenario(j), j.Trial)
+	switch {
+	case err != nil && ctx.Err() == nil && trial.Err() != nil:
+		err = fmt.Errorf("not done after %v: %w", p.Timeout, err)
+	case err == nil && t == nil:
+		err = errors.New("the engine gave no trace")
+	}
+	return outcome{j, t, err}
+}
+
+// owner holds the state of a run. Only Run's goroutine touches it.
+type owner struct {
+	plan    Plan
+	jobs    []Job
+	next    int               // index of the next job to start
+	running map[Job]time.Time // when each began
+	began   time.Time
+	// Ended jobs by what was planned: traces and errors, one place a trial.
+	traces, still [][]*trace.Trace
+	failed        [][]error
+	stillFailed   [][]error
+	ended, bad    int
+	took          map[Job]pace // by strategy and Still; Trial is 0
+	first         error        // the first failure
+	err           error        // why the run stopped early
+}
+
+// pace is how long trials of one kind took.
+type pace struct {
+	n     int
+	total time.Duration
+}
+
+func newOwner(p Plan) *owner {
+	o := &owner{plan: p, jobs: p.Jobs(), running: map[Job]time.Time{}, began: time.Now(), took: map[Job]pace{}}
+	for range p.Strategies {
+		o.traces = append(o.traces, make([]*trace.Trace, p.Trials))
+		o.still = append(o.still, make([]*trace.Trace, p.Still))
+		o.failed = append(o.failed, make([]error, p.Trials))
+		o.stillFailed = append(o.stillFailed, make([]error, p.Still))
+	}
+	return o
+}
+
+// loop hands out jobs and takes in results until all are done or the run stops.
+func (o *owner) loop(ctx context.Context, cancel func(), todo chan<- Job, results <-chan outcome, tell func(Progress)) {
+	if tell == nil {
+		tell = func(Progress) {}
+	}
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	stopped := ctx.Done()
+	tell(o.progress())
+	for {
+		give, job := todo, Job{}
+		if o.next < len(o.jobs) && stopped != nil && o.err == nil {
+			job = o.jobs[o.next]
+		} else {
+			give = nil
+			if len(o.running) == 0 {
+				break
+			}
+		}
+		select {
+		case give <- job:
+			o.next++
+			o.running[job] = time.Now()
+		case r := <-results:
+			o.take(ctx, r)
+			if o.err != nil {
+				cancel()
+			}
+			tell(o.progress())
+		case <-ticker.C:
+			tell(o.progress())
+		case <-stopped:
+			stopped = nil
+		}
+	}
+	if o.err == nil && ctx.Err() == nil && o.bad == o.ended {
+		o.err = fmt.Errorf("none of %d trials succeeded: %w", o.ended, o.first)
+	}
+}
+
+// take books how one job ended, and decides whether the run can go on.
+func (o *owner) take(ctx context.Context, r outcome) {
+	kind := Job{Strategy: r.job.Strategy, Still: r.job.Still}
+	took := time.Since(o.running[r.job])
+	delete(o.running, r.job)
+	if r.err != nil && ctx.Err() != nil {
+		return // not the engine's failure: it was told to stop
+	}
+	o.ended++
+	traces, failed := o.traces, o.failed
+	if r.job.Still {
+		traces, failed = o.still, o.stillFailed
+	}
+	if r.err == nil {
+		traces[r.job.Strategy][r.job.Trial] = r.trace
+		p := o.took[kind]
+		o.took[kind] = pace{p.n + 1, p.total + took}
+		return
+	}
+	failed[r.job.Strategy][r.job.Trial] = r.err
+	o.bad++
+	if o.first == nil {
+		o.first = r.err
+	}
+	switch {
+	case errors.Is(r.err, errors.ErrUnsupported):
+		o.err = r.err
+	case o.bad == o.ended && o.ended >= max(3, len(o.plan.Strategies)):
+		o.err = fmt.Errorf("each of the first %d trials failed: %w", o.ended, o.first)
+	}
+}
+
+// progress says how far the run has come, and how long the rest may take: each
+// kind of trial as long as it took so far, or what the textbook says, scaled by
+// how far off the textbook was.
+func (o *owner) progress() Progress {
+	var expected, actual time.Duration
+	for kind, p := range o.took {
+		expected += o.plan.expected(kind) * time.Duration(p.n)
+		actual += p.total
+	}
+	scale := 1.0
+	if expected > 0 {
+		scale = float64(actual) / float64(expected)
+	}
+	estimate := func(j Job) time.Duration {
+		if p := o.took[Job{Strategy: j.Strategy, Still: j.Still}]; p.n > 0 {
+			return p.total / time.Duration(p.n)
+		}
+		return time.Duration(scale * float64(o.plan.expected(j)))
+	}
+	var sum, longest time.Duration
+	add := func(d time.Duration) {
+		sum, longest = sum+max(0, d), max(longest, d)
+	}
+	for j, since := range o.running {
+		add(estimate(j) - time.Since(since))
+	}
+	for _, j := range o.jobs[o.next:] {
+		add(estimate(j))
+	}
+	return Progress{
+		Done: o.ended, Failed: o.bad, Total: len(o.jobs), Elapsed: time.Since(o.began),
+		Remaining: max(longest, sum/time.Duration(o.plan.Workers)),
+	}
+}
+
+// experiment gathers what was booked.
+func (o *owner) experiment() *Experiment {
+	p := o.plan
+	x := &Experiment{
+		Workload: p.Workload, Strategies: p.Strategies, Network: p.Network, Seed: p.Seed, Trials: p.Trials,
+		Interrupted: o.ended < len(o.jobs),
+	}
+	for i := range p.Strategies {
+		x.Traces = append(x.Traces, present(o.traces[i]))
+		x.Still = append(x.Still, present(o.still[i]))
+		x.Failures = append(x.Failures, reasons(o.failed[i]))
+		x.StillFailures = append(x.StillFailures, reasons(o.stillFailed[i]))
+		if len(x.Traces[i]) > 0 && x.Engine == "" {
+			x.Engine, x.Provenance = x.Traces[i][0].Engine, x.Traces[i][0].Provenance
+		}
+	}
+	return x
+}
+
+func present(all []*trace.Trace) []*trace.Trace {
+	var out []*trace.Trace
+	for _, t := range all {
+		if t != nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func reasons(all []error) []string {
+	var out []string
+	for _, err := range all {
+		if err != nil {
+			out = append(out, err.Error())
+		}
+	}
+	return out
+}

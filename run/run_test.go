@@ -1,0 +1,332 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// gallery is a page and its 40 images, 612 kB in all.
+func gallery() linger.Workload {
+	w := linger.Workload{Name: "gallery", Scheme: "http"}
+	for i := range 41 {
+		e := linger.Exchange{Method: "GET", Path: fmt.Sprintf("/%d", i), Status: 200, ResponseBody: 14_927, Parent: 0}
+		if i == 0 {
+			e.Parent = linger.NoParent
+		}
+		w.Exchanges = append(w.Exchanges, e)
+	}
+	return w
+}
+
+func plan(t *testing.T) Plan {
+	t.Helper()
+	s, err := linger.ParseStrategies(linger.DefaultStrategies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := linger.ParseNetwork("lte")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Plan{Workload: gallery(), Strategies: s, Network: n, Seed: 1, Trials: 5, Still: 3, Workers: 4}
+}
+
+func TestJobsComeInBlocks(t *testing.T) {
+	p := plan(t)
+	jobs := p.Jobs()
+	n := len(p.Strategies)
+	if len(jobs) != n*(p.Trials+p.Still) {
+		t.Fatalf("%d jobs; want %d", len(jobs), n*(p.Trials+p.Still))
+	}
+	orders := map[string]bool{}
+	for b := range p.Trials + p.Still {
+		block := jobs[b*n : (b+1)*n]
+		seen := map[int]bool{}
+		for _, j := range block {
+			seen[j.Strategy] = true
+			if want := b >= p.Trials; j.Still != want || j.Trial != b%p.Trials {
+				t.Errorf("block %d holds %+v", b, j)
+			}
+		}
+		if len(seen) != n {
+			t.Errorf("block %d does not hold each strategy once: %v", b, block)
+		}
+		orders[fmt.Sprint(slices.Collect(func(yield func(int) bool) {
+			for _, j := range block {
+				yield(j.Strategy)
+			}
+		}))] = true
+	}
+	if len(orders) < 6 {
+		t.Errorf("only %d different orders in %d blocks", len(orders), p.Trials+p.Still)
+	}
+	if !slices.Equal(jobs, p.Jobs()) {
+		t.Error("the same plan expands differently")
+	}
+	p.Seed++
+	if slices.Equal(jobs, p.Jobs()) {
+		t.Error("another seed gives the same order")
+	}
+	p.Network.RTT = 0
+	if got := len(p.Jobs()); got != n*p.Trials {
+		t.Errorf("without delay there are %d jobs; want %d", got, n*p.Trials)
+	}
+}
+
+// What the trials of the default comparison take, near enough, plus the lab's start.
+func duration(s linger.Scenario) time.Duration {
+	const start = 150 * time.Millisecond
+	if s.Network.RTT == 0 {
+		return start + 450*time.Millisecond
+	}
+	return start + map[string]time.Duration{
+		"close": 6940 * time.Millisecond, "close:6": 1350 * time.Millisecond, "keep": 3700 * time.Millisecond,
+		"keep:2": 1900 * time.Millisecond, "keep:6": 950 * time.Millisecond, "pipeline": 720 * time.Millisecond, "pipeline:2": 680 * time.Millisecond,
+	}[s.Strategy.Name]
+}
+
+// fake is an engine in memory: virtual time when run in a bubble.
+type fake func(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error)
+
+func (f fake) Run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
+	return f(ctx, s, trial)
+}
+
+// sleeper takes as long as the real thing.
+func sleeper(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(duration(s)):
+		return &trace.Trace{Engine: "fake", Provenance: trace.Predicted, Strategy: s.Strategy.Name, Network: s.Network, Trial: trial, Seed: s.Seed}, nil
+	}
+}
+
+func TestDefaultComparisonFinishesInTime(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			p := plan(t)
+			p.Seed = seed
+			var work time.Duration
+			for _, j := range p.Jobs() {
+				work += duration(p.Scenario(j))
+			}
+			began := time.Now()
+			x, err := Run(t.Context(), fake(sleeper), p, nil)
+			if err != nil || x.Interrupted {
+				t.Fatal(x, err)
+			}
+			took, ideal := time.Since(began), work/time.Duration(p.Workers)
+			if float64(took) > 1.1*float64(ideal) {
+				t.Errorf("seed %d: %v; four workers that are never idle take %v", seed, took, ideal)
+			}
+			for i := range p.Strategies {
+				if len(x.Traces[i]) != 5 || len(x.Still[i]) != 3 || len(x.Failures[i]) != 0 {
+					t.Errorf("strategy %d: %d and %d traces", i, len(x.Traces[i]), len(x.Still[i]))
+				}
+				for k, tr := range x.Traces[i] {
+					if tr.Trial != k || tr.Strategy != p.Strategies[i].Name || tr.Network.RTT != p.Network.RTT {
+						t.Errorf("trace %d of %s is %+v", k, p.Strategies[i].Name, tr)
+					}
+				}
+				if x.Still[i][0].Network.RTT != 0 {
+					t.Error("the trials without delay had one")
+				}
+			}
+			if x.Engine != "fake" || x.Provenance != trace.Predicted {
+				t.Errorf("engine %q, provenance %q", x.Engine, x.Provenance)
+			}
+		})
+	}
+}
+
+func TestWorkersBoundWhatRunsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := plan(t)
+		p.Workers = 3
+		var now, most atomic.Int32
+		_, err := Run(t.Context(), fake(func(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			}
+			return sleeper(ctx, s, trial)
+		}), p, nil)
+		if err != nil || most.Load() != 3 {
+			t.Errorf("%d side by side, %v; want 3", most.Load(), err)
+		}
+	})
+}
+
+func TestFailedTrialsAreCountedAndTheRunGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := plan(t)
+		x, err := Run(t.Context(), fake(func(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
+			switch {
+			case s.Strategy.Name == "keep" && trial == 2 && s.Network.RTT > 0:
+				return nil, errors.New("the server hung up")
+			case s.Strategy.Name == "pipeline" && s.Network.RTT > 0:
+				return nil, nil
+			case s.Strategy.Name == "close" && s.Network.RTT == 0:
+				return nil, errors.New("no link")
+			}
+			return sleeper(ctx, s, trial)
+		}), p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(x.Traces[2]) != 4 || !slices.Equal(x.Failures[2], []string{"the server hung up"}) {
+			t.Errorf("keep: %d traces, failures %q", len(x.Traces[2]), x.Failures[2])
+		}
+		if len(x.Traces[5]) != 0 || len(x.Failures[5]) != 5 {
+			t.Errorf("pipeline: %d traces, failures %q", len(x.Traces[5]), x.Failures[5])
+		}
+		if len(x.Still[0]) != 0 || len(x.StillFailures[0]) != 3 || len(x.Traces[0]) != 5 {
+			t.Errorf("close: %d still, failures %q", len(x.Still[0]), x.StillFailures[0])
+		}
+		if x.Interrupted {
+			t.Error("every trial was run, and yet it was interrupted")
+		}
+	})
+}
+
+func TestHopelessRunsStopEarly(t *testing.T) {
+	refused := errors.New("connection refused")
+	for _, test := range []struct {
+		name string
+		err  error
+		most int32
+	}{
+		{"this machine cannot do it", fmt.Errorf("no /dev/net/tun: %w", errors.ErrUnsupported), 4},
+		{"nothing succeeds", refused, 7 + 4},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var calls atomic.Int32
+			x, err := Run(t.Context(), fake(func(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
+				calls.Add(1)
+				time.Sleep(time.Millisecond)
+				return nil, test.err
+			}), plan(t), nil)
+			if !errors.Is(err, test.err) || x == nil || !x.Interrupted {
+				t.Errorf("%s: %v, %+v", test.name, err, x)
+			}
+			if calls.Load() > test.most {
+				t.Errorf("%s: %d trials before it stopped; want at most %d", test.name, calls.Load(), test.most)
+			}
+		})
+	}
+}
+
+func TestASingleTrialThatFailsIsAnError(t *testing.T) {
+	p := plan(t)
+	p.Strategies, p.Trials, p.Still = p.Strategies[:1], 1, 0
+	refused := errors.New("connection refused")
+	_, err := Run(t.Context(), fake(func(context.Context, linger.Scenario, int) (*trace.Trace, error) { return nil, refused }), p, nil)
+	if !errors.Is(err, refused) {
+		t.Error(err)
+	}
+}
+
+func TestCancellationKeepsWhatWasDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		began := time.Now()
+		x, err := Run(ctx, fake(sleeper), plan(t), nil)
+		if err != nil || !x.Interrupted {
+			t.Fatalf("%+v, %v", x, err)
+		}
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("it took %v to stop", took-10*time.Second)
+		}
+		n := 0
+		for i := range x.Traces {
+			n += len(x.Traces[i])
+			if len(x.Failures[i]) > 0 {
+				t.Errorf("trials that were told to stop count as failed: %q", x.Failures[i])
+			}
+		}
+		if n == 0 || n == 35 {
+			t.Errorf("%d traces", n)
+		}
+	})
+}
+
+func TestTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := plan(t)
+		p.Timeout = 5 * time.Second
+		x, err := Run(t.Context(), fake(sleeper), p, nil)
+		if err != nil || x.Interrupted {
+			t.Fatal(x, err)
+		}
+		if len(x.Failures[0]) != 5 || !strings.HasPrefix(x.Failures[0][0], "not done after 5s") {
+			t.Errorf("close, which takes 7 s: %q", x.Failures[0])
+		}
+		if len(x.Failures[2]) != 0 {
+			t.Errorf("keep, which takes 4 s: %q", x.Failures[2])
+		}
+	})
+}
+
+func TestProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all []Progress
+		began := time.Now()
+		if _, err := Run(t.Context(), fake(sleeper), plan(t), func(p Progress) { all = append(all, p) }); err != nil {
+			t.Fatal(err)
+		}
+		took := time.Since(began)
+		for i, p := range all {
+			if p.Total != 56 || i > 0 && (p.Done < all[i-1].Done || p.Elapsed < all[i-1].Elapsed) {
+				t.Fatalf("progress %d goes back: %+v", i, p)
+			}
+			// Half-way the guess is from real trials.
+			if rest := took - p.Elapsed; p.Elapsed > took/2 && (p.Remaining > 2*rest+time.Second || p.Remaining < rest/2-time.Second) {
+				t.Errorf("after %v it expects %v more; it takes %v", p.Elapsed, p.Remaining, rest)
+			}
+		}
+		if last := all[len(all)-1]; last.Done != 56 || last.Remaining != 0 {
+			t.Errorf("ends with %+v", last)
+		}
+	})
+}
+
+func TestValidate(t *testing.T) {
+	for name, change := range map[string]func(*Plan){
+		"no strategy": func(p *Plan) { p.Strategies = nil },
+		"0 trials":    func(p *Plan) { p.Trials = 0 },
+		"side by":     func(p *Plan) { p.Workers = 0 },
+		"nothing":     func(p *Plan) { p.Workload.Exchanges = nil },
+		"round-trip":  func(p *Plan) { p.Network.RTT = -1 },
+	} {
+		p := plan(t)
+		change(&p)
+		if _, err := Run(t.Context(), fake(sleeper), p, nil); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func BenchmarkRun(b *testing.B) {
+	s, _ := linger.ParseStrategies(linger.DefaultStrategies)
+	n, _ := linger.ParseNetwork("lte")
+	p := Plan{Workload: gallery(), Strategies: s, Network: n, Trials: 5, Still: 3, Workers: 4}
+	for b.Loop() {
+		if _, err := Run(b.Context(), fake(func(context.Context, linger.Scenario, int) (*trace.Trace, error) {
+			return &trace.Trace{}, nil
+		}), p, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
