@@ -36,6 +36,9 @@ type Job struct {
 	Still    bool
 }
 
+// kind is what jobs have in common that should take equally long.
+func (j Job) kind() Job { return Job{Strategy: j.Strategy, Still: j.Still} }
+
 // maxJobs bounds what one experiment holds in memory.
 const maxJobs = 100_000
 

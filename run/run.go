@@ -118,9 +118,10 @@ type owner struct {
 	failed        [][]error
 	stillFailed   [][]error
 	ended, bad    int
-	took          map[Job]pace // by strategy and Still; Trial is 0
-	first         error        // the first failure
-	err           error        // why the run stopped early
+	took          map[Job]pace          // by strategy and Still; Trial is 0
+	guess         map[Job]time.Duration // Plan.expected, keyed as took
+	first         error                 // the first failure
+	err           error                 // why the run stopped early
 }
 
 // pace is how long trials of one kind took.
@@ -130,8 +131,11 @@ type pace struct {
 }
 
 func newOwner(p Plan) *owner {
-	o := &owner{plan: p, jobs: p.Jobs(), running: map[Job]time.Time{}, began: time.Now(), took: map[Job]pace{}}
-	for range p.Strategies {
+	o := &owner{plan: p, jobs: p.Jobs(), running: map[Job]time.Time{}, began: time.Now(), took: map[Job]pace{}, guess: map[Job]time.Duration{}}
+	for i := range p.Strategies {
+		for _, kind := range []Job{{Strategy: i}, {Strategy: i, Still: true}} {
+			o.guess[kind] = p.expected(kind)
+		}
 		o.traces = append(o.traces, make([]*trace.Trace, p.Trials))
 		o.still = append(o.still, make([]*trace.Trace, p.Still))
 		o.failed = append(o.failed, make([]error, p.Trials))
@@ -182,7 +186,6 @@ func (o *owner) loop(ctx context.Context, cancel func(), todo chan<- Job, result
 
 // take books how one job ended, and decides whether the run can go on.
 func (o *owner) take(ctx context.Context, r outcome) {
-	kind := Job{Strategy: r.job.Strategy, Still: r.job.Still}
 	took := time.Since(o.running[r.job])
 	delete(o.running, r.job)
 	if r.err != nil && ctx.Err() != nil {
@@ -195,8 +198,8 @@ func (o *owner) take(ctx context.Context, r outcome) {
 	}
 	if r.err == nil {
 		traces[r.job.Strategy][r.job.Trial] = r.trace
-		p := o.took[kind]
-		o.took[kind] = pace{p.n + 1, p.total + took}
+		p := o.took[r.job.kind()]
+		o.took[r.job.kind()] = pace{p.n + 1, p.total + took}
 		return
 	}
 	failed[r.job.Strategy][r.job.Trial] = r.err
@@ -218,7 +221,7 @@ func (o *owner) take(ctx context.Context, r outcome) {
 func (o *owner) progress() Progress {
 	var expected, actual time.Duration
 	for kind, p := range o.took {
-		expected += o.plan.expected(kind) * time.Duration(p.n)
+		expected += o.guess[kind] * time.Duration(p.n)
 		actual += p.total
 	}
 	scale := 1.0
@@ -226,10 +229,10 @@ func (o *owner) progress() Progress {
 		scale = float64(actual) / float64(expected)
 	}
 	estimate := func(j Job) time.Duration {
-		if p := o.took[Job{Strategy: j.Strategy, Still: j.Still}]; p.n > 0 {
+		if p := o.took[j.kind()]; p.n > 0 {
 			return p.total / time.Duration(p.n)
 		}
-		return time.Duration(scale * float64(o.plan.expected(j)))
+		return time.Duration(scale * float64(o.guess[j.kind()]))
 	}
 	var sum, longest time.Duration
 	add := func(d time.Duration) {
