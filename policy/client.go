@@ -86,6 +86,7 @@ const (
 
 type exchange struct {
 	state    exchangeState
+	wanted   linger.Opt[linger.Instant]
 	retried  bool  // has been retried because its connection died under it
 	children []int // in the order in which the body names them
 	named    int   // how many of the children are known
@@ -112,6 +113,7 @@ type Client struct {
 	settled   int // delivered or failed
 	retries   int
 	cautious  bool
+	allowed   int // connections that may be open at once
 	commands  []Command
 }
 
@@ -122,7 +124,8 @@ type wish struct {
 
 // NewClient returns the machine for a valid workload.
 func NewClient(w linger.Workload, s linger.Strategy, l Limits) *Client {
-	c := &Client{workload: w, strategy: s, limits: l, exchanges: make([]exchange, len(w.Exchanges))}
+	w.Exchanges = slices.Clone(w.Exchanges)
+	c := &Client{workload: w, strategy: s, limits: l, exchanges: make([]exchange, len(w.Exchanges)), allowed: s.Connections}
 	for i, e := range w.Exchanges {
 		if e.Parent != linger.NoParent {
 			c.exchanges[e.Parent].children = append(c.exchanges[e.Parent].children, i)
@@ -146,6 +149,17 @@ func (c *Client) HandleStart(now linger.Instant) {
 	c.assign(now)
 }
 
+// Add makes an exchange known that the workload did not name, and returns its
+// index. A page's objects are added while the page arrives.
+func (c *Client) Add(now linger.Instant, e linger.Exchange) int {
+	i := len(c.exchanges)
+	c.workload.Exchanges = append(c.workload.Exchanges, e)
+	c.exchanges = append(c.exchanges, exchange{})
+	c.discover(now, i)
+	c.assign(now)
+	return i
+}
+
 // HandleConnected says that a dialled connection is established.
 func (c *Client) HandleConnected(now linger.Instant, id int) {
 	if k := c.conn(id); k != nil && k.state == dialing {
@@ -156,21 +170,34 @@ func (c *Client) HandleConnected(now linger.Instant, id int) {
 	}
 }
 
-// HandleDialFailed says that a dialled connection will not be. The exchange that
-// has waited longest fails with it, so that an origin that cannot be reached is
-// given up in bounded time.
+// HandleDialFailed says that a dialled connection will not be. Where others are
+// open, the client makes do with those. Where none is, the exchange that has
+// waited longest fails, so that an origin that cannot be reached is given up in
+// bounded time.
 func (c *Client) HandleDialFailed(now linger.Instant, id int, reason string) {
 	k := c.conn(id)
 	if k == nil || k.state != dialing {
 		return
 	}
 	c.drop(k)
-	if len(c.queue) > 0 {
+	usable, coming := c.count()
+	switch {
+	case usable > coming:
+		c.allowed = usable
+	case len(c.queue) > 0:
 		first := c.queue[0]
 		c.queue = c.queue[1:]
 		c.fail(first, reason)
 	}
 	c.assign(now)
+}
+
+// HandleSent says that bytes of a request have left. A long request body may
+// take longer than the time limit of the response that is due after it.
+func (c *Client) HandleSent(now linger.Instant, id int) {
+	if k := c.conn(id); k != nil && len(k.outstanding) > 0 {
+		c.extend(now, k)
+	}
 }
 
 // HandleBody says that bytes of the response to the first outstanding exchange
@@ -192,6 +219,16 @@ func (c *Client) HandleBody(now linger.Instant, id int, received int64) {
 // requests were received", RFC 9112, 9.3.2), and whether the connection persists
 // after it, see Persists.
 func (c *Client) HandleResponse(now linger.Instant, id int, persists bool) {
+	c.answer(now, id, persists, "")
+}
+
+// HandleRejected is HandleResponse for a response that is complete, but not the
+// one that was asked for: its exchange fails, its connection is as good as before.
+func (c *Client) HandleRejected(now linger.Instant, id int, persists bool, reason string) {
+	c.answer(now, id, persists, reason)
+}
+
+func (c *Client) answer(now linger.Instant, id int, persists bool, rejected string) {
 	k := c.conn(id)
 	if k == nil || len(k.outstanding) == 0 {
 		return
@@ -203,9 +240,13 @@ func (c *Client) HandleResponse(now linger.Instant, id int, persists bool) {
 	k.begun = false
 	k.cautious = false
 	k.used = now
-	c.exchanges[e].state = delivered
-	c.settled++
-	c.name(now, e, c.workload.Exchanges[e].ResponseBody)
+	if rejected != "" {
+		c.fail(e, rejected)
+	} else {
+		c.exchanges[e].state = delivered
+		c.settled++
+		c.name(now, e, c.workload.Exchanges[e].ResponseBody)
+	}
 
 	switch {
 	case !persists || c.isLast(k):
@@ -214,6 +255,7 @@ func (c *Client) HandleResponse(now linger.Instant, id int, persists bool) {
 		// requests had been sent on the connection, the client SHOULD NOT assume
 		// that they will be processed by the server." They were not processed, so
 		// that sending them again repeats nothing (RFC 9110, 9.2.2).
+		c.retries += len(k.outstanding)
 		c.requeue(k.outstanding)
 		k.outstanding = nil
 		k.state = lingering
@@ -224,6 +266,17 @@ func (c *Client) HandleResponse(now linger.Instant, id int, persists bool) {
 		c.rest(now, k)
 	}
 	c.assign(now)
+}
+
+// HandleRefused says that the server has answered 408 (Request Timeout) instead
+// of the first outstanding exchange: it had given up waiting for a request before
+// this one reached it, and closes. "If the client has an outstanding request in
+// transit, it MAY repeat that request on a new connection" (RFC 9110, 15.5.9).
+func (c *Client) HandleRefused(now linger.Instant, id int) {
+	if k := c.conn(id); k != nil {
+		k.begun = false
+		c.HandleClosed(now, id, ClosedByPeer, "server answered 408: it gave up waiting for a request")
+	}
 }
 
 // HandleClosed says that a connection has ended without the client having closed
@@ -291,11 +344,11 @@ func (c *Client) mayRetry(k *conn, e int, head bool, cause Cause) bool {
 // HandleTimeout does what is due at now.
 func (c *Client) HandleTimeout(now linger.Instant) {
 	for len(c.think) > 0 && c.think[0].at <= now {
-		c.want(c.think[0].exchange)
+		c.want(c.think[0].at, c.think[0].exchange)
 		c.think = c.think[1:]
 	}
 	for _, k := range slices.Clone(c.conns) {
-		if k.deadline > now {
+		if k.deadline > now || k.state == gone {
 			continue
 		}
 		switch {
@@ -348,8 +401,9 @@ func (c *Client) Finished() bool { return c.Loaded() && len(c.conns) == 0 }
 // their connection had ended.
 func (c *Client) Retries() int { return c.retries }
 
-// Queued reports whether the client wants an exchange that is on no connection yet.
-func (c *Client) Queued(e int) bool { return c.exchanges[e].state == queued }
+// Wanted returns since when the client has wanted an exchange, its think time
+// over; unknown where it never did.
+func (c *Client) Wanted(e int) linger.Opt[linger.Instant] { return c.exchanges[e].wanted }
 
 // name makes the children known that the first received bytes of e's body name.
 func (c *Client) name(now linger.Instant, e int, received int64) {
@@ -378,11 +432,12 @@ func (c *Client) discover(now linger.Instant, e int) {
 		c.think = slices.Insert(c.think, i, w)
 		return
 	}
-	c.want(e)
+	c.want(now, e)
 }
 
-func (c *Client) want(e int) {
+func (c *Client) want(now linger.Instant, e int) {
 	c.exchanges[e].state = queued
+	c.exchanges[e].wanted = linger.Known(now)
 	c.queue = append(c.queue, e)
 }
 
@@ -419,20 +474,12 @@ func (c *Client) assign(now linger.Instant) {
 		c.queue = c.queue[1:]
 		c.send(now, k, e)
 	}
-	usable, coming := 0, 0
-	for _, k := range c.conns {
-		if k.state == open || k.state == dialing {
-			usable++
-		}
-		if k.state == dialing {
-			coming++
-		}
-	}
+	usable, coming := c.count()
 	// A connection for each request that waits, as browsers do, within the bound
 	// of the strategy ("a client ought to limit the number of simultaneous open
 	// connections", RFC 9112, 9.4). Requests are not bound to the connection that
 	// they caused: whichever is ready first takes the next one.
-	for usable < c.strategy.Connections && coming < len(c.queue) {
+	for usable < c.allowed && coming < len(c.queue) {
 		k := &conn{id: c.nextConn, cautious: c.cautious, deadline: after(now, c.limits.Connect)}
 		c.nextConn++
 		c.conns = append(c.conns, k)
@@ -449,6 +496,21 @@ func (c *Client) assign(now linger.Instant) {
 	}
 }
 
+// count returns how many connections can carry requests now or soon, and how many
+// of them are not established yet.
+func (c *Client) count() (usable, coming int) {
+	for _, k := range c.conns {
+		switch k.state {
+		case open:
+			usable++
+		case dialing:
+			usable++
+			coming++
+		}
+	}
+	return usable, coming
+}
+
 // roomiest returns the connection that takes exchange e now: the one with the
 // fewest outstanding requests, among equals the one used last, which is the
 // least likely to have been closed meanwhile; nil where none has room.
@@ -458,7 +520,7 @@ func (c *Client) assign(now linger.Instant) {
 // everything before the others are established.
 func (c *Client) roomiest(e int) *conn {
 	waiting := c.inFlight + len(c.queue)
-	share := (waiting + c.strategy.Connections - 1) / c.strategy.Connections
+	share := (waiting + c.allowed - 1) / c.allowed
 	if c.strategy.InFlight != linger.Unlimited {
 		share = min(share, c.strategy.InFlight)
 	}
