@@ -2,6 +2,8 @@ package linger
 
 import (
 	"fmt"
+	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +25,14 @@ func (r Rate) Time(n int) time.Duration {
 	if r == 0 {
 		return 0
 	}
-	return time.Duration((int64(n)*8*int64(time.Second) + int64(r) - 1) / int64(r))
+	// In 128 bits: one body of 4 GiB in nanoseconds does not fit into 64.
+	hi, lo := bits.Mul64(uint64(n)*8, uint64(time.Second))
+	lo, carry := bits.Add64(lo, uint64(r)-1, 0)
+	if hi += carry; hi >= uint64(r) {
+		return math.MaxInt64
+	}
+	t, _ := bits.Div64(hi, lo, uint64(r))
+	return time.Duration(min(t, math.MaxInt64))
 }
 
 // String returns the rate in its largest whole unit: "12 Mbit/s", "1600 kbit/s".
@@ -163,10 +172,10 @@ func ParseRate(s string) (Rate, error) {
 		}
 	}
 	v, err := strconv.ParseFloat(t, 64)
-	if err != nil || unit == 0 || !(v >= 0) || v*float64(unit) > float64(maxRate) {
+	if v *= float64(unit); err != nil || unit == 0 || !(v >= 0 && v <= float64(maxRate)) || 0 < v && v < 1 {
 		return 0, fmt.Errorf("%q is not a rate; write 12mbit, 1600kbit or 1gbit", s)
 	}
-	return Rate(v * float64(unit)), nil
+	return Rate(v), nil
 }
 
 // ParseLoss reads a share of packets: "1%", "0.5%" or "0.01".

@@ -2,6 +2,7 @@ package linger
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -37,7 +38,8 @@ type Exchange struct {
 	// NoParent. It is always less than the exchange's own index.
 	Parent int `json:"parent"`
 	// At is how many bytes of the parent's body must have arrived before the
-	// client knows of this exchange; at most the parent's ResponseBody.
+	// client knows of this exchange; at most the parent's ResponseBody. At 0 it is
+	// known once the response's head has arrived: a redirect, a preflight.
 	At int64 `json:"at,omitempty"`
 	// Think is how long the client waits between knowing and wanting.
 	Think time.Duration `json:"think_ns,omitempty"`
@@ -113,6 +115,8 @@ func (e Exchange) validate(i int, all []Exchange) error {
 		return fmt.Errorf("status %d; a final response has 200 to 599", e.Status)
 	case e.ResponseBody < 0 || e.ResponseBody > MaxBody || e.RequestBody < 0 || e.RequestBody > MaxBody:
 		return fmt.Errorf("a body of %d and %d bytes; 0 to %d can be sent", e.RequestBody, e.ResponseBody, int64(MaxBody))
+	case !isFieldValue(e.ContentType):
+		return fmt.Errorf("content type %q has a character that no header may have", e.ContentType)
 	case e.ResponseBody > 0 && !e.HasBody():
 		return fmt.Errorf("%s with status %d carries no content, yet names %d bytes", e.Method, e.Status, e.ResponseBody)
 	case e.RequestHead < 0 || e.RequestHead > MaxHead || e.ResponseHead < 0 || e.ResponseHead > MaxHead:
@@ -141,6 +145,17 @@ func isToken(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// isFieldValue reports whether s is visible ASCII with blanks in between, which
+// is what every recipient takes for a field value (RFC 9110, 5.5).
+func isFieldValue(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return strings.TrimSpace(s) == s
 }
 
 // isTarget reports whether s can stand in a request line in origin form
