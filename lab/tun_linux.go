@@ -7,11 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// vnetSize is the size of struct virtio_net_hdr, which stands before each packet
-// that is read from or written to a TUN device opened here
-// (virtio 1.2, 5.1.6; include/uapi/linux/virtio_net.h).
-const vnetSize = 10
-
 // tunQueue is how many packets the kernel keeps for the pump, a super-packet
 // being one. What does not fit is lost inside the sending host, unseen by the
 // link, so there is room for a whole window of small packets; the kernel's own
@@ -46,23 +41,5 @@ func setupTUN(fd int, name string) error {
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, vnetSize); err != nil {
 		return os.NewSyscallError("TUNSETVNETHDRSZ", err)
 	}
-	if err := unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, unix.TUN_F_CSUM|unix.TUN_F_TSO4); err != nil {
-		return os.NewSyscallError("TUNSETOFFLOAD", err)
-	}
-	return setQueueLength(name, tunQueue)
-}
-
-// setQueueLength sets how many packets the interface keeps for its reader.
-func setQueueLength(name string, packets uint32) error {
-	ifr, err := unix.NewIfreq(name)
-	if err != nil {
-		return err
-	}
-	ifr.SetUint32(packets)
-	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
-	defer unix.Close(s)
-	return os.NewSyscallError("SIOCSIFTXQLEN", unix.IoctlIfreq(s, unix.SIOCSIFTXQLEN, ifr))
+	return os.NewSyscallError("TUNSETOFFLOAD", unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, unix.TUN_F_CSUM|unix.TUN_F_TSO4))
 }
