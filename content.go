@@ -3,7 +3,6 @@ package linger
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -161,12 +160,4 @@ func prose(src rand.Source, n int) string {
 		b[n-2] = 's' // a cut that leaves no word before the full stop
 	}
 	return string(b)
-}
-
-// chunk appends a PNG chunk: length, type, data, CRC (PNG, 5.3).
-func chunk(b []byte, kind string, data []byte) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(data)))
-	begin := len(b)
-	b = append(append(b, kind...), data...)
-	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b[begin:]))
 }

@@ -3,7 +3,9 @@ package linger
 import (
 	"encoding/binary"
 	"hash/adler32"
+	"hash/crc32"
 	"math/rand/v2"
+	"slices"
 )
 
 // pngOf returns a valid PNG file of exactly n bytes: a small tile of soft
@@ -13,12 +15,14 @@ func pngOf(name string, n int) []byte {
 	for _, tile := range [...]struct{ wide, high int }{{16, 12}, {1, 1}} {
 		b := pngHead(src, tile.wide, tile.high)
 		// A chunk takes 12 bytes beside its data; one is the end.
-		if fill := n - len(b) - 2*12; fill >= 0 {
-			data := make([]byte, fill)
-			_, _ = src.Read(data) // never fails
-			// "fiLl" is ancillary, private and safe to copy (PNG, 5.4).
-			return chunk(chunk(b, "fiLl", data), "IEND", nil)
+		fill := n - len(b) - 2*12
+		if fill < 0 {
+			continue
 		}
+		b = slices.Grow(b, n-len(b))
+		// "fiLl" is ancillary, private and safe to copy (PNG, 5.4).
+		b = chunk(b, "fiLl", func(b []byte) []byte { return appendNoise(b, src, fill) })
+		return chunk(b, "IEND", func(b []byte) []byte { return b })
 	}
 	return nil
 }
@@ -26,26 +30,43 @@ func pngOf(name string, n int) []byte {
 // pngHead is a PNG file up to the end of its pixels, which are stored without
 // compression, so that its size depends on nothing but the tile's.
 func pngHead(src rand.Source, wide, high int) []byte {
-	header := binary.BigEndian.AppendUint32(nil, uint32(wide))
-	header = binary.BigEndian.AppendUint32(header, uint32(high))
-	header = append(header, 8, 2, 0, 0, 0) // 8 bits a colour, RGB; not interlaced
-
-	var pixels []byte
-	paint := painter(src)
-	for y := range high {
-		pixels = append(pixels, 0) // no filter
-		for x := range wide {
-			c := paint(float64(x)/float64(wide), float64(y)/float64(high))
-			pixels = append(pixels, c[:]...)
+	b := chunk([]byte("\x89PNG\r\n\x1a\n"), "IHDR", func(b []byte) []byte {
+		b = binary.BigEndian.AppendUint32(b, uint32(wide))
+		b = binary.BigEndian.AppendUint32(b, uint32(high))
+		return append(b, 8, 2, 0, 0, 0) // 8 bits a colour, RGB; not interlaced
+	})
+	return chunk(b, "IDAT", func(b []byte) []byte {
+		size := uint16(high * (1 + 3*wide))
+		b = append(b, 0x78, 0x01, 1) // zlib, then one last block that is stored (RFC 1951, 3.2.4)
+		b = binary.LittleEndian.AppendUint16(b, size)
+		b = binary.LittleEndian.AppendUint16(b, ^size)
+		begin := len(b)
+		paint := painter(src)
+		for y := range high {
+			b = append(b, 0) // no filter
+			for x := range wide {
+				c := paint(float64(x)/float64(wide), float64(y)/float64(high))
+				b = append(b, c[:]...)
+			}
 		}
-	}
-	data := []byte{0x78, 0x01, 1} // zlib, then one last block that is stored (RFC 1951, 3.2.4)
-	data = binary.LittleEndian.AppendUint16(data, uint16(len(pixels)))
-	data = binary.LittleEndian.AppendUint16(data, ^uint16(len(pixels)))
-	data = append(data, pixels...)
-	data = binary.BigEndian.AppendUint32(data, adler32.Checksum(pixels))
+		return binary.BigEndian.AppendUint32(b, adler32.Checksum(b[begin:]))
+	})
+}
 
-	return chunk(chunk([]byte("\x89PNG\r\n\x1a\n"), "IHDR", header), "IDAT", data)
+// chunk appends a PNG chunk: length, type, what data appends, CRC (PNG, 5.3).
+func chunk(b []byte, kind string, data func([]byte) []byte) []byte {
+	begin := len(b) + 4
+	b = append(append(b, 0, 0, 0, 0), kind...)
+	b = data(b)
+	binary.BigEndian.PutUint32(b[begin-4:], uint32(len(b)-begin-len(kind)))
+	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b[begin:]))
+}
+
+// appendNoise appends n bytes of src.
+func appendNoise(b []byte, src *rand.ChaCha8, n int) []byte {
+	b = slices.Grow(b, n)[:len(b)+n]
+	_, _ = src.Read(b[len(b)-n:]) // never fails
+	return b
 }
 
 // painter returns a soft picture: the colour at x and y, each 0 to 1, is a
@@ -88,16 +109,13 @@ func comment(b []byte, src *rand.ChaCha8, n int) []byte {
 	if n == 0 {
 		return b
 	}
-	b = append(b, 0x21, 0xfe)
+	b = append(slices.Grow(b, n+1), 0x21, 0xfe)
 	for left := n - 3; left > 0; {
 		size := min(left, 256)
 		if left-size == 1 { // one byte alone cannot be a block
 			size--
 		}
-		begin := len(b) + 1
-		b = append(b, make([]byte, size)...)
-		b[begin-1] = byte(size - 1)
-		_, _ = src.Read(b[begin:]) // never fails
+		b = appendNoise(append(b, byte(size-1)), src, size-1)
 		left -= size
 	}
 	return append(b, 0)
