@@ -163,15 +163,14 @@ func (p *packet) cut(dst []byte, i int) int {
 	return vnetSize + size
 }
 
-// fillChecksum completes the checksum of the packet in data, if its virtio-net
-// header asks for it.
-func fillChecksum(data []byte) {
-	if data[0]&vnetNeedsChecksum == 0 {
+// fillChecksum completes the checksum of an IP packet, if the virtio-net header
+// that came with it asks for it.
+func fillChecksum(vnet, ip []byte) {
+	if vnet[0]&vnetNeedsChecksum == 0 {
 		return
 	}
-	start := int(binary.NativeEndian.Uint16(data[6:]))
-	field := start + int(binary.NativeEndian.Uint16(data[8:]))
-	ip := data[vnetSize:]
+	start := int(binary.NativeEndian.Uint16(vnet[6:]))
+	field := start + int(binary.NativeEndian.Uint16(vnet[8:]))
 	if field+2 > len(ip) {
 		return
 	}
