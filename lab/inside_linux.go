@@ -1,0 +1,342 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"linger"
+)
+
+const (
+	// insideName is the whole command line of a lab's first process; no shell
+	// starts a program under such a name.
+	insideName = "linger: the first process of a lab"
+	// controlFD is where it finds its end of the control sockets.
+	controlFD = 3
+)
+
+// Inside is called first by main and TestMain with os.Args. In the first process
+// of a lab it is that process, and returns true when the lab has ended, with the
+// status to exit with; in any other it returns false at once.
+func Inside(args []string) (status int, inside bool) {
+	if len(args) != 1 || args[0] != insideName {
+		return 0, false
+	}
+	if err := serve(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1, true
+	}
+	return 0, true
+}
+
+// serve is the first process of a lab. It ends when the process outside is gone
+// or has closed its end, and the kernel then ends every process that it started.
+func serve() error {
+	// A signal of the terminal is meant for the command in the foreground. Caught
+	// and dropped, not ignored: a program inherits what is ignored. What was
+	// ignored when this process began stays so, for nohup's sake.
+	for _, s := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGTERM, unix.SIGTSTP} {
+		if !signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, unix.SIGCHLD)
+
+	unix.CloseOnExec(controlFD)
+	ctl, err := newControl(os.NewFile(controlFD, "control"))
+	if err != nil {
+		return fmt.Errorf("the lab has no control socket: %w", err)
+	}
+	in := &inside{control: ctl, running: map[int]*command{}, byID: map[int]*command{}}
+	defer in.stop()
+
+	requests := make(chan incoming)
+	go in.receive(requests)
+	for {
+		select {
+		case r := <-requests:
+			if r.err != nil {
+				if errors.Is(r.err, io.EOF) {
+					return nil
+				}
+				return r.err
+			}
+			a := in.handle(r.request, r.files)
+			closeAll(r.files)
+			a.ID = r.request.ID
+			if err := ctl.send(a); err != nil {
+				return err
+			}
+		case <-ended:
+			if err := in.reap(); err != nil {
+				return err
+			}
+		case err := <-in.failed:
+			return fmt.Errorf("the pump has stopped: %w", err)
+		}
+	}
+}
+
+type incoming struct {
+	request request
+	files   []*os.File
+	err     error
+}
+
+// inside is the state of the first process. The goroutine of serve owns it.
+type inside struct {
+	control  *control
+	notes    []string
+	hosts    map[string]*netns
+	pump     *pump
+	pumped   chan struct{} // closed when run has returned
+	failed   chan error    // why it did, if not asked to
+	sampler  *sampler
+	commands []*command       // in the order of their start
+	running  map[int]*command // by process number
+	byID     map[int]*command // that run, by what the lab calls them
+}
+
+// A command is one program that was started.
+type command struct {
+	id    int
+	pid   int
+	usage Usage
+}
+
+// receive reads requests until there are no more.
+func (in *inside) receive(to chan<- incoming) {
+	for {
+		var i incoming
+		i.files, i.err = in.control.receive(&i.request)
+		to <- i
+		if i.err != nil {
+			return
+		}
+	}
+}
+
+// handle carries one request out. The files are closed afterwards.
+func (in *inside) handle(r request, files []*os.File) answer {
+	switch {
+	case r.Open != nil:
+		var capture *os.File
+		if len(files) > 0 {
+			// It must outlive the request.
+			fd, err := unix.FcntlInt(files[0].Fd(), unix.F_DUPFD_CLOEXEC, 0)
+			if err != nil {
+				return refusal(os.NewSyscallError("fcntl", err))
+			}
+			capture = os.NewFile(uintptr(fd), "capture")
+		}
+		return refusal(in.open(*r.Open, capture))
+	case r.Check != nil:
+		return answer{Findings: checkInside()}
+	case r.Start != nil:
+		return refusal(in.start(*r.Start, files))
+	case r.Signal != nil:
+		c := in.byID[r.Signal.Process]
+		if c == nil {
+			return answer{}
+		}
+		return refusal(os.NewSyscallError("kill", unix.Kill(c.pid, r.Signal.Signal)))
+	case r.Report != nil:
+		return answer{Report: in.report()}
+	}
+	return refusal(errors.New("the lab does not know this request"))
+}
+
+// refused marks an error that this machine is to blame for.
+type refused struct{ error }
+
+func (r refused) Unwrap() []error { return []error{r.error, ErrUnsupported} }
+
+// refusal is the answer that says err, or that all is well.
+func refusal(err error) answer {
+	if err == nil {
+		return answer{}
+	}
+	a := answer{Error: err.Error(), Unsupported: errors.Is(err, ErrUnsupported)}
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		a.Errno = int(errno)
+	}
+	return a
+}
+
+// open builds the lab.
+func (in *inside) open(c Config, capture *os.File) error {
+	if in.pump != nil {
+		return errors.New("the lab is open already")
+	}
+	machine, err := os.Hostname()
+	if err != nil {
+		machine = ""
+	}
+	if in.notes, err = mountAll(c.hostsFile(machine)); err != nil {
+		return refused{err}
+	}
+	// Children of this namespace take their table's size from here.
+	if err := setSysctl("ipv4/tcp_child_ehash_entries", childTable); err != nil {
+		in.notes = append(in.notes, fmt.Sprintf("hosts share the machine's table of connections, and counting sockets costs more: %v", err))
+	}
+	var hosts []*netns
+	var ports []port
+	addrs := c.addresses()
+	in.hosts = map[string]*netns{}
+	seen := map[string]bool{}
+	for _, hc := range c.Hosts {
+		h, err := newNetns(hc, addrs[hc.Name])
+		if err != nil {
+			return refused{err}
+		}
+		hosts, ports = append(hosts, h), append(ports, h.port)
+		in.hosts[h.name] = h
+		for _, n := range h.allNotes() {
+			if !seen[n] {
+				in.notes, seen[n] = append(in.notes, n), true
+			}
+		}
+	}
+	in.pump, err = newPump(pumpConfig{network: c.Network, seed: c.Seed, ports: ports, capture: capture, captureLimit: c.CaptureLimit})
+	if err != nil {
+		return err
+	}
+	in.pumped, in.failed = make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(in.pumped)
+		runtime.LockOSThread()
+		if err := in.pump.run(); err != nil {
+			in.failed <- err
+		}
+	}()
+	in.sampler = newSampler(hosts, c.SampleEvery)
+	return nil
+}
+
+// stop ends what this process runs itself; the capture is whole afterwards.
+func (in *inside) stop() {
+	in.control.close()
+	if in.sampler != nil {
+		in.sampler.stop()
+	}
+	if in.pump != nil {
+		in.pump.stop()
+		select {
+		case <-in.pumped:
+		case <-time.After(endWithin):
+		}
+	}
+}
+
+// start starts a program in the host's namespace: the new process is in those of
+// the thread that forks it.
+func (in *inside) start(r startRequest, files []*os.File) error {
+	h := in.hosts[r.Host]
+	if h == nil {
+		return fmt.Errorf("there is no host %q in the lab", r.Host)
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	attr := &syscall.ProcAttr{Dir: r.Dir, Env: r.Env, Files: make([]uintptr, 3), Sys: &syscall.SysProcAttr{Setpgid: !r.Foreground}}
+	for i, given := range r.Files {
+		f := null
+		if given && len(files) > 0 {
+			f, files = files[0], files[1:]
+		}
+		attr.Files[i] = f.Fd()
+	}
+	if r.Env == nil {
+		attr.Env = syscall.Environ()
+	}
+	if r.NetAdmin {
+		attr.Sys.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN}
+	}
+	var pid int
+	h.do(func() { pid, err = syscall.ForkExec(r.Path, append([]string{r.Path}, r.Args...), attr) })
+	if err != nil {
+		return fmt.Errorf("cannot start %s on host %q: %w", r.Path, r.Host, err)
+	}
+	c := &command{id: r.Process, pid: pid, usage: Usage{Host: r.Host, Path: r.Path, Running: true}}
+	in.commands = append(in.commands, c)
+	in.running[pid], in.byID[c.id] = c, c
+	return nil
+}
+
+// reap takes note of every process that has ended, orphans of commands included:
+// whose parent is gone is a child of this one.
+func (in *inside) reap() error {
+	for {
+		var status unix.WaitStatus
+		var used unix.Rusage
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, &used)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case pid <= 0:
+			return nil
+		}
+		c := in.running[pid]
+		if c == nil {
+			continue
+		}
+		e := Exit{
+			User:   time.Duration(used.Utime.Nano()),
+			System: time.Duration(used.Stime.Nano()),
+			MaxRSS: used.Maxrss << 10, // kibibytes (getrusage(2))
+		}
+		if status.Signaled() {
+			e.Signal = syscall.Signal(status.Signal())
+		} else {
+			e.Code = status.ExitStatus()
+		}
+		delete(in.running, pid)
+		delete(in.byID, c.id)
+		c.usage.Running, c.usage.CPU, c.usage.MaxRSS = false, e.User+e.System, linger.Known(e.MaxRSS)
+		if err := in.control.send(answer{Exited: &exited{Process: c.id, Exit: e}}); err != nil {
+			return err
+		}
+	}
+}
+
+// report says what has been seen so far.
+func (in *inside) report() *Report {
+	r := &Report{Notes: in.notes}
+	if in.pump == nil {
+		return r
+	}
+	r.Hosts = in.sampler.look()
+	r.Ledger = in.pump.ledger()
+	for _, c := range in.commands {
+		u := c.usage
+		if u.Running {
+			u.CPU = processCPU(c.pid)
+		}
+		r.Commands = append(r.Commands, u)
+	}
+	return r
+}
+
+// processCPU returns the CPU time of a process that runs, from its own clock
+// (clock_getcpuclockid(3); MAKE_PROCESS_CPUCLOCK and CPUCLOCK_SCHED in
+// include/linux/posix-timers_types.h).
+func processCPU(pid int) time.Duration {
+	const sched = 2
+	var t unix.Timespec
+	if unix.ClockGettime(int32(^pid)<<3|sched, &t) != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
+}
