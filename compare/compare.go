@@ -1,0 +1,241 @@
+// Package compare turns the traces of an experiment into findings: what each
+// strategy costs, which to use, what that saves, and what there is to doubt.
+// It reads traces only and knows no engine; the same input gives the same
+// findings, in the same order.
+package compare
+
+import (
+	"cmp"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// Input is an experiment that was carried out. Its fields are those of
+// run.Experiment, so that one converts to the other.
+type Input struct {
+	Workload   linger.Workload
+	Strategies []linger.Strategy
+	Network    linger.Network
+	Seed       uint64
+	Trials     int // planned, of each strategy
+	Engine     string
+	Provenance trace.Provenance
+	// Traces holds the trials of each strategy, indexed as Strategies; Still those
+	// with the path's delay taken out. A list that is missing is empty.
+	Traces, Still [][]*trace.Trace
+	// Failures holds the reasons of the trials that gave no trace.
+	Failures, StillFailures [][]string
+	Interrupted             bool
+}
+
+// Findings is what the traces show: the JSON of linger compare, but for the
+// version of linger. A figure that was not measured is unknown, and absent.
+type Findings struct {
+	Workload   Workload         `json:"workload"`
+	Network    Network          `json:"network"`
+	Engine     string           `json:"engine"`
+	Provenance trace.Provenance `json:"provenance"`
+	Seed       uint64           `json:"seed"`
+	Trials     int              `json:"trials"` // planned, of each strategy
+	Rows       []Row            `json:"rows"`   // in the order of Input.Strategies
+	Verdict    Verdict          `json:"verdict"`
+	Doubts     []Doubt          `json:"doubts"`
+}
+
+// Workload is what was fetched.
+type Workload struct {
+	Name      string `json:"name"`
+	Exchanges int    `json:"exchanges"`
+	Bytes     int64  `json:"bytes"` // of all response bodies
+	Origins   int    `json:"origins"`
+}
+
+// Network is the path. All but its name is unknown where the path was not ours
+// to set, and a rate is unknown where it was unlimited.
+type Network struct {
+	Name  string              `json:"name"`
+	RTT   linger.Opt[float64] `json:"rtt_ms,omitzero"`
+	Down  linger.Opt[float64] `json:"down_kbps,omitzero"`
+	Up    linger.Opt[float64] `json:"up_kbps,omitzero"`
+	Loss  linger.Opt[float64] `json:"loss,omitzero"`     // share of packets, each way
+	Queue linger.Opt[float64] `json:"queue_ms,omitzero"` // waiting room, as time at the path's rate
+}
+
+// Row is what one strategy costs. Each figure is the median over the trials
+// that delivered the whole workload.
+type Row struct {
+	Strategy   string `json:"strategy"`
+	Persistent bool   `json:"persistent"`
+	// Trials is how many were run to their end, Failed how many of them did not
+	// deliver the whole workload. Where all failed, the counts are those of the
+	// failed ones, and there is no time.
+	Trials int `json:"trials"`
+	Failed int `json:"failed"`
+	// Time is from wanting the first exchange to the end of the last.
+	Time linger.Opt[Time] `json:"time_ms,omitzero"`
+	// Connections counts those the client opened; Handshakes those of them that
+	// the server answered. From the ledger where there is one.
+	Connections linger.Opt[float64] `json:"connections,omitzero"`
+	Handshakes  linger.Opt[float64] `json:"handshakes,omitzero"`
+	// RoundTrips is the time at this round-trip time, less the time with the delay
+	// taken out, divided by the round-trip time.
+	RoundTrips            linger.Opt[float64] `json:"round_trips,omitzero"`
+	RequestsPerConnection linger.Opt[float64] `json:"requests_per_connection,omitzero"`
+	Packets               linger.Opt[Ways]    `json:"packets,omitzero"`
+	// WireBytes are those of IP packets with their headers, PayloadBytes what TCP
+	// or UDP carried in them. Both count what was sent again.
+	WireBytes    linger.Opt[Ways] `json:"wire_bytes,omitzero"`
+	PayloadBytes linger.Opt[Ways] `json:"payload_bytes,omitzero"`
+	// Overhead is the share of the wire's bytes, both ways, that is no content of a
+	// request or response: heads, handshakes, headers, acknowledgements, and what
+	// was sent again.
+	Overhead      linger.Opt[float64] `json:"overhead,omitzero"`
+	Retransmitted linger.Opt[float64] `json:"retransmitted,omitzero"` // packets, both ways
+	// Retries counts requests sent again because a kept connection was closed.
+	Retries      linger.Opt[float64] `json:"retries,omitzero"`
+	Sockets      Sockets             `json:"sockets,omitzero"`
+	SocketMemory Memory              `json:"socket_memory_bytes,omitzero"`
+	CPU          CPU                 `json:"cpu_ms,omitzero"`
+	// RatioToBest is the time divided by that of the row with the least.
+	RatioToBest linger.Opt[float64] `json:"ratio_to_best,omitzero"`
+}
+
+// Time is a median in milliseconds, with the interval that holds the true one
+// with the given confidence, unknown where one trial is all there is.
+type Time struct {
+	Median     float64             `json:"median"`
+	Low        linger.Opt[float64] `json:"low,omitzero"`
+	High       linger.Opt[float64] `json:"high,omitzero"`
+	Confidence linger.Opt[float64] `json:"confidence,omitzero"` // 0 to 1
+}
+
+// Doubt returns how far the interval reaches from the median, in milliseconds.
+func (t Time) Doubt() linger.Opt[float64] {
+	low, ok := t.Low.Get()
+	high, ok2 := t.High.Get()
+	if !ok || !ok2 {
+		return linger.Opt[float64]{}
+	}
+	return linger.Known(max(t.Median-low, high-t.Median))
+}
+
+// Ways is a figure for each direction: towards the origin and back.
+type Ways struct {
+	Up   float64 `json:"up"`
+	Down float64 `json:"down"`
+}
+
+// Sum returns both directions together.
+func (w Ways) Sum() float64 { return w.Up + w.Down }
+
+// Sockets counts TCP sockets: the most at once on each side, and how many
+// TIME_WAIT both sides were left with.
+type Sockets struct {
+	ClientPeak linger.Opt[float64] `json:"client_peak,omitzero"`
+	ServerPeak linger.Opt[float64] `json:"server_peak,omitzero"`
+	TimeWait   linger.Opt[float64] `json:"time_wait,omitzero"`
+}
+
+// Memory is the most kernel memory that each side's sockets held, in bytes.
+type Memory struct {
+	ClientPeak linger.Opt[float64] `json:"client_peak,omitzero"`
+	ServerPeak linger.Opt[float64] `json:"server_peak,omitzero"`
+}
+
+// CPU is user and system time of each side, in milliseconds.
+type CPU struct {
+	Client linger.Opt[float64] `json:"client,omitzero"`
+	Server linger.Opt[float64] `json:"server,omitzero"`
+}
+
+// Verdict says which strategy to use.
+type Verdict struct {
+	// Best is the strategy with the least time. It is empty where nothing can be
+	// told: no strategy has a time, or the best one's cannot be told from the
+	// baseline's, which is the first non-persistent strategy of the list.
+	Best string `json:"best,omitempty"`
+	// Saves is what Best costs less than the baseline; less than nothing is more.
+	Saves Savings `json:"saves,omitzero"`
+	// Text says it in sentences, with numbers.
+	Text string `json:"text"`
+}
+
+// Savings is the baseline's figures less the best strategy's.
+type Savings struct {
+	Time        linger.Opt[float64] `json:"time_ms,omitzero"`
+	Packets     linger.Opt[float64] `json:"packets,omitzero"`    // both ways
+	WireBytes   linger.Opt[float64] `json:"wire_bytes,omitzero"` // both ways
+	Connections linger.Opt[float64] `json:"connections,omitzero"`
+}
+
+// A Doubt is a reason not to believe a figure or the verdict. The codes stand in
+// doubts.go.
+type Doubt struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+// Compare returns what the traces show.
+func Compare(in Input) Findings {
+	f := Findings{
+		Workload: Workload{
+			Name: in.Workload.Name, Exchanges: len(in.Workload.Exchanges), Bytes: in.Workload.Bytes(),
+			Origins: 1, // a workload's paths all belong to one
+		},
+		Network: path(in.Network), Engine: in.Engine, Provenance: in.Provenance, Seed: in.Seed, Trials: in.Trials,
+		Doubts: []Doubt{},
+	}
+	cases := make([]*tried, len(in.Strategies))
+	for i, s := range in.Strategies {
+		cases[i] = measure(in, s, nth(in.Traces, i), nth(in.Still, i), len(nth(in.Failures, i)))
+	}
+	best := fastest(cases)
+	for _, c := range cases {
+		if c.timed && best.time.Value > 0 {
+			c.row.RatioToBest = linger.Known(round(c.time.Value/best.time.Value, 1e-3))
+		}
+		f.Rows = append(f.Rows, c.row)
+	}
+	f.Verdict = judge(in, cases, best)
+	f.Doubts = append(f.Doubts, doubts(in, cases, best)...)
+	return f
+}
+
+// fastest returns the case with the least time, the first of equals, or nil.
+func fastest(cases []*tried) *tried {
+	var best *tried
+	for _, c := range cases {
+		if c.timed && (best == nil || cmp.Less(c.time.Value, best.time.Value)) {
+			best = c
+		}
+	}
+	return best
+}
+
+func path(n linger.Network) Network {
+	if n == (linger.Network{Name: n.Name}) {
+		return Network{Name: n.Name}
+	}
+	kbps := func(r linger.Rate) (o linger.Opt[float64]) {
+		if r > 0 {
+			o = linger.Known(float64(r) / float64(linger.Kbps))
+		}
+		return o
+	}
+	return Network{
+		Name: n.Name, RTT: linger.Known(milliseconds(n.RTT)), Down: kbps(n.Down), Up: kbps(n.Up),
+		Loss: linger.Known(n.Loss), Queue: linger.Known(milliseconds(n.Queue)),
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// nth returns the i-th list, or an empty one.
+func nth[T any](lists [][]T, i int) []T {
+	if i >= len(lists) {
+		return nil
+	}
+	return lists[i]
+}

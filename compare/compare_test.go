@@ -1,0 +1,359 @@
+package compare
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// go test ./compare -update rewrites testdata/*.json from what Compare gives now.
+// The tests of report read them.
+var update = flag.Bool("update", false, "rewrite testdata/*.json")
+
+// golden holds the findings of some experiments as JSON.
+var golden = map[string]func() Input{
+	"gallery": func() Input { return experiment(linger.DefaultStrategies, 5) },
+	// Everything that can go wrong at once.
+	"doubtful": func() Input {
+		in := experiment("close,keep,keep:256+1.0,pipeline", 3)
+		in.Interrupted = true
+		in.Traces[0] = in.Traces[0][:1]
+		in.Failures[0] = []string{"the lab's pump ended: exit status 2"}
+		fail(in.Traces[1], 3, "the server closed in mid-response, after 1200 of 14000 bytes")
+		for _, t := range in.Traces[2] {
+			t.Ledger, t.Client, t.Server = linger.Opt[trace.Ledger]{}, linger.Opt[trace.Host]{}, linger.Opt[trace.Host]{}
+			t.Connections[0].ClosedBy, t.Connections[0].Closed, t.Connections[0].Reason = trace.AtServer, linger.Known(t.Ended-1), "FIN after 100 requests"
+		}
+		in.Still[2] = nil
+		in.Traces[3][0].Retries = 2
+		return in
+	},
+	// A path that is not ours, on which nobody counts packets.
+	"live": func() Input {
+		in := experiment("close:6,keep:6", 4)
+		in.Engine = "live"
+		in.Network = linger.Network{Name: "as it is"}
+		in.Still = nil
+		for _, list := range in.Traces {
+			for _, t := range list {
+				t.Ledger, t.Client, t.Server = linger.Opt[trace.Ledger]{}, linger.Opt[trace.Host]{}, linger.Opt[trace.Host]{}
+			}
+		}
+		return in
+	},
+	"nothing": func() Input {
+		in := experiment("close,keep", 2)
+		for i := range in.Traces {
+			in.Failures[i] = []string{"connection refused", "connection refused"}
+			in.Traces[i], in.Still[i] = nil, nil
+		}
+		return in
+	},
+}
+
+// fail marks an exchange of every trial as failed.
+func fail(traces []*trace.Trace, exchange int, reason string) {
+	for _, t := range traces {
+		e := &t.Exchanges[exchange]
+		e.Failed, e.Done, e.ResponseBody = reason, linger.Opt[linger.Instant]{}, 1200
+	}
+}
+
+func TestGolden(t *testing.T) {
+	for name, input := range golden {
+		t.Run(name, func(t *testing.T) {
+			f := Compare(input())
+			got, err := json.MarshalIndent(f, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, '\n')
+			file := filepath.Join("testdata", name+".json")
+			if *update {
+				if err := os.WriteFile(file, got, 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s differs from what Compare gives; look at it with go test ./compare -update and git diff", file)
+			}
+			var back Findings
+			if err := json.Unmarshal(want, &back); err != nil || !reflect.DeepEqual(back, f) {
+				t.Errorf("%s does not read back as what was written: %v", file, err)
+			}
+			if again := Compare(input()); !reflect.DeepEqual(again, f) {
+				t.Error("the same input gives other findings")
+			}
+		})
+	}
+}
+
+func TestRows(t *testing.T) {
+	rows := Compare(experiment(linger.DefaultStrategies, 5)).Rows
+	for i, want := range []struct {
+		name                         string
+		persistent                   bool
+		connections, least, requests float64
+		trips, within                float64
+	}{
+		{"close", false, 41, 41, 1, 82, 30}, // large images take more windows than one
+		{"close:6", false, 41, 41, 1, 16, 6},
+		{"keep", true, 1, 1, 41, 42, 6},
+		{"keep:2", true, 2, 2, 20.5, 22, 6},
+		{"keep:6", true, 6, 6, 6.83, 9, 4},
+		{"pipeline", true, 1, 1, 41, 5, 3},
+		{"pipeline:2", true, 2, 2, 20.5, 5, 3},
+	} {
+		r := rows[i]
+		if r.Strategy != want.name || r.Persistent != want.persistent || r.Trials != 5 || r.Failed != 0 {
+			t.Errorf("row %d is %+v", i, r)
+		}
+		if c := r.Connections.Or(-1); c != want.connections || r.Handshakes.Or(-1) != c || r.Sockets.TimeWait.Or(-1) != c {
+			t.Errorf("%s: %v connections, %v handshakes, %v TIME_WAIT", want.name, r.Connections, r.Handshakes, r.Sockets.TimeWait)
+		}
+		if got := r.RequestsPerConnection.Or(-1); got != want.requests {
+			t.Errorf("%s: %v requests a connection; want %v", want.name, got, want.requests)
+		}
+		if got := r.RoundTrips.Or(-1); got < want.trips-want.within || got > want.trips+want.within {
+			t.Errorf("%s: %v round trips; want %v within %v", want.name, got, want.trips, want.within)
+		}
+		wire, load := r.WireBytes.Or(Ways{}), r.PayloadBytes.Or(Ways{})
+		content := float64(gallery().Bytes())
+		if want := round(1-content/wire.Sum(), 1e-4); r.Overhead.Or(-1) != want || load.Sum() != content+41*300 {
+			t.Errorf("%s: overhead %v, payload %v; want %v and %v", r.Strategy, r.Overhead, load, want, content+41*300)
+		}
+		tm, _ := r.Time.Get()
+		if tm.Low.Or(0) > tm.Median || tm.High.Or(0) < tm.Median || tm.Confidence.Or(0) != 0.9375 {
+			t.Errorf("%s: %+v", r.Strategy, tm)
+		}
+	}
+}
+
+func TestHandshakeWait(t *testing.T) {
+	ms := func(n int) linger.Instant { return linger.Instant(n) * linger.Instant(time.Millisecond) }
+	conn := func(from, to int) trace.Connection {
+		return trace.Connection{Dialled: ms(from), Connected: linger.Known(ms(to))}
+	}
+	sent := func(from, to int) trace.Exchange {
+		return trace.Exchange{Sent: linger.Known(ms(from)), Done: linger.Known(ms(to))}
+	}
+	for _, test := range []struct {
+		name  string
+		conns []trace.Connection
+		exs   []trace.Exchange
+		want  float64
+	}{
+		{"one after the other", []trace.Connection{conn(0, 10), conn(30, 40)}, []trace.Exchange{sent(10, 30), sent(40, 60)}, 20},
+		{"two at once count once", []trace.Connection{conn(0, 10), conn(5, 15)}, []trace.Exchange{sent(15, 30)}, 15},
+		{"hidden behind a transfer", []trace.Connection{conn(0, 10), conn(12, 22)}, []trace.Exchange{sent(10, 60), sent(22, 60)}, 10},
+		{"never connected", []trace.Connection{{Dialled: ms(0)}}, nil, 60},
+		{"nothing", nil, nil, 0},
+	} {
+		if got := handshakeWait(&trace.Trace{Ended: ms(60), Connections: test.conns, Exchanges: test.exs}); got != test.want {
+			t.Errorf("%s: %v ms; want %v", test.name, got, test.want)
+		}
+	}
+}
+
+// scaled multiplies the times of one strategy's trials, so that a verdict can be
+// asked for without inventing traces anew.
+func scaled(in Input, strategy int, factors ...float64) Input {
+	for i, t := range in.Traces[strategy] {
+		t.Ended = linger.Instant(float64(t.Ended) * factors[i%len(factors)])
+	}
+	return in
+}
+
+func TestVerdict(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		in     Input
+		best   string
+		saves  bool
+		says   []string
+		doesnt []string
+	}{
+		{"kept is better", experiment("close,keep", 5), "keep", true,
+			[]string{"keep takes least: ", "It saves ", "opens 1 connection, not 41", "fewer packets", "41 handshakes cost 2.88 s of the 7.34 s that close takes", "Of what keep saves, it saves 2.81 s by handshakes that are not made and 1.08 s by slow starts"}, []string{"No difference", "luck"}},
+		{"no difference", scaled(scaled(experiment("close,keep", 5), 0, 1, 1.01, .99, 1.02, .98), 1, 2.15, 2.2, 2.1, 2.25, 2.05), "", false,
+			[]string{"No difference: ", "5 trials cannot tell them apart (p = "}, []string{"takes least"}},
+		{"kept is worse", scaled(experiment("close,keep", 5), 1, 3), "close", false,
+			[]string{"Persistence is worse here: close takes ", "more"}, []string{"saves"}},
+		{"too few trials", experiment("close,keep", 2), "keep", true, []string{"Luck cannot be ruled out after 2 trials"}, nil},
+		{"one trial", experiment("close,keep", 1), "keep", true, []string{"Luck cannot be ruled out after 1 trial"}, nil},
+		{"one strategy", experiment("close", 5), "close", false, []string{"no other strategy", "41 handshakes cost"}, nil},
+		{"one kept strategy", experiment("keep", 5), "keep", false, []string{"keep takes 3", "no other strategy"}, []string{"handshake"}},
+		{"no non-persistent one", experiment("keep,keep:6", 5), "keep:6", false, []string{"keep:6 takes least", "no non-persistent strategy gave a time"}, nil},
+		{"no persistent one", experiment("close,close:6", 5), "close:6", true, []string{"close:6 takes least"}, []string{"kept"}},
+		{"no persistent one, the baseline best", experiment("close:6,close", 5), "close:6", false, []string{"No strategy that was tried keeps a connection"}, nil},
+		{"parallel pairs", experiment("close,close:6,keep:6", 5), "keep:6", true, []string{"With 6 at once, keeping (keep:6) saves"}, nil},
+		{"a pair that is not the best", experiment("close,keep,pipeline", 5), "pipeline", true, []string{"One kept connection (keep) saves 3.91 s (53 %): 2.81 s by"}, nil},
+		{"the finding of 1997", experiment("close,close:6,keep,pipeline", 5), "pipeline", true, []string{"Yet close:6, with 6 connections at once, takes", "whose requests wait in line"}, nil},
+		{"the best closes", scaled(experiment("close,close:6,keep", 5), 1, 1), "close:6", true, []string{"No persistent strategy is faster: the fastest, keep, takes"}, nil},
+		{"nothing delivered", golden["nothing"](), "", false, []string{"nothing to compare"}, nil},
+		{"no strategy at all", Input{Workload: gallery()}, "", false, []string{"nothing to compare"}, nil},
+	} {
+		v := Compare(test.in).Verdict
+		if v.Best != test.best || v.Saves.Time.IsZero() == test.saves {
+			t.Errorf("%s: best %q, saves %+v; want %q", test.name, v.Best, v.Saves, test.best)
+		}
+		for _, s := range test.says {
+			if !strings.Contains(v.Text, s) {
+				t.Errorf("%s: says\n%s\nwithout %q", test.name, v.Text, s)
+			}
+		}
+		for _, s := range test.doesnt {
+			if strings.Contains(v.Text, s) {
+				t.Errorf("%s: says\n%s\nwith %q", test.name, v.Text, s)
+			}
+		}
+	}
+}
+
+func TestPredictedTimesNeedNoTest(t *testing.T) {
+	in := experiment("close,keep", 1)
+	in.Provenance = trace.Predicted
+	f := Compare(in)
+	if strings.Contains(f.Verdict.Text, "luck") || slices.ContainsFunc(f.Doubts, func(d Doubt) bool { return d.Code == Trials }) {
+		t.Errorf("%s\n%v", f.Verdict.Text, f.Doubts)
+	}
+}
+
+func TestDoubts(t *testing.T) {
+	each := func(in Input, strategy int, change func(*trace.Trace)) Input {
+		for _, t := range in.Traces[strategy] {
+			change(t)
+		}
+		return in
+	}
+	flows := func(change func(*trace.Ledger)) func(*trace.Trace) {
+		return func(t *trace.Trace) {
+			l, _ := t.Ledger.Get()
+			change(&l)
+			t.Ledger = linger.Known(l)
+		}
+	}
+	pair := func() Input { return experiment("close,keep", 5) }
+	for _, test := range []struct {
+		name string
+		in   Input
+		code string // "" is no doubt at all
+		says string
+	}{
+		{"nothing to doubt", pair(), "", ""},
+		{"a byte too few", each(pair(), 1, func(t *trace.Trace) { t.Exchanges[7].ResponseBody-- }), Bytes, "exchange 7"},
+		{"an exchange twice", each(pair(), 1, func(t *trace.Trace) { t.Exchanges[7].ID = 6 }), Bytes, "exchange 6"},
+		{"an exchange missing", each(pair(), 0, func(t *trace.Trace) { t.Exchanges = t.Exchanges[:40] }), Bytes, "no word of 1 exchanges"},
+		{"the link carried less", each(pair(), 1, flows(func(l *trace.Ledger) { l.Connections[0].Down.Payload -= 10_000 })), Bytes, "link carried"},
+		{"failed exchanges", func() Input { in := pair(); fail(in.Traces[1][:2], 3, "reset"); return in }(), Failed, "2 exchanges failed in 2 of 5 trials (2× reset)"},
+		{"failed trials", func() Input { in := pair(); in.Failures[0] = []string{"a", "b", "b"}; return in }(), Failed, "3 trials of 8 gave no trace (2× b, 1× a)"},
+		{"interrupted", func() Input {
+			in := pair()
+			in.Interrupted = true
+			in.Traces[1] = in.Traces[1][:4]
+			return in
+		}(), Interrupted, "9 of 10"},
+		{"server closed", each(pair(), 1, func(t *trace.Trace) {
+			k := &t.Connections[0]
+			k.ClosedBy, k.Closed, k.Reason = trace.AtServer, linger.Known(t.Ended-1), "FIN"
+		}), NotHonoured, "closed kept connections 5 times"},
+		{"reused", each(pair(), 0, func(t *trace.Trace) { t.Connections[3].Requests = 2 }), NotHonoured, "5 connections carried more than one"},
+		{"left open", each(pair(), 0, func(t *trace.Trace) {
+			k := &t.Connections[3]
+			k.ClosedBy, k.Closed = trace.AtClient, linger.Known(k.Closed.Or(0).Add(t.Network.RTT))
+		}), NotHonoured, "left 5 connections open"},
+		{"not pipelined", func() Input {
+			in := pair()
+			in.Strategies = strategies("close,pipeline")
+			return in
+		}(), NotHonoured, "never had two requests in flight"},
+		{"retries", each(pair(), 1, func(t *trace.Trace) { t.Retries = 1 }), Retries, "5 requests sent again"},
+		{"no ledger", each(each(pair(), 1, func(t *trace.Trace) { t.Ledger = linger.Opt[trace.Ledger]{} }), 0, func(t *trace.Trace) { t.Ledger = linger.Opt[trace.Ledger]{} }), Ledger, "nobody counted"},
+		{"half a ledger", each(pair(), 1, func(t *trace.Trace) { t.Ledger = linger.Opt[trace.Ledger]{} }), Ledger, "keep: packets and bytes were not"},
+		{"full ledger", each(pair(), 1, flows(func(l *trace.Ledger) { l.Overflow = 1 })), Ledger, "more connections than"},
+		{"late", each(pair(), 1, flows(func(l *trace.Ledger) { l.Lateness.P99 = 5 * time.Millisecond })), Late, "7 % of the round-trip time"},
+		{"late by the difference", each(pair(), 0, flows(func(l *trace.Ledger) { l.Lateness.P99 = 50 * time.Millisecond })), Late, "all that it takes longer than keep"},
+		{"spurious", each(pair(), 1, flows(func(l *trace.Ledger) { l.Connections[0].Down.Retransmitted = 2 })), Retransmitted, "10 packets more"},
+		{"three trials", experiment("close,keep", 3), Trials, "close and keep: 3 trials can never"},
+		{"four trials", experiment("close,keep", 4), Confidence, "87.5 %"},
+		{"overlap", scaled(experiment("close,keep", 5), 1, 2.15, 2.2, 2.1, 2.25, 2.05), Overlap, "cannot be told apart"},
+		{"no still trials", func() Input { in := pair(); in.Still = nil; return in }(), Trips, "not known"},
+		{"noisy trips", scaled(experiment("close,keep", 5), 1, 1, 1.2, .8), Trips, "within the noise: keep ±"},
+	} {
+		got := Compare(test.in).Doubts
+		if test.code == "" {
+			if len(got) > 0 {
+				t.Errorf("%s: %v", test.name, got)
+			}
+			continue
+		}
+		i := slices.IndexFunc(got, func(d Doubt) bool { return d.Code == test.code })
+		if i < 0 || !strings.Contains(got[i].Text, test.says) {
+			t.Errorf("%s: doubts are %v; want %q with %q", test.name, got, test.code, test.says)
+		}
+	}
+	dropped := each(pair(), 1, flows(func(l *trace.Ledger) {
+		l.Connections[0].Down.Retransmitted, l.Connections[0].Down.DroppedLoss = 2, 2
+	}))
+	if got := Compare(dropped).Doubts; len(got) > 0 {
+		t.Errorf("packets sent again because they were dropped: %v", got)
+	}
+}
+
+func TestUnknownIsAbsent(t *testing.T) {
+	b, err := json.Marshal(Compare(golden["live"]()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, absent := range []string{"round_trips", "packets\"", "wire_bytes", "payload_bytes", "overhead", "retransmitted", "sockets", "socket_memory_bytes", "cpu_ms", "rtt_ms", "null"} {
+		if strings.Contains(string(b), absent) {
+			t.Errorf("%s was not measured and stands in\n%s", absent, b)
+		}
+	}
+}
+
+func TestFigures(t *testing.T) {
+	for _, test := range []struct {
+		ms, doubt float64
+		want      string
+	}{
+		{6938, 0, "6.94 s"}, {6938, 12, "6.94 s"}, {6938, 120, "6.9 s"}, {6938, 5000, "7 s"}, {6938, 50_000, "7 s"},
+		{812.4, 0, "812 ms"}, {812.4, 30, "810 ms"}, {812.4, 1, "812 ms"}, {0.4321, 0, "0.432 ms"}, {0, 3, "0 ms"}, {-1500, 0, "-1.50 s"}, {999.9, 0.1, "1000 ms"},
+		{65_432, 0, "65.4 s"}, {654_321, 0, "654 s"}, {654_321, 20_000, "650 s"},
+	} {
+		if got := Duration(test.ms, test.doubt); got != test.want {
+			t.Errorf("Duration(%v, %v) = %q; want %q", test.ms, test.doubt, got, test.want)
+		}
+	}
+	for v, want := range map[float64]string{0: "0 %", 0.001: "under 1 %", 0.414: "41 %", 1.2: "120 %"} {
+		if got := Share(v); got != want {
+			t.Errorf("Share(%v) = %q; want %q", v, got, want)
+		}
+	}
+	for v, want := range map[float64]string{41: "41", 1.5: "1.5", 1000.5: "1000"} {
+		if got := Count(v); got != want {
+			t.Errorf("Count(%v) = %q; want %q", v, got, want)
+		}
+	}
+}
+
+func BenchmarkCompare(b *testing.B) {
+	in := experiment(linger.DefaultStrategies, 5)
+	for b.Loop() {
+		Compare(in)
+	}
+}

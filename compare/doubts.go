@@ -1,0 +1,423 @@
+package compare
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// Codes of doubts, in the order in which they are listed.
+const (
+	Bytes         = "bytes"         // a trace contradicts the workload or itself
+	Failed        = "failed"        // exchanges or whole trials failed
+	Interrupted   = "interrupted"   // not every planned trial was run
+	NotHonoured   = "not-honoured"  // a strategy did not get what it stands for
+	Retries       = "retries"       // requests met a kept connection that was closed
+	Ledger        = "ledger"        // packets were not counted, or not all
+	Late          = "lateness"      // the link was late by as much as the times differ
+	Retransmitted = "retransmitted" // more was sent again than the link had dropped
+	Trials        = "trials"        // too few to show any difference
+	Confidence    = "confidence"    // intervals with less than 90 %
+	Overlap       = "overlap"       // the best and the next cannot be told apart
+	Trips         = "round-trips"   // round trips unknown, or within the noise
+)
+
+// doubter collects doubts.
+type doubter struct {
+	in    Input
+	cases []*tried
+	best  *tried
+	found []Doubt
+}
+
+func (d *doubter) add(code, format string, args ...any) {
+	d.found = append(d.found, Doubt{code, fmt.Sprintf(format, args...)})
+}
+
+// doubts lists every reason not to believe the figures.
+func doubts(in Input, cases []*tried, best *tried) []Doubt {
+	d := &doubter{in: in, cases: cases, best: best}
+	d.bytes()
+	d.failed()
+	if in.Interrupted {
+		planned, ended := in.Trials*len(cases), 0
+		for _, c := range cases {
+			ended += c.row.Trials
+		}
+		d.add(Interrupted, "stopped before the end: %d of %d planned trials were run, and not all that measure round trips", ended, planned)
+	}
+	for _, c := range cases {
+		d.honoured(c)
+	}
+	d.retries()
+	d.ledger()
+	d.late()
+	d.retransmitted()
+	d.trials()
+	d.overlap()
+	d.trips()
+	return d.found
+}
+
+// bytes checks each trace against the workload, and the ledger against the
+// exchanges: what the link carried cannot be less than what HTTP delivered.
+func (d *doubter) bytes() {
+	for _, c := range d.cases {
+		wrong, example := 0, ""
+		for _, t := range c.ended {
+			if s := contradiction(t, d.in.Workload); s != "" {
+				wrong++
+				if example == "" {
+					example = fmt.Sprintf("trial %d %s", t.Trial+1, s)
+				}
+			}
+		}
+		if wrong > 0 {
+			d.add(Bytes, "%s: the bytes of %d of %s do not add up; %s", c.row.Strategy, wrong, plural(float64(len(c.ended)), "trial"), example)
+		}
+	}
+}
+
+// contradiction returns the first thing in a trace that cannot be, or nothing.
+func contradiction(t *trace.Trace, w linger.Workload) string {
+	seen := make([]bool, len(w.Exchanges))
+	var up, down int64
+	for _, e := range t.Exchanges {
+		if e.ID < 0 || e.ID >= len(seen) || seen[e.ID] {
+			return fmt.Sprintf("has an exchange %d that the workload has not, or has it twice", e.ID)
+		}
+		seen[e.ID] = true
+		if e.Failed != "" {
+			continue
+		}
+		up += e.RequestHead + e.RequestBody
+		down += e.ResponseHead + e.ResponseBody
+		if want := w.Exchanges[e.ID].ResponseBody; e.ResponseBody != want {
+			return fmt.Sprintf("delivered %d bytes of exchange %d, which has %d", e.ResponseBody, e.ID, want)
+		}
+	}
+	if missing := len(w.Exchanges) - len(t.Exchanges); missing > 0 {
+		return fmt.Sprintf("has no word of %d exchanges", missing)
+	}
+	flows, ok := ledger(t)
+	if !ok {
+		return ""
+	}
+	var carriedUp, carriedDown int64
+	for f := range flows {
+		carriedUp += f.Up.Payload - f.Up.RetransmittedBytes
+		carriedDown += f.Down.Payload - f.Down.RetransmittedBytes
+	}
+	if carriedUp < up || carriedDown < down {
+		return fmt.Sprintf("had %d bytes up and %d down at HTTP, but the link carried %d and %d", up, down, carriedUp, carriedDown)
+	}
+	return ""
+}
+
+// failed counts what failed, by reason.
+func (d *doubter) failed() {
+	for i, c := range d.cases {
+		reasons := map[string]int{}
+		exchanges := 0
+		for _, t := range c.ended {
+			for _, e := range t.Exchanges {
+				if e.Failed != "" {
+					reasons[e.Failed]++
+					exchanges++
+				}
+			}
+		}
+		if exchanges > 0 {
+			d.add(Failed, "%s: %s failed in %d of %s (%s)", c.row.Strategy, plural(float64(exchanges), "exchange"),
+				len(c.ended)-len(c.whole), plural(float64(c.row.Trials), "trial"), tally(reasons))
+		}
+		reasons = map[string]int{}
+		for _, r := range nth(d.in.Failures, i) {
+			reasons[r]++
+		}
+		if n := len(nth(d.in.Failures, i)); n > 0 {
+			d.add(Failed, "%s: %s of %d gave no trace (%s)", c.row.Strategy, plural(float64(n), "trial"), c.row.Trials, tally(reasons))
+		}
+		if c.row.Failed > 0 && len(c.whole) == 0 && len(c.ended) > 0 {
+			d.add(Failed, "%s: no trial delivered the whole workload, so it has no time, and its counts are of what was delivered", c.row.Strategy)
+		}
+	}
+}
+
+// tally writes the three most frequent reasons with their counts.
+func tally(reasons map[string]int) string {
+	keys := slices.SortedFunc(maps.Keys(reasons), func(a, b string) int {
+		return cmp.Or(cmp.Compare(reasons[b], reasons[a]), strings.Compare(a, b))
+	})
+	var parts []string
+	for _, k := range keys[:min(3, len(keys))] {
+		parts = append(parts, fmt.Sprintf("%d× %s", reasons[k], k))
+	}
+	if rest := len(keys) - len(parts); rest > 0 {
+		parts = append(parts, plural(float64(rest), "other reason"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// honoured checks that a strategy got what it stands for.
+func (d *doubter) honoured(c *tried) {
+	var closed, reused, kept, pipelined int
+	reasons := map[string]int{}
+	for _, t := range c.ended {
+		last := lastDone(t)
+		for _, k := range t.Connections {
+			end, ok := k.Closed.Get()
+			switch {
+			case c.strategy.Persistent && ok && k.ClosedBy == trace.AtServer && end < t.Ended:
+				closed++
+				reasons[cmp.Or(k.Reason, "no reason given")]++
+			case c.strategy.Persistent:
+			case k.Requests > 1:
+				reused++
+			// A server "MUST initiate closure of the connection after it sends the
+			// final response to the request that contained the close connection
+			// option" (RFC 9112, 9.6): its FIN is there with the response, or a
+			// little later. A client that waited for a whole round trip waited in vain.
+			case ok && k.ClosedBy == trace.AtClient && d.in.Network.RTT > 0 && !last[k.ID].IsZero() && end.Sub(last[k.ID].Or(0)) >= d.in.Network.RTT:
+				kept++
+			}
+		}
+		if c.strategy.InFlight != 1 && overlapped(t) {
+			pipelined++
+		}
+	}
+	name := c.row.Strategy
+	if closed > 0 {
+		d.add(NotHonoured, "%s: the server closed kept connections %s before the load had ended (%s)", name, times(closed), tally(reasons))
+	}
+	if reused > 0 {
+		d.add(NotHonoured, "%s: %s carried more than one request", name, plural(float64(reused), "connection"))
+	}
+	if kept > 0 {
+		d.add(NotHonoured, "%s: the server left %s open although asked to close", name, plural(float64(kept), "connection"))
+	}
+	if c.strategy.InFlight != 1 && len(c.ended) > 0 && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 {
+		d.add(NotHonoured, "%s: never had two requests in flight on a connection, so it was not tried", name)
+	}
+}
+
+// lastDone returns, by connection, when its last exchange was done.
+func lastDone(t *trace.Trace) map[int]linger.Opt[linger.Instant] {
+	last := map[int]linger.Opt[linger.Instant]{}
+	for _, e := range t.Exchanges {
+		if done, ok := e.Done.Get(); ok && done >= last[e.Connection].Or(0) {
+			last[e.Connection] = e.Done
+		}
+	}
+	return last
+}
+
+// overlapped reports whether a request was ever sent on a connection on which
+// another was still outstanding.
+func overlapped(t *trace.Trace) bool {
+	type span struct {
+		connection int
+		sent, done linger.Instant
+	}
+	var spans []span
+	for _, e := range t.Exchanges {
+		if sent, ok := e.Sent.Get(); ok {
+			spans = append(spans, span{e.Connection, sent, e.Done.Or(t.Ended)})
+		}
+	}
+	slices.SortFunc(spans, func(a, b span) int {
+		return cmp.Or(cmp.Compare(a.connection, b.connection), cmp.Compare(a.sent, b.sent))
+	})
+	for i := range len(spans) - 1 {
+		if a, b := spans[i], spans[i+1]; a.connection == b.connection && a.done > b.sent {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *doubter) retries() {
+	for _, c := range d.cases {
+		n := 0
+		for _, t := range c.ended {
+			n += t.Retries
+		}
+		if n > 0 {
+			d.add(Retries, "%s: %s sent again in %s, as the kept connection had been closed meanwhile (RFC 9112, 9.3.1)",
+				c.row.Strategy, plural(float64(n), "request"), plural(float64(len(c.ended)), "trial"))
+		}
+	}
+}
+
+func (d *doubter) ledger() {
+	var none, over []string
+	any := false
+	for _, c := range d.cases {
+		missing, full := false, false
+		for _, t := range c.ended {
+			l, ok := t.Ledger.Get()
+			missing = missing || !ok
+			full = full || l.Overflow > 0
+			any = any || ok
+		}
+		if missing {
+			none = append(none, c.row.Strategy)
+		}
+		if full {
+			over = append(over, c.row.Strategy)
+		}
+	}
+	switch {
+	case len(none) > 0 && !any:
+		d.add(Ledger, "nobody counted packets and bytes on the link; connections and handshakes are the client's")
+	case len(none) > 0:
+		d.add(Ledger, "%s: packets and bytes were not counted in every trial", list(none))
+	}
+	if len(over) > 0 {
+		d.add(Ledger, "%s: more connections than the link's ledger holds; packets and bytes are of the trials where all fitted", list(over))
+	}
+}
+
+// lateShare is the share of the round-trip time from which a late link is worth
+// a doubt by itself.
+const lateShare = 0.05
+
+// late marks what the link's own lateness could explain: a packet in a hundred
+// is late by its p99 or more, and each round trip crosses the link twice.
+func (d *doubter) late() {
+	rtt := d.in.Network.RTT
+	for _, c := range d.cases {
+		var p99 time.Duration
+		for _, t := range c.ended {
+			if l, ok := t.Ledger.Get(); ok {
+				p99 = max(p99, l.Lateness.P99)
+			}
+		}
+		if p99 == 0 {
+			continue
+		}
+		bound := milliseconds(p99) * 2 * max(1, c.row.RoundTrips.Or(1))
+		late := Duration(milliseconds(p99), 0)
+		switch {
+		case c.timed && c != d.best && c.time.Value > d.best.time.Value && bound >= c.time.Value-d.best.time.Value:
+			d.add(Late, "%s: the link was up to %s late (p99), which over its round trips could make %s, all that it takes longer than %s",
+				c.row.Strategy, late, Duration(bound, 0), d.best.row.Strategy)
+		case rtt > 0 && float64(p99) > lateShare*float64(rtt):
+			d.add(Late, "%s: the link was up to %s late (p99), %s of the round-trip time", c.row.Strategy, late, Share(float64(p99)/float64(rtt)))
+		}
+	}
+}
+
+// retransmitted marks packets that were sent again though none had been dropped.
+func (d *doubter) retransmitted() {
+	for _, c := range d.cases {
+		var extra int64
+		for _, t := range c.ended {
+			flows, _ := ledger(t)
+			for f := range flows {
+				for _, w := range []trace.Flow{f.Up, f.Down} {
+					extra += max(0, w.Retransmitted-w.DroppedQueue-w.DroppedLoss)
+				}
+			}
+		}
+		if extra > 0 {
+			d.add(Retransmitted, "%s: %s more sent again than the link had dropped, in %s", c.row.Strategy,
+				plural(float64(extra), "packet"), plural(float64(len(c.ended)), "trial"))
+		}
+	}
+}
+
+// fewTrials is the number below which two samples can never differ at 5 %: three
+// against three are as far apart as can be in 2 of 20 orders.
+const fewTrials = 4
+
+func (d *doubter) trials() {
+	var few, unsure []string
+	n, reached := 0, 1.0
+	for _, c := range d.cases {
+		switch {
+		case !c.timed || c.exact:
+		case c.times.N() < fewTrials:
+			few = append(few, c.row.Strategy)
+			n = max(n, c.times.N())
+		case c.time.Confidence < 0.9:
+			unsure = append(unsure, c.row.Strategy)
+			reached = min(reached, c.time.Confidence)
+		}
+	}
+	if len(few) > 0 {
+		d.add(Trials, "%s: %s can never show a difference beyond luck; give --trials %d or more", list(few), plural(float64(n), "trial"), fewTrials+1)
+	}
+	if len(unsure) > 0 {
+		d.add(Confidence, "%s: the interval is of %.3g %% confidence; give --trials 6 or more for 95 %%", list(unsure), 100*reached)
+	}
+}
+
+// overlap says when the best is best by luck only.
+func (d *doubter) overlap() {
+	if d.best == nil {
+		return
+	}
+	next := fastest(filter(d.cases, func(c *tried) bool { return c != d.best }))
+	if next == nil {
+		return
+	}
+	r, p := compared(d.best, next)
+	switch {
+	case r == same:
+		d.add(Overlap, "%s and %s, the two fastest, cannot be told apart (p = %.2g)", d.best.row.Strategy, next.row.Strategy, p)
+	case d.best.time.Confidence > 0 && next.time.Confidence > 0 && !d.best.exact && d.best.time.Overlaps(next.time):
+		d.add(Overlap, "the intervals of %s and %s, the two fastest, overlap", d.best.row.Strategy, next.row.Strategy)
+	}
+}
+
+// tripsShare and tripsDoubt are how far off round trips may be without a doubt.
+const (
+	tripsShare = 0.1
+	tripsDoubt = 2.0
+)
+
+func (d *doubter) trips() {
+	if d.in.Network.RTT <= 0 {
+		return
+	}
+	rtt := milliseconds(d.in.Network.RTT)
+	var unknown, unsure []string
+	reasons := map[string]int{}
+	for i, c := range d.cases {
+		for _, r := range nth(d.in.StillFailures, i) {
+			reasons[r]++
+		}
+		trips, ok := c.row.RoundTrips.Get()
+		floor, _ := c.still.Interval()
+		switch doubt := (c.doubt() + max(floor.High-floor.Value, floor.Value-floor.Low)) / rtt; {
+		case c.timed && !ok:
+			unknown = append(unknown, c.row.Strategy)
+		case ok && doubt > max(tripsDoubt, tripsShare*trips):
+			unsure = append(unsure, fmt.Sprintf("%s ± %s", c.row.Strategy, Number(doubt, Decimals(doubt, 1))))
+		}
+	}
+	if len(unknown) > 0 {
+		why := ""
+		if len(reasons) > 0 {
+			why = " (" + tally(reasons) + ")"
+		}
+		d.add(Trips, "%s: no trial without delay, so the round trips are not known%s", list(unknown), why)
+	}
+	if len(unsure) > 0 {
+		d.add(Trips, "the round trips are within the noise: %s", strings.Join(unsure, ", "))
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}

@@ -1,0 +1,56 @@
+package compare
+
+import (
+	"math"
+	"strconv"
+)
+
+// Decimals returns how many digits after the point v may show: the last one is
+// the doubt's first, but three significant digits at most. A doubt of 0 or less
+// is not known. It is negative where digits before the point are in doubt.
+func Decimals(v, doubt float64) int {
+	if v == 0 {
+		return 0
+	}
+	first := int(math.Floor(math.Log10(math.Abs(v))))
+	last := first - 2
+	if doubt > 0 {
+		last = min(first, max(last, int(math.Floor(math.Log10(doubt)))))
+	}
+	return -last
+}
+
+// Number writes v with so many decimals; with fewer than none it is rounded to
+// tens, hundreds and so on.
+func Number(v float64, decimals int) string {
+	if decimals < 0 {
+		unit := math.Pow10(-decimals)
+		return strconv.FormatFloat(math.Round(v/unit)*unit, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'f', decimals, 64)
+}
+
+// Duration writes a time in ms, with its unit: "6.94 s", "812 ms". The doubt, in
+// ms too, decides the digits.
+func Duration(ms, doubt float64) string {
+	if math.Abs(ms) >= 1000 {
+		return Number(ms/1000, Decimals(ms/1000, doubt/1000)) + " s"
+	}
+	return Number(ms, Decimals(ms, doubt)) + " ms"
+}
+
+// Share writes a share of 1 in whole per cent: "41 %", "under 1 %".
+func Share(v float64) string {
+	if v > 0 && v < 0.005 {
+		return "under 1 %"
+	}
+	return strconv.FormatFloat(100*v, 'f', 0, 64) + " %"
+}
+
+// Count writes a count, which a median of an even number of trials may halve.
+func Count(v float64) string {
+	if v == math.Trunc(v) || v >= 100 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64)
+}
