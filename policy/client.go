@@ -271,7 +271,7 @@ func (c *Client) answer(now linger.Instant, id int, persists bool, rejected stri
 // HandleRefused says that the server has answered 408 (Request Timeout) instead
 // of the first outstanding exchange: it had given up waiting for a request before
 // this one reached it, and closes. "If the client has an outstanding request in
-// transit, it MAY repeat that request on a new connection" (RFC 9110, 15.5.9).
+// transit, it MAY repeat that request" (RFC 9110, 15.5.9).
 func (c *Client) HandleRefused(now linger.Instant, id int) {
 	if k := c.conn(id); k != nil {
 		k.begun = false

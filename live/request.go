@@ -1,0 +1,51 @@
+package live
+
+import (
+	"slices"
+	"strconv"
+
+	"linger"
+)
+
+// A request is one exchange on its way to one connection.
+type request struct {
+	linger.Exchange
+	index    int
+	last     bool // no other request follows on the connection
+	document bool // the response may name further exchanges
+	head     int  // bytes, once it is written
+}
+
+// appendRequest appends the head of q. The client keeps to what a browser must
+// say; a size beyond that is reached with dots behind the product's name.
+func appendRequest(b []byte, q request, s linger.Strategy, host, agent string) []byte {
+	begin := len(b)
+	b = append(append(append(b, q.Method...), ' '), q.Path...)
+	b = append(append(b, " HTTP/"...), s.Version...)
+	b = append(append(b, "\r\nHost: "...), host...)
+	b = append(append(b, "\r\nUser-Agent: "...), agent...)
+	pad := len(b)
+	b = append(b, "\r\nAccept: */*\r\n"...)
+	switch {
+	case s.Version == "1.0" && !q.last:
+		// HTTP/1.0 keeps what both sides ask to keep (RFC 9112, C.2.2).
+		b = append(b, "Connection: keep-alive\r\n"...)
+	case s.Version != "1.0" && q.last:
+		// RFC 9112, 9.6: "A sender SHOULD send a Connection header field [...]
+		// containing the "close" connection option when it intends to close a
+		// connection."
+		b = append(b, "Connection: close\r\n"...)
+	}
+	// RFC 9110, 8.6: Content-Length also for an empty body, where the method
+	// gives a meaning to one.
+	if q.RequestBody > 0 || q.Method == "POST" || q.Method == "PUT" || q.Method == "PATCH" {
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, q.RequestBody, 10)
+		b = append(b, "\r\n"...)
+	}
+	b = append(b, "\r\n"...)
+	if missing := q.RequestHead - (len(b) - begin); missing > 0 {
+		b = slices.Insert(b, pad, slices.Repeat([]byte{'.'}, missing)...)
+	}
+	return b
+}
