@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
@@ -51,7 +52,10 @@ func serve() error {
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, unix.SIGCHLD)
 
+	// Commands get their three files and nothing else that came from outside. On a
+	// kernel before 5.11 they get what this process was given, as from any shell.
 	unix.CloseOnExec(controlFD)
+	unix.CloseRange(controlFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	ctl, err := newControl(os.NewFile(controlFD, "control"))
 	if err != nil {
 		return fmt.Errorf("the lab has no control socket: %w", err)

@@ -38,7 +38,7 @@ var ErrUnsupported = errors.New("this machine cannot hold a lab")
 const (
 	mostHosts   = 64
 	mostAliases = 256
-	maxDelay   = time.Minute
+	maxDelay    = time.Minute
 	// maxCaptureLimit keeps a forgotten capture from filling a disk.
 	maxCaptureLimit = 64 << 30
 	minSampleEvery  = time.Millisecond

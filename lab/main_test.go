@@ -1,13 +1,29 @@
 package lab
 
 import (
+	"fmt"
 	"os"
 	"testing"
 )
 
+// roleVar makes the test's own program play a part instead of running tests, so
+// that a test needs no other program on a host.
+const roleVar = "LINGER_TEST_ROLE"
+
+// roles are what it can play; they return an exit status.
+var roles = map[string]func(args []string) int{}
+
 func TestMain(m *testing.M) {
 	if status, inside := Inside(os.Args); inside {
 		os.Exit(status)
+	}
+	if name := os.Getenv(roleVar); name != "" {
+		role := roles[name]
+		if role == nil {
+			fmt.Fprintf(os.Stderr, "no role %q\n", name)
+			os.Exit(2)
+		}
+		os.Exit(role(os.Args[1:]))
 	}
 	os.Exit(m.Run())
 }

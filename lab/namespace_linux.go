@@ -42,7 +42,9 @@ func namespaces() *syscall.SysProcAttr {
 		gids, errG := idMap("/proc/self/gid_map")
 		if errU == nil && errG == nil {
 			attr.UidMappings, attr.GidMappings = uids, gids
-			attr.GidMappingsEnableSetgroups = true
+			// What a user namespace denies, those within it cannot allow.
+			b, err := os.ReadFile("/proc/self/setgroups")
+			attr.GidMappingsEnableSetgroups = err == nil && strings.TrimSpace(string(b)) == "allow"
 		}
 	}
 	return attr
@@ -235,11 +237,10 @@ func (h *netns) allNotes() []string {
 
 // newNetns makes the namespace with its device, address and route.
 func newNetns(c HostConfig, addr netip.Addr) (*netns, error) {
-	h := &netns{name: c.Name, addr: addr, diag: -1, work: make(chan func()), done: make(chan struct{})}
+	h := &netns{name: c.Name, addr: addr, diag: -1, work: make(chan func())}
 	h.port = port{fd: -1, addr: addr, side: c.Side, delay: c.Delay}
 	made := make(chan error)
 	go func() {
-		defer close(h.done)
 		// Never unlocked: the thread ends with the goroutine, and the namespace with it.
 		runtime.LockOSThread()
 		err := h.build()

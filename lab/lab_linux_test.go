@@ -1,0 +1,569 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"linger"
+)
+
+// self is this program on any host of a lab: each process finds its own there.
+const self = "/proc/self/exe"
+
+// patience bounds what a test waits for; nothing is measured against it.
+const patience = 30 * time.Second
+
+func init() {
+	roles["serve"] = serveBytes
+	roles["fetch"] = fetchBytes
+}
+
+// two is a client and an origin on a path of 2 ms.
+func two() Config {
+	return Config{
+		Network: linger.Network{RTT: 2 * time.Millisecond, Queue: linger.DefaultQueue},
+		Hosts:   []HostConfig{{Name: "client"}, {Name: "origin", Side: Server, Aliases: []string{"www.example.com"}}},
+	}
+}
+
+func openLab(t testing.TB, c Config) *Lab {
+	t.Helper()
+	l, err := Open(t.Context(), c)
+	if errors.Is(err, ErrUnsupported) {
+		lacks(t, err.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// output runs a command to its end and returns what it wrote.
+func output(t testing.TB, l *Lab, c Command) (string, Exit) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	c.Stdout, c.Stderr = w, w
+	p, err := l.Start(c)
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := p.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b), e
+}
+
+// shell is a command line on a host.
+func shell(host, line string, args ...string) Command {
+	return Command{Host: host, Path: "/bin/sh", Args: append([]string{"-c", line, "sh"}, args...)}
+}
+
+// role is this program in one of its parts.
+func role(host, name string, args ...string) Command {
+	return Command{Host: host, Path: self, Args: args, Env: append(os.Environ(), roleVar+"="+name)}
+}
+
+// serveBytes listens on port 80 and sends each connection so many bytes; it says
+// "ready" once it listens.
+func serveBytes(args []string) int {
+	n, _ := strconv.Atoi(args[0])
+	l, err := net.Listen("tcp4", ":80")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("ready")
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return 1
+		}
+		go func() {
+			defer c.Close()
+			c.Write(make([]byte, n))
+		}()
+	}
+}
+
+// fetchBytes reads one connection to each address to its end and prints how much
+// there was in all.
+func fetchBytes(args []string) int {
+	total := int64(0)
+	for _, host := range args {
+		c, err := net.DialTimeout("tcp4", host+":80", patience)
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		n, err := io.Copy(io.Discard, c)
+		c.Close()
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		total += n
+	}
+	fmt.Print(total)
+	return 0
+}
+
+// startServer starts a server and returns when it listens.
+func startServer(t testing.TB, l *Lab, host string, bytes int) *Process {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	c := role(host, "serve", strconv.Itoa(bytes))
+	c.Stdout = w
+	p, err := l.Start(c)
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 64)
+	n, err := r.Read(line)
+	if got := string(line[:n]); got != "ready\n" {
+		t.Fatalf("the server on %s says %q, %v", host, got, err)
+	}
+	return p
+}
+
+func TestExitIsPassedThrough(t *testing.T) {
+	l := openLab(t, two())
+	for _, tt := range []struct {
+		line string
+		want int
+	}{
+		{"exit 0", 0}, {"exit 7", 7}, {"exit 255", 255}, {"kill -9 $$", 137}, {"kill -15 $$", 143},
+	} {
+		if _, e := output(t, l, shell("client", tt.line)); e.Status() != tt.want {
+			t.Errorf("%s: got %d (%+v), want %d", tt.line, e.Status(), e, tt.want)
+		}
+	}
+	_, e := output(t, l, shell("client", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"))
+	if e.User <= 0 || e.MaxRSS < 100<<10 {
+		t.Errorf("a busy shell used %+v", e)
+	}
+}
+
+func TestStartSaysWhy(t *testing.T) {
+	l := openLab(t, two())
+	for _, tt := range []struct {
+		command Command
+		want    string
+	}{
+		{Command{Host: "nobody", Path: "/bin/true"}, "there is no host \"nobody\" in the lab; the hosts are [client origin]"},
+		{Command{Host: "client", Path: "/no/such/program"}, "cannot start /no/such/program on host \"client\": no such file or directory"},
+		{Command{Host: "client", Path: "/etc/hosts"}, "permission denied"},
+		{Command{Host: "client", Path: "/bin/true", Dir: "/no/such/directory"}, "no such file or directory"},
+		{Command{Host: "client", Path: "/bin/true", Args: []string{"a\x00b"}}, "invalid argument"},
+	} {
+		if _, err := l.Start(tt.command); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v: got %v, want %q", tt.command, err, tt.want)
+		}
+	}
+}
+
+func TestEnvironmentAndDirectory(t *testing.T) {
+	t.Setenv("LINGER_TEST_MARK", "inherited")
+	l := openLab(t, two())
+	dir := t.TempDir()
+	c := shell("origin", `echo "$LINGER_TEST_MARK|$A|$1|$(pwd)"`, "two words")
+	if got, _ := output(t, l, c); !strings.HasPrefix(got, "inherited||two words|/") {
+		t.Errorf("with nothing said: %q", got)
+	}
+	c.Env, c.Dir = []string{"A=b"}, dir
+	if got, _ := output(t, l, c); got != "|b|two words|"+dir+"\n" {
+		t.Errorf("with a given environment and directory: %q", got)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := output(t, l, shell("client", "pwd")); got != here+"\n" {
+		t.Errorf("directory %q, want %q", got, here)
+	}
+	if got, _ := output(t, l, shell("client", "id -u; id -g")); got != fmt.Sprintf("%d\n%d\n", os.Getuid(), os.Getgid()) {
+		t.Errorf("the user is %q", got)
+	}
+}
+
+func TestCapabilities(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root has them all; TestUnprivileged runs this test as another user")
+	}
+	l := openLab(t, two())
+	line := "grep CapEff /proc/self/status"
+	if got, _ := output(t, l, shell("client", line)); !strings.HasSuffix(got, "0000000000000000\n") {
+		t.Errorf("a command has capabilities: %s", got)
+	}
+	c := shell("client", line)
+	c.NetAdmin = true
+	if got, _ := output(t, l, c); !strings.HasSuffix(got, fmt.Sprintf("%016x\n", 1<<unix.CAP_NET_ADMIN)) {
+		t.Errorf("with NetAdmin: %s", got)
+	}
+}
+
+func TestStandardFiles(t *testing.T) {
+	l := openLab(t, two())
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	const size = 50 << 20
+	go func() {
+		defer w.Close()
+		buf := make([]byte, 1<<20)
+		for range size / len(buf) {
+			if _, err := w.Write(buf); err != nil {
+				return
+			}
+		}
+	}()
+	c := shell("client", "cat")
+	c.Stdin = r
+	got, e := output(t, l, c)
+	if len(got) != size || e.Status() != 0 {
+		t.Errorf("%d bytes through cat, want %d; %+v", len(got), size, e)
+	}
+	if got, _ := output(t, l, shell("client", "cat; ls /proc/self/fd | wc -l")); got != "4\n" {
+		t.Errorf("with no standard input, and with three files and the directory: %q", got)
+	}
+}
+
+func TestNames(t *testing.T) {
+	getent, err := exec.LookPath("getent")
+	if err != nil {
+		lacks(t, err.Error())
+	}
+	l := openLab(t, two())
+	for _, tt := range []struct{ name, addr string }{
+		{"client", "10.0.1.1"}, {"origin", "10.0.2.1"}, {"www.example.com", "10.0.2.1"},
+	} {
+		for _, host := range []string{"client", "origin"} {
+			got, e := output(t, l, Command{Host: host, Path: getent, Args: []string{"ahostsv4", tt.name}})
+			if e.Status() != 0 || !strings.HasPrefix(got, tt.addr+" ") {
+				t.Errorf("%s on %s is %q", tt.name, host, got)
+			}
+		}
+	}
+	if got, e := output(t, l, Command{Host: "client", Path: getent, Args: []string{"ahostsv4", "elsewhere.example"}}); e.Status() == 0 {
+		t.Errorf("a name that is not in the lab is %q", got)
+	}
+	if l.Addr("origin").String() != "10.0.2.1" || l.Addr("nobody").IsValid() {
+		t.Errorf("Addr: %v, %v", l.Addr("origin"), l.Addr("nobody"))
+	}
+}
+
+func TestManyHostsShareTheLink(t *testing.T) {
+	c := two()
+	c.Hosts = []HostConfig{{Name: "c1"}, {Name: "c2"}, {Name: "c3"}, {Name: "s1", Side: Server}, {Name: "s2", Side: Server}}
+	l := openLab(t, c)
+	startServer(t, l, "s1", 1000)
+	startServer(t, l, "s2", 200_000)
+	var wg sync.WaitGroup
+	for _, host := range []string{"c1", "c2", "c3"} {
+		wg.Go(func() {
+			got, e := output(t, l, role(host, "fetch", "s1", "s2", "s1"))
+			if got != "202000" || e.Status() != 0 {
+				t.Errorf("%s got %q, %+v", host, got, e)
+			}
+		})
+	}
+	wg.Wait()
+	time.Sleep(20 * time.Millisecond) // the last FIN and its ACK
+	r, err := l.Report(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Ledger.Connections) != 9 {
+		t.Errorf("%d connections in the ledger, want 9", len(r.Ledger.Connections))
+	}
+	for _, f := range r.Ledger.Connections {
+		if f.Up.SYN != 1 || f.Down.SYN != 1 || f.Down.FIN != 1 {
+			t.Errorf("%s to %s: SYN %d and %d, FIN %d", f.Client, f.Server, f.Up.SYN, f.Down.SYN, f.Down.FIN)
+		}
+	}
+	for _, host := range []string{"s1", "s2"} {
+		h := r.Hosts[host]
+		if want := map[string]int{"s1": 6, "s2": 3}[host]; h.TimeWait != want {
+			t.Errorf("%s closes first and is left with %d TIME_WAIT, want %d", host, h.TimeWait, want)
+		}
+		if h.Sockets["LISTEN"] != 1 || h.Samples == 0 {
+			t.Errorf("%s: %+v", host, h)
+		}
+	}
+	if len(r.Commands) != 5 || !r.Commands[0].Running || r.Commands[0].CPU <= 0 || r.Commands[4].Running {
+		t.Errorf("commands: %+v", r.Commands)
+	}
+}
+
+func TestLabsSideBySide(t *testing.T) {
+	openLab(t, two()) // skips where there can be none
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			l, err := Open(t.Context(), two())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer l.Close()
+			startServer(t, l, "origin", 1000+i)
+			if got, _ := output(t, l, role("client", "fetch", "origin")); got != strconv.Itoa(1000+i) {
+				t.Errorf("lab %d got %s", i, got)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestContextEndsTheLab(t *testing.T) {
+	openLab(t, two())
+	ctx, cancel := context.WithCancel(t.Context())
+	l, err := Open(ctx, two())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.Start(shell("client", "sleep 1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := p.Wait(); !errors.Is(err, errClosed) {
+		t.Errorf("Wait says %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Errorf("Close says %v", err)
+	}
+	if _, err := Open(ctx, two()); !errors.Is(err, context.Canceled) {
+		t.Errorf("Open says %v", err)
+	}
+}
+
+func TestCloseIsFinal(t *testing.T) {
+	l := openLab(t, two())
+	p, err := l.Start(shell("client", "trap '' TERM HUP INT; (sleep 1000 &) ; sleep 1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if _, err := p.Wait(); !errors.Is(err, errClosed) {
+		t.Errorf("Wait says %v", err)
+	}
+	if _, err := l.Start(shell("client", "true")); !errors.Is(err, errClosed) {
+		t.Errorf("Start says %v", err)
+	}
+	if _, err := l.Report(t.Context()); !errors.Is(err, errClosed) {
+		t.Errorf("Report says %v", err)
+	}
+	if err := p.Signal(unix.SIGTERM); err != nil {
+		t.Errorf("Signal says %v", err)
+	}
+}
+
+func TestSignal(t *testing.T) {
+	l := openLab(t, two())
+	p, err := l.Start(shell("client", "exec sleep 1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := p.Wait(); err != nil || e.Signal != unix.SIGTERM {
+		t.Errorf("%+v, %v", e, err)
+	}
+	if err := p.Signal(unix.SIGTERM); err != nil {
+		t.Errorf("to a process that has ended: %v", err)
+	}
+}
+
+func TestOpenAndCloseLeakNothing(t *testing.T) {
+	openLab(t, two()).Close()
+	files := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	goroutines, open := runtime.NumGoroutine(), files()
+	for range 50 {
+		l, err := Open(t.Context(), two())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Start(shell("client", "sleep 1000")); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A goroutine that has been waited for may still be on its way out.
+	for deadline := time.Now().Add(patience); runtime.NumGoroutine() > goroutines && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	if n := runtime.NumGoroutine(); n > goroutines {
+		t.Errorf("%d goroutines, %d before", n, goroutines)
+	}
+	if n := files(); n > open {
+		t.Errorf("%d open files, %d before", n, open)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	openLab(t, two())
+	for _, f := range Check() {
+		t.Logf("%+v", f)
+		if f.Name == "" || f.Found == "" || f.OK != (f.Fix == "") || strings.Contains(f.Found+f.Fix, "\n") {
+			t.Errorf("%+v is not a finding", f)
+		}
+		if f.Needed && !f.OK {
+			t.Errorf("%s is needed and not permitted, yet there are labs", f.Name)
+		}
+	}
+}
+
+// TestRefusals puts this program where it may not make a lab.
+func TestRefusals(t *testing.T) {
+	openLab(t, two())
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		lacks(t, err.Error())
+	}
+	for _, tt := range []struct {
+		name, prepare, want string
+	}{
+		{"no user namespaces", "echo 0 > /proc/sys/user/max_user_namespaces", "sudo sysctl user.max_user_namespaces=15000"},
+		{"no network namespaces", "echo 0 > /proc/sys/user/max_net_namespaces", "sudo sysctl user.max_net_namespaces=15000"},
+		{"no TUN device", "mount -t tmpfs none /dev/net", "sudo modprobe tun"},
+		{"not a TUN device", "mount --bind /dev/null /dev/net/tun", "TUNSETIFF"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			exe, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The program is opened before, as its directory may not be readable in there.
+			f, err := os.Open(exe)
+			if err != nil {
+				f, err = os.Open(self)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			cmd := exec.Command(unshare, "--user", "--map-root-user", "--mount", "/bin/sh", "-c", tt.prepare+" && exec /proc/self/fd/3")
+			cmd.Env = append(os.Environ(), roleVar+"=open")
+			cmd.ExtraFiles = []*os.File{f}
+			out, err := cmd.CombinedOutput()
+			got := strings.TrimSuffix(string(out), "\n")
+			t.Log(got)
+			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 3 {
+				t.Fatalf("%v: %s", err, got)
+			}
+			if !strings.Contains(got, tt.want) || strings.Contains(got, "\n") || !strings.HasPrefix(got, ErrUnsupported.Error()+": ") {
+				t.Errorf("got %q, want %q in one line", got, tt.want)
+			}
+		})
+	}
+}
+
+func init() {
+	roles["open"] = func([]string) int {
+		l, err := Open(context.Background(), two())
+		if err == nil {
+			l.Close()
+			return 0
+		}
+		fmt.Println(err)
+		if errors.Is(err, ErrUnsupported) {
+			return 3
+		}
+		return 1
+	}
+}
+
+// TestUnprivileged runs every other test of this package that makes a lab as a
+// user without any rights.
+func TestUnprivileged(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("the tests run without rights already")
+	}
+	if info, err := os.Stat("/dev/net/tun"); err != nil || info.Mode().Perm()&0o006 != 0o006 {
+		lacks(t, "/dev/net/tun is not for everybody; sudo chmod 666 /dev/net/tun")
+	}
+	const nobody = 65534
+	tmp := filepath.Join(os.TempDir(), fmt.Sprintf("linger-nobody-%d", os.Getpid()))
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(tmp) })
+	if err := os.Chown(tmp, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, "-test.short="+strconv.FormatBool(testing.Short()), "-test.v")
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "HOME="+tmp)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := cmd.CombinedOutput()
+	passed := strings.Count(string(out), "\n--- PASS")
+	if err != nil || passed == 0 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%d tests passed as user %d, %d were skipped", passed, nobody, strings.Count(string(out), "\n--- SKIP"))
+}
+
+func BenchmarkOpenClose(b *testing.B) {
+	openLab(b, two())
+	for b.Loop() {
+		l, err := Open(b.Context(), two())
+		if err != nil {
+			b.Fatal(err)
+		}
+		l.Close()
+	}
+}
