@@ -22,8 +22,8 @@ const (
 <style>
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
 body { max-width: 76rem; margin: 0 auto; padding: 1rem }
-main { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(27rem, 100%), 1fr)) }
-figure { margin: 0; padding: .8rem; border: 1px solid #8884; border-radius: .5rem }
+main { columns: 27rem; column-gap: 1rem }
+figure { display: flow-root; break-inside: avoid; margin: 0 0 1rem; padding: .8rem; border: 1px solid #8884; border-radius: .5rem }
 img { float: left; width: 11rem; aspect-ratio: 4/3; margin: .2rem .9rem .4rem 0; border-radius: .3rem; background: #8883 }
 figcaption b { display: block }
 </style>
