@@ -55,3 +55,43 @@ func (l *lateness) quantile(q float64) time.Duration {
 func (l *lateness) summary() trace.Lateness {
 	return trace.Lateness{Packets: l.packets, Median: l.quantile(0.5), P99: l.quantile(0.99), Max: l.max}
 }
+
+// An alarm learns how late this machine's timers wake a thread, by how long it
+// had slept: the longer an idle CPU sleeps, the longer it takes to get up.
+type alarm struct {
+	margins [alarmClasses]time.Duration // by powers of four of 16 µs of sleep
+}
+
+const (
+	alarmClasses = 8
+	// alarmMost bounds what is spent awake for a packet, whatever was learnt.
+	alarmMost = 250 * time.Microsecond
+	alarmStep = time.Microsecond
+)
+
+func alarmClass(sleep time.Duration) int {
+	return min(bits.Len64(uint64(sleep)>>14)/2, alarmClasses-1)
+}
+
+// early returns by how much a sleep should end before its time; 0 if the sleep
+// is too short for that to be worth its CPU time.
+func (a *alarm) early(sleep time.Duration) time.Duration {
+	if sleep <= 0 {
+		return 0
+	}
+	if m := a.margins[alarmClass(sleep)]; m < sleep/2 {
+		return m
+	}
+	return 0
+}
+
+// woke learns from a sleep that ended so late. Nine steps up for one too late,
+// one step down for one in time: that settles where one in ten is too late.
+func (a *alarm) woke(sleep, late time.Duration) {
+	m := &a.margins[alarmClass(sleep)]
+	if late > *m {
+		*m = min(*m+9*alarmStep, alarmMost)
+	} else {
+		*m = max(*m-alarmStep, 0)
+	}
+}

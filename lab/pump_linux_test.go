@@ -1,0 +1,468 @@
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"linger"
+)
+
+// A bed is a pump between hosts, each a thread of this process in a network
+// namespace of its own: the data plane without the control plane.
+type bed struct {
+	*pump
+	hosts []*bedHost
+}
+
+type bedHost struct {
+	port
+	jobs chan func()
+}
+
+// hostSpec is one host of a bed.
+type hostSpec struct {
+	addr  string
+	side  Side
+	delay time.Duration
+}
+
+var oneEach = []hostSpec{{"10.9.0.1", Client, 0}, {"10.9.0.2", Server, 0}}
+
+// newBed makes hosts and starts a pump between them, all gone when the test ends.
+func newBed(t testing.TB, c pumpConfig, specs ...hostSpec) *bed {
+	t.Helper()
+	b := &bed{}
+	for _, s := range specs {
+		h, err := newBedHost(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.hosts = append(b.hosts, h)
+		c.ports = append(c.ports, h.port)
+	}
+	p, err := newPump(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.pump = p
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := p.run(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		p.stop()
+		running.Wait()
+		for _, h := range b.hosts {
+			close(h.jobs)
+			unix.Close(h.fd)
+		}
+	})
+	return b
+}
+
+// newBedHost starts a thread in a namespace that ends with it.
+func newBedHost(s hostSpec) (*bedHost, error) {
+	h := &bedHost{port{addr: netip.MustParseAddr(s.addr), side: s.side, delay: s.delay}, make(chan func())}
+	ready := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
+		ready <- h.setUp()
+		for f := range h.jobs {
+			f()
+		}
+	}()
+	return h, <-ready
+}
+
+func (h *bedHost) setUp() error {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return err
+	}
+	var err error
+	if h.fd, err = openTUN("eth0"); err != nil {
+		return err
+	}
+	for _, args := range []string{
+		"link set lo up", "link set eth0 up", fmt.Sprintf("addr add %v/32 dev eth0", h.addr), "route add default dev eth0",
+	} {
+		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
+			return fmt.Errorf("ip %s: %w: %s", args, err, out)
+		}
+	}
+	return nil
+}
+
+// do runs f in the host's namespace and waits for it.
+func (h *bedHost) do(f func()) {
+	done := make(chan struct{})
+	h.jobs <- func() {
+		defer close(done)
+		f()
+	}
+	<-done
+}
+
+// start starts a command in the host's namespace.
+func (h *bedHost) start(t testing.TB, cmd *exec.Cmd) {
+	t.Helper()
+	var err error
+	h.do(func() { err = cmd.Start() })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// output runs a command in the host's namespace.
+func (h *bedHost) output(t testing.TB, name string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	h.start(t, cmd)
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%s: %v: %s", name, err, out.String())
+	}
+	return []byte(out.String())
+}
+
+// needs skips a test that lacks a program, or fails it where all must run.
+func needs(t testing.TB, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			lacks(t, err.Error())
+		}
+	}
+}
+
+func lacks(t testing.TB, reason string) {
+	t.Helper()
+	if os.Getenv("LINGER_TEST_ALL") == "1" {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+}
+
+// inNamespaces reports whether the caller may make namespaces. An unprivileged
+// user may do so in a user namespace of his own, so then the test runs once more
+// as a child in one, and the caller returns.
+func inNamespaces(t *testing.T) bool {
+	t.Helper()
+	needs(t, "ip")
+	if os.Geteuid() == 0 {
+		f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+		if err != nil {
+			lacks(t, err.Error())
+		}
+		f.Close()
+		return true
+	}
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^"+t.Name()+"$")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		t.Fatalf("in a user namespace: %s", out)
+	case err != nil:
+		lacks(t, err.Error())
+	}
+	return false
+}
+
+// listen returns a listening TCP socket in h, cubic.
+func (h *bedHost) listen(t testing.TB, port int) (fd int) {
+	t.Helper()
+	h.do(func() {
+		fd = h.socket(t)
+		if err := unix.Bind(fd, &unix.SockaddrInet4{Port: port}); err != nil {
+			t.Error(err)
+		}
+		if err := unix.Listen(fd, 128); err != nil {
+			t.Error(err)
+		}
+	})
+	return fd
+}
+
+func (h *bedHost) socket(t testing.TB) int {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Error(err)
+	}
+	if err := unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "cubic"); err != nil {
+		t.Error(err)
+	}
+	return fd
+}
+
+// dial connects from h.
+func (h *bedHost) dial(t testing.TB, addr netip.Addr, port int) (fd int) {
+	t.Helper()
+	h.do(func() {
+		fd = h.socket(t)
+		if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: addr.As4(), Port: port}); err != nil {
+			t.Error(err)
+		}
+	})
+	return fd
+}
+
+// pattern is what byte i of a transfer is, so that a wrong or misplaced byte shows.
+func pattern(b []byte, at int) {
+	for i := range b {
+		n := at + i
+		b[i] = byte(n ^ n>>8 ^ n>>16)
+	}
+}
+
+// transfer sends size bytes from a new connection's server to its client, over
+// which the client then closes, and checks every one.
+func transfer(t testing.TB, client, server *bedHost, port, size int) {
+	t.Helper()
+	l := server.listen(t, port)
+	defer unix.Close(l)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		c, _, err := unix.Accept(l)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer unix.Close(c)
+		b := make([]byte, 1<<16)
+		for at := 0; at < size; {
+			n := min(len(b), size-at)
+			pattern(b[:n], at)
+			n, err := unix.Write(c, b[:n])
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			at += n
+		}
+		unix.Shutdown(c, unix.SHUT_WR)
+		unix.Read(c, b) // until the client has closed
+	})
+	fd := client.dial(t, server.addr, port)
+	b, want, at := make([]byte, 1<<16), make([]byte, 1<<16), 0
+	for {
+		n, err := unix.Read(fd, b)
+		if err != nil {
+			t.Error(err)
+		}
+		if n <= 0 {
+			break
+		}
+		pattern(want[:n], at)
+		if !slices.Equal(b[:n], want[:n]) {
+			t.Fatalf("wrong bytes after %d", at)
+		}
+		at += n
+	}
+	unix.Close(fd)
+	serving.Wait()
+	if at != size {
+		t.Errorf("%d bytes of %d arrived", at, size)
+	}
+}
+
+func TestTransferIsWholeAndCounted(t *testing.T) {
+	if !inNamespaces(t) {
+		return
+	}
+	for _, c := range []struct {
+		name    string
+		network linger.Network
+	}{
+		{"unlimited", linger.Network{RTT: 2 * time.Millisecond}},
+		{"no delay at all", linger.Network{}},
+		{"shaped", linger.Network{RTT: 10 * time.Millisecond, Down: 100 * linger.Mbps, Up: 100 * linger.Mbps, Queue: linger.DefaultQueue}},
+		{"shallow", linger.Network{RTT: 10 * time.Millisecond, Down: 50 * linger.Mbps, Up: 50 * linger.Mbps}},
+		{"lossy", linger.Network{RTT: 4 * time.Millisecond, Loss: 0.02}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBed(t, pumpConfig{network: c.network, seed: 1}, oneEach...)
+			const size = 3_000_000
+			transfer(t, b.hosts[0], b.hosts[1], 80, size)
+			l := b.ledger()
+			if len(l.Connections) != 1 {
+				t.Fatalf("%d connections: %+v", len(l.Connections), l.Connections)
+			}
+			f := l.Connections[0]
+			if f.Protocol != "tcp" || f.Server != "10.9.0.2:80" {
+				t.Errorf("connection %+v", f)
+			}
+			if got := f.Down.Payload - f.Down.RetransmittedBytes; got != size {
+				t.Errorf("the server sent %d bytes for the first time, want %d", got, size)
+			}
+			if f.Up.SYN < 1 || f.Up.FIN < 1 || f.Down.FIN < 1 || f.ClosedBy != "server" {
+				t.Errorf("up %+v, down %+v, closed by %q", f.Up, f.Down, f.ClosedBy)
+			}
+			if c.network.Loss == 0 && (l.Down.DroppedLoss != 0 || l.Up.DroppedLoss != 0) {
+				t.Errorf("lost %d and %d without loss", l.Down.DroppedLoss, l.Up.DroppedLoss)
+			}
+			if dropped := f.Down.DroppedLoss + f.Down.DroppedQueue; f.Down.Retransmitted < dropped {
+				t.Errorf("%d retransmissions for %d packets dropped", f.Down.Retransmitted, dropped)
+			}
+			if c.name == "shallow" && f.Down.DroppedQueue == 0 {
+				t.Error("a queue of 48 kB dropped nothing")
+			}
+			if l.Lateness.Packets == 0 || l.Lateness.Median > l.Lateness.P99 || l.Lateness.P99 > l.Lateness.Max {
+				t.Errorf("lateness %+v", l.Lateness)
+			}
+			t.Logf("%+v", l)
+		})
+	}
+}
+
+// echo returns UDP datagrams to their senders, until the client side is done
+// with count of them.
+func (h *bedHost) echo(t testing.TB, port, count int) (wait func()) {
+	t.Helper()
+	var fd int
+	h.do(func() {
+		var err error
+		if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			t.Error(err)
+		}
+		if err := unix.Bind(fd, &unix.SockaddrInet4{Port: port}); err != nil {
+			t.Error(err)
+		}
+	})
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer unix.Close(fd)
+		b := make([]byte, 2048)
+		for range count {
+			n, from, err := unix.Recvfrom(fd, b, 0)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := unix.Sendto(fd, b[:n], 0, from); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return serving.Wait
+}
+
+// pings returns how long each of count round trips took, one after the other.
+func pings(t testing.TB, from, to *bedHost, port, count int) []time.Duration {
+	t.Helper()
+	wait := to.echo(t, port, count)
+	out := make([]time.Duration, 0, count)
+	from.do(func() {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer unix.Close(fd)
+		if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: to.addr.As4(), Port: port}); err != nil {
+			t.Error(err)
+		}
+		b := make([]byte, 64)
+		for range count {
+			began := time.Now()
+			if _, err := unix.Write(fd, b); err != nil {
+				t.Error(err)
+			}
+			if _, err := unix.Read(fd, b); err != nil {
+				t.Error(err)
+			}
+			out = append(out, time.Since(began))
+		}
+	})
+	wait()
+	return out
+}
+
+// quantile returns the value that a share q of sorted values do not exceed.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+func BenchmarkPumpRoundTrip(b *testing.B) {
+	for _, rtt := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond} {
+		b.Run(rtt.String(), func(b *testing.B) {
+			bed := newBed(b, pumpConfig{network: linger.Network{RTT: rtt}}, oneEach...)
+			var took []time.Duration
+			for b.Loop() {
+				took = append(took, pings(b, bed.hosts[0], bed.hosts[1], 7, 10)...)
+			}
+			slices.Sort(took)
+			late := bed.ledger().Lateness
+			b.ReportMetric(float64(quantile(took, 0.5)-rtt)/1e3, "added-µs-median")
+			b.ReportMetric(float64(quantile(took, 0.99)-rtt)/1e3, "added-µs-p99")
+			b.ReportMetric(float64(late.Median)/1e3, "late-µs-median")
+			b.ReportMetric(float64(late.P99)/1e3, "late-µs-p99")
+		})
+	}
+}
+
+// BenchmarkPumpIperf is iperf3's own figure, as its receiver sees it.
+func BenchmarkPumpIperf(b *testing.B) {
+	needs(b, "iperf3")
+	for _, c := range []struct {
+		name    string
+		network linger.Network
+	}{
+		{"unshaped", linger.Network{}},
+		{"unshaped10ms", linger.Network{RTT: 10 * time.Millisecond}},
+		{"lossy", linger.Network{Loss: 1e-9}},
+		{"1gbit", linger.Network{RTT: 10 * time.Millisecond, Down: linger.Gbps, Up: linger.Gbps, Queue: 50 * time.Millisecond}},
+		{"500mbit", linger.Network{RTT: 10 * time.Millisecond, Down: 500 * linger.Mbps, Up: 500 * linger.Mbps, Queue: 50 * time.Millisecond}},
+		{"100mbit", linger.Network{RTT: 10 * time.Millisecond, Down: 100 * linger.Mbps, Up: 100 * linger.Mbps, Queue: 50 * time.Millisecond}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			bed := newBed(b, pumpConfig{network: c.network}, oneEach...)
+			for b.Loop() {
+				server := exec.CommandContext(b.Context(), "iperf3", "-s", "-1")
+				bed.hosts[1].start(b, server)
+				time.Sleep(200 * time.Millisecond)
+				out := bed.hosts[0].output(b, "iperf3", "-c", "10.9.0.2", "-R", "-C", "cubic", "-t", "3", "-O", "1", "-J")
+				server.Wait()
+				var report struct {
+					End struct {
+						Received struct {
+							BitsPerSecond float64 `json:"bits_per_second"`
+						} `json:"sum_received"`
+						CPU map[string]float64 `json:"cpu_utilization_percent"`
+					} `json:"end"`
+				}
+				if err := json.Unmarshal(out, &report); err != nil {
+					b.Fatal(err)
+				}
+				l := bed.ledger()
+				b.ReportMetric(report.End.Received.BitsPerSecond/1e9, "Gbit/s")
+				b.ReportMetric(float64(l.Down.Packets+l.Up.Packets)/4, "pkts/s")
+				b.ReportMetric(float64(l.Lateness.Median)/1e3, "late-µs-median")
+				b.ReportMetric(float64(l.Lateness.P99)/1e3, "late-µs-p99")
+				b.Logf("dropped %d; cpu %v", l.Down.DroppedQueue, report.End.CPU)
+			}
+		})
+	}
+}
