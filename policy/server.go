@@ -95,6 +95,20 @@ func (s *Server) HandleRequest(now linger.Instant, version string, connection []
 	return s.reason == ""
 }
 
+// HandleMalformed says that what has arrived, or has not arrived in time, is no
+// request that the server can take, and why. It is answered as a request all the
+// same, and the connection closes: nobody can tell where the next one begins.
+func (s *Server) HandleMalformed(why string) {
+	if s.state != responding {
+		s.requests++
+	}
+	s.state = responding
+	s.deadline = linger.Never
+	if s.reason == "" {
+		s.reason = why
+	}
+}
+
 // HandleResponse says that the response is written in full.
 func (s *Server) HandleResponse(now linger.Instant) {
 	if s.reason != "" {
@@ -140,7 +154,8 @@ func (s *Server) HandleTimeout(now linger.Instant) {
 // NextTimeout returns when HandleTimeout has something to do, or Never.
 func (s *Server) NextTimeout() linger.Instant { return s.deadline }
 
-// Closing reports whether the connection is to be closed, and why.
+// Closing reports why the connection does not persist, empty where it does, and
+// whether its close is due: a response under way announces it first.
 func (s *Server) Closing() (reason string, due bool) {
 	return s.reason, s.state == closing
 }

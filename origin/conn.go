@@ -1,0 +1,389 @@
+package origin
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"linger"
+	"linger/policy"
+	"linger/trace"
+)
+
+// minBuffer is how much a connection reads at first; a head that is longer makes
+// it grow, up to Config.MaxHeader.
+const minBuffer = 4 << 10
+
+// A conn is one connection. One goroutine owns it; others may only close nc and
+// set its deadlines.
+type conn struct {
+	server *Server
+	nc     net.Conn
+	id     int64
+	remote string
+	began  linger.Instant
+	mind   *policy.Server
+	told   bool // of the shutdown
+
+	in       []byte // in[r:w] has been read and not yet been taken
+	r, w     int
+	scanned  int            // bytes of in[r:w] that begin a request and hold no end of its head
+	deadline linger.Instant // of reading, as last set; 0 is unknown
+
+	req     request
+	started linger.Instant // when the first byte of req arrived
+	out     outbox
+	unsent  []pending // responses in out
+
+	by     trace.Peer // who ended it first, and why
+	reason string
+}
+
+// pending is the log entry of a response that has not been handed to the kernel.
+type pending struct {
+	Entry
+	started linger.Instant
+}
+
+func newConn(s *Server, nc net.Conn, id int64) *conn {
+	now := s.now()
+	return &conn{
+		server: s,
+		nc:     nc,
+		id:     id,
+		remote: nc.RemoteAddr().String(),
+		began:  now,
+		mind:   policy.NewServer(s.config.Policy, now),
+		in:     make([]byte, min(minBuffer, s.config.MaxHeader)),
+		out:    outbox{nc: nc, stall: s.config.Stall},
+	}
+}
+
+// serve answers requests until the connection has to end, and ends it.
+func (c *conn) serve() {
+	for c.by == trace.Nobody {
+		a, err := c.next()
+		if no, ok := errors.AsType[*refusal](err); ok {
+			c.mind.HandleMalformed(no.text)
+			a, err = c.refused(no), nil
+		}
+		if err == nil {
+			err = c.respond(a)
+		}
+		if err != nil {
+			c.lost(err)
+		}
+	}
+	c.close()
+}
+
+// errEnd says that the connection ends in good order.
+var errEnd = errors.New("the connection ends")
+
+// next waits for the next request, reads it in full and returns its answer. The
+// error is a *refusal, errEnd, or the network's.
+func (c *conn) next() (answer, error) {
+	head, err := c.head()
+	if err != nil {
+		return answer{}, err
+	}
+	c.server.requests.Add(1)
+	if no := c.req.parse(head, c.server.maxTarget); no != nil {
+		return answer{}, no
+	}
+	c.mind.HandleRequest(c.server.now(), c.req.version, c.req.connection)
+	a := c.server.site.find(&c.req)
+	return a, c.dropBody()
+}
+
+// refused returns the answer that a refusal is.
+func (c *conn) refused(no *refusal) answer {
+	a := text(no.status, "", no.text+"\n")
+	a.method, a.target = "-", "-"
+	if c.req.head {
+		a.body = nil
+	}
+	return a
+}
+
+// head waits for the next head and takes it from the buffer; it holds until fill.
+func (c *conn) head() ([]byte, error) {
+	c.req = request{connection: c.req.connection[:0]}
+	limit := c.server.config.MaxHeader
+	for {
+		if c.scanned == 0 && c.skipEmptyLines() {
+			c.started = c.server.now()
+			c.mind.HandleRequestStart(c.started)
+			c.scanned = 1
+		}
+		if c.scanned > 0 {
+			head := c.in[c.r:c.w]
+			if n := headEnd(head, c.scanned); n >= 0 {
+				c.r += n
+				c.scanned = 0
+				return head[:n], nil
+			}
+			c.scanned = len(head)
+			if len(head) >= limit {
+				c.server.requests.Add(1)
+				if bytes.IndexByte(head, '\n') < 0 {
+					return nil, refuse(414, "the first line has more than %d bytes", limit)
+				}
+				return nil, refuse(431, "the head has more than %d bytes", limit)
+			}
+		}
+		if reason, due := c.mind.Closing(); due {
+			c.end(trace.AtServer, reason)
+			return nil, errEnd
+		}
+		err := c.fill(c.mind.NextTimeout())
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.mind.HandleTimeout(c.server.now())
+			if reason, due := c.mind.Closing(); due && c.scanned > 0 {
+				c.server.requests.Add(1)
+				return nil, refuse(408, "%s", reason)
+			}
+		} else if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// skipEmptyLines reports whether the first byte of a request is in the buffer.
+//
+// RFC 9112, 2.2: "a server that is expecting to receive and parse a request-line
+// SHOULD ignore at least one empty line (CRLF) received prior to the
+// request-line". They do not end the idle time.
+func (c *conn) skipEmptyLines() bool {
+	for c.r < c.w {
+		switch {
+		case c.in[c.r] == '\n':
+			c.r++
+		case c.in[c.r] != '\r':
+			return true
+		case c.r+1 == c.w:
+			return false
+		case c.in[c.r+1] != '\n':
+			return true
+		default:
+			c.r += 2
+		}
+	}
+	return false
+}
+
+// buffered reports whether the next request's head has arrived already.
+func (c *conn) buffered() bool {
+	return c.scanned == 0 && c.skipEmptyLines() && headEnd(c.in[c.r:c.w], 0) >= 0
+}
+
+// fill sends what is due, then reads more, waiting until deadline. It returns
+// nil with nothing read when there is a reason to look again.
+func (c *conn) fill(deadline linger.Instant) error {
+	if err := c.flush(); err != nil {
+		return err
+	}
+	switch {
+	case c.r == c.w:
+		c.r, c.w = 0, 0
+	case c.w < len(c.in):
+	case c.r > 0:
+		c.w = copy(c.in, c.in[c.r:c.w])
+		c.r = 0
+	default:
+		grown := make([]byte, min(2*len(c.in), c.server.config.MaxHeader))
+		c.w = copy(grown, c.in)
+		c.in = grown
+	}
+	if deadline != c.deadline {
+		c.nc.SetReadDeadline(c.server.at(deadline))
+		c.deadline = deadline
+	}
+	if !c.told && c.server.isDown() {
+		c.told = true
+		c.mind.HandleShutdown()
+		return nil
+	}
+	n, err := c.nc.Read(c.in[c.w:])
+	c.w += n
+	switch {
+	case n > 0:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.deadline = 0
+		if c.server.now() < deadline {
+			return nil
+		}
+	}
+	return err
+}
+
+// respond writes a, and tells the mind once it is on its way.
+func (c *conn) respond(a answer) error {
+	err := c.wait(a.delay)
+	if !c.told && c.server.isDown() {
+		c.told = true
+		c.mind.HandleShutdown()
+	}
+	reason, _ := c.mind.Closing()
+	persists := reason == ""
+	if err == nil {
+		err = c.write(&a, persists)
+	}
+	if c.server.config.Log != nil {
+		c.unsent = append(c.unsent, c.pending(&a, persists))
+	}
+	// Responses to requests that are here already go out together, in few
+	// segments; with nothing more to answer, nothing is held back.
+	if err == nil && !(persists && c.buffered()) {
+		err = c.flush()
+	}
+	if err != nil {
+		return err
+	}
+	c.mind.HandleResponse(c.server.now())
+	if reason, due := c.mind.Closing(); due {
+		c.end(trace.AtServer, reason)
+	}
+	return nil
+}
+
+// wait lets d pass, having sent what was due before.
+func (c *conn) wait(d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	if err := c.flush(); err != nil {
+		return err
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-c.server.stop:
+		return net.ErrClosed
+	}
+}
+
+// flush hands to the kernel what is due, and logs it.
+func (c *conn) flush() error {
+	err := c.out.flush()
+	if err == nil && len(c.unsent) > 0 {
+		c.logUnsent("")
+	}
+	return err
+}
+
+func (c *conn) pending(a *answer, persists bool) pending {
+	e := Entry{
+		Event: Answered, Conn: c.id, Remote: c.remote,
+		Request: c.mind.Requests(),
+		Method:  a.method, Target: a.target, Version: c.req.version,
+		Status: a.status, Kept: persists,
+	}
+	if e.Version == "" {
+		e.Version = "-"
+	}
+	if a.body != nil || a.stream != nil {
+		e.Body = a.length
+	}
+	return pending{e, c.started}
+}
+
+func (c *conn) logUnsent(failed string) {
+	now := c.server.now()
+	for i := range c.unsent {
+		p := &c.unsent[i]
+		p.Time, p.Duration, p.Failed = c.server.at(now), now.Sub(p.started), failed
+		if failed != "" {
+			p.Kept = false
+		}
+		c.server.config.Log(p.Entry)
+	}
+	clear(c.unsent)
+	c.unsent = c.unsent[:0]
+}
+
+// end notes who ended the connection; only the first time counts.
+func (c *conn) end(by trace.Peer, reason string) {
+	if c.by == trace.Nobody {
+		c.by, c.reason = by, reason
+	}
+}
+
+// lost notes why no more can be read or written.
+func (c *conn) lost(err error) {
+	switch {
+	case err == errEnd:
+	case c.server.isStopped():
+		c.end(trace.AtServer, "server cut off")
+	case errors.Is(err, errStalled):
+		c.end(trace.AtServer, err.Error())
+	case errors.Is(err, io.EOF) && c.scanned == 0:
+		c.end(trace.AtClient, "client closed")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		c.end(trace.AtClient, "client closed in mid-request")
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+		c.end(trace.AtClient, "client reset")
+	case errors.Is(err, errShort):
+		c.end(trace.AtServer, err.Error())
+	default:
+		c.end(trace.AtClient, err.Error())
+	}
+	if len(c.unsent) > 0 {
+		c.logUnsent(c.reason)
+	}
+}
+
+// close ends the connection in the policy's style.
+func (c *conn) close() {
+	late := int64(0)
+	switch {
+	case c.by != trace.AtServer || c.out.failed:
+	case c.server.config.Policy.Style == policy.CloseRST:
+		if l, ok := c.nc.(interface{ SetLinger(int) error }); ok {
+			// An error says that the connection is gone already.
+			_ = l.SetLinger(0)
+		}
+	default:
+		late = c.linger()
+	}
+	c.nc.Close()
+	c.out.release()
+	if c.server.config.Log == nil {
+		return
+	}
+	now := c.server.now()
+	c.server.config.Log(Entry{
+		Event: Closed, Time: c.server.at(now), Conn: c.id, Remote: c.remote,
+		Request: c.mind.Requests(), Duration: now.Sub(c.began),
+		By: c.by, Reason: c.reason, LateBytes: late,
+	})
+}
+
+// linger closes the sending side, then reads until the client has closed, too,
+// and returns how many bytes that were.
+//
+// RFC 9112, 9.6: "If a server performs an immediate close of a TCP connection,
+// there is a significant risk that the client will not be able to read the last
+// HTTP response. [...] To avoid the TCP reset problem, servers typically close a
+// connection in stages."
+func (c *conn) linger() (late int64) {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return 0
+	}
+	deadline := c.server.now().Add(c.server.config.Linger)
+	for {
+		c.r, c.w = 0, 0
+		if c.fill(deadline) != nil || c.server.now() >= deadline {
+			return late
+		}
+		late += int64(c.w)
+	}
+}

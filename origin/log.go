@@ -1,0 +1,142 @@
+package origin
+
+import (
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"linger/trace"
+)
+
+// An Event is what an Entry tells of.
+type Event string
+
+const (
+	// Answered: a response has been handed to the kernel, or could not be.
+	Answered Event = "request"
+	// Closed: a connection has ended; it is the connection's last entry.
+	Closed Event = "close"
+)
+
+// An Entry is one line of the access log. The entries of a connection come in
+// the order in which things happened on it.
+type Entry struct {
+	Event  Event
+	Time   time.Time // when it was over
+	Conn   int64     // number of the connection, 1 is the first accepted
+	Remote string    // IP:port of the client
+	// Request is the number of the request on its connection, from 1; for Closed
+	// how many the connection has carried.
+	Request int
+	// Duration of a request is from its first byte (of a pipelined one, from when
+	// its turn came) until its response was handed to the kernel; for Closed it is
+	// the age of the connection.
+	Duration time.Duration
+
+	// Of a request. Method and Target are "-" where the request could not be read.
+	Method, Target string
+	Version        string // "1.0" or "1.1"; "-" as above
+	Status         int
+	Body           int64 // bytes of the response's content
+	Kept           bool  // whether the connection persisted after it
+	Failed         string
+
+	// Of a connection's end: who ended it first, and why. LateBytes arrived after
+	// the server had closed its side: a sign that the client had counted on a
+	// connection which the server was giving up.
+	By        trace.Peer
+	Reason    string
+	LateBytes int64
+}
+
+// AppendText appends the entry as one line of key=value pairs without its end;
+// values with a space, a quote, an equals sign or a control character stand in
+// Go's double quotes. Keys and their order do not change:
+//
+//	time=2026-01-02T15:04:05.123456Z event=request conn=3 request=2 remote=192.0.2.1:4711 method=GET target=/a version=1.1 status=200 body=1024 ms=0.121 kept=true
+//	time=2026-01-02T15:04:10.123999Z event=close conn=3 requests=2 remote=192.0.2.1:4711 by=server reason="idle timeout" ms=5000.988 late=0
+//
+// A request whose response could not be sent in full ends with failed=REASON.
+func (e Entry) AppendText(b []byte) ([]byte, error) {
+	b = append(b, "time="...)
+	b = e.Time.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
+	b = append(b, " event="...)
+	b = append(b, e.Event...)
+	b = append(b, " conn="...)
+	b = strconv.AppendInt(b, e.Conn, 10)
+	if e.Event == Closed {
+		b = append(b, " requests="...)
+		b = strconv.AppendInt(b, int64(e.Request), 10)
+		b = appendPair(b, "remote", e.Remote)
+		b = appendPair(b, "by", string(e.By))
+		b = appendPair(b, "reason", e.Reason)
+		b = appendMilliseconds(b, e.Duration)
+		b = append(b, " late="...)
+		return strconv.AppendInt(b, e.LateBytes, 10), nil
+	}
+	b = append(b, " request="...)
+	b = strconv.AppendInt(b, int64(e.Request), 10)
+	b = appendPair(b, "remote", e.Remote)
+	b = appendPair(b, "method", e.Method)
+	b = appendPair(b, "target", e.Target)
+	b = appendPair(b, "version", e.Version)
+	b = append(b, " status="...)
+	b = strconv.AppendInt(b, int64(e.Status), 10)
+	b = append(b, " body="...)
+	b = strconv.AppendInt(b, e.Body, 10)
+	b = appendMilliseconds(b, e.Duration)
+	b = append(b, " kept="...)
+	b = strconv.AppendBool(b, e.Kept)
+	if e.Failed != "" {
+		b = appendPair(b, "failed", e.Failed)
+	}
+	return b, nil
+}
+
+// String returns the entry's line, as AppendText writes it.
+func (e Entry) String() string {
+	b, _ := e.AppendText(nil)
+	return string(b)
+}
+
+// LogTo returns a Config.Log that writes each entry to w as one line in one
+// call, one at a time. Once a write has failed the rest is dropped: a full disk
+// does not stop the server.
+func LogTo(w io.Writer) func(Entry) {
+	var (
+		mu     sync.Mutex
+		line   []byte
+		failed bool
+	)
+	return func(e Entry) {
+		mu.Lock()
+		defer mu.Unlock()
+		if failed {
+			return
+		}
+		line, _ = e.AppendText(line[:0])
+		_, err := w.Write(append(line, '\n'))
+		failed = err != nil
+	}
+}
+
+func appendPair(b []byte, key, value string) []byte {
+	b = append(b, ' ')
+	b = append(b, key...)
+	b = append(b, '=')
+	for i := range len(value) {
+		if c := value[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '=' {
+			return strconv.AppendQuote(b, value)
+		}
+	}
+	if value == "" {
+		return append(b, `""`...)
+	}
+	return append(b, value...)
+}
+
+func appendMilliseconds(b []byte, d time.Duration) []byte {
+	b = append(b, " ms="...)
+	return strconv.AppendFloat(b, float64(d)/1e6, 'f', 3, 64)
+}

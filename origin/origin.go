@@ -1,0 +1,344 @@
+// Package origin is the server under test: HTTP/1.0 and HTTP/1.1 over real
+// sockets, serving a workload byte by byte as described, with any connection
+// policy. What a connection does next is package policy's to say; this package
+// gives it a clock and sockets.
+//
+// Beside the workload's own paths there are /, which lists what is served, and
+// /bytes/N, /delay/D and /status/N.
+//
+// Not modelled: Range, conditional requests, compression and caching fields. A
+// response is the same whatever the request's fields ask for.
+package origin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"linger"
+	"linger/policy"
+)
+
+// A Config is what a Server serves and how. The zero Config serves the built-in
+// paths and keeps every connection until the client closes it.
+type Config struct {
+	// Workload is served at its exchanges' paths; it may have none.
+	Workload linger.Workload
+	Policy   policy.ServerPolicy
+	// Log, where set, is called at the end of every request and connection, from
+	// several goroutines at once; see LogTo. A server waits for it.
+	Log func(Entry)
+
+	// MaxConnections is how many connections are open at once; further ones wait
+	// in the kernel's backlog. Zero is no limit.
+	MaxConnections int
+	// MaxHeader bounds a request's head, in bytes; zero is linger.MaxHead.
+	MaxHeader int
+	// MaxRequestBody bounds the content of a request, in bytes, all of which is
+	// read and dropped; zero is linger.MaxBody.
+	MaxRequestBody int64
+	// Stall is for how long a client may neither send the next byte of a
+	// request's content nor take the next one of a response; zero is a minute.
+	Stall time.Duration
+	// Linger is how long the server waits for the client's close after its own;
+	// zero is 5 s.
+	Linger time.Duration
+	// Cache is how many bytes of bodies are held in memory; zero is 64 MiB. Other
+	// bodies are made anew for each response.
+	Cache int64
+}
+
+// minTarget is how long a request target may be in any case: "it is RECOMMENDED
+// that all HTTP senders and recipients support, at a minimum, request-line
+// lengths of 8000 octets" (RFC 9112, 3). A workload with longer paths raises it.
+const minTarget = 8192
+
+// Counters are what a server has done so far.
+type Counters struct {
+	Accepted int64 // connections
+	Open     int64 // connections, now
+	Requests int64 // heads read in full, and what was refused in their place
+}
+
+// A Server serves HTTP/1 on the listeners given to Serve.
+type Server struct {
+	config    Config
+	site      *site
+	maxTarget int
+	start     time.Time // Instant 0
+	date      atomic.Pointer[dateStamp]
+
+	accepted, requests atomic.Int64
+
+	slots chan struct{} // one for each open connection; nil is no limit
+	down  chan struct{} // closed when the server goes down
+	stop  chan struct{} // closed when it waits for nobody any more
+
+	serving   sync.WaitGroup // calls of Serve
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	conns     map[*conn]struct{}
+}
+
+// New returns a server, or an error for a workload that cannot be served and
+// limits that are none.
+func New(config Config) (*Server, error) {
+	if config.MaxConnections < 0 || config.MaxHeader < 0 || config.MaxRequestBody < 0 || config.Stall < 0 || config.Linger < 0 || config.Cache < 0 {
+		return nil, errors.New("a limit of the server is negative; give zero for its default")
+	}
+	switch config.Policy.Style {
+	case "", policy.CloseFIN, policy.CloseRST:
+	default:
+		return nil, fmt.Errorf("unknown close style %q; known: %s, %s", config.Policy.Style, policy.CloseFIN, policy.CloseRST)
+	}
+	config.MaxHeader = cmp.Or(config.MaxHeader, linger.MaxHead)
+	config.MaxRequestBody = cmp.Or(config.MaxRequestBody, linger.MaxBody)
+	config.Stall = cmp.Or(config.Stall, time.Minute)
+	config.Linger = cmp.Or(config.Linger, 5*time.Second)
+	config.Cache = cmp.Or(config.Cache, 64<<20)
+	site, err := newSite(config.Workload, config.Cache)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config:    config,
+		site:      site,
+		maxTarget: minTarget,
+		start:     time.Now(),
+		down:      make(chan struct{}),
+		stop:      make(chan struct{}),
+		listeners: map[net.Listener]struct{}{},
+		conns:     map[*conn]struct{}{},
+	}
+	for _, e := range config.Workload.Exchanges {
+		s.maxTarget = max(s.maxTarget, len(e.Path))
+	}
+	if config.MaxConnections > 0 {
+		s.slots = make(chan struct{}, config.MaxConnections)
+	}
+	return s, nil
+}
+
+// Serve accepts connections from ln, which it closes, until the server is shut
+// down or ctx ends, and returns nil once all of them have ended. The end of ctx
+// cuts the whole server off: what is under way is lost. The error is that of a
+// listener that cannot accept any more.
+//
+// Serve may be called for several listeners at once.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	defer ln.Close()
+	s.mu.Lock()
+	if s.isDown() {
+		s.mu.Unlock()
+		return errors.New("the server has been shut down; make a new one")
+	}
+	s.listeners[ln] = struct{}{}
+	s.serving.Add(1)
+	s.mu.Unlock()
+	defer s.serving.Done()
+
+	detach := context.AfterFunc(ctx, s.abort)
+	defer detach()
+	var conns sync.WaitGroup
+	defer conns.Wait()
+
+	wait := minBackoff
+	for {
+		if !s.acquire() {
+			return nil
+		}
+		nc, err := ln.Accept()
+		switch {
+		case err == nil:
+			wait = minBackoff
+			conns.Go(func() {
+				defer s.release()
+				s.serve(nc)
+			})
+		case s.isDown():
+			return nil
+		case exhausted(err):
+			s.release()
+			select {
+			case <-time.After(wait):
+			case <-s.down:
+			}
+			wait = min(2*wait, maxBackoff)
+		default:
+			s.abort()
+			return fmt.Errorf("cannot accept connections on %v: %w", ln.Addr(), err)
+		}
+	}
+}
+
+// Bounds of the pause after a connection that could not be accepted for want of
+// memory or file descriptors.
+const (
+	minBackoff = 5 * time.Millisecond
+	maxBackoff = time.Second
+)
+
+// exhausted reports whether a later accept may succeed.
+func exhausted(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) acquire() bool {
+	if s.slots == nil {
+		return true
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	case <-s.down:
+		return false
+	}
+}
+
+func (s *Server) release() {
+	if s.slots != nil {
+		<-s.slots
+	}
+}
+
+// serve carries one connection from accept to close.
+func (s *Server) serve(nc net.Conn) {
+	c := newConn(s, nc, s.accepted.Add(1))
+	s.mu.Lock()
+	if s.isDown() {
+		s.mu.Unlock()
+		nc.Close()
+		return
+	}
+	s.conns[c] = struct{}{}
+	s.mu.Unlock()
+	c.serve()
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+}
+
+// Shutdown stops accepting, closes idle connections, lets requests under way be
+// answered with Connection: close, and waits until every connection has ended.
+// Where ctx ends first, it cuts the rest off and says how many that were.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.goDown()
+	ended := make(chan struct{})
+	go func() {
+		s.serving.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	open := s.Counters().Open
+	s.abort()
+	<-ended
+	if open == 0 {
+		return nil
+	}
+	return fmt.Errorf("cut off %d connections that had not ended: %w", open, ctx.Err())
+}
+
+// goDown closes the listeners and wakes every connection that waits for bytes.
+func (s *Server) goDown() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isDown() {
+		return
+	}
+	close(s.down)
+	for ln := range s.listeners {
+		ln.Close()
+	}
+	for c := range s.conns {
+		// A connection looks at down between setting its deadline and reading, so
+		// that either it sees down or this ends its read.
+		c.nc.SetReadDeadline(longAgo)
+	}
+}
+
+// abort ends everything at once.
+func (s *Server) abort() {
+	s.goDown()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.stop:
+		return
+	default:
+		close(s.stop)
+	}
+	for c := range s.conns {
+		c.nc.Close()
+	}
+}
+
+var longAgo = time.Unix(1, 0)
+
+func (s *Server) isDown() bool {
+	select {
+	case <-s.down:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Server) isStopped() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Counters returns what the server has done so far.
+func (s *Server) Counters() Counters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Counters{Accepted: s.accepted.Load(), Open: int64(len(s.conns)), Requests: s.requests.Load()}
+}
+
+// now returns the time since the server was made.
+func (s *Server) now() linger.Instant { return linger.Instant(time.Since(s.start)) }
+
+// at is the wall clock at t, or the zero time, which as a deadline is none.
+func (s *Server) at(t linger.Instant) time.Time {
+	if t == linger.Never {
+		return time.Time{}
+	}
+	return s.start.Add(time.Duration(t))
+}
+
+// A dateStamp is the Date field's value during one second.
+type dateStamp struct {
+	second int64
+	text   string
+}
+
+// dateAt returns the Date field's value at t, made once a second.
+func (s *Server) dateAt(t linger.Instant) string {
+	at := s.at(t)
+	if d := s.date.Load(); d != nil && d.second == at.Unix() {
+		return d.text
+	}
+	d := &dateStamp{at.Unix(), at.UTC().Format(http.TimeFormat)}
+	s.date.Store(d)
+	return d.text
+}
