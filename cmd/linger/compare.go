@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"linger"
+	"linger/compare"
+	"linger/lab"
+	"linger/report"
+	"linger/run"
+)
+
+type compareCmd struct {
+	Workload string `arg:"" optional:"" default:"${workload}" help:"${workloads}; or a .har file; or a list of your own (docs/workloads.md). Default ${workload}."`
+
+	Strategies string `short:"s" default:"${strategies}" placeholder:"LIST" help:"What to compare: ${forms}; :N for N connections, +1.0 for HTTP/1.0. Default ${strategies}."`
+	networkFlags
+	Trials int    `default:"5" placeholder:"N" help:"How often each strategy runs; default 5."`
+	Seed   uint64 `default:"1" placeholder:"N" help:"Fixes sizes, order of trials and losses; default 1."`
+	Think  string `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
+	serverPolicyFlags
+	Workers int      `placeholder:"N" help:"Trials side by side; default what this machine carries on time."`
+	Timeout string   `default:"10m" placeholder:"D" help:"After how long a trial is given up; default 10m."`
+	On      string   `enum:"lab" default:"lab" placeholder:"lab" help:"Where it runs: lab, the emulated network."`
+	Output  []string `short:"o" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt, or .pcapng (packets of the first trial, a file a strategy); - is standard output, in JSON."`
+	JSON    bool     `help:"Print JSON, as -o -."`
+}
+
+func (c compareCmd) Run(ctx context.Context, std streams) error {
+	strategies, err := linger.ParseStrategies(c.Strategies)
+	if err != nil {
+		return usage("%w", err)
+	}
+	network, err := c.networkFlags.parse()
+	if err != nil {
+		return err
+	}
+	serverPolicy, err := c.serverPolicyFlags.parse()
+	if err != nil {
+		return err
+	}
+	timeout, err := parseDuration(c.Timeout)
+	if err != nil || timeout <= 0 {
+		return usage("--timeout: %q is not a time to wait; write 30s or 10m", c.Timeout)
+	}
+	w, notes, err := loadWorkload(c.Workload, c.Seed)
+	if err != nil {
+		return err
+	}
+	if w, err = withThink(w, c.Think); err != nil {
+		return err
+	}
+	workers := c.Workers
+	if workers == 0 {
+		workers = lab.Capacity(network, runtime.NumCPU())
+	}
+	plan := run.Plan{
+		Workload: w, Strategies: strategies, Network: network, Seed: c.Seed,
+		Trials: c.Trials, Still: stillTrials, Workers: workers, Timeout: timeout,
+	}
+	if err := plan.Validate(); err != nil {
+		return usage("%w", err)
+	}
+	out, err := openOutputs(c.Output, c.JSON, std, ".json", ".csv", ".txt", ".pcapng")
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	for _, note := range notes {
+		fmt.Fprintf(std.err, "linger: %s\n", note)
+	}
+
+	bar := newProgress(std, report.Options{Color: out.color(std.err)})
+	experiment, err := run.Run(ctx, labEngine{policy: serverPolicy, capture: firstTrials(out, network)}, plan, bar.tell)
+	bar.clear()
+	if experiment == nil || len(experiment.Engine) == 0 {
+		if ctx.Err() != nil {
+			err = statusError{exitInterrupted, errors.New("interrupted before the first trial was over")}
+		}
+		return err
+	}
+	if err != nil {
+		// What was measured until then is shown all the same.
+		fmt.Fprintf(std.err, "linger: %s\n", oneLine(err.Error()))
+	}
+	findings := compare.Compare(compare.Input(*experiment))
+	err = errors.Join(statusOf(err), out.write(func(ending string, w io.Writer) error {
+		switch ending {
+		case ".json":
+			return report.JSON(w, findings, version)
+		case ".csv":
+			return report.CSV(w, findings)
+		default:
+			return report.Compare(w, findings, report.Options{Color: out.color(w), Command: c.command(), Version: version})
+		}
+	}))
+	if err == nil && ctx.Err() != nil {
+		return statusError{status: exitInterrupted}
+	}
+	return err
+}
+
+// statusOf keeps an error's exit status once its message has been printed.
+func statusOf(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, lab.ErrUnsupported):
+		return statusError{status: exitMachine}
+	}
+	return statusError{status: exitAssertion}
+}
+
+// command is the command line that gives the same again, without the defaults.
+func (c compareCmd) command() string {
+	words := []string{"linger", "compare"}
+	add := func(flag, value, standard string) {
+		if value != standard && value != "" {
+			words = append(words, flag, quote(value))
+		}
+	}
+	if c.Workload != linger.DefaultWorkload {
+		words = append(words, quote(c.Workload))
+	}
+	add("--strategies", c.Strategies, linger.DefaultStrategies)
+	add("--network", c.Network, linger.DefaultNetwork)
+	add("--rtt", c.RTT, "")
+	add("--down", c.Down, "")
+	add("--up", c.Up, "")
+	add("--loss", c.Loss, "")
+	add("--queue", c.Queue, "")
+	add("--trials", fmt.Sprint(c.Trials), "5")
+	add("--seed", fmt.Sprint(c.Seed), "1")
+	add("--think", c.Think, "")
+	words = append(words, c.serverPolicyFlags.words()...)
+	return strings.Join(words, " ")
+}
+
+// quote makes a word safe for a shell.
+func quote(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$`&|;<>()*?[]{}~#!") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// firstTrials names the capture of each strategy's first trial on the network
+// itself: FILE.pcapng becomes FILE.STRATEGY.pcapng.
+func firstTrials(out *outputs, network linger.Network) func(linger.Scenario, int) string {
+	base := out.named(".pcapng")
+	if base == "" {
+		return nil
+	}
+	return func(s linger.Scenario, trial int) string {
+		if trial != 0 || s.Network != network {
+			return ""
+		}
+		stem := strings.TrimSuffix(base, filepath.Ext(base))
+		return stem + "." + strings.ReplaceAll(s.Strategy.Name, ":", "-") + ".pcapng"
+	}
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"linger"
+	"linger/lab"
+	"linger/report"
+	"linger/trace"
+)
+
+type labCmd struct {
+	Command []string `arg:"" passthrough:"" help:"The program and its arguments, behind --. It finds the origin at http://origin/."`
+
+	networkFlags
+	Serve string `default:"${workload}" placeholder:"WORKLOAD" help:"What the origin serves, as for compare; default ${workload}."`
+	serverPolicyFlags
+	Seed   uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
+	Output []string `short:"o" placeholder:"FILE" help:"Write what was seen: .json, or .pcapng with every packet."`
+}
+
+// Run starts the command on the client's host of a lab, with this process's own
+// standard streams, and ends with its status. What it did with its connections
+// is told on standard error: standard output is the command's.
+func (c labCmd) Run(ctx context.Context, std streams) error {
+	network, err := c.networkFlags.parse()
+	if err != nil {
+		return err
+	}
+	serverPolicy, err := c.serverPolicyFlags.parse()
+	if err != nil {
+		return err
+	}
+	w, notes, err := loadWorkload(c.Serve, c.Seed)
+	if err != nil {
+		return err
+	}
+	command := c.Command
+	if len(command) > 0 && command[0] == "--" {
+		command = command[1:]
+	}
+	if len(command) == 0 {
+		return usage("no command; write linger lab -- curl -s http://origin/")
+	}
+	path, err := exec.LookPath(command[0])
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return statusError{126, fmt.Errorf("%s cannot be executed: permission denied", command[0])}
+	case err != nil:
+		return statusError{127, fmt.Errorf("%s: no such command; name a program on the PATH or a path to one", command[0])}
+	}
+	out, err := openOutputs(c.Output, false, std, ".json", ".pcapng")
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	for _, note := range notes {
+		fmt.Fprintf(std.err, "linger: %s\n", note)
+	}
+
+	config := labConfig(linger.Scenario{Network: network, Seed: c.Seed}, 0)
+	if name := out.named(".pcapng"); name != "" {
+		f, err := os.Create(name)
+		if err != nil {
+			return statusError{exitMachine, fmt.Errorf("-o: %w; choose a place that can be written", err)}
+		}
+		defer f.Close()
+		config.Capture, config.CaptureLimit = f, captureLimit
+	}
+	// Ctrl-C is for the command; the lab stays until it has ended.
+	l, err := lab.Open(context.WithoutCancel(ctx), config)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	server, err := startOrigin(l, originOrder{Workload: w, Policy: serverPolicy, Port: originPort})
+	if err != nil {
+		return err
+	}
+	defer server.abandon()
+
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	p, err := l.Start(lab.Command{Host: clientHost, Path: path, Args: command[1:],
+		Stdin: std.in, Stdout: std.out, Stderr: std.err, Foreground: true})
+	if err != nil {
+		return statusError{126, err}
+	}
+	ended := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				// The terminal has given Ctrl-C to the command already.
+				if s != os.Interrupt || !isTerminal(std.in) {
+					p.Signal(s)
+				}
+			case <-ended:
+				return
+			}
+		}
+	}()
+	exit, err := p.Wait()
+	close(ended)
+	if err != nil {
+		return err
+	}
+	seen, err := l.Report(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	said, err := server.finish()
+	if err != nil {
+		return err
+	}
+	for _, note := range seen.Notes {
+		fmt.Fprintf(std.err, "linger: %s\n", note)
+	}
+	fmt.Fprintln(std.err)
+	err = report.Ledger(std.err, seen.Ledger, said.Carried, report.Options{Color: out.color(std.err), Version: version})
+	out.table = false // standard output is the command's
+	err = errors.Join(err, out.write(func(_ string, to io.Writer) error {
+		e := json.NewEncoder(to)
+		e.SetIndent("", "  ")
+		return e.Encode(labSeen{
+			Linger: version, Command: command, Status: exit.Status(), Network: network,
+			Ledger: seen.Ledger, Requests: said.Carried, Client: seen.Hosts[clientHost], Origin: seen.Hosts[originHost],
+		})
+	}))
+	if err == nil && exit.Status() != 0 {
+		err = statusError{status: exit.Status()}
+	}
+	return err
+}
+
+// labSeen is the JSON of what a command did on the emulated network.
+type labSeen struct {
+	Linger   string         `json:"linger"`
+	Command  []string       `json:"command"`
+	Status   int            `json:"status"`
+	Network  linger.Network `json:"network"`
+	Ledger   trace.Ledger   `json:"ledger"`
+	Requests map[string]int `json:"requests"` // on each connection, by the client's IP:port
+	Client   trace.Host     `json:"client"`
+	Origin   trace.Host     `json:"origin"`
+}

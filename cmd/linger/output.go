@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// outputs are where a verb's result goes: a table on standard output, unless
+// JSON is wanted there, and the files of -o, each in the format of its ending.
+type outputs struct {
+	std   streams
+	files []output
+	table bool
+}
+
+// An output is one file to write. It is created before the run, so that a name
+// that cannot be written is known before anything is measured.
+type output struct {
+	name, ending string
+	file         *os.File // nil where another writes it, packet by packet
+	existed      bool
+}
+
+// openOutputs reads the values of -o. endings are the formats that the verb knows.
+func openOutputs(names []string, json bool, std streams, endings ...string) (*outputs, error) {
+	o := &outputs{std: std, table: true}
+	if json {
+		names = append(names, "-")
+	}
+	for _, name := range names {
+		if name == "-" {
+			if o.table {
+				o.files = append(o.files, output{name: name, ending: ".json", file: std.out})
+			}
+			o.table = false
+			continue
+		}
+		ending := strings.ToLower(filepath.Ext(name))
+		if !slices.Contains(endings, ending) {
+			o.discard()
+			return nil, usage("-o %s: the ending says the format; known here: %s", name, strings.Join(endings, " "))
+		}
+		f := output{name: name, ending: ending}
+		if ending != ".pcapng" {
+			_, err := os.Stat(name)
+			f.existed = err == nil
+			if f.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666); err != nil {
+				o.discard()
+				return nil, statusError{exitMachine, fmt.Errorf("-o: %w; choose a place that can be written", err)}
+			}
+		}
+		o.files = append(o.files, f)
+	}
+	return o, nil
+}
+
+// named returns the first file of that ending, or "".
+func (o *outputs) named(ending string) string {
+	for _, f := range o.files {
+		if f.ending == ending {
+			return f.name
+		}
+	}
+	return ""
+}
+
+// write has each format written to its places, the table first: what can be
+// shown is shown, whatever becomes of the files.
+func (o *outputs) write(as func(ending string, w io.Writer) error) error {
+	var errs []error
+	if o.table {
+		errs = append(errs, as(".txt", o.std.out))
+	}
+	for i := range o.files {
+		f := &o.files[i]
+		if f.file == nil {
+			continue
+		}
+		var err error
+		if info, _ := f.file.Stat(); info != nil && info.Mode().IsRegular() && f.name != "-" {
+			err = f.file.Truncate(0)
+		}
+		if err == nil {
+			err = as(f.ending, f.file)
+		}
+		if f.name != "-" {
+			err = errors.Join(err, f.file.Close())
+		}
+		f.file = nil
+		if err != nil {
+			errs = append(errs, statusError{exitMachine, fmt.Errorf("-o %s: %w; the result is not in it", f.name, err)})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// discard takes away what was created and not written.
+func (o *outputs) discard() {
+	for i := range o.files {
+		f := &o.files[i]
+		if f.file == nil || f.name == "-" {
+			continue
+		}
+		f.file.Close()
+		f.file = nil
+		if !f.existed {
+			os.Remove(f.name)
+		}
+	}
+}
+
+// color reports whether w may be given escape codes: a terminal, and a user who
+// has not said NO_COLOR.
+func (o *outputs) color(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isTerminal(f) && o.std.env("NO_COLOR") == "" && o.std.env("TERM") != "dumb"
+}
