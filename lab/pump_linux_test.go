@@ -227,14 +227,6 @@ func (h *bedHost) dial(t testing.TB, addr netip.Addr, port int) (fd int) {
 	return fd
 }
 
-// pattern is what byte i of a transfer is, so that a wrong or misplaced byte shows.
-func pattern(b []byte, at int) {
-	for i := range b {
-		n := at + i
-		b[i] = byte(n ^ n>>8 ^ n>>16)
-	}
-}
-
 // transfer sends size bytes from a new connection's server to its client, over
 // which the client then closes, and checks every one.
 func transfer(t testing.TB, client, server *bedHost, port, size int) {

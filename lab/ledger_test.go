@@ -1,0 +1,205 @@
+package lab
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"linger"
+	"linger/link"
+	"linger/trace"
+)
+
+// book sends packets past a ledger, as a capture would be read.
+type book struct {
+	*ledger
+	at linger.Instant
+}
+
+func newBook() *book { return &book{ledger: newLedger(maxFlows)} }
+
+// tcp counts a segment between 10.9.0.1:1234, the client, and 10.9.0.2:80.
+func (b *book) tcp(from Side, seq uint32, flags uint8, payload int) {
+	b.packet(from, tcpPacket(seq, flags, 0, payload, 0), link.Carried)
+}
+
+func (b *book) packet(from Side, data []byte, fate link.Fate) {
+	b.at += linger.Instant(time.Millisecond)
+	if from == Server {
+		ip := data[vnetSize:]
+		copy(ip[12:20], []byte{10, 9, 0, 2, 10, 9, 0, 1})
+		binary.BigEndian.PutUint16(ip[20:], 80)
+		binary.BigEndian.PutUint16(ip[22:], 1234)
+	}
+	p, ok := parsePacket(data)
+	if !ok {
+		panic("not a packet")
+	}
+	f := b.flow(&p, from, b.at)
+	for i := range p.segments {
+		b.sent(f, from, &p, i, fate)
+	}
+}
+
+var epoch = time.Unix(1000, 0)
+
+func (b *book) only(t *testing.T) trace.Flows {
+	t.Helper()
+	l := b.render(epoch)
+	if len(l.Connections) != 1 {
+		t.Fatalf("%d connections: %+v", len(l.Connections), l.Connections)
+	}
+	return l.Connections[0]
+}
+
+func TestLedgerCountsAConnection(t *testing.T) {
+	for _, isn := range []uint32{1000, 0xffffff00} { // the second wraps around
+		b := newBook()
+		b.tcp(Client, isn, flagSYN, 0)
+		b.tcp(Client, isn, flagSYN, 0) // again
+		b.tcp(Server, 5, flagSYN|flagACK, 0)
+		b.tcp(Client, isn+1, flagACK, 0)
+		b.tcp(Client, isn+1, flagACK, 500)
+		b.tcp(Client, isn+1, flagACK, 300)   // sent before
+		b.tcp(Client, isn+1, flagACK, 600)   // partly new
+		b.tcp(Client, isn+501, flagACK, 100) // sent before
+		b.tcp(Server, 6, flagACK|flagFIN, 10)
+		b.tcp(Server, 6, flagACK|flagFIN, 10) // again
+		b.tcp(Client, isn+600, flagACK, 0)    // a keep-alive probe of Linux
+		b.tcp(Client, isn+601, flagACK|flagFIN, 0)
+		b.tcp(Server, 17, flagRST, 0)
+		got := b.only(t)
+		want := trace.Flows{
+			Protocol: "tcp", Client: "10.9.0.1:1234", Server: "10.9.0.2:80", ClosedBy: trace.AtServer,
+			First: epoch.Add(time.Millisecond), Last: epoch.Add(13 * time.Millisecond),
+			Up:   trace.Flow{Packets: 9, Header: 360, Payload: 1500, SYN: 2, FIN: 1, Retransmitted: 3, RetransmittedBytes: 400},
+			Down: trace.Flow{Packets: 4, Header: 160, Payload: 20, SYN: 1, FIN: 2, RST: 1, Retransmitted: 1, RetransmittedBytes: 10},
+		}
+		if got != want {
+			t.Errorf("isn %d:\n got %+v\nwant %+v", isn, got, want)
+		}
+		if l := b.render(epoch); l.Up != (trace.Pipe{Packets: 9, Bytes: 1860}) || l.Down != (trace.Pipe{Packets: 4, Bytes: 180}) {
+			t.Errorf("up %+v, down %+v", l.Up, l.Down)
+		}
+	}
+}
+
+func TestLedgerCountsSegmentsOfSuperPackets(t *testing.T) {
+	whole, single := newBook(), newBook()
+	for range 2 { // the second time, everything is a retransmission
+		whole.packet(Server, tcpPacket(100, flagACK|flagFIN, 12, 2*1448+9, 1448), link.Carried)
+		for i, n := range []int{1448, 1448, 9} {
+			flags := uint8(flagACK)
+			if i == 2 {
+				flags |= flagFIN
+			}
+			single.packet(Server, tcpPacket(100+uint32(i)*1448, flags, 12, n, 0), link.Carried)
+		}
+	}
+	w, s := whole.only(t), single.only(t)
+	if w.Down != s.Down || w.Down.Packets != 6 || w.Down.Retransmitted != 3 || w.Down.RetransmittedBytes != 2*1448+9 || w.Down.FIN != 2 {
+		t.Errorf("super-packets: %+v\nsegments:      %+v", w.Down, s.Down)
+	}
+}
+
+func TestLedgerCountsWhatTheLinkDropped(t *testing.T) {
+	b := newBook()
+	b.packet(Client, tcpPacket(1, flagSYN, 0, 0, 0), link.Lost)
+	b.packet(Client, tcpPacket(1, flagSYN, 0, 0, 0), link.Dropped)
+	b.packet(Client, tcpPacket(1, flagSYN, 0, 0, 0), link.Carried)
+	f := b.only(t)
+	if f.Up.Packets != 3 || f.Up.DroppedLoss != 1 || f.Up.DroppedQueue != 1 || f.Up.Retransmitted != 2 {
+		t.Errorf("up %+v", f.Up)
+	}
+	if p := b.render(epoch).Up; p.Packets != 3 || p.DroppedLoss != 1 || p.DroppedQueue != 1 {
+		t.Errorf("pipe %+v", p)
+	}
+}
+
+func TestLedgerTellsConnectionsOfOnePortApart(t *testing.T) {
+	b := newBook()
+	for isn := range uint32(3) {
+		b.tcp(Client, 1000*isn, flagSYN, 0)
+		b.tcp(Client, 1000*isn, flagSYN, 0) // again: the same connection
+		b.tcp(Server, 7000*isn, flagSYN|flagACK, 0)
+		b.tcp(Client, 1000*isn+1, flagACK|flagRST, 0)
+	}
+	l := b.render(epoch)
+	if len(l.Connections) != 3 {
+		t.Fatalf("%d connections", len(l.Connections))
+	}
+	for i, f := range l.Connections {
+		if f.Up.Packets != 3 || f.Up.SYN != 2 || f.Up.Retransmitted != 1 || f.Down.Packets != 1 || f.Down.Retransmitted != 0 || f.ClosedBy != trace.AtClient {
+			t.Errorf("connection %d: %+v", i, f)
+		}
+	}
+}
+
+func TestLedgerSumsOtherProtocols(t *testing.T) {
+	b := newBook()
+	other := func(protocol uint8) []byte {
+		d := tcpPacket(0, flagSYN, 0, 0, 0)
+		d[vnetSize+9] = protocol
+		return d
+	}
+	for _, protocol := range []uint8{protoUDP, protoICMP, 99} {
+		b.packet(Client, other(protocol), link.Carried)
+		b.packet(Server, other(protocol), link.Carried)
+		b.packet(Client, other(protocol), link.Carried)
+	}
+	l := b.render(epoch)
+	if len(l.Connections) != 3 {
+		t.Fatalf("%+v", l.Connections)
+	}
+	for i, want := range []struct{ protocol, client string }{{"udp", "10.9.0.1:1234"}, {"icmp", "10.9.0.1"}, {"ip", "10.9.0.1"}} {
+		f := l.Connections[i]
+		if f.Protocol != want.protocol || f.Client != want.client || f.Up.Packets != 2 || f.Down.Packets != 1 || f.Up.SYN != 0 || f.ClosedBy != "" {
+			t.Errorf("%+v, want %+v", f, want)
+		}
+	}
+}
+
+func TestLedgerIsBounded(t *testing.T) {
+	b := &book{ledger: newLedger(2)}
+	for port := range byte(5) {
+		for _, flags := range []uint8{flagSYN, flagACK} {
+			d := tcpPacket(0, flags, 0, 0, 0)
+			d[vnetSize+20] = port
+			b.packet(Client, d, link.Carried)
+		}
+	}
+	if l := b.render(epoch); len(l.Connections) != 2 || l.Overflow != 3 || l.Up.Packets != 10 {
+		t.Errorf("%d connections, overflow %d, %d packets; want 2, 3, 10", len(l.Connections), l.Overflow, l.Up.Packets)
+	}
+}
+
+func TestLedgerCloneStaysAsItWas(t *testing.T) {
+	b := newBook()
+	b.tcp(Client, 1, flagSYN, 0)
+	c := b.clone()
+	b.tcp(Client, 2, flagACK, 10)
+	if f := c.render(epoch).Connections[0]; f.Up.Packets != 1 {
+		t.Errorf("the copy went on counting: %+v", f.Up)
+	}
+}
+
+func TestCountingAllocatesNothing(t *testing.T) {
+	l := newLedger(10)
+	p, _ := parsePacket(tcpPacket(1, flagACK, 12, 100, 0))
+	if n := testing.AllocsPerRun(100, func() {
+		l.sent(l.flow(&p, Client, 1), Client, &p, 0, link.Carried)
+	}); n != 0 {
+		t.Errorf("%v allocations a packet", n)
+	}
+}
+
+func BenchmarkLedger(b *testing.B) {
+	l := newLedger(maxFlows)
+	d := tcpPacket(1, flagACK, 12, 1448, 0)
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		d[vnetSize+21] = byte(n) // 256 connections
+		p, _ := parsePacket(d)
+		l.sent(l.flow(&p, Client, 1), Client, &p, 0, link.Carried)
+	}
+}
