@@ -28,7 +28,7 @@ const maxHAR = 512 << 20
 //
 // An error names the entry, counted from 1, what is wrong and what to do.
 func HAR(r io.Reader) (*trace.Trace, error) {
-	entries, err := readHAR(r)
+	entries, err := readHAR(r, maxHAR)
 	if err != nil {
 		return nil, err
 	}
@@ -91,9 +91,9 @@ type message struct {
 	Error        text   `json:"_error"`
 }
 
-// readHAR reads the entries and nothing else, one at a time.
-func readHAR(r io.Reader) ([]entry, error) {
-	limited := &io.LimitedReader{R: r, N: maxHAR}
+// readHAR reads the entries and nothing else, one at a time, from up to limit bytes.
+func readHAR(r io.Reader, limit int64) ([]entry, error) {
+	limited := &io.LimitedReader{R: r, N: limit}
 	in := bufio.NewReader(limited)
 	if mark, _ := in.Peek(3); string(mark) == "\ufeff" {
 		_, _ = in.Discard(len(mark)) // it has just been peeked
@@ -117,7 +117,7 @@ func readHAR(r io.Reader) ([]entry, error) {
 	})
 	switch {
 	case limited.N <= 0:
-		return nil, fmt.Errorf("the HAR is larger than %d MiB; save it without the contents of responses", maxHAR>>20)
+		return nil, fmt.Errorf("the HAR is larger than %d MiB; save it without the contents of responses", limit>>20)
 	case errors.Is(err, errEntry):
 		return nil, err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -168,23 +168,24 @@ func (b *builder) add(i int) {
 		p.namers = append(p.namers, i)
 	}
 	if x.Redirect != "" {
-		b.redirects[x.Redirect] = i
+		b.redirects[withoutFragment(x.Redirect)] = i
 	}
 	if x.Method == "OPTIONS" {
-		b.preflights[x.URL] = i
+		b.preflights[withoutFragment(x.URL)] = i
 	}
 }
 
 // parent returns the index of what exchange i depends on.
 func (b *builder) parent(i int) int {
 	x, p := b.seen[i], b.pageOf[i]
-	if from, ok := b.redirects[x.URL]; ok {
-		delete(b.redirects, x.URL) // it answers once
+	target := withoutFragment(x.URL)
+	if from, ok := b.redirects[target]; ok {
+		delete(b.redirects, target) // it answers once
 		return from
 	}
 	if x.Method != "OPTIONS" {
-		if from, ok := b.preflights[x.URL]; ok {
-			delete(b.preflights, x.URL)
+		if from, ok := b.preflights[target]; ok {
+			delete(b.preflights, target)
 			return from
 		}
 	}
@@ -269,7 +270,7 @@ func (b *builder) path(x trace.Exchange) string {
 	if !ok {
 		rest = x.URL
 	}
-	rest, _, _ = strings.Cut(rest, "#")
+	rest = withoutFragment(rest)
 	host, target := rest, "/"
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {
 		host, target = rest[:i], rest[i:]
@@ -297,6 +298,12 @@ func (b *builder) path(x trace.Exchange) string {
 	}
 	b.taken[key] = true
 	return key[len(x.Method)+1:]
+}
+
+// withoutFragment is the part of a URL that is sent.
+func withoutFragment(url string) string {
+	url, _, _ = strings.Cut(url, "#")
+	return url
 }
 
 // escape writes what may not stand in a request target as %XX.

@@ -1,0 +1,328 @@
+package capture
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+func read(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func ms(f float64) linger.Opt[linger.Instant] { return linger.Known(linger.Instant(f * 1e6)) }
+
+func TestHAR(t *testing.T) {
+	got, err := HAR(bytes.NewReader(read(t, "testdata/devtools.har")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = "page_1"
+	never := linger.Opt[linger.Instant]{}
+	want := []trace.Exchange{
+		{ID: 0, Method: "GET", URL: "http://example.com/", Connection: 0, Attempts: 1, Status: 301, Redirect: "http://example.com/home?x=1", Page: page,
+			Queued: 0, Sent: ms(30.5), FirstByte: ms(60.5), Done: ms(60.5), RequestHead: 120, ResponseHead: 150},
+		// The head is estimated: "GET /home?x=1 HTTP/1.1", "Host: example.com" and the empty line.
+		{ID: 1, Method: "GET", URL: "http://example.com/home?x=1#top", Connection: 0, Attempts: 1, Status: 200, ContentType: "text/html", Page: page,
+			Queued: 61e6, Sent: ms(62), FirstByte: ms(82), Done: ms(101), RequestHead: 24 + 19 + 2, ResponseHead: 17 + 22 + 25 + 2, ResponseBody: 3000},
+		{ID: 2, Method: "GET", URL: "http://example.com/a.css", Connection: 1, Attempts: 1, Status: 200, ContentType: "text/css", Page: page,
+			Queued: 90e6, Sent: ms(100), FirstByte: ms(110), Done: ms(120), RequestHead: 130, ResponseHead: 200, ResponseBody: 1000},
+		{ID: 3, Method: "GET", URL: "http://example.com/logo.png", Connection: -1, Attempts: 0, Status: 200, ContentType: "image/png", Page: page, Queued: 91e6, Sent: never},
+		{ID: 4, Method: "OPTIONS", URL: "http://api.example.com/v1", Connection: 2, Attempts: 1, Status: 204, Page: page,
+			Queued: 130e6, Sent: ms(140), FirstByte: ms(155), Done: ms(155), RequestHead: 300, ResponseHead: 210},
+		{ID: 5, Method: "POST", URL: "http://api.example.com/v1", Connection: 2, Attempts: 1, Status: 200, ContentType: "application/json", Page: page,
+			Queued: 156e6, Sent: ms(156), FirstByte: ms(171), Done: ms(171), RequestHead: 310, RequestBody: 44, ResponseHead: 220, ResponseBody: 17},
+		{ID: 6, Method: "GET", URL: "http://example.com/gone.js", Connection: -1, Attempts: 1, Page: page, Failed: "net::ERR_ABORTED",
+			Queued: 160e6, Sent: ms(165), FirstByte: ms(165), Done: ms(165), RequestHead: 23 + 2},
+		{ID: 7, Method: "GET", URL: "http://example.com/a.css", Connection: 1, Attempts: 1, Status: 304, ContentType: "text/css", Page: page,
+			Queued: 170e6, Sent: ms(170), FirstByte: ms(182), Done: ms(182), RequestHead: 130, ResponseHead: 90},
+	}
+	for i := range max(len(want), len(got.Exchanges)) {
+		if i >= len(want) || i >= len(got.Exchanges) {
+			t.Fatalf("%d exchanges; want %d", len(got.Exchanges), len(want))
+		}
+		if got.Exchanges[i] != want[i] {
+			t.Errorf("exchange %d:\n%+v; want\n%+v", i, got.Exchanges[i], want[i])
+		}
+	}
+	connections := []trace.Connection{
+		{ID: 0, Remote: "192.0.2.1", Dialled: 10.5e6, Connected: ms(30.5), Requests: 2},
+		{ID: 1, Remote: "192.0.2.1", Dialled: 90e6, Connected: ms(100), Requests: 2},
+		{ID: 2, Remote: "192.0.2.2", Dialled: 130e6, Connected: ms(140), Requests: 2},
+	}
+	if !slices.Equal(got.Connections, connections) {
+		t.Errorf("connections:\n%+v; want\n%+v", got.Connections, connections)
+	}
+	notes := []string{
+		"left out, since no HTTP (data:, blob:, WebSocket and the like): 1 of 9 entries",
+		"size of a head estimated from the list of headers: 2 of 8 entries",
+		"connection unknown: 1 of 8 entries",
+	}
+	if !slices.Equal(got.Notes, notes) {
+		t.Errorf("notes:\n%q; want\n%q", got.Notes, notes)
+	}
+	if got.Provenance != trace.Observed || got.Engine != "har" || got.Ended != 182e6 ||
+		!got.Began.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
+		t.Errorf("%s, %s, %v, %v", got.Provenance, got.Engine, got.Ended, got.Began)
+	}
+}
+
+func TestRecordersDisagree(t *testing.T) {
+	got, err := HAR(bytes.NewReader(read(t, "testdata/quirks.har")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []trace.Exchange{
+		{ID: 0, Method: "GET", URL: "https://example.org", Connection: 0, Attempts: 1, Status: 200, ContentType: "text/html",
+			Sent: ms(0), FirstByte: ms(80), Done: ms(80), RequestHead: 16 + 19 + 13 + 2, ResponseHead: 17 + 2, ResponseBody: 500},
+		{ID: 1, Method: "GET", URL: "https://example.org/photo", Connection: 1, Attempts: 1, Status: 200,
+			Queued: 400e6, RequestHead: 21 + 2, ResponseHead: 100, ResponseBody: 4321},
+		{ID: 2, Method: "GET", URL: "https://example.org/late.js", Connection: -1, Attempts: 1, Status: 200, ContentType: "application/javascript",
+			Queued: 500e6, Done: ms(512.5), RequestHead: 23 + 2, ResponseHead: 400, ResponseBody: 500},
+	}
+	want[1].RequestHead = int64(len("GET /photo HTTP/1.1\r\n\r\n"))
+	want[2].RequestHead = int64(len("GET /late.js HTTP/1.1\r\n\r\n"))
+	if !slices.Equal(got.Exchanges, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", got.Exchanges, want)
+	}
+}
+
+func archive(entries ...string) string {
+	return `{"log":{"entries":[` + strings.Join(entries, ",") + `]}}`
+}
+
+const good = `{"startedDateTime":"2026-01-02T03:04:05Z","time":1,"request":{"method":"GET","url":"http://a/"},"response":{"status":200}}`
+
+func TestHARExplains(t *testing.T) {
+	entry := func(old, new string) string { return strings.Replace(good, old, new, 1) }
+	for in, want := range map[string]string{
+		"":                                    "ends before it is complete",
+		"   ":                                 "ends before it is complete",
+		"\ufeff":                              "ends before it is complete",
+		"<html>":                              "this is no HAR: invalid character '<'",
+		"\x1f\x8b":                            "this is no HAR",
+		"\xff\xfe{\x00":                       "this is no HAR",
+		"[]":                                  "this is no HAR: [ stands where { should",
+		"7":                                   "this is no HAR: 7 stands where { should",
+		`{}`:                                  "no entries",
+		`{"log":[]}`:                          "this is no HAR",
+		`{"log":{}}`:                          "no entries",
+		`{"log":{"entries":null}}`:            "this is no HAR",
+		`{"log":{"entries":{}}}`:              "this is no HAR",
+		archive():                             "no entries",
+		archive(`7`):                          "entry 1: json: cannot unmarshal number",
+		archive(good, `{}`):                   "entry 2: it has no URL",
+		archive(good, `{"request":[]}`):       "entry 2: json: cannot unmarshal array",
+		archive(good, `null`):                 "entry 2: it has no URL",
+		archive(good)[:len(archive(good))-1]:  "ends before it is complete",
+		archive(good)[:60]:                    "entry 1: the file ends within it",
+		archive(good, `{]`):                   "entry 2: invalid character ']'",
+		archive(entry(`GET`, `G ET`)):         `entry 1: "G ET" is no method`,
+		archive(entry(`GET`, ``)):             `entry 1: "" is no method`,
+		archive(entry(`200`, `999`)):          "entry 1: 999 is no status",
+		archive(entry(`2026-01-02T`, `soon`)): `entry 1: startedDateTime "soon03:04:05Z" is no time`,
+		archive(good, entry(`2026`, `2036`)):  "entry 2: it began 87648h0m0s after the first",
+		archive(entry(`http:`, `data:`)):      "no entry of the HAR is HTTP",
+		archive(entry(`http:`, `wss:`)):       "no entry of the HAR is HTTP",
+		archive(entry(`GET`, `CONNECT`)):      "no entry of the HAR is HTTP",
+		`{"a":` + strings.Repeat("[", 1e6):    "exceeded max depth",
+		archive(entry(`1,`, `1,"x":`+strings.Repeat(`{"x":`, 1e5))):   "entry 1: invalid character",
+		archive(strings.Repeat(good+",", linger.MaxExchanges) + good): "entry 20001: one run holds at most 20000",
+	} {
+		_, err := HAR(strings.NewReader(in))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.80q: %v; want it to say %q", in, err, want)
+		} else if strings.Contains(err.Error(), "\n") || len(err.Error()) > 300 {
+			t.Errorf("%.80q: the error is no line: %v", in, err)
+		}
+	}
+	disk := errors.New("no disk")
+	if _, err := HAR(io.MultiReader(strings.NewReader(`{"log":`), broken{disk})); !errors.Is(err, disk) {
+		t.Errorf("a reader that fails: %v", err)
+	}
+}
+
+type broken struct{ err error }
+
+func (b broken) Read([]byte) (int, error) { return 0, b.err }
+
+// endless repeats a piece for ever, behind a beginning.
+type endless struct {
+	piece string
+	at    int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		c := copy(p[n:], e.piece[e.at:])
+		n, e.at = n+c, (e.at+c)%len(e.piece)
+	}
+	return n, nil
+}
+
+func TestHARIsBounded(t *testing.T) {
+	_, err := HAR(io.MultiReader(strings.NewReader(`{"log":{"entries":[`+good), &endless{piece: "," + good}))
+	if err == nil || !strings.Contains(err.Error(), "entry 20001") {
+		t.Errorf("entries without end: %v", err)
+	}
+	_, err = readHAR(io.MultiReader(strings.NewReader("{"), &endless{piece: `"a":[1,{}],`}), 1<<20)
+	if err == nil || !strings.Contains(err.Error(), "larger than 1 MiB") {
+		t.Errorf("members without end: %v", err)
+	}
+	_, err = readHAR(io.MultiReader(strings.NewReader(`{"log":{"entries":[{"request":{"url":"`), &endless{piece: "a"}), 1<<20)
+	if err == nil || !strings.Contains(err.Error(), "larger than 1 MiB") {
+		t.Errorf("a URL without end: %v", err)
+	}
+}
+
+// sane checks what holds of every trace of a HAR.
+func sane(t *testing.T, got *trace.Trace) {
+	t.Helper()
+	last := linger.Instant(0)
+	requests := make([]int, len(got.Connections))
+	for i, x := range got.Exchanges {
+		sent := x.Sent.Or(x.Queued)
+		first := x.FirstByte.Or(sent)
+		done := x.Done.Or(first)
+		switch {
+		case x.ID != i || x.Method == "" || x.URL == "" || x.Connection < -1 || x.Connection >= len(got.Connections),
+			x.Queued < last || sent < x.Queued || first < sent || done < first || done > got.Ended,
+			min(x.RequestHead, x.RequestBody, x.ResponseHead, x.ResponseBody) < 0,
+			max(x.RequestHead, x.ResponseHead) > linger.MaxHead || max(x.RequestBody, x.ResponseBody) > linger.MaxBody:
+			t.Fatalf("exchange %d of %d: %+v", i, len(got.Exchanges), x)
+		}
+		last = x.Queued
+		if x.Connection >= 0 {
+			requests[x.Connection]++
+		}
+	}
+	for i, c := range got.Connections {
+		if c.ID != i || c.Requests != requests[i] || c.Requests == 0 {
+			t.Fatalf("connection %d with %d requests: %+v", i, requests[i], c)
+		}
+	}
+}
+
+// recordings are HARs that real browsers recorded from real sites. They are no
+// part of this repository; tests that want them are skipped without them.
+func recordings(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("../../shared/data/har/*.har")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Skip("no recordings beside the checkout")
+	}
+	return files
+}
+
+func TestRecordings(t *testing.T) {
+	for _, name := range recordings(t) {
+		got, err := HAR(bytes.NewReader(read(t, name)))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		sane(t, got)
+	}
+}
+
+func TestMutatedRecordings(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	files := recordings(t)
+	ok := 0
+	for i := range 200 {
+		b := mutate(rng, read(t, files[i%len(files)]))
+		got, err := HAR(bytes.NewReader(b))
+		if err != nil {
+			continue
+		}
+		ok++
+		sane(t, got)
+	}
+	if ok == 0 || ok == 200 {
+		t.Errorf("%d of 200 mutations were read; that tests one side only", ok)
+	}
+}
+
+// mutate changes a few places: bytes, numbers, cuts, repetitions.
+func mutate(rng *rand.Rand, b []byte) []byte {
+	b = slices.Clone(b)
+	for range 1 + rng.IntN(4) {
+		at := rng.IntN(len(b))
+		end := min(len(b), at+1+rng.IntN(200))
+		switch rng.IntN(5) {
+		case 0:
+			b[at] = byte(rng.Uint32())
+		case 1:
+			b = slices.Delete(b, at, end)
+		case 2:
+			b = slices.Insert(b, end, b[at:end]...)
+		case 3:
+			b = b[:max(1, at)]
+		case 4: // another number for the next one
+			if i := bytes.IndexAny(b[at:], "0123456789"); i >= 0 {
+				odd := []string{"-1", "1e99", "null", `"x"`, "4294967297", "0", "[]"}
+				b = slices.Replace(b, at+i, at+i+1, []byte(odd[rng.IntN(len(odd))])...)
+			}
+		}
+	}
+	return b
+}
+
+func FuzzHAR(f *testing.F) {
+	for _, name := range []string{"testdata/devtools.har", "testdata/quirks.har"} {
+		f.Add(read(f, name))
+	}
+	f.Add([]byte(archive(good)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := HAR(bytes.NewReader(b))
+		if err == nil {
+			sane(t, got)
+		} else if err.Error() == "" {
+			t.Error("an error without words")
+		}
+	})
+}
+
+func BenchmarkHAR(b *testing.B) {
+	in := archive(strings.Repeat(good+",", 999) + good)
+	b.SetBytes(int64(len(in)))
+	for b.Loop() {
+		if _, err := HAR(strings.NewReader(in)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func ExampleHAR() {
+	f, err := os.Open("testdata/devtools.har")
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	t, err := HAR(f)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(len(t.Exchanges), "exchanges on", len(t.Connections), "connections, all", t.Provenance)
+	// Output: 8 exchanges on 3 connections, all observed
+}
