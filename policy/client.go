@@ -87,6 +87,7 @@ const (
 type exchange struct {
 	state    exchangeState
 	wanted   linger.Opt[linger.Instant]
+	left     bool  // the last attempt has been handed to the network
 	retried  bool  // has been retried because its connection died under it
 	children []int // in the order in which the body names them
 	named    int   // how many of the children are known
@@ -192,10 +193,16 @@ func (c *Client) HandleDialFailed(now linger.Instant, id int, reason string) {
 	c.assign(now)
 }
 
-// HandleSent says that bytes of a request have left. A long request body may
-// take longer than the time limit of the response that is due after it.
-func (c *Client) HandleSent(now linger.Instant, id int) {
-	if k := c.conn(id); k != nil && len(k.outstanding) > 0 {
+// HandleSent says that bytes of an exchange's request are handed to the network.
+// It may be said again as a long body leaves, which may take longer than the time
+// limit of the response that is due after it.
+func (c *Client) HandleSent(now linger.Instant, id, e int) {
+	k := c.conn(id)
+	if k == nil || !slices.Contains(k.outstanding, e) {
+		return
+	}
+	c.exchanges[e].left = true
+	if k.outstanding[0] == e && !k.begun {
 		c.extend(now, k)
 	}
 }
@@ -255,7 +262,6 @@ func (c *Client) answer(now linger.Instant, id int, persists bool, rejected stri
 		// requests had been sent on the connection, the client SHOULD NOT assume
 		// that they will be processed by the server." They were not processed, so
 		// that sending them again repeats nothing (RFC 9110, 9.2.2).
-		c.retries += len(k.outstanding)
 		c.requeue(k.outstanding)
 		k.outstanding = nil
 		k.state = lingering
@@ -305,8 +311,11 @@ func (c *Client) HandleClosed(now linger.Instant, id int, cause Cause, reason st
 		var again []int
 		for i, e := range lost {
 			if c.mayRetry(k, e, i == 0, cause) {
-				c.exchanges[e].retried = c.exchanges[e].retried || i == 0
-				c.retries++
+				x := &c.exchanges[e]
+				if x.left {
+					x.retried = x.retried || i == 0
+					c.retries++
+				}
 				again = append(again, e)
 				continue
 			}
@@ -327,9 +336,13 @@ func (c *Client) HandleClosed(now linger.Instant, id int, cause Cause, reason st
 // retry." A connection that has never answered gives no reason to believe that
 // the next one would: only one that has worked before is taken for a kept
 // connection that its server had closed. Requests behind the head of a pipeline
-// were never looked at; they do not use up their one retry.
+// were never looked at; they do not use up their one retry. Nor does a request
+// that had not left when the end of its connection was noticed: to send it now
+// repeats nothing, whatever its method.
 func (c *Client) mayRetry(k *conn, e int, head bool, cause Cause) bool {
 	switch {
+	case k.answered > 0 && !c.exchanges[e].left:
+		return true
 	case !c.workload.Exchanges[e].Idempotent():
 		return false
 	case !head:
@@ -517,16 +530,23 @@ func (c *Client) count() (usable, coming int) {
 //
 // A connection takes no more than its share of all that is outstanding or
 // waiting, so that where several are allowed the first does not swallow
-// everything before the others are established.
+// everything before the others are established. A request whose kept connection
+// was closed under it waits for a new one where one can be had: the next kept
+// one may be as dead, and there is no third attempt.
 func (c *Client) roomiest(e int) *conn {
 	waiting := c.inFlight + len(c.queue)
 	share := (waiting + c.allowed - 1) / c.allowed
 	if c.strategy.InFlight != linger.Unlimited {
 		share = min(share, c.strategy.InFlight)
 	}
+	usable, coming := c.count()
+	fresh := c.exchanges[e].retried && (coming > 0 || usable < c.allowed)
 	var best *conn
 	for _, k := range c.conns {
 		if k.state != open || len(k.outstanding) >= share || c.isLast(k) {
+			continue
+		}
+		if fresh && k.sent > 0 {
 			continue
 		}
 		if len(k.outstanding) > 0 && (k.cautious || !c.mayPipeline(k, e)) {
@@ -559,6 +579,7 @@ func (c *Client) isLast(k *conn) bool {
 func (c *Client) send(now linger.Instant, k *conn, e int) {
 	k.sent++
 	c.exchanges[e].state = sent
+	c.exchanges[e].left = false
 	k.outstanding = append(k.outstanding, e)
 	c.inFlight++
 	k.used = now

@@ -87,6 +87,9 @@ func (s *Server) HandleRequest(now linger.Instant, version string, connection []
 	switch {
 	case !Persists(version, connection):
 		s.reason = "client asked to close"
+		if version == "1.0" {
+			s.reason = "client did not ask to keep it (HTTP/1.0)"
+		}
 	case s.policy.MaxRequests != linger.Unlimited && s.requests >= s.policy.MaxRequests:
 		s.reason = "requests per connection used up"
 	case s.policy.MaxAge != 0 && now >= s.began.Add(s.policy.MaxAge):

@@ -28,7 +28,7 @@ type compareCmd struct {
 	Workers int      `placeholder:"N" help:"Trials side by side; default what this machine carries on time."`
 	Timeout string   `default:"10m" placeholder:"D" help:"After how long a trial is given up; default 10m."`
 	On      string   `enum:"lab" default:"lab" placeholder:"lab" help:"Where it runs: lab, the emulated network."`
-	Output  []string `short:"o" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt, or .pcapng (packets of the first trial, a file a strategy); - is standard output, in JSON."`
+	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt, or .pcapng (packets of the first trial, a file a strategy); - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
 }
 

@@ -23,7 +23,7 @@ type getCmd struct {
 	Seed    uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
 	Think   string   `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
 	Timeout string   `default:"1m" placeholder:"D" help:"After how long the fetch is given up; default 1m."`
-	Output  []string `short:"o" placeholder:"FILE" help:"Write the trace too: .json, .txt, or in the lab .pcapng; - is standard output, in JSON."`
+	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, or in the lab .pcapng; - is standard output, in JSON."`
 	JSON    bool     `help:"Print the trace as JSON, as -o -."`
 }
 

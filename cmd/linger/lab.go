@@ -25,7 +25,7 @@ type labCmd struct {
 	Serve string `default:"${workload}" placeholder:"WORKLOAD" help:"What the origin serves, as for compare; default ${workload}."`
 	serverPolicyFlags
 	Seed   uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
-	Output []string `short:"o" placeholder:"FILE" help:"Write what was seen: .json, or .pcapng with every packet."`
+	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write what was seen: .json, or .pcapng with every packet."`
 }
 
 // Run starts the command on the client's host of a lab, with this process's own
