@@ -42,7 +42,7 @@ var golden = map[string]func() Input{
 	"live": func() Input {
 		in := experiment("close:6,keep:6", 4)
 		in.Engine = "live"
-		in.Network = linger.Network{Name: "as it is"}
+		in.Network = linger.Network{}
 		in.Still = nil
 		for _, list := range in.Traces {
 			for _, t := range list {

@@ -1,0 +1,361 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"linger"
+	"linger/compare"
+	"linger/trace"
+)
+
+// Compare writes the findings for a person: what each strategy takes, what it
+// holds, the verdict, the doubts, and where it all comes from.
+func Compare(w io.Writer, f compare.Findings, o Options) error {
+	return buffered(w, func(b *bufio.Writer) {
+		for _, line := range wrap(title(f), o.width(), "", "") {
+			b.WriteString(o.paint(line, bold) + "\n")
+		}
+		if len(f.Rows) > 0 {
+			o.costs(b, f)
+			o.holds(b, f)
+			for _, line := range wrap(legend(f), o.width(), "", "") {
+				b.WriteString(o.paint(line, faint) + "\n")
+			}
+		}
+		b.WriteString("\n")
+		for _, line := range wrap(f.Verdict.Text, o.width(), "", "") {
+			b.WriteString(line + "\n")
+		}
+		if len(f.Doubts) > 0 {
+			b.WriteString("\nDoubts\n")
+		}
+		for _, d := range f.Doubts {
+			b.WriteString(strings.Join(wrap(d.Text, o.width(), "  ! ", "    "), "\n") + "\n")
+		}
+		b.WriteString("\n")
+		for _, line := range wrap(origin(f, o), o.width(), "", "") {
+			b.WriteString(o.paint(line, faint) + "\n")
+		}
+		if o.Command != "" {
+			// Not wrapped, so that it can be copied in one piece.
+			b.WriteString(o.paint("Again: "+clean(o.Command), faint) + "\n")
+		}
+	})
+}
+
+// title says what was fetched over what.
+func title(f compare.Findings) string {
+	s := fmt.Sprintf("%s: %s, %s", f.Workload.Name, plural(f.Workload.Exchanges, "exchange"), size(float64(f.Workload.Bytes)))
+	n := f.Network
+	var parts []string
+	if v, ok := n.RTT.Get(); ok {
+		rate := func(o linger.Opt[float64]) linger.Rate { return linger.Rate(o.Or(0) * float64(linger.Kbps)) }
+		parts = append(parts, trim(v)+" ms")
+		if n.Down == n.Up {
+			parts = append(parts, rate(n.Down).String()+" each way")
+		} else {
+			parts = append(parts, rate(n.Down).String()+" down", rate(n.Up).String()+" up")
+		}
+		if loss := n.Loss.Or(0); loss > 0 {
+			parts = append(parts, trim(100*loss)+" % lost")
+		}
+	}
+	if n.Name != "" {
+		s += ", over " + n.Name
+	}
+	if len(parts) > 0 {
+		s += " (" + strings.Join(parts, ", ") + ")"
+	}
+	return s
+}
+
+// origin says how the figures came about.
+func origin(f compare.Findings, o Options) string {
+	how := "Nothing measured"
+	if p := string(f.Provenance); p != "" {
+		how = strings.ToUpper(p[:1]) + p[1:]
+	}
+	if f.Engine != "" {
+		how += " (engine: " + f.Engine + ")"
+	}
+	s := fmt.Sprintf("%s, %s of each strategy, ", how, plural(f.Trials, "trial"))
+	if f.Provenance == trace.Measured && f.Trials > 1 {
+		s += "interleaved, "
+	}
+	s += fmt.Sprintf("seed %d", f.Seed)
+	if o.Version != "" {
+		s += ", linger " + o.Version
+	}
+	return s + "."
+}
+
+// order lists the rows, the non-persistent first.
+func order(rows []compare.Row) []int {
+	var kept, closed []int
+	for i, r := range rows {
+		if r.Persistent {
+			kept = append(kept, i)
+		} else {
+			closed = append(closed, i)
+		}
+	}
+	return append(closed, kept...)
+}
+
+// longest is how wide the name of a strategy may be.
+const longest = 16
+
+// names is the column of strategies, the best one marked.
+func (o Options) names(f compare.Findings) column {
+	c := column{head: [2]string{"", "  strategy"}, left: true}
+	for _, r := range f.Rows {
+		mark := "  "
+		if r.Strategy == f.Verdict.Best && f.Verdict.Best != "" {
+			mark = "* "
+		}
+		c.cells = append(c.cells, mark+short(r.Strategy, longest))
+	}
+	c.style = func(row int) style {
+		if f.Rows[row].Strategy == f.Verdict.Best {
+			return green
+		}
+		return plain
+	}
+	return c
+}
+
+// kinds returns the function that writes a heading before each kind of row.
+func (o Options) kinds(b *bufio.Writer, f compare.Findings, rows []int) func(i, row int) {
+	return func(i, row int) {
+		if i > 0 && f.Rows[rows[i-1]].Persistent == f.Rows[row].Persistent {
+			return
+		}
+		kind := "non-persistent"
+		if f.Rows[row].Persistent {
+			kind = "persistent"
+		}
+		b.WriteString(o.paint(kind, faint) + "\n")
+	}
+}
+
+// each makes a column of one figure of every row.
+func each(f compare.Findings, spare int, above, below string, cell func(compare.Row) string) column {
+	c := column{head: [2]string{above, below}, spare: spare}
+	for _, r := range f.Rows {
+		c.cells = append(c.cells, cell(r))
+	}
+	return c
+}
+
+// costs is the table of what the load takes.
+func (o Options) costs(b *bufio.Writer, f compare.Findings) {
+	b.WriteString("\n")
+	name, clock := o.names(f), times(f)
+	failed := 0
+	for _, r := range f.Rows {
+		failed += r.Failed
+	}
+	tail := []column{
+		each(f, 0, "connec-", "tions", func(r compare.Row) string { return known(r.Connections, compare.Count) }),
+		each(f, 3, "hand-", "shakes", func(r compare.Row) string { return known(r.Handshakes, compare.Count) }),
+		each(f, 0, "round", "trips", func(r compare.Row) string { return known(r.RoundTrips, trips) }),
+		each(f, 1, "", "packets", func(r compare.Row) string { return known(sum(r.Packets), compare.Count) }),
+		each(f, 2, "wire,", "kB", func(r compare.Row) string { return known(sum(r.WireBytes), kilo) }),
+	}
+	if failed > 0 {
+		tail = append(tail, each(f, 0, "", "failed", func(r compare.Row) string { return fmt.Sprintf("%d/%d", r.Failed, r.Trials) }))
+	}
+	cols := squeeze(append([]column{name, clock}, filled(tail)...), o.width())
+	const narrowest, widest = 4, 24
+	if room := min(o.width()-total(cols)-gap, widest); room >= narrowest && !clock.empty() {
+		cols = append(cols[:2:2], append([]column{bars(f, room)}, cols[2:]...)...)
+	}
+	rows := order(f.Rows)
+	o.table(b, cols, rows, o.kinds(b, f, rows))
+}
+
+// holds is the table of what the load keeps busy, and wastes.
+func (o Options) holds(b *bufio.Writer, f compare.Findings) {
+	cols := filled([]column{
+		each(f, 1, "requests/", "connection", func(r compare.Row) string { return known(r.RequestsPerConnection, compare.Count) }),
+		each(f, 2, "over-", "head", func(r compare.Row) string { return known(r.Overhead, compare.Share) }),
+		each(f, 3, "sent", "again", func(r compare.Row) string { return known(r.Retransmitted, compare.Count) }),
+		each(f, 4, "peak", "sockets", func(r compare.Row) string {
+			return pair(r.Sockets.ClientPeak, r.Sockets.ServerPeak, compare.Count)
+		}),
+		each(f, 5, "TIME_", "WAIT", func(r compare.Row) string { return known(r.Sockets.TimeWait, compare.Count) }),
+		each(f, 6, "peak", "socket kB", func(r compare.Row) string {
+			return pair(r.SocketMemory.ClientPeak, r.SocketMemory.ServerPeak, kilo)
+		}),
+		each(f, 7, "CPU,", "ms", func(r compare.Row) string { return pair(r.CPU.Client, r.CPU.Server, whole) }),
+	})
+	if len(cols) == 0 {
+		return
+	}
+	b.WriteString("\n")
+	cols = squeeze(append([]column{o.names(f)}, cols...), o.width())
+	rows := order(f.Rows)
+	o.table(b, cols, rows, o.kinds(b, f, rows))
+}
+
+// legend says what the marks and columns of both tables mean.
+func legend(f compare.Findings) string {
+	var parts []string
+	if f.Verdict.Best != "" && len(f.Rows) > 1 {
+		parts = append(parts, "* takes least")
+	}
+	parts = append(parts, "medians")
+	for _, r := range f.Rows {
+		if t, ok := r.Time.Get(); ok && !t.Confidence.IsZero() {
+			parts = append(parts, "± reaches the interval's far end")
+			break
+		}
+	}
+	for _, r := range f.Rows {
+		if !r.Sockets.ClientPeak.IsZero() || !r.CPU.Client.IsZero() {
+			parts = append(parts, "a/b is client/server")
+			break
+		}
+	}
+	return strings.Join(parts, "; ") + "."
+}
+
+// times is the column of times, in one unit, the points one below the other.
+func times(f compare.Findings) column {
+	unit, scale := "ms", 1.0
+	sure := linger.Opt[float64]{}
+	for _, r := range f.Rows {
+		t, ok := r.Time.Get()
+		if !ok {
+			continue
+		}
+		if t.Median >= 1000 {
+			unit, scale = "s", 1000
+		}
+		if c, ok := t.Confidence.Get(); ok {
+			sure = linger.Known(min(c, sure.Or(c)))
+		}
+	}
+	type figure struct {
+		value, doubt string
+		decimals     int
+	}
+	figures := make([]figure, len(f.Rows))
+	most, wide := 0, 0
+	for i, r := range f.Rows {
+		t, ok := r.Time.Get()
+		if !ok {
+			continue
+		}
+		d, has := t.Doubt().Get()
+		n := compare.Decimals(t.Median/scale, d/scale)
+		g := figure{value: compare.Number(t.Median/scale, n), decimals: max(0, n)}
+		if has {
+			// The doubt is rounded up: what is shown is never surer than what was found.
+			step := math.Pow10(-n)
+			g.doubt = compare.Number(math.Ceil(d/scale/step-1e-9)*step, n)
+		}
+		figures[i] = g
+		most, wide = max(most, g.decimals), max(wide, width(g.doubt))
+	}
+	pad := func(n int) string {
+		if n == 0 && most > 0 {
+			return strings.Repeat(" ", most+1)
+		}
+		return strings.Repeat(" ", most-n)
+	}
+	c := column{head: [2]string{"time, " + unit, ""}}
+	if v, ok := sure.Get(); ok {
+		c.head[1] = fmt.Sprintf("± at %s %%", trim(math.Floor(1e4*v)/100))
+	}
+	for _, g := range figures {
+		switch {
+		case g.value == "":
+			c.cells = append(c.cells, unknown)
+		case g.doubt == "":
+			c.cells = append(c.cells, g.value+pad(g.decimals))
+		default:
+			c.cells = append(c.cells, g.value+pad(g.decimals)+" ± "+right(g.doubt+pad(g.decimals), wide))
+		}
+	}
+	return c
+}
+
+// bars draws the times, the longest over the whole column.
+func bars(f compare.Findings, n int) column {
+	most := 0.0
+	for _, r := range f.Rows {
+		t, _ := r.Time.Get()
+		most = max(most, t.Median)
+	}
+	c := column{left: true, least: n}
+	for _, r := range f.Rows {
+		t, ok := r.Time.Get()
+		s := ""
+		if ok && most > 0 {
+			s = bar(t.Median/most, n)
+		}
+		c.cells = append(c.cells, s)
+	}
+	return c
+}
+
+// filled leaves out the columns of which nothing is known.
+func filled(cols []column) []column {
+	var out []column
+	for _, c := range cols {
+		if !c.empty() {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func sum(o linger.Opt[compare.Ways]) (out linger.Opt[float64]) {
+	if v, ok := o.Get(); ok {
+		out = linger.Known(v.Sum())
+	}
+	return out
+}
+
+func whole(v float64) string { return compare.Number(v, 0) }
+func kilo(v float64) string  { return compare.Number(v/1000, 0) }
+
+// trips shows halves of a round trip only where there are few.
+func trips(v float64) string {
+	if math.Abs(v) < 10 {
+		return compare.Number(v, 1)
+	}
+	return whole(v)
+}
+
+// trim writes a number with as few decimals as it has, two at most.
+func trim(v float64) string {
+	s := strings.TrimRight(compare.Number(v, 2), "0")
+	return strings.TrimSuffix(s, ".")
+}
+
+// size writes bytes in the largest unit that leaves a number of at least 1.
+func size(n float64) string {
+	for _, u := range []struct {
+		unit  string
+		scale float64
+	}{{"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}} {
+		if n >= u.scale {
+			v := n / u.scale
+			return compare.Number(v, max(0, min(1, compare.Decimals(v, 0)))) + " " + u.unit
+		}
+	}
+	return compare.Number(n, 0) + " B"
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

@@ -1,0 +1,339 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"linger"
+	"linger/compare"
+	"linger/trace"
+)
+
+// go test ./report -update rewrites testdata/*.golden from what is printed now.
+var update = flag.Bool("update", false, "rewrite testdata/*.golden")
+
+// findings reads what the tests of compare have found.
+func findings(t testing.TB, name string) compare.Findings {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "compare", "testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f compare.Findings
+	if err := json.Unmarshal(b, &f); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func ms(n float64) linger.Instant { return linger.Instant(n * 1e6) }
+
+// conn is a connection that was dialled, connected and closed at these ms; a
+// negative instant was not reached.
+func conn(id int, dialled, connected, closed float64, by trace.Peer, requests int) trace.Connection {
+	c := trace.Connection{ID: id, Dialled: ms(dialled), ClosedBy: by, Requests: requests}
+	if connected >= 0 {
+		c.Connected = linger.Known(ms(connected))
+	}
+	if closed >= 0 {
+		c.Closed = linger.Known(ms(closed))
+	}
+	return c
+}
+
+// exch is an exchange with its instants in ms.
+func exch(id, on int, url string, queued, sent, first, done float64, size int64) trace.Exchange {
+	e := trace.Exchange{ID: id, Method: "GET", URL: url, Connection: on, Attempts: 1, Status: 200, Queued: ms(queued), ResponseBody: size}
+	for _, s := range []struct {
+		at float64
+		to *linger.Opt[linger.Instant]
+	}{{sent, &e.Sent}, {first, &e.FirstByte}, {done, &e.Done}} {
+		if s.at >= 0 {
+			*s.to = linger.Known(ms(s.at))
+		}
+	}
+	return e
+}
+
+func closing(n int) *trace.Trace {
+	t := &trace.Trace{Workload: "gallery"}
+	for i := range n {
+		at := 160 * float64(i)
+		t.Connections = append(t.Connections, conn(i, at, at+70, at+160, trace.AtServer, 1))
+		t.Exchanges = append(t.Exchanges, exch(i, i, fmt.Sprintf("http://origin/images/%02d.jpg", i), min(at, 160), at+70, at+141.25, at+160, 14_000))
+	}
+	t.Ended = ms(160 * float64(n))
+	return t
+}
+
+var traces = map[string]*trace.Trace{
+	"close": closing(41),
+	"keep2": {Workload: "gallery", Ended: ms(640),
+		Connections: []trace.Connection{conn(3, 0, 70, -1, trace.Nobody, 3), conn(9, 250, 320, 520, trace.AtServer, 1)},
+		Exchanges: []trace.Exchange{
+			exch(0, 3, "http://origin/", 0, 70, 140, 250, 42_000), exch(1, 3, "http://origin/a.jpg", 180, 250, 320, 360, 9_000),
+			exch(2, 9, "http://origin/b.jpg", 180, 320, 391, 410, 12_345), exch(3, 3, "http://origin/c.jpg", 180, 360, 430, 640, 160_000)}},
+	"pipeline": {Workload: "api", Ended: ms(300), Connections: []trace.Connection{conn(0, 0, 70, 300, trace.AtClient, 4)},
+		Exchanges: []trace.Exchange{
+			exch(0, 0, "http://origin/1", 0, 70, 140, 180, 1000), exch(1, 0, "http://origin/2", 0, 70, 180, 220, 1000),
+			exch(2, 0, "http://origin/3", 0, 70, 220, 260, 1000), exch(3, 0, "http://origin/4", 0, 70, 260, 300, 1000)}},
+	"failing": {Workload: "https://example.com/a/rather/long/address/of/a/page/that/does/not/fit/into/a/line", Ended: ms(5000.5),
+		Connections: []trace.Connection{conn(0, 0, -1, 1000, trace.AtClient, 0), conn(1, 1000, 1030, 1500, trace.AtServer, 2)},
+		Exchanges: []trace.Exchange{
+			exch(0, 1, "http://example.com/a/rather/long/path/to/an/image/with\x1b[31m/colour.jpg", 0, 1030, 1100, -1, 77),
+			{ID: 1, Method: "POST", URL: "nonsense", Connection: -1, Queued: ms(3)}}},
+	"empty": {},
+}
+
+func init() {
+	traces["failing"].Exchanges[0].Failed = "the server closed in mid-response"
+}
+
+func ledger() trace.Ledger {
+	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	at := func(ms int) time.Time { return began.Add(time.Duration(ms) * time.Millisecond) }
+	return trace.Ledger{Connections: []trace.Flows{
+		{Protocol: "tcp", Client: "10.0.0.1:40002", Server: "10.0.1.1:8080", First: at(305), Last: at(612), ClosedBy: trace.AtServer,
+			Up:   trace.Flow{Packets: 12, Header: 632, Payload: 240, SYN: 1, FIN: 1},
+			Down: trace.Flow{Packets: 41, Header: 2140, Payload: 56_000, SYN: 1, FIN: 1, Retransmitted: 2, RetransmittedBytes: 2896}},
+		{Protocol: "tcp", Client: "10.0.0.1:40000", Server: "10.0.1.1:8080", First: at(0), Last: at(290), ClosedBy: trace.AtClient,
+			Up: trace.Flow{Packets: 6, Header: 320, Payload: 120, SYN: 1, RST: 1}, Down: trace.Flow{Packets: 5, Header: 268, Payload: 1500, SYN: 1}},
+		{Protocol: "tcp", Client: "10.0.0.1:40004", Server: "[fd00:1234:5678:9abc::17]:443", First: at(700), Last: at(700),
+			Up: trace.Flow{Packets: 1, Header: 80, SYN: 1}},
+		{Protocol: "udp", Client: "10.0.0.1:5353", Server: "10.0.1.1:53", First: at(1), Last: at(2),
+			Up: trace.Flow{Packets: 1, Header: 28, Payload: 40}, Down: trace.Flow{Packets: 1, Header: 28, Payload: 120}},
+		{Protocol: "icmp", Client: "10.0.0.1", Server: "10.0.1.1", First: at(0), Last: at(0), Up: trace.Flow{Packets: 1, Header: 84}},
+	}}
+}
+
+func outputs(t testing.TB) map[string]func(io.Writer) error {
+	again := Options{Version: "0.1.0", Command: "linger compare gallery --network lte --trials 5 --seed 1"}
+	out := map[string]func(io.Writer) error{
+		"gallery.json": func(w io.Writer) error { return JSON(w, findings(t, "gallery"), "0.1.0") },
+		"doubtful.csv": func(w io.Writer) error { return CSV(w, findings(t, "doubtful")) },
+		"gallery-color": func(w io.Writer) error {
+			return Compare(w, findings(t, "gallery"), Options{Color: true, Version: "0.1.0"})
+		},
+		"gallery-120": func(w io.Writer) error { return Compare(w, findings(t, "gallery"), Options{Width: 120}) },
+		"gallery-60":  func(w io.Writer) error { return Compare(w, findings(t, "gallery"), Options{Width: 20}) },
+		"waterfall-close-60": func(w io.Writer) error {
+			return Waterfall(w, traces["close"], Options{Width: 60, Rows: 3})
+		},
+		"ledger": func(w io.Writer) error { return Ledger(w, ledger(), map[string]int{"10.0.0.1:40000": 3}, Options{}) },
+		"ledger-one": func(w io.Writer) error {
+			l := ledger()
+			l.Connections = l.Connections[:2]
+			return Ledger(w, l, nil, Options{})
+		},
+		"ledger-rows":  func(w io.Writer) error { return Ledger(w, ledger(), nil, Options{Rows: 1}) },
+		"ledger-empty": func(w io.Writer) error { return Ledger(w, trace.Ledger{Overflow: 7}, nil, Options{}) },
+	}
+	for _, name := range []string{"gallery", "doubtful", "live", "nothing"} {
+		out[name] = func(w io.Writer) error { return Compare(w, findings(t, name), again) }
+	}
+	for name, tr := range traces {
+		out["waterfall-"+name] = func(w io.Writer) error { return Waterfall(w, tr, Options{}) }
+	}
+	return out
+}
+
+func TestGolden(t *testing.T) {
+	for name, write := range outputs(t) {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := write(&b); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := os.WriteFile(file, b.Bytes(), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(b.Bytes(), want) {
+				t.Errorf("%s differs from what is printed; look at it with go test ./report -update and git diff. Printed is:\n%s", file, &b)
+			}
+		})
+	}
+}
+
+func TestEveryOutputFits(t *testing.T) {
+	for name, write := range outputs(t) {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		text := b.String()
+		for _, bad := range []string{"NaN", "Inf", "%!", "null"} {
+			if strings.Contains(text, bad) {
+				t.Errorf("%s prints %q", name, bad)
+			}
+		}
+		columns := 80
+		switch {
+		case strings.HasSuffix(name, "-60"):
+			columns = 60
+		case strings.HasSuffix(name, "-120"):
+			columns = 120
+		case strings.Contains(name, "color"):
+			continue
+		case strings.HasSuffix(name, ".json"), strings.HasSuffix(name, ".csv"):
+			columns = 1 << 10
+		}
+		for line := range strings.SplitSeq(text, "\n") {
+			if n := width(line); n > columns {
+				t.Errorf("%s prints a line of %d columns:\n%s", name, n, line)
+			}
+			if strings.TrimRight(line, " ") != line {
+				t.Errorf("%s prints spaces at the end of %q", name, line)
+			}
+			if strings.ContainsAny(line, "\x1b\t\r") {
+				t.Errorf("%s prints a control character in %q", name, line)
+			}
+		}
+	}
+}
+
+// Colour says nothing that the text does not.
+func TestColorIsOnlyColor(t *testing.T) {
+	var with, without bytes.Buffer
+	f := findings(t, "gallery")
+	if err := errors.Join(Compare(&with, f, Options{Color: true}), Compare(&without, f, Options{})); err != nil {
+		t.Fatal(err)
+	}
+	s := with.String()
+	for _, st := range []style{"0", bold, faint, green} {
+		s = strings.ReplaceAll(s, "\x1b["+string(st)+"m", "")
+	}
+	if s != without.String() {
+		t.Errorf("with colour it reads\n%s\nwithout\n%s", s, &without)
+	}
+}
+
+func TestJSONReadsBack(t *testing.T) {
+	for _, name := range []string{"gallery", "doubtful", "live", "nothing"} {
+		var b bytes.Buffer
+		want := findings(t, name)
+		if err := JSON(&b, want, "1.2.3"); err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Linger string
+			compare.Findings
+		}
+		if err := json.Unmarshal(b.Bytes(), &got); err != nil || got.Linger != "1.2.3" || !reflect.DeepEqual(got.Findings, want) {
+			t.Errorf("%s: %v, %+v", name, err, got)
+		}
+		if !strings.HasPrefix(b.String(), "{\n  \"linger\": \"1.2.3\",\n  \"workload\"") {
+			t.Errorf("%s begins %.40q", name, b.String())
+		}
+	}
+}
+
+func TestCSVHasEveryFigure(t *testing.T) {
+	var b bytes.Buffer
+	if err := CSV(&b, findings(t, "gallery")); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := csv.NewReader(&b).ReadAll()
+	if err != nil || len(lines) != 8 {
+		t.Fatal(lines, err)
+	}
+	for i, v := range lines[1] {
+		if v == "" {
+			t.Errorf("%s of a row in which all is known is empty", lines[0][i])
+		}
+	}
+}
+
+func TestWaterfallDrawsPhasesAsLongAsTheyLast(t *testing.T) {
+	c := conn(0, 0, 100, 1000, trace.AtClient, 1)
+	e := []trace.Exchange{exch(0, 0, "/", 0, 300, 500, 800, 1)}
+	got := lane(c, e, ms(1000), 20)
+	if want := "▒▒····1───██████····"; got != want {
+		t.Errorf("drew %q; want %q", got, want)
+	}
+	// What is shorter than a column is still seen.
+	if got := lane(conn(0, 1, 1.5, 1000, "", 1), []trace.Exchange{exch(0, 0, "/", 0, 999, 999.5, 1000, 1)}, ms(1000), 10); got != "▒········█" {
+		t.Errorf("drew %q", got)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	for _, test := range []struct {
+		done, failed int
+		want         string
+	}{
+		{0, 0, strings.Repeat("░", 30) + " 0 of 56 trials, 0 s, 20 s to go"},
+		{28, 0, strings.Repeat("█", 15) + strings.Repeat("░", 15) + " 28 of 56 trials, 10 s, 9 s to go"},
+		{56, 2, strings.Repeat("█", 30) + " 56 of 56 trials, 20 s, 2 failed"},
+	} {
+		var rest time.Duration
+		if test.done < 56 {
+			rest = 20*time.Second - time.Duration(test.done)*390*time.Millisecond
+		}
+		got := Progress(test.done, test.failed, 56, time.Duration(test.done)*20*time.Second/56, rest, Options{})
+		if got != test.want || width(got) > 79 {
+			t.Errorf("Progress(%d) = %q; want %q", test.done, got, test.want)
+		}
+	}
+	if got := Progress(0, 0, 0, 0, 0, Options{Width: 60}); strings.Contains(got, "NaN") {
+		t.Error(got)
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestAFullDiskIsAnError(t *testing.T) {
+	for name, write := range outputs(t) {
+		if write(broken{}) == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add("close:6", "http://origin/\x1b[2J", int64(5), int64(3))
+	f.Fuzz(func(t *testing.T, name, url string, a, b int64) {
+		tr := &trace.Trace{Workload: name, Ended: linger.Instant(a % 1e15),
+			Connections: []trace.Connection{{Dialled: linger.Instant(b), Connected: linger.Known(linger.Instant(a))}, {ID: 1, Dialled: linger.Instant(a)}},
+			Exchanges:   []trace.Exchange{{URL: url, Method: name, Sent: linger.Known(linger.Instant(b)), Queued: linger.Instant(a), Failed: url}, {ID: 1, Connection: 1, URL: url, Sent: linger.Known(linger.Instant(a)), Done: linger.Known(linger.Instant(b))}}}
+		fs := compare.Findings{Workload: compare.Workload{Name: name}, Verdict: compare.Verdict{Text: url, Best: name},
+			Rows: []compare.Row{{Strategy: name, Time: linger.Known(compare.Time{Median: float64(a), Low: linger.Known(float64(b)), High: linger.Known(float64(a))})}}}
+		var out bytes.Buffer
+		if err := errors.Join(Waterfall(&out, tr, Options{}), Compare(&out, fs, Options{Command: url})); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range out.String() {
+			if r != '\n' && (r < ' ' || r >= 0x7f && r < 0xa0) {
+				t.Fatalf("a control character got through: %q", out.String())
+			}
+		}
+	})
+}
+
+func BenchmarkCompare(b *testing.B) {
+	f := findings(b, "gallery")
+	for b.Loop() {
+		if err := Compare(io.Discard, f, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
