@@ -7,8 +7,10 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linger"
+	"linger/trace"
 )
 
 // A bed is a pump between hosts, each a thread of this process in a network
@@ -457,4 +460,117 @@ func BenchmarkPumpIperf(b *testing.B) {
 			}
 		})
 	}
+}
+
+// The capture of a bad path, read by tshark, has what the ledger counted.
+func TestTsharkCountsWhatTheLedgerCounts(t *testing.T) {
+	needs(t, "tshark")
+	if !inNamespaces(t) {
+		return
+	}
+	for _, c := range []struct {
+		name    string
+		network linger.Network
+		size    int
+	}{
+		{"lossy", linger.Network{RTT: 20 * time.Millisecond, Down: 20 * linger.Mbps, Up: 20 * linger.Mbps, Loss: 0.03}, 300_000},
+		{"shallow", linger.Network{RTT: 40 * time.Millisecond, Down: 50 * linger.Mbps, Up: 2 * linger.Mbps}, 2_000_000},
+		{"unlimited", linger.Network{RTT: 5 * time.Millisecond}, 2_000_000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file, err := os.Create(filepath.Join(t.TempDir(), "c.pcapng"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			var l trace.Ledger
+			t.Run("transfer", func(t *testing.T) {
+				b := newBed(t, pumpConfig{network: c.network, seed: 7, capture: file}, oneEach...)
+				var transfers sync.WaitGroup
+				for i := range 4 {
+					transfers.Go(func() { transfer(t, b.hosts[0], b.hosts[1], 80+i, c.size) })
+				}
+				transfers.Wait()
+				b.stop()
+				<-b.done
+				l = b.ledger()
+			})
+			var want tsharkCounts
+			for _, f := range l.Connections {
+				want.connections++
+				for _, w := range []trace.Flow{f.Up, f.Down} {
+					want.packets += w.Packets
+					want.payload += w.Payload
+					want.syn += w.SYN
+					want.fin += w.FIN
+					want.rst += w.RST
+					want.retransmitted += w.Retransmitted
+					want.lost += w.DroppedLoss
+					want.dropped += w.DroppedQueue
+				}
+			}
+			got := tsharkRead(t, file.Name())
+			t.Logf("tshark %+v", got)
+			if got != want {
+				t.Errorf("tshark counts\n%+v, the ledger\n%+v", got, want)
+			}
+		})
+	}
+}
+
+type tsharkCounts struct {
+	connections, packets, payload, syn, fin, rst, retransmitted, lost, dropped, badChecksums int64
+}
+
+// tsharkRead counts a capture with tshark. Seen where it is sent, a segment that
+// tshark takes for out of order is a retransmission as well: nothing reorders on
+// the way from the sender's TCP to the link.
+func tsharkRead(t *testing.T, file string) (c tsharkCounts) {
+	t.Helper()
+	fields := []string{"tcp.stream", "tcp.len", "tcp.flags.syn", "tcp.flags.fin", "tcp.flags.reset", "tcp.analysis.retransmission",
+		"tcp.analysis.out_of_order", "frame.comment", "tcp.checksum.status", "ip.checksum.status"}
+	args := []string{"-r", file, "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-Y", "tcp", "-T", "fields", "-E", "separator=|"}
+	for _, f := range fields {
+		args = append(args, "-e", f)
+	}
+	cmd := exec.CommandContext(t.Context(), "tshark", args...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("tshark: %v: %s", err, stderr.String())
+	}
+	is := func(s string) int64 {
+		if s == "1" || s == "True" {
+			return 1
+		}
+		return 0
+	}
+	for line := range strings.Lines(string(out)) {
+		v := strings.Split(strings.TrimSuffix(line, "\n"), "|")
+		if len(v) != len(fields) {
+			t.Fatalf("tshark prints %q", line)
+		}
+		stream, _ := strconv.ParseInt(v[0], 10, 64)
+		payload, _ := strconv.ParseInt(v[1], 10, 64)
+		c.connections = max(c.connections, stream+1)
+		c.packets++
+		c.payload += payload
+		c.syn += is(v[2])
+		c.fin += is(v[3])
+		c.rst += is(v[4])
+		if v[5] != "" || v[6] != "" {
+			c.retransmitted++
+		}
+		switch {
+		case strings.HasPrefix(v[7], "lost"):
+			c.lost++
+		case strings.HasPrefix(v[7], "dropped"):
+			c.dropped++
+		}
+		if v[8] != "1" || v[9] != "1" {
+			c.badChecksums++
+		}
+	}
+	return c
 }
