@@ -82,8 +82,8 @@ type Command struct {
 	Path string
 	// Args are the arguments after the program's own name.
 	Args []string
-	// Env is the environment as "NAME=value"; nil is the environment that this
-	// process had when the lab was opened.
+	// Env is the environment as "NAME=value", the last of a name counting; nil is
+	// the environment that this process had when the lab was opened.
 	Env []string
 	// Dir is the working directory; empty is this process's.
 	Dir string

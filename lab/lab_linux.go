@@ -304,7 +304,7 @@ func (l *Lab) Start(c Command) (*Process, error) {
 		// A directory that has been removed has no name, and the lab is in it already.
 		c.Dir, _ = os.Getwd()
 	}
-	r := startRequest{Host: c.Host, Path: path, Args: c.Args, Env: c.Env, Dir: c.Dir, Foreground: c.Foreground, NetAdmin: c.NetAdmin}
+	r := startRequest{Host: c.Host, Path: path, Args: c.Args, Env: lastOfEach(c.Env), Dir: c.Dir, Foreground: c.Foreground, NetAdmin: c.NetAdmin}
 	var files []*os.File
 	for i, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr} {
 		if f != nil {
@@ -332,6 +332,25 @@ func (l *Lab) Start(c Command) (*Process, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// lastOfEach keeps the last setting of each variable: programs differ in which of
+// two they believe.
+func lastOfEach(env []string) []string {
+	if env == nil {
+		return nil
+	}
+	seen := map[string]bool{}
+	out := []string{}
+	for _, setting := range slices.Backward(env) {
+		name, _, _ := strings.Cut(setting, "=")
+		if !seen[name] {
+			seen[name] = true
+			out = append(out, setting)
+		}
+	}
+	slices.Reverse(out)
+	return out
 }
 
 // end is called once, by the goroutine that receives.

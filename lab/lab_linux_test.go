@@ -204,7 +204,7 @@ func TestEnvironmentAndDirectory(t *testing.T) {
 	if got, _ := output(t, l, c); !strings.HasPrefix(got, "inherited||two words|/") {
 		t.Errorf("with nothing said: %q", got)
 	}
-	c.Env, c.Dir = []string{"A=b"}, dir
+	c.Env, c.Dir = []string{"A=a", "A=b"}, dir
 	if got, _ := output(t, l, c); got != "|b|two words|"+dir+"\n" {
 		t.Errorf("with a given environment and directory: %q", got)
 	}
@@ -545,7 +545,7 @@ func TestUnprivileged(t *testing.T) {
 	if err := os.Chown(tmp, nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self, "-test.short="+strconv.FormatBool(testing.Short()), "-test.v")
+	cmd := exec.CommandContext(t.Context(), self, "-test.short", "-test.v")
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "HOME="+tmp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}

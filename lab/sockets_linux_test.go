@@ -1,0 +1,241 @@
+package lab
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func init() {
+	roles["hold"] = hold
+	roles["census"] = takeOne
+}
+
+// hold opens so many connections to a host, reads nothing of half of them, and
+// waits to be killed; it says "ready" once all are open.
+func hold(args []string) int {
+	n, _ := strconv.Atoi(args[1])
+	for i := range n {
+		c, err := net.DialTimeout("tcp4", args[0]+":80", patience)
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		if i%2 == 0 {
+			go io.Copy(io.Discard, c)
+		}
+	}
+	fmt.Println("ready")
+	time.Sleep(time.Hour)
+	return 0
+}
+
+// ssStates are the names that ss gives to the states of RFC 9293.
+var ssStates = map[string]string{
+	"ESTAB": "ESTABLISHED", "SYN-SENT": "SYN_SENT", "SYN-RECV": "SYN_RECEIVED", "FIN-WAIT-1": "FIN_WAIT_1",
+	"FIN-WAIT-2": "FIN_WAIT_2", "TIME-WAIT": "TIME_WAIT", "UNCONN": "CLOSED", "CLOSE-WAIT": "CLOSE_WAIT",
+	"LAST-ACK": "LAST_ACK", "LISTEN": "LISTEN", "CLOSING": "CLOSING",
+}
+
+var skmem = regexp.MustCompile(`skmem:\(r(\d+),rb\d+,t\d+,tb\d+,f(\d+),w(\d+),`)
+
+// takeOne prints one census of the host's sockets: their memory, then how many
+// are in each state.
+func takeOne([]string) int {
+	fd, err := openDiag()
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	c, err := takeCensus(fd, 7, make([]byte, diagBuffer))
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	states := map[string]int{}
+	for state, n := range c.states {
+		if n > 0 {
+			states[tcpStates[state]] += n
+		}
+	}
+	fmt.Print(c.memory, states)
+	return 0
+}
+
+// TestSocketsAgreeWithSS compares the census with another program's, on hosts
+// whose sockets have come to rest: half of the connections are closed one way,
+// and the unread half holds as much memory as it can.
+func TestSocketsAgreeWithSS(t *testing.T) {
+	needs(t, "ss")
+	ss, _ := exec.LookPath("ss")
+	l := openLab(t, two())
+	startServer(t, l, "origin", 10<<20)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	c := role("client", "hold", "origin", "10")
+	c.Stdout = w
+	if _, err := l.Start(c); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	line := make([]byte, 64)
+	n, err := r.Read(line)
+	if string(line[:n]) != "ready\n" {
+		t.Fatalf("the client says %q, %v", line[:n], err)
+	}
+	for _, host := range []string{"client", "origin"} {
+		var states map[string]int
+		var memory int64
+		want, got := "a", "b"
+		for deadline := time.Now().Add(patience); want != got && time.Now().Before(deadline); {
+			text, e := output(t, l, Command{Host: host, Path: ss, Args: []string{"-tanmHO"}})
+			if e.Status() != 0 {
+				t.Fatalf("ss: %s", text)
+			}
+			states, memory = readSS(t, text)
+			want = fmt.Sprint(memory, states)
+			got, _ = output(t, l, role(host, "census"))
+		}
+		if got != want || memory == 0 {
+			t.Errorf("%s: %s, ss sees %s", host, got, want)
+		}
+		report, err := l.Report(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := report.Hosts[host]
+		t.Logf("%s: %s; %+v", host, got, h)
+		for s, n := range states {
+			if h.Sockets[s] < n {
+				t.Errorf("%s: at most %d sockets in %s, ss sees %d", host, h.Sockets[s], s, n)
+			}
+		}
+		if h.TimeWait != states["TIME_WAIT"] || h.SocketsPeak != 10 || h.SocketMemory < memory {
+			t.Errorf("%s: %+v, ss sees %s", host, h, want)
+		}
+	}
+}
+
+// readSS reads what ss -tanmHO prints: a socket a line.
+func readSS(t *testing.T, text string) (states map[string]int, memory int64) {
+	t.Helper()
+	states = map[string]int{}
+	for line := range strings.Lines(text) {
+		state, ok := ssStates[strings.Fields(line)[0]]
+		if !ok {
+			t.Fatalf("a state that ss should not have: %s", line)
+		}
+		states[state]++
+		if m := skmem.FindStringSubmatch(line); m != nil {
+			for _, s := range m[1:] {
+				n, err := strconv.ParseInt(s, 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				memory += n
+			}
+		}
+	}
+	return states, memory
+}
+
+// TestCongestionControl sees both ends of a connection use the lab's algorithm,
+// whatever this machine's default is.
+func TestCongestionControl(t *testing.T) {
+	needs(t, "ss")
+	ss, _ := exec.LookPath("ss")
+	l := openLab(t, two())
+	startServer(t, l, "origin", 100_000)
+	if got, _ := output(t, l, role("client", "fetch", "origin")); got != "100000" {
+		t.Fatalf("fetched %s bytes", got)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	c := role("client", "hold", "origin", "1")
+	c.Stdout = w
+	if _, err := l.Start(c); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if _, err := r.Read(make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := output(t, l, Command{Host: "client", Path: ss, Args: []string{"-tinHO"}})
+	if !strings.Contains(got, " "+algorithm+" ") || strings.Count(got, "\n") != 1 {
+		t.Errorf("the client's connection: %s", got)
+	}
+}
+
+// TestSysctls sees each parameter as the table has it.
+func TestSysctls(t *testing.T) {
+	l := openLab(t, two())
+	var paths []string
+	table := sysctls(os.Getegid())
+	for _, s := range table {
+		paths = append(paths, "/proc/sys/net/"+s.path)
+	}
+	got, _ := output(t, l, shell("origin", `for f in "$@"; do tr -s '\t\n' '  ' <"$f" 2>/dev/null; echo; done`, paths...))
+	lines := strings.Split(got, "\n")
+	for i, s := range table {
+		if _, err := os.Stat(paths[i]); err != nil {
+			continue // not in this kernel
+		}
+		if have := strings.TrimSpace(lines[i]); have != s.value {
+			t.Errorf("%s is %q, want %q: %s", s.path, have, s.value, s.why)
+		}
+	}
+}
+
+func FuzzDiag(f *testing.F) {
+	fd, err := openDiag()
+	if err != nil {
+		lacks(f, err.Error())
+	}
+	defer unix.Close(fd)
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer l.Close()
+	// One real answer, whatever sockets this machine has, and the edges.
+	if err := unix.Sendto(fd, diagRequest(unix.AF_INET, 1), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		f.Fatal(err)
+	}
+	buf := make([]byte, diagBuffer)
+	n, _, err := unix.Recvfrom(fd, buf, 0)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(buf[:n])
+	f.Add([]byte{})
+	f.Add([]byte{16, 0, 0, 0, unix.NLMSG_DONE, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{20, 0, 0, 0, unix.NLMSG_ERROR, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var c census
+		if _, err := c.parse(b, 1); err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("more than one line: %v", err)
+		}
+		sockets := 0
+		for _, n := range c.states {
+			sockets += n
+		}
+		if most := len(b) / sizeofDiagMessage; sockets > most || c.memory < 0 {
+			t.Errorf("%d sockets with %d bytes in a datagram of %d bytes", sockets, c.memory, len(b))
+		}
+	})
+}
