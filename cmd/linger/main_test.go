@@ -1,8 +1,14 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -42,6 +48,13 @@ func skip(t *testing.T, format string, args ...any) {
 func TestCommandLine(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			// What a write to a full disk gives.
+			return os.Symlink("/dev/full", filepath.Join(e.WorkDir, "full.csv"))
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": statusCmd, "waitfor": waitForCmd, "onport": onPortCmd,
+		},
 		Condition: func(cond string) (bool, error) {
 			if cond != "lab" {
 				return false, os.ErrInvalid
@@ -57,4 +70,48 @@ func TestCommandLine(t *testing.T) {
 			return len(lab.Check()) > 0, nil
 		},
 	})
+}
+
+// statusCmd runs a command and holds its exit status: status N COMMAND...
+func statusCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N COMMAND [ARGUMENT...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// waitForCmd waits until a file exists: waitfor FILE
+func waitForCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitfor FILE")
+	}
+	for range 1000 {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not appear", args[0])
+}
+
+// onPortCmd runs linger with PORT in its arguments read from the file port:
+// onport STATUS ARGUMENT...
+func onPortCmd(ts *testscript.TestScript, neg bool, args []string) {
+	port := strings.TrimSpace(ts.ReadFile("port"))
+	filled := []string{args[0], "linger"}
+	for _, a := range args[1:] {
+		filled = append(filled, strings.ReplaceAll(a, "PORT", port))
+	}
+	statusCmd(ts, neg, filled)
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"syscall"
 
 	"linger/origin"
 )
@@ -64,7 +63,7 @@ func (c serveCmd) Run(ctx context.Context, std streams) error {
 	address := net.JoinHostPort(c.Listen, strconv.Itoa(c.Port))
 	ln, err := origin.Listen(ctx, address, "")
 	if err != nil {
-		return statusError{exitMachine, listenError(address, err)}
+		return statusError{exitMachine, err}
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(context.Background(), ln) }()
@@ -90,19 +89,6 @@ func (c serveCmd) Run(ctx context.Context, std streams) error {
 	seen := server.Counters()
 	fmt.Fprintf(std.err, "linger: %d connections carried %d requests\n", seen.Accepted, seen.Requests)
 	return errors.Join(err, <-served)
-}
-
-// listenError says what to do about an address that cannot be listened on.
-func listenError(address string, err error) error {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%s is in use by another program; choose another --port, or --port 0 for a free one", address)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("%s needs more rights than this user has; choose a --port of 1024 or more", address)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%s is no address of this machine; choose another --listen", address)
-	}
-	return fmt.Errorf("cannot listen on %s: %w", address, err)
 }
 
 // writeWhole writes a file so that a reader finds it whole or not at all.

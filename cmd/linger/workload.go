@@ -51,7 +51,7 @@ func loadWorkload(arg string, seed uint64) (w linger.Workload, notes []string, e
 	}
 	w, err = linger.ParseList(name, f)
 	if err != nil {
-		return w, nil, usage("%w", err)
+		return w, nil, usage("%s: %w", name, err)
 	}
 	return w, nil, nil
 }
