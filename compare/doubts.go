@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"linger"
 	"linger/trace"
@@ -243,16 +242,26 @@ func overlapped(t *trace.Trace) bool {
 }
 
 func (d *doubter) retries() {
+	again := d.counts(func(t *trace.Trace) int64 { return int64(t.Retries) })
+	if len(again) > 0 {
+		d.add(Retries, "requests sent again, as a kept connection had been closed meanwhile (RFC 9112, 9.3.1): %s, in all trials", strings.Join(again, ", "))
+	}
+}
+
+// counts adds a figure up over each strategy's trials, and lists those above 0:
+// "close 3".
+func (d *doubter) counts(figure func(*trace.Trace) int64) []string {
+	var out []string
 	for _, c := range d.cases {
-		n := 0
+		var n int64
 		for _, t := range c.ended {
-			n += t.Retries
+			n += figure(t)
 		}
 		if n > 0 {
-			d.add(Retries, "%s: %s sent again in %s, as the kept connection had been closed meanwhile (RFC 9112, 9.3.1)",
-				c.row.Strategy, plural(float64(n), "request"), plural(float64(len(c.ended)), "trial"))
+			out = append(out, fmt.Sprintf("%s %d", c.row.Strategy, n))
 		}
 	}
+	return out
 }
 
 func (d *doubter) ledger() {
@@ -288,48 +297,50 @@ func (d *doubter) ledger() {
 // a doubt by itself.
 const lateShare = 0.05
 
-// late marks what the link's own lateness could explain: a packet in a hundred
-// is late by its p99 or more, and each round trip crosses the link twice.
+// late marks what the link's own lateness could explain. One packet in a hundred
+// is late by its p99 or more, and each round trip crosses the link twice: that
+// product is far above what lateness does, and what it cannot explain stands.
 func (d *doubter) late() {
-	rtt := d.in.Network.RTT
+	rtt := milliseconds(d.in.Network.RTT)
+	var late, explained []string
 	for _, c := range d.cases {
-		var p99 time.Duration
-		for _, t := range c.ended {
-			if l, ok := t.Ledger.Get(); ok {
-				p99 = max(p99, l.Lateness.P99)
-			}
-		}
-		if p99 == 0 {
+		p99, ok := median(c.ended, func(t *trace.Trace) (float64, bool) {
+			l, ok := t.Ledger.Get()
+			return milliseconds(l.Lateness.P99), ok
+		}).Get()
+		if !ok || p99 == 0 {
 			continue
 		}
-		bound := milliseconds(p99) * 2 * max(1, c.row.RoundTrips.Or(1))
-		late := Duration(milliseconds(p99), 0)
-		switch {
-		case c.timed && c != d.best && c.time.Value > d.best.time.Value && bound >= c.time.Value-d.best.time.Value:
-			d.add(Late, "%s: the link was up to %s late (p99), which over its round trips could make %s, all that it takes longer than %s",
-				c.row.Strategy, late, Duration(bound, 0), d.best.row.Strategy)
-		case rtt > 0 && float64(p99) > lateShare*float64(rtt):
-			d.add(Late, "%s: the link was up to %s late (p99), %s of the round-trip time", c.row.Strategy, late, Share(float64(p99)/float64(rtt)))
+		if rtt > 0 && p99 > lateShare*rtt {
+			late = append(late, c.row.Strategy+" "+Duration(p99, 0))
 		}
+		if c.timed && c != d.best && c.time.Value > d.best.time.Value &&
+			p99*2*max(1, c.row.RoundTrips.Or(1)) >= c.time.Value-d.best.time.Value {
+			explained = append(explained, c.row.Strategy)
+		}
+	}
+	if len(late) > 0 {
+		d.add(Late, "the link handed packets on late, the latest hundredth of them by more than %s of the round-trip time: %s",
+			Share(lateShare), strings.Join(late, ", "))
+	}
+	if len(explained) > 0 {
+		d.add(Late, "the link's lateness could explain all that %s took longer than %s", list(explained), d.best.row.Strategy)
 	}
 }
 
 // retransmitted marks packets that were sent again though none had been dropped.
 func (d *doubter) retransmitted() {
-	for _, c := range d.cases {
-		var extra int64
-		for _, t := range c.ended {
-			flows, _ := ledger(t)
-			for f := range flows {
-				for _, w := range []trace.Flow{f.Up, f.Down} {
-					extra += max(0, w.Retransmitted-w.DroppedQueue-w.DroppedLoss)
-				}
+	extra := d.counts(func(t *trace.Trace) (n int64) {
+		flows, _ := ledger(t)
+		for f := range flows {
+			for _, w := range []*trace.Flow{&f.Up, &f.Down} {
+				n += max(0, w.Retransmitted-w.DroppedQueue-w.DroppedLoss)
 			}
 		}
-		if extra > 0 {
-			d.add(Retransmitted, "%s: %s more sent again than the link had dropped, in %s", c.row.Strategy,
-				plural(float64(extra), "packet"), plural(float64(len(c.ended)), "trial"))
-		}
+		return n
+	})
+	if len(extra) > 0 {
+		d.add(Retransmitted, "more packets were sent again than the link had dropped: %s, in all trials", strings.Join(extra, ", "))
 	}
 }
 
