@@ -2,6 +2,7 @@ package origin
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -69,7 +70,7 @@ func (c *conn) serve() {
 		a, err := c.next()
 		if no, ok := errors.AsType[*refusal](err); ok {
 			c.mind.HandleMalformed(no.text)
-			a, err = c.refused(no), nil
+			a, err = c.refused(no, a), nil
 		}
 		if err == nil {
 			err = c.respond(a)
@@ -100,10 +101,11 @@ func (c *conn) next() (answer, error) {
 	return a, c.dropBody()
 }
 
-// refused returns the answer that a refusal is.
-func (c *conn) refused(no *refusal) answer {
+// refused returns the answer that a refusal is, in place of what would have been
+// answered, if that was known by then.
+func (c *conn) refused(no *refusal, instead answer) answer {
 	a := text(no.status, "", no.text+"\n")
-	a.method, a.target = "-", "-"
+	a.method, a.target = cmp.Or(instead.method, "-"), cmp.Or(instead.target, "-")
 	if c.req.head {
 		a.body = nil
 	}

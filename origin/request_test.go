@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,15 +142,16 @@ func checkResponses(t *testing.T, c net.Conn, in []byte) {
 		return
 	}
 	for {
+		if _, err := r.Peek(1); err == io.EOF {
+			return
+		}
 		resp, err := http.ReadResponse(r, nil)
 		if err != nil {
-			if err != io.ErrUnexpectedEOF || !strings.Contains(err.Error(), "EOF") {
-				t.Errorf("%q: %v", in, err)
-			}
+			t.Errorf("%q: %v", in, err)
 			return
 		}
 		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-			return
+			return // longer than we care to read
 		}
 	}
 }

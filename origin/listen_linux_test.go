@@ -1,0 +1,49 @@
+package origin
+
+import (
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestAcceptedSockets: what Listen promises holds on the sockets that are accepted.
+func TestAcceptedSockets(t *testing.T) {
+	allowed, err := os.ReadFile("/proc/sys/net/ipv4/tcp_allowed_congestion_control")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := strings.Fields(string(allowed))
+	if len(names) == 0 {
+		t.Fatal("no congestion control is allowed")
+	}
+	slices.Sort(names)
+	// Rather not the host's own, which the sockets would have anyway.
+	want := names[len(names)-1]
+	ln := must(Listen(t.Context(), "127.0.0.1:0", want))
+	defer ln.Close()
+	client := must(net.Dial("tcp", ln.Addr().String()))
+	defer client.Close()
+	server := must(ln.Accept())
+	defer server.Close()
+	raw := must(server.(*net.TCPConn).SyscallConn())
+	err = raw.Control(func(fd uintptr) {
+		if got := must(unix.GetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION)); got != want {
+			t.Errorf("congestion control %s, want %s", got, want)
+		}
+		for option, want := range map[int]int{unix.SO_PROTOCOL: unix.IPPROTO_TCP, unix.SO_KEEPALIVE: 0} {
+			if got := must(unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, option)); got != want {
+				t.Errorf("socket option %d is %d, want %d", option, got, want)
+			}
+		}
+		if must(unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY)) == 0 {
+			t.Error("Nagle's algorithm is on")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
