@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -42,6 +43,8 @@ type conn struct {
 	outgoing []request // to be written
 	written  []request // written and not answered yet
 	broken   bool      // a write has failed
+
+	out []byte // what is written at once; the writer's own
 }
 
 func newConn(r *run, id int) *conn {
@@ -98,6 +101,7 @@ func (c *conn) open() {
 	c.mu.Unlock()
 	c.run.tell(event{kind: connected, conn: c.id, at: at})
 	c.run.wg.Go(func() { c.read(socket) })
+	var batch []request
 	for {
 		select {
 		case <-c.wake:
@@ -105,8 +109,7 @@ func (c *conn) open() {
 			return
 		}
 		c.mu.Lock()
-		batch := c.outgoing
-		c.outgoing = nil
+		batch, c.outgoing = c.outgoing, batch[:0]
 		c.mu.Unlock()
 		if err := c.write(socket, batch); err != nil {
 			// The reader meets the same end, after what the server may have said
@@ -122,7 +125,8 @@ func (c *conn) open() {
 // write sends requests, each stamped just before the write that begins it.
 func (c *conn) write(w io.Writer, batch []request) error {
 	r := c.run
-	var out []byte
+	out := c.out[:0]
+	defer func() { c.out = out }()
 	for first, i := 0, 0; i < len(batch); i++ {
 		q := &batch[i]
 		before := len(out)
@@ -237,7 +241,7 @@ func (c *conn) receive(in *responses, q request, buf *buffers) bool {
 		_, err = b.Read(buf.chunk)
 	}
 	e := event{kind: done, conn: c.id, exchange: q.index, at: in.src.at, status: h.status,
-		head: in.offset() - begin - b.received, body: b.received, content: h.fields.Get("Content-Type")}
+		head: in.offset() - begin - b.received, body: b.received, content: mediaType(h)}
 	if err != io.EOF {
 		over := in.ending(err, fmt.Sprintf("after %d bytes of a response", b.received))
 		if err == errTooLong {
@@ -248,15 +252,15 @@ func (c *conn) receive(in *responses, q request, buf *buffers) bool {
 		return false
 	}
 	e.reason = b.rejected()
-	untilClose := in.framing == untilClose
-	garbage := !untilClose && buf.in.Buffered() > 0 && !c.waiting()
-	e.persists = !untilClose && !garbage && policy.Persists(h.version, h.fields["Connection"])
+	e.persists = in.framing != untilClose && !q.last && policy.Persists(h.version, h.fields["Connection"])
+	garbage := e.persists && buf.in.Buffered() > 0 && !c.waiting()
+	e.persists = e.persists && !garbage
 	r.tell(e)
 	switch {
 	case garbage:
 		c.end(in, -1, ending{policy.Malformed, trace.AtClient, "server sent more than its response"}, 0, 0)
 		return false
-	case !e.persists || q.last:
+	case !e.persists:
 		c.end(in, -1, in.ending(in.discard(), "after the last response"), 0, 0)
 		return false
 	}
@@ -366,6 +370,12 @@ func cause(err error) string {
 		return number.Error()
 	}
 	return err.Error()
+}
+
+// mediaType is what a response says its content is, without parameters.
+func mediaType(h head) string {
+	kind, _, _ := strings.Cut(h.fields.Get("Content-Type"), ";")
+	return brief(strings.ToLower(strings.TrimSpace(kind)))
 }
 
 // A link is a reference that a document holds.

@@ -70,8 +70,9 @@ type run struct {
 
 	machine *policy.Client
 	trace   *trace.Trace
-	conns   []*conn // by number
-	stirred []*conn // with something staged
+	conns   []*conn        // by number
+	stirred []*conn        // with something staged
+	latest  linger.Instant // of what has been handled: connections overtake each other
 	loaded  bool
 	spent   linger.Opt[time.Duration] // CPU time when the run began
 
@@ -175,8 +176,10 @@ func (r *run) tell(e event) {
 
 // fetch does the whole run in the calling goroutine, which owns all its state.
 func (r *run) fetch(ctx context.Context) {
+	// Connections end by command alone, so that an interruption is one thing that
+	// happens, and not many failures.
 	var cancel context.CancelFunc
-	r.ctx, cancel = context.WithCancel(ctx)
+	r.ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, e := range r.scenario.Workload.Exchanges {
 		r.expect(e)
 	}
@@ -249,6 +252,9 @@ func (r *run) handle(e event) {
 		r.machine.HandleDialFailed(e.at, c.id, e.reason)
 		return
 	case found:
+		if e.document {
+			r.trace.Exchanges[e.exchange].Redirect = e.url
+		}
 		r.page.add(r, e)
 		return
 	}
@@ -257,7 +263,7 @@ func (r *run) handle(e event) {
 	}
 	switch e.kind {
 	case sent, uploaded:
-		r.machine.HandleSent(e.at, c.id)
+		r.machine.HandleSent(e.at, c.id, e.exchange)
 	case begun, arrived:
 		r.machine.HandleBody(e.at, c.id, e.body)
 	case done:
@@ -288,7 +294,7 @@ func (r *run) note(x *trace.Exchange, e event) {
 	default:
 		x.Status, x.ResponseHead, x.ResponseBody = e.status, e.head, e.body
 		if e.kind == done {
-			x.Done = linger.Known(e.at)
+			x.Done, x.ContentType = linger.Known(e.at), e.content
 			if r.page != nil {
 				r.page.learn(e)
 			}
@@ -328,8 +334,9 @@ func (r *run) obey(now linger.Instant) {
 		c.flush()
 	}
 	r.stirred = r.stirred[:0]
+	r.latest = max(r.latest, now)
 	if !r.loaded && r.machine.Loaded() {
-		r.end(now)
+		r.end(r.latest)
 	}
 }
 

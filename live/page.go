@@ -218,9 +218,8 @@ func (c *conn) explore(h head, b *body) {
 		}
 		return
 	}
-	kind := strings.ToLower(h.fields.Get("Content-Type"))
-	if h.status/100 != 2 || !strings.HasPrefix(kind, "text/html") && !strings.HasPrefix(kind, "application/xhtml+xml") ||
-		h.fields.Get("Content-Encoding") != "" {
+	kind := mediaType(h)
+	if h.status/100 != 2 || kind != "text/html" && kind != "application/xhtml+xml" || h.fields.Get("Content-Encoding") != "" {
 		return
 	}
 	scan(b, base, func(u *url.URL, at int64) { tell(u, false, at) })

@@ -34,11 +34,13 @@ type source struct {
 	at    linger.Instant
 	read  int64
 	limit int64 // beyond which a head may not make it read
+	over  bool  // a head has tried
 	err   error // that ended the stream
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	if s.read >= s.limit {
+		s.over = true
 		return 0, errHeadTooLong
 	}
 	n, err := s.r.Read(p)
@@ -229,9 +231,9 @@ type ending struct {
 // ending puts an error of the reader into words; where says what was being read.
 func (r *responses) ending(err error, where string) ending {
 	switch {
-	case err == errHeadTooLong:
-		return ending{policy.Malformed, trace.AtClient, err.Error()}
-	case r.src.err == nil || err != r.src.err && err != io.ErrUnexpectedEOF && err != io.EOF:
+	case r.src.over: // err may be about the line that was cut off there
+		return ending{policy.Malformed, trace.AtClient, errHeadTooLong.Error()}
+	case r.src.err == nil || r.buf.Buffered() > 0:
 		return ending{policy.Malformed, trace.AtClient, "malformed response: " + brief(err.Error())}
 	case r.src.err == io.EOF:
 		return ending{policy.ClosedByPeer, trace.AtServer, "server closed " + where}
