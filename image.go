@@ -45,7 +45,7 @@ func pngHead(src rand.Source, wide, high int) []byte {
 		for y := range high {
 			b = append(b, 0) // no filter
 			for x := range wide {
-				c := paint(float64(x)/float64(wide), float64(y)/float64(high))
+				c := paint(255*x/wide, 255*y/high)
 				b = append(b, c[:]...)
 			}
 		}
@@ -69,21 +69,21 @@ func appendNoise(b []byte, src *rand.ChaCha8, n int) []byte {
 	return b
 }
 
-// painter returns a soft picture: the colour at x and y, each 0 to 1, is a
-// mixture of four corners.
-func painter(src rand.Source) func(x, y float64) [3]byte {
+// painter returns a soft picture: the colour at x and y, each 0 to 255, is a
+// mixture of four corners. It computes in integers, which are the same on each machine.
+func painter(src rand.Source) func(x, y int) [3]byte {
 	rng := rand.New(src)
-	var corner [4][3]float64
+	var corner [4][3]int
 	for i := range corner {
 		for j := range corner[i] {
-			corner[i][j] = 40 + 200*rng.Float64()
+			corner[i][j] = 40 + rng.IntN(200)
 		}
 	}
-	return func(x, y float64) (c [3]byte) {
+	return func(x, y int) (c [3]byte) {
 		for j := range c {
-			top := corner[0][j]*(1-x) + corner[1][j]*x
-			bottom := corner[2][j]*(1-x) + corner[3][j]*x
-			c[j] = byte(top*(1-y) + bottom*y)
+			top := corner[0][j]*(255-x) + corner[1][j]*x
+			bottom := corner[2][j]*(255-x) + corner[3][j]*x
+			c[j] = byte((top*(255-y) + bottom*y) / (255 * 255))
 		}
 		return c
 	}
@@ -132,7 +132,7 @@ func gifTile(src rand.Source) []byte {
 	b := append([]byte("GIF89a"), wide, 0, high, 0, 0xa2, 0, 0) // eight colours follow
 	paint := painter(src)
 	for i := range 8 {
-		c := paint(float64(i)/7, float64(i)/7)
+		c := paint(255*i/7, 255*i/7)
 		b = append(b, c[:]...)
 	}
 	b = append(b, ',', 0, 0, 0, 0, wide, 0, high, 0, 0)

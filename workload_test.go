@@ -1,6 +1,7 @@
 package linger
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -203,5 +204,29 @@ func TestIdempotent(t *testing.T) {
 		if got := (Exchange{Method: method}).Idempotent(); got != want {
 			t.Errorf("%s: %v", method, got)
 		}
+	}
+}
+
+func TestTheDocumentIsTrue(t *testing.T) {
+	b, err := os.ReadFile("docs/workloads.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := string(b)
+	for _, f := range Workloads() {
+		if row := "| `" + f.Name + "` | " + f.About + " |"; !strings.Contains(doc, row) {
+			t.Errorf("docs/workloads.md lacks the row %s", row)
+		}
+	}
+	for _, o := range listOptions {
+		if !strings.Contains(doc, "| `"+o+"=") {
+			t.Errorf("docs/workloads.md lacks the option %s", o)
+		}
+	}
+	_, list, _ := strings.Cut(doc, "\n```\n")
+	list, _, _ = strings.Cut(list, "```")
+	w, err := ParseList("doc", strings.NewReader(list))
+	if err != nil || len(w.Exchanges) != 4 {
+		t.Errorf("its list: %d exchanges, %v", len(w.Exchanges), err)
 	}
 }

@@ -2,7 +2,6 @@ package linger
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -70,25 +69,29 @@ func ParseWorkload(s string, seed uint64) (Workload, error) {
 // the study of 1997 published for its page.
 const pageSize = 42 << 10
 
+// galleryEdges cut a skewed distribution of image sizes into 40 equally probable
+// strata: edge i is 3 KB * 20^((i/40)^1.7). It is log-uniform from 3 to 60 KB, bent
+// towards small images as far as brings the mean to 14 KB; the median is 7.5 KB.
+// Written out, since floating point need not give the same sizes on each machine.
+var galleryEdges = [...]int{
+	3072, 3089, 3129, 3187, 3261, 3352, 3461, 3586, 3730, 3895, 4080,
+	4289, 4523, 4786, 5079, 5407, 5774, 6183, 6640, 7152, 7724, 8365,
+	9084, 9891, 10798, 11819, 12970, 14269, 15737, 17400, 19285, 21426, 23863,
+	26641, 29811, 33438, 37592, 42360, 47842, 54155, 61440,
+}
+
 // Gallery is an image board: one page that names 40 images of 3 to 60 KB, about
 // 600 KB in all. The seed fixes sizes, places and contents.
 func Gallery(seed uint64) Workload {
 	rng := rand.New(rand.NewPCG(seed, 0))
-	const (
-		images            = 40
-		smallest, largest = 3 << 10, 60 << 10
-		// skew bends a log-uniform distribution towards small images, as far as
-		// brings the mean to 14 KB; the median is then some 8 KB.
-		skew = 1.7
-	)
-	// One size from each of 40 equally probable strata: single sizes differ with
-	// the seed, their sum hardly does.
-	sizes := make([]int, images)
+	// One size from each stratum: single sizes differ with the seed, their sum
+	// hardly does.
+	sizes := make([]int, len(galleryEdges)-1)
 	for i := range sizes {
-		u := (float64(i) + rng.Float64()) / images
-		sizes[i] = int(smallest * math.Pow(largest/smallest, math.Pow(u, skew)))
+		low, high := galleryEdges[i], galleryEdges[i+1]
+		sizes[i] = low + rng.IntN(high-low)
 	}
-	rng.Shuffle(images, func(i, j int) { sizes[i], sizes[j] = sizes[j], sizes[i] })
+	rng.Shuffle(len(sizes), func(i, j int) { sizes[i], sizes[j] = sizes[j], sizes[i] })
 	return Workload{
 		Name: "gallery",
 		Description: "An image board: a page of 42 KB that names 40 images of 3 to 60 KB, about 600 KB in all. " +
@@ -134,12 +137,13 @@ func page(html int, sizes []int, path string, rng *rand.Rand) []Exchange {
 		ResponseBody: int64(html), Parent: NoParent,
 	}}
 	const first, last = 1400, 700 // room before the first tag and behind the last
-	step := float64(html-first-last) / float64(len(sizes)-1)
+	span, gaps := html-first-last, len(sizes)-1
+	jitter := span / gaps * 3 / 10 // either way, so that two tags stay apart
 	for i, size := range sizes {
 		p := fmt.Sprintf(path, i+1)
-		at := first + step*float64(i)
-		if i > 0 && i < len(sizes)-1 {
-			at += (rng.Float64() - 0.5) * 0.6 * step
+		at := first + span*i/gaps
+		if i > 0 && i < gaps {
+			at += rng.IntN(2*jitter+1) - jitter
 		}
 		out = append(out, Exchange{
 			Method: "GET", Path: p, Status: 200, ContentType: typeOf(p),
