@@ -220,7 +220,7 @@ func (t *tally) add(c census) {
 	}
 	t.host.SocketsPeak = max(t.host.SocketsPeak, total)
 	t.host.SocketMemory = max(t.host.SocketMemory, c.memory)
-	t.host.TimeWait = c.states[tcpTimeWait]
+	t.host.SocketsLeft, t.host.TimeWait = total, c.states[tcpTimeWait]
 	t.host.Samples++
 }
 

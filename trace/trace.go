@@ -120,8 +120,10 @@ type Host struct {
 	Sockets map[string]int `json:"sockets,omitempty"`
 	// SocketsPeak is the most TCP sockets seen at once, listeners and TIME_WAIT apart.
 	SocketsPeak int `json:"sockets_peak"`
-	// TimeWait is how many TIME_WAIT were left when the run had ended.
-	TimeWait int `json:"time_wait"`
+	// SocketsLeft is how many of those there were when last counted; TimeWait is
+	// how many TIME_WAIT, which is what the run has left behind.
+	SocketsLeft int `json:"sockets_left"`
+	TimeWait    int `json:"time_wait"`
 	// SocketMemory is the most kernel memory that all TCP sockets held at once,
 	// in bytes, as socket diagnostics count it (sk_rmem_alloc, sk_wmem_queued,
 	// sk_forward_alloc). Sampled: a shorter peak is missed.

@@ -69,8 +69,7 @@ func (e labEngine) Run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	if err != nil {
 		return nil, err
 	}
-	// Before the origin ends: what is left now is left by the strategy.
-	seen, err := l.Report(ctx)
+	seen, err := settle(ctx, l, s.Network)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +84,32 @@ func (e labEngine) Run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	origin.CPU = seen.Commands[0].CPU - ready.Commands[0].CPU
 	t.Client, t.Server = linger.Known(client), linger.Known(origin)
 	return t, nil
+}
+
+// settle waits until every connection is closed at both ends, so that the last
+// FIN and its acknowledgement are in the ledger and TIME_WAIT stands where it was
+// left, and returns what the lab has seen by then. A side that does not close is
+// not waited for longer than a few round trips and retransmissions.
+func settle(ctx context.Context, l *lab.Lab, n linger.Network) (lab.Report, error) {
+	deadline := time.Now().Add(8*n.RTT + 3*time.Second)
+	for {
+		r, err := l.Report(ctx)
+		if err != nil {
+			return r, err
+		}
+		open := 0
+		for _, h := range r.Hosts {
+			open += h.SocketsLeft
+		}
+		if open == 0 || time.Now().After(deadline) {
+			return r, nil
+		}
+		select {
+		case <-time.After(min(20*time.Millisecond, n.RTT/4+time.Millisecond)):
+		case <-ctx.Done():
+			return r, ctx.Err()
+		}
+	}
 }
 
 // labConfig is a lab with one client and one origin on the scenario's network.

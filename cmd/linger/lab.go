@@ -115,7 +115,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	seen, err := l.Report(context.WithoutCancel(ctx))
+	seen, err := settle(context.WithoutCancel(ctx), l, network)
 	if err != nil {
 		return err
 	}
