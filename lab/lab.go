@@ -31,8 +31,14 @@ import (
 )
 
 // ErrUnsupported is what an error of [Open] wraps when this machine cannot hold
-// a lab, or does not let this user.
-var ErrUnsupported = errors.New("this machine cannot hold a lab")
+// a lab, or does not let this user. It is an [errors.ErrUnsupported].
+var ErrUnsupported error = unsupportedError{}
+
+type unsupportedError struct{}
+
+func (unsupportedError) Error() string { return "this machine cannot hold a lab" }
+
+func (unsupportedError) Is(target error) bool { return target == errors.ErrUnsupported }
 
 // Bounds of a lab. A host costs a namespace, a TUN device and a thread.
 const (

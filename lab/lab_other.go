@@ -10,7 +10,7 @@ import (
 	"runtime"
 )
 
-var errNeedsLinux = fmt.Errorf("%w: the lab needs Linux, and this is %s; use --on live or --on sim", ErrUnsupported, runtime.GOOS)
+var errNeedsLinux = fmt.Errorf("%w: the lab needs Linux, and this is %s; use a Linux machine, or a virtual one", ErrUnsupported, runtime.GOOS)
 
 // A Lab is a running path with its hosts. On this system there is none.
 type Lab struct{}
