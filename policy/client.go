@@ -256,7 +256,7 @@ func (c *Client) answer(now linger.Instant, id int, persists bool, rejected stri
 	}
 
 	switch {
-	case !persists || c.isLast(k):
+	case !persists || c.isLast(k) && len(k.outstanding) == 0:
 		// RFC 9112, 9.6: "A client that receives a "close" connection option MUST
 		// cease sending requests on that connection [...] if additional pipelined
 		// requests had been sent on the connection, the client SHOULD NOT assume
