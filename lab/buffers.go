@@ -23,7 +23,7 @@ type buffer int32
 
 const (
 	slabBytes = 1 << 18
-	// bufferLimit bounds what one pump holds in flight: 1 Gbit/s for two seconds.
+	// bufferLimit is that of a pump that names none.
 	bufferLimit = 256 << 20
 )
 

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -36,6 +37,9 @@ type pumpConfig struct {
 	// captureLimit bytes (0 is 1 GiB). The file is whole when run has returned.
 	capture      *os.File
 	captureLimit int64
+	// held is how many bytes the pump may hold; 0 is 256 MiB, which is 1 Gbit/s for
+	// two seconds. A packet beyond is dropped as if a queue were full.
+	held int
 }
 
 // A pump carries packets between hosts: from a client through the up link to a
@@ -103,7 +107,7 @@ func newPump(c pumpConfig) (*pump, error) {
 	}
 	p := &pump{
 		routes:  make(map[[4]byte]int),
-		buffers: newBuffers(bufferLimit),
+		buffers: newBuffers(cmp.Or(c.held, bufferLimit)),
 		scratch: make([]byte, maxPacket),
 		whole:   [2]bool{c.network.Up == 0 && c.network.Loss == 0, c.network.Down == 0 && c.network.Loss == 0},
 		counts:  newLedger(maxFlows),

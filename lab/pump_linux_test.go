@@ -1,9 +1,11 @@
 package lab
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -573,4 +575,165 @@ func tsharkRead(t *testing.T, file string) (c tsharkCounts) {
 		}
 	}
 	return c
+}
+
+// Two clients and two servers share the links; a round trip has the network's
+// delay, if it crosses, and the delays of both its ends, twice. No packet may be
+// early; late it may be on a busy machine.
+func TestHostsShareTheLinks(t *testing.T) {
+	if !inNamespaces(t) {
+		return
+	}
+	const near, far, rtt = 3 * time.Millisecond, 10 * time.Millisecond, 8 * time.Millisecond
+	b := newBed(t, pumpConfig{network: linger.Network{RTT: rtt}},
+		hostSpec{"10.9.0.1", Client, 0}, hostSpec{"10.9.0.2", Client, near},
+		hostSpec{"10.9.1.1", Server, 0}, hostSpec{"10.9.1.2", Server, far})
+	const count = 5
+	for i, c := range []struct {
+		from, to int
+		want     time.Duration
+	}{
+		{0, 2, rtt}, {0, 3, rtt + 2*far}, {1, 2, rtt + 2*near}, {1, 3, rtt + 2*near + 2*far},
+		{3, 1, rtt + 2*near + 2*far}, {0, 1, 2 * near}, {2, 3, 2 * far},
+	} {
+		took := pings(t, b.hosts[c.from], b.hosts[c.to], 1000+i, count)
+		if shortest := slices.Min(took); shortest < c.want {
+			t.Errorf("from host %d to %d and back takes %v, less than %v", c.from, c.to, shortest, c.want)
+		}
+	}
+	l := b.ledger()
+	if len(l.Connections) != 5 || l.Up.Packets != 5*count || l.Down.Packets != 5*count {
+		t.Errorf("%d connections, %d packets up, %d down; want 5 that cross, with %d each way", len(l.Connections), l.Up.Packets, l.Down.Packets, 5*count)
+	}
+	for _, f := range l.Connections {
+		if f.Protocol != "udp" || f.Up.Packets != count || f.Down.Packets != count || f.Up.Payload != 64*count || f.Up.Header != 28*count || f.ClosedBy != "" {
+			t.Errorf("%+v", f)
+		}
+	}
+	if c := l.Connections[4]; c.Client != "10.9.0.2:1004" { // the server asked it
+		t.Errorf("the client of the last one is %s", c.Client)
+	}
+}
+
+// What is addressed to nobody, to oneself or is not IPv4 is dropped and not counted.
+func TestStrayPacketsGoNowhere(t *testing.T) {
+	if !inNamespaces(t) {
+		return
+	}
+	b := newBed(t, pumpConfig{}, oneEach...)
+	h := b.hosts[0]
+	h.do(func() {
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(htons(unix.ETH_P_IP)))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer unix.Close(fd)
+		dev, err := net.InterfaceByName("eth0")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for _, change := range []func(ip []byte) []byte{
+			func(ip []byte) []byte { ip[16] = 99; return ip },
+			func(ip []byte) []byte { copy(ip[16:20], ip[12:16]); return ip },
+			func(ip []byte) []byte { ip[0] = 0x60; return ip },
+			func(ip []byte) []byte { return ip[:7] },
+		} {
+			ip := change(tcpPacket(1, flagSYN, 0, 0, 0)[vnetSize:])
+			if err := unix.Sendto(fd, ip, 0, &unix.SockaddrLinklayer{Ifindex: dev.Index, Protocol: htons(unix.ETH_P_IP)}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	pings(t, b.hosts[0], b.hosts[1], 7, 1) // comes after them
+	if l := b.ledger(); len(l.Connections) != 1 || l.Up.Packets != 1 || l.Down.Packets != 1 {
+		t.Errorf("counted %+v", l)
+	}
+}
+
+func htons(v uint16) uint16 {
+	return binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, v))
+}
+
+// A host whose namespace has gone does not stop the others.
+func TestPumpOutlivesAHost(t *testing.T) {
+	if !inNamespaces(t) {
+		return
+	}
+	b := newBed(t, pumpConfig{}, append(oneEach, hostSpec{"10.9.0.3", Client, 0})...)
+	gone := b.hosts[2]
+	gone.output(t, "ip", "link", "del", "eth0")
+	pings(t, b.hosts[0], b.hosts[1], 7, 3)
+	if l := b.ledger(); l.Up.Packets != 3 {
+		t.Errorf("%d packets up, want 3", l.Up.Packets)
+	}
+}
+
+// Packets beyond the bound of the buffers are dropped and counted as such.
+func TestPumpBoundsWhatItHolds(t *testing.T) {
+	if !inNamespaces(t) {
+		return
+	}
+	b := newBed(t, pumpConfig{network: linger.Network{RTT: time.Minute}, held: 1 << 20}, oneEach...)
+	const count = 6000
+	b.hosts[0].do(func() {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Error(err)
+		}
+		defer unix.Close(fd)
+		for range count {
+			if err := unix.Sendto(fd, make([]byte, 300), 0, &unix.SockaddrInet4{Port: 9, Addr: b.hosts[1].addr.As4()}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for b.ledger().Up.Packets < count && !t.Failed() {
+		time.Sleep(time.Millisecond)
+	}
+	up := b.ledger().Up
+	if up.DroppedQueue == 0 || up.DroppedQueue == count || b.ledger().Connections[0].Up.DroppedQueue != up.DroppedQueue {
+		t.Errorf("%d of %d dropped", up.DroppedQueue, count)
+	}
+}
+
+func TestPumpRefuses(t *testing.T) {
+	a, b := netip.MustParseAddr("10.9.0.1"), netip.MustParseAddr("10.9.0.2")
+	for name, c := range map[string]pumpConfig{
+		"a network that cannot be": {network: linger.Network{Loss: 2}},
+		"IPv6":                     {ports: []port{{addr: netip.MustParseAddr("::1")}}},
+		"no address":               {ports: []port{{}}},
+		"an address twice":         {ports: []port{{addr: a}, {addr: b}, {addr: a}}},
+		"a negative delay":         {ports: []port{{addr: a, delay: -1}}},
+		"too many hosts":           {ports: make([]port, maxHosts+1)},
+	} {
+		if _, err := newPump(c); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// stop and ledger may be called at any time, from anywhere.
+func TestPumpStopsWhenever(t *testing.T) {
+	for range 50 {
+		p, err := newPump(pumpConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		all.Go(func() { p.ledger() })
+		all.Go(p.stop)
+		all.Go(func() { p.ledger() })
+		all.Go(func() {
+			if err := p.run(); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Wait()
+		p.stop()
+		if l := p.ledger(); l.Up.Packets != 0 {
+			t.Error("packets out of nothing")
+		}
+	}
 }

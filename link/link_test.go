@@ -193,6 +193,9 @@ func FuzzLink(f *testing.F) {
 	f.Add(uint32(0), uint16(0), uint16(100), uint8(60), []byte{1, 2, 3, 4})
 	f.Add(uint32(999_983), uint16(1), uint16(0), uint8(255), []byte{0, 0, 0, 1, 255, 0})
 	f.Fuzz(func(t *testing.T, rate uint32, queue, delay uint16, loss uint8, sends []byte) {
+		if rate > 0 {
+			rate = max(rate, uint32(linger.Kbps)) // less would overflow the instants of the model
+		}
 		c := Config{Rate: linger.Rate(rate), Queue: int(queue), Delay: time.Duration(delay) * time.Microsecond, Loss: float64(loss) / 256}
 		l := New[int](c, rand.NewPCG(1, 2))
 		type sent struct {
