@@ -2,10 +2,10 @@ package live
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net"
 	"strings"
@@ -182,11 +182,10 @@ func (c *conn) upload(w io.Writer, content io.Reader, q request, gone int64, buf
 type buffers struct {
 	in    *bufio.Reader
 	chunk []byte
-	want  []byte
 }
 
 var spare = sync.Pool{New: func() any {
-	return &buffers{bufio.NewReaderSize(nil, readSize), make([]byte, chunkSize), make([]byte, chunkSize)}
+	return &buffers{bufio.NewReaderSize(nil, readSize), make([]byte, chunkSize)}
 }}
 
 // read reads responses until the connection ends, in whatever way.
@@ -230,12 +229,15 @@ func (c *conn) receive(in *responses, q request, buf *buffers) bool {
 		r.tell(event{kind: refused, conn: c.id, exchange: q.index, at: in.src.at, status: h.status, head: in.offset() - begin})
 		return false
 	}
-	b := body{in: in, conn: c, q: q, buf: buf, limit: r.config.MaxBody}
-	if r.config.Verify {
-		b.verify(h.status)
+	b := body{in: in, conn: c, exchange: q.index, limit: r.config.MaxBody}
+	switch {
+	case r.config.Verify && h.status == q.Status:
+		b.exact, b.limit = true, q.ResponseBody
+	case r.config.Verify:
+		b.reason = fmt.Sprintf("status %d, not %d", h.status, q.Status)
 	}
 	if q.document {
-		c.explore(h, &b)
+		c.explore(q, h, &b)
 	}
 	for err == nil {
 		_, err = b.Read(buf.chunk)
@@ -299,33 +301,22 @@ func (c *conn) waiting() bool {
 
 var errTooLong = errors.New("body too long")
 
-// A body is the content of one response on its way: counted, compared, reported.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// A body is the content of one response on its way: counted, summed, reported.
 type body struct {
 	in       *responses
 	conn     *conn
-	q        request
-	buf      *buffers
+	exchange int
 	limit    int64
-	want     io.Reader // what the content ought to be; nil is not known
+	exact    bool // it ought to be the workload's, whose length is limit
 	received int64
-	exact    bool // the length ought to be limit
-	reason   string
-}
-
-// verify makes the body be held against the workload's. Of another response than
-// the expected one nothing is known but that.
-func (b *body) verify(status int) {
-	if status != b.q.Status {
-		b.reason = fmt.Sprintf("status %d, not %d", status, b.q.Status)
-		return
-	}
-	b.exact, b.limit = true, b.q.ResponseBody
-	b.want = b.conn.run.scenario.Workload.Body(b.q.index)
+	sum      uint32 // of what was received, where exact
+	reason   string // for which it is not the response that was asked for
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.in.Read(p[:min(len(p), chunkSize)])
-	at := b.received
 	b.received += int64(n)
 	if b.received > b.limit {
 		if b.reason == "" {
@@ -333,29 +324,27 @@ func (b *body) Read(p []byte) (int, error) {
 		}
 		return n, errTooLong
 	}
-	if b.want != nil && b.reason == "" && n > 0 {
-		want := b.buf.want[:n]
-		if _, err := io.ReadFull(b.want, want); err != nil || !bytes.Equal(p[:n], want) {
-			differs := 0
-			for differs < n-1 && p[differs] == want[differs] {
-				differs++
-			}
-			b.reason = fmt.Sprintf("body differs from the workload's at byte %d", at+int64(differs))
-		}
+	if b.exact {
+		b.sum = crc32.Update(b.sum, castagnoli, p[:n])
 	}
 	// What completes the response is not reported: the end of it follows at once.
 	if n > 0 && err == nil {
-		b.conn.run.tell(event{kind: arrived, conn: b.conn.id, exchange: b.q.index, at: b.in.src.at, body: b.received})
+		b.conn.run.tell(event{kind: arrived, conn: b.conn.id, exchange: b.exchange, at: b.in.src.at, body: b.received})
 	}
 	return n, err
 }
 
 // rejected says why the complete response is not the one that was asked for.
 func (b *body) rejected() string {
-	if b.reason == "" && b.exact && b.received != b.limit {
+	switch {
+	case !b.exact:
+		return b.reason
+	case b.received != b.limit:
 		return fmt.Sprintf("body of %d bytes, not %d", b.received, b.limit)
+	case b.sum != b.conn.run.sums[b.exchange]:
+		return fmt.Sprintf("body of %d bytes is not the workload's", b.received)
 	}
-	return b.reason
+	return ""
 }
 
 func isReset(err error) bool {
@@ -365,8 +354,7 @@ func isReset(err error) bool {
 // cause is the system's own word for an error of the network, without the
 // addresses that Go puts around it.
 func cause(err error) string {
-	var number syscall.Errno
-	if errors.As(err, &number) {
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
 		return number.Error()
 	}
 	return err.Error()

@@ -30,8 +30,8 @@ type Config struct {
 	Agent string
 	// Limits bound each wait; the zero value is policy.DefaultLimits.
 	Limits policy.Limits
-	// Verify holds each response against the workload: status, length, and body
-	// byte for byte. Without it, what comes complete is delivered.
+	// Verify holds each response against the workload: status, length, and the
+	// body by its CRC-32C, which is made before the run begins. Without it, what comes complete is delivered.
 	Verify bool
 	// MaxBody is the longest body that is read where the workload does not say how
 	// long it is; 0 is linger.MaxBody.
@@ -66,7 +66,8 @@ type run struct {
 	scenario linger.Scenario
 	config   Config
 	dial     func(context.Context) (net.Conn, error)
-	page     *visit // nil where the workload is all there is
+	sums     []uint32 // of the workload's bodies; nil where none are verified
+	page     *visit   // nil where the workload is all there is
 
 	machine *policy.Client
 	trace   *trace.Trace
@@ -102,10 +103,17 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
+	var sums []uint32
+	if c.Verify {
+		for i := range s.Workload.Exchanges {
+			sums = append(sums, s.Workload.Sum(i))
+		}
+	}
 	return &run{
 		scenario: s,
 		config:   c,
 		dial:     dial,
+		sums:     sums,
 		machine:  policy.NewClient(s.Workload, s.Strategy, c.Limits),
 		trace: &trace.Trace{
 			Provenance: trace.Measured,
@@ -144,6 +152,9 @@ func (c Config) dialer(ctx context.Context) (func(context.Context) (net.Conn, er
 	// TCP_NODELAY is on, as Go sets it.
 	d := net.Dialer{KeepAlive: -1}
 	if c.Congestion != "" {
+		if err := tryCongestion(c.Congestion); err != nil {
+			return nil, err
+		}
 		d.Control = func(_, _ string, raw syscall.RawConn) error {
 			var failed error
 			if err := raw.Control(func(fd uintptr) { failed = setCongestion(fd, c.Congestion) }); err != nil {

@@ -214,7 +214,7 @@ func TestOddServers(t *testing.T) {
 		{name: "changes a byte", act: func(c net.Conn, _ int, w linger.Workload, i int) bool {
 			b := content(w, i)
 			return send(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"+b[:70]+"\x00"+b[71:])
-		}, reason: "body differs from the workload's at byte 70", connections: 1, by: trace.AtClient},
+		}, reason: "body of 100 bytes is not the workload's", connections: 1, by: trace.AtClient},
 		{name: "has another status", act: func(c net.Conn, _ int, w linger.Workload, i int) bool {
 			return send(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone")
 		}, reason: "status 404, not 200", connections: 1, by: trace.AtClient},
@@ -351,16 +351,20 @@ func TestPipelineMeetsClose(t *testing.T) {
 		strategy string
 		most     int
 		announce bool
+		hard     bool // with requests unread, so that the close is an RST
 	}{
-		{"one connection, announced", "pipeline", 10, true},
-		{"one connection, not announced", "pipeline", 10, false},
-		{"two connections, announced", "pipeline:2", 7, true},
-		{"two connections, not announced", "pipeline:2", 7, false},
-		{"one request each, announced", "pipeline", 1, true},
-		{"kept, announced", "keep", 3, true},
-		{"kept, not announced", "keep", 3, false},
-		{"kept six, announced", "keep:6", 2, true},
-		{"kept six, not announced", "keep:6", 2, false},
+		{"one connection, announced", "pipeline", 10, true, false},
+		{"one connection, not announced", "pipeline", 10, false, false},
+		{"two connections, announced", "pipeline:2", 7, true, false},
+		{"two connections, not announced", "pipeline:2", 7, false, false},
+		{"one request each, announced", "pipeline", 1, true, false},
+		{"kept, announced", "keep", 3, true, false},
+		{"kept, not announced", "keep", 3, false, false},
+		{"kept six, announced", "keep:6", 2, true, false},
+		{"kept six, not announced", "keep:6", 2, false, false},
+		{"one connection, hard, announced", "pipeline", 10, true, true},
+		{"one connection, hard", "pipeline", 10, false, true},
+		{"two connections, hard", "pipeline:2", 7, false, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -379,6 +383,9 @@ func TestPipelineMeetsClose(t *testing.T) {
 						last = "Connection: close\r\n"
 					}
 					send(c, fmt.Sprintf("HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n%s", last, w.Exchanges[i].ResponseBody, content(w, i)))
+				}
+				if test.hard {
+					return
 				}
 				c.(*net.TCPConn).CloseWrite()
 				io.Copy(io.Discard, c)
@@ -602,6 +609,9 @@ func TestBadConfig(t *testing.T) {
 		} else if strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: the error has more than one line: %v", address, err)
 		}
+	}
+	if tr, err := Run(t.Context(), s, Config{Address: "127.0.0.1:1", Congestion: "none such"}); err == nil || !strings.HasPrefix(err.Error(), `congestion control "none such": `) {
+		t.Errorf("an unknown congestion control gives %v, %v", tr, err)
 	}
 	if _, err := Run(t.Context(), linger.Scenario{}, Config{Address: "127.0.0.1:1"}); err == nil {
 		t.Error("an empty workload gives a trace")
@@ -840,4 +850,23 @@ func tool(t testing.TB, name string) string {
 		t.Skip(err)
 	}
 	return path
+}
+
+// TestCongestion asks ss, which is not ours, what a connection of the run uses.
+func TestCongestion(t *testing.T) {
+	ss := tool(t, "ss")
+	if runtime.GOOS != "linux" {
+		t.Skip("choosing a congestion control needs Linux")
+	}
+	w := linger.Textbook(1)
+	var seen atomic.Value
+	address := listen(t, serve(w, map[int]oddity{1: func(c net.Conn, n int, w linger.Workload, i int) bool {
+		out, _ := exec.Command(ss, "-Htin", "dst", c.LocalAddr().String()).CombinedOutput()
+		seen.Store(string(out))
+		return answer(c, n, w, i)
+	}}))
+	fetch(t, w, "keep", Config{Address: address, Verify: true, Congestion: "reno"})
+	if out, _ := seen.Load().(string); !strings.Contains(out, " reno ") {
+		t.Errorf("ss says %q", out)
+	}
 }

@@ -199,9 +199,9 @@ func requestTarget(u *url.URL) string {
 
 // explore reads a document and reports the references in it as they arrive. What
 // it leaves unread is not searched.
-func (c *conn) explore(h head, b *body) {
+func (c *conn) explore(q request, h head, b *body) {
 	base := c.run.page.origin.ResolveReference(&url.URL{Path: "/"})
-	if u, err := base.Parse(b.q.Path); err == nil {
+	if u, err := base.Parse(q.Path); err == nil {
 		base = u
 	}
 	tell := func(u *url.URL, document bool, at int64) {
@@ -209,7 +209,7 @@ func (c *conn) explore(h head, b *body) {
 		if u.Scheme != "http" && u.Scheme != "https" {
 			return
 		}
-		c.run.tell(event{kind: found, conn: c.id, exchange: b.q.index, at: b.in.src.at,
+		c.run.tell(event{kind: found, conn: c.id, exchange: q.index, at: b.in.src.at,
 			link: link{url: u.String(), document: document, at: at}})
 	}
 	if to := h.fields.Get("Location"); h.status/100 == 3 && to != "" {
