@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tunQueue is how many packets the kernel keeps for the pump, a super-packet
-// being one. What does not fit is lost inside the sending host, unseen by the
+// tunQueue is how many packets the kernel shall keep for the pump, a super-packet
+// being one; whoever brings the device up sets it (txqueuelen). What does not fit is lost inside the sending host, unseen by the
 // link, so there is room for a whole window of small packets; the kernel's own
 // default is 500 (drivers/net/tun.c, TUN_READQ_SIZE).
 const tunQueue = 10_000
