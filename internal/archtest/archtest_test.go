@@ -50,7 +50,6 @@ var doors = []struct {
 }{
 	{"github.com/alecthomas/kong", []string{"cmd/linger"}, "the command line is cmd's"},
 	{"github.com/vishvananda/netlink", []string{"lab"}, "addresses and routes are made in the lab only"},
-	{"github.com/gopacket/gopacket", []string{"trace", "capture", "lab"}, "captures are written by trace and read by capture"},
 	{"golang.org/x/perf", []string{"stats"}, "one place decides how sure we are"},
 	{"golang.org/x/sys", []string{"lab", "live", "origin"}, "socket options and namespaces; cmd asks these rooms"},
 	{"golang.org/x/net", []string{"live"}, "HTML is read where pages are fetched"},
