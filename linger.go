@@ -19,6 +19,18 @@ type Scenario struct {
 	Seed     uint64   `json:"seed"`
 }
 
+// Validate reports the first part that no engine can run, or that does not go
+// with another.
+func (s Scenario) Validate() error {
+	if err := s.Workload.Validate(); err != nil {
+		return err
+	}
+	if err := s.Network.Validate(); err != nil {
+		return err
+	}
+	return s.Strategy.Fits(s.Workload.Scheme)
+}
+
 // An Instant is a point in time as nanoseconds since the run began. Engines read
 // the clock; everything else is handed an Instant.
 type Instant int64

@@ -1,7 +1,9 @@
 package linger
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +17,7 @@ const Unlimited = 0
 type Strategy struct {
 	// Name is the canonical spelling, as ParseStrategy reads it: "close:6".
 	Name string `json:"name"`
-	// Version is the HTTP version on the wire: "1.0" or "1.1".
+	// Version is the HTTP version on the wire: "1.0", "1.1", "2" or "3".
 	Version string `json:"version"`
 	// Persistent keeps a connection for further exchanges (RFC 9112, 9.3).
 	Persistent bool `json:"persistent"`
@@ -24,6 +26,19 @@ type Strategy struct {
 	// InFlight is how many requests may be outstanding on a connection:
 	// 1 is one at a time, Unlimited pipelines all that are ready (RFC 9112, 9.3.2).
 	InFlight int `json:"in_flight"`
+	// Multiplexed says that responses may come in any order and at the same time
+	// (RFC 9113, 5; RFC 9114, 4.1); otherwise they come in the order of the requests.
+	Multiplexed bool `json:"multiplexed,omitempty"`
+	// Resume continues the TLS session of an earlier connection of the same load
+	// where there is a ticket (RFC 8446, 2.2); otherwise each handshake is full.
+	Resume bool `json:"resume,omitempty"`
+	// EarlyData sends requests that may be repeated with the first flight of the
+	// handshake (RFC 8446, 2.3; RFC 9001, 4.6). The ticket for it was fetched by an
+	// earlier visit, so that the first connection of the load has it too.
+	EarlyData bool `json:"early_data,omitempty"`
+	// FastOpen sends the first bytes with the SYN (RFC 7413). The cookie for it was
+	// fetched by an earlier visit.
+	FastOpen bool `json:"fast_open,omitempty"`
 	// IdleTimeout is after how long without a request the client closes a kept
 	// connection; 0 is never.
 	IdleTimeout time.Duration `json:"idle_timeout_ns,omitempty"`
@@ -43,6 +58,57 @@ var forms = []struct {
 		"one kept connection, one request at a time"},
 	{Strategy{Name: "pipeline", Version: "1.1", Persistent: true, Connections: 1, InFlight: Unlimited},
 		"one kept connection, requests sent without waiting"},
+	{Strategy{Name: "h2", Version: "2", Persistent: true, Connections: 1, InFlight: Unlimited, Multiplexed: true},
+		"one HTTP/2 connection, multiplexed"},
+	{Strategy{Name: "h3", Version: "3", Persistent: true, Connections: 1, InFlight: Unlimited, Multiplexed: true},
+		"one HTTP/3 connection on QUIC, multiplexed"},
+}
+
+// modifiers is the one list of what may follow a "+". apply changes the strategy,
+// or says why it cannot.
+var modifiers = []struct {
+	name, about string
+	apply       func(*Strategy) error
+}{
+	{"1.0", "HTTP/1.0 on the wire", func(s *Strategy) error {
+		switch {
+		case s.Version == "2" || s.Version == "3":
+			return fmt.Errorf("HTTP/%s is another protocol than HTTP/1.0; use keep+1.0", s.Version)
+		case s.InFlight != 1:
+			// RFC 9112, 9.3.2 lets a client pipeline only where it knows that the
+			// connection persists, which HTTP/1.0 does not promise.
+			return errors.New("HTTP/1.0 has no pipelining (RFC 9112, 9.3.2); use keep+1.0, or leave +1.0 out")
+		}
+		s.Version = "1.0"
+		return nil
+	}},
+	{"resume", "TLS session resumption on every connection after the first", func(s *Strategy) error {
+		s.Resume = true
+		return nil
+	}},
+	{"0rtt", "TLS early data, with a ticket from an earlier visit (h3 only)", func(s *Strategy) error {
+		if s.Version != "3" {
+			return errors.New("Go's TLS has no early data over TCP; use h3+0rtt, or +resume")
+		}
+		s.Resume, s.EarlyData = true, true
+		return nil
+	}},
+	{"tfo", "TCP Fast Open, with a cookie from an earlier visit", func(s *Strategy) error {
+		if s.Version == "3" {
+			return errors.New("QUIC has no TCP to open; use h3+0rtt, or h2+tfo")
+		}
+		s.FastOpen = true
+		return nil
+	}},
+}
+
+// Modifiers lists what may follow a strategy's name after "+".
+func Modifiers() []Form {
+	out := make([]Form, len(modifiers))
+	for i, m := range modifiers {
+		out[i] = Form{m.name, m.about}
+	}
+	return out
 }
 
 // A Form is the name of a kind of strategy, with what it does in a few words.
@@ -57,9 +123,28 @@ func Forms() []Form {
 	return out
 }
 
-// DefaultStrategies are what a comparison runs when none is named, the
-// non-persistent ones first.
-const DefaultStrategies = "close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2"
+// DefaultStrategies returns what a comparison runs when none is named, the
+// non-persistent ones first. Cleartext has no HTTP/3; what browsers did when they
+// kept two connections takes its place.
+func DefaultStrategies(scheme string) string {
+	if scheme == "https" {
+		return "close,close:6,keep,keep:6,pipeline,h2,h3"
+	}
+	return "close,close:6,keep,keep:2,keep:6,pipeline,h2"
+}
+
+// Fits reports why the strategy cannot fetch over a scheme, if it cannot.
+func (s Strategy) Fits(scheme string) error {
+	switch {
+	case scheme == "https":
+		return nil
+	case s.Version == "3":
+		return fmt.Errorf("strategy %q: QUIC is always encrypted (RFC 9001); use --scheme https, or h2", s.Name)
+	case s.Resume:
+		return fmt.Errorf("strategy %q: there is no TLS session to resume; use --scheme https, or leave +resume out", s.Name)
+	}
+	return nil
+}
 
 // maxConnections bounds ":N": more sockets to one origin than any browser or
 // benchmark opens, and still within a host's default limit of open files.
@@ -68,7 +153,7 @@ const maxConnections = 256
 // ParseStrategy reads NAME[:N][+MODIFIER]..., N being the connections that an
 // origin may have open at once. The error names the nearest known name.
 func ParseStrategy(s string) (Strategy, error) {
-	head, modifiers, _ := strings.Cut(s, "+")
+	head, rest, _ := strings.Cut(s, "+")
 	name, count, counted := strings.Cut(head, ":")
 	var out Strategy
 	for _, f := range forms {
@@ -77,7 +162,7 @@ func ParseStrategy(s string) (Strategy, error) {
 		}
 	}
 	if out.Name == "" {
-		return Strategy{}, unknown("strategy", name, formNames(), "each may take :N connections and +1.0")
+		return Strategy{}, unknown("strategy", name, names(Forms()), "each may take :N connections and "+strings.Join(names(Modifiers()), ", ")+" behind a +")
 	}
 	if counted {
 		n, err := strconv.Atoi(count)
@@ -89,24 +174,28 @@ func ParseStrategy(s string) (Strategy, error) {
 			out.Name = fmt.Sprintf("%s:%d", name, n)
 		}
 	}
-	if modifiers == "" && strings.Contains(s, "+") {
-		return Strategy{}, fmt.Errorf("strategy %q: nothing follows the +; the modifier is +1.0", s)
+	if rest == "" {
+		if strings.HasSuffix(s, "+") {
+			return Strategy{}, fmt.Errorf("strategy %q: nothing follows the +; known: %s", s, strings.Join(names(Modifiers()), ", "))
+		}
+		return out, nil
 	}
-	for modifiers != "" {
-		var m string
-		m, modifiers, _ = strings.Cut(modifiers, "+")
-		if m != "1.0" {
-			return Strategy{}, unknown("modifier", m, []string{"1.0"}, "as in "+name+"+1.0")
+	given := strings.Split(rest, "+")
+	for _, m := range given {
+		if !slices.Contains(names(Modifiers()), m) {
+			return Strategy{}, unknown("modifier", m, names(Modifiers()), "as in "+name+"+resume")
 		}
-		if out.InFlight != 1 {
-			// RFC 9112, 9.3.2 lets a client pipeline only where it knows that the
-			// connection persists, which HTTP/1.0 does not promise.
-			return Strategy{}, fmt.Errorf("strategy %q: HTTP/1.0 has no pipelining (RFC 9112, 9.3.2); use keep+1.0 or %s", s, name)
+	}
+	// In the order of the list, whatever the order on the command line: one name
+	// for one strategy.
+	for _, m := range modifiers {
+		if !slices.Contains(given, m.name) {
+			continue
 		}
-		if out.Version != "1.0" {
-			out.Version = "1.0"
-			out.Name += "+1.0"
+		if err := m.apply(&out); err != nil {
+			return Strategy{}, fmt.Errorf("strategy %q: %w", s, err)
 		}
+		out.Name += "+" + m.name
 	}
 	return out, nil
 }
@@ -129,10 +218,10 @@ func ParseStrategies(list string) ([]Strategy, error) {
 	return out, nil
 }
 
-func formNames() []string {
-	var names []string
-	for _, f := range forms {
-		names = append(names, f.strategy.Name)
+func names(forms []Form) []string {
+	out := make([]string, len(forms))
+	for i, f := range forms {
+		out[i] = f.Name
 	}
-	return names
+	return out
 }

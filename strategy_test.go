@@ -50,6 +50,10 @@ func TestParseStrategyExplains(t *testing.T) {
 		"keep+1.1":     `unknown modifier "1.1"; did you mean 1.0?`,
 		"keep+1.0+tls": `unknown modifier "tls"`,
 		"pipeline+1.0": "HTTP/1.0 has no pipelining",
+		"h2+1.0":       "HTTP/2 is another protocol",
+		"keep+0rtt":    "Go's TLS has no early data over TCP; use h3+0rtt",
+		"h2+0rtt":      "Go's TLS has no early data over TCP",
+		"h3+tfo":       "QUIC has no TCP to open",
 	} {
 		_, err := ParseStrategy(in)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -60,8 +64,64 @@ func TestParseStrategyExplains(t *testing.T) {
 	}
 }
 
+func TestModifiers(t *testing.T) {
+	for _, c := range []struct {
+		in, name                     string
+		resume, early, open, streams bool
+	}{
+		{"close+resume", "close+resume", true, false, false, false},
+		{"h2:2", "h2:2", false, false, false, true},
+		{"h2+tfo+resume", "h2+resume+tfo", true, false, true, true},
+		{"h3+0rtt", "h3+0rtt", true, true, false, true},
+		{"keep:6+tfo+1.0", "keep:6+1.0+tfo", false, false, true, false},
+	} {
+		got, err := ParseStrategy(c.in)
+		if err != nil || got.Name != c.name || got.Resume != c.resume || got.EarlyData != c.early || got.FastOpen != c.open || got.Multiplexed != c.streams {
+			t.Errorf("ParseStrategy(%q) = %+v, %v; want %+v", c.in, got, err, c)
+		}
+		if again, err := ParseStrategy(got.Name); err != nil || again != got {
+			t.Errorf("%q does not read itself back: %+v, %v", got.Name, again, err)
+		}
+	}
+	for _, m := range Modifiers() {
+		if m.Name == "" || m.About == "" {
+			t.Errorf("modifier %+v says nothing", m)
+		}
+	}
+}
+
+func TestFits(t *testing.T) {
+	for in, want := range map[string]string{
+		"close": "", "h2": "", "keep+tfo": "",
+		"h3":          "QUIC is always encrypted",
+		"keep+resume": "there is no TLS session to resume",
+	} {
+		s, err := ParseStrategy(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Fits("https"); err != nil {
+			t.Errorf("%s over https: %v", in, err)
+		}
+		if err := s.Fits("http"); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s over http: %v; want it to say %q", in, err, want)
+		}
+	}
+	for _, scheme := range []string{"http", "https"} {
+		all, err := ParseStrategies(DefaultStrategies(scheme))
+		if err != nil || len(all) != 7 {
+			t.Errorf("default of %s: %v, %v", scheme, all, err)
+		}
+		for _, s := range all {
+			if err := s.Fits(scheme); err != nil {
+				t.Errorf("default of %s: %v", scheme, err)
+			}
+		}
+	}
+}
+
 func TestParseStrategies(t *testing.T) {
-	all, err := ParseStrategies(DefaultStrategies)
+	all, err := ParseStrategies(DefaultStrategies("https"))
 	if err != nil || len(all) != 7 {
 		t.Fatalf("the default list: %d strategies, %v; want 7", len(all), err)
 	}

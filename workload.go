@@ -11,9 +11,18 @@ import (
 type Workload struct {
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
-	// Scheme is "http": cleartext.
+	// Scheme is "http", cleartext, or "https", TLS 1.3.
 	Scheme    string     `json:"scheme"`
 	Exchanges []Exchange `json:"exchanges"`
+}
+
+// WithScheme returns w fetched over scheme, "http" or "https".
+func (w Workload) WithScheme(scheme string) (Workload, error) {
+	if scheme != "http" && scheme != "https" {
+		return w, unknown("scheme", scheme, []string{"http", "https"}, "cleartext, or TLS 1.3")
+	}
+	w.Scheme = scheme
+	return w, nil
 }
 
 // NoParent as an Exchange's Parent says that it is known from the start.

@@ -96,7 +96,7 @@ func Gallery(seed uint64) Workload {
 		Name: "gallery",
 		Description: "An image board: a page of 42 KB that names 40 images of 3 to 60 KB, about 600 KB in all. " +
 			"Sizes and places are made up; the seed fixes them.",
-		Scheme:    "http",
+		Scheme:    "https",
 		Exchanges: page(pageSize, sizes, "/img/%02d.png", rng),
 	}
 }

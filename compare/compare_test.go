@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite testdata/*.json")
 
 // golden holds the findings of some experiments as JSON.
 var golden = map[string]func() Input{
-	"gallery": func() Input { return experiment(linger.DefaultStrategies, 5) },
+	"gallery": func() Input { return experiment("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", 5) },
 	// Everything that can go wrong at once.
 	"doubtful": func() Input {
 		in := experiment("close,keep,keep:256+1.0,pipeline", 3)
@@ -103,7 +103,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestRows(t *testing.T) {
-	rows := Compare(experiment(linger.DefaultStrategies, 5)).Rows
+	rows := Compare(experiment("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", 5)).Rows
 	for i, want := range []struct {
 		name                         string
 		persistent                   bool
@@ -351,7 +351,7 @@ func TestFigures(t *testing.T) {
 }
 
 func BenchmarkCompare(b *testing.B) {
-	in := experiment(linger.DefaultStrategies, 5)
+	in := experiment("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", 5)
 	for b.Loop() {
 		Compare(in)
 	}

@@ -30,7 +30,7 @@ func gallery() linger.Workload {
 
 func plan(t *testing.T) Plan {
 	t.Helper()
-	s, err := linger.ParseStrategies(linger.DefaultStrategies)
+	s, err := linger.ParseStrategies("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func TestValidate(t *testing.T) {
 }
 
 func BenchmarkRun(b *testing.B) {
-	s, _ := linger.ParseStrategies(linger.DefaultStrategies)
+	s, _ := linger.ParseStrategies("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2")
 	n, _ := linger.ParseNetwork("lte")
 	p := Plan{Workload: gallery(), Strategies: s, Network: n, Trials: 5, Still: 3, Workers: 4}
 	for b.Loop() {

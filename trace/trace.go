@@ -64,16 +64,58 @@ type Connection struct {
 	ID     int    `json:"id"`
 	Local  string `json:"local,omitempty"`  // IP:port
 	Remote string `json:"remote,omitempty"` // IP:port
-	// Dialled is when the client asked for it; Connected when the handshake was
-	// done at the client; Closed when the client let go of it.
-	Dialled   linger.Instant             `json:"dialled_ns"`
-	Connected linger.Opt[linger.Instant] `json:"connected_ns,omitzero"`
-	Closed    linger.Opt[linger.Instant] `json:"closed_ns,omitzero"`
+	// Protocol is what was spoken on it: "http/1.0", "http/1.1", "h2" or "h3".
+	Protocol string `json:"protocol,omitempty"`
+	// Dialled is when the client asked for it; Established when TCP's handshake was
+	// done at the client (QUIC has none of its own); Connected when the first
+	// request might be sent, which with TLS is after its handshake and with early
+	// data before; Secured when TLS's or QUIC's handshake was done at the client;
+	// Closed when the client let go of it.
+	Dialled     linger.Instant             `json:"dialled_ns"`
+	Established linger.Opt[linger.Instant] `json:"established_ns,omitzero"`
+	Connected   linger.Opt[linger.Instant] `json:"connected_ns,omitzero"`
+	Secured     linger.Opt[linger.Instant] `json:"secured_ns,omitzero"`
+	Closed      linger.Opt[linger.Instant] `json:"closed_ns,omitzero"`
+	// TLS is the handshake that secured it; unknown in cleartext.
+	TLS linger.Opt[TLS] `json:"tls,omitzero"`
+	// QUIC is what the transport was, where it was QUIC.
+	QUIC linger.Opt[QUIC] `json:"quic,omitzero"`
+	// FastOpen is whether data in the SYN was acknowledged (RFC 7413), where that
+	// was asked for.
+	FastOpen linger.Opt[bool] `json:"fast_open,omitzero"`
 	// ClosedBy is who ended it first; Reason says why in a few words.
 	ClosedBy Peer   `json:"closed_by,omitempty"`
 	Reason   string `json:"reason,omitempty"`
 	// Requests counts the requests sent on it, answered or not.
 	Requests int `json:"requests"`
+}
+
+// TLS is one TLS handshake as the client saw it, over TCP or inside QUIC.
+type TLS struct {
+	Version string `json:"version"` // "1.3"
+	ALPN    string `json:"alpn"`    // what the server chose: "h2", "" for none
+	Cipher  string `json:"cipher"`
+	Resumed bool   `json:"resumed"` // by a ticket: no certificate, no signature
+	// EarlyData is whether the server took the early data that was sent.
+	EarlyData linger.Opt[bool] `json:"early_data,omitzero"`
+	// Up and Down are the bytes of the handshake, TLS records over TCP and CRYPTO
+	// frames in QUIC; session tickets, which come after it, are not in them.
+	Up   int64 `json:"handshake_up_bytes"`
+	Down int64 `json:"handshake_down_bytes"`
+	// Certificates is the size of the server's chain in DER, in bytes; 0 if resumed.
+	Certificates int64 `json:"certificate_bytes"`
+}
+
+// QUIC is what one QUIC connection turned out to be.
+type QUIC struct {
+	Version string `json:"version"` // "1" or "2"
+	// Retry says that the server validated the client's address by a Retry packet,
+	// which costs a round trip (RFC 9000, 8.1.2).
+	Retry bool `json:"retry"`
+	// Lost counts the packets that the client's own recovery declared lost.
+	Lost int64 `json:"lost"`
+	// RTT is the client's smoothed estimate at the end.
+	RTT time.Duration `json:"rtt_ns"`
 }
 
 // An Exchange is one request with what came of it. Instants that were not

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,8 @@ import (
 type compareCmd struct {
 	Workload string `arg:"" optional:"" default:"${workload}" help:"${workloads}; or a .har file; or a list of your own (docs/workloads.md). Default ${workload}."`
 
-	Strategies string `short:"s" default:"${strategies}" placeholder:"LIST" help:"What to compare: ${forms}; :N for N connections, +1.0 for HTTP/1.0. Default ${strategies}."`
+	Strategies string `short:"s" placeholder:"LIST" help:"What to compare: ${forms}; :N for N connections; behind a + ${modifiers}. Default ${strategies}."`
+	Scheme     string `placeholder:"http|https" help:"Cleartext, or TLS 1.3; default what the workload has."`
 	networkFlags
 	Trials int    `default:"5" placeholder:"N" help:"How often each strategy runs; default 5."`
 	Seed   uint64 `default:"1" placeholder:"N" help:"Fixes sizes, order of trials and losses; default 1."`
@@ -33,10 +35,6 @@ type compareCmd struct {
 }
 
 func (c compareCmd) Run(ctx context.Context, std streams) error {
-	strategies, err := linger.ParseStrategies(c.Strategies)
-	if err != nil {
-		return usage("%w", err)
-	}
 	network, err := c.networkFlags.parse()
 	if err != nil {
 		return err
@@ -53,8 +51,18 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if w, err = withThink(w, c.Think); err != nil {
+	if w, err = adjust(w, c.Scheme, c.Think); err != nil {
 		return err
+	}
+	list := cmp.Or(c.Strategies, linger.DefaultStrategies(w.Scheme))
+	strategies, err := linger.ParseStrategies(list)
+	if err != nil {
+		return usage("%w", err)
+	}
+	for _, s := range strategies {
+		if err := s.Fits(w.Scheme); err != nil {
+			return usage("%w", err)
+		}
 	}
 	workers := c.Workers
 	if workers == 0 {
@@ -128,7 +136,8 @@ func (c compareCmd) command() string {
 	if c.Workload != linger.DefaultWorkload {
 		words = append(words, quote(c.Workload))
 	}
-	add("--strategies", c.Strategies, linger.DefaultStrategies)
+	add("--strategies", c.Strategies, "")
+	add("--scheme", c.Scheme, "")
 	add("--network", c.Network, linger.DefaultNetwork)
 	add("--rtt", c.RTT, "")
 	add("--down", c.Down, "")

@@ -17,7 +17,8 @@ import (
 type getCmd struct {
 	URL string `arg:"" help:"An http URL, fetched from where it is; or a workload, as for compare, fetched in the lab."`
 
-	Strategy string `short:"s" default:"keep:6" placeholder:"NAME" help:"How connections are used: ${forms}; :N for N connections, +1.0 for HTTP/1.0. Default keep:6."`
+	Strategy string `short:"s" default:"keep:6" placeholder:"NAME" help:"How connections are used: ${forms}; :N for N connections; behind a + ${modifiers}. Default keep:6."`
+	Scheme   string `placeholder:"http|https" help:"Of a workload: cleartext, or TLS 1.3; default what it has."`
 	networkFlags
 	serverPolicyFlags
 	Seed    uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
@@ -129,8 +130,11 @@ func (c getCmd) lab(ctx context.Context, s linger.Strategy, out *outputs) (*trac
 	if err != nil {
 		return nil, nil, err
 	}
-	if w, err = withThink(w, c.Think); err != nil {
+	if w, err = adjust(w, c.Scheme, c.Think); err != nil {
 		return nil, nil, err
+	}
+	if err := s.Fits(w.Scheme); err != nil {
+		return nil, nil, usage("%w", err)
 	}
 	engine := labEngine{policy: serverPolicy, capture: func(linger.Scenario, int) string { return out.named(".pcapng") }}
 	t, err := engine.Run(ctx, linger.Scenario{Workload: w, Strategy: s, Network: network, Seed: c.Seed}, 0)

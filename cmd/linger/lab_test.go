@@ -154,7 +154,7 @@ func TestGalleryConnections(t *testing.T) {
 	needLab(t)
 	w := builtin(t, "gallery")
 	n := network(20 * time.Millisecond)
-	_, x := measure(t, w, linger.DefaultStrategies, n, 1, 0)
+	_, x := measure(t, w, linger.DefaultStrategies("http"), n, 1, 0)
 	want := map[string]struct{ least, most int }{
 		"close": {41, 41}, "close:6": {41, 41}, "keep": {1, 1}, "keep:2": {2, 2},
 		"keep:6": {2, 6}, "pipeline": {1, 1}, "pipeline:2": {2, 2},
@@ -216,7 +216,7 @@ func TestRecordedPages(t *testing.T) {
 			t.Log(notes)
 			n := network(10 * time.Millisecond)
 			n.Down, n.Up = 50*linger.Mbps, 50*linger.Mbps
-			_, x := measure(t, w, linger.DefaultStrategies+",close+1.0,keep+1.0", n, 1, 0)
+			_, x := measure(t, w, linger.DefaultStrategies("http")+",close+1.0,keep+1.0", n, 1, 0)
 			for i := range x.Strategies {
 				checkDelivered(t, x.Traces[i][0], w)
 			}

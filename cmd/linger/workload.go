@@ -56,8 +56,15 @@ func loadWorkload(arg string, seed uint64) (w linger.Workload, notes []string, e
 	return w, nil, nil
 }
 
-// withThink makes the client wait between knowing of an exchange and wanting it.
-func withThink(w linger.Workload, think string) (linger.Workload, error) {
+// adjust applies what the flags say about a workload: its scheme, and the wait of
+// the client between knowing of an exchange and wanting it.
+func adjust(w linger.Workload, scheme, think string) (linger.Workload, error) {
+	if scheme != "" {
+		var err error
+		if w, err = w.WithScheme(scheme); err != nil {
+			return w, usage("--scheme: %w", err)
+		}
+	}
 	if think == "" {
 		return w, nil
 	}
