@@ -65,15 +65,21 @@ const (
 	MaxThink     = time.Hour
 )
 
+// Safe reports whether a request asks for nothing but an answer: GET, HEAD,
+// OPTIONS and TRACE (RFC 9110, 9.2.1).
+func (e Exchange) Safe() bool {
+	switch e.Method {
+	case "GET", "HEAD", "OPTIONS", "TRACE":
+		return true
+	}
+	return false
+}
+
 // Idempotent reports whether a request may be repeated without being asked:
 // "the idempotent methods are PUT, DELETE, and safe request methods" (RFC 9110,
 // 9.2.2); safe are GET, HEAD, OPTIONS and TRACE (9.2.1).
 func (e Exchange) Idempotent() bool {
-	switch e.Method {
-	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
-		return true
-	}
-	return false
+	return e.Safe() || e.Method == "PUT" || e.Method == "DELETE"
 }
 
 // HasBody reports whether the response carries content: "a response to HEAD,

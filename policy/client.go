@@ -67,7 +67,10 @@ type conn struct {
 	outstanding []int // exchanges sent and not yet answered in full, in order
 	sent        int   // requests sent on it
 	answered    int   // responses completed on it
-	begun       bool  // the first outstanding response has begun to arrive
+	streams     int   // that the server allows at once; Unlimited until it says so
+	silent      bool  // the server allows no stream at all
+	early       bool  // the handshake is not done; safe requests may go before it
+	retired     bool  // the server takes no further requests on it
 	cautious    bool  // no pipelining before the first response
 	used        linger.Instant
 	deadline    linger.Instant
@@ -88,6 +91,7 @@ type exchange struct {
 	state    exchangeState
 	wanted   linger.Opt[linger.Instant]
 	left     bool  // the last attempt has been handed to the network
+	begun    bool  // the response to the last attempt has begun to arrive
 	retried  bool  // has been retried because its connection died under it
 	children []int // in the order in which the body names them
 	named    int   // how many of the children are known
@@ -161,14 +165,119 @@ func (c *Client) Add(now linger.Instant, e linger.Exchange) int {
 	return i
 }
 
-// HandleConnected says that a dialled connection is established.
-func (c *Client) HandleConnected(now linger.Instant, id int) {
+// HandleEarly says that a dialled connection can carry early data. Only safe
+// requests are sent before HandleConnected: "Clients MUST NOT use unsafe methods
+// (or methods whose safety is not known) in early data" (RFC 8470, 4).
+func (c *Client) HandleEarly(now linger.Instant, id int) {
 	if k := c.conn(id); k != nil && k.state == dialing {
-		k.state = open
-		k.used = now
-		c.rest(now, k)
+		k.early = true
+		c.opened(now, k)
+	}
+}
+
+// HandleConnected says that a dialled connection is established, with TLS its
+// handshake included.
+func (c *Client) HandleConnected(now linger.Instant, id int) {
+	k := c.conn(id)
+	switch {
+	case k == nil:
+	case k.state == dialing:
+		c.opened(now, k)
+	case k.early:
+		k.early = false
 		c.assign(now)
 	}
+}
+
+func (c *Client) opened(now linger.Instant, k *conn) {
+	k.state = open
+	k.used = now
+	c.rest(now, k)
+	c.assign(now)
+}
+
+// HandleStreams says how many requests the server lets a multiplexed connection
+// have outstanding (RFC 9113, 5.1.2; RFC 9000, 4.6).
+func (c *Client) HandleStreams(now linger.Instant, id, n int) {
+	k := c.conn(id)
+	if k == nil || k.state == dialing {
+		return
+	}
+	k.streams, k.silent = n, n == 0
+	if len(k.outstanding) == 0 {
+		c.rest(now, k)
+	}
+	c.assign(now)
+}
+
+// HandleGoAway says that the server takes no further requests on a multiplexed
+// connection, and has not processed and will not process those of refused:
+// "Requests sent [...] with a stream identifier higher than the included last
+// stream identifier [...] might be retried" (RFC 9113, 6.8; RFC 9114, 5.2). What
+// else is outstanding will be answered; then the connection is closed.
+func (c *Client) HandleGoAway(now linger.Instant, id int, refused []int, reason string) {
+	k := c.conn(id)
+	if k == nil || k.state == dialing {
+		return
+	}
+	k.retired = true
+	for _, e := range refused {
+		c.refuse(k, e, reason)
+	}
+	if len(k.outstanding) == 0 {
+		c.close(k, reason)
+	}
+	c.assign(now)
+}
+
+// HandleReset says that the server has ended one exchange of a multiplexed
+// connection and gives no response. Where it says so before any processing
+// (REFUSED_STREAM, H3_REQUEST_REJECTED), "the client can retry" (RFC 9113, 8.7).
+func (c *Client) HandleReset(now linger.Instant, id, e int, refused bool, reason string) {
+	k := c.conn(id)
+	if k == nil || !slices.Contains(k.outstanding, e) {
+		return
+	}
+	if refused {
+		c.refuse(k, e, reason)
+	} else {
+		c.take(k, e)
+		c.fail(e, reason)
+	}
+	switch {
+	case len(k.outstanding) > 0:
+		c.extend(now, k)
+	case k.retired:
+		c.close(k, reason)
+	default:
+		c.rest(now, k)
+	}
+	c.assign(now)
+}
+
+// refuse puts an exchange that was not processed back into the queue: once where
+// the connection has never answered, so that a server which refuses everything is
+// given up.
+func (c *Client) refuse(k *conn, e int, reason string) {
+	if !slices.Contains(k.outstanding, e) {
+		return
+	}
+	x := &c.exchanges[e]
+	if x.retried {
+		c.take(k, e)
+		c.fail(e, reason)
+		return
+	}
+	x.retried = k.answered == 0 || !k.retired
+	c.retries++
+	k.outstanding = slices.DeleteFunc(k.outstanding, func(other int) bool { return other == e })
+	c.requeue([]int{e})
+}
+
+// take removes an exchange from what is outstanding on its connection.
+func (c *Client) take(k *conn, e int) {
+	k.outstanding = slices.DeleteFunc(k.outstanding, func(other int) bool { return other == e })
+	c.inFlight--
 }
 
 // HandleDialFailed says that a dialled connection will not be. Where others are
@@ -202,49 +311,47 @@ func (c *Client) HandleSent(now linger.Instant, id, e int) {
 		return
 	}
 	c.exchanges[e].left = true
-	if k.outstanding[0] == e && !k.begun {
+	if c.strategy.Multiplexed || k.outstanding[0] == e && !c.exchanges[e].begun {
 		c.extend(now, k)
 	}
 }
 
-// HandleBody says that bytes of the response to the first outstanding exchange
-// of a connection have arrived: received counts its body's bytes so far, 0 for
-// the head alone.
-func (c *Client) HandleBody(now linger.Instant, id int, received int64) {
+// HandleBody says that bytes of the response to an outstanding exchange of a
+// connection have arrived: received counts its body's bytes so far, 0 for the
+// head alone. Unless the strategy is multiplexed the exchange is the first
+// outstanding one: responses are sent "in the same order that the requests were
+// received" (RFC 9112, 9.3.2).
+func (c *Client) HandleBody(now linger.Instant, id, e int, received int64) {
 	k := c.conn(id)
-	if k == nil || len(k.outstanding) == 0 {
+	if k == nil || !slices.Contains(k.outstanding, e) {
 		return
 	}
-	k.begun = true
+	c.exchanges[e].begun = true
 	c.extend(now, k)
-	c.name(now, k.outstanding[0], received)
+	c.name(now, e, received)
 	c.assign(now)
 }
 
-// HandleResponse says that the response to the first outstanding exchange of a
-// connection is complete ("responses [are sent] in the same order that the
-// requests were received", RFC 9112, 9.3.2), and whether the connection persists
-// after it, see Persists.
-func (c *Client) HandleResponse(now linger.Instant, id int, persists bool) {
-	c.answer(now, id, persists, "")
+// HandleResponse says that the response to an outstanding exchange, in the order
+// that HandleBody tells, is complete, and whether the connection persists after
+// it, see Persists.
+func (c *Client) HandleResponse(now linger.Instant, id, e int, persists bool) {
+	c.answer(now, id, e, persists, "")
 }
 
 // HandleRejected is HandleResponse for a response that is complete, but not the
 // one that was asked for: its exchange fails, its connection is as good as before.
-func (c *Client) HandleRejected(now linger.Instant, id int, persists bool, reason string) {
-	c.answer(now, id, persists, reason)
+func (c *Client) HandleRejected(now linger.Instant, id, e int, persists bool, reason string) {
+	c.answer(now, id, e, persists, reason)
 }
 
-func (c *Client) answer(now linger.Instant, id int, persists bool, rejected string) {
+func (c *Client) answer(now linger.Instant, id, e int, persists bool, rejected string) {
 	k := c.conn(id)
-	if k == nil || len(k.outstanding) == 0 {
+	if k == nil || !slices.Contains(k.outstanding, e) {
 		return
 	}
-	e := k.outstanding[0]
-	k.outstanding = k.outstanding[1:]
-	c.inFlight--
+	c.take(k, e)
 	k.answered++
-	k.begun = false
 	k.cautious = false
 	k.used = now
 	if rejected != "" {
@@ -268,6 +375,8 @@ func (c *Client) answer(now linger.Instant, id int, persists bool, rejected stri
 		k.deadline = after(now, c.limits.Linger)
 	case len(k.outstanding) > 0:
 		c.extend(now, k)
+	case k.retired:
+		c.close(k, "server had said goodbye, and the last response is there")
 	default:
 		c.rest(now, k)
 	}
@@ -280,7 +389,9 @@ func (c *Client) answer(now linger.Instant, id int, persists bool, rejected stri
 // transit, it MAY repeat that request" (RFC 9110, 15.5.9).
 func (c *Client) HandleRefused(now linger.Instant, id int) {
 	if k := c.conn(id); k != nil {
-		k.begun = false
+		if len(k.outstanding) > 0 {
+			c.exchanges[k.outstanding[0]].begun = false
+		}
 		c.HandleClosed(now, id, ClosedByPeer, "server answered 408: it gave up waiting for a request")
 	}
 }
@@ -301,7 +412,7 @@ func (c *Client) HandleClosed(now linger.Instant, id int, cause Cause, reason st
 	c.drop(k)
 	c.commands = append(c.commands, Command{Kind: Close, Conn: id, Reason: reason})
 	if len(lost) > 0 {
-		if len(lost) > 1 {
+		if len(lost) > 1 && !c.strategy.Multiplexed {
 			// RFC 9112, 9.3.2: "When retrying pipelined requests after a failed
 			// connection [...], a client MUST NOT pipeline immediately after
 			// connection establishment, since the first remaining request in the
@@ -310,10 +421,12 @@ func (c *Client) HandleClosed(now linger.Instant, id int, cause Cause, reason st
 		}
 		var again []int
 		for i, e := range lost {
-			if c.mayRetry(k, e, i == 0, cause) {
+			// A server works on all streams of a multiplexed connection at once.
+			head := i == 0 || c.strategy.Multiplexed
+			if c.mayRetry(k, e, head, cause) {
 				x := &c.exchanges[e]
 				if x.left {
-					x.retried = x.retried || i == 0
+					x.retried = x.retried || head
 					c.retries++
 				}
 				again = append(again, e)
@@ -347,7 +460,7 @@ func (c *Client) mayRetry(k *conn, e int, head bool, cause Cause) bool {
 		return false
 	case !head:
 		return k.answered > 0 || !c.exchanges[e].retried
-	case k.begun || cause == Malformed:
+	case c.exchanges[e].begun || cause == Malformed:
 		return false
 	default:
 		return k.answered > 0 && !c.exchanges[e].retried
@@ -373,8 +486,17 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 		case len(k.outstanding) > 0:
 			// Silence is no proof that the request was not processed; it is not
 			// asked again.
-			k.begun = true
+			for i, e := range k.outstanding {
+				c.exchanges[e].begun = c.exchanges[e].begun || i == 0 || c.strategy.Multiplexed
+			}
 			c.HandleClosed(now, k.id, Reset, "no byte of the response for "+c.limits.Stall.String())
+		case k.silent:
+			c.close(k, "server allows no request")
+			if len(c.queue) > 0 {
+				first := c.queue[0]
+				c.queue = c.queue[1:]
+				c.fail(first, "the server allowed no request for "+c.limits.Stall.String())
+			}
 		default:
 			c.close(k, "idle for "+c.strategy.IdleTimeout.String())
 		}
@@ -515,7 +637,9 @@ func (c *Client) count() (usable, coming int) {
 	for _, k := range c.conns {
 		switch k.state {
 		case open:
-			usable++
+			if !k.retired {
+				usable++
+			}
 		case dialing:
 			usable++
 			coming++
@@ -543,13 +667,19 @@ func (c *Client) roomiest(e int) *conn {
 	fresh := c.exchanges[e].retried && (coming > 0 || usable < c.allowed)
 	var best *conn
 	for _, k := range c.conns {
-		if k.state != open || len(k.outstanding) >= share || c.isLast(k) {
+		if k.state != open || k.retired || len(k.outstanding) >= share || c.isLast(k) {
+			continue
+		}
+		if k.silent || k.streams != linger.Unlimited && len(k.outstanding) >= k.streams {
+			continue
+		}
+		if k.early && !c.workload.Exchanges[e].Safe() {
 			continue
 		}
 		if fresh && k.sent > 0 {
 			continue
 		}
-		if len(k.outstanding) > 0 && (k.cautious || !c.mayPipeline(k, e)) {
+		if len(k.outstanding) > 0 && !c.strategy.Multiplexed && (k.cautious || !c.mayPipeline(k, e)) {
 			continue
 		}
 		if best == nil || len(k.outstanding) < len(best.outstanding) ||
@@ -579,7 +709,7 @@ func (c *Client) isLast(k *conn) bool {
 func (c *Client) send(now linger.Instant, k *conn, e int) {
 	k.sent++
 	c.exchanges[e].state = sent
-	c.exchanges[e].left = false
+	c.exchanges[e].left, c.exchanges[e].begun = false, false
 	k.outstanding = append(k.outstanding, e)
 	c.inFlight++
 	k.used = now
@@ -593,7 +723,13 @@ func (c *Client) send(now linger.Instant, k *conn, e int) {
 func (c *Client) extend(now linger.Instant, k *conn) { k.deadline = after(now, c.limits.Stall) }
 
 // rest starts the idle limit of a connection with nothing outstanding.
-func (c *Client) rest(now linger.Instant, k *conn) { k.deadline = after(now, c.strategy.IdleTimeout) }
+// One that cannot be used is not waited for any longer than a response.
+func (c *Client) rest(now linger.Instant, k *conn) {
+	k.deadline = after(now, c.strategy.IdleTimeout)
+	if k.silent {
+		k.deadline = after(now, c.limits.Stall)
+	}
+}
 
 func (c *Client) close(k *conn, reason string) {
 	c.drop(k)

@@ -155,7 +155,7 @@ func (w *world) serve(id, e int) {
 		w.client.HandleSent(w.now, id, e)
 	}
 	if r.begins {
-		w.on(id, rtt, func() { w.client.HandleBody(w.now, id, 0) })
+		w.on(id, rtt, func() { w.client.HandleBody(w.now, id, e, 0) })
 	}
 	closes := func(reason string) {
 		w.on(id, rtt, func() { w.client.HandleClosed(w.now, id, ClosedByPeer, reason) })
@@ -169,9 +169,9 @@ func (w *world) serve(id, e int) {
 	default:
 		w.on(id, rtt, func() {
 			if r.rejected != "" {
-				w.client.HandleRejected(w.now, id, !r.last, r.rejected)
+				w.client.HandleRejected(w.now, id, e, !r.last, r.rejected)
 			} else {
-				w.client.HandleResponse(w.now, id, !r.last)
+				w.client.HandleResponse(w.now, id, e, !r.last)
 			}
 		})
 		if r.then || r.last && !r.stays {
@@ -791,7 +791,10 @@ func (m *model) happen(what, id int, n int64) {
 	} else {
 		k = &link{state: gone}
 	}
-	can := k.state == open && len(k.outstanding) > 0
+	can, due := k.state == open && len(k.outstanding) > 0, -1
+	if can {
+		due = k.outstanding[0]
+	}
 	switch what {
 	case 0:
 		if k.state == dialing {
@@ -810,23 +813,22 @@ func (m *model) happen(what, id int, n int64) {
 			m.c.HandleSent(m.now, id, 0)
 		}
 	case 3:
-		m.c.HandleBody(m.now, id, n)
+		m.c.HandleBody(m.now, id, due, n)
 	case 4, 5, 6:
 		persists := what != 5
 		if can {
-			e := k.outstanding[0]
 			k.outstanding = k.outstanding[1:]
 			if what != 6 {
-				m.settle(e, "delivered")
+				m.settle(due, "delivered")
 			}
 			if !persists || k.last && len(k.outstanding) == 0 {
 				k.state = lingering
 			}
 		}
 		if what == 6 {
-			m.c.HandleRejected(m.now, id, persists, "wrong")
+			m.c.HandleRejected(m.now, id, due, persists, "wrong")
 		} else {
-			m.c.HandleResponse(m.now, id, persists)
+			m.c.HandleResponse(m.now, id, due, persists)
 		}
 	case 7:
 		m.c.HandleClosed(m.now, id, Cause(n%3), "closed")
