@@ -276,12 +276,12 @@ func (r *run) handle(e event) {
 	case sent, uploaded:
 		r.machine.HandleSent(e.at, c.id, e.exchange)
 	case begun, arrived:
-		r.machine.HandleBody(e.at, c.id, e.body)
+		r.machine.HandleBody(e.at, c.id, e.exchange, e.body)
 	case done:
 		if e.reason != "" {
-			r.machine.HandleRejected(e.at, c.id, e.persists, e.reason)
+			r.machine.HandleRejected(e.at, c.id, e.exchange, e.persists, e.reason)
 		} else {
-			r.machine.HandleResponse(e.at, c.id, e.persists)
+			r.machine.HandleResponse(e.at, c.id, e.exchange, e.persists)
 		}
 	case refused:
 		r.machine.HandleRefused(e.at, c.id)
