@@ -132,6 +132,9 @@ func (l *ledger) sent(f *flow, from Side, p *packet, i int, fate link.Fate) {
 	case link.Lost:
 		w.DroppedLoss++
 	}
+	if p.initial {
+		w.Initial++
+	}
 	if p.protocol == protoTCP {
 		f.tcp(from, p.seq+uint32(i*p.segment), payload, p.flagsOf(i))
 	}

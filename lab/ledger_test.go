@@ -159,6 +159,27 @@ func TestLedgerSumsOtherProtocols(t *testing.T) {
 	}
 }
 
+func TestLedgerCountsQUIC(t *testing.T) {
+	b := newBook()
+	datagram := func(from Side, first ...byte) {
+		d := tcpPacket(0, 0, 0, 1200, 0)
+		d[vnetSize+9] = protoUDP
+		copy(d[vnetSize+28:], first)
+		b.packet(from, d, link.Carried)
+	}
+	datagram(Client, 0xc3, 0, 0, 0, 1)             // Initial
+	datagram(Client, 0xd0, 0x6b, 0x33, 0x43, 0xcf) // Initial of version 2
+	datagram(Client, 0xd0, 0, 0, 0, 1)             // 0-RTT
+	datagram(Server, 0xc0, 0, 0, 0, 0)             // Version Negotiation
+	datagram(Server, 0xf0, 0, 0, 0, 1)             // Retry
+	datagram(Server, 0x81, 0, 0, 0, 1)             // Initial, the fixed bit greased
+	datagram(Server, 0x40, 0, 0, 0, 1)             // short header
+	f := b.only(t)
+	if !f.IsQUIC() || f.Up.Initial != 2 || f.Down.Initial != 1 || f.Up.Packets != 3 || f.Down.Packets != 4 || f.Up.Payload != 3*1212 || f.Up.Header != 3*28 {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestLedgerIsBounded(t *testing.T) {
 	b := &book{ledger: newLedger(2)}
 	for port := range byte(5) {

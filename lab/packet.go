@@ -72,6 +72,7 @@ type packet struct {
 	payload          int // bytes after them
 	seq              uint32
 	flags            uint8 // of TCP
+	initial          bool  // begins with an Initial packet of QUIC
 	segments         int   // that it stands for; 1 unless it is a super-packet
 	segment          int   // payload of each of them but the last
 }
@@ -115,9 +116,26 @@ func (p *packet) transport(b []byte) {
 	case p.protocol == protoUDP && len(b) >= 8:
 		p.headers += 8
 		p.srcPort, p.dstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+		p.initial = isInitial(b[8:])
 	case p.protocol == protoICMP && len(b) >= 8:
 		p.headers += 8
 	}
+}
+
+// isInitial reports whether a datagram begins with an Initial packet of QUIC, by
+// header form, packet type and version (RFC 9000, 17.2.2; RFC 9369, 3.1 and 3.2).
+// The bit between the first two may have either value (RFC 9287).
+func isInitial(b []byte) bool {
+	if len(b) < 5 {
+		return false
+	}
+	switch binary.BigEndian.Uint32(b[1:]) {
+	case 1:
+		return b[0]&0xb0 == 0x80
+	case 0x6b3343cf: // version 2
+		return b[0]&0xb0 == 0x90
+	}
+	return false
 }
 
 // payloadOf returns how many bytes of payload segment i carries.

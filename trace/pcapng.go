@@ -39,10 +39,10 @@ const (
 // interfaces, which are numbered from 0 in this order.
 func AppendPcapngHeader(b []byte, interfaces ...PcapngInterface) []byte {
 	b, start := openBlock(b, blockSection)
-	b = binary.LittleEndian.AppendUint32(b, 0x1A2B3C4D)
+	b = binary.LittleEndian.AppendUint32(b, byteOrderMagic)
 	b = binary.LittleEndian.AppendUint16(b, 1)
 	b = binary.LittleEndian.AppendUint16(b, 0)
-	b = binary.LittleEndian.AppendUint64(b, 1<<64-1) // length of the section: not known
+	b = binary.LittleEndian.AppendUint64(b, noLength)
 	b = appendOption(b, optApplication, "linger")
 	b = closeBlock(closeOptions(b), start)
 	for _, i := range interfaces {

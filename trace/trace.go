@@ -186,7 +186,8 @@ type Ledger struct {
 	Overflow int `json:"overflow,omitempty"`
 }
 
-// Flows is one connection seen from the middle of the path.
+// Flows is one connection seen from the middle of the path; of UDP, all datagrams
+// between one address and port and another.
 type Flows struct {
 	Protocol string    `json:"protocol"` // "tcp", "udp", "icmp" or "ip"
 	Client   string    `json:"client"`   // IP:port
@@ -208,6 +209,9 @@ type Flow struct {
 	SYN     int64 `json:"syn"`
 	FIN     int64 `json:"fin"`
 	RST     int64 `json:"rst"`
+	// Initial counts the datagrams that begin with an Initial packet of QUIC, the
+	// first of each connection (RFC 9000, 17.2.2; RFC 9369, 3.2).
+	Initial int64 `json:"initial,omitempty"`
 	// Retransmitted counts packets with payload, SYN or FIN whose sequence
 	// numbers had all been sent before; RetransmittedBytes is their payload.
 	Retransmitted      int64 `json:"retransmitted"`
@@ -217,6 +221,9 @@ type Flow struct {
 	DroppedQueue int64 `json:"dropped_queue"`
 	DroppedLoss  int64 `json:"dropped_loss"`
 }
+
+// IsQUIC reports whether the client began a QUIC connection on this flow.
+func (f Flows) IsQUIC() bool { return f.Protocol == "udp" && f.Up.Initial > 0 }
 
 // Bytes returns the bytes of all IP packets.
 func (f Flow) Bytes() int64 { return f.Header + f.Payload }
