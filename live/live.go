@@ -5,13 +5,11 @@ package live
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
+	"io"
 	"net"
-	"net/netip"
-	"slices"
-	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"linger"
@@ -24,8 +22,19 @@ type Config struct {
 	// Address is what is dialled: host:port. A name is looked up once, before the
 	// run begins; its addresses are tried in order, those of IPv4 first.
 	Address string
-	// Host is the Host field; empty is Address, without the port if that is 80.
+	// Host is the Host field; empty is Address, without the port if that is the
+	// scheme's own: 80, or 443.
 	Host string
+	// ServerName is the name that the server's certificate must bear, and that the
+	// handshake asks for; empty is Host without the port.
+	ServerName string
+	// Roots are the authorities that may vouch for the server; nil are the system's.
+	// Insecure takes any certificate, as curl's -k does.
+	Roots    *x509.CertPool
+	Insecure bool
+	// KeyLog receives the secrets of each TLS handshake, in the format of
+	// SSLKEYLOGFILE; nil keeps them. Writes come one at a time.
+	KeyLog io.Writer
 	// Agent is the product that calls itself the client; empty is "linger".
 	Agent string
 	// Limits bound each wait; the zero value is policy.DefaultLimits.
@@ -57,7 +66,9 @@ func Run(ctx context.Context, s linger.Scenario, c Config) (*trace.Trace, error)
 	if err != nil {
 		return nil, err
 	}
-	r.fetch(ctx)
+	if err := r.fetch(ctx); err != nil {
+		return nil, err
+	}
 	return r.trace, nil
 }
 
@@ -65,7 +76,7 @@ func Run(ctx context.Context, s linger.Scenario, c Config) (*trace.Trace, error)
 type run struct {
 	scenario linger.Scenario
 	config   Config
-	dial     func(context.Context) (net.Conn, error)
+	protocol protocol
 	sums     []uint32 // of the workload's bodies; nil where none are verified
 	page     *visit   // nil where the workload is all there is
 
@@ -95,13 +106,16 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 	}
 	if c.Host == "" {
 		c.Host = c.Address
-		if host, port, err := net.SplitHostPort(c.Address); err == nil && port == "80" {
+		if host, port, err := net.SplitHostPort(c.Address); err == nil && port == defaultPort(s.Workload.Scheme) {
 			c.Host = host
 		}
 	}
-	dial, err := c.dialer(ctx)
-	if err != nil {
+	if err := s.Strategy.Fits(s.Workload.Scheme); err != nil {
 		return nil, err
+	}
+	speaks, ok := protocols[s.Strategy.Version]
+	if !ok {
+		return nil, fmt.Errorf("strategy %q: HTTP/%s is not spoken here", s.Strategy.Name, s.Strategy.Version)
 	}
 	var sums []uint32
 	if c.Verify {
@@ -109,10 +123,9 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 			sums = append(sums, s.Workload.Sum(i))
 		}
 	}
-	return &run{
+	r := &run{
 		scenario: s,
 		config:   c,
-		dial:     dial,
 		sums:     sums,
 		machine:  policy.NewClient(s.Workload, s.Strategy, c.Limits),
 		trace: &trace.Trace{
@@ -125,53 +138,28 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 		},
 		events: make(chan event, 256),
 		quit:   make(chan struct{}),
-	}, nil
+	}
+	var err error
+	r.protocol, err = speaks.open(ctx, r)
+	return r, err
 }
 
-// dialer returns what opens a connection to the configured address.
-func (c Config) dialer(ctx context.Context) (func(context.Context) (net.Conn, error), error) {
-	if c.Dial != nil {
-		return func(ctx context.Context) (net.Conn, error) { return c.Dial(ctx, "tcp", c.Address) }, nil
+// protocols says what speaks the HTTP version of a strategy, and under which name
+// it stands in the trace.
+var protocols = map[string]struct {
+	name string
+	open func(context.Context, *run) (protocol, error)
+}{
+	"1.0": {"http/1.0", newTCP},
+	"1.1": {"http/1.1", newTCP},
+}
+
+// defaultPort is the port of a URL that names none.
+func defaultPort(scheme string) string {
+	if scheme == "https" {
+		return "443"
 	}
-	host, service, err := net.SplitHostPort(c.Address)
-	if err != nil {
-		return nil, fmt.Errorf("address %q: write host:port", c.Address)
-	}
-	port, err := strconv.ParseUint(service, 10, 16)
-	if err != nil {
-		return nil, fmt.Errorf("address %q: the port is a number from 1 to 65535", c.Address)
-	}
-	hosts, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, fmt.Errorf("cannot find %s: %s; check the name", host, brief(cause(err)))
-	}
-	slices.SortStableFunc(hosts, func(a, b netip.Addr) int {
-		return a.Unmap().BitLen() - b.Unmap().BitLen()
-	})
-	// Probes of TCP's own keep-alive would be packets that no strategy asked for.
-	// TCP_NODELAY is on, as Go sets it.
-	d := net.Dialer{KeepAlive: -1}
-	if c.Congestion != "" {
-		if err := tryCongestion(c.Congestion); err != nil {
-			return nil, err
-		}
-		d.Control = func(_, _ string, raw syscall.RawConn) error {
-			var failed error
-			if err := raw.Control(func(fd uintptr) { failed = setCongestion(fd, c.Congestion) }); err != nil {
-				return err
-			}
-			return failed
-		}
-	}
-	return func(ctx context.Context) (socket net.Conn, err error) {
-		for _, host := range hosts {
-			socket, err = d.DialContext(ctx, "tcp", netip.AddrPortFrom(host.Unmap(), uint16(port)).String())
-			if err == nil || ctx.Err() != nil {
-				break
-			}
-		}
-		return socket, err
-	}, nil
+	return "80"
 }
 
 // now is the time since the run began. It may be asked from any goroutine.
@@ -186,7 +174,11 @@ func (r *run) tell(e event) {
 }
 
 // fetch does the whole run in the calling goroutine, which owns all its state.
-func (r *run) fetch(ctx context.Context) {
+func (r *run) fetch(ctx context.Context) error {
+	defer r.protocol.release()
+	if err := r.protocol.visit(ctx); err != nil {
+		return err
+	}
 	// Connections end by command alone, so that an interruption is one thing that
 	// happens, and not many failures.
 	var cancel context.CancelFunc
@@ -227,16 +219,26 @@ func (r *run) fetch(ctx context.Context) {
 	}
 	close(r.quit)
 	r.wg.Wait()
+	for _, c := range r.conns {
+		if c.epilogue != nil {
+			c.epilogue(&r.trace.Connections[c.id])
+		}
+	}
 	r.trace.Retries = r.machine.Retries()
 	for i := range r.trace.Exchanges {
 		r.trace.Exchanges[i].Queued = r.machine.Wanted(i).Or(r.trace.Ended)
 	}
+	return nil
 }
 
 // expect adds an exchange to the trace.
 func (r *run) expect(e linger.Exchange) {
+	scheme := "http"
+	if r.secure() {
+		scheme = "https"
+	}
 	r.trace.Exchanges = append(r.trace.Exchanges, trace.Exchange{
-		ID: len(r.trace.Exchanges), Method: e.Method, URL: "http://" + r.config.Host + e.Path, Connection: -1,
+		ID: len(r.trace.Exchanges), Method: e.Method, URL: scheme + "://" + r.config.Host + e.Path, Connection: -1,
 	})
 }
 
@@ -251,11 +253,28 @@ func (r *run) handle(e event) {
 		return
 	}
 	k := &r.trace.Connections[c.id]
+	if e.about != nil {
+		e.about(k)
+	}
 	switch e.kind {
-	case connected:
+	case established:
+		r.machine.HandleEstablished(c.id)
+		return
+	case early:
 		k.Connected = linger.Known(e.at)
-		k.Local, k.Remote = c.socket.LocalAddr().String(), c.socket.RemoteAddr().String()
+		r.machine.HandleEarly(e.at, c.id)
+		return
+	case connected:
+		if k.Connected.IsZero() {
+			k.Connected = linger.Known(e.at)
+		}
 		r.machine.HandleConnected(e.at, c.id)
+		return
+	case streams:
+		r.machine.HandleStreams(e.at, c.id, e.streams)
+		return
+	case goaway:
+		r.machine.HandleGoAway(e.at, c.id, e.refused, e.reason)
 		return
 	case dialFailed:
 		c.gone = true
@@ -285,6 +304,8 @@ func (r *run) handle(e event) {
 		}
 	case refused:
 		r.machine.HandleRefused(e.at, c.id)
+	case rejected, reset:
+		r.machine.HandleReset(e.at, c.id, e.exchange, e.kind == rejected, e.reason)
 	case closed:
 		k.ClosedBy = e.by
 		r.machine.HandleClosed(e.at, c.id, e.cause, e.reason)
@@ -297,9 +318,9 @@ func (r *run) note(x *trace.Exchange, e event) {
 	case sent:
 		x.Sent, x.RequestHead = linger.Known(e.at), e.head
 	case uploaded:
-		x.RequestBody = e.body
+		x.RequestBody, x.RequestHead = e.body, max(x.RequestHead, e.head)
 	case begun:
-		x.FirstByte = linger.Known(e.at)
+		x.FirstByte, x.Status, x.ResponseHead = linger.Known(e.at), e.status, e.head
 	case arrived:
 		x.ResponseBody = e.body
 	default:
@@ -320,8 +341,8 @@ func (r *run) obey(now linger.Instant) {
 		case policy.Dial:
 			c := newConn(r, cmd.Conn)
 			r.conns = append(r.conns, c)
-			r.trace.Connections = append(r.trace.Connections, trace.Connection{ID: c.id, Dialled: r.now()})
-			r.wg.Go(c.open)
+			r.trace.Connections = append(r.trace.Connections, trace.Connection{ID: c.id, Protocol: protocols[r.scenario.Strategy.Version].name, Dialled: r.now()})
+			r.wg.Go(func() { r.protocol.speak(c) })
 		case policy.Send:
 			c := r.conns[cmd.Conn]
 			x := &r.trace.Exchanges[cmd.Exchange]

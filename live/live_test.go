@@ -102,6 +102,19 @@ func says(format string, args ...any) oddity {
 	}
 }
 
+// plain is w in cleartext.
+func plain(t testing.TB, w linger.Workload) linger.Workload { return over(t, w, "http") }
+
+// over is w over a scheme.
+func over(t testing.TB, w linger.Workload, scheme string) linger.Workload {
+	t.Helper()
+	w, err := w.WithScheme(scheme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
 func strategy(t testing.TB, s string) linger.Strategy {
 	t.Helper()
 	out, err := linger.ParseStrategy(s)
@@ -667,7 +680,7 @@ func count(t testing.TB, w linger.Workload) *counter {
 // TestCounts holds our count of connections, requests and bytes against those
 // of a server that is not ours, for each strategy.
 func TestCounts(t *testing.T) {
-	for _, w := range []linger.Workload{linger.Gallery(1), linger.Microscape(), linger.API(4)} {
+	for _, w := range []linger.Workload{plain(t, linger.Gallery(1)), linger.Microscape(), linger.API(4)} {
 		server := count(t, w)
 		for _, test := range []struct {
 			strategy    string

@@ -38,7 +38,7 @@ type Page struct {
 	Unfollowed string
 }
 
-// Visit fetches the document at an http URL and, as its bytes arrive, the images,
+// Visit fetches the document at an http or https URL and, as its bytes arrive, the images,
 // scripts, style sheets and icons of the same origin that it names, by the
 // strategy. Redirects within the origin are followed. What scripts and style
 // sheets would ask for in their turn is not known to it.
@@ -53,7 +53,7 @@ func Visit(ctx context.Context, target string, s linger.Strategy, c Config) (*Pa
 	if c.Address == "" {
 		port := u.Port()
 		if port == "" {
-			port = "80"
+			port = defaultPort(u.Scheme)
 		}
 		c.Address = net.JoinHostPort(u.Hostname(), port)
 	}
@@ -62,18 +62,20 @@ func Visit(ctx context.Context, target string, s linger.Strategy, c Config) (*Pa
 	}
 	c.Verify = false
 	first := linger.Exchange{Method: "GET", Path: requestTarget(u), Status: 200, Parent: linger.NoParent}
-	w := linger.Workload{Name: target, Scheme: "http", Exchanges: []linger.Exchange{first}}
+	w := linger.Workload{Name: target, Scheme: u.Scheme, Exchanges: []linger.Exchange{first}}
 	r, err := newRun(ctx, linger.Scenario{Workload: w, Strategy: s}, c)
 	if err != nil {
 		return nil, err
 	}
 	r.page = &visit{
 		origin:    u,
-		workload:  linger.Workload{Name: target, Scheme: "http", Exchanges: slices.Clone(w.Exchanges)},
+		workload:  linger.Workload{Name: target, Scheme: u.Scheme, Exchanges: slices.Clone(w.Exchanges)},
 		documents: map[int]bool{0: true},
 		seen:      map[string]bool{first.Path: true},
 	}
-	r.fetch(ctx)
+	if err := r.fetch(ctx); err != nil {
+		return nil, err
+	}
 	return r.page.result(r.trace), nil
 }
 
@@ -82,11 +84,9 @@ func parseURL(target string) (*url.URL, error) {
 	u, err := url.Parse(target)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%q is not a URL; write http://host/path", target)
-	case u.Scheme == "https":
-		return nil, fmt.Errorf("%s: https comes with TLS, which is not built yet; use http://", target)
-	case u.Scheme != "http" || u.Hostname() == "":
-		return nil, fmt.Errorf("%q is not an http URL; write http://host/path", target)
+		return nil, fmt.Errorf("%q is not a URL; write http://host/path or https://host/path", target)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return nil, fmt.Errorf("%q is not an http URL; write http://host/path or https://host/path", target)
 	case u.User != nil:
 		return nil, fmt.Errorf("%s: user and password are not sent; leave them out", u.Redacted())
 	}
@@ -175,12 +175,12 @@ func (v *visit) result(t *trace.Trace) *Page {
 	return p
 }
 
-// portOf is the port of an http URL.
+// portOf is the port of an http or https URL.
 func portOf(u *url.URL) string {
 	if p := u.Port(); p != "" {
 		return p
 	}
-	return "80"
+	return defaultPort(u.Scheme)
 }
 
 // requestTarget is the URL in origin form (RFC 9112, 3.2.1), fit for a request
@@ -198,8 +198,8 @@ func requestTarget(u *url.URL) string {
 }
 
 // explore reads a document and reports the references in it as they arrive. What
-// it leaves unread is not searched.
-func (c *conn) explore(q request, h head, b *body) {
+// it leaves unread is not searched. field gives a field of the response's head.
+func (c *conn) explore(q request, status int, field func(string) string, b *body) {
 	base := c.run.page.origin.ResolveReference(&url.URL{Path: "/"})
 	if u, err := base.Parse(q.Path); err == nil {
 		base = u
@@ -209,17 +209,17 @@ func (c *conn) explore(q request, h head, b *body) {
 		if u.Scheme != "http" && u.Scheme != "https" {
 			return
 		}
-		c.run.tell(event{kind: found, conn: c.id, exchange: q.index, at: b.in.src.at,
+		c.tell(event{kind: found, exchange: q.index, at: b.when(),
 			link: link{url: u.String(), document: document, at: at}})
 	}
-	if to := h.fields.Get("Location"); h.status/100 == 3 && to != "" {
+	if to := field("Location"); status/100 == 3 && to != "" {
 		if u, err := base.Parse(to); err == nil {
 			tell(u, true, 0)
 		}
 		return
 	}
-	kind := mediaType(h)
-	if h.status/100 != 2 || kind != "text/html" && kind != "application/xhtml+xml" || h.fields.Get("Content-Encoding") != "" {
+	kind := mediaType(field("Content-Type"))
+	if status/100 != 2 || kind != "text/html" && kind != "application/xhtml+xml" || field("Content-Encoding") != "" {
 		return
 	}
 	scan(b, base, func(u *url.URL, at int64) { tell(u, false, at) })

@@ -3,6 +3,7 @@ package live
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"linger"
 )
@@ -36,9 +37,7 @@ func appendRequest(b []byte, q request, s linger.Strategy, host, agent string) [
 		// connection."
 		b = append(b, "Connection: close\r\n"...)
 	}
-	// RFC 9110, 8.6: Content-Length also for an empty body, where the method
-	// gives a meaning to one.
-	if q.RequestBody > 0 || q.Method == "POST" || q.Method == "PUT" || q.Method == "PATCH" {
+	if saysLength(q) {
 		b = append(b, "Content-Length: "...)
 		b = strconv.AppendInt(b, q.RequestBody, 10)
 		b = append(b, "\r\n"...)
@@ -48,4 +47,32 @@ func appendRequest(b []byte, q request, s linger.Strategy, host, agent string) [
 		b = slices.Insert(b, pad, slices.Repeat([]byte{'.'}, missing)...)
 	}
 	return b
+}
+
+// A field is one name with its value, the name in lower case.
+type field struct{ name, value string }
+
+// requestFields returns the head of q as HTTP/2 and HTTP/3 send it, pseudo-header
+// fields first (RFC 9113, 8.3; RFC 9114, 4.3). It says what the head of HTTP/1.1
+// says, padding included; how much of that is left is the compression's affair.
+func requestFields(q request, scheme, host, agent string) []field {
+	const plain = "1.1"
+	shortest := len(appendRequest(nil, request{Exchange: linger.Exchange{
+		Method: q.Method, Path: q.Path, RequestBody: q.RequestBody}}, linger.Strategy{Version: plain}, host, agent))
+	if missing := q.RequestHead - shortest; missing > 0 {
+		agent += strings.Repeat(".", missing)
+	}
+	out := append(make([]field, 0, 7),
+		field{":method", q.Method}, field{":scheme", scheme}, field{":authority", host}, field{":path", q.Path},
+		field{"user-agent", agent}, field{"accept", "*/*"})
+	if saysLength(q) {
+		out = append(out, field{"content-length", strconv.FormatInt(q.RequestBody, 10)})
+	}
+	return out
+}
+
+// saysLength reports whether the head of q gives the length of its content: also of
+// an empty one, where the method gives a meaning to it (RFC 9110, 8.6).
+func saysLength(q request) bool {
+	return q.RequestBody > 0 || q.Method == "POST" || q.Method == "PUT" || q.Method == "PATCH"
 }

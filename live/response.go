@@ -90,6 +90,9 @@ func newResponses(buf *bufio.Reader, r io.Reader, now func() linger.Instant) *re
 // offset is how many bytes of the connection have been consumed.
 func (r *responses) offset() int64 { return r.src.read - int64(r.buf.Buffered()) }
 
+// when is when the last byte was read.
+func (r *responses) when() linger.Instant { return r.src.at }
+
 // await returns when the first byte of a response is there; it was read at src.at.
 func (r *responses) await() error {
 	r.src.limit = r.offset() + maxHead
@@ -219,13 +222,6 @@ func (r *responses) discard() error {
 		err = io.EOF
 	}
 	return err
-}
-
-// An ending is why nothing more can be read from a connection.
-type ending struct {
-	cause  policy.Cause
-	by     trace.Peer
-	reason string
 }
 
 // ending puts an error of the reader into words; where says what was being read.

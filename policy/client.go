@@ -69,6 +69,7 @@ type conn struct {
 	answered    int   // responses completed on it
 	streams     int   // that the server allows at once; Unlimited until it says so
 	silent      bool  // the server allows no stream at all
+	reached     bool  // the transport is up, further handshakes are not done
 	early       bool  // the handshake is not done; safe requests may go before it
 	retired     bool  // the server takes no further requests on it
 	cautious    bool  // no pipelining before the first response
@@ -163,6 +164,14 @@ func (c *Client) Add(now linger.Instant, e linger.Exchange) int {
 	c.discover(now, i)
 	c.assign(now)
 	return i
+}
+
+// HandleEstablished says that the transport of a dialled connection is up, and that
+// another handshake follows on it. It has the rest of the same time.
+func (c *Client) HandleEstablished(id int) {
+	if k := c.conn(id); k != nil {
+		k.reached = true
+	}
 }
 
 // HandleEarly says that a dialled connection can carry early data. Only safe
@@ -479,8 +488,12 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 		}
 		switch {
 		case k.state == dialing:
-			c.commands = append(c.commands, Command{Kind: Close, Conn: k.id, Reason: "no answer to SYN"})
-			c.HandleDialFailed(now, k.id, "connect timed out after "+c.limits.Connect.String())
+			what, how := "no answer to SYN", "connect"
+			if k.reached {
+				what, how = "the TLS handshake did not end", "TLS handshake"
+			}
+			c.commands = append(c.commands, Command{Kind: Close, Conn: k.id, Reason: what})
+			c.HandleDialFailed(now, k.id, how+" timed out after "+c.limits.Connect.String())
 		case k.state == lingering:
 			c.close(k, "server did not close within "+c.limits.Linger.String()+" of the last response")
 		case len(k.outstanding) > 0:

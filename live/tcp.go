@@ -1,0 +1,249 @@
+package live
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// tcp is the protocol of all connections over TCP: HTTP/1 and HTTP/2, with TLS or
+// without.
+type tcp struct {
+	run  *run
+	dial func(context.Context) (net.Conn, error)
+	tls  *tls.Config // nil in cleartext
+	// talk speaks HTTP on a connection on which it may be spoken, and returns once
+	// c.ctx is over or nothing more can be sent, and nothing more is read.
+	talk func(*conn, net.Conn)
+	// polite says that the peer is told before the connection ends.
+	polite bool
+}
+
+func newTCP(ctx context.Context, r *run) (protocol, error) {
+	dial, err := r.config.dialer(ctx, r.scenario.Strategy.FastOpen)
+	if err != nil {
+		return nil, err
+	}
+	p := &tcp{run: r, dial: dial, talk: speakHTTP1}
+	alpn := "http/1.1"
+	if r.secure() {
+		p.tls, p.polite = r.config.clientTLS(r.scenario.Strategy, alpn), true
+	}
+	return p, nil
+}
+
+// visit opens a connection and closes it, so that the kernel has the server's
+// cookie: "the client caches the cookie and uses it for TFO on subsequent
+// connections" (RFC 7413, 3).
+func (p *tcp) visit(ctx context.Context) error {
+	if !p.run.scenario.Strategy.FastOpen {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.run.config.Limits.Connect)
+	defer cancel()
+	socket, err := p.dial(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot fetch a cookie for TCP Fast Open from %s: %s", p.run.config.Address, brief(cause(err)))
+	}
+	return socket.Close()
+}
+
+func (p *tcp) release() {}
+
+func (p *tcp) speak(c *conn) {
+	socket, err := p.dial(c.ctx)
+	at := p.run.now()
+	if err != nil {
+		c.fail(at, blame(err), "cannot connect to "+p.run.config.Address+": "+brief(cause(err)))
+		return
+	}
+	defer socket.Close()
+	if !c.attach(func() { socket.Close() }) {
+		return
+	}
+	local, remote := socket.LocalAddr().String(), socket.RemoteAddr().String()
+	open := !p.run.scenario.Strategy.FastOpen || isOpen(socket)
+	c.tell(event{kind: established, at: at, about: func(k *trace.Connection) {
+		k.Local, k.Remote = local, remote
+		if open {
+			k.Established = linger.Known(at)
+		}
+	}})
+	if p.run.scenario.Strategy.FastOpen {
+		socket = &opener{Conn: socket, conn: c}
+	}
+	stream := socket
+	if p.tls != nil {
+		over := &records{Conn: socket, counting: true}
+		secured := tls.Client(over, p.tls)
+		err := secured.HandshakeContext(c.ctx)
+		at = p.run.now()
+		over.counting = false
+		reason := ""
+		if err != nil {
+			reason = handshakeReason(err, p.tls.NextProtos[0])
+		} else {
+			reason = wrongALPN(secured.ConnectionState(), p.tls.NextProtos[0])
+		}
+		if reason != "" {
+			c.fail(at, handshakeBlame(err), reason)
+			return
+		}
+		t := tlsTrace(secured.ConnectionState())
+		t.Up, t.Down = over.up, over.down
+		c.tell(event{kind: connected, at: at, about: func(k *trace.Connection) {
+			k.Secured, k.TLS = linger.Known(at), linger.Known(t)
+		}})
+		stream = secured
+	} else {
+		c.tell(event{kind: connected, at: at})
+	}
+	if !p.polite {
+		p.talk(c, stream)
+		return
+	}
+	// RFC 8446, 6.1: "Each party MUST send a "close_notify" alert before closing its
+	// write side"; RFC 9113, 9.1: "the terminating endpoint SHOULD first send a
+	// GOAWAY". What sends them is woken, and does not wait long; nor does what
+	// reads until the server has closed too, so that its own farewell meets no RST.
+	if c.attach(func() { socket.SetDeadline(time.Now().Add(max(p.run.config.Limits.Linger, time.Millisecond))) }) {
+		p.talk(c, stream)
+	}
+}
+
+// leave ends the sending side of a connection, TLS's first.
+func leave(socket net.Conn) {
+	if t, ok := socket.(*tls.Conn); ok {
+		_ = t.CloseWrite()
+		socket = t.NetConn()
+	}
+	for {
+		switch s := socket.(type) {
+		case *records:
+			socket = s.Conn
+		case *opener:
+			socket = s.Conn
+		case interface{ CloseWrite() error }:
+			_ = s.CloseWrite()
+			return
+		default:
+			_ = s.Close()
+			return
+		}
+	}
+}
+
+// blame says who an error of a dial comes from.
+func blame(err error) trace.Peer {
+	if errors.Is(err, syscall.ECONNREFUSED) || isReset(err) {
+		return trace.AtServer
+	}
+	return trace.AtClient
+}
+
+// addresses returns what c.Address stands for, addresses of IPv4 first.
+func (c Config) addresses(ctx context.Context) ([]netip.AddrPort, error) {
+	host, service, err := net.SplitHostPort(c.Address)
+	if err != nil {
+		return nil, fmt.Errorf("address %q: write host:port", c.Address)
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("address %q: the port is a number from 1 to 65535", c.Address)
+	}
+	hosts, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, fmt.Errorf("cannot find %s: %s; check the name", host, brief(cause(err)))
+	}
+	slices.SortStableFunc(hosts, func(a, b netip.Addr) int {
+		return a.Unmap().BitLen() - b.Unmap().BitLen()
+	})
+	out := make([]netip.AddrPort, len(hosts))
+	for i, h := range hosts {
+		out[i] = netip.AddrPortFrom(h.Unmap(), uint16(port))
+	}
+	return out, nil
+}
+
+// dialer returns what opens a TCP connection to the configured address.
+func (c Config) dialer(ctx context.Context, fastOpen bool) (func(context.Context) (net.Conn, error), error) {
+	if c.Dial != nil {
+		if fastOpen {
+			return nil, errors.New("TCP Fast Open is an option of a socket that this run does not open itself; leave +tfo out")
+		}
+		return func(ctx context.Context) (net.Conn, error) { return c.Dial(ctx, "tcp", c.Address) }, nil
+	}
+	addresses, err := c.addresses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// Probes of TCP's own keep-alive would be packets that no strategy asked for.
+	// TCP_NODELAY is on, as Go sets it.
+	d := net.Dialer{KeepAlive: -1}
+	var options []func(fd uintptr) error
+	if c.Congestion != "" {
+		if err := tryCongestion(c.Congestion); err != nil {
+			return nil, err
+		}
+		options = append(options, func(fd uintptr) error { return setCongestion(fd, c.Congestion) })
+	}
+	if fastOpen {
+		if err := tryFastOpen(); err != nil {
+			return nil, err
+		}
+		options = append(options, setFastOpen)
+	}
+	if len(options) > 0 {
+		d.Control = func(_, _ string, raw syscall.RawConn) error {
+			var failed error
+			if err := raw.Control(func(fd uintptr) {
+				for _, set := range options {
+					failed = errors.Join(failed, set(fd))
+				}
+			}); err != nil {
+				return err
+			}
+			return failed
+		}
+	}
+	return func(ctx context.Context) (socket net.Conn, err error) {
+		for _, address := range addresses {
+			socket, err = d.DialContext(ctx, "tcp", address.String())
+			if err == nil || ctx.Err() != nil {
+				break
+			}
+		}
+		return socket, err
+	}, nil
+}
+
+// An opener is a connection that was to be opened with data in its SYN. Once the
+// server has said something, the kernel knows whether it was.
+type opener struct {
+	net.Conn
+	conn *conn
+	told atomic.Bool
+}
+
+func (o *opener) Read(p []byte) (int, error) {
+	n, err := o.Conn.Read(p)
+	if n > 0 && !o.told.Swap(true) {
+		if taken, ok := synDataTaken(o.Conn).Get(); ok {
+			o.conn.tell(event{kind: established, at: o.conn.run.now(), about: func(k *trace.Connection) {
+				k.FastOpen = linger.Known(taken)
+			}})
+		}
+	}
+	return n, err
+}
