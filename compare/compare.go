@@ -47,6 +47,7 @@ type Findings struct {
 // Workload is what was fetched.
 type Workload struct {
 	Name      string `json:"name"`
+	Scheme    string `json:"scheme"` // "http" or "https"
 	Exchanges int    `json:"exchanges"`
 	Bytes     int64  `json:"bytes"` // of all response bodies
 	Origins   int    `json:"origins"`
@@ -75,10 +76,29 @@ type Row struct {
 	Failed int `json:"failed"`
 	// Time is from wanting the first exchange to the end of the last.
 	Time linger.Opt[Time] `json:"time_ms,omitzero"`
-	// Connections counts those the client opened; Handshakes those of them that
-	// the server answered. From the ledger where there is one.
+	// Protocol is what was spoken: "http/1.1", "h2", "h3"; TLSVersion the version
+	// of TLS, "1.3". Where it was several, the most frequent comes first: "h2, http/1.1".
+	Protocol   string `json:"protocol,omitempty"`
+	TLSVersion string `json:"tls_version,omitempty"`
+	// Connections counts those of TCP and QUIC that the client opened; Handshakes
+	// those of them that the server answered. From the ledger where there is one.
 	Connections linger.Opt[float64] `json:"connections,omitzero"`
 	Handshakes  linger.Opt[float64] `json:"handshakes,omitzero"`
+	Handshake   Handshake           `json:"handshake,omitzero"`
+	// Resumed is the share of the TLS handshakes that continued an earlier session.
+	Resumed linger.Opt[float64] `json:"resumed,omitzero"` // 0 to 1
+	// EarlyData counts the connections whose early data the server took, FastOpen
+	// those whose data in the SYN it took; both where it was asked for.
+	EarlyData linger.Opt[float64] `json:"early_data,omitzero"`
+	FastOpen  linger.Opt[float64] `json:"fast_open,omitzero"`
+	// SetupRoundTrips is the time from dialling until the first request may be sent
+	// on a new connection, less that with the delay taken out, divided by the
+	// round-trip time.
+	SetupRoundTrips linger.Opt[float64] `json:"setup_round_trips,omitzero"`
+	// HandshakeBytes are those of all TLS handshakes of the load, records over TCP
+	// and CRYPTO frames in QUIC; CertificateBytes the size of the server's chain.
+	HandshakeBytes   linger.Opt[Ways]    `json:"handshake_bytes,omitzero"`
+	CertificateBytes linger.Opt[float64] `json:"certificate_bytes,omitzero"`
 	// RoundTrips is the time at this round-trip time, less the time with the delay
 	// taken out, divided by the round-trip time.
 	RoundTrips            linger.Opt[float64] `json:"round_trips,omitzero"`
@@ -121,6 +141,16 @@ func (t Time) Doubt() linger.Opt[float64] {
 	return linger.Known(max(t.Median-low, high-t.Median))
 }
 
+// Handshake parts the handshakes. Those of the transports, TCP and QUIC, add up to
+// Row.Handshakes. Those of TLS, full or resumed, are made over TCP or as a part of
+// QUIC's (RFC 9001, 4), which is counted as both.
+type Handshake struct {
+	TCP        linger.Opt[float64] `json:"tcp,omitzero"`
+	TLSFull    linger.Opt[float64] `json:"tls_full,omitzero"`
+	TLSResumed linger.Opt[float64] `json:"tls_resumed,omitzero"`
+	QUIC       linger.Opt[float64] `json:"quic,omitzero"`
+}
+
 // Ways is a figure for each direction: towards the origin and back.
 type Ways struct {
 	Up   float64 `json:"up"`
@@ -130,8 +160,8 @@ type Ways struct {
 // Sum returns both directions together.
 func (w Ways) Sum() float64 { return w.Up + w.Down }
 
-// Sockets counts TCP sockets: the most at once on each side, and how many
-// TIME_WAIT both sides were left with.
+// Sockets counts TCP sockets: the most at once on each side, unknown where QUIC
+// has others, and how many TIME_WAIT both sides were left with.
 type Sockets struct {
 	ClientPeak linger.Opt[float64] `json:"client_peak,omitzero"`
 	ServerPeak linger.Opt[float64] `json:"server_peak,omitzero"`
@@ -181,7 +211,7 @@ type Doubt struct {
 func Compare(in Input) Findings {
 	f := Findings{
 		Workload: Workload{
-			Name: in.Workload.Name, Exchanges: len(in.Workload.Exchanges), Bytes: in.Workload.Bytes(),
+			Name: in.Workload.Name, Scheme: in.Workload.Scheme, Exchanges: len(in.Workload.Exchanges), Bytes: in.Workload.Bytes(),
 			Origins: 1, // a workload's paths all belong to one
 		},
 		Network: path(in.Network), Engine: in.Engine, Provenance: in.Provenance, Seed: in.Seed, Trials: in.Trials,

@@ -51,6 +51,33 @@ var golden = map[string]func() Input{
 		}
 		return in
 	},
+	"secure": func() Input {
+		return over("close,close:6,keep,keep:6,pipeline,h2,h3,close+resume,h3+0rtt", 5, 0)
+	},
+	"lossy": func() Input { return over("keep:6,h2,h3", 7, 0.02) },
+	// What was asked for was not given.
+	"refused": func() Input {
+		in := over("close+resume,keep:6+resume+tfo,h2,h3+0rtt", 5, 0)
+		for i, list := range in.Traces {
+			for _, t := range list {
+				for j := range t.Connections {
+					k := &t.Connections[j]
+					tls, _ := k.TLS.Get()
+					tls.Resumed, tls.EarlyData = false, linger.Opt[bool]{}
+					switch i {
+					case 1:
+						k.FastOpen = linger.Known(false)
+					case 2:
+						k.Protocol, tls.ALPN = "http/1.1", "http/1.1"
+					case 3:
+						tls.Resumed, tls.EarlyData = true, linger.Known(false)
+					}
+					k.TLS = linger.Known(tls)
+				}
+			}
+		}
+		return in
+	},
 	"nothing": func() Input {
 		in := experiment("close,keep", 2)
 		for i := range in.Traces {
@@ -151,20 +178,33 @@ func TestHandshakeWait(t *testing.T) {
 	sent := func(from, to int) trace.Exchange {
 		return trace.Exchange{Sent: linger.Known(ms(from)), Done: linger.Known(ms(to))}
 	}
+	secure := func(from, established, to int) trace.Connection {
+		k := conn(from, to)
+		k.Established = linger.Known(ms(established))
+		return k
+	}
 	for _, test := range []struct {
 		name  string
 		conns []trace.Connection
 		exs   []trace.Exchange
 		want  float64
+		tls   float64
 	}{
-		{"one after the other", []trace.Connection{conn(0, 10), conn(30, 40)}, []trace.Exchange{sent(10, 30), sent(40, 60)}, 20},
-		{"two at once count once", []trace.Connection{conn(0, 10), conn(5, 15)}, []trace.Exchange{sent(15, 30)}, 15},
-		{"hidden behind a transfer", []trace.Connection{conn(0, 10), conn(12, 22)}, []trace.Exchange{sent(10, 60), sent(22, 60)}, 10},
-		{"never connected", []trace.Connection{{Dialled: ms(0)}}, nil, 60},
-		{"nothing", nil, nil, 0},
+		{"one after the other", []trace.Connection{conn(0, 10), conn(30, 40)}, []trace.Exchange{sent(10, 30), sent(40, 60)}, 20, 0},
+		{"two at once count once", []trace.Connection{conn(0, 10), conn(5, 15)}, []trace.Exchange{sent(15, 30)}, 15, 0},
+		{"hidden behind a transfer", []trace.Connection{conn(0, 10), conn(12, 22)}, []trace.Exchange{sent(10, 60), sent(22, 60)}, 10, 0},
+		{"never connected", []trace.Connection{{Dialled: ms(0)}}, nil, 60, 0},
+		{"nothing", nil, nil, 0, 0},
+		{"TLS after TCP", []trace.Connection{secure(0, 10, 25)}, []trace.Exchange{sent(25, 60)}, 25, 15},
+		{"cleartext", []trace.Connection{secure(0, 10, 10)}, []trace.Exchange{sent(10, 60)}, 10, 0},
+		{"one in TLS, one in TCP", []trace.Connection{secure(0, 10, 30), secure(15, 25, 40)}, []trace.Exchange{sent(30, 60)}, 30, 20},
+		{"TLS behind a transfer", []trace.Connection{secure(0, 10, 20), secure(20, 30, 45)}, []trace.Exchange{sent(20, 35), sent(45, 60)}, 30, 20},
+		{"early data", []trace.Connection{{Dialled: ms(0), Connected: linger.Known(ms(1)), Secured: linger.Known(ms(10))}}, []trace.Exchange{sent(1, 30)}, 1, 0},
+		{"data in the SYN", []trace.Connection{{Dialled: ms(0), Connected: linger.Known(ms(0)), Established: linger.Known(ms(10))}}, []trace.Exchange{sent(0, 30)}, 0, 0},
+		{"TLS that fails", []trace.Connection{{Dialled: ms(0), Established: linger.Known(ms(10)), Closed: linger.Known(ms(30))}}, nil, 30, 20},
 	} {
-		if got := handshakeWait(&trace.Trace{Ended: ms(60), Connections: test.conns, Exchanges: test.exs}); got != test.want {
-			t.Errorf("%s: %v ms; want %v", test.name, got, test.want)
+		if got, tls := handshakeWait(&trace.Trace{Ended: ms(60), Connections: test.conns, Exchanges: test.exs}); got != test.want || tls != test.tls {
+			t.Errorf("%s: %v ms, %v of them TLS's; want %v, %v", test.name, got, tls, test.want, test.tls)
 		}
 	}
 }
@@ -204,6 +244,25 @@ func TestVerdict(t *testing.T) {
 		{"a pair that is not the best", experiment("close,keep,pipeline", 5), "pipeline", true, []string{"One kept connection (keep) saves 3.91 s (53 %): 2.81 s by"}, nil},
 		{"the finding of 1997", experiment("close,close:6,keep,pipeline", 5), "pipeline", true, []string{"Yet close:6, with 6 connections at once, takes", "whose requests wait in line"}, nil},
 		{"the best closes", scaled(experiment("close,close:6,keep", 5), 1, 1), "close:6", true, []string{"No persistent strategy is faster: the fastest, keep, takes"}, nil},
+		{"what TLS costs", over("close,keep", 5, 0), "keep", true, []string{
+			"41 handshakes cost 5.81 s of the 10.3 s that close takes (57 %): 2.87 s for TCP's, 2.94 s for TLS's.",
+			"Each connection more costs 1.8 ms of CPU at the client and 3.3 ms at the server."}, []string{"h2", "lost"}},
+		{"resumption", over("close,close+resume,keep,keep+resume", 5, 0), "keep+resume", true, []string{
+			"Resumption (close+resume) saves 40 ms (under 1 %) of close's 10.3 s and 49 % of the CPU; set-up takes 2.0 round trips either way."},
+			[]string{"(keep+resume)"}},
+		{"resumption, the time alike", scaled(over("close,close+resume", 5, 0), 1, 1, 1.01, .99, 1.02, .98), "", false, []string{
+			"Resumption (close+resume) makes no difference to close's time that 5 trials can show (p = ", ", but saves 49 % of the CPU; set-up"}, nil},
+		{"resumption that costs", scaled(over("close,close+resume", 5, 0), 1, 2), "close", false, []string{"Resumption (close+resume) takes 10.2 s (99 %) more than close"}, nil},
+		{"resumption, two trials", over("close,close+resume", 2, 0), "close+resume", true, []string{"Resumption (close+resume) takes 10.2 s, close 10.3 s; luck cannot"}, nil},
+		{"early data", over("h3,h3+0rtt", 5, 0), "h3+0rtt", false, []string{"Early data (h3+0rtt) saves 72 ms (10 %) of h3's 687 ms; set-up takes 0.0 round trips, not 1.0."}, []string{"TLS's"}},
+		{"fast open", over("keep:6,keep:6+tfo", 5, 0), "keep:6+tfo", false, []string{"TCP Fast Open (keep:6+tfo) saves ", "set-up takes 1.0 round trip, not 2.0."}, nil},
+		{"what was not given saves nothing", golden["refused"](), "h3+0rtt", true, nil, []string{"Resumption", "Early data", "Fast Open", "h2 takes"}},
+		{"versions", over("close,keep:6,h2,h3", 5, 0), "h3", true, []string{"h2 takes 342 ms (31 %) less than keep:6. h3 takes 70 ms (9 %) less than h2."}, []string{"head-of-line"}},
+		{"h2 is worse", scaled(over("keep:6,h2,h3", 5, 0), 1, 2), "h3", false, []string{"h2 takes 415 ms (38 %) more than keep:6."}, nil},
+		{"head-of-line blocking", over("h2,h3", 7, .02), "h3", false, []string{"With 2 % lost, h3 takes ", "(head-of-line blocking)"}, nil},
+		{"no head-of-line blocking", scaled(over("h2,h3", 7, .005), 0, .8, .9, 1, .85, .95, .9, 1), "h3", false, []string{"With 0.5 % lost, the head-of-line difference between h2 and h3 is not visible in these trials (p = "}, nil},
+		{"blocking, two trials", over("h2,h3", 2, .02), "h3", false, []string{"the head-of-line difference between h2 and h3 cannot be seen in 2 trials"}, nil},
+		{"recovery costs more", scaled(over("h2,h3", 7, .02), 1, 5), "h2", false, []string{"h3 takes ", "more than h2 from the first request on"}, nil},
 		{"nothing delivered", golden["nothing"](), "", false, []string{"nothing to compare"}, nil},
 		{"no strategy at all", Input{Workload: gallery()}, "", false, []string{"nothing to compare"}, nil},
 	} {
@@ -292,6 +351,17 @@ func TestDoubts(t *testing.T) {
 		{"four trials", experiment("close,keep", 4), Confidence, "87.5 %"},
 		{"overlap", scaled(experiment("close,keep", 5), 1, 2.15, 2.2, 2.1, 2.25, 2.05), Overlap, "cannot be told apart"},
 		{"no still trials", func() Input { in := pair(); in.Still = nil; return in }(), Trips, "not known"},
+		{"another protocol", golden["refused"](), NotHonoured, "h2: HTTP/2 was not spoken on every connection (5× http/1.1)"},
+		{"not resumed", golden["refused"](), NotHonoured, "close+resume: 200 of 200 TLS handshakes that might have been resumed were made in full"},
+		{"not resumed at once", golden["refused"](), NotHonoured, "keep:6+resume+tfo: 25 of 25 TLS handshakes"},
+		{"early data rejected", golden["refused"](), NotHonoured, "h3+0rtt: the server rejected the early data of 5 of 5 connections"},
+		{"no early data", each(over("h3+0rtt,h2", 5, 0), 0, func(t *trace.Trace) {
+			s, _ := t.Connections[0].TLS.Get()
+			s.Resumed, s.EarlyData = false, linger.Opt[bool]{}
+			t.Connections[0].TLS = linger.Known(s)
+		}), NotHonoured, "h3+0rtt: no early data was sent on 5 of 5 connections"},
+		{"fast open fell back", golden["refused"](), NotHonoured, "TCP fell back to its handshake without data on 30 of 30 connections"},
+		{"fast open unknown", each(over("keep+tfo,h2", 5, 0), 0, func(t *trace.Trace) { t.Connections[0].FastOpen = linger.Opt[bool]{} }), NotHonoured, "not known of 5 of 5"},
 		{"noisy trips", scaled(experiment("close,keep", 5), 1, 1, 1.2, .8), Trips, "within the noise: keep ±"},
 	} {
 		got := Compare(test.in).Doubts
@@ -313,12 +383,76 @@ func TestDoubts(t *testing.T) {
 	}
 }
 
+func TestSecureRows(t *testing.T) {
+	rows := Compare(golden["secure"]()).Rows
+	for i, want := range []struct {
+		name                       string
+		tcp, full, resumed, quic   float64
+		trips, share, up, down     float64
+		protocol                   string
+		chain, sockets, sentBefore bool // what is known
+	}{
+		{"close", 41, 41, 0, 0, 2, 0, 41 * fullUp, 41 * fullDown, "http/1.1", true, true, true},
+		{"close:6", 41, 41, 0, 0, 2, 0, 41 * fullUp, 41 * fullDown, "http/1.1", true, true, true},
+		{"keep", 1, 1, 0, 0, 2, 0, fullUp, fullDown, "http/1.1", true, true, true},
+		{"keep:6", 6, 6, 0, 0, 2, 0, 6 * fullUp, 6 * fullDown, "http/1.1", true, true, true},
+		{"pipeline", 1, 1, 0, 0, 2, 0, fullUp, fullDown, "http/1.1", true, true, true},
+		{"h2", 1, 1, 0, 0, 2, 0, fullUp, fullDown, "h2", true, true, true},
+		{"h3", 0, 1, 0, 1, 1, 0, fullUp, fullDown, "h3", true, false, false},
+		{"close+resume", 41, 1, 40, 0, 2, 0.9756, fullUp + 40*resumedUp, fullDown + 40*resumedDown, "http/1.1", true, true, true},
+		{"h3+0rtt", 0, 0, 1, 1, 0, 1, resumedUp, resumedDown, "h3", false, false, false},
+	} {
+		r := rows[i]
+		k := linger.Known[float64]
+		if h := (Handshake{k(want.tcp), k(want.full), k(want.resumed), k(want.quic)}); r.Strategy != want.name || r.Handshake != h || r.Handshakes != k(want.tcp+want.quic) || r.Connections != r.Handshakes {
+			t.Errorf("%s: %+v of %v connections; want %+v", want.name, r.Handshake, r.Connections, h)
+		}
+		if r.SetupRoundTrips != k(want.trips) || r.Resumed != k(want.share) || r.HandshakeBytes != linger.Known(Ways{want.up, want.down}) {
+			t.Errorf("%s: set-up in %v round trips, %v resumed, %v bytes; want %+v", want.name, r.SetupRoundTrips, r.Resumed, r.HandshakeBytes, want)
+		}
+		if r.Protocol != want.protocol || r.TLSVersion != "1.3" || r.EarlyData.IsZero() != (want.name != "h3+0rtt") || !r.FastOpen.IsZero() {
+			t.Errorf("%s: %s over TLS %s, early data %v, fast open %v", want.name, r.Protocol, r.TLSVersion, r.EarlyData, r.FastOpen)
+		}
+		if r.CertificateBytes.IsZero() == want.chain || r.Sockets.ClientPeak.IsZero() == want.sockets || r.Retransmitted.IsZero() == want.sentBefore || r.Sockets.TimeWait.IsZero() {
+			t.Errorf("%s: known are %v, %+v, %v", want.name, r.CertificateBytes, r.Sockets, r.Retransmitted)
+		}
+	}
+}
+
+// One socket can carry several connections of QUIC; what is UDP and not QUIC is
+// no connection, and neither is ICMP.
+func TestConnectionsOfQUIC(t *testing.T) {
+	in := over("h3", 1, 0)
+	one := in.Traces[0][0]
+	other := one.Connections[0]
+	other.ID++
+	other.Secured = linger.Opt[linger.Instant]{}
+	one.Connections = append(one.Connections, other)
+	l, _ := one.Ledger.Get()
+	l.Connections = append(l.Connections,
+		trace.Flows{Protocol: "udp", Up: trace.Flow{Packets: 1, Header: 28, Payload: 40}, Down: trace.Flow{Packets: 1, Header: 28, Payload: 90}},
+		trace.Flows{Protocol: "udp", Up: trace.Flow{Packets: 3, Initial: 3, Header: 84, Payload: 3600}},
+		trace.Flows{Protocol: "icmp", Up: trace.Flow{Packets: 1, Header: 84}})
+	one.Ledger = linger.Known(l)
+	r := Compare(in).Rows[0]
+	if r.Connections.Or(0) != 2 || r.Handshakes.Or(0) != 1 || r.Handshake.QUIC.Or(0) != 1 || r.Handshake.TCP.Or(-1) != 0 {
+		t.Errorf("%v connections, %v handshakes, %+v", r.Connections, r.Handshakes, r.Handshake)
+	}
+	if got := Sum(l); got.Connections != 2 || got.Handshakes != 1 || got.Datagrams != 1 {
+		t.Errorf("%+v", got)
+	}
+	one.Ledger = linger.Opt[trace.Ledger]{}
+	if r := Compare(in).Rows[0]; r.Connections.Or(0) != 2 || r.Handshakes.Or(0) != 1 {
+		t.Errorf("without a ledger %v connections, %v handshakes", r.Connections, r.Handshakes)
+	}
+}
+
 func TestUnknownIsAbsent(t *testing.T) {
 	b, err := json.Marshal(Compare(golden["live"]()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, absent := range []string{"round_trips", "packets\"", "wire_bytes", "payload_bytes", "overhead", "retransmitted", "sockets", "socket_memory_bytes", "cpu_ms", "rtt_ms", "null"} {
+	for _, absent := range []string{"round_trips", "packets\"", "wire_bytes", "payload_bytes", "overhead", "retransmitted", "sockets", "socket_memory_bytes", "cpu_ms", "rtt_ms", "setup_round_trips", "\"resumed", "early_data", "fast_open", "handshake_bytes", "certificate_bytes", "tls_version", "null"} {
 		if strings.Contains(string(b), absent) {
 			t.Errorf("%s was not measured and stands in\n%s", absent, b)
 		}

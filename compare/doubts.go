@@ -53,6 +53,8 @@ func doubts(in Input, cases []*tried, best *tried) []Doubt {
 	}
 	for _, c := range cases {
 		d.honoured(c)
+		d.spoken(c)
+		d.eased(c)
 	}
 	d.retries()
 	d.ledger()
@@ -95,8 +97,12 @@ func contradiction(t *trace.Trace, w linger.Workload) string {
 		if e.Failed != "" {
 			continue
 		}
-		up += e.RequestHead + e.RequestBody
-		down += e.ResponseHead + e.ResponseBody
+		up += e.RequestBody
+		down += e.ResponseBody
+		if !compressed(t) {
+			up += e.RequestHead
+			down += e.ResponseHead
+		}
 		if want := w.Exchanges[e.ID].ResponseBody; e.ResponseBody != want {
 			return fmt.Sprintf("delivered %d bytes of exchange %d, which has %d", e.ResponseBody, e.ID, want)
 		}
@@ -117,6 +123,12 @@ func contradiction(t *trace.Trace, w linger.Workload) string {
 		return fmt.Sprintf("had %d bytes up and %d down at HTTP, but the link carried %d and %d", up, down, carriedUp, carriedDown)
 	}
 	return ""
+}
+
+// compressed reports whether heads may take less on the wire than they are long
+// (RFC 7541, RFC 9204).
+func compressed(t *trace.Trace) bool {
+	return slices.ContainsFunc(t.Connections, func(k trace.Connection) bool { return k.Protocol == "h2" || k.Protocol == "h3" })
 }
 
 // failed counts what failed, by reason.
@@ -204,6 +216,84 @@ func (d *doubter) honoured(c *tried) {
 	if c.strategy.InFlight != 1 && len(c.ended) > 0 && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 {
 		d.add(NotHonoured, "%s: never had two requests in flight on a connection, so it was not tried", name)
 	}
+}
+
+// spoken checks that the connections spoke the strategy's version of HTTP. That an
+// HTTP/1.1 server answers a request of HTTP/1.0 as such is as it should be (RFC
+// 9110, 2.5).
+func (d *doubter) spoken(c *tried) {
+	want := map[string]string{"2": "h2", "3": "h3"}[c.strategy.Version]
+	others := map[string]int{}
+	for _, t := range c.ended {
+		for _, k := range t.Connections {
+			if p := k.Protocol; p != "" && p != want && !(want == "" && strings.HasPrefix(p, "http/1.")) {
+				others[p]++
+			}
+		}
+	}
+	if len(others) > 0 {
+		d.add(NotHonoured, "%s: HTTP/%s was not spoken on every connection (%s)", c.row.Strategy, c.strategy.Version, tally(others))
+	}
+}
+
+// eased checks that set-up was made as short as the strategy asks for.
+func (d *doubter) eased(c *tried) {
+	var full, again, rejected, unsent, fell, plain, connected int
+	for _, t := range c.ended {
+		ticket := earliest(t)
+		for _, k := range t.Connections {
+			if k.Connected.IsZero() {
+				continue
+			}
+			connected++
+			if s, ok := k.TLS.Get(); ok {
+				// A server sends tickets behind its handshake, so that they are there
+				// with the first response (RFC 8446, 4.6.1).
+				if c.strategy.EarlyData || k.Dialled >= ticket {
+					again++
+					full += btoi(!s.Resumed)
+				}
+				took, sent := s.EarlyData.Get()
+				rejected += btoi(sent && !took)
+				unsent += btoi(!sent)
+			}
+			took, asked := k.FastOpen.Get()
+			fell += btoi(asked && !took)
+			plain += btoi(!asked)
+		}
+	}
+	name := c.row.Strategy
+	if c.strategy.Resume && full > 0 {
+		d.add(NotHonoured, "%s: %d of %s that might have been resumed %s made in full", name, full, plural(float64(again), "TLS handshake"), was(full))
+	}
+	if c.strategy.EarlyData && rejected > 0 {
+		d.add(NotHonoured, "%s: the server rejected the early data of %d of %s", name, rejected, plural(float64(connected), "connection"))
+	}
+	if c.strategy.EarlyData && unsent > 0 {
+		d.add(NotHonoured, "%s: no early data was sent on %d of %s", name, unsent, plural(float64(connected), "connection"))
+	}
+	if c.strategy.FastOpen && fell > 0 {
+		d.add(NotHonoured, "%s: TCP fell back to its handshake without data on %d of %s", name, fell, plural(float64(connected), "connection"))
+	}
+	if c.strategy.FastOpen && plain > 0 {
+		d.add(NotHonoured, "%s: whether data went with the SYN is not known of %d of %s", name, plain, plural(float64(connected), "connection"))
+	}
+}
+
+// earliest returns when the first byte of any response had come.
+func earliest(t *trace.Trace) linger.Instant {
+	first := linger.Never
+	for _, e := range t.Exchanges {
+		first = min(first, e.FirstByte.Or(linger.Never))
+	}
+	return first
+}
+
+func was(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
 }
 
 // lastDone returns, by connection, when its last exchange was done.

@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -20,9 +19,13 @@ type tried struct {
 	times    stats.Sample   // of the whole ones, in ms
 	time     stats.Estimate // of times, where timed
 	timed    bool
-	still    stats.Sample        // times with the delay taken out, in ms
-	waited   linger.Opt[float64] // ms that the client did nothing but wait for handshakes
-	exact    bool                // predicted, and the same in every trial: no luck in it
+	still    stats.Sample // times with the delay taken out, in ms
+	exact    bool         // predicted, and the same in every trial: no luck in it
+	loading  stats.Sample // times from when the first request might be sent, in ms
+	cpu      stats.Sample // of both sides, in ms
+	// waited is how long the client did nothing but wait for handshakes, in ms,
+	// waitedTLS the part of TLS, unknown where there is none.
+	waited, waitedTLS linger.Opt[float64]
 }
 
 // measure makes the row of one strategy.
@@ -47,7 +50,8 @@ func measure(in Input, s linger.Strategy, traces, still []*trace.Trace, failures
 	if c.timed {
 		c.row.Time = linger.Known(known(c.time))
 	}
-	c.still = sample(slices.DeleteFunc(slices.Clone(still), func(t *trace.Trace) bool { return t.Interrupted || !delivered(t, in.Workload) }), load)
+	still = slices.DeleteFunc(slices.Clone(still), func(t *trace.Trace) bool { return t.Interrupted || !delivered(t, in.Workload) })
+	c.still = sample(still, load)
 	if floor, ok := c.still.Median(); ok && c.timed && in.Network.RTT > 0 {
 		c.row.RoundTrips = linger.Known(round((c.time.Value-floor)/milliseconds(in.Network.RTT), 1e-2))
 	}
@@ -56,6 +60,7 @@ func measure(in Input, s linger.Strategy, traces, still []*trace.Trace, failures
 		seen = c.ended
 	}
 	c.count(seen)
+	c.setUp(in, seen, still)
 	return c
 }
 
@@ -75,21 +80,9 @@ func delivered(t *trace.Trace, w linger.Workload) bool {
 	return true
 }
 
-// count fills in everything but the time.
+// count fills in everything but the time and what set-up takes.
 func (c *tried) count(traces []*trace.Trace) {
 	r := &c.row
-	r.Connections = median(traces, func(t *trace.Trace) (float64, bool) {
-		flows, ok := ledger(t)
-		if !ok {
-			return float64(len(t.Connections)), true
-		}
-		n := 0
-		for range flows {
-			n++
-		}
-		return float64(n), true
-	})
-	r.Handshakes = median(traces, handshakes)
 	r.RequestsPerConnection = rounded(median(traces, func(t *trace.Trace) (float64, bool) {
 		n := 0
 		for _, k := range t.Connections {
@@ -103,16 +96,18 @@ func (c *tried) count(traces []*trace.Trace) {
 	r.Overhead = rounded(median(traces, overhead), 1e-4)
 	r.Retransmitted = median(traces, func(t *trace.Trace) (float64, bool) {
 		up, down, ok := sum(t, func(f trace.Flow) int64 { return f.Retransmitted })
-		return up + down, ok
+		return up + down, ok && !hasQUIC(t) // whose packet numbers are encrypted
 	})
 	r.Retries = median(traces, func(t *trace.Trace) (float64, bool) { return float64(t.Retries), true })
 	client := func(t *trace.Trace) (trace.Host, bool) { return t.Client.Get() }
 	server := func(t *trace.Trace) (trace.Host, bool) { return t.Server.Get() }
+	// Sockets of UDP are not counted, so that of QUIC's nothing is known.
+	tcp := slices.DeleteFunc(slices.Clone(traces), hasQUIC)
 	peak := func(h trace.Host) (float64, bool) { return float64(h.SocketsPeak), h.Samples > 0 }
 	memory := func(h trace.Host) (float64, bool) { return float64(h.SocketMemory), h.Samples > 0 }
 	cpu := func(h trace.Host) (float64, bool) { return milliseconds(h.CPU), true }
 	r.Sockets = Sockets{
-		ClientPeak: median(traces, of(client, peak)), ServerPeak: median(traces, of(server, peak)),
+		ClientPeak: median(tcp, of(client, peak)), ServerPeak: median(tcp, of(server, peak)),
 		TimeWait: median(traces, func(t *trace.Trace) (float64, bool) {
 			left := func(h trace.Host) (float64, bool) { return float64(h.TimeWait), h.Samples > 0 }
 			a, ok := of(client, left)(t)
@@ -120,9 +115,8 @@ func (c *tried) count(traces []*trace.Trace) {
 			return a + b, ok && ok2
 		}),
 	}
-	r.SocketMemory = Memory{median(traces, of(client, memory)), median(traces, of(server, memory))}
+	r.SocketMemory = Memory{median(tcp, of(client, memory)), median(tcp, of(server, memory))}
 	r.CPU = CPU{rounded(median(traces, of(client, cpu)), 1e-3), rounded(median(traces, of(server, cpu)), 1e-3)}
-	c.waited = median(traces, func(t *trace.Trace) (float64, bool) { return handshakeWait(t), true })
 }
 
 // of reads a figure of one side, where that side was seen.
@@ -136,7 +130,7 @@ func of(side func(*trace.Trace) (trace.Host, bool), figure func(trace.Host) (flo
 	}
 }
 
-// ledger ranges over the TCP and UDP connections that crossed the link; false
+// ledger ranges over the TCP connections and flows of UDP that crossed the link; false
 // where nobody counted, or there were more than the ledger holds.
 func ledger(t *trace.Trace) (iter.Seq[*trace.Flows], bool) {
 	l, ok := t.Ledger.Get()
@@ -150,27 +144,6 @@ func ledger(t *trace.Trace) (iter.Seq[*trace.Flows], bool) {
 			}
 		}
 	}, true
-}
-
-// handshakes counts the three-way handshakes that the server answered: a
-// connection with a SYN each way. Without a ledger it counts the connections
-// that the client saw established.
-func handshakes(t *trace.Trace) (float64, bool) {
-	n := 0
-	if flows, ok := ledger(t); ok {
-		for f := range flows {
-			if answered(f) {
-				n++
-			}
-		}
-		return float64(n), true
-	}
-	for _, k := range t.Connections {
-		if !k.Connected.IsZero() {
-			n++
-		}
-	}
-	return float64(n), true
 }
 
 // sum adds a figure up over all connections, each way.
@@ -206,39 +179,6 @@ func overhead(t *trace.Trace) (float64, bool) {
 		}
 	}
 	return 1 - content/(up+down), true
-}
-
-// handshakeWait is how long, in ms, a connection was being set up while no
-// request was outstanding: what handshakes alone add to the load. Where one
-// thing happens after the other that is the sum of all handshakes; where a
-// handshake hides behind a transfer it costs nothing.
-func handshakeWait(t *trace.Trace) float64 {
-	type edge struct {
-		at             linger.Instant
-		dialling, busy int
-	}
-	var edges []edge
-	for _, k := range t.Connections {
-		if end := k.Connected.Or(k.Closed.Or(t.Ended)); end > k.Dialled {
-			edges = append(edges, edge{k.Dialled, 1, 0}, edge{end, -1, 0})
-		}
-	}
-	for _, e := range t.Exchanges {
-		if sent, ok := e.Sent.Get(); ok {
-			edges = append(edges, edge{sent, 0, 1}, edge{max(sent, e.Done.Or(t.Ended)), 0, -1})
-		}
-	}
-	slices.SortFunc(edges, func(a, b edge) int { return cmp.Compare(a.at, b.at) })
-	var wait linger.Instant
-	var dialling, busy int
-	var since linger.Instant
-	for _, e := range edges {
-		if dialling > 0 && busy == 0 {
-			wait += min(e.at, t.Ended) - min(since, t.Ended)
-		}
-		since, dialling, busy = e.at, dialling+e.dialling, busy+e.busy
-	}
-	return wait.Milliseconds()
 }
 
 // sample gathers a figure over trials, leaving out those that do not know it.

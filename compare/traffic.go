@@ -4,8 +4,9 @@ import "linger/trace"
 
 // Traffic is what crossed a link, all connections together.
 type Traffic struct {
-	Connections   int // TCP and UDP
+	Connections   int // of TCP and QUIC
 	Handshakes    int // that the server answered
+	Datagrams     int // flows of UDP that are not QUIC
 	Packets       Ways
 	WireBytes     Ways
 	Retransmitted Ways // packets
@@ -18,9 +19,11 @@ func Sum(l trace.Ledger) Traffic {
 		if f.Protocol != "tcp" && f.Protocol != "udp" {
 			continue
 		}
-		t.Connections++
-		if answered(&f) {
-			t.Handshakes++
+		if f.Protocol == "udp" && !f.IsQUIC() {
+			t.Datagrams++
+		} else {
+			t.Connections++
+			t.Handshakes += btoi(answered(&f))
 		}
 		t.Packets = t.Packets.plus(f.Up.Packets, f.Down.Packets)
 		t.WireBytes = t.WireBytes.plus(f.Up.Bytes(), f.Down.Bytes())
@@ -31,6 +34,8 @@ func Sum(l trace.Ledger) Traffic {
 
 func (w Ways) plus(up, down int64) Ways { return Ways{w.Up + float64(up), w.Down + float64(down)} }
 
-// answered reports whether the server answered the client's SYN with its own:
-// the second step of the three-way handshake (RFC 9293, 3.5).
-func answered(f *trace.Flows) bool { return f.Up.SYN > 0 && f.Down.SYN > 0 }
+// answered reports whether the server answered the client's SYN with its own, or
+// with QUIC its Initial.
+func answered(f *trace.Flows) bool {
+	return f.Up.SYN > 0 && f.Down.SYN > 0 || f.IsQUIC() && f.Down.Initial > 0
+}

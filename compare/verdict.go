@@ -29,11 +29,18 @@ func compared(a, b *tried) (relation, float64) {
 		}
 		return same, 1
 	}
-	test := stats.Compare(a.times, b.times)
+	return relate(a.times, b.times)
+}
+
+// relate does the same for any two samples.
+func relate(a, b stats.Sample) (relation, float64) {
+	test := stats.Compare(a, b)
+	x, _ := a.Median()
+	y, _ := b.Median()
 	switch {
-	case test.Differs() && a.time.Value < b.time.Value:
+	case test.Differs() && x < y:
 		return less, test.P
-	case test.Differs() && a.time.Value > b.time.Value:
+	case test.Differs() && x > y:
 		return more, test.P
 	}
 	for _, w := range test.Warnings {
@@ -56,7 +63,7 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 		return Verdict{Text: "No strategy delivered the workload, so there is nothing to compare."}
 	}
 	base := first(cases, func(c *tried) bool { return !c.strategy.Persistent })
-	j := judgement{cases: cases, best: best, base: base}
+	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss}
 	var v Verdict
 	switch {
 	case timed(cases) == 1:
@@ -76,10 +83,13 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 	}
 	if base != nil {
 		j.handshakes(base)
+		j.effort(base)
 		j.serial(base)
 		j.parallel()
 		j.queueing()
 	}
+	j.ease()
+	j.versions()
 	j.ties()
 	v.Text = strings.Join(j.sentences, " ")
 	return v
@@ -89,6 +99,7 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 type judgement struct {
 	cases      []*tried
 	best, base *tried
+	loss       float64 // share of packets
 	sentences  []string
 }
 
@@ -174,7 +185,11 @@ func (j *judgement) handshakes(base *tried) {
 	}
 	cost := Duration(wait, base.doubt())
 	if base.strategy.Connections == 1 {
-		j.say("%s cost %s of the %s that %s takes (%s).", plural(n, "handshake"), cost, base.took(), base.row.Strategy, Share(wait/base.time.Value))
+		parts := ""
+		if tls, ok := base.waitedTLS.Get(); ok {
+			parts = fmt.Sprintf(": %s for TCP's, %s for TLS's", Duration(wait-tls, base.doubt()), Duration(tls, base.doubt()))
+		}
+		j.say("%s cost %s of the %s that %s takes (%s)%s.", plural(n, "handshake"), cost, base.took(), base.row.Strategy, Share(wait/base.time.Value), parts)
 		return
 	}
 	j.say("For %s of its %s (%s), %s does nothing but wait for some of its %s.", cost, base.took(), Share(wait/base.time.Value),
@@ -306,10 +321,9 @@ func (j *judgement) ties() {
 
 // counterpart returns the persistent strategy that is otherwise as c.
 func (j *judgement) counterpart(c *tried) *tried {
-	return first(j.cases, func(k *tried) bool {
-		a, b := k.strategy, c.strategy
-		return a.Persistent && a.Connections == b.Connections && a.InFlight == b.InFlight && a.Version == b.Version
-	})
+	s := c.strategy
+	s.Persistent = true
+	return first(j.cases, func(k *tried) bool { return equal(k.strategy, s) })
 }
 
 // saved is what the row better costs less than base.

@@ -44,20 +44,93 @@ func experiment(list string, trials int) Input {
 		Workload: gallery(), Strategies: strategies(list), Network: network("lte"), Seed: 1, Trials: trials,
 		Engine: "lab", Provenance: trace.Measured,
 	}
+	in.fill()
+	return in
+}
+
+// fill carries the experiment out.
+func (in *Input) fill() {
 	for i, s := range in.Strategies {
 		in.Traces, in.Still = append(in.Traces, nil), append(in.Still, nil)
 		in.Failures, in.StillFailures = append(in.Failures, nil), append(in.StillFailures, nil)
-		for trial := range trials {
-			in.Traces[i] = append(in.Traces[i], textbook(in, s, in.Network.RTT, trial))
+		for trial := range in.Trials {
+			in.Traces[i] = append(in.Traces[i], textbook(*in, s, in.Network.RTT, trial))
 		}
 		for trial := range 3 {
-			in.Still[i] = append(in.Still[i], textbook(in, s, 0, trial))
+			in.Still[i] = append(in.Still[i], textbook(*in, s, 0, trial))
 		}
 	}
+}
+
+// over turns an experiment into one over https, on a path that loses packets.
+func over(list string, trials int, loss float64) Input {
+	in := experiment("keep", 0)
+	in.Workload.Scheme, in.Network.Loss, in.Trials = "https", loss, trials
+	in.Strategies, in.Traces, in.Still, in.Failures, in.StillFailures = strategies(list), nil, nil, nil, nil
+	in.fill()
 	return in
 }
 
 const segment = 1448
+
+// What TLS costs: bytes of a full handshake and a resumed one each way, the size
+// of the chain, and what both sides compute.
+const (
+	fullUp, fullDown       = 410, 3120
+	resumedUp, resumedDown = 680, 260
+	chain                  = 2310
+	fullWork, resumedWork  = 1500 * time.Microsecond, 500 * time.Microsecond
+)
+
+// setUp is how a new connection of that strategy comes about: when each part is
+// done after dialling, and what it is then.
+func (l *lane) setUp(in Input, s linger.Strategy, rtt time.Duration, ticket bool) (ready time.Duration) {
+	k, f := &l.conn, &l.flow
+	at := func(d time.Duration) linger.Opt[linger.Instant] { return linger.Known(k.Dialled.Add(d)) }
+	k.Protocol = map[string]string{"1.0": "http/1.0", "1.1": "http/1.1", "2": "h2", "3": "h3"}[s.Version]
+	if s.Version == "3" {
+		k.QUIC = linger.Known(trace.QUIC{Version: "1", RTT: rtt})
+		f.Protocol, f.Up, f.Down = "udp", trace.Flow{Initial: 2, Packets: 2, Header: 56, Payload: 2400}, trace.Flow{Initial: 1, Packets: 1, Header: 28, Payload: 1200}
+	} else {
+		k.Established = at(rtt)
+		if ready = rtt; s.FastOpen {
+			ready, k.FastOpen = 0, linger.Known(true)
+		}
+	}
+	if in.Workload.Scheme != "https" {
+		return ready
+	}
+	alpn := k.Protocol
+	tls := trace.TLS{Version: "1.3", ALPN: alpn, Cipher: "TLS_AES_128_GCM_SHA256", Up: fullUp, Down: fullDown, Certificates: chain}
+	ready += rtt + fullWork
+	if s.Resume && ticket || s.EarlyData {
+		tls.Resumed, tls.Up, tls.Down, tls.Certificates = true, resumedUp, resumedDown, 0
+		ready += resumedWork - fullWork
+	}
+	f.Up.Payload += tls.Up
+	f.Down.Payload += tls.Down
+	f.Down.Packets += tls.Down / segment
+	f.Down.Header += 52 * (tls.Down / segment)
+	k.Secured = at(ready)
+	if s.EarlyData {
+		tls.EarlyData, ready = linger.Known(true), resumedWork
+	}
+	k.TLS = linger.Known(tls)
+	return ready
+}
+
+// work is what the handshakes of a trial cost each side in CPU.
+func work(t *trace.Trace) (d time.Duration) {
+	for _, k := range t.Connections {
+		switch s, ok := k.TLS.Get(); {
+		case ok && s.Resumed:
+			d += resumedWork
+		case ok:
+			d += fullWork
+		}
+	}
+	return d
+}
 
 // lane is one connection of the textbook.
 type lane struct {
@@ -70,6 +143,7 @@ type lane struct {
 
 func textbook(in Input, s linger.Strategy, rtt time.Duration, trial int) *trace.Trace {
 	r := rand.New(rand.NewPCG(uint64(trial), uint64(len(s.Name))<<8|uint64(s.Connections)))
+	luck := rand.New(rand.NewPCG(uint64(trial), 1<<32|uint64(len(s.Name))<<8|uint64(s.Connections)))
 	noise := func() time.Duration { return time.Duration(r.IntN(600)) * time.Microsecond }
 	t := &trace.Trace{Provenance: in.Provenance, Engine: in.Engine, Workload: in.Workload.Name, Strategy: s.Name, Network: in.Network, Seed: in.Seed, Trial: trial}
 	t.Network.RTT = rtt
@@ -83,6 +157,9 @@ func textbook(in Input, s linger.Strategy, rtt time.Duration, trial int) *trace.
 		l.conn.Closed, l.conn.ClosedBy = linger.Known(at), by
 		l.flow.ClosedBy = by
 		for _, f := range []*trace.Flow{&l.flow.Up, &l.flow.Down} {
+			if l.flow.IsQUIC() {
+				break
+			}
 			f.FIN, f.Packets, f.Header = 1, f.Packets+2, f.Header+2*52
 		}
 		t.Connections = append(t.Connections, l.conn)
@@ -105,7 +182,7 @@ func textbook(in Input, s linger.Strategy, rtt time.Duration, trial int) *trace.
 			l.conn = trace.Connection{ID: len(t.Connections) + 1000*s.Connections + r.IntN(1<<20), Dialled: start}
 			l.flow = trace.Flows{Protocol: "tcp", Up: trace.Flow{SYN: 1, Packets: 2, Header: 112}, Down: trace.Flow{SYN: 1, Packets: 1, Header: 60}}
 			l.window, l.open = 10, true
-			start = start.Add(rtt + noise())
+			start = start.Add(l.setUp(in, s, rtt, id > 0 && known > 0 && len(t.Connections) > 0) + noise())
 			l.conn.Connected = linger.Known(start)
 		} else if s.InFlight != 1 {
 			start = max(start, l.conn.Connected.Or(0))
@@ -115,6 +192,9 @@ func textbook(in Input, s linger.Strategy, rtt time.Duration, trial int) *trace.
 			Queued: known, Sent: linger.Known(start), RequestHead: 120, ResponseHead: 180, ResponseBody: e.ResponseBody}
 		at, left := max(start.Add(rtt+noise()), l.free), e.ResponseBody+180
 		x.FirstByte = linger.Known(at)
+		if s.Multiplexed {
+			x.FirstByte = linger.Known(start.Add(rtt + time.Duration(id)*time.Microsecond))
+		}
 		for left > 0 {
 			burst := min(left, l.window*segment)
 			link = max(at, link).Add(in.Network.Down.Time(int(burst * 1500 / segment)))
@@ -126,6 +206,21 @@ func textbook(in Input, s linger.Strategy, rtt time.Duration, trial int) *trace.
 		}
 		x.Done = linger.Known(link)
 		segments := (e.ResponseBody + 180 + segment - 1) / segment
+		// A lost segment takes a round trip to be sent again, which holds up what is
+		// behind it on its connection: with QUIC only what is on its stream.
+		for range segments {
+			switch lost := luck.Float64() < in.Network.Loss; {
+			case lost && s.Version == "3":
+				l.flow.Down.DroppedLoss++
+				x.Done = linger.Known(link.Add(rtt * 9 / 8))
+			case lost:
+				l.flow.Down.DroppedLoss++
+				l.flow.Down.Retransmitted++
+				l.flow.Down.Packets++
+				link = link.Add(rtt * 9 / 8)
+				x.Done = linger.Known(link)
+			}
+		}
 		l.flow.Up.Packets += 1 + segments/2
 		l.flow.Up.Header += 52 * (1 + segments/2)
 		l.flow.Up.Payload += 120
@@ -133,7 +228,7 @@ func textbook(in Input, s linger.Strategy, rtt time.Duration, trial int) *trace.
 		l.flow.Down.Header += 52 * segments
 		l.flow.Down.Payload += e.ResponseBody + 180
 		t.Exchanges = append(t.Exchanges, x)
-		t.Ended = max(t.Ended, link)
+		t.Ended = max(t.Ended, x.Done.Or(link))
 		l.free = link
 		if id == 0 {
 			known = link
@@ -151,9 +246,13 @@ func textbook(in Input, s linger.Strategy, rtt time.Duration, trial int) *trace.
 	led.Lateness = trace.Lateness{Packets: 1500, Median: 40 * time.Microsecond, P99: 310 * time.Microsecond, Max: time.Millisecond}
 	t.Ledger = linger.Known(led)
 	left := len(t.Connections)
-	host := trace.Host{CPU: time.Duration(left)*300*time.Microsecond + 12*time.Millisecond + 10*noise(), SocketsPeak: s.Connections, SocketMemory: int64(s.Connections) * 48 << 10, Samples: 40}
+	if hasQUIC(t) {
+		left = 0
+	}
+	host := trace.Host{CPU: time.Duration(len(t.Connections))*300*time.Microsecond + 12*time.Millisecond + 10*noise() + work(t), SocketsPeak: s.Connections, SocketMemory: int64(s.Connections) * 48 << 10, Samples: 40}
 	t.Client = linger.Known(host)
 	host.SocketMemory *= 3
+	host.CPU += work(t)
 	host.TimeWait = left
 	t.Server = linger.Known(host)
 	return t
