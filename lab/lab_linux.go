@@ -25,7 +25,7 @@ const (
 	answerWithin = 20 * time.Second
 	// endWithin is how long the inside may take to write the capture out once it
 	// has been told to end; then it is killed.
-	endWithin = 3 * time.Second
+	endWithin = 5 * time.Second
 )
 
 // A Lab is a running path with its hosts. Its methods may be called from any
@@ -36,7 +36,7 @@ type Lab struct {
 	unwatch func() bool // ends the wait for the context
 
 	ended  chan struct{} // closed when the first process has been reaped, and all others with it
-	failed error         // why it ended by itself; valid after ended
+	failed error         // what it said at its end; valid after ended
 	read   chan struct{} // closed when nothing more will be received
 
 	mu        sync.Mutex
@@ -130,11 +130,10 @@ func (l *Lab) supervise(far *os.File, started chan<- error) {
 	l.kill = func() { cmd.Process.Kill() }
 	started <- nil
 	err := cmd.Wait()
-	l.failed = errors.New("the lab has ended by itself; open it again")
 	if line := stderr.String(); line != "" {
-		l.failed = fmt.Errorf("the lab has ended by itself: %s", line)
+		l.failed = errors.New(line)
 	} else if err != nil {
-		l.failed = fmt.Errorf("the lab has ended by itself: its first process: %v; open it again", err)
+		l.failed = fmt.Errorf("the lab's first process: %w", err)
 	}
 	close(l.ended)
 }
@@ -187,12 +186,15 @@ func (l *Lab) await() {
 	}
 }
 
-// why says why the lab is gone. It holds once ended is closed, under mu.
+// why says why the lab is gone; only once ended is closed, and under mu.
 func (l *Lab) why() error {
-	if l.closing {
+	switch {
+	case l.closing:
 		return errClosed
+	case l.failed != nil:
+		return fmt.Errorf("the lab has ended by itself: %w; open it again", l.failed)
 	}
-	return l.failed
+	return errors.New("the lab has ended by itself; open it again")
 }
 
 var errClosed = errors.New("the lab is closed")
@@ -255,8 +257,8 @@ func (l *Lab) Report(ctx context.Context) (Report, error) {
 }
 
 // Close ends every process of the lab and returns when all have been reaped and
-// the capture is complete. It may be called several times; the error says that
-// the lab had ended by itself before.
+// the capture is complete. It may be called several times. The error says that
+// the capture is not complete, or that the lab had ended by itself before.
 func (l *Lab) Close() error {
 	l.unwatch()
 	return l.end()
@@ -269,16 +271,17 @@ func (l *Lab) end() error {
 	default:
 		l.closing = true
 	}
-	err := error(nil)
-	if !l.closing {
-		err = l.failed
-	}
 	l.mu.Unlock()
 	// The inside ends when it can read no more, and takes all others with it.
 	l.control.conn.CloseWrite()
 	l.await()
 	<-l.read
-	return err
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
+		return l.failed
+	}
+	return l.why()
 }
 
 // A Process is a program that was started on a host.

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linger"
+	"linger/trace"
 )
 
 // self is this program on any host of a lab: each process finds its own there.
@@ -403,6 +404,51 @@ func TestCloseIsFinal(t *testing.T) {
 	}
 }
 
+func TestCaptureThatCannotBeWritten(t *testing.T) {
+	openLab(t, two())
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		lacks(t, err.Error())
+	}
+	defer full.Close()
+	c := two()
+	c.Capture = full
+	l, err := Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	startServer(t, l, "origin", 1000)
+	if got, _ := output(t, l, role("client", "fetch", "origin")); got != "1000" {
+		t.Errorf("the client got %s bytes", got)
+	}
+	if err := l.Close(); err == nil || !strings.Contains(err.Error(), "no space left on device") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("Close says %v", err)
+	}
+}
+
+func TestLabThatIsKilled(t *testing.T) {
+	openLab(t, two())
+	l, err := Open(t.Context(), two())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.Start(shell("client", "sleep 1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.kill()
+	const want = "the lab has ended by itself: the lab's first process: signal: killed; open it again"
+	if _, err := p.Wait(); err == nil || err.Error() != want {
+		t.Errorf("Wait says %v", err)
+	}
+	if _, err := l.Start(shell("client", "true")); err == nil || err.Error() != want {
+		t.Errorf("Start says %v", err)
+	}
+	if err := l.Close(); err == nil || err.Error() != want {
+		t.Errorf("Close says %v", err)
+	}
+}
+
 func TestSignal(t *testing.T) {
 	l := openLab(t, two())
 	p, err := l.Start(shell("client", "exec sleep 1000"))
@@ -555,6 +601,51 @@ func TestUnprivileged(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%d tests passed as user %d, %d were skipped", passed, nobody, strings.Count(string(out), "\n--- SKIP"))
+}
+
+// BenchmarkSideBySide moves data through full links, so many labs at once, and
+// prints how late their packets leave: what Capacity rests on.
+func BenchmarkSideBySide(b *testing.B) {
+	for _, network := range []string{"lte", "wan"} {
+		for _, labs := range []int{1, 2, 4, 8} {
+			b.Run(fmt.Sprintf("%s/%d", network, labs), func(b *testing.B) {
+				c := two()
+				var err error
+				if c.Network, err = linger.ParseNetwork(network); err != nil {
+					b.Fatal(err)
+				}
+				openLab(b, c).Close()
+				bytes := int(c.Network.Down / 8) // a second of the link
+				for b.Loop() {
+					late := make(chan trace.Lateness, labs)
+					var wg sync.WaitGroup
+					for range labs {
+						wg.Go(func() {
+							l := openLab(b, c)
+							defer l.Close()
+							startServer(b, l, "origin", bytes)
+							if got, _ := output(b, l, role("client", "fetch", "origin")); got != strconv.Itoa(bytes) {
+								b.Errorf("fetched %s bytes", got)
+							}
+							r, err := l.Report(b.Context())
+							if err != nil {
+								b.Error(err)
+							}
+							late <- r.Ledger.Lateness
+						})
+					}
+					wg.Wait()
+					close(late)
+					var worst trace.Lateness
+					for l := range late {
+						worst.Median, worst.P99 = max(worst.Median, l.Median), max(worst.P99, l.P99)
+					}
+					b.ReportMetric(float64(worst.Median)/1e3, "µs-late-median")
+					b.ReportMetric(float64(worst.P99)/1e3, "µs-late-p99")
+				}
+			})
+		}
+	}
 }
 
 func BenchmarkOpenClose(b *testing.B) {

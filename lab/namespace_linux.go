@@ -272,12 +272,17 @@ func (h *netns) build() error {
 	if err := dropInheritable(); err != nil {
 		return err
 	}
-	for _, s := range sysctls(os.Getegid()) {
-		if err := setSysctl(s.path, s.value); err != nil {
-			h.notes = append(h.notes, fmt.Sprintf("net/%s cannot be set to %q (%v): it stays as this machine has it", s.path, s.value, errors.Unwrap(err)))
+	table := sysctls(os.Getegid())
+	var refused []string
+	var err error
+	for _, s := range table {
+		if setErr := setSysctl(s.path, s.value); setErr != nil {
+			refused, err = append(refused, "net/"+s.path), setErr
 		}
 	}
-	var err error
+	if len(refused) > 0 {
+		h.notes = append(h.notes, fmt.Sprintf("%d of %d sysctls of a host cannot be set and stay as this machine has them, %s first: %v", len(refused), len(table), refused[0], errors.Unwrap(err)))
+	}
 	if h.port.fd, err = openTUN(deviceName); err != nil {
 		return err
 	}
