@@ -74,6 +74,9 @@ func Open(ctx context.Context, c Config) (*Lab, error) {
 	}
 	if _, err := l.ask(ctx, request{Open: &c}, files...); err != nil {
 		l.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, err
 	}
 	return l, nil
@@ -100,17 +103,22 @@ func launch(ctx context.Context) (*Lab, error) {
 	go l.supervise(far, started)
 	if err := <-started; err != nil {
 		near.close()
-		return nil, fmt.Errorf("cannot make namespaces: %w", errors.Unwrap(err))
+		if errno := syscall.Errno(0); errors.As(err, &errno) {
+			err = errno // without what os/exec did meanwhile
+		}
+		if err == unix.ENOSPC { // what clone(2) says of a limit in /proc/sys/user
+			return nil, fmt.Errorf("cannot make namespaces, their limit is reached: %w", err)
+		}
+		return nil, fmt.Errorf("cannot make namespaces: %w", err)
 	}
 	go l.receive()
 	l.unwatch = context.AfterFunc(ctx, func() { l.end() })
 	return l, nil
 }
 
-// supervise starts the first process of the lab and waits for it. It stays on
-// one thread, and ends only after the process, since "the parent" whose death
-// kills it "is considered to be the thread that created this process"
-// (PR_SET_PDEATHSIG(2const)).
+// supervise starts the first process of the lab and waits for it. It has a thread
+// to itself until then: that process is killed when its parent dies, and the
+// parent is the thread that made it (PR_SET_PDEATHSIG(2const)).
 func (l *Lab) supervise(far *os.File, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -140,7 +148,6 @@ func (l *Lab) supervise(far *os.File, started chan<- error) {
 
 // receive hands on what the inside says, until it says nothing more.
 func (l *Lab) receive() {
-	defer close(l.read)
 	for {
 		var a answer
 		files, err := l.control.receive(&a)
@@ -173,6 +180,7 @@ func (l *Lab) receive() {
 		close(c)
 	}
 	clear(l.pending)
+	close(l.read)
 }
 
 // await returns when the first process has been reaped; it is killed if it
@@ -218,9 +226,8 @@ func (l *Lab) ask(ctx context.Context, r request, files ...*os.File) (answer, er
 		delete(l.pending, r.ID)
 		l.mu.Unlock()
 	}()
-	sendErr := l.control.send(r, files...)
-	if sendErr != nil && !errors.Is(sendErr, unix.EPIPE) {
-		return answer{}, fmt.Errorf("cannot talk to the lab: %w", sendErr)
+	if err := l.control.send(r, files...); err != nil && !errors.Is(err, errGone) {
+		return answer{}, fmt.Errorf("cannot talk to the lab: %w", err)
 	}
 	late := time.NewTimer(answerWithin)
 	defer late.Stop()

@@ -529,40 +529,66 @@ func TestRefusals(t *testing.T) {
 		{"not a TUN device", "mount --bind /dev/null /dev/net/tun", "TUNSETIFF"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			exe, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
-			// The program is opened before, as its directory may not be readable in there.
-			f, err := os.Open(exe)
-			if err != nil {
-				f, err = os.Open(self)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			cmd := exec.Command(unshare, "--user", "--map-root-user", "--mount", "/bin/sh", "-c", tt.prepare+" && exec /proc/self/fd/3")
-			cmd.Env = append(os.Environ(), roleVar+"=open")
-			cmd.ExtraFiles = []*os.File{f}
-			out, err := cmd.CombinedOutput()
-			got := strings.TrimSuffix(string(out), "\n")
-			t.Log(got)
-			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 3 {
-				t.Fatalf("%v: %s", err, got)
-			}
-			if !strings.Contains(got, tt.want) || strings.Contains(got, "\n") || !strings.HasPrefix(got, ErrUnsupported.Error()+": ") {
-				t.Errorf("got %q, want %q in one line", got, tt.want)
+			got, status := prepared(t, unshare, tt.prepare)
+			if status != 3 || !strings.Contains(got, tt.want) || strings.Contains(got, "\n") || !strings.HasPrefix(got, ErrUnsupported.Error()+": ") {
+				t.Errorf("status %d and %q, want 3 and %q in one line", status, got, tt.want)
 			}
 		})
 	}
+}
+
+// TestContainer has parts of /proc hidden, as containers have: the lab goes on,
+// and says what it has to do without.
+func TestContainer(t *testing.T) {
+	openLab(t, two())
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		lacks(t, err.Error())
+	}
+	got, status := prepared(t, unshare, "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys")
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, got)
+	}
+	for _, want := range []string{"/proc cannot be mounted anew", "sysctls of a host cannot be set", "hosts share the machine's table"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in the notes:\n%s", want, got)
+		}
+	}
+}
+
+// prepared runs the role "open" in a user and a mount namespace of its own, in
+// which a command line has been run before.
+func prepared(t *testing.T, unshare, line string) (output string, status int) {
+	t.Helper()
+	// It is opened before, as its directory may not be readable in there.
+	f, err := os.Open(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := exec.Command(unshare, "--user", "--map-root-user", "--mount", "/bin/sh", "-c", line+" && exec /proc/self/fd/3")
+	cmd.Env = append(os.Environ(), roleVar+"=open")
+	cmd.ExtraFiles = []*os.File{f}
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	output = strings.TrimSuffix(string(out), "\n")
+	t.Log(output)
+	return output, cmd.ProcessState.ExitCode()
 }
 
 func init() {
 	roles["open"] = func([]string) int {
 		l, err := Open(context.Background(), two())
 		if err == nil {
-			l.Close()
+			defer l.Close()
+			r, err := l.Report(context.Background())
+			if err != nil {
+				fmt.Println(err)
+				return 1
+			}
+			fmt.Println(strings.Join(r.Notes, "\n"))
 			return 0
 		}
 		fmt.Println(err)

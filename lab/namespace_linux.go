@@ -200,18 +200,20 @@ func setSysctl(path, value string) error {
 		return err
 	}
 	_, err = f.WriteString(value)
-	return errors.Join(err, f.Close())
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
-// A netns is the network namespace of one host. It is a goroutine that is locked to a thread
-// inside it; whatever must happen in the namespace is sent to it.
+// A netns is the network namespace of one host. It is a goroutine that is locked
+// to a thread inside it; whatever must happen in the namespace is sent to it.
 type netns struct {
 	name string
 	addr netip.Addr
 	port port
 	diag int // socket of diagnostics, opened inside; -1 is none
 	work chan func()
-	done chan struct{}
 
 	// What this machine did not allow.
 	notes        []string
@@ -273,16 +275,16 @@ func (h *netns) build() error {
 		return err
 	}
 	table := sysctls(os.Getegid())
-	var refused []string
-	var err error
+	var refusals []error
 	for _, s := range table {
-		if setErr := setSysctl(s.path, s.value); setErr != nil {
-			refused, err = append(refused, "net/"+s.path), setErr
+		if err := setSysctl(s.path, s.value); err != nil {
+			refusals = append(refusals, err)
 		}
 	}
-	if len(refused) > 0 {
-		h.notes = append(h.notes, fmt.Sprintf("%d of %d sysctls of a host cannot be set and stay as this machine has them, %s first: %v", len(refused), len(table), refused[0], errors.Unwrap(err)))
+	if len(refusals) > 0 {
+		h.notes = append(h.notes, fmt.Sprintf("%d of the %d sysctls of a host cannot be set and stay as this machine has them; the first: %v", len(refusals), len(table), refusals[0]))
 	}
+	var err error
 	if h.port.fd, err = openTUN(deviceName); err != nil {
 		return err
 	}
