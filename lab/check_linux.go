@@ -171,6 +171,10 @@ func namespaceFix(err error) string {
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS):
 		return "too many namespaces are open, or nested; close some, or: sudo sysctl user.max_user_namespaces=15000 user.max_net_namespaces=15000"
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
+		return "ulimit -n 20000"
+	case errors.Is(err, unix.EAGAIN):
+		return "end some processes, or raise their number: ulimit -u 10000"
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
 		return "Linux with CONFIG_USER_NS, CONFIG_PID_NS and CONFIG_NET_NS is needed"
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES), errors.Is(err, fs.ErrPermission):

@@ -133,12 +133,19 @@ func (c *control) send(message any, files ...*os.File) error {
 		return err
 	}
 	head := binary.BigEndian.AppendUint32(nil, uint32(len(body)))
-	if _, _, err := c.conn.WriteMsgUnix(head, rights, nil); err != nil {
-		return err
+	if _, _, err = c.conn.WriteMsgUnix(head, rights, nil); err == nil {
+		_, err = c.conn.Write(body)
 	}
-	_, err = c.conn.Write(body)
-	return err
+	if err != nil {
+		// Part of a message may be out: nothing that follows would be understood.
+		c.conn.Close()
+		return fmt.Errorf("%w: %w", errGone, err)
+	}
+	return nil
 }
+
+// errGone says that the other half does not read any more; receive ends soon.
+var errGone = errors.New("the other half of the lab is gone")
 
 // receive reads one message into message, a pointer, with the files that came
 // along, which become the caller's. io.EOF says that the other half is gone.

@@ -40,7 +40,7 @@ func Inside(args []string) (status int, inside bool) {
 
 // serve is the first process of a lab. It ends when the process outside is gone
 // or has closed its end, and the kernel then ends every process that it started.
-func serve() error {
+func serve() (err error) {
 	// A signal of the terminal is meant for the command in the foreground. Caught
 	// and dropped, not ignored: a program inherits what is ignored. What was
 	// ignored when this process began stays so, for nohup's sake.
@@ -61,7 +61,11 @@ func serve() error {
 		return fmt.Errorf("the lab has no control socket: %w", err)
 	}
 	in := &inside{control: ctl, running: map[int]*command{}, byID: map[int]*command{}}
-	defer in.stop()
+	defer func() {
+		if stopErr := in.stop(); err == nil {
+			err = stopErr
+		}
+	}()
 
 	requests := make(chan incoming)
 	go in.receive(requests)
@@ -227,18 +231,22 @@ func (in *inside) open(c Config, capture *os.File) error {
 	return nil
 }
 
-// stop ends what this process runs itself; the capture is whole afterwards.
-func (in *inside) stop() {
+// stop ends what this process runs itself; the capture is complete afterwards,
+// or the error says why not. Whoever is outside kills this process if it takes
+// too long.
+func (in *inside) stop() error {
 	in.control.close()
-	if in.sampler != nil {
-		in.sampler.stop()
+	if in.pump == nil {
+		return nil
 	}
-	if in.pump != nil {
-		in.pump.stop()
-		select {
-		case <-in.pumped:
-		case <-time.After(endWithin):
-		}
+	in.sampler.stop()
+	in.pump.stop()
+	<-in.pumped
+	select {
+	case err := <-in.failed:
+		return err
+	default:
+		return nil
 	}
 }
 

@@ -160,7 +160,9 @@ type Finding struct {
 }
 
 // packetsPerCore is how many packets a second one core carries beside the
-// programs that send them, with the pump still on time.
+// programs that send them, with nearly all still on time: BenchmarkSideBySide, on
+// two cores, has the latest hundredth of lte's 0.1 ms late in one lab, 0.4 ms in
+// four and 1.2 ms in eight.
 const packetsPerCore = 10_000
 
 // Capacity returns how many labs on this network can run side by side on so many

@@ -25,7 +25,7 @@ const (
 	answerWithin = 20 * time.Second
 	// endWithin is how long the inside may take to write the capture out once it
 	// has been told to end; then it is killed.
-	endWithin = 3 * time.Second
+	endWithin = 5 * time.Second
 )
 
 // A Lab is a running path with its hosts. Its methods may be called from any
@@ -36,7 +36,7 @@ type Lab struct {
 	unwatch func() bool // ends the wait for the context
 
 	ended  chan struct{} // closed when the first process has been reaped, and all others with it
-	failed error         // why it ended by itself; valid after ended
+	failed error         // what it said at its end; valid after ended
 	read   chan struct{} // closed when nothing more will be received
 
 	mu        sync.Mutex
@@ -74,6 +74,9 @@ func Open(ctx context.Context, c Config) (*Lab, error) {
 	}
 	if _, err := l.ask(ctx, request{Open: &c}, files...); err != nil {
 		l.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, err
 	}
 	return l, nil
@@ -100,17 +103,22 @@ func launch(ctx context.Context) (*Lab, error) {
 	go l.supervise(far, started)
 	if err := <-started; err != nil {
 		near.close()
-		return nil, fmt.Errorf("cannot make namespaces: %w", errors.Unwrap(err))
+		if errno := syscall.Errno(0); errors.As(err, &errno) {
+			err = errno // without what os/exec did meanwhile
+		}
+		if err == unix.ENOSPC { // what clone(2) says of a limit in /proc/sys/user
+			return nil, fmt.Errorf("cannot make namespaces, their limit is reached: %w", err)
+		}
+		return nil, fmt.Errorf("cannot make namespaces: %w", err)
 	}
 	go l.receive()
 	l.unwatch = context.AfterFunc(ctx, func() { l.end() })
 	return l, nil
 }
 
-// supervise starts the first process of the lab and waits for it. It stays on
-// one thread, and ends only after the process, since "the parent" whose death
-// kills it "is considered to be the thread that created this process"
-// (PR_SET_PDEATHSIG(2const)).
+// supervise starts the first process of the lab and waits for it. It has a thread
+// to itself until then: that process is killed when its parent dies, and the
+// parent is the thread that made it (PR_SET_PDEATHSIG(2const)).
 func (l *Lab) supervise(far *os.File, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -130,18 +138,16 @@ func (l *Lab) supervise(far *os.File, started chan<- error) {
 	l.kill = func() { cmd.Process.Kill() }
 	started <- nil
 	err := cmd.Wait()
-	l.failed = errors.New("the lab has ended by itself; open it again")
 	if line := stderr.String(); line != "" {
-		l.failed = fmt.Errorf("the lab has ended by itself: %s", line)
+		l.failed = errors.New(line)
 	} else if err != nil {
-		l.failed = fmt.Errorf("the lab has ended by itself: its first process: %v; open it again", err)
+		l.failed = fmt.Errorf("the lab's first process: %w", err)
 	}
 	close(l.ended)
 }
 
 // receive hands on what the inside says, until it says nothing more.
 func (l *Lab) receive() {
-	defer close(l.read)
 	for {
 		var a answer
 		files, err := l.control.receive(&a)
@@ -174,6 +180,7 @@ func (l *Lab) receive() {
 		close(c)
 	}
 	clear(l.pending)
+	close(l.read)
 }
 
 // await returns when the first process has been reaped; it is killed if it
@@ -187,12 +194,15 @@ func (l *Lab) await() {
 	}
 }
 
-// why says why the lab is gone. It holds once ended is closed, under mu.
+// why says why the lab is gone; only once ended is closed, and under mu.
 func (l *Lab) why() error {
-	if l.closing {
+	switch {
+	case l.closing:
 		return errClosed
+	case l.failed != nil:
+		return fmt.Errorf("the lab has ended by itself: %w; open it again", l.failed)
 	}
-	return l.failed
+	return errors.New("the lab has ended by itself; open it again")
 }
 
 var errClosed = errors.New("the lab is closed")
@@ -216,9 +226,8 @@ func (l *Lab) ask(ctx context.Context, r request, files ...*os.File) (answer, er
 		delete(l.pending, r.ID)
 		l.mu.Unlock()
 	}()
-	sendErr := l.control.send(r, files...)
-	if sendErr != nil && !errors.Is(sendErr, unix.EPIPE) {
-		return answer{}, fmt.Errorf("cannot talk to the lab: %w", sendErr)
+	if err := l.control.send(r, files...); err != nil && !errors.Is(err, errGone) {
+		return answer{}, fmt.Errorf("cannot talk to the lab: %w", err)
 	}
 	late := time.NewTimer(answerWithin)
 	defer late.Stop()
@@ -255,8 +264,8 @@ func (l *Lab) Report(ctx context.Context) (Report, error) {
 }
 
 // Close ends every process of the lab and returns when all have been reaped and
-// the capture is complete. It may be called several times; the error says that
-// the lab had ended by itself before.
+// the capture is complete. It may be called several times. The error says that
+// the capture is not complete, or that the lab had ended by itself before.
 func (l *Lab) Close() error {
 	l.unwatch()
 	return l.end()
@@ -269,16 +278,17 @@ func (l *Lab) end() error {
 	default:
 		l.closing = true
 	}
-	err := error(nil)
-	if !l.closing {
-		err = l.failed
-	}
 	l.mu.Unlock()
 	// The inside ends when it can read no more, and takes all others with it.
 	l.control.conn.CloseWrite()
 	l.await()
 	<-l.read
-	return err
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing {
+		return l.failed
+	}
+	return l.why()
 }
 
 // A Process is a program that was started on a host.

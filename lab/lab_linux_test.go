@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linger"
+	"linger/trace"
 )
 
 // self is this program on any host of a lab: each process finds its own there.
@@ -403,6 +404,51 @@ func TestCloseIsFinal(t *testing.T) {
 	}
 }
 
+func TestCaptureThatCannotBeWritten(t *testing.T) {
+	openLab(t, two())
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		lacks(t, err.Error())
+	}
+	defer full.Close()
+	c := two()
+	c.Capture = full
+	l, err := Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	startServer(t, l, "origin", 1000)
+	if got, _ := output(t, l, role("client", "fetch", "origin")); got != "1000" {
+		t.Errorf("the client got %s bytes", got)
+	}
+	if err := l.Close(); err == nil || !strings.Contains(err.Error(), "no space left on device") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("Close says %v", err)
+	}
+}
+
+func TestLabThatIsKilled(t *testing.T) {
+	openLab(t, two())
+	l, err := Open(t.Context(), two())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.Start(shell("client", "sleep 1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.kill()
+	const want = "the lab has ended by itself: the lab's first process: signal: killed; open it again"
+	if _, err := p.Wait(); err == nil || err.Error() != want {
+		t.Errorf("Wait says %v", err)
+	}
+	if _, err := l.Start(shell("client", "true")); err == nil || err.Error() != want {
+		t.Errorf("Start says %v", err)
+	}
+	if err := l.Close(); err == nil || err.Error() != want {
+		t.Errorf("Close says %v", err)
+	}
+}
+
 func TestSignal(t *testing.T) {
 	l := openLab(t, two())
 	p, err := l.Start(shell("client", "exec sleep 1000"))
@@ -483,40 +529,66 @@ func TestRefusals(t *testing.T) {
 		{"not a TUN device", "mount --bind /dev/null /dev/net/tun", "TUNSETIFF"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			exe, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
-			// The program is opened before, as its directory may not be readable in there.
-			f, err := os.Open(exe)
-			if err != nil {
-				f, err = os.Open(self)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			cmd := exec.Command(unshare, "--user", "--map-root-user", "--mount", "/bin/sh", "-c", tt.prepare+" && exec /proc/self/fd/3")
-			cmd.Env = append(os.Environ(), roleVar+"=open")
-			cmd.ExtraFiles = []*os.File{f}
-			out, err := cmd.CombinedOutput()
-			got := strings.TrimSuffix(string(out), "\n")
-			t.Log(got)
-			if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 3 {
-				t.Fatalf("%v: %s", err, got)
-			}
-			if !strings.Contains(got, tt.want) || strings.Contains(got, "\n") || !strings.HasPrefix(got, ErrUnsupported.Error()+": ") {
-				t.Errorf("got %q, want %q in one line", got, tt.want)
+			got, status := prepared(t, unshare, tt.prepare)
+			if status != 3 || !strings.Contains(got, tt.want) || strings.Contains(got, "\n") || !strings.HasPrefix(got, ErrUnsupported.Error()+": ") {
+				t.Errorf("status %d and %q, want 3 and %q in one line", status, got, tt.want)
 			}
 		})
 	}
+}
+
+// TestContainer has parts of /proc hidden, as containers have: the lab goes on,
+// and says what it has to do without.
+func TestContainer(t *testing.T) {
+	openLab(t, two())
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		lacks(t, err.Error())
+	}
+	got, status := prepared(t, unshare, "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys")
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, got)
+	}
+	for _, want := range []string{"/proc cannot be mounted anew", "sysctls of a host cannot be set", "hosts share the machine's table"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in the notes:\n%s", want, got)
+		}
+	}
+}
+
+// prepared runs the role "open" in a user and a mount namespace of its own, in
+// which a command line has been run before.
+func prepared(t *testing.T, unshare, line string) (output string, status int) {
+	t.Helper()
+	// It is opened before, as its directory may not be readable in there.
+	f, err := os.Open(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := exec.Command(unshare, "--user", "--map-root-user", "--mount", "/bin/sh", "-c", line+" && exec /proc/self/fd/3")
+	cmd.Env = append(os.Environ(), roleVar+"=open")
+	cmd.ExtraFiles = []*os.File{f}
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	output = strings.TrimSuffix(string(out), "\n")
+	t.Log(output)
+	return output, cmd.ProcessState.ExitCode()
 }
 
 func init() {
 	roles["open"] = func([]string) int {
 		l, err := Open(context.Background(), two())
 		if err == nil {
-			l.Close()
+			defer l.Close()
+			r, err := l.Report(context.Background())
+			if err != nil {
+				fmt.Println(err)
+				return 1
+			}
+			fmt.Println(strings.Join(r.Notes, "\n"))
 			return 0
 		}
 		fmt.Println(err)
@@ -555,6 +627,51 @@ func TestUnprivileged(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	t.Logf("%d tests passed as user %d, %d were skipped", passed, nobody, strings.Count(string(out), "\n--- SKIP"))
+}
+
+// BenchmarkSideBySide moves data through full links, so many labs at once, and
+// prints how late their packets leave: what Capacity rests on.
+func BenchmarkSideBySide(b *testing.B) {
+	for _, network := range []string{"lte", "wan"} {
+		for _, labs := range []int{1, 2, 4, 8} {
+			b.Run(fmt.Sprintf("%s/%d", network, labs), func(b *testing.B) {
+				c := two()
+				var err error
+				if c.Network, err = linger.ParseNetwork(network); err != nil {
+					b.Fatal(err)
+				}
+				openLab(b, c).Close()
+				bytes := int(c.Network.Down / 8) // a second of the link
+				for b.Loop() {
+					late := make(chan trace.Lateness, labs)
+					var wg sync.WaitGroup
+					for range labs {
+						wg.Go(func() {
+							l := openLab(b, c)
+							defer l.Close()
+							startServer(b, l, "origin", bytes)
+							if got, _ := output(b, l, role("client", "fetch", "origin")); got != strconv.Itoa(bytes) {
+								b.Errorf("fetched %s bytes", got)
+							}
+							r, err := l.Report(b.Context())
+							if err != nil {
+								b.Error(err)
+							}
+							late <- r.Ledger.Lateness
+						})
+					}
+					wg.Wait()
+					close(late)
+					var worst trace.Lateness
+					for l := range late {
+						worst.Median, worst.P99 = max(worst.Median, l.Median), max(worst.P99, l.P99)
+					}
+					b.ReportMetric(float64(worst.Median)/1e3, "µs-late-median")
+					b.ReportMetric(float64(worst.P99)/1e3, "µs-late-p99")
+				}
+			})
+		}
+	}
 }
 
 func BenchmarkOpenClose(b *testing.B) {

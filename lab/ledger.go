@@ -193,6 +193,7 @@ func (l *ledger) clone() *ledger {
 
 // render returns the ledger as the trace has it; began is the wall clock at Instant 0.
 func (l *ledger) render(began time.Time) trace.Ledger {
+	began = began.Round(0) // a wall clock only: it goes into files
 	out := trace.Ledger{
 		Connections: make([]trace.Flows, 0, l.flows),
 		Up:          l.pipes[Client],

@@ -200,18 +200,20 @@ func setSysctl(path, value string) error {
 		return err
 	}
 	_, err = f.WriteString(value)
-	return errors.Join(err, f.Close())
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
-// A netns is the network namespace of one host. It is a goroutine that is locked to a thread
-// inside it; whatever must happen in the namespace is sent to it.
+// A netns is the network namespace of one host. It is a goroutine that is locked
+// to a thread inside it; whatever must happen in the namespace is sent to it.
 type netns struct {
 	name string
 	addr netip.Addr
 	port port
 	diag int // socket of diagnostics, opened inside; -1 is none
 	work chan func()
-	done chan struct{}
 
 	// What this machine did not allow.
 	notes        []string
@@ -272,10 +274,15 @@ func (h *netns) build() error {
 	if err := dropInheritable(); err != nil {
 		return err
 	}
-	for _, s := range sysctls(os.Getegid()) {
+	table := sysctls(os.Getegid())
+	var refusals []error
+	for _, s := range table {
 		if err := setSysctl(s.path, s.value); err != nil {
-			h.notes = append(h.notes, fmt.Sprintf("net/%s cannot be set to %q (%v): it stays as this machine has it", s.path, s.value, errors.Unwrap(err)))
+			refusals = append(refusals, err)
 		}
+	}
+	if len(refusals) > 0 {
+		h.notes = append(h.notes, fmt.Sprintf("%d of the %d sysctls of a host cannot be set and stay as this machine has them; the first: %v", len(refusals), len(table), refusals[0]))
 	}
 	var err error
 	if h.port.fd, err = openTUN(deviceName); err != nil {

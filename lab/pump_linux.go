@@ -62,7 +62,6 @@ type pump struct {
 	counts  *ledger
 	capture *capture
 	alarm   alarm
-	awaited linger.Instant // due time that the pump is awake for
 
 	wake     int // eventfd
 	stopping atomic.Bool
@@ -111,6 +110,7 @@ func newPump(c pumpConfig) (*pump, error) {
 		scratch: make([]byte, maxPacket),
 		whole:   [2]bool{c.network.Up == 0 && c.network.Loss == 0, c.network.Down == 0 && c.network.Loss == 0},
 		counts:  newLedger(maxFlows),
+		alarm:   newAlarm(),
 		asked:   make(chan chan *ledger, 1),
 		done:    make(chan struct{}),
 	}
@@ -195,25 +195,13 @@ func (p *pump) loop() error {
 func (p *pump) now() linger.Instant { return linger.Instant(time.Since(p.began)) }
 
 // sleep waits until a host has sent something, a packet is due or somebody asks.
-//
-// A timer wakes a thread late, on an idle virtual machine by more than 0.1 ms. So
-// a longer sleep ends earlier by the lateness to be expected, and what remains is
-// spent polling; a shorter one is left as it is, for on a busy link that would
-// take the hosts' CPU.
 func (p *pump) sleep() error {
-	next, _ := p.next()
-	now := p.now()
-	wait := next.Sub(now)
-	early := time.Duration(0)
 	var timeout *unix.Timespec
-	if next != linger.Never {
-		switch early = p.alarm.early(wait); {
-		case next == p.awaited || wait < 0:
-			wait, early = 0, 0
-		case early > 0:
-			wait -= early
-		}
-		ts := unix.NsecToTimespec(int64(wait))
+	var planned time.Duration
+	now := p.now()
+	if next, _ := p.next(); next != linger.Never {
+		planned = p.alarm.plan(now, next.Sub(now))
+		ts := unix.NsecToTimespec(int64(planned))
 		timeout = &ts
 	}
 	n, err := unix.Ppoll(p.polled, timeout, nil)
@@ -223,11 +211,8 @@ func (p *pump) sleep() error {
 		}
 		return nil
 	}
-	if n == 0 && wait > 0 {
-		p.alarm.woke(wait, p.now().Sub(now)-wait)
-		if early > 0 {
-			p.awaited = next
-		}
+	if n == 0 && planned > 0 {
+		p.alarm.woke(planned, p.now().Sub(now)-planned)
 	}
 	return os.NewSyscallError("ppoll", err)
 }

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -397,69 +396,77 @@ func pings(t testing.TB, from, to *bedHost, port, count int) []time.Duration {
 	return out
 }
 
-// quantile returns the value that a share q of sorted values do not exceed.
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+// dryPump is a pump whose hosts take everything and send nothing.
+func dryPump(t testing.TB, n linger.Network) *pump {
+	t.Helper()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd := int(null.Fd())
+	p, err := newPump(pumpConfig{network: n, ports: []port{
+		{fd: fd, addr: netip.MustParseAddr("10.9.0.1"), side: Client},
+		{fd: fd, addr: netip.MustParseAddr("10.9.0.2"), side: Server},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		unix.Close(p.wake)
+		null.Close()
+	})
+	return p
 }
 
-func BenchmarkPumpRoundTrip(b *testing.B) {
-	for _, rtt := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond} {
-		b.Run(rtt.String(), func(b *testing.B) {
-			bed := newBed(b, pumpConfig{network: linger.Network{RTT: rtt}}, oneEach...)
-			var took []time.Duration
-			for b.Loop() {
-				took = append(took, pings(b, bed.hosts[0], bed.hosts[1], 7, 10)...)
-			}
-			slices.Sort(took)
-			late := bed.ledger().Lateness
-			b.ReportMetric(float64(quantile(took, 0.5)-rtt)/1e3, "added-µs-median")
-			b.ReportMetric(float64(quantile(took, 0.99)-rtt)/1e3, "added-µs-p99")
-			b.ReportMetric(float64(late.Median)/1e3, "late-µs-median")
-			b.ReportMetric(float64(late.P99)/1e3, "late-µs-p99")
-		})
+// carry takes data through the pump as if the first host had sent it.
+func (p *pump) carry(at linger.Instant, data []byte) {
+	n := copy(p.buffers.at(p.spare), data)
+	p.enter(at, parcel{buffer: p.take(n), size: int32(n)})
+	p.advance(at)
+}
+
+func TestCarryingAllocatesNothing(t *testing.T) {
+	for _, n := range []linger.Network{{}, {Up: linger.Gbps, RTT: time.Millisecond, Loss: 0.1}} {
+		p := dryPump(t, n)
+		super := tcpPacket(1, flagACK, 12, 40*1448, 1448)
+		var at linger.Instant
+		burst := func() {
+			at = at.Add(time.Millisecond)
+			p.carry(at, super)
+		}
+		for range 100 {
+			burst()
+		}
+		if n := testing.AllocsPerRun(100, burst); n != 0 {
+			t.Errorf("%v allocations in 40 packets", n)
+		}
 	}
 }
 
-// BenchmarkPumpIperf is iperf3's own figure, as its receiver sees it.
-func BenchmarkPumpIperf(b *testing.B) {
-	needs(b, "iperf3")
+// BenchmarkPump is what a packet costs without the kernel's part of it.
+func BenchmarkPump(b *testing.B) {
 	for _, c := range []struct {
 		name    string
 		network linger.Network
+		gso     int
 	}{
-		{"unshaped", linger.Network{}},
-		{"unshaped10ms", linger.Network{RTT: 10 * time.Millisecond}},
-		{"lossy", linger.Network{Loss: 1e-9}},
-		{"1gbit", linger.Network{RTT: 10 * time.Millisecond, Down: linger.Gbps, Up: linger.Gbps, Queue: 50 * time.Millisecond}},
-		{"500mbit", linger.Network{RTT: 10 * time.Millisecond, Down: 500 * linger.Mbps, Up: 500 * linger.Mbps, Queue: 50 * time.Millisecond}},
-		{"100mbit", linger.Network{RTT: 10 * time.Millisecond, Down: 100 * linger.Mbps, Up: 100 * linger.Mbps, Queue: 50 * time.Millisecond}},
+		{"segments", linger.Network{}, 0},
+		{"superpackets", linger.Network{}, 1448},
+		{"cut", linger.Network{Up: 100 * linger.Gbps}, 1448},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			bed := newBed(b, pumpConfig{network: c.network}, oneEach...)
-			for b.Loop() {
-				server := exec.CommandContext(b.Context(), "iperf3", "-s", "-1")
-				bed.hosts[1].start(b, server)
-				time.Sleep(200 * time.Millisecond)
-				out := bed.hosts[0].output(b, "iperf3", "-c", "10.9.0.2", "-R", "-C", "cubic", "-t", "3", "-O", "1", "-J")
-				server.Wait()
-				var report struct {
-					End struct {
-						Received struct {
-							BitsPerSecond float64 `json:"bits_per_second"`
-						} `json:"sum_received"`
-						CPU map[string]float64 `json:"cpu_utilization_percent"`
-					} `json:"end"`
-				}
-				if err := json.Unmarshal(out, &report); err != nil {
-					b.Fatal(err)
-				}
-				l := bed.ledger()
-				b.ReportMetric(report.End.Received.BitsPerSecond/1e9, "Gbit/s")
-				b.ReportMetric(float64(l.Down.Packets+l.Up.Packets)/4, "pkts/s")
-				b.ReportMetric(float64(l.Lateness.Median)/1e3, "late-µs-median")
-				b.ReportMetric(float64(l.Lateness.P99)/1e3, "late-µs-p99")
-				b.Logf("dropped %d; cpu %v", l.Down.DroppedQueue, report.End.CPU)
+			p := dryPump(b, c.network)
+			data, segments := tcpPacket(1, flagACK, 12, 1448, 0), 1
+			if c.gso > 0 {
+				data, segments = tcpPacket(1, flagACK, 12, 40*1448, c.gso), 40
 			}
+			var at linger.Instant
+			b.ReportAllocs()
+			for b.Loop() {
+				at = at.Add(5 * time.Microsecond)
+				p.carry(at, data)
+			}
+			b.ReportMetric(float64(b.N*segments)/b.Elapsed().Seconds(), "pkts/s")
 		})
 	}
 }

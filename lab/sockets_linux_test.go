@@ -18,6 +18,7 @@ import (
 func init() {
 	roles["hold"] = hold
 	roles["census"] = takeOne
+	roles["censuses"] = takeMany
 }
 
 // hold opens so many connections to a host, reads nothing of half of them, and
@@ -68,6 +69,25 @@ func takeOne([]string) int {
 		}
 	}
 	fmt.Print(c.memory, states)
+	return 0
+}
+
+// takeMany prints what one of many censuses takes.
+func takeMany([]string) int {
+	fd, err := openDiag()
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	const many = 1000
+	began, buf := time.Now(), make([]byte, diagBuffer)
+	for seq := range uint32(many) {
+		if _, err := takeCensus(fd, seq, buf); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+	}
+	fmt.Print(time.Since(began) / many)
 	return 0
 }
 
@@ -198,6 +218,37 @@ func TestSysctls(t *testing.T) {
 		if have := strings.TrimSpace(lines[i]); have != s.value {
 			t.Errorf("%s is %q, want %q: %s", s.path, have, s.value, s.why)
 		}
+	}
+}
+
+// BenchmarkCensus is what one count of a host with a hundred connections costs.
+func BenchmarkCensus(b *testing.B) {
+	l := openLab(b, two())
+	startServer(b, l, "origin", 1)
+	r, w, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	c := role("client", "hold", "origin", "100")
+	c.Stdout = w
+	if _, err := l.Start(c); err != nil {
+		b.Fatal(err)
+	}
+	w.Close()
+	if _, err := r.Read(make([]byte, 64)); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		text, e := output(b, l, role("client", "censuses"))
+		if e.Status() != 0 {
+			b.Fatal(text)
+		}
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(d.Microseconds()), "µs/census")
 	}
 }
 

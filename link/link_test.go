@@ -120,8 +120,10 @@ func TestQueueHoldsItsBytesAndNotOneMore(t *testing.T) {
 
 func TestLossTakesRoomAndTime(t *testing.T) {
 	l := New[int](Config{Rate: 8 * linger.Mbps, Queue: 1500, Loss: 1}, rand.NewPCG(1, 1))
-	if l.Send(0, 1500, 0) != Lost || l.Send(0, 1500, 0) != Lost {
-		t.Error("a loss of 1 let a packet through")
+	for range 2 {
+		if l.Send(0, 1500, 0) != Lost {
+			t.Error("a loss of 1 let a packet through")
+		}
 	}
 	if l.Send(0, 1500, 0) != Dropped {
 		t.Error("lost packets took no room")

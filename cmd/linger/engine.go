@@ -265,7 +265,3 @@ func runClient(l *lab.Lab, order clientOrder) (*trace.Trace, error) {
 
 // stillTrials is how often a strategy runs with the delay taken out.
 const stillTrials = 3
-
-// trialTimeout bounds one trial: ten times what the slowest default takes on the
-// slowest named path would be hours; this is where a user gives up.
-const trialTimeout = 10 * time.Minute
