@@ -472,6 +472,11 @@ func TestFigures(t *testing.T) {
 			t.Errorf("Duration(%v, %v) = %q; want %q", test.ms, test.doubt, got, test.want)
 		}
 	}
+	for v, want := range map[float64]string{-0.04: "0.0", -0.06: "-0.1", 0: "0.0", -10: "-10.0"} {
+		if got := Number(v, 1); got != want {
+			t.Errorf("Number(%v, 1) = %q; want %q", v, got, want)
+		}
+	}
 	for v, want := range map[float64]string{0: "0 %", 0.001: "under 1 %", 0.414: "41 %", 1.2: "120 %"} {
 		if got := Share(v); got != want {
 			t.Errorf("Share(%v) = %q; want %q", v, got, want)

@@ -3,6 +3,7 @@ package compare
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Decimals returns how many digits after the point v may show: the last one is
@@ -27,7 +28,11 @@ func Number(v float64, decimals int) string {
 		unit := math.Pow10(-decimals)
 		return strconv.FormatFloat(math.Round(v/unit)*unit, 'f', 0, 64)
 	}
-	return strconv.FormatFloat(v, 'f', decimals, 64)
+	s := strconv.FormatFloat(v, 'f', decimals, 64)
+	if strings.Trim(s, "-0.") == "" {
+		return strings.TrimPrefix(s, "-") // less than nothing by less than can be shown
+	}
+	return s
 }
 
 // Duration writes a time in ms, with its unit: "6.94 s", "812 ms". The doubt, in

@@ -142,7 +142,7 @@ func (c *tried) setUp(in Input, traces, still []*trace.Trace) {
 	r.Protocol = most(traces, func(k trace.Connection) string { return k.Protocol })
 	r.TLSVersion = most(traces, func(k trace.Connection) string { return k.TLS.Or(trace.TLS{}).Version })
 	c.waited = median(traces, func(t *trace.Trace) (float64, bool) { w, _ := handshakeWait(t); return w, true })
-	c.waitedTLS = median(traces, func(t *trace.Trace) (float64, bool) { _, w := handshakeWait(t); return w, w > 0 })
+	c.waitedTLS = median(traces, func(t *trace.Trace) (float64, bool) { _, w := handshakeWait(t); return w, len(secured(t)) > 0 })
 	c.cpu = sample(traces, func(t *trace.Trace) (float64, bool) {
 		client, ok := t.Client.Get()
 		server, ok2 := t.Server.Get()

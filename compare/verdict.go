@@ -186,7 +186,7 @@ func (j *judgement) handshakes(base *tried) {
 	cost := Duration(wait, base.doubt())
 	if base.strategy.Connections == 1 {
 		parts := ""
-		if tls, ok := base.waitedTLS.Get(); ok {
+		if tls := base.waitedTLS.Or(0); tls > 0 {
 			parts = fmt.Sprintf(": %s for TCP's, %s for TLS's", Duration(wait-tls, base.doubt()), Duration(tls, base.doubt()))
 		}
 		j.say("%s cost %s of the %s that %s takes (%s)%s.", plural(n, "handshake"), cost, base.took(), base.row.Strategy, Share(wait/base.time.Value), parts)

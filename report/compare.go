@@ -22,6 +22,9 @@ func Compare(w io.Writer, f compare.Findings, o Options) error {
 		if len(f.Rows) > 0 {
 			o.costs(b, f)
 			o.holds(b, f)
+			if hasSetUp(f) {
+				o.setUp(b, f)
+			}
 			for _, line := range wrap(legend(f), o.width(), "", "") {
 				b.WriteString(o.paint(line, faint) + "\n")
 			}
@@ -50,6 +53,9 @@ func Compare(w io.Writer, f compare.Findings, o Options) error {
 // title says what was fetched over what.
 func title(f compare.Findings) string {
 	s := fmt.Sprintf("%s: %s, %s", f.Workload.Name, plural(f.Workload.Exchanges, "exchange"), size(float64(f.Workload.Bytes)))
+	if t := security(f); t != "" {
+		s += ", " + t
+	}
 	n := f.Network
 	var parts []string
 	if v, ok := n.RTT.Get(); ok {
@@ -107,7 +113,7 @@ func order(rows []compare.Row) []int {
 }
 
 // longest is how wide the name of a strategy may be.
-const longest = 16
+const longest = 20
 
 // names is the column of strategies, the best one marked.
 func (o Options) names(f compare.Findings) column {
@@ -191,8 +197,10 @@ func (o Options) holds(b *bufio.Writer, f compare.Findings) {
 		each(f, 6, "peak", "socket kB", func(r compare.Row) string {
 			return pair(r.SocketMemory.ClientPeak, r.SocketMemory.ServerPeak, kilo)
 		}),
-		each(f, 7, "CPU,", "ms", func(r compare.Row) string { return pair(r.CPU.Client, r.CPU.Server, whole) }),
 	})
+	if !hasSetUp(f) { // else it stands beside what it is spent on
+		cols = filled(append(cols, cpu(f, 7)))
+	}
 	if len(cols) == 0 {
 		return
 	}
@@ -218,6 +226,12 @@ func legend(f compare.Findings) string {
 	for _, r := range f.Rows {
 		if !r.Sockets.ClientPeak.IsZero() || !r.CPU.Client.IsZero() {
 			parts = append(parts, "a/b is client/server")
+			break
+		}
+	}
+	for _, r := range f.Rows {
+		if hasSetUp(f) && !r.SetupRoundTrips.IsZero() {
+			parts = append(parts, "set-up is until a request may be sent")
 			break
 		}
 	}

@@ -121,6 +121,8 @@ func outputs(t testing.TB) map[string]func(io.Writer) error {
 	again := Options{Version: "0.1.0", Command: "linger compare gallery --network lte --trials 5 --seed 1"}
 	out := map[string]func(io.Writer) error{
 		"gallery.json": func(w io.Writer) error { return JSON(w, findings(t, "gallery"), "0.1.0") },
+		"secure.csv":   func(w io.Writer) error { return CSV(w, findings(t, "secure")) },
+		"secure-60":    func(w io.Writer) error { return Compare(w, findings(t, "secure"), Options{Width: 60}) },
 		"doubtful.csv": func(w io.Writer) error { return CSV(w, findings(t, "doubtful")) },
 		"gallery-color": func(w io.Writer) error {
 			return Compare(w, findings(t, "gallery"), Options{Color: true, Version: "0.1.0"})
@@ -139,7 +141,7 @@ func outputs(t testing.TB) map[string]func(io.Writer) error {
 		"ledger-rows":  func(w io.Writer) error { return Ledger(w, ledger(), nil, Options{Rows: 1}) },
 		"ledger-empty": func(w io.Writer) error { return Ledger(w, trace.Ledger{Overflow: 7}, nil, Options{}) },
 	}
-	for _, name := range []string{"gallery", "doubtful", "live", "nothing"} {
+	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "lossy", "refused"} {
 		out[name] = func(w io.Writer) error { return Compare(w, findings(t, name), again) }
 	}
 	for name, tr := range traces {
@@ -226,7 +228,7 @@ func TestColorIsOnlyColor(t *testing.T) {
 }
 
 func TestJSONReadsBack(t *testing.T) {
-	for _, name := range []string{"gallery", "doubtful", "live", "nothing"} {
+	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "lossy", "refused"} {
 		var b bytes.Buffer
 		want := findings(t, name)
 		if err := JSON(&b, want, "1.2.3"); err != nil {
@@ -246,17 +248,25 @@ func TestJSONReadsBack(t *testing.T) {
 }
 
 func TestCSVHasEveryFigure(t *testing.T) {
-	var b bytes.Buffer
-	if err := CSV(&b, findings(t, "gallery")); err != nil {
-		t.Fatal(err)
+	filled := map[string]bool{}
+	for name, rows := range map[string]int{"gallery": 7, "secure": 9, "refused": 4} {
+		var b bytes.Buffer
+		if err := CSV(&b, findings(t, name)); err != nil {
+			t.Fatal(err)
+		}
+		lines, err := csv.NewReader(&b).ReadAll()
+		if err != nil || len(lines) != 1+rows {
+			t.Fatal(lines, err)
+		}
+		for _, line := range lines[1:] {
+			for i, v := range line {
+				filled[lines[0][i]] = filled[lines[0][i]] || v != ""
+			}
+		}
 	}
-	lines, err := csv.NewReader(&b).ReadAll()
-	if err != nil || len(lines) != 8 {
-		t.Fatal(lines, err)
-	}
-	for i, v := range lines[1] {
-		if v == "" {
-			t.Errorf("%s of a row in which all is known is empty", lines[0][i])
+	for _, c := range columns {
+		if !filled[c.name] {
+			t.Errorf("%s is empty in every row, though it is known in some", c.name)
 		}
 	}
 }
