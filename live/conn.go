@@ -23,7 +23,8 @@ type protocol interface {
 	//	established  the transport is up (where it has a handshake of its own)
 	//	early        requests may go as early data; or not at all
 	//	connected    the handshakes are done: HTTP may be spoken
-	//	streams      how many requests the server lets be outstanding; any time, any number
+	//	streams      how many requests the server lets be outstanding; any time, also
+	//	             before connected, any number of times; math.MaxInt32 is no limit
 	//	sent, uploaded..., begun, (arrived, found)..., done | reset   for each request
 	//	goaway       any time; the requests in refused will not be answered
 	//	closed       nothing more can be read; nothing follows but sent

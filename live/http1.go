@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"linger/policy"
 	"linger/trace"
@@ -19,6 +20,7 @@ const writeSize = 64 << 10
 type http1 struct {
 	*conn
 	socket net.Conn
+	over   atomic.Bool // the server has closed
 
 	mu      sync.Mutex
 	written []request // written and not answered yet
@@ -32,7 +34,13 @@ func speakHTTP1(c *conn, socket net.Conn) {
 	h := &http1{conn: c, socket: socket}
 	var reader sync.WaitGroup
 	defer reader.Wait()
-	defer leave(socket)
+	defer func() {
+		// RFC 8446, 6.1, wants a close_notify of each side; to a server that has closed
+		// both of its own it would be data for nobody, and be answered by an RST.
+		if !h.over.Load() {
+			leave(socket)
+		}
+	}()
 	reader.Go(h.read)
 	var batch []request
 	for {
@@ -160,9 +168,9 @@ func (h *http1) receive(in *responses, q request, buf *buffers) bool {
 		h.tell(event{kind: refused, exchange: q.index, at: in.src.at, status: head.status, head: in.offset() - begin})
 		return false
 	}
-	b := newBody(h.conn, q, head.status, in, in.when)
+	b := newBody(h.conn, q, head.status, in, in.src.when)
 	if q.document {
-		h.explore(q, head.status, head.fields.Get, &b)
+		h.explore(q, head.status, head.fields.Get, &b, b.when)
 	}
 	for err == nil {
 		_, err = b.Read(buf.chunk)
@@ -175,6 +183,7 @@ func (h *http1) receive(in *responses, q request, buf *buffers) bool {
 			over = ending{policy.Malformed, trace.AtClient, b.reason}
 		}
 		e.kind, e.ending = closed, over
+		h.over.Store(over.by == trace.AtServer)
 		h.tell(e)
 		return false
 	}
@@ -203,6 +212,7 @@ func (h *http1) end(in *responses, exchange int, over ending, head, body int64) 
 		over.cause = policy.Reset
 	}
 	h.mu.Unlock()
+	h.over.Store(over.by == trace.AtServer)
 	h.tell(event{kind: closed, exchange: exchange, at: in.src.at, head: head, body: body, ending: over})
 }
 

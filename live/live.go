@@ -152,6 +152,7 @@ var protocols = map[string]struct {
 }{
 	"1.0": {"http/1.0", newTCP},
 	"1.1": {"http/1.1", newTCP},
+	"2":   {"h2", newTCP},
 }
 
 // defaultPort is the port of a URL that names none.
@@ -288,7 +289,8 @@ func (r *run) handle(e event) {
 		r.page.add(r, e)
 		return
 	}
-	if e.exchange >= 0 {
+	// One that has been sent elsewhere meanwhile is told of from there.
+	if e.exchange >= 0 && r.trace.Exchanges[e.exchange].Connection == c.id {
 		r.note(&r.trace.Exchanges[e.exchange], e)
 	}
 	switch e.kind {

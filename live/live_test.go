@@ -3,6 +3,7 @@ package live
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -637,7 +638,8 @@ type counter struct {
 	address                      string
 }
 
-func count(t testing.TB, w linger.Workload) *counter {
+// count serves w by TLS where there is a configuration for it, by HTTP/1 and HTTP/2.
+func count(t testing.TB, w linger.Workload, secure *tls.Config) *counter {
 	t.Helper()
 	index := map[string]int{}
 	for i, e := range w.Exchanges {
@@ -672,7 +674,16 @@ func count(t testing.TB, w linger.Workload) *counter {
 			c.bytes.Add(int64(n))
 		}),
 	}
-	go s.Serve(l)
+	s.Protocols = new(http.Protocols)
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetHTTP2(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	if secure != nil {
+		s.TLSConfig = secure
+		go s.ServeTLS(l, "", "")
+	} else {
+		go s.Serve(l)
+	}
 	t.Cleanup(func() { s.Close() })
 	return c
 }
@@ -681,7 +692,7 @@ func count(t testing.TB, w linger.Workload) *counter {
 // of a server that is not ours, for each strategy.
 func TestCounts(t *testing.T) {
 	for _, w := range []linger.Workload{plain(t, linger.Gallery(1)), linger.Microscape(), linger.API(4)} {
-		server := count(t, w)
+		server := count(t, w, nil)
 		for _, test := range []struct {
 			strategy    string
 			least, most int64 // connections

@@ -198,8 +198,9 @@ func requestTarget(u *url.URL) string {
 }
 
 // explore reads a document and reports the references in it as they arrive. What
-// it leaves unread is not searched. field gives a field of the response's head.
-func (c *conn) explore(q request, status int, field func(string) string, b *body) {
+// it leaves unread is not searched. field gives a field of the response's head, when
+// the instant of what was read last.
+func (c *conn) explore(q request, status int, field func(string) string, in io.Reader, when func() linger.Instant) {
 	base := c.run.page.origin.ResolveReference(&url.URL{Path: "/"})
 	if u, err := base.Parse(q.Path); err == nil {
 		base = u
@@ -209,7 +210,7 @@ func (c *conn) explore(q request, status int, field func(string) string, b *body
 		if u.Scheme != "http" && u.Scheme != "https" {
 			return
 		}
-		c.tell(event{kind: found, exchange: q.index, at: b.when(),
+		c.tell(event{kind: found, exchange: q.index, at: when(),
 			link: link{url: u.String(), document: document, at: at}})
 	}
 	if to := field("Location"); status/100 == 3 && to != "" {
@@ -222,7 +223,7 @@ func (c *conn) explore(q request, status int, field func(string) string, b *body
 	if status/100 != 2 || kind != "text/html" && kind != "application/xhtml+xml" || field("Content-Encoding") != "" {
 		return
 	}
-	scan(b, base, func(u *url.URL, at int64) { tell(u, false, at) })
+	scan(in, base, func(u *url.URL, at int64) { tell(u, false, at) })
 }
 
 // scan reads HTML and calls found for each object that a browser would fetch for

@@ -59,7 +59,7 @@ func FuzzScan(f *testing.F) {
 // TestVisitGallery visits a page whose objects are known, and finds each.
 func TestVisitGallery(t *testing.T) {
 	w := plain(t, linger.Gallery(1))
-	server := count(t, w)
+	server := count(t, w, nil)
 	for _, s := range []string{"close", "close:6", "keep", "keep:6", "pipeline"} {
 		p, err := Visit(t.Context(), "http://"+server.address+w.Exchanges[0].Path, strategy(t, s), Config{})
 		if err != nil {
@@ -173,7 +173,7 @@ func TestVisitNonsense(t *testing.T) {
 func TestCurlAgrees(t *testing.T) {
 	curl := tool(t, "curl")
 	w := plain(t, linger.Gallery(1))
-	server := count(t, w)
+	server := count(t, w, nil)
 	for _, s := range []string{"close", "keep"} {
 		tr := fetch(t, w, s, Config{Address: server.address, Verify: true})
 		for _, i := range []int{0, 1, 40} {

@@ -52,6 +52,9 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// when is when the last byte was read.
+func (s *source) when() linger.Instant { return s.at }
+
 // responses reads the responses of one connection, one after the other: await,
 // head, content until io.EOF, and again. It consumes no byte beyond a response.
 type responses struct {
@@ -89,9 +92,6 @@ func newResponses(buf *bufio.Reader, r io.Reader, now func() linger.Instant) *re
 
 // offset is how many bytes of the connection have been consumed.
 func (r *responses) offset() int64 { return r.src.read - int64(r.buf.Buffered()) }
-
-// when is when the last byte was read.
-func (r *responses) when() linger.Instant { return r.src.at }
 
 // await returns when the first byte of a response is there; it was read at src.at.
 func (r *responses) await() error {
@@ -231,12 +231,22 @@ func (r *responses) ending(err error, where string) ending {
 		return ending{policy.Malformed, trace.AtClient, errHeadTooLong.Error()}
 	case r.src.err == nil || r.buf.Buffered() > 0:
 		return ending{policy.Malformed, trace.AtClient, "malformed response: " + brief(err.Error())}
-	case r.src.err == io.EOF:
-		return ending{policy.ClosedByPeer, trace.AtServer, "server closed " + where}
-	case isReset(r.src.err):
-		return ending{policy.Reset, trace.AtServer, "server reset the connection " + where}
 	default:
-		return ending{policy.Reset, trace.Nobody, brief(cause(r.src.err)) + " " + where}
+		return r.src.ending(where)
+	}
+}
+
+// ending puts the end of the stream into words.
+func (s *source) ending(where string) ending {
+	switch {
+	case s.err == io.EOF:
+		return ending{policy.ClosedByPeer, trace.AtServer, "server closed " + where}
+	case isReset(s.err):
+		return ending{policy.Reset, trace.AtServer, "server reset the connection " + where}
+	case isAlert(s.err):
+		return ending{policy.Reset, trace.AtServer, brief(cause(s.err)) + " " + where}
+	default:
+		return ending{policy.Reset, trace.Nobody, brief(cause(s.err)) + " " + where}
 	}
 }
 

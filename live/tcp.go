@@ -26,6 +26,8 @@ type tcp struct {
 	// talk speaks HTTP on a connection on which it may be spoken, and returns once
 	// c.ctx is over or nothing more can be sent, and nothing more is read.
 	talk func(*conn, net.Conn)
+	// streams is how many requests the server is taken to allow at first; 0 is not said.
+	streams int
 	// polite says that the peer is told before the connection ends.
 	polite bool
 }
@@ -37,6 +39,9 @@ func newTCP(ctx context.Context, r *run) (protocol, error) {
 	}
 	p := &tcp{run: r, dial: dial, talk: speakHTTP1}
 	alpn := "http/1.1"
+	if r.scenario.Strategy.Version == "2" {
+		alpn, p.talk, p.streams, p.polite = "h2", speakHTTP2, assumedStreams, true
+	}
 	if r.secure() {
 		p.tls, p.polite = r.config.clientTLS(r.scenario.Strategy, alpn), true
 	}
@@ -83,31 +88,17 @@ func (p *tcp) speak(c *conn) {
 	if p.run.scenario.Strategy.FastOpen {
 		socket = &opener{Conn: socket, conn: c}
 	}
-	stream := socket
+	if p.streams > 0 {
+		c.tell(event{kind: streams, at: at, streams: p.streams})
+	}
+	stream, ok := socket, true
 	if p.tls != nil {
-		over := &records{Conn: socket, counting: true}
-		secured := tls.Client(over, p.tls)
-		err := secured.HandshakeContext(c.ctx)
-		at = p.run.now()
-		over.counting = false
-		reason := ""
-		if err != nil {
-			reason = handshakeReason(err, p.tls.NextProtos[0])
-		} else {
-			reason = wrongALPN(secured.ConnectionState(), p.tls.NextProtos[0])
-		}
-		if reason != "" {
-			c.fail(at, handshakeBlame(err), reason)
-			return
-		}
-		t := tlsTrace(secured.ConnectionState())
-		t.Up, t.Down = over.up, over.down
-		c.tell(event{kind: connected, at: at, about: func(k *trace.Connection) {
-			k.Secured, k.TLS = linger.Known(at), linger.Known(t)
-		}})
-		stream = secured
+		stream, ok = p.secure(c, socket)
 	} else {
 		c.tell(event{kind: connected, at: at})
+	}
+	if !ok {
+		return
 	}
 	if !p.polite {
 		p.talk(c, stream)
@@ -120,6 +111,31 @@ func (p *tcp) speak(c *conn) {
 	if c.attach(func() { socket.SetDeadline(time.Now().Add(max(p.run.config.Limits.Linger, time.Millisecond))) }) {
 		p.talk(c, stream)
 	}
+}
+
+// secure makes the TLS handshake. It reports whether HTTP may be spoken.
+func (p *tcp) secure(c *conn, socket net.Conn) (net.Conn, bool) {
+	over := &records{Conn: socket, counting: true}
+	stream := tls.Client(over, p.tls)
+	err := stream.HandshakeContext(c.ctx)
+	at := p.run.now()
+	over.counting = false
+	alpn, reason := p.tls.NextProtos[0], ""
+	if err != nil {
+		reason = handshakeReason(err, alpn)
+	} else {
+		reason = wrongALPN(stream.ConnectionState(), alpn)
+	}
+	if reason != "" {
+		c.fail(at, handshakeBlame(err), reason)
+		return nil, false
+	}
+	t := tlsTrace(stream.ConnectionState())
+	t.Up, t.Down = over.up, over.down
+	c.tell(event{kind: connected, at: at, about: func(k *trace.Connection) {
+		k.Secured, k.TLS = linger.Known(at), linger.Known(t)
+	}})
+	return stream, true
 }
 
 // leave ends the sending side of a connection, TLS's first.

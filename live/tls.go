@@ -100,13 +100,16 @@ func handshakeReason(err error, alpn string) string {
 // handshakeBlame says who ended a handshake: the server, unless it is us who could
 // not accept what it said.
 func handshakeBlame(err error) trace.Peer {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
-		return trace.AtServer
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err) {
+	if isAlert(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err) {
 		return trace.AtServer
 	}
 	return trace.AtClient
+}
+
+// isAlert reports whether an error is an alert of the other side.
+func isAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
 }
 
 // recordHeader is the size of what precedes each TLS record: type, version, length

@@ -206,13 +206,17 @@ func (c *Client) opened(now linger.Instant, k *conn) {
 }
 
 // HandleStreams says how many requests the server lets a multiplexed connection
-// have outstanding (RFC 9113, 5.1.2; RFC 9000, 4.6).
+// have outstanding (RFC 9113, 5.1.2; RFC 9000, 4.6). It may be said before the
+// connection is established, and again at any time.
 func (c *Client) HandleStreams(now linger.Instant, id, n int) {
 	k := c.conn(id)
-	if k == nil || k.state == dialing {
+	if k == nil {
 		return
 	}
 	k.streams, k.silent = n, n == 0
+	if k.state != open {
+		return
+	}
 	if len(k.outstanding) == 0 {
 		c.rest(now, k)
 	}
