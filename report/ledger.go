@@ -21,9 +21,16 @@ func Ledger(w io.Writer, l trace.Ledger, requests map[string]int, o Options) err
 		slices.SortStableFunc(flows, func(a, b trace.Flows) int { return a.First.Compare(b.First) })
 		flows = slices.DeleteFunc(flows, func(f trace.Flows) bool { return f.Protocol != "tcp" && f.Protocol != "udp" })
 		all := compare.Sum(l)
-		head := fmt.Sprintf("%s opened, %s; %s up and %s down, %s; %s sent again",
-			plural(all.Connections, "connection"), plural(all.Handshakes, "handshake"),
-			plural(int(all.Packets.Up), "packet"), compare.Count(all.Packets.Down), size(all.WireBytes.Sum()), compare.Count(all.Retransmitted.Sum()))
+		others := ""
+		if all.Datagrams > 0 {
+			others = ", " + plural(all.Datagrams, "UDP flow")
+		}
+		head := fmt.Sprintf("%s opened, %s%s; %s up and %s down, %s",
+			plural(all.Connections, "connection"), plural(all.Handshakes, "handshake"), others,
+			plural(int(all.Packets.Up), "packet"), compare.Count(all.Packets.Down), size(all.WireBytes.Sum()))
+		if slices.ContainsFunc(flows, func(f trace.Flows) bool { return f.Protocol == "tcp" }) {
+			head += "; " + compare.Count(all.Retransmitted.Sum()) + " sent again"
+		}
 		switch to := servers(flows); {
 		case len(flows) == 0:
 			head = "No connection crossed the link"
@@ -45,8 +52,11 @@ func Ledger(w io.Writer, l trace.Ledger, requests map[string]int, o Options) err
 
 // server names the far end of a connection.
 func server(f trace.Flows) string {
-	if f.Protocol == "tcp" {
+	switch {
+	case f.Protocol == "tcp":
 		return f.Server
+	case f.IsQUIC():
+		return "quic " + f.Server
 	}
 	return f.Protocol + " " + f.Server
 }
@@ -66,7 +76,7 @@ func ending(f trace.Flows) string {
 	switch {
 	case f.Protocol == "tcp" && f.Up.SYN > 0 && f.Down.SYN == 0 && f.Down.RST > 0:
 		return "refused"
-	case f.Protocol == "tcp" && f.Up.SYN > 0 && f.Down.SYN == 0:
+	case f.Protocol == "tcp" && f.Up.SYN > 0 && f.Down.SYN == 0, f.Protocol == "udp" && f.Down.Packets == 0:
 		return "no answer"
 	case f.ClosedBy == trace.Nobody:
 		return unknown
@@ -89,10 +99,14 @@ func (o Options) flows(b *bufio.Writer, flows []trace.Flows, requests map[string
 		if n, ok := requests[f.Client]; ok {
 			asked = strconv.Itoa(n)
 		}
+		again := unknown // UDP has no sequence numbers, and QUIC encrypts its own
+		if f.Protocol == "tcp" {
+			again = strconv.FormatInt(f.Up.Retransmitted+f.Down.Retransmitted, 10)
+		}
 		for j, s := range []string{
 			strconv.Itoa(i + 1), clean(server(f)), tenths(f.First.Sub(flows[0].First)), tenths(f.Last.Sub(f.First)), asked,
 			fmt.Sprintf("%d/%d", f.Up.Packets, f.Down.Packets), tiny(f.Up.Bytes()) + "/" + tiny(f.Down.Bytes()),
-			strconv.FormatInt(f.Up.Retransmitted+f.Down.Retransmitted, 10), ending(f),
+			again, ending(f),
 		} {
 			cols[j].cells = append(cols[j].cells, s)
 		}

@@ -77,7 +77,44 @@ func closing(n int) *trace.Trace {
 	return t
 }
 
+// secure is a connection over TLS, or QUIC where TCP was not established.
+func secure(c trace.Connection, protocol string, established float64, resumed bool) trace.Connection {
+	c.Protocol, c.Secured = protocol, c.Connected
+	c.TLS = linger.Known(trace.TLS{Version: "1.3", ALPN: protocol, Resumed: resumed})
+	if c.Established = linger.Known(ms(established)); protocol == "h3" {
+		c.Established, c.QUIC = linger.Opt[linger.Instant]{}, linger.Known(trace.QUIC{Version: "1"})
+	}
+	return c
+}
+
+// multiplexing is a page, and 40 images that come at once on the same connection.
+func multiplexing(c trace.Connection) *trace.Trace {
+	t := &trace.Trace{Workload: "gallery", Connections: []trace.Connection{c}}
+	began := c.Connected.Or(0).Milliseconds()
+	t.Exchanges = append(t.Exchanges, exch(0, 0, "https://origin/", 0, began, began+72, began+140, 43_008))
+	for i := range 40 {
+		size := 3000 + i*7919%23_000
+		t.Exchanges = append(t.Exchanges, exch(i+1, 0, fmt.Sprintf("https://origin/images/%02d.jpg", i), began+100, began+100, began+172+float64(i), began+180+float64(size)/23_000*250+float64(i), int64(size)))
+	}
+	for _, e := range t.Exchanges {
+		t.Ended = max(t.Ended, e.Done.Or(0))
+	}
+	return t
+}
+
 var traces = map[string]*trace.Trace{
+	"h2": multiplexing(secure(conn(0, 0, 142, -1, trace.Nobody, 41), "h2", 70, false)),
+	"0rtt": func() *trace.Trace {
+		c := secure(conn(0, 0, 71, -1, trace.Nobody, 41), "h3", 0, true)
+		c.Connected = linger.Known(ms(1))
+		return multiplexing(c)
+	}(),
+	"mixed": {Workload: "gallery", Ended: ms(600), Connections: []trace.Connection{
+		secure(conn(0, 0, 140, 600, trace.AtServer, 1), "http/1.1", 70, false), secure(conn(1, 200, 340, 600, trace.AtClient, 2), "h2", 270, true),
+		{ID: 2, Dialled: ms(10), Established: linger.Known(ms(80)), Closed: linger.Known(ms(300)), ClosedBy: trace.AtServer}},
+		Exchanges: []trace.Exchange{
+			exch(0, 0, "https://origin/", 0, 140, 212, 240, 42_000), exch(1, 1, "https://origin/a.jpg", 200, 340, 412, 500, 9_000),
+			exch(2, 1, "https://origin/b.jpg", 200, 340, 420, 600, 12_345)}},
 	"close": closing(41),
 	"keep2": {Workload: "gallery", Ended: ms(640),
 		Connections: []trace.Connection{conn(3, 0, 70, -1, trace.Nobody, 3), conn(9, 250, 320, 520, trace.AtServer, 1)},
@@ -113,6 +150,11 @@ func ledger() trace.Ledger {
 			Up: trace.Flow{Packets: 1, Header: 80, SYN: 1}},
 		{Protocol: "udp", Client: "10.0.0.1:5353", Server: "10.0.1.1:53", First: at(1), Last: at(2),
 			Up: trace.Flow{Packets: 1, Header: 28, Payload: 40}, Down: trace.Flow{Packets: 1, Header: 28, Payload: 120}},
+		{Protocol: "udp", Client: "10.0.0.1:40006", Server: "10.0.1.1:443", First: at(710), Last: at(930),
+			Up:   trace.Flow{Packets: 14, Header: 392, Payload: 3900, Initial: 2},
+			Down: trace.Flow{Packets: 31, Header: 868, Payload: 33_000, Initial: 1}},
+		{Protocol: "udp", Client: "10.0.0.1:40008", Server: "10.0.1.1:444", First: at(720), Last: at(1720),
+			Up: trace.Flow{Packets: 3, Header: 84, Payload: 3756, Initial: 3}},
 		{Protocol: "icmp", Client: "10.0.0.1", Server: "10.0.1.1", First: at(0), Last: at(0), Up: trace.Flow{Packets: 1, Header: 84}},
 	}}
 }
@@ -131,6 +173,11 @@ func outputs(t testing.TB) map[string]func(io.Writer) error {
 		"gallery-60":  func(w io.Writer) error { return Compare(w, findings(t, "gallery"), Options{Width: 20}) },
 		"waterfall-close-60": func(w io.Writer) error {
 			return Waterfall(w, traces["close"], Options{Width: 60, Rows: 3})
+		},
+		"ledger-quic": func(w io.Writer) error {
+			l := ledger()
+			l.Connections = l.Connections[4:]
+			return Ledger(w, l, nil, Options{})
 		},
 		"ledger": func(w io.Writer) error { return Ledger(w, ledger(), map[string]int{"10.0.0.1:40000": 3}, Options{}) },
 		"ledger-one": func(w io.Writer) error {
@@ -274,12 +321,12 @@ func TestCSVHasEveryFigure(t *testing.T) {
 func TestWaterfallDrawsPhasesAsLongAsTheyLast(t *testing.T) {
 	c := conn(0, 0, 100, 1000, trace.AtClient, 1)
 	e := []trace.Exchange{exch(0, 0, "/", 0, 300, 500, 800, 1)}
-	got := lane(c, e, ms(1000), 20)
+	got := lane(c, e, ms(1000), 20, 0)
 	if want := "▒▒····1───██████····"; got != want {
 		t.Errorf("drew %q; want %q", got, want)
 	}
 	// What is shorter than a column is still seen.
-	if got := lane(conn(0, 1, 1.5, 1000, "", 1), []trace.Exchange{exch(0, 0, "/", 0, 999, 999.5, 1000, 1)}, ms(1000), 10); got != "▒········█" {
+	if got := lane(conn(0, 1, 1.5, 1000, "", 1), []trace.Exchange{exch(0, 0, "/", 0, 999, 999.5, 1000, 1)}, ms(1000), 10, 0); got != "▒········█" {
 		t.Errorf("drew %q", got)
 	}
 }
@@ -325,10 +372,15 @@ func FuzzText(f *testing.F) {
 		tr := &trace.Trace{Workload: name, Ended: linger.Instant(a % 1e15),
 			Connections: []trace.Connection{{Dialled: linger.Instant(b), Connected: linger.Known(linger.Instant(a))}, {ID: 1, Dialled: linger.Instant(a)}},
 			Exchanges:   []trace.Exchange{{URL: url, Method: name, Sent: linger.Known(linger.Instant(b)), Queued: linger.Instant(a), Failed: url}, {ID: 1, Connection: 1, URL: url, Sent: linger.Known(linger.Instant(a)), Done: linger.Known(linger.Instant(b))}}}
+		h2 := *tr
+		h2.Connections = []trace.Connection{{Dialled: linger.Instant(a), Protocol: "h2", Established: linger.Known(linger.Instant(b))}, {ID: 1, Protocol: "h3", Secured: linger.Known(linger.Instant(b))}}
+		for range 3 {
+			h2.Exchanges = append(h2.Exchanges, trace.Exchange{ID: 2, FirstByte: linger.Known(linger.Instant(b)), Sent: linger.Known(linger.Instant(a))}, tr.Exchanges[0], tr.Exchanges[1])
+		}
 		fs := compare.Findings{Workload: compare.Workload{Name: name}, Verdict: compare.Verdict{Text: url, Best: name},
 			Rows: []compare.Row{{Strategy: name, Time: linger.Known(compare.Time{Median: float64(a), Low: linger.Known(float64(b)), High: linger.Known(float64(a))})}}}
 		var out bytes.Buffer
-		if err := errors.Join(Waterfall(&out, tr, Options{}), Compare(&out, fs, Options{Command: url})); err != nil {
+		if err := errors.Join(Waterfall(&out, tr, Options{}), Waterfall(&out, &h2, Options{}), Compare(&out, fs, Options{Command: url})); err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range out.String() {

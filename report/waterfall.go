@@ -16,25 +16,27 @@ import (
 	"linger/trace"
 )
 
-// The phases of a connection, each with a letter of its own. Where two fall into
+// The phases of a connection, each with a letter of its own; of one that
+// multiplexes, receiving has eight. Where two fall into
 // one column, the later of this list is drawn.
 const (
 	nothing   = ' '
 	idle      = '·'
 	waiting   = '─'
-	handshake = '▒'
+	handshake = '▒' // of TCP
+	securing  = '░' // the handshake of TLS, or of QUIC, which has that of TLS in it
 	receiving = '█'
 	further   = '▓' // receiving too: every other response, to tell it from its neighbours
 )
 
-var rank = map[rune]int{nothing: 0, idle: 1, waiting: 2, handshake: 3, receiving: 4, further: 4}
+var rank = map[rune]int{nothing: 0, idle: 1, waiting: 2, handshake: 3, securing: 4, receiving: 5, further: 5}
 
 // Waterfall writes one trace: a line a connection along the time axis, with the
 // handshake, the waiting and the receiving, and the exchanges as a list.
 func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
-		head := fmt.Sprintf("%s: %s over %s in %s", cmp.Or(t.Workload, "workload"), plural(len(t.Exchanges), "exchange"),
-			plural(len(t.Connections), "connection"), instant(t.Ended))
+		head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), plural(len(t.Exchanges), "exchange"),
+			plural(len(t.Connections), "connection"), spoken(t), instant(t.Ended))
 		for _, line := range wrap(head, o.width(), "", "") {
 			b.WriteString(o.paint(line, bold) + "\n")
 		}
@@ -52,6 +54,36 @@ func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
 	})
 }
 
+// spoken says what the connections were, where that is more than HTTP/1 in
+// cleartext: " (h2, TLS 1.3)".
+func spoken(t *trace.Trace) string {
+	var protocols, versions []string
+	resumed := 0
+	for _, c := range t.Connections {
+		protocols = append(protocols, c.Protocol)
+		if s, ok := c.TLS.Get(); ok {
+			versions = append(versions, "TLS "+s.Version)
+			if s.Resumed {
+				resumed++
+			}
+		}
+	}
+	slices.Sort(protocols)
+	slices.Sort(versions)
+	parts := slices.DeleteFunc(slices.Compact(protocols), func(p string) bool { return p == "" })
+	if len(versions) == 0 && !slices.ContainsFunc(parts, multiplexes) {
+		return ""
+	}
+	parts = append(parts, slices.Compact(versions)...)
+	if resumed > 0 {
+		parts = append(parts, strconv.Itoa(resumed)+" resumed")
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// multiplexes reports whether responses of that protocol share a connection.
+func multiplexes(protocol string) bool { return protocol == "h2" || protocol == "h3" }
+
 // lanes draws the connections.
 func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection) {
 	shown := conns[:min(len(conns), o.rows())]
@@ -61,6 +93,12 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 	of := map[int][]trace.Exchange{}
 	for _, e := range t.Exchanges {
 		of[e.Connection] = append(of[e.Connection], e)
+	}
+	most := 0 // responses at once, over all that multiplex
+	for _, c := range shown {
+		if multiplexed(c, of[c.ID]) {
+			most = max(most, slices.Max(atOnce(of[c.ID], t.Ended, n, responding)))
+		}
 	}
 	top, ticks := axis(t.Ended, n)
 	b.WriteString(o.paint(left("", label)+left(top, n)+"  closed by", faint) + "\n")
@@ -73,29 +111,94 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 		case c.ClosedBy != trace.Nobody:
 			by = string(c.ClosedBy)
 		}
-		b.WriteString(right(strconv.Itoa(i+1), label-gap) + strings.Repeat(" ", gap) + left(lane(c, of[c.ID], t.Ended, n), n) + "  " + by + "\n")
+		b.WriteString(right(strconv.Itoa(i+1), label-gap) + strings.Repeat(" ", gap) + left(lane(c, of[c.ID], t.Ended, n, most), n) + "  " + by + "\n")
 	}
 	if rest := len(conns) - len(shown); rest > 0 {
 		b.WriteString(o.paint(strings.Repeat(" ", label)+"… and "+plural(rest, "connection")+" more", faint) + "\n")
 	}
-	legend := fmt.Sprintf("%c handshake, %c waiting, %c %c receiving, %c idle; numbers are exchanges", handshake, waiting, receiving, further, idle)
-	for _, line := range wrap(legend, o.width(), "", "") {
+	for _, line := range wrap(phases(shown, of, most), o.width(), "", "") {
 		b.WriteString(o.paint(line, faint) + "\n")
 	}
 }
 
-// lane draws one connection over n columns from 0 to end.
-func lane(c trace.Connection, exchanges []trace.Exchange, end linger.Instant, n int) string {
-	cells := slices.Repeat([]rune{nothing}, n)
-	column := func(at linger.Instant) int {
-		return min(n-1, max(0, int(float64(at)/float64(end)*float64(n))))
+// phases is the legend of what the lanes of those connections show.
+func phases(conns []trace.Connection, of map[int][]trace.Exchange, most int) string {
+	var quic, tls, tcp, single bool
+	for _, c := range conns {
+		switch {
+		case overQUIC(c):
+			quic = true
+		case secured(c):
+			tls = true
+		default:
+			tcp = true
+		}
+		single = single || !multiplexed(c, of[c.ID])
 	}
+	var parts []string
+	switch {
+	case tls:
+		parts = append(parts, string(handshake)+" TCP handshake", string(securing)+" TLS")
+	case tcp:
+		parts = append(parts, string(handshake)+" handshake")
+	}
+	if quic {
+		parts = append(parts, string(securing)+" QUIC handshake")
+	}
+	parts = append(parts, string(waiting)+" waiting")
+	switch {
+	case single:
+		parts = append(parts, fmt.Sprintf("%c %c receiving", receiving, further))
+	case most == 1:
+		parts = append(parts, fmt.Sprintf("%c receiving", receiving))
+	}
+	if most > 1 {
+		parts = append(parts, fmt.Sprintf("%c to %c receiving 1 to %d at once", levels[0], levels[len(levels)-1], most))
+	}
+	s := strings.Join(append(parts, string(idle)+" idle"), ", ")
+	switch {
+	case single && slices.ContainsFunc(conns, func(c trace.Connection) bool { return multiplexed(c, of[c.ID]) }):
+		return s + "; numbers are exchanges, ×N requests in flight"
+	case single:
+		return s + "; numbers are exchanges"
+	}
+	return s + "; ×N requests in flight"
+}
+
+func overQUIC(c trace.Connection) bool { return !c.QUIC.IsZero() || c.Protocol == "h3" }
+
+// secured reports whether a connection over TCP had TLS, or never came to have it.
+func secured(c trace.Connection) bool {
+	return !c.TLS.IsZero() || !c.Established.IsZero() && c.Connected.IsZero()
+}
+
+// multiplexed reports whether a connection is drawn by how much it does at once,
+// as its exchanges cannot be told apart.
+func multiplexed(c trace.Connection, exchanges []trace.Exchange) bool {
+	return multiplexes(c.Protocol) && len(exchanges) > 1
+}
+
+// span returns the columns, of n from 0 to end, that a phase is drawn over. The
+// column in which it ends belongs to what follows, so that it is drawn as long as
+// it lasted; a phase shorter than a column still has one.
+func span(from, to, end linger.Instant, n int) (first, last int) {
+	first = place(from, end, n)
+	last = max(first, int(math.Ceil(float64(to)/float64(end)*float64(n)))-1)
+	return first, min(last, n-1)
+}
+
+// place returns the column, of n, that an instant lies in.
+func place(at, end linger.Instant, n int) int {
+	return min(n-1, max(0, int(float64(at)/float64(end)*float64(n))))
+}
+
+// lane draws one connection over n columns from 0 to end. The most responses at
+// once are those of the highest level.
+func lane(c trace.Connection, exchanges []trace.Exchange, end linger.Instant, n, most int) string {
+	cells := slices.Repeat([]rune{nothing}, n)
 	draw := func(from, to linger.Instant, phase rune) {
-		// The column in which a phase ends belongs to what follows, so that a phase
-		// is drawn as long as it lasted; one shorter than a column still has one.
-		first := column(from)
-		last := max(first, int(math.Ceil(float64(to)/float64(end)*float64(n)))-1)
-		for i := first; i <= min(last, n-1); i++ {
+		first, last := span(from, to, end, n)
+		for i := first; i <= last; i++ {
 			if rank[phase] > rank[cells[i]] {
 				cells[i] = phase
 			}
@@ -104,9 +207,19 @@ func lane(c trace.Connection, exchanges []trace.Exchange, end linger.Instant, n 
 	closed := min(end, c.Closed.Or(end))
 	if connected, ok := c.Connected.Get(); ok {
 		draw(connected, closed, idle)
-		draw(c.Dialled, connected, handshake)
-	} else {
-		draw(c.Dialled, closed, handshake)
+	}
+	ready := c.Secured.Or(c.Connected.Or(closed))
+	switch {
+	case overQUIC(c):
+		draw(c.Dialled, ready, securing)
+	case secured(c):
+		established := c.Established.Or(ready)
+		draw(c.Dialled, established, handshake)
+		if established < ready {
+			draw(established, ready, securing)
+		}
+	default:
+		draw(c.Dialled, c.Established.Or(ready), handshake)
 	}
 	exchanges = slices.SortedStableFunc(slices.Values(exchanges), func(a, b trace.Exchange) int {
 		return cmp.Compare(a.FirstByte.Or(linger.Never), b.FirstByte.Or(linger.Never))
@@ -123,9 +236,62 @@ func lane(c trace.Connection, exchanges []trace.Exchange, end linger.Instant, n 
 			draw(first, done, []rune{receiving, further}[i%2])
 		}
 	}
-	number(cells, exchanges, column)
+	if multiplexed(c, exchanges) {
+		heights(cells, atOnce(exchanges, end, n, responding), most)
+		inFlight(cells, atOnce(exchanges, end, n, asked))
+	} else {
+		number(cells, exchanges, func(at linger.Instant) int { return place(at, end, n) })
+	}
 	return strings.TrimRight(string(cells), " ")
 }
+
+var levels = []rune("▁▂▃▄▅▆▇█")
+
+// heights draws each column of receiving as high as there are responses in it.
+func heights(cells []rune, count []int, most int) {
+	for i, c := range cells {
+		if count[i] > 0 && (c == receiving || c == further) {
+			cells[i] = levels[(min(count[i], most)*len(levels)-1)/most]
+		}
+	}
+}
+
+// inFlight writes into each stretch of waiting, where there is room, how many
+// requests are in flight in it.
+func inFlight(cells []rune, count []int) {
+	for i := 0; i < len(cells); i++ {
+		stretch := i
+		for i < len(cells) && cells[i] == waiting {
+			i++
+		}
+		if i == stretch {
+			continue
+		}
+		text := []rune("×" + strconv.Itoa(slices.Max(count[stretch:i])))
+		if len(text) <= i-stretch {
+			copy(cells[stretch:], text)
+		}
+	}
+}
+
+// atOnce counts the exchanges that are in a phase, in each of n columns.
+func atOnce(exchanges []trace.Exchange, end linger.Instant, n int, phase func(trace.Exchange) (from, to linger.Opt[linger.Instant])) []int {
+	count := make([]int, n)
+	for _, e := range exchanges {
+		from, to := phase(e)
+		if from.IsZero() {
+			continue
+		}
+		first, last := span(from.Or(0), to.Or(end), end, n)
+		for i := first; i <= last; i++ {
+			count[i]++
+		}
+	}
+	return count
+}
+
+func responding(e trace.Exchange) (from, to linger.Opt[linger.Instant]) { return e.FirstByte, e.Done }
+func asked(e trace.Exchange) (from, to linger.Opt[linger.Instant])      { return e.Sent, e.Done }
 
 // number writes the number of each exchange into its waiting, where there is
 // room that no other number is next to. Of pipelined requests, which wait one
