@@ -213,8 +213,10 @@ func lane(c trace.Connection, exchanges []trace.Exchange, end linger.Instant, n,
 	case overQUIC(c):
 		draw(c.Dialled, ready, securing)
 	case secured(c):
-		established := c.Established.Or(ready)
-		draw(c.Dialled, established, handshake)
+		established := c.Established.Or(c.Dialled) // not waited for with TCP Fast Open
+		if established > c.Dialled {
+			draw(c.Dialled, established, handshake)
+		}
 		if established < ready {
 			draw(established, ready, securing)
 		}
