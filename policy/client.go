@@ -194,6 +194,11 @@ func (c *Client) HandleConnected(now linger.Instant, id int) {
 		c.opened(now, k)
 	case k.early:
 		k.early = false
+		if len(k.outstanding) > 0 {
+			c.extend(now, k)
+		} else {
+			c.rest(now, k)
+		}
 		c.assign(now)
 	}
 }
@@ -234,11 +239,12 @@ func (c *Client) HandleGoAway(now linger.Instant, id int, refused []int, reason 
 		return
 	}
 	k.retired = true
-	for _, e := range refused {
-		c.refuse(k, e, reason)
-	}
+	c.refuse(k, refused, reason)
 	if len(k.outstanding) == 0 {
 		c.close(k, reason)
+		if k.sent == 0 && len(c.queue) > 0 {
+			c.barren(reason)
+		}
 	}
 	c.assign(now)
 }
@@ -252,39 +258,52 @@ func (c *Client) HandleReset(now linger.Instant, id, e int, refused bool, reason
 		return
 	}
 	if refused {
-		c.refuse(k, e, reason)
+		c.refuse(k, []int{e}, reason)
 	} else {
 		c.take(k, e)
 		c.fail(e, reason)
 	}
+	c.carryOn(now, k, reason)
+	c.assign(now)
+}
+
+// refuse puts exchanges that were not processed back into the queue. Where their
+// connection has never answered, or refuses single ones, that is done once, so that
+// a server which refuses everything is given up.
+func (c *Client) refuse(k *conn, refused []int, reason string) {
+	var again []int
+	for _, e := range refused {
+		x := &c.exchanges[e]
+		switch {
+		case !slices.Contains(k.outstanding, e):
+		case x.retried:
+			c.take(k, e)
+			c.fail(e, reason)
+		default:
+			x.retried = k.answered == 0 || !k.retired
+			if x.left {
+				c.retries++
+			}
+			k.outstanding = slices.DeleteFunc(k.outstanding, func(other int) bool { return other == e })
+			again = append(again, e)
+		}
+	}
+	c.requeue(again)
+}
+
+// carryOn decides what becomes of a multiplexed connection after one of its
+// exchanges has ended.
+func (c *Client) carryOn(now linger.Instant, k *conn, reason string) {
 	switch {
 	case len(k.outstanding) > 0:
 		c.extend(now, k)
 	case k.retired:
 		c.close(k, reason)
+	case c.isLast(k):
+		c.close(k, "it has carried all the requests that it may")
 	default:
 		c.rest(now, k)
 	}
-	c.assign(now)
-}
-
-// refuse puts an exchange that was not processed back into the queue: once where
-// the connection has never answered, so that a server which refuses everything is
-// given up.
-func (c *Client) refuse(k *conn, e int, reason string) {
-	if !slices.Contains(k.outstanding, e) {
-		return
-	}
-	x := &c.exchanges[e]
-	if x.retried {
-		c.take(k, e)
-		c.fail(e, reason)
-		return
-	}
-	x.retried = k.answered == 0 || !k.retired
-	c.retries++
-	k.outstanding = slices.DeleteFunc(k.outstanding, func(other int) bool { return other == e })
-	c.requeue([]int{e})
 }
 
 // take removes an exchange from what is outstanding on its connection.
@@ -299,10 +318,21 @@ func (c *Client) take(k *conn, e int) {
 // bounded time.
 func (c *Client) HandleDialFailed(now linger.Instant, id int, reason string) {
 	k := c.conn(id)
-	if k == nil || k.state != dialing {
-		return
+	switch {
+	case k == nil:
+	case k.early:
+		c.HandleClosed(now, id, Reset, reason)
+	case k.state == dialing:
+		c.drop(k)
+		c.barren(reason)
+		c.assign(now)
 	}
-	c.drop(k)
+}
+
+// barren accounts for a connection that has ended without having carried any of
+// the requests that wait. Each such end settles one or makes do with fewer
+// connections, so that they end.
+func (c *Client) barren(reason string) {
 	usable, coming := c.count()
 	switch {
 	case usable > coming:
@@ -312,7 +342,6 @@ func (c *Client) HandleDialFailed(now linger.Instant, id int, reason string) {
 		c.queue = c.queue[1:]
 		c.fail(first, reason)
 	}
-	c.assign(now)
 }
 
 // HandleSent says that bytes of an exchange's request are handed to the network.
@@ -376,6 +405,8 @@ func (c *Client) answer(now linger.Instant, id, e int, persists bool, rejected s
 	}
 
 	switch {
+	case c.strategy.Multiplexed:
+		c.carryOn(now, k, "server had said goodbye, and the last response is there")
 	case !persists || c.isLast(k) && len(k.outstanding) == 0:
 		// RFC 9112, 9.6: "A client that receives a "close" connection option MUST
 		// cease sending requests on that connection [...] if additional pipelined
@@ -388,8 +419,6 @@ func (c *Client) answer(now linger.Instant, id, e int, persists bool, rejected s
 		k.deadline = after(now, c.limits.Linger)
 	case len(k.outstanding) > 0:
 		c.extend(now, k)
-	case k.retired:
-		c.close(k, "server had said goodbye, and the last response is there")
 	default:
 		c.rest(now, k)
 	}
@@ -450,6 +479,9 @@ func (c *Client) HandleClosed(now linger.Instant, id int, cause Cause, reason st
 		}
 		c.requeue(again)
 	}
+	if k.sent == 0 && len(c.queue) > 0 {
+		c.barren(reason)
+	}
 	c.assign(now)
 }
 
@@ -491,12 +523,14 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 			continue
 		}
 		switch {
-		case k.state == dialing:
+		case k.state == dialing || k.early:
 			what, how := "no answer to SYN", "connect"
 			if k.reached {
 				what, how = "the TLS handshake did not end", "TLS handshake"
 			}
-			c.commands = append(c.commands, Command{Kind: Close, Conn: k.id, Reason: what})
+			if !k.early {
+				c.commands = append(c.commands, Command{Kind: Close, Conn: k.id, Reason: what})
+			}
 			c.HandleDialFailed(now, k.id, how+" timed out after "+c.limits.Connect.String())
 		case k.state == lingering:
 			c.close(k, "server did not close within "+c.limits.Linger.String()+" of the last response")
@@ -509,11 +543,7 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 			c.HandleClosed(now, k.id, Reset, "no byte of the response for "+c.limits.Stall.String())
 		case k.silent:
 			c.close(k, "server allows no request")
-			if len(c.queue) > 0 {
-				first := c.queue[0]
-				c.queue = c.queue[1:]
-				c.fail(first, "the server allowed no request for "+c.limits.Stall.String())
-			}
+			c.barren("the server allowed no request for " + c.limits.Stall.String())
 		default:
 			c.close(k, "idle for "+c.strategy.IdleTimeout.String())
 		}
@@ -736,15 +766,23 @@ func (c *Client) send(now linger.Instant, k *conn, e int) {
 	c.commands = append(c.commands, Command{Kind: Send, Conn: k.id, Exchange: e, Last: c.isLast(k)})
 }
 
-// extend gives the response that is due a new time limit.
-func (c *Client) extend(now linger.Instant, k *conn) { k.deadline = after(now, c.limits.Stall) }
-
-// rest starts the idle limit of a connection with nothing outstanding.
-// One that cannot be used is not waited for any longer than a response.
-func (c *Client) rest(now linger.Instant, k *conn) {
-	k.deadline = after(now, c.strategy.IdleTimeout)
-	if k.silent {
+// extend gives the response that is due a new time limit. Until the handshake is
+// done, its own holds.
+func (c *Client) extend(now linger.Instant, k *conn) {
+	if !k.early {
 		k.deadline = after(now, c.limits.Stall)
+	}
+}
+
+// rest starts the idle limit of a connection with nothing outstanding. One that
+// the server does not let be used is not waited for any longer than a response.
+func (c *Client) rest(now linger.Instant, k *conn) {
+	switch {
+	case k.early:
+	case k.silent:
+		k.deadline = after(now, c.limits.Stall)
+	default:
+		k.deadline = after(now, c.strategy.IdleTimeout)
 	}
 }
 

@@ -27,6 +27,11 @@ type world struct {
 
 	// connect returns why connection id is refused, and whether it is answered at all.
 	connect func(id int) (refused string, silent bool)
+	// early says that connection id takes early data, half a round trip before it
+	// is connected.
+	early func(id int) bool
+	// streams is how many requests a connection allows; nil is not said.
+	streams func(id int) int
 	// respond says what becomes of the n-th request, from 1, on connection id.
 	respond func(id, n, e int) reply
 }
@@ -54,6 +59,10 @@ type reply struct {
 	stays    bool // after such an answer no close follows
 	then     bool // the server closes behind the answer, without a word
 	rejected string
+	resets   bool          // the stream is reset, after it may have been processed
+	unopened bool          // the stream is refused
+	goodbye  []int         // the server says GOAWAY before it answers, and refuses these
+	delay    time.Duration // of the answer
 }
 
 func newWorld(t *testing.T, w linger.Workload, s linger.Strategy, l Limits) *world {
@@ -64,6 +73,7 @@ func newWorld(t *testing.T, w linger.Workload, s linger.Strategy, l Limits) *wor
 		t:       t,
 		client:  NewClient(w, s, l),
 		connect: func(int) (string, bool) { return "", false },
+		early:   func(int) bool { return false },
 		respond: func(int, int, int) reply { return reply{} },
 	}
 }
@@ -115,11 +125,17 @@ func (w *world) obey() {
 				w.t.Fatalf("connection %d follows %d", id, len(w.conns)-1)
 			}
 			w.conns = append(w.conns, &peer{})
+			if w.early(id) {
+				w.on(id, 0, func() { w.client.HandleEarly(w.now, id) })
+			}
 			switch refused, silent := w.connect(id); {
 			case silent:
 			case refused != "":
 				w.on(id, rtt, func() { w.conns[id].closed = true; w.client.HandleDialFailed(w.now, id, refused) })
 			default:
+				if w.streams != nil {
+					w.client.HandleStreams(w.now, id, w.streams(id))
+				}
 				w.on(id, rtt, func() { w.client.HandleConnected(w.now, id) })
 			}
 		case Send:
@@ -160,14 +176,19 @@ func (w *world) serve(id, e int) {
 	closes := func(reason string) {
 		w.on(id, rtt, func() { w.client.HandleClosed(w.now, id, ClosedByPeer, reason) })
 	}
+	if r.goodbye != nil {
+		w.on(id, rtt, func() { w.client.HandleGoAway(w.now, id, r.goodbye, "goodbye") })
+	}
 	switch {
 	case r.silent:
+	case r.resets || r.unopened:
+		w.on(id, rtt, func() { w.client.HandleReset(w.now, id, e, r.unopened, "reset") })
 	case r.closes:
 		closes("server closed")
 	case r.refuses:
 		w.on(id, rtt, func() { w.client.HandleRefused(w.now, id) })
 	default:
-		w.on(id, rtt, func() {
+		w.on(id, rtt+r.delay, func() {
 			if r.rejected != "" {
 				w.client.HandleRejected(w.now, id, e, !r.last, r.rejected)
 			} else {
@@ -235,6 +256,8 @@ func TestClient(t *testing.T) {
 		strategy string
 		change   func(*linger.Strategy)
 		connect  func(id int) (string, bool)
+		early    func(id int) bool
+		streams  func(id int) int
 		respond  func(id, n, e int) reply
 		retries  int
 		want     string
@@ -525,6 +548,201 @@ func TestClient(t *testing.T) {
 3000 fail 0: connect timed out after 3s
 3000 close 1: no answer to SYN
 3000 fail 1: connect timed out after 3s`},
+		{name: "multiplexed: all at once, answers in any order", workload: objects(3), strategy: "h2",
+			respond: func(_, _, e int) reply { return reply{delay: time.Duration(5-e) * 10 * time.Millisecond} }, want: `
+0 dial 0
+100 send 0 on 0
+250 send 1 on 0
+250 send 2 on 0
+250 send 3 on 0
+390 close 0: all is fetched`},
+		{name: "multiplexed on two: each takes its share", workload: objects(4), strategy: "h2:2", want: `
+0 dial 0
+100 send 0 on 0
+200 send 1 on 0
+200 send 2 on 0
+200 dial 1
+300 send 3 on 0
+300 send 4 on 1
+400 close 0: all is fetched
+400 close 1: all is fetched`},
+		{name: "multiplexed: POST goes along with the others", workload: post(flat(3), 1), strategy: "h2", want: `
+0 dial 0
+100 send 0 on 0
+100 send 1 on 0
+100 send 2 on 0
+200 close 0: all is fetched`},
+		{name: "stream limit of one", workload: flat(3), strategy: "h2", streams: func(int) int { return 1 }, want: `
+0 dial 0
+100 send 0 on 0
+200 send 1 on 0
+300 send 2 on 0
+400 close 0: all is fetched`},
+		{name: "stream limit of two, and a connection more", workload: flat(5), strategy: "h2:2", streams: func(int) int { return 2 }, want: `
+0 dial 0
+0 dial 1
+100 send 0 on 0
+100 send 1 on 0
+100 send 2 on 1
+100 send 3 on 1
+200 send 4 on 0
+300 close 0: all is fetched
+300 close 1: all is fetched`},
+		{name: "stream limit of none", workload: flat(2), strategy: "h2", streams: func(int) int { return 0 }, want: `
+0 dial 0
+5100 close 0: server allows no request
+5100 fail 0: the server allowed no request for 5s
+5100 dial 1
+10200 close 1: server allows no request
+10200 fail 1: the server allowed no request for 5s`},
+		{name: "stream limit of none on one of two", workload: flat(2), strategy: "h2:2", streams: func(id int) int { return 10 * id }, want: `
+0 dial 0
+0 dial 1
+100 send 0 on 1
+200 send 1 on 1
+300 close 0: all is fetched
+300 close 1: all is fetched`},
+		{name: "GOAWAY at once, always", workload: flat(2), strategy: "h2",
+			respond: func(int, int, int) reply { return reply{silent: true, goodbye: []int{0, 1}} }, retries: 2, want: `
+0 dial 0
+100 send 0 on 0
+100 send 1 on 0
+200 close 0: goodbye
+200 dial 1
+300 send 0 on 1
+300 send 1 on 1
+400 fail 0: goodbye
+400 fail 1: goodbye
+400 close 1: goodbye`},
+		{name: "GOAWAY midway: what it leaves out is asked elsewhere, in order", workload: post(flat(4), 3), strategy: "h2",
+			respond: func(id, _, e int) reply {
+				r := reply{silent: id == 0 && e > 1, delay: time.Duration(e) * 10 * time.Millisecond}
+				if id == 0 && e == 1 {
+					r.goodbye = []int{2, 3}
+				}
+				return r
+			}, retries: 2, want: `
+0 dial 0
+100 send 0 on 0
+100 send 1 on 0
+100 send 2 on 0
+100 send 3 on 0
+200 dial 1
+210 close 0: server had said goodbye, and the last response is there
+300 send 2 on 1
+300 send 3 on 1
+430 close 1: all is fetched`},
+		{name: "GOAWAY on an idle connection", workload: func() linger.Workload {
+			w := flat(2)
+			w.Exchanges[1].Think = time.Second
+			return w
+		}(), strategy: "h2", respond: func(id, _, e int) reply {
+			if id == 0 {
+				return reply{goodbye: []int{}, delay: time.Millisecond}
+			}
+			return reply{}
+		}, want: `
+0 dial 0
+100 send 0 on 0
+201 close 0: server had said goodbye, and the last response is there
+1000 dial 1
+1100 send 1 on 1
+1200 close 1: all is fetched`},
+		{name: "refused streams are asked again, once", workload: flat(3), strategy: "h2",
+			respond: func(_, n, e int) reply { return reply{unopened: e == 1 || n == 3} }, retries: 2, want: `
+0 dial 0
+100 send 0 on 0
+100 send 1 on 0
+100 send 2 on 0
+200 send 1 on 0
+200 send 2 on 0
+300 fail 1: reset
+300 close 0: all is fetched`},
+		{name: "a refused POST is asked again too", workload: post(flat(1), 0), strategy: "h2",
+			respond: func(_, n, _ int) reply { return reply{unopened: n == 1} }, retries: 1, want: `
+0 dial 0
+100 send 0 on 0
+200 send 0 on 0
+300 close 0: all is fetched`},
+		{name: "each stream reset: each fails, its connection goes on", workload: flat(3), strategy: "h2",
+			respond: func(_, _, e int) reply { return reply{resets: true} }, streams: func(int) int { return 2 }, want: `
+0 dial 0
+100 send 0 on 0
+100 send 1 on 0
+200 fail 0: reset
+200 send 2 on 0
+200 fail 1: reset
+300 fail 2: reset
+300 close 0: all is fetched`},
+		{name: "multiplexed requests per connection", workload: flat(3), strategy: "h2",
+			change:  func(s *linger.Strategy) { s.MaxRequests = 2 },
+			respond: func(_, _, e int) reply { return reply{resets: e == 1, delay: time.Duration(e)} }, want: `
+0 dial 0
+100 send 0 on 0
+100 send 1 on 0, last
+200 fail 1: reset
+200 close 0: it has carried all the requests that it may
+200 dial 1
+300 send 2 on 1
+400 close 1: all is fetched`},
+		{name: "the end of a connection that has answered: all are asked again, but POST and what has begun", workload: post(flat(5), 3), strategy: "h2",
+			respond: func(id, _, e int) reply {
+				r := reply{silent: id == 0 && e > 0, begins: e == 2}
+				if id == 0 && e == 4 {
+					return reply{closes: true}
+				}
+				return r
+			}, retries: 2, want: `
+0 dial 0
+100 send 0 on 0
+100 send 1 on 0
+100 send 2 on 0
+100 send 3 on 0
+100 send 4 on 0
+200 close 0: server closed
+200 fail 2: server closed
+200 fail 3: server closed
+200 dial 1
+300 send 1 on 1
+300 send 4 on 1
+400 close 1: all is fetched`},
+		{name: "silence fails all streams", workload: flat(3), strategy: "h2",
+			respond: func(_, n, _ int) reply { return reply{silent: n > 1} }, want: `
+0 dial 0
+100 send 0 on 0
+100 send 1 on 0
+100 send 2 on 0
+5200 close 0: no byte of the response for 5s
+5200 fail 1: no byte of the response for 5s
+5200 fail 2: no byte of the response for 5s`},
+		{name: "early data: safe requests at once, others after the handshake", workload: post(flat(3), 1), strategy: "h3+0rtt",
+			early: func(int) bool { return true }, want: `
+0 dial 0
+0 send 0 on 0
+100 send 1 on 0
+100 send 2 on 0
+200 close 0: all is fetched`},
+		{name: "early data, and no end of the handshake", workload: flat(2), strategy: "h3+0rtt",
+			early:   func(int) bool { return true },
+			connect: func(int) (string, bool) { return "", true },
+			respond: func(int, int, int) reply { return reply{silent: true} }, want: `
+0 dial 0
+0 send 0 on 0
+0 send 1 on 0
+3000 close 0: connect timed out after 3s
+3000 fail 0: connect timed out after 3s
+3000 fail 1: connect timed out after 3s`},
+		{name: "early data, then no connection", workload: post(flat(2), 1), strategy: "h3+0rtt",
+			early:   func(int) bool { return true },
+			connect: func(id int) (string, bool) { return []string{"refused", ""}[id], false },
+			respond: func(id, _, _ int) reply { return reply{silent: id == 0} }, want: `
+0 dial 0
+0 send 0 on 0
+100 close 0: refused
+100 fail 0: refused
+100 dial 1
+200 send 1 on 1
+300 close 1: all is fetched`},
 		{name: "silence fails one, and the rest goes elsewhere", workload: flat(3), strategy: "pipeline",
 			respond: func(id, n, _ int) reply { return reply{silent: id == 0 && n > 1} }, retries: 1, want: `
 0 dial 0
@@ -549,6 +767,10 @@ func TestClient(t *testing.T) {
 			if test.respond != nil {
 				w.respond = test.respond
 			}
+			if test.early != nil {
+				w.early = test.early
+			}
+			w.streams = test.streams
 			if got := w.run(); got != strings.TrimPrefix(test.want, "\n") {
 				t.Errorf("got\n%s\nwant%s", got, test.want)
 			}
@@ -674,7 +896,8 @@ func TestPersists(t *testing.T) {
 func FuzzClient(f *testing.F) {
 	f.Add([]byte("0123456789abcdefghijklmnopqrstuvwxyz"), uint8(0), uint8(0))
 	f.Add([]byte("\x00\x10\x20\x30\x40\x50\x60\x70\x80\x90\xa0\xb0\xc0\xd0\xe0\xf0"), uint8(4), uint8(3))
-	names := []string{"close", "close:3", "keep", "keep:6", "pipeline", "pipeline:2", "keep:2"}
+	f.Add([]byte("\x00\x01\x0e\x02\x0b\x03\x0c\x04\x0d\x05\x03\x06\x0a\x07\x0c\x08\x04\x09\x0d\x0a"), uint8(7), uint8(2))
+	names := []string{"close", "close:3", "keep", "keep:6", "pipeline", "pipeline:2", "keep:2", "h2", "h2:2", "h3:3+0rtt"}
 	f.Fuzz(func(t *testing.T, events []byte, which, seed uint8) {
 		w := objects(5)
 		w.Exchanges = append(w.Exchanges, flat(4).Exchanges...)
@@ -691,7 +914,7 @@ func FuzzClient(f *testing.F) {
 		m.obey()
 		for i := 0; i+1 < len(events) && !m.c.Finished(); i += 2 {
 			m.now = m.now.Add(time.Duration(events[i+1]) * time.Millisecond)
-			m.happen(int(events[i])%10, int(events[i])/10%(len(m.conns)+1), int64(events[i+1])*5)
+			m.happen(int(events[i])%happenings, int(events[i])/happenings%(len(m.conns)+1), int64(events[i+1])*5)
 			m.obey()
 		}
 		for steps := 0; !m.c.Finished(); steps++ {
@@ -724,6 +947,9 @@ type link struct {
 	state       connState
 	outstanding []int
 	last        bool // no request may follow
+	early       bool // the handshake is not done
+	retired     bool // the server takes no further requests
+	streams     int  // that it allows; -1 is any number
 }
 
 func (m *model) obey() {
@@ -739,10 +965,10 @@ func (m *model) obey() {
 			if cmd.Conn != len(m.conns) {
 				m.t.Fatalf("dials %d as number %d", cmd.Conn, len(m.conns))
 			}
-			m.conns = append(m.conns, &link{})
+			m.conns = append(m.conns, &link{streams: -1})
 			usable := 0
 			for _, k := range m.conns {
-				if k.state == dialing || k.state == open {
+				if k.state == dialing || k.state == open && !k.retired {
 					usable++
 				}
 			}
@@ -758,6 +984,12 @@ func (m *model) obey() {
 		if cmd.Kind == Close {
 			k.state = gone
 			continue
+		}
+		if k.early && !m.c.workload.Exchanges[cmd.Exchange].Safe() {
+			m.t.Fatalf("sends %d as early data, which is not safe", cmd.Exchange)
+		}
+		if k.retired || k.streams >= 0 && len(k.outstanding) >= k.streams {
+			m.t.Fatalf("sends %d on %d, which takes no more: %+v", cmd.Exchange, cmd.Conn, k)
 		}
 		if k.state != open || k.last || m.settled[cmd.Exchange] != "" {
 			m.t.Fatalf("sends %d on %d, which is in state %d; it is %q", cmd.Exchange, cmd.Conn, k.state, m.settled[cmd.Exchange])
@@ -782,8 +1014,11 @@ func (m *model) settle(e int, how string) {
 	m.settled[e] = how
 }
 
+// happenings is how many things can happen.
+const happenings = 16
+
 // happen does one thing, whether or not it can be in the connection's state; the
-// model moves only where it can.
+// model moves only where it can. n chooses among what it can happen to.
 func (m *model) happen(what, id int, n int64) {
 	var k *link
 	if id < len(m.conns) {
@@ -794,12 +1029,19 @@ func (m *model) happen(what, id int, n int64) {
 	can, due := k.state == open && len(k.outstanding) > 0, -1
 	if can {
 		due = k.outstanding[0]
+		if m.s.Multiplexed {
+			due = k.outstanding[int(n)%len(k.outstanding)]
+		}
+	}
+	over := func() { // due is no longer outstanding
+		k.outstanding = slices.DeleteFunc(k.outstanding, func(e int) bool { return e == due })
 	}
 	switch what {
 	case 0:
 		if k.state == dialing {
 			k.state = open
 		}
+		k.early = false
 		m.c.HandleConnected(m.now, id)
 	case 1:
 		if k.state == dialing {
@@ -817,11 +1059,11 @@ func (m *model) happen(what, id int, n int64) {
 	case 4, 5, 6:
 		persists := what != 5
 		if can {
-			k.outstanding = k.outstanding[1:]
+			over()
 			if what != 6 {
 				m.settle(due, "delivered")
 			}
-			if !persists || k.last && len(k.outstanding) == 0 {
+			if !m.s.Multiplexed && (!persists || k.last && len(k.outstanding) == 0) {
 				k.state = lingering
 			}
 		}
@@ -842,6 +1084,34 @@ func (m *model) happen(what, id int, n int64) {
 		}
 	case 9:
 		m.c.HandleTimeout(m.now)
+	case 10:
+		m.c.HandleEstablished(id)
+	}
+	if !m.s.Multiplexed {
+		return
+	}
+	switch what {
+	case 11:
+		if k.state == dialing {
+			k.state, k.early = open, true
+		}
+		m.c.HandleEarly(m.now, id)
+	case 12:
+		k.streams = int(n) % 5
+		m.c.HandleStreams(m.now, id, k.streams)
+	case 13:
+		var refused []int
+		if can {
+			refused = slices.Clone(k.outstanding[int(n)%(len(k.outstanding)+1):])
+			k.outstanding = k.outstanding[:len(k.outstanding)-len(refused)]
+		}
+		if k.state == open {
+			k.retired = true
+		}
+		m.c.HandleGoAway(m.now, id, refused, "goodbye")
+	case 14, 15:
+		over()
+		m.c.HandleReset(m.now, id, due, what == 14, "reset")
 	}
 }
 
@@ -849,10 +1119,12 @@ func (m *model) happen(what, id int, n int64) {
 func (m *model) behave() {
 	for id, k := range m.conns {
 		switch {
-		case k.state == dialing:
+		case k.state == dialing || k.state == open && k.early:
 			m.happen(0, id, 0)
 		case k.state == open && len(k.outstanding) > 0:
 			m.happen(4, id, 0)
+		case k.state == open && k.streams == 0 && !k.retired:
+			m.happen(12, id, 1)
 		case k.state == lingering:
 			m.happen(7, id, 0)
 		default:
@@ -865,4 +1137,50 @@ func (m *model) behave() {
 		m.t.Fatal("waits for nothing")
 	}
 	m.c.HandleTimeout(m.now)
+}
+
+// TestBarren has servers that let no request come about. Each connection that ends
+// like that settles an exchange, so that the client comes to an end.
+func TestBarren(t *testing.T) {
+	for name, end := range map[string]func(c *Client, id int){
+		"says goodbye":    func(c *Client, id int) { c.HandleGoAway(0, id, nil, "goodbye") },
+		"closes":          func(c *Client, id int) { c.HandleClosed(0, id, ClosedByPeer, "closed") },
+		"ends in silence": func(c *Client, _ int) { c.HandleTimeout(c.NextTimeout()) },
+	} {
+		c := NewClient(flat(3), strategy(t, "h2"), DefaultLimits)
+		c.HandleStart(0)
+		dials, fails := 0, 0
+		for cmd, ok := c.Poll(); ok; cmd, ok = c.Poll() {
+			switch cmd.Kind {
+			case Dial:
+				dials++
+				c.HandleStreams(0, cmd.Conn, 0)
+				c.HandleConnected(0, cmd.Conn)
+				end(c, cmd.Conn)
+			case Fail:
+				fails++
+			case Send:
+				t.Fatalf("%s: sends what the server does not allow", name)
+			}
+		}
+		if dials != 3 || fails != 3 || !c.Finished() {
+			t.Errorf("a server that %s: %d connections, %d failures, finished %v", name, dials, fails, c.Finished())
+		}
+	}
+}
+
+// TestHandshakeTimeout says which handshake did not end.
+func TestHandshakeTimeout(t *testing.T) {
+	c := NewClient(flat(1), strategy(t, "keep"), Limits{Connect: time.Second})
+	c.HandleStart(0)
+	c.HandleEstablished(0)
+	c.HandleTimeout(c.NextTimeout())
+	var got []string
+	for cmd, ok := c.Poll(); ok; cmd, ok = c.Poll() {
+		got = append(got, cmd.Reason)
+	}
+	want := []string{"", "the TLS handshake did not end", "TLS handshake timed out after 1s"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
