@@ -48,6 +48,10 @@ type Config struct {
 	// Congestion selects the congestion control of the dialling sockets, "cubic"
 	// for one; empty leaves the system's. On Linux only.
 	Congestion string
+	// Qlog gives what the qlog of an HTTP/3 connection, named by its number in the
+	// trace, is written to; it is closed before Run returns. A nil Qlog, or a nil
+	// writer, writes none. Called from several goroutines.
+	Qlog func(conn int) io.WriteCloser
 	// Dial replaces the dialling of Address; a Congestion is then its own affair.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -153,6 +157,7 @@ var protocols = map[string]struct {
 	"1.0": {"http/1.0", newTCP},
 	"1.1": {"http/1.1", newTCP},
 	"2":   {"h2", newTCP},
+	"3":   {"h3", newH3},
 }
 
 // defaultPort is the port of a URL that names none.
