@@ -19,16 +19,71 @@ import (
 // it grow, up to Config.MaxHeader.
 const minBuffer = 4 << 10
 
-// A conn is one connection. One goroutine owns it; others may only close nc and
-// set its deadlines.
-type conn struct {
+// A session is what a connection of every protocol has.
+type session struct {
 	server *Server
-	nc     net.Conn
 	id     int64
 	remote string
 	began  linger.Instant
 	mind   *policy.Server
-	told   bool // of the shutdown
+
+	by     trace.Peer // who ended it first, and why
+	reason string
+}
+
+func (s *Server) newSession(id int64, remote net.Addr) session {
+	now := s.now()
+	return session{server: s, id: id, remote: remote.String(), began: now, mind: policy.NewServer(s.config.Policy, now)}
+}
+
+// end notes who ended the connection; only the first time counts.
+func (c *session) end(by trace.Peer, reason string) {
+	if c.by == trace.Nobody {
+		c.by, c.reason = by, reason
+	}
+}
+
+// entry is the log's entry for the answer to the request of that number, but for
+// its times.
+func (c *session) entry(a *answer, version string, request int) Entry {
+	e := Entry{
+		Event: Answered, Conn: c.id, Remote: c.remote, Request: request,
+		Method: a.method, Target: a.target, Version: cmp.Or(version, "-"), Status: a.status,
+	}
+	if a.body != nil || a.stream != nil {
+		e.Body = a.length
+	}
+	return e
+}
+
+// log completes an entry and logs it.
+func (c *session) log(e Entry, started, now linger.Instant, failed string) {
+	e.Time, e.Duration, e.Failed = c.server.at(now), now.Sub(started), failed
+	if failed != "" {
+		e.Kept = false
+	}
+	c.server.config.Log(e)
+}
+
+// logClosed logs the end of the connection.
+func (c *session) logClosed(late int64) {
+	if c.server.config.Log == nil {
+		return
+	}
+	now := c.server.now()
+	c.server.config.Log(Entry{
+		Event: Closed, Time: c.server.at(now), Conn: c.id, Remote: c.remote,
+		Request: c.mind.Requests(), Duration: now.Sub(c.began),
+		By: c.by, Reason: c.reason, LateBytes: late,
+	})
+}
+
+// A conn is one connection that speaks HTTP/1. One goroutine owns it; others may
+// only close nc and set its deadlines.
+type conn struct {
+	session
+	nc   net.Conn
+	told bool // of the shutdown
 
 	in       []byte // in[r:w] has been read and not yet been taken
 	r, w     int
@@ -39,9 +94,6 @@ type conn struct {
 	started linger.Instant // when the first byte of req arrived
 	out     outbox
 	unsent  []pending // responses in out
-
-	by     trace.Peer // who ended it first, and why
-	reason string
 }
 
 // pending is the log entry of a response that has not been handed to the kernel.
@@ -51,23 +103,31 @@ type pending struct {
 }
 
 func newConn(s *Server, nc net.Conn, id int64) *conn {
-	now := s.now()
+	_, secure := nc.(secured)
 	return &conn{
-		server: s,
-		nc:     nc,
-		id:     id,
-		remote: nc.RemoteAddr().String(),
-		began:  now,
-		mind:   policy.NewServer(s.config.Policy, now),
-		in:     make([]byte, min(minBuffer, s.config.MaxHeader)),
-		out:    outbox{nc: nc, stall: s.config.Stall},
+		session: s.newSession(id, nc.RemoteAddr()),
+		nc:      nc,
+		in:      make([]byte, min(minBuffer, s.config.MaxHeader)),
+		out:     outbox{nc: nc, stall: s.config.Stall, whole: secure},
 	}
 }
 
-// serve answers requests until the connection has to end, and ends it.
-func (c *conn) serve() {
+// leave has the connection look at the server's shutdown: it does so between
+// setting its deadline and reading, so that either it sees that or this ends its
+// read.
+func (c *conn) leave() { c.nc.SetReadDeadline(longAgo) }
+
+// cut ends the connection at once, whatever is under way.
+func (c *conn) cut() { bare(c.nc).Close() }
+
+// serve answers requests until the connection has to end, and ends it. It reports
+// false, with nothing answered, where the client turns out to speak HTTP/2.
+func (c *conn) serve() bool {
 	for c.by == trace.Nobody {
 		a, err := c.next()
+		if err == errPreface {
+			return false
+		}
 		if no, ok := errors.AsType[*refusal](err); ok {
 			c.mind.HandleMalformed(no.text)
 			a, err = c.refused(no, a), nil
@@ -80,10 +140,14 @@ func (c *conn) serve() {
 		}
 	}
 	c.close()
+	return true
 }
 
 // errEnd says that the connection ends in good order.
 var errEnd = errors.New("the connection ends")
+
+// errPreface says that the connection begins as one of HTTP/2 does.
+var errPreface = errors.New("the client speaks HTTP/2")
 
 // next waits for the next request, reads it in full and returns its answer. The
 // error is a *refusal, errEnd, or the network's.
@@ -104,9 +168,13 @@ func (c *conn) next() (answer, error) {
 // refused returns the answer that a refusal is, in place of what would have been
 // answered, if that was known by then.
 func (c *conn) refused(no *refusal, instead answer) answer {
-	a := text(no.status, "", no.text+"\n")
+	return refused(no, instead, c.req.head)
+}
+
+func refused(no *refusal, instead answer, head bool) answer {
+	a := text(no.status, no.text+"\n")
 	a.method, a.target = cmp.Or(instead.method, "-"), cmp.Or(instead.target, "-")
-	if c.req.head {
+	if head {
 		a.body = nil
 	}
 	return a
@@ -124,12 +192,22 @@ func (c *conn) head() ([]byte, error) {
 		}
 		if c.scanned > 0 {
 			head := c.in[c.r:c.w]
+			if c.mind.Requests() == 0 {
+				// RFC 9113, 3.4: the preface begins as an HTTP/1 request would, of a
+				// version that no such request has.
+				if bytes.HasPrefix(head, preface) {
+					return nil, errPreface
+				}
+				if bytes.HasPrefix(preface, head) {
+					head = nil
+				}
+			}
 			if n := headEnd(head, c.scanned); n >= 0 {
 				c.r += n
 				c.scanned = 0
 				return head[:n], nil
 			}
-			c.scanned = len(head)
+			c.scanned = max(len(head), 1)
 			if len(head) >= limit {
 				c.server.requests.Add(1)
 				if bytes.IndexByte(head, '\n') < 0 {
@@ -282,51 +360,39 @@ func (c *conn) flush() error {
 }
 
 func (c *conn) pending(a *answer, persists bool) pending {
-	e := Entry{
-		Event: Answered, Conn: c.id, Remote: c.remote,
-		Request: c.mind.Requests(),
-		Method:  a.method, Target: a.target, Version: c.req.version,
-		Status: a.status, Kept: persists,
-	}
-	if e.Version == "" {
-		e.Version = "-"
-	}
-	if a.body != nil || a.stream != nil {
-		e.Body = a.length
-	}
+	e := c.entry(a, c.req.version, c.mind.Requests())
+	e.Kept = persists
 	return pending{e, c.started}
 }
 
 func (c *conn) logUnsent(failed string) {
 	now := c.server.now()
-	for i := range c.unsent {
-		p := &c.unsent[i]
-		p.Time, p.Duration, p.Failed = c.server.at(now), now.Sub(p.started), failed
-		if failed != "" {
-			p.Kept = false
-		}
-		c.server.config.Log(p.Entry)
+	for _, p := range c.unsent {
+		c.log(p.Entry, p.started, now, failed)
 	}
 	clear(c.unsent)
 	c.unsent = c.unsent[:0]
 }
 
-// end notes who ended the connection; only the first time counts.
-func (c *conn) end(by trace.Peer, reason string) {
-	if c.by == trace.Nobody {
-		c.by, c.reason = by, reason
+// lost notes why no more can be read or written.
+func (c *conn) lost(err error) {
+	if err != errEnd {
+		c.blame(err, c.scanned > 0)
+	}
+	if len(c.unsent) > 0 {
+		c.logUnsent(c.reason)
 	}
 }
 
-// lost notes why no more can be read or written.
-func (c *conn) lost(err error) {
+// blame notes who is behind an error of the network; midway says that a request
+// had begun to arrive.
+func (c *session) blame(err error, midway bool) {
 	switch {
-	case err == errEnd:
 	case c.server.isStopped():
 		c.end(trace.AtServer, "server cut off")
 	case errors.Is(err, errStalled):
 		c.end(trace.AtServer, err.Error())
-	case errors.Is(err, io.EOF) && c.scanned == 0:
+	case errors.Is(err, io.EOF) && !midway:
 		c.end(trace.AtClient, "client closed")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		c.end(trace.AtClient, "client closed in mid-request")
@@ -337,9 +403,6 @@ func (c *conn) lost(err error) {
 	default:
 		c.end(trace.AtClient, err.Error())
 	}
-	if len(c.unsent) > 0 {
-		c.logUnsent(c.reason)
-	}
 }
 
 // close ends the connection in the policy's style.
@@ -348,24 +411,24 @@ func (c *conn) close() {
 	switch {
 	case c.by != trace.AtServer || c.out.failed:
 	case c.server.config.Policy.Style == policy.CloseRST:
-		if l, ok := c.nc.(interface{ SetLinger(int) error }); ok {
-			// An error says that the connection is gone already.
-			_ = l.SetLinger(0)
-		}
+		reset(c.nc)
 	default:
 		late = c.linger()
 	}
 	c.nc.Close()
 	c.out.release()
-	if c.server.config.Log == nil {
-		return
+	c.logClosed(late)
+}
+
+// reset ends a TCP connection by RST: nothing that is under way arrives any more,
+// TLS's own farewell included.
+func reset(nc net.Conn) {
+	nc = bare(nc)
+	if l, ok := nc.(interface{ SetLinger(int) error }); ok {
+		// An error says that the connection is gone already.
+		_ = l.SetLinger(0)
 	}
-	now := c.server.now()
-	c.server.config.Log(Entry{
-		Event: Closed, Time: c.server.at(now), Conn: c.id, Remote: c.remote,
-		Request: c.mind.Requests(), Duration: now.Sub(c.began),
-		By: c.by, Reason: c.reason, LateBytes: late,
-	})
+	nc.Close()
 }
 
 // linger closes the sending side, then reads until the client has closed, too,

@@ -1,7 +1,8 @@
-// Package origin is the server under test: HTTP/1.0 and HTTP/1.1 over real
-// sockets, serving a workload byte by byte as described, with any connection
-// policy. What a connection does next is package policy's to say; this package
-// gives it a clock and sockets.
+// Package origin is the server under test: HTTP/1.0, HTTP/1.1, HTTP/2 and HTTP/3
+// over real sockets, cleartext and TLS, serving a workload byte by byte as
+// described, with any connection policy. What a connection does next is package
+// policy's to say, whatever the protocol; this package gives it a clock and
+// sockets.
 //
 // Beside the workload's own paths there are /, which lists what is served, and
 // /bytes/N, /delay/D and /status/N.
@@ -13,8 +14,10 @@ package origin
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -32,6 +35,15 @@ type Config struct {
 	// Workload is served at its exchanges' paths; it may have none.
 	Workload linger.Workload
 	Policy   policy.ServerPolicy
+	// Certificates are for TLS and QUIC, as Authority.Certificate and
+	// LoadCertificate return them; a server of cleartext needs none.
+	Certificates []tls.Certificate
+	// AltSvc is the value of the Alt-Svc field in responses over TLS, as
+	// `h3=":8443"` (RFC 7838, 3); empty sends none.
+	AltSvc string
+	// MaxStreams is how many requests may be open at once on a connection of
+	// HTTP/2 or HTTP/3; zero is 128.
+	MaxStreams int
 	// Log, where set, is called at the end of every request and connection, from
 	// several goroutines at once; see LogTo. A server waits for it.
 	Log func(Entry)
@@ -67,7 +79,8 @@ type Counters struct {
 	Requests int64 // heads read in full, and what was refused in their place
 }
 
-// A Server serves HTTP/1 on the listeners given to Serve.
+// A Server serves one site on the listeners given to Serve, ServeTLS and
+// ServeQUIC, with one policy, one log and one count of connections for all.
 type Server struct {
 	config    Config
 	site      *site
@@ -83,14 +96,20 @@ type Server struct {
 
 	serving   sync.WaitGroup // calls of Serve
 	mu        sync.Mutex
-	listeners map[net.Listener]struct{}
-	conns     map[*conn]struct{}
+	listeners map[io.Closer]struct{}
+	conns     map[carried]struct{}
+}
+
+// carried is a connection of any protocol that the server carries.
+type carried interface {
+	leave() // the server goes down: close when idle, accept no more
+	cut()   // end at once
 }
 
 // New returns a server, or an error for a workload that cannot be served and
 // limits that are none.
 func New(config Config) (*Server, error) {
-	if config.MaxConnections < 0 || config.MaxHeader < 0 || config.MaxRequestBody < 0 || config.Stall < 0 || config.Linger < 0 || config.Cache < 0 {
+	if config.MaxConnections < 0 || config.MaxHeader < 0 || config.MaxRequestBody < 0 || config.Stall < 0 || config.Linger < 0 || config.Cache < 0 || config.MaxStreams < 0 {
 		return nil, errors.New("a limit of the server is negative; give zero for its default")
 	}
 	switch config.Policy.Style {
@@ -103,6 +122,10 @@ func New(config Config) (*Server, error) {
 	config.Stall = cmp.Or(config.Stall, time.Minute)
 	config.Linger = cmp.Or(config.Linger, 5*time.Second)
 	config.Cache = cmp.Or(config.Cache, 64<<20)
+	config.MaxStreams = cmp.Or(config.MaxStreams, 128)
+	if !isFieldValue([]byte(config.AltSvc)) {
+		return nil, fmt.Errorf("Alt-Svc: %q cannot stand in a head", config.AltSvc)
+	}
 	site, err := newSite(config.Workload, config.Cache)
 	if err != nil {
 		return nil, err
@@ -114,8 +137,8 @@ func New(config Config) (*Server, error) {
 		start:     time.Now(),
 		down:      make(chan struct{}),
 		stop:      make(chan struct{}),
-		listeners: map[net.Listener]struct{}{},
-		conns:     map[*conn]struct{}{},
+		listeners: map[io.Closer]struct{}{},
+		conns:     map[carried]struct{}{},
 	}
 	for _, e := range config.Workload.Exchanges {
 		s.maxTarget = max(s.maxTarget, len(e.Path))
@@ -131,21 +154,47 @@ func New(config Config) (*Server, error) {
 // cuts the whole server off: what is under way is lost. The error is that of a
 // listener that cannot accept any more.
 //
-// Serve may be called for several listeners at once.
+// They are cleartext: HTTP/1, or HTTP/2 where the client begins with its preface
+// ("prior knowledge", RFC 9113, 3.3). There is no Upgrade.
+//
+// Serve, ServeTLS and ServeQUIC may be called for several listeners at once.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	defer ln.Close()
+	return s.accept(ctx, ln, nil)
+}
+
+// ServeTLS is as Serve, over TLS 1.3 and 1.2: HTTP/2 where the client offers "h2"
+// (RFC 7301), else HTTP/1.
+func (s *Server) ServeTLS(ctx context.Context, ln net.Listener) error {
+	if len(s.config.Certificates) == 0 {
+		ln.Close()
+		return errNoCertificate
+	}
+	return s.accept(ctx, ln, tlsConfig(s.config.Certificates, "h2", "http/1.1"))
+}
+
+// enter has the server know of a listener, until the returned function is called.
+func (s *Server) enter(ctx context.Context, ln io.Closer) (leave func(), err error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.isDown() {
-		s.mu.Unlock()
-		return errors.New("the server has been shut down; make a new one")
+		return nil, errors.New("the server has been shut down; make a new one")
 	}
 	s.listeners[ln] = struct{}{}
 	s.serving.Add(1)
-	s.mu.Unlock()
-	defer s.serving.Done()
-
 	detach := context.AfterFunc(ctx, s.abort)
-	defer detach()
+	return func() {
+		detach()
+		s.serving.Done()
+	}, nil
+}
+
+func (s *Server) accept(ctx context.Context, ln net.Listener, secure *tls.Config) error {
+	defer ln.Close()
+	leave, err := s.enter(ctx, ln)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	var conns sync.WaitGroup
 	defer conns.Wait()
 
@@ -158,6 +207,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		switch {
 		case err == nil:
 			wait = minBackoff
+			if secure != nil {
+				nc = secured{tls.Server(nc, secure)}
+			}
 			conns.Go(func() {
 				defer s.release()
 				s.serve(nc)
@@ -216,22 +268,48 @@ func (s *Server) release() {
 // serve carries one connection from accept to close.
 func (s *Server) serve(nc net.Conn) {
 	c := newConn(s, nc, s.accepted.Add(1))
-	s.mu.Lock()
-	if s.isDown() {
-		s.mu.Unlock()
-		nc.Close()
+	if !s.carry(c, nil) {
+		bare(nc).Close()
 		return
 	}
-	s.conns[c] = struct{}{}
-	s.mu.Unlock()
-	c.serve()
+	protocol, ok := c.handshake()
+	if ok && protocol != "h2" {
+		ok = !c.serve()
+	}
+	if !ok {
+		s.drop(c)
+		return
+	}
+	h := newH2(c)
+	if !s.carry(h, c) {
+		h.leave()
+	}
+	h.serve()
+	s.drop(h)
+}
+
+// carry adds a connection to those that are told of a shutdown, in the place of
+// another that it was until now. It reports false where that has begun already.
+func (s *Server) carry(c, instead carried) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if instead != nil {
+		delete(s.conns, instead)
+	} else if s.isDown() {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	return !s.isDown()
+}
+
+func (s *Server) drop(c carried) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.conns, c)
-	s.mu.Unlock()
 }
 
 // Shutdown stops accepting, closes idle connections, lets requests under way be
-// answered with Connection: close, and waits until every connection has ended.
+// answered, announcing the close by Connection: close or GOAWAY, and waits until every connection has ended.
 // Where ctx ends first, it cuts the rest off and says how many that were.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.goDown()
@@ -254,7 +332,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return fmt.Errorf("cut off %d connections that had not ended: %w", open, ctx.Err())
 }
 
-// goDown closes the listeners and wakes every connection that waits for bytes.
+// goDown closes the listeners and tells every connection.
 func (s *Server) goDown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -266,9 +344,7 @@ func (s *Server) goDown() {
 		ln.Close()
 	}
 	for c := range s.conns {
-		// A connection looks at down between setting its deadline and reading, so
-		// that either it sees down or this ends its read.
-		c.nc.SetReadDeadline(longAgo)
+		c.leave()
 	}
 }
 
@@ -284,7 +360,7 @@ func (s *Server) abort() {
 		close(s.stop)
 	}
 	for c := range s.conns {
-		c.nc.Close()
+		c.cut()
 	}
 }
 

@@ -418,7 +418,7 @@ func TestRefusals(t *testing.T) {
 		{"chunks beyond the bound", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n", 413},
 		{"a bare LF among chunks", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\n\n", 400},
 		{"another expectation", "GET / HTTP/1.1\r\nHost: a\r\nExpect: money\r\n\r\n", 417},
-		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+		{"HTTP/2 without its preface", "GET / HTTP/2.0\r\n\r\n", 505},
 		{"HTTP/0.9 by name", "GET / HTTP/0.9\r\n\r\n", 505},
 		{"a long target", "GET /" + long + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
 		{"an endless line", strings.Repeat(long, 3), 414},

@@ -26,6 +26,9 @@ const (
 type outbox struct {
 	nc    net.Conn
 	stall time.Duration
+	// whole copies every body: TLS copies in any case, and what is written to it in
+	// parts would leave in records of their own.
+	whole bool
 
 	page  *[pageSize]byte // what buf began as
 	buf   []byte          // heads, and bodies that are copied
@@ -137,6 +140,8 @@ func (c *conn) write(a *answer, persists bool) error {
 		return o.stream(a.stream, a.length)
 	case len(a.body) == 0:
 		return nil
+	case o.whole:
+		return o.copy(a.body)
 	case len(a.body) <= copied && len(a.body) <= cap(o.buf)-len(o.buf):
 		o.buf = append(o.buf, a.body...)
 		return nil
@@ -147,6 +152,23 @@ func (c *conn) write(a *answer, persists bool) error {
 		return o.flush()
 	}
 	return nil
+}
+
+// copy puts b into the outbox, sending on the way what does not fit.
+func (o *outbox) copy(b []byte) error {
+	for {
+		n := min(len(b), cap(o.buf)-len(o.buf))
+		o.buf = append(o.buf, b[:n]...)
+		if b = b[n:]; len(b) == 0 {
+			return nil
+		}
+		if err := o.flush(); err != nil {
+			return err
+		}
+		if err := o.grow(); err != nil {
+			return err
+		}
+	}
 }
 
 // stream puts n bytes of r into the outbox.
@@ -184,7 +206,17 @@ func (c *conn) appendHead(b []byte, a *answer, persists bool) []byte {
 	b = append(b, ' ')
 	b = append(b, reason(a.status)...)
 	b = append(b, "\r\n"...)
-	b = append(b, a.fields...)
+	for _, f := range a.fields {
+		b = append(b, f.name...)
+		b = append(b, ": "...)
+		b = append(b, f.value...)
+		b = append(b, "\r\n"...)
+	}
+	if c.out.whole && c.server.config.AltSvc != "" {
+		b = append(b, "Alt-Svc: "...)
+		b = append(b, c.server.config.AltSvc...)
+		b = append(b, "\r\n"...)
+	}
 	if a.length >= 0 {
 		b = append(b, "Content-Length: "...)
 		b = strconv.AppendInt(b, a.length, 10)

@@ -26,8 +26,8 @@ const (
 type answer struct {
 	method, target string // for the log
 	status         int
-	// fields are whole field lines of the head, with their ends.
-	fields string
+	// fields are those that depend on what is answered alone.
+	fields []field
 	// length is that of the content, as Content-Length says it; -1 says nothing.
 	length int64
 	// content is sent after the head: body where that is at hand, else stream;
@@ -39,12 +39,18 @@ type answer struct {
 	delay time.Duration
 }
 
+// A field is one field of a head: its name as HTTP/1 heads have it, in lower case
+// as HTTP/2 and HTTP/3 must have it (RFC 9113, 8.2.1), and its value.
+type field struct{ name, lower, value string }
+
+func contentType(value string) field { return field{"Content-Type", "content-type", value} }
+
 // A site says what is answered to a request. It does not change once made.
 type site struct {
 	workload linger.Workload
 	index    map[string]int    // "GET /path" to the exchange
 	allowed  map[string]string // path to the methods of its exchanges
-	fields   []string          // of the exchanges' heads
+	fields   [][]field         // of the exchanges' heads
 	bodies   [][]byte          // of the exchanges; nil is made anew each time
 	block    []byte            // the beginning of every /bytes/N
 	listing  []byte
@@ -58,7 +64,7 @@ func newSite(w linger.Workload, cache int64) (*site, error) {
 		workload: w,
 		index:    make(map[string]int, len(w.Exchanges)),
 		allowed:  make(map[string]string, len(w.Exchanges)),
-		fields:   make([]string, len(w.Exchanges)),
+		fields:   make([][]field, len(w.Exchanges)),
 		bodies:   make([][]byte, len(w.Exchanges)),
 		block:    make([]byte, blockSize),
 	}
@@ -72,7 +78,7 @@ func newSite(w linger.Workload, cache int64) (*site, error) {
 			return nil, fmt.Errorf("exchange %d of workload %q: content type %q cannot stand in a head", i+1, w.Name, e.ContentType)
 		}
 		if e.ContentType != "" {
-			s.fields[i] = "Content-Type: " + e.ContentType + "\r\n"
+			s.fields[i] = []field{contentType(e.ContentType)}
 		}
 		s.index[e.Method+" "+e.Path] = i
 		if methods, ok := s.allowed[e.Path]; ok {
@@ -125,20 +131,20 @@ func (s *site) other(method, target string) answer {
 		return s.exchange(i)
 	}
 	if methods, ok := s.allowed[target]; ok {
-		return text(405, "Allow: "+methods+"\r\n", "this path answers to "+methods+"\n")
+		return text(405, "this path answers to "+methods+"\n", field{"Allow", "allow", methods})
 	}
 	if target == "*" && method == "OPTIONS" {
 		return answer{status: 204, length: -1}
 	}
 	path, _, _ := strings.Cut(target, "?")
 	if path == "/" {
-		return words(200, "", s.listing)
+		return words(200, s.listing)
 	}
 	name, argument, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch name {
 	case "bytes":
 		if n, ok := digits([]byte(argument)); ok && n <= linger.MaxBody {
-			a := answer{status: 200, fields: "Content-Type: application/octet-stream\r\n", length: n}
+			a := answer{status: 200, fields: []field{contentType("application/octet-stream")}, length: n}
 			if n <= blockSize {
 				a.body = s.block[:n]
 			} else {
@@ -148,7 +154,7 @@ func (s *site) other(method, target string) answer {
 		}
 	case "delay":
 		if d, err := time.ParseDuration(argument); err == nil && d >= 0 && d <= maxDelay {
-			a := text(200, "", "waited "+d.String()+"\n")
+			a := text(200, "waited "+d.String()+"\n")
 			a.delay = d
 			return a
 		}
@@ -157,7 +163,7 @@ func (s *site) other(method, target string) answer {
 			return statusOnly(n)
 		}
 	}
-	return words(404, "", s.missing)
+	return words(404, s.missing)
 }
 
 // statusOnly is the answer of /status/N.
@@ -169,9 +175,9 @@ func statusOnly(status int) answer {
 		// RFC 9110, 15.3.6: "a server MUST NOT generate content in a 205 response".
 		return answer{status: status}
 	case 301, 302, 303, 307, 308:
-		return text(status, "Location: /\r\n", "see /\n")
+		return text(status, "see /\n", field{"Location", "location", "/"})
 	}
-	return text(status, "", strconv.Itoa(status)+" "+reason(status)+"\n")
+	return text(status, strconv.Itoa(status)+" "+reason(status)+"\n")
 }
 
 // exchange is the answer of the workload's exchange i.
@@ -196,10 +202,12 @@ func (s *site) exchange(i int) answer {
 }
 
 // text is an answer in words.
-func text(status int, fields, body string) answer { return words(status, fields, []byte(body)) }
+func text(status int, body string, fields ...field) answer {
+	return words(status, []byte(body), fields...)
+}
 
-func words(status int, fields string, body []byte) answer {
-	fields = "Content-Type: text/plain; charset=utf-8\r\n" + fields
+func words(status int, body []byte, fields ...field) answer {
+	fields = append([]field{contentType("text/plain; charset=utf-8")}, fields...)
 	return answer{status: status, fields: fields, length: int64(len(body)), body: body}
 }
 

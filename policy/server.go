@@ -47,18 +47,25 @@ const (
 	closing
 )
 
-// Server is the connection mind of a server for one HTTP/1 connection.
+// Server is the connection mind of a server for one connection.
 //
 // Call HandleRequestStart at the first byte of a request, HandleRequest at the
 // end of its head, HandleResponse when its response is written; wake it with
 // HandleTimeout at NextTimeout. Once Closing reports true, what remains is to
 // write what is due and to close in the policy's style.
+//
+// On a multiplexed connection several requests are between HandleRequest and
+// HandleResponse at once, and HandleRequestStart may be left out. The first
+// request for which HandleRequest returns false is the last that the connection
+// carries: GOAWAY names it (RFC 9113, 6.8; RFC 9114, 5.2), and those behind it are
+// left to be sent elsewhere, without a call.
 type Server struct {
 	policy   ServerPolicy
 	state    serverState
 	began    linger.Instant
 	deadline linger.Instant
 	requests int
+	open     int // requests whose responses are not written
 	reason   string
 }
 
@@ -82,9 +89,11 @@ func (s *Server) HandleRequestStart(now linger.Instant) {
 // response, which the response then says.
 func (s *Server) HandleRequest(now linger.Instant, version string, connection []string) (persists bool) {
 	s.requests++
+	s.open++
 	s.state = responding
 	s.deadline = linger.Never
 	switch {
+	case s.reason != "":
 	case !Persists(version, connection):
 		s.reason = "client asked to close"
 		if version == "1.0" {
@@ -98,12 +107,13 @@ func (s *Server) HandleRequest(now linger.Instant, version string, connection []
 	return s.reason == ""
 }
 
-// HandleMalformed says that what has arrived, or has not arrived in time, is no
-// request that the server can take, and why. It is answered as a request all the
+// HandleMalformed says that what has arrived on a connection of HTTP/1, or has not
+// arrived in time, is no request that the server can take, and why. It is answered as a request all the
 // same, and the connection closes: nobody can tell where the next one begins.
 func (s *Server) HandleMalformed(why string) {
 	if s.state != responding {
 		s.requests++
+		s.open++
 	}
 	s.state = responding
 	s.deadline = linger.Never
@@ -112,8 +122,12 @@ func (s *Server) HandleMalformed(why string) {
 	}
 }
 
-// HandleResponse says that the response is written in full.
+// HandleResponse says that a response is written in full, or that nobody waits for
+// it any more.
 func (s *Server) HandleResponse(now linger.Instant) {
+	if s.open = max(s.open-1, 0); s.open > 0 {
+		return
+	}
 	if s.reason != "" {
 		s.state = closing
 		s.deadline = linger.Never

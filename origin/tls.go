@@ -1,0 +1,134 @@
+package origin
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"linger/trace"
+)
+
+// LoadCertificate reads a certificate chain, the leaf first, and its private key
+// from PEM files. now is what its validity is held against: a certificate that
+// no client would take is an error.
+func LoadCertificate(certFile, keyFile string, now time.Time) (tls.Certificate, error) {
+	chain, err := os.ReadFile(certFile)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("the certificate cannot be read: %w", err)
+	}
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("the certificate's key cannot be read: %w", err)
+	}
+	cert, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("%s and %s are no certificate with its key: %w; give both as PEM, the leaf first", certFile, keyFile, err)
+	}
+	switch {
+	case now.Before(cert.Leaf.NotBefore):
+		return tls.Certificate{}, fmt.Errorf("the certificate in %s is valid from %s on; wait, or give another", certFile, cert.Leaf.NotBefore.Format(time.RFC3339))
+	case now.After(cert.Leaf.NotAfter):
+		return tls.Certificate{}, fmt.Errorf("the certificate in %s has expired on %s; renew it, or give another", certFile, cert.Leaf.NotAfter.Format(time.RFC3339))
+	}
+	return cert, nil
+}
+
+// tlsConfig is that of every connection of the server that speaks one of the
+// protocols. Tickets of one such config are good for the others made from the
+// same certificates only in the sense of TLS, not across TCP and QUIC.
+func tlsConfig(certificates []tls.Certificate, protocols ...string) *tls.Config {
+	return &tls.Config{
+		Certificates: certificates,
+		NextProtos:   protocols,
+		MinVersion:   tls.VersionTLS12,
+	}
+}
+
+var errNoCertificate = errors.New("the server has no certificate; give it one, as Authority.Certificate makes them")
+
+// A secured is a TLS connection that ends as one of TCP does.
+type secured struct{ *tls.Conn }
+
+// Read takes TCP's end for the end even where TLS has not announced it: HTTP knows
+// by itself whether a message is complete.
+func (c secured) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.ErrUnexpectedEOF {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// CloseWrite closes the sending side, of TLS and then of TCP.
+func (c secured) CloseWrite() error {
+	if err := c.Conn.CloseWrite(); err != nil {
+		return err
+	}
+	if half, ok := c.NetConn().(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// bare returns the connection below TLS.
+func bare(nc net.Conn) net.Conn {
+	if s, ok := nc.(secured); ok {
+		return s.NetConn()
+	}
+	return nc
+}
+
+// handshake performs TLS's, where there is TLS, and returns the protocol that was
+// agreed upon, which may be none. Where it fails, the connection has ended.
+func (c *conn) handshake() (protocol string, ok bool) {
+	s, secure := c.nc.(secured)
+	if !secure {
+		return "", true
+	}
+	deadline := c.server.now().Add(c.server.config.Stall)
+	c.nc.SetDeadline(c.server.at(deadline))
+	// A server that has gone down before is seen here, one that goes down later
+	// ends the read.
+	err := net.ErrClosed
+	if !c.server.isDown() {
+		err = s.Handshake()
+	}
+	if err != nil {
+		c.refuseHandshake(err)
+		return "", false
+	}
+	c.nc.SetDeadline(time.Time{})
+	return s.ConnectionState().NegotiatedProtocol, true
+}
+
+// refuseHandshake ends a connection whose handshake has failed.
+func (c *conn) refuseHandshake(err error) {
+	var timeout net.Error
+	switch {
+	case c.server.isDown():
+		c.end(trace.AtServer, "server shuts down")
+	case errors.Is(err, io.EOF):
+		c.end(trace.AtClient, "client closed in the TLS handshake")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		c.end(trace.AtServer, "client stalled in the TLS handshake")
+	case errors.As(err, new(tls.RecordHeaderError)):
+		c.end(trace.AtServer, "client does not speak TLS")
+	case errors.As(err, new(*net.OpError)) && isRemoteAlert(err):
+		c.end(trace.AtClient, "TLS handshake: "+err.Error())
+	default:
+		c.end(trace.AtServer, "TLS handshake: "+err.Error())
+	}
+	// The alert that says why is sent already.
+	bare(c.nc).Close()
+	c.logClosed(0)
+}
+
+// isRemoteAlert reports whether the peer has ended the handshake by an alert.
+func isRemoteAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
+}
