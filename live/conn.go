@@ -186,7 +186,7 @@ const (
 	dialFailed                   // with an ending
 	streams                      // the server allows so many requests at once
 	sent                         // a request's head is handed to the kernel
-	uploaded                     // body bytes of a request's content have left; head, where known, is the head's size so far
+	uploaded                     // body bytes of a request's content are handed to the kernel; head, where known, is the head's size so far
 	begun                        // the first byte of a response has been read; status and head where known
 	arrived                      // body bytes of a response's content are there
 	found                        // a document names a link

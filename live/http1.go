@@ -90,6 +90,9 @@ func (h *http1) write(batch []request) error {
 		for _, q := range batch[first : i+1] {
 			h.tell(event{kind: sent, exchange: q.index, at: at, head: int64(q.head)})
 		}
+		if q.RequestBody > 0 {
+			h.tell(event{kind: uploaded, exchange: q.index, at: at, body: int64(along)})
+		}
 		if _, err := h.socket.Write(out); err != nil {
 			return err
 		}
@@ -106,15 +109,15 @@ func (h *http1) write(batch []request) error {
 // upload writes the rest of a request's content, of which so many bytes have gone.
 func (h *http1) upload(content io.Reader, q request, gone int64, buf []byte) error {
 	for {
-		h.tell(event{kind: uploaded, exchange: q.index, at: h.run.now(), body: gone})
 		n, err := content.Read(buf[:min(cap(buf), chunkSize)])
 		if n == 0 && err != nil {
 			return nil
 		}
+		gone += int64(n)
+		h.tell(event{kind: uploaded, exchange: q.index, at: h.run.now(), body: gone})
 		if _, err := h.socket.Write(buf[:n]); err != nil {
 			return err
 		}
-		gone += int64(n)
 	}
 }
 

@@ -185,13 +185,13 @@ func (h *http2Conn) write() error {
 			for _, s := range taken {
 				h.tell(event{kind: sent, exchange: s.index, at: at, head: s.said})
 			}
+			for _, s := range bodies {
+				h.tell(event{kind: uploaded, exchange: s.index, at: at, head: s.said, body: s.gone})
+			}
 			if _, err := h.socket.Write(h.out.Bytes()); err != nil {
 				return err
 			}
 			h.out.Reset()
-			for _, s := range bodies {
-				h.tell(event{kind: uploaded, exchange: s.index, at: h.run.now(), head: s.said, body: s.gone})
-			}
 			if h.ctx.Err() != nil {
 				return nil
 			}
@@ -380,7 +380,7 @@ func (h *http2Conn) readFrames() error {
 			continue
 		}
 		if err != nil {
-			return h.broken(err)
+			return h.broken(err, h.src.read-int64(h.buf.Buffered())-before)
 		}
 		if !h.greet {
 			if s, ok := frame.(*http2.SettingsFrame); !ok || s.IsAck() {
@@ -397,8 +397,14 @@ func (h *http2Conn) readFrames() error {
 	}
 }
 
-// broken turns an error of the framer into a fault, unless it is of the network.
-func (h *http2Conn) broken(err error) error {
+// broken turns an error of the framer, which has read so many bytes since the last
+// frame, into a fault, unless it is of the network.
+func (h *http2Conn) broken(err error, size int64) error {
+	if size > maxHead/2 {
+		// Nothing but a head has many frames in one; the framer gives it up when it
+		// sees that it will be longer than maxHead unpacked.
+		return fault{http2.ErrCodeEnhanceYourCalm, errHeadTooLong.Error()}
+	}
 	if h.src.err != nil && h.buf.Buffered() == 0 {
 		return err
 	}
