@@ -123,6 +123,7 @@ type h3Session struct {
 	seen      observer
 	quic      *quicConn
 	settled   chan struct{} // closed once it is known whether the server took the early data
+	open      bool          // requests may go
 	exchanges sync.WaitGroup
 
 	mu       sync.Mutex
@@ -131,7 +132,6 @@ type h3Session struct {
 	streams  map[quic.StreamID]*h3Exchange
 	finished int64 // requests that are over
 	allowed  int64 // requests at once; -1 is unknown
-	open     bool  // requests may go
 	farewell bool  // the server has said goodbye
 	rejected bool  // the server did not take the early data
 }
@@ -206,7 +206,7 @@ func (s *h3Session) serve(at linger.Instant) {
 }
 
 // farewell is what a GOAWAY is called in a trace.
-const farewell = "server said goodbye (GOAWAY)"
+const farewell = "server said goodbye: GOAWAY"
 
 // secured tells the end of the handshake. It returns false where the connection
 // has ended meanwhile.
@@ -238,14 +238,8 @@ func (s *h3Session) secured(isEarly bool) bool {
 // begin tells that requests may go, and sends those that come.
 func (s *h3Session) begin(e event) {
 	s.tell(e)
-	s.mu.Lock()
-	first := !s.open
-	s.open = true
-	if s.allowed >= 0 {
-		s.tell(event{kind: streams, exchange: -1, at: e.at, streams: int(s.allowed)})
-	}
-	s.mu.Unlock()
-	if first {
+	if !s.open {
+		s.open = true
 		s.exchanges.Go(s.send)
 	}
 }
@@ -282,9 +276,7 @@ func (s *h3Session) limit(total int64) {
 		return
 	}
 	s.allowed = n
-	if s.open {
-		s.tell(event{kind: streams, exchange: -1, at: s.run.now(), streams: int(n)})
-	}
+	s.tell(event{kind: streams, exchange: -1, at: s.run.now(), streams: int(n)})
 }
 
 // created hears that the stack has put a request on a stream, its fields taking so
@@ -583,7 +575,7 @@ func (s *h3Session) failed(x *h3Exchange, err error, e event) {
 	case !s.isSent(x):
 		e.kind, e.reason = rejected, "no stream for it: "+brief(err.Error())
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		e.reason = fmt.Sprintf("server ended the response after %d bytes of it", e.body)
+		e.reason = fmt.Sprintf("server ended the response after %d bytes of the body", e.body)
 	default:
 		e.reason = "malformed response: " + brief(strings.TrimPrefix(err.Error(), "http3: "))
 	}

@@ -58,6 +58,7 @@ type h3Server struct {
 	http3.Server
 	socket    *net.UDPConn
 	transport *quic.Transport
+	listener  *quic.EarlyListener
 	accepted  atomic.Int64 // connections
 	roots     *x509.CertPool
 }
@@ -77,9 +78,9 @@ func startH3(t testing.TB, w linger.Workload, handler http.HandlerFunc, tune fun
 	s.Handler = handler
 	s.TLSConfig = http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{cert}})
 	s.QUICConfig = &quic.Config{Allow0RTT: true}
-	s.ConnContext = func(ctx context.Context, _ *quic.Conn) context.Context {
+	s.ConnContext = func(ctx context.Context, q *quic.Conn) context.Context {
 		s.accepted.Add(1)
-		return ctx
+		return context.WithValue(ctx, connectionKey{}, q)
 	}
 	if tune != nil {
 		tune(s)
@@ -93,12 +94,20 @@ func startH3(t testing.TB, w linger.Workload, handler http.HandlerFunc, tune fun
 	return s
 }
 
+type connectionKey struct{}
+
+// connectionOf is the server's connection that a request came on.
+func connectionOf(in *http.Request) *quic.Conn {
+	return in.Context().Value(connectionKey{}).(*quic.Conn)
+}
+
 func (s *h3Server) serve(t testing.TB) {
 	t.Helper()
 	l, err := s.transport.ListenEarly(s.TLSConfig, s.QUICConfig)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.listener = l
 	go s.ServeListener(l)
 }
 
@@ -383,17 +392,16 @@ func TestHTTP3GoAway(t *testing.T) {
 	}
 }
 
-// replace shuts the server down in good order while another takes its place.
+// replace shuts the server down in good order, and has another take its place.
 func (s *h3Server) replace(t testing.TB) {
+	s.listener.Close()
+	l, err := s.transport.ListenEarly(s.TLSConfig, s.QUICConfig)
+	if err != nil {
+		t.Error(err)
+		return
+	}
 	next := &http3.Server{Handler: s.Handler}
 	t.Cleanup(func() { next.Close() })
-	go s.Shutdown(context.Background())
-	for {
-		l, err := s.transport.ListenEarly(s.TLSConfig, s.QUICConfig)
-		if err == nil {
-			next.ServeListener(l)
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
+	go next.ServeListener(l)
+	s.Shutdown(context.Background())
 }

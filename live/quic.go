@@ -176,7 +176,7 @@ func quicEnding(err error) ending {
 		return ending{policy.Reset, trace.AtServer, "server no longer knows the connection (stateless reset)"}
 	}
 	if _, ok := errors.AsType[*quic.IdleTimeoutError](err); ok {
-		return ending{policy.Reset, trace.Nobody, "no packet from the server for the idle timeout"}
+		return ending{policy.Reset, trace.Nobody, "no packet from the server within the idle limit: " + quicIdle.String() + ", or less where the server says so"}
 	}
 	return ending{policy.Reset, trace.Nobody, brief(cause(err))}
 }

@@ -524,14 +524,18 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 		}
 		switch {
 		case k.state == dialing || k.early:
-			what, how := "no answer to SYN", "connect"
-			if k.reached {
-				what, how = "the TLS handshake did not end", "TLS handshake"
+			limit := c.limits.Connect.String()
+			what, reason := "no answer to SYN", "connect timed out after "+limit
+			switch {
+			case k.reached:
+				what, reason = "the TLS handshake did not end", "TLS handshake timed out after "+limit
+			case c.strategy.Version == "3":
+				what, reason = "no answer over UDP", "no answer over UDP within "+limit+"; it may be blocked, or the server has no HTTP/3"
 			}
 			if !k.early {
 				c.commands = append(c.commands, Command{Kind: Close, Conn: k.id, Reason: what})
 			}
-			c.HandleDialFailed(now, k.id, how+" timed out after "+c.limits.Connect.String())
+			c.HandleDialFailed(now, k.id, reason)
 		case k.state == lingering:
 			c.close(k, "server did not close within "+c.limits.Linger.String()+" of the last response")
 		case len(k.outstanding) > 0:

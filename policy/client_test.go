@@ -729,9 +729,9 @@ func TestClient(t *testing.T) {
 0 dial 0
 0 send 0 on 0
 0 send 1 on 0
-3000 close 0: connect timed out after 3s
-3000 fail 0: connect timed out after 3s
-3000 fail 1: connect timed out after 3s`},
+3000 close 0: no answer over UDP within 3s; it may be blocked, or the server has no HTTP/3
+3000 fail 0: no answer over UDP within 3s; it may be blocked, or the server has no HTTP/3
+3000 fail 1: no answer over UDP within 3s; it may be blocked, or the server has no HTTP/3`},
 		{name: "early data, then no connection", workload: post(flat(2), 1), strategy: "h3+0rtt",
 			early:   func(int) bool { return true },
 			connect: func(id int) (string, bool) { return []string{"refused", ""}[id], false },
