@@ -26,6 +26,7 @@ type session struct {
 	remote string
 	began  linger.Instant
 	mind   *policy.Server
+	altSvc string // the Alt-Svc field of its responses, or none
 
 	by     trace.Peer // who ended it first, and why
 	reason string
@@ -104,12 +105,16 @@ type pending struct {
 
 func newConn(s *Server, nc net.Conn, id int64) *conn {
 	_, secure := nc.(secured)
-	return &conn{
+	c := &conn{
 		session: s.newSession(id, nc.RemoteAddr()),
 		nc:      nc,
 		in:      make([]byte, min(minBuffer, s.config.MaxHeader)),
 		out:     outbox{nc: nc, stall: s.config.Stall, whole: secure},
 	}
+	if secure {
+		c.altSvc = s.config.AltSvc
+	}
+	return c
 }
 
 // leave has the connection look at the server's shutdown: it does so between

@@ -16,13 +16,13 @@ type section struct {
 	method, scheme, authority, path string
 	host                            string
 	length                          int64 // of the content as Content-Length says it, -1 where it does not
-	expect                          bool  // the client waits for 100 (Continue)
+	expects                         string
+	expect                          bool // the client waits for 100 (Continue)
 
 	seen    uint8 // pseudo-header fields, as bits
 	regular bool  // a field that is none has been seen
 	hosts   int
-	err     error  // the first rule that was broken
-	no      string // the expectation that is not met
+	err     error // the first rule that was broken
 }
 
 const (
@@ -71,10 +71,8 @@ func (s *section) take(name, value string) error {
 		}
 		s.length = n
 	case "expect":
+		s.expects = value
 		s.expect = strings.EqualFold(value, "100-continue")
-		if !s.expect {
-			s.no = value
-		}
 	}
 	return nil
 }
@@ -135,31 +133,29 @@ func (s *section) end() error {
 	return nil
 }
 
-// answer returns what the site answers, which may be a refusal's text. The first
-// is what HTTP/1 would close the connection for; here only the stream ends.
-func (s *Server) answerTo(h *section, scratch []byte) (answer, []byte) {
+// answerTo returns what is answered to a head: what the site has, or a refusal.
+// That one is early: it does not wait for the request's content. What HTTP/1 would
+// close the connection for ends the stream alone here. scratch is memory that is
+// taken and given back.
+func (s *Server) answerTo(h *section, scratch []byte) (a answer, early bool, _ []byte) {
+	head := h.method == "HEAD"
+	if h.method == "CONNECT" {
+		return refused(refuse(501, "this server is no proxy"), answer{method: h.method, target: h.authority}, false), true, scratch
+	}
+	if len(h.path) > s.maxTarget {
+		no := refuse(414, "the target has %d bytes; %d are read", len(h.path), s.maxTarget)
+		return refused(no, answer{method: h.method}, head), true, scratch
+	}
 	scratch = append(append(append(scratch[:0], h.method...), ' '), h.path...)
-	r := request{key: scratch, method: scratch[:len(h.method)], target: scratch[len(h.method)+1:], head: h.method == "HEAD"}
-	var no *refusal
+	r := request{key: scratch, method: scratch[:len(h.method)], target: scratch[len(h.method)+1:], head: head}
+	a = s.site.find(&r)
 	switch {
-	case h.method == "CONNECT":
-		a := refused(refuse(501, "this server is no proxy"), answer{method: h.method, target: h.authority}, false)
-		return a, scratch
-	case len(h.path) > s.maxTarget:
-		no = refuse(414, "the target has %d bytes; %d are read", len(h.path), s.maxTarget)
-		return refused(no, answer{method: h.method}, r.head), scratch
-	}
-	a := s.site.find(&r)
-	switch {
-	case h.no != "":
-		no = refuse(417, "this server meets no expectation but 100-continue")
+	case h.expects != "" && !h.expect:
+		return refused(refuse(417, "this server meets no expectation but 100-continue"), a, head), true, scratch
 	case h.length > s.config.MaxRequestBody:
-		no = s.tooLong(h.length)
+		return refused(s.tooLong(h.length), a, head), true, scratch
 	}
-	if no != nil {
-		a = refused(no, a, r.head)
-	}
-	return a, scratch
+	return a, false, scratch
 }
 
 func (s *Server) tooLong(n int64) *refusal {
@@ -167,29 +163,27 @@ func (s *Server) tooLong(n int64) *refusal {
 }
 
 // A head of HTTP/2 or HTTP/3 has no size of its own: HPACK and QPACK send what
-// they must. These add the same fields as appendHead, those of the connection left
-// out, padded such that as a head of HTTP/1.1 it would have a.head bytes.
+// they must. appendFields gives it the fields that appendHead writes, but for those
+// of the connection, padded such that it would have a.head bytes in HTTP/1.1.
 //
 // The padding stands for what differs from response to response, so it is not to
 // be indexed; Huffman's code makes 7 bits of each of its letters.
 
-// fixed returns the size that the head would have in HTTP/1.1 with these fields.
-func headSize(status int, fields ...[]field) int {
+// headSize returns the size of a head with these fields in HTTP/1.1.
+func headSize(status int, fields []field) int {
 	n := len("HTTP/1.1 200 ") + len(reason(status)) + len("\r\n\r\n")
-	for _, list := range fields {
-		for _, f := range list {
-			n += len(f.name) + len(f.value) + len(": \r\n")
-		}
+	for _, f := range fields {
+		n += len(f.name) + len(f.value) + len(": \r\n")
 	}
 	return n
 }
 
 // appendFields appends the fields of a's head behind :status to fields; the last
 // one is the padding where padded is true.
-func (s *Server) appendFields(fields []field, a *answer) (_ []field, padded bool) {
+func (s *Server) appendFields(fields []field, a *answer, altSvc string) (_ []field, padded bool) {
 	fields = append(fields, a.fields...)
-	if s.config.AltSvc != "" {
-		fields = append(fields, field{"Alt-Svc", "alt-svc", s.config.AltSvc})
+	if altSvc != "" {
+		fields = append(fields, field{"Alt-Svc", "alt-svc", altSvc})
 	}
 	if a.length >= 0 {
 		fields = append(fields, field{"Content-Length", "content-length", strconv.FormatInt(a.length, 10)})

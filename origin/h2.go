@@ -95,7 +95,6 @@ type h2stream struct {
 	ended    bool  // the request has arrived in full
 	answered bool  // the response may begin, or has
 	headed   bool  // its head is sent
-	expect   bool
 	left     int64 // of its content
 	window   int64
 	next     *h2stream
@@ -402,15 +401,16 @@ func (c *h2conn) headers(f *http2.MetaHeadersFrame) error {
 		h.add(hf.Name, hf.Value)
 	}
 	st := &h2stream{id: id, started: c.progress, ended: f.StreamEnded(), window: c.initial}
-	var no *refusal
+	early := false
 	if f.Truncated {
-		no = refuse(431, "the head has more than %d bytes", c.server.config.MaxHeader)
+		no := refuse(431, "the head has more than %d bytes", c.server.config.MaxHeader)
 		st.answer = refused(no, answer{method: h.method, target: h.path}, h.method == "HEAD")
+		early = true
 	} else if err := h.end(); err != nil {
 		c.reset(id, http2.ErrCodeProtocol, "malformed request: "+err.Error())
 		return nil
 	} else {
-		st.answer, c.scratch = c.server.answerTo(&h, c.scratch)
+		st.answer, early, c.scratch = c.server.answerTo(&h, c.scratch)
 	}
 	c.streams[id] = st
 	c.server.requests.Add(1)
@@ -419,11 +419,11 @@ func (c *h2conn) headers(f *http2.MetaHeadersFrame) error {
 	if !persists {
 		c.goodbye()
 	}
-	st.length, st.expect = h.length, h.expect
+	st.length = h.length
 	switch {
 	case st.ended:
 		c.requestEnded(st)
-	case st.answer.status >= 400 && no != nil || h.length > c.server.config.MaxRequestBody || h.no != "" || h.method == "CONNECT":
+	case early:
 		c.respond(st)
 	case h.expect:
 		c.block.Reset()
@@ -767,7 +767,7 @@ func (c *h2conn) advance(b []byte, st *h2stream) ([]byte, bool) {
 func (c *h2conn) appendHeaders(b []byte, st *h2stream) []byte {
 	c.block.Reset()
 	c.encode(":status", strconv.Itoa(st.answer.status), false)
-	fields, padded := c.server.appendFields(c.fields[:0], &st.answer)
+	fields, padded := c.server.appendFields(c.fields[:0], &st.answer, c.altSvc)
 	for i, f := range fields {
 		c.encode(f.lower, f.value, padded && i == len(fields)-1)
 	}

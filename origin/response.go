@@ -212,9 +212,9 @@ func (c *conn) appendHead(b []byte, a *answer, persists bool) []byte {
 		b = append(b, f.value...)
 		b = append(b, "\r\n"...)
 	}
-	if c.out.whole && c.server.config.AltSvc != "" {
+	if c.altSvc != "" {
 		b = append(b, "Alt-Svc: "...)
-		b = append(b, c.server.config.AltSvc...)
+		b = append(b, c.altSvc...)
 		b = append(b, "\r\n"...)
 	}
 	if a.length >= 0 {

@@ -2,10 +2,15 @@ package origin
 
 import (
 	"context"
+	"crypto/tls"
+	"io"
 	"net"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/quic-go/quic-go/http3"
 )
 
 // authority is one for all tests; making it costs time.
@@ -31,6 +36,10 @@ func serveOnLoopback(t testing.TB, config Config, protocol string) (*Server, str
 			serve = s.ServeTLS
 		}
 		go func() { served <- serve(ctx, ln) }()
+	case "h3":
+		pc := must(net.ListenPacket("udp", "127.0.0.1:0"))
+		address = pc.LocalAddr()
+		go func() { served <- s.ServeQUIC(ctx, pc) }()
 	}
 	t.Cleanup(func() {
 		cancel()
@@ -42,11 +51,12 @@ func serveOnLoopback(t testing.TB, config Config, protocol string) (*Server, str
 }
 
 func TestScratch(t *testing.T) {
-	_, a := serveOnLoopback(t, Config{Log: func(e Entry) { t.Log(e) }}, "https")
-	_, b := serveOnLoopback(t, Config{Log: func(e Entry) { t.Log(e) }}, "http")
-	c := must(authority().Certificate("localhost"))
-	t.Log(len(c.Certificate[0]), len(c.Certificate[1]))
-	t.Log(program(t, "curl", "-sSkv", "--http2", "https://"+a+"/bytes/100000", "-o", "/dev/null", "https://"+a+"/bytes/10", "-o", "/dev/null"))
-	t.Log(program(t, "curl", "-sSkv", "--http1.1", "https://"+a+"/bytes/100000", "-o", "/dev/null"))
-	t.Log(program(t, "curl", "-sSkv", "--http2-prior-knowledge", "http://"+b+"/bytes/100000", "-o", "/dev/null"))
+	_, a := serveOnLoopback(t, Config{Log: func(e Entry) { t.Log(e) }}, "h3")
+	tr := &http3.Transport{TLSClientConfig: &tls.Config{RootCAs: authority().Pool()}}
+	defer tr.Close()
+	for _, n := range []string{"/bytes/10", "/bytes/3000000", "/nope"} {
+		resp := must(tr.RoundTrip(must(http.NewRequest("GET", "https://"+a+n, nil))))
+		b := must(io.ReadAll(resp.Body))
+		t.Log(resp.Status, len(b), resp.Header)
+	}
 }
