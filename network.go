@@ -62,7 +62,7 @@ type Network struct {
 	// independently of every other packet.
 	Loss float64 `json:"loss"`
 	// Queue is how much waiting the drop-tail queue before each bottleneck holds,
-	// as time at that bottleneck's rate. See QueueBytes for its floor.
+	// as time at that bottleneck's rate. See QueueBytes for the default's floor.
 	Queue time.Duration `json:"queue_ns"`
 }
 
@@ -72,16 +72,21 @@ const MTU = 1500
 const (
 	// DefaultQueue is the waiting room of a network that names none.
 	DefaultQueue = 100 * time.Millisecond
-	// queueFloor is the smallest waiting room in bytes: 32 full packets. A slow
+	// queueFloor is the smallest default waiting room in bytes: 32 full packets. A slow
 	// link with 100 ms of room would not hold one initial window (RFC 6928: ten
 	// segments), which no modem ever shipped with.
 	queueFloor = 32 * MTU
 )
 
 // QueueBytes returns how many bytes may wait at a bottleneck of rate r, beside
-// the packet that is being sent.
+// the packet that is being sent: Queue's worth, and where that is DefaultQueue at
+// least 32 full packets.
 func (n Network) QueueBytes(r Rate) int {
-	return max(queueFloor, int(float64(r)/8*n.Queue.Seconds()))
+	room := int(float64(r) / 8 * n.Queue.Seconds())
+	if n.Queue == DefaultQueue {
+		return max(queueFloor, room)
+	}
+	return room
 }
 
 // networks is the one list of named paths. The ten first are WebPageTest's and

@@ -75,15 +75,15 @@ func (e Exchange) Safe() bool {
 	return false
 }
 
-// Idempotent reports whether a request may be repeated without being asked:
-// "the idempotent methods are PUT, DELETE, and safe request methods" (RFC 9110,
-// 9.2.2); safe are GET, HEAD, OPTIONS and TRACE (9.2.1).
+// Idempotent reports whether a request may be repeated without being asked: "Of
+// the request methods defined by this specification, PUT, DELETE, and safe
+// request methods are idempotent" (RFC 9110, 9.2.2).
 func (e Exchange) Idempotent() bool {
 	return e.Safe() || e.Method == "PUT" || e.Method == "DELETE"
 }
 
-// HasBody reports whether the response carries content: "a response to HEAD,
-// and any 1xx, 204, or 304 response" does not (RFC 9112, 6.3).
+// HasBody reports whether the response carries content, which those to HEAD and
+// those with status 1xx, 204 and 304 do not (RFC 9112, 6.3).
 func (e Exchange) HasBody() bool {
 	return e.Method != "HEAD" && e.Status >= 200 && e.Status != 204 && e.Status != 304
 }

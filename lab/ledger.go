@@ -143,7 +143,7 @@ func (l *ledger) sent(f *flow, from Side, p *packet, i int, fate link.Fate) {
 // tcp counts what the TCP header of one segment says.
 //
 // A segment is a retransmission if it has a sequence number, and all that it has
-// were sent before: "octets, SYN and FIN occupy sequence space" (RFC 9293, 3.4).
+// were sent before; octets, SYN and FIN have one (RFC 9293, 3.4).
 // So what repeats nothing but an acknowledgement is none, nor is a keep-alive or
 // zero-window probe as Linux sends it, which is empty and one below SND.NXT
 // (tcp_xmit_probe_skb); a probe that carries the one garbage octet of RFC 9293,

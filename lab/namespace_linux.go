@@ -225,9 +225,6 @@ type netns struct {
 // allNotes are the notes with what else was not allowed, a sentence each.
 func (h *netns) allNotes() []string {
 	notes := slices.Clone(h.notes)
-	if h.routed {
-		notes = append(notes, fmt.Sprintf("this machine restricts %s: the route of each host sets it, also for programs that ask for another algorithm", algorithm))
-	}
 	if h.algorithmErr != nil {
 		notes = append(notes, h.algorithmErr.Error())
 	}
@@ -301,7 +298,7 @@ func (h *netns) build() error {
 	return nil
 }
 
-// connect gives the device its address and makes it the way to everywhere.
+// connect gives the device its address and makes it the way to the other hosts.
 func (h *netns) connect() error {
 	loopback, err := netlink.LinkByName("lo")
 	if err != nil {
@@ -338,8 +335,10 @@ func (h *netns) connect() error {
 	if err := netlink.QdiscReplace(direct); err != nil {
 		h.notes = append(h.notes, fmt.Sprintf("the queueing discipline of %s stays this machine's default: %v", deviceName, err))
 	}
-	everywhere := &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
-	route := &netlink.Route{LinkIndex: device.Attrs().Index, Scope: netlink.SCOPE_LINK, Dst: everywhere}
+	// To the other hosts only: whoever dials an address of the world outside is told
+	// at once that there is no way, rather than left to wait.
+	hosts := &net.IPNet{IP: net.IPv4(10, 0, 0, 0).To4(), Mask: net.CIDRMask(16, 32)}
+	route := &netlink.Route{LinkIndex: device.Attrs().Index, Scope: netlink.SCOPE_LINK, Dst: hosts}
 	return h.route(route)
 }
 
@@ -347,7 +346,7 @@ func (h *netns) connect() error {
 // default since 2.6.19, whatever this machine's is.
 const algorithm = "cubic"
 
-// route adds the default route and makes algorithm the congestion control. A user
+// route adds the route to the other hosts and makes algorithm the congestion control. A user
 // namespace may not make an algorithm its default which this machine restricts
 // (net.ipv4.tcp_allowed_congestion_control); the route may name any that is
 // loaded, and then decides instead of the default.
@@ -367,7 +366,7 @@ func (h *netns) route(r *netlink.Route) error {
 		h.algorithmErr = fmt.Errorf("congestion control is %s, not %s: %w", bytes.TrimSpace(has), algorithm, err)
 	}
 	if err := netlink.RouteAdd(r); err != nil {
-		return fmt.Errorf("cannot add the default route: %w", err)
+		return fmt.Errorf("cannot add the route to the other hosts: %w", err)
 	}
 	return nil
 }

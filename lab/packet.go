@@ -141,8 +141,8 @@ func isInitial(b []byte) bool {
 // payloadOf returns how many bytes of payload segment i carries.
 func (p *packet) payloadOf(i int) int { return min(p.segment, p.payload-i*p.segment) }
 
-// flagsOf returns the flags of segment i: "PSH and FIN only on the last, CWR only
-// on the first", as tcp_gso_segment does (net/ipv4/tcp_offload.c).
+// flagsOf returns the flags of segment i: PSH and FIN only on the last, CWR only on
+// the first, as tcp_gso_segment has it (net/ipv4/tcp_offload.c).
 func (p *packet) flagsOf(i int) uint8 {
 	f := p.flags
 	if i > 0 {
