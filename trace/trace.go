@@ -186,6 +186,30 @@ type Ledger struct {
 	Overflow int `json:"overflow,omitempty"`
 }
 
+// Since returns the ledger without the connections that began before an instant,
+// such as an earlier visit's. Lateness and the peak of the queue stay those of all.
+func (l Ledger) Since(began time.Time) Ledger {
+	kept := make([]Flows, 0, len(l.Connections))
+	for _, f := range l.Connections {
+		if f.First.Before(began) {
+			l.Up, l.Down = l.Up.less(f.Up), l.Down.less(f.Down)
+			continue
+		}
+		kept = append(kept, f)
+	}
+	l.Connections = kept
+	return l
+}
+
+// less returns the pipe without a flow that went through it.
+func (p Pipe) less(f Flow) Pipe {
+	p.Packets -= f.Packets
+	p.Bytes -= f.Bytes()
+	p.DroppedQueue -= f.DroppedQueue
+	p.DroppedLoss -= f.DroppedLoss
+	return p
+}
+
 // Flows is one connection seen from the middle of the path; of UDP, all datagrams
 // between one address and port and another.
 type Flows struct {

@@ -30,7 +30,7 @@ type compareCmd struct {
 	Workers int      `placeholder:"N" help:"Trials side by side; default what this machine carries on time."`
 	Timeout string   `default:"10m" placeholder:"D" help:"After how long a trial is given up; default 10m."`
 	On      string   `enum:"lab" default:"lab" placeholder:"lab" help:"Where it runs: lab, the emulated network."`
-	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt, or .pcapng (packets of the first trial, a file a strategy); - is standard output, in JSON."`
+	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt; or of each strategy's first trial .pcapng, with the secrets that decrypt it, or .qlog; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
 }
 
@@ -75,7 +75,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if err := plan.Validate(); err != nil {
 		return usage("%w", err)
 	}
-	out, err := openOutputs(c.Output, c.JSON, std, ".json", ".csv", ".txt", ".pcapng")
+	out, err := openOutputs(c.Output, c.JSON, std, ".json", ".csv", ".txt", ".pcapng", ".qlog")
 	if err != nil {
 		return err
 	}
@@ -84,8 +84,10 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
 
-	bar := newProgress(std, report.Options{Color: out.color(std.err)})
-	experiment, err := run.Run(ctx, labEngine{policy: serverPolicy, capture: firstTrials(out, network)}, plan, bar.tell)
+	bar := newProgress(std, out.layout(std.err))
+	var lost losses
+	engine := labEngine{policy: serverPolicy, keep: firstTrials(out, network, std.env("SSLKEYLOGFILE")), lost: lost.add}
+	experiment, err := run.Run(ctx, engine, plan, bar.tell)
 	bar.clear()
 	if experiment == nil || len(experiment.Engine) == 0 {
 		if ctx.Err() != nil {
@@ -98,14 +100,16 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", oneLine(err.Error()))
 	}
 	findings := compare.Compare(compare.Input(*experiment))
-	err = errors.Join(statusOf(err), out.write(func(ending string, w io.Writer) error {
+	err = errors.Join(statusOf(err), lost.err(), out.write(func(ending string, w io.Writer) error {
 		switch ending {
 		case ".json":
 			return report.JSON(w, findings, version)
 		case ".csv":
 			return report.CSV(w, findings)
 		default:
-			return report.Compare(w, findings, report.Options{Color: out.color(w), Command: c.command(), Version: version})
+			layout := out.layout(w)
+			layout.Command = c.command()
+			return report.Compare(w, findings, layout)
 		}
 	}))
 	if err == nil && ctx.Err() != nil {
@@ -138,15 +142,14 @@ func (c compareCmd) command() string {
 	}
 	add("--strategies", c.Strategies, "")
 	add("--scheme", c.Scheme, "")
-	add("--network", c.Network, linger.DefaultNetwork)
-	add("--rtt", c.RTT, "")
-	add("--down", c.Down, "")
-	add("--up", c.Up, "")
-	add("--loss", c.Loss, "")
-	add("--queue", c.Queue, "")
+	words = append(words, c.networkFlags.words()...)
 	add("--trials", fmt.Sprint(c.Trials), "5")
 	add("--seed", fmt.Sprint(c.Seed), "1")
 	add("--think", c.Think, "")
+	add("--timeout", c.Timeout, "10m")
+	if c.Workers != 0 {
+		words = append(words, "--workers", fmt.Sprint(c.Workers))
+	}
 	words = append(words, c.serverPolicyFlags.words()...)
 	return strings.Join(words, " ")
 }
@@ -159,18 +162,21 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// firstTrials names the capture of each strategy's first trial on the network
-// itself: FILE.pcapng becomes FILE.STRATEGY.pcapng.
-func firstTrials(out *outputs, network linger.Network) func(linger.Scenario, int) string {
-	base := out.named(".pcapng")
-	if base == "" {
-		return nil
-	}
-	return func(s linger.Scenario, trial int) string {
+// firstTrials says what is kept of each strategy's first trial on the network
+// itself: FILE.pcapng becomes FILE.STRATEGY.pcapng, and so does FILE.qlog.
+func firstTrials(out *outputs, network linger.Network, keylog string) func(linger.Scenario, int) keepsakes {
+	packets, qlog := out.named(".pcapng"), out.named(".qlog")
+	return func(s linger.Scenario, trial int) keepsakes {
 		if trial != 0 || s.Network != network {
-			return ""
+			return keepsakes{}
 		}
-		stem := strings.TrimSuffix(base, filepath.Ext(base))
-		return stem + "." + strings.ReplaceAll(s.Strategy.Name, ":", "-") + ".pcapng"
+		named := func(file string) string {
+			if file == "" {
+				return ""
+			}
+			ending := filepath.Ext(file)
+			return strings.TrimSuffix(file, ending) + "." + strings.ReplaceAll(s.Strategy.Name, ":", "-") + ending
+		}
+		return keepsakes{packets: named(packets), keylog: keylog, qlog: named(qlog)}
 	}
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"time"
 
@@ -23,36 +25,51 @@ const (
 	originHost = "origin"
 )
 
-const originPort = 80
-
 // labEngine measures: each trial has a lab of its own, with fresh hosts that
 // remember nothing of the trial before.
 type labEngine struct {
 	policy policy.ServerPolicy
-	// capture names the file for the packets of a trial, or says "".
-	capture func(s linger.Scenario, trial int) string
+	// keep says what besides its trace is kept of a trial; nil keeps nothing. What
+	// could not be kept is told to lost: the trial is good without it.
+	keep func(s linger.Scenario, trial int) keepsakes
+	lost func(error)
+	// partial has a trial that is interrupted say what it has so far.
+	partial bool
 }
 
 // Run implements run.Engine.
 func (e labEngine) Run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
-	config := labConfig(s, trial)
-	if e.capture != nil {
-		if name := e.capture(s, trial); name != "" {
-			f, err := os.Create(name)
-			if err != nil {
-				return nil, err
-			}
-			defer f.Close()
-			config.Capture, config.CaptureLimit = f, captureLimit
-		}
+	t, err := e.run(ctx, s, trial)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err() // whatever else broke, broke of it
 	}
-	l, err := lab.Open(ctx, config)
+	return t, err
+}
+
+func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	stopped := ctx
+	if e.partial {
+		ctx = context.WithoutCancel(ctx)
+	}
+	var keep keepsakes
+	if e.keep != nil {
+		keep = e.keep(s, trial)
+	}
+	config := labConfig(s, trial)
+	if err := keep.prepare(&config); err != nil {
+		return nil, err
+	}
+	defer keep.discard()
+	l, err := lab.Open(ctx, config) // stopped, it ends at once and with it everything
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
 
-	server, err := startOrigin(l, originOrder{Workload: s.Workload, Policy: e.policy, Port: originPort})
+	server, err := startOrigin(l, originOrder{Workload: s.Workload, Policy: e.policy})
 	if err != nil {
 		return nil, err
 	}
@@ -61,10 +78,17 @@ func (e labEngine) Run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	if err != nil {
 		return nil, err
 	}
-	t, err := runClient(l, clientOrder{
-		Scenario: s,
-		Address:  fmt.Sprintf("%v:%d", l.Addr(originHost), originPort),
-		Host:     originHost,
+	port := plainPort
+	if s.Workload.Scheme == "https" {
+		port = securePort
+	}
+	said, err := runClient(stopped, l, clientOrder{
+		Scenario:  s,
+		Address:   fmt.Sprintf("%v:%d", l.Addr(originHost), port),
+		Host:      originHost,
+		Authority: server.ready.Authority,
+		Secrets:   keep.secrets(),
+		Qlog:      keep.qlog != "",
 	})
 	if err != nil {
 		return nil, err
@@ -76,13 +100,19 @@ func (e labEngine) Run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	if _, err := server.finish(); err != nil {
 		return nil, err
 	}
+	t := said.Trace
 	t.Engine = "lab"
 	t.Trial = trial
-	t.Ledger = linger.Known(seen.Ledger)
+	// What an earlier visit fetched, tickets and cookies, is not part of the load.
+	t.Ledger = linger.Known(seen.Ledger.Since(t.Began))
 	client, origin := seen.Hosts[clientHost], seen.Hosts[originHost]
 	client.CPU = t.Client.Or(trace.Host{}).CPU
 	origin.CPU = seen.Commands[0].CPU - ready.Commands[0].CPU
 	t.Client, t.Server = linger.Known(client), linger.Known(origin)
+	// The capture is whole once the lab is closed.
+	if err := errors.Join(l.Close(), keep.write(said)); err != nil {
+		e.lost(err)
+	}
 	return t, nil
 }
 
@@ -118,7 +148,7 @@ func labConfig(s linger.Scenario, trial int) lab.Config {
 		Network: s.Network,
 		// Trials of one number lose the same places in the order of packets, whatever
 		// the strategy; trials of different numbers do not.
-		Seed: s.Seed<<16 + uint64(trial),
+		Seed: rand.NewPCG(s.Seed, uint64(trial)).Uint64(),
 		Hosts: []lab.HostConfig{
 			{Name: clientHost, Side: lab.Client},
 			{Name: originHost, Side: lab.Server},
@@ -179,7 +209,8 @@ func startOurselves(l *lab.Lab, host string, args ...string) (*ourselves, error)
 	o := &ourselves{process: p, in: in, out: bufio.NewReader(out), stderr: &bytes.Buffer{}, drained: make(chan struct{})}
 	go func() {
 		defer close(o.drained)
-		io.Copy(o.stderr, io.LimitReader(stderr, 64<<10))
+		io.CopyN(o.stderr, stderr, 64<<10)
+		io.Copy(io.Discard, stderr) // so that nobody waits for us to read
 	}()
 	o.close = closeAll
 	return o, nil
@@ -206,18 +237,19 @@ func (o *ourselves) wait() error {
 type runningOrigin struct {
 	*ourselves
 	decoder *json.Decoder
+	ready   originReady
 	done    bool
 }
 
 func startOrigin(l *lab.Lab, order originOrder) (*runningOrigin, error) {
+	order.Names = []string{originHost, l.Addr(originHost).String()}
 	host, err := startOurselves(l, originHost, "origin")
 	if err != nil {
 		return nil, err
 	}
 	o := &runningOrigin{ourselves: host, decoder: json.NewDecoder(host.out)}
-	var ready originReady
-	if err := errors.Join(json.NewEncoder(o.in).Encode(order), o.decoder.Decode(&ready)); err != nil {
-		return nil, errors.Join(o.stop(), err)
+	if err := cmp.Or(json.NewEncoder(o.in).Encode(order), o.decoder.Decode(&o.ready)); err != nil {
+		return nil, cmp.Or(o.stop(), err)
 	}
 	return o, nil
 }
@@ -234,7 +266,7 @@ func (o *runningOrigin) finish() (originSeen, error) {
 	o.in.Close()
 	var seen originSeen
 	err := o.decoder.Decode(&seen)
-	return seen, errors.Join(o.stop(), err)
+	return seen, cmp.Or(o.stop(), err)
 }
 
 // abandon ends an origin that has not been finished; the lab's end has killed it
@@ -246,21 +278,29 @@ func (o *runningOrigin) abandon() {
 	}
 }
 
-// runClient runs one scenario on the client host of a lab.
-func runClient(l *lab.Lab, order clientOrder) (*trace.Trace, error) {
+// runClient runs one scenario on the client host of a lab. When ctx ends the
+// client is told to stop and to say what it has so far.
+func runClient(ctx context.Context, l *lab.Lab, order clientOrder) (*clientSeen, error) {
 	host, err := startOurselves(l, clientHost, "client")
 	if err != nil {
 		return nil, err
 	}
-	var t trace.Trace
-	err = errors.Join(json.NewEncoder(host.in).Encode(order), json.NewDecoder(host.out).Decode(&t))
+	var seen clientSeen
+	if err = json.NewEncoder(host.in).Encode(order); err == nil {
+		unwatch := context.AfterFunc(ctx, func() { host.in.Close() })
+		defer unwatch()
+		err = json.NewDecoder(host.out).Decode(&seen)
+	}
 	if err != nil {
 		host.process.Signal(os.Kill)
 	}
-	if err := errors.Join(host.wait(), err); err != nil {
+	if err := cmp.Or(host.wait(), err); err != nil {
 		return nil, err
 	}
-	return &t, nil
+	if seen.Trace == nil {
+		return nil, errors.New("a host of the lab gave no trace")
+	}
+	return &seen, nil
 }
 
 // stillTrials is how often a strategy runs with the delay taken out.

@@ -14,7 +14,7 @@ type networkFlags struct {
 	Down    string `placeholder:"RATE" help:"Rate towards the client, as 12mbit; 0 is unlimited."`
 	Up      string `placeholder:"RATE" help:"Rate towards the origin."`
 	Loss    string `placeholder:"SHARE" help:"Packets lost each way, as 1%."`
-	Queue   string `placeholder:"D" help:"Waiting room before each bottleneck, as time at its rate; default 100ms."`
+	Queue   string `placeholder:"D" help:"Waiting room before each bottleneck, as time at its rate; default 100ms, but at least 32 packets."`
 }
 
 // parse returns the path with its overrides; its name then tells that it differs.
@@ -48,6 +48,20 @@ func (f networkFlags) parse() (linger.Network, error) {
 		return n, usage("%w", err)
 	}
 	return n, nil
+}
+
+// words are the flags that differ from the defaults.
+func (f networkFlags) words() []string {
+	var words []string
+	for _, part := range []struct{ flag, value, standard string }{
+		{"--network", f.Network, linger.DefaultNetwork}, {"--rtt", f.RTT, ""}, {"--down", f.Down, ""},
+		{"--up", f.Up, ""}, {"--loss", f.Loss, ""}, {"--queue", f.Queue, ""},
+	} {
+		if part.value != part.standard {
+			words = append(words, part.flag, quote(part.value))
+		}
+	}
+	return words
 }
 
 func parseDuration(s string) (time.Duration, error) {

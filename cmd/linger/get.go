@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"linger"
@@ -21,11 +25,16 @@ type getCmd struct {
 	Scheme   string `placeholder:"http|https" help:"Of a workload: cleartext, or TLS 1.3; default what it has."`
 	networkFlags
 	serverPolicyFlags
-	Seed    uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
-	Think   string   `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
-	Timeout string   `default:"1m" placeholder:"D" help:"After how long the fetch is given up; default 1m."`
-	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, or in the lab .pcapng; - is standard output, in JSON."`
-	JSON    bool     `help:"Print the trace as JSON, as -o -."`
+	Seed     uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
+	Think    string   `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
+	Insecure bool     `short:"k" help:"Take any certificate of a URL's server."`
+	CACert   string   `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for a URL's server; default the system's."`
+	Timeout  string   `default:"1m" placeholder:"D" help:"After how long the fetch is given up; default 1m."`
+	Output   []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, .qlog, or in the lab .pcapng; - is standard output, in JSON."`
+	JSON     bool     `help:"Print the trace as JSON, as -o -."`
+
+	keylog string // where the secrets of TLS and QUIC go
+	lost   *losses
 }
 
 // Run fetches once and draws what happened on each connection.
@@ -42,9 +51,13 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	fetch, endings := c.lab, []string{".json", ".txt", ".pcapng"}
+	c.keylog, c.lost = std.env("SSLKEYLOGFILE"), &losses{}
+	fetch, endings := c.lab, []string{".json", ".txt", ".pcapng", ".qlog"}
 	if strings.Contains(c.URL, "://") {
-		fetch, endings = c.live, []string{".json", ".txt"}
+		if words := c.labOnly(); len(words) > 0 {
+			return usage("%s is of the lab; a URL is fetched over the network that there is: leave it out, or name a workload", words[0])
+		}
+		fetch, endings = c.live, []string{".json", ".txt", ".qlog"}
 	}
 	out, err := openOutputs(c.Output, c.JSON, std, endings...)
 	if err != nil {
@@ -52,11 +65,12 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 	}
 	defer out.discard()
 	t, notes, err := fetch(ctx, strategy, out)
+	var late error
+	if interrupted.Err() == nil && ctx.Err() != nil {
+		late = statusError{exitUnreachable, fmt.Errorf("%s: not done after %v; give it longer with --timeout", c.URL, timeout)}
+	}
 	if err != nil {
-		if interrupted.Err() == nil && ctx.Err() != nil {
-			err = statusError{exitUnreachable, fmt.Errorf("%s: not done after %v; give it longer with --timeout", c.URL, timeout)}
-		}
-		return err
+		return cmp.Or(late, err)
 	}
 	for _, note := range notes {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
@@ -67,15 +81,29 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 			e.SetIndent("", "  ")
 			return e.Encode(t)
 		}
-		return report.Waterfall(w, t, report.Options{Color: out.color(w), Version: version})
+		return report.Waterfall(w, t, out.layout(w))
 	})
-	switch {
+	switch err = cmp.Or(err, c.lost.err(), late); {
 	case err != nil:
 		return err
 	case interrupted.Err() != nil:
 		return statusError{status: exitInterrupted}
 	}
 	return verdictOf(t)
+}
+
+// labOnly lists the flags that say something about the lab.
+func (c getCmd) labOnly() []string {
+	words := append(c.networkFlags.words(), c.serverPolicyFlags.words()...)
+	for _, f := range []struct {
+		flag string
+		set  bool
+	}{{"--scheme", c.Scheme != ""}, {"--seed", c.Seed != 1}, {"--think", c.Think != ""}} {
+		if f.set {
+			words = append(words, f.flag)
+		}
+	}
+	return words
 }
 
 // verdictOf is the error of a fetch that delivered nothing at all, or not all.
@@ -98,10 +126,33 @@ func verdictOf(t *trace.Trace) error {
 }
 
 // live visits the URL over the network that there is.
-func (c getCmd) live(ctx context.Context, s linger.Strategy, _ *outputs) (*trace.Trace, []string, error) {
-	page, err := live.Visit(ctx, c.URL, s, live.Config{Agent: agent()})
+func (c getCmd) live(ctx context.Context, s linger.Strategy, out *outputs) (*trace.Trace, []string, error) {
+	config := live.Config{Agent: agent(), Insecure: c.Insecure}
+	if c.CACert != "" {
+		pem, err := os.ReadFile(c.CACert)
+		if err != nil {
+			return nil, nil, usage("--cacert: %w", err)
+		}
+		config.Roots = x509.NewCertPool()
+		if !config.Roots.AppendCertsFromPEM(pem) {
+			return nil, nil, usage("--cacert: %s has no certificate in PEM", c.CACert)
+		}
+	}
+	var secrets bytes.Buffer
+	if c.keylog != "" {
+		config.KeyLog = &secrets
+	}
+	logs := newQlogs()
+	if out.named(".qlog") != "" {
+		config.Qlog = logs.open
+	}
+	page, err := live.Visit(ctx, c.URL, s, config)
 	if err != nil {
 		return nil, nil, usage("%w", err)
+	}
+	keep := keepsakes{keylog: c.keylog, qlog: out.named(".qlog")}
+	if err := keep.write(&clientSeen{Secrets: secrets.Bytes(), Qlog: logs.bytes()}); err != nil {
+		return nil, nil, err
 	}
 	var notes []string
 	if page.Elsewhere > 0 {
@@ -136,7 +187,9 @@ func (c getCmd) lab(ctx context.Context, s linger.Strategy, out *outputs) (*trac
 	if err := s.Fits(w.Scheme); err != nil {
 		return nil, nil, usage("%w", err)
 	}
-	engine := labEngine{policy: serverPolicy, capture: func(linger.Scenario, int) string { return out.named(".pcapng") }}
+	engine := labEngine{policy: serverPolicy, partial: true, lost: c.lost.add, keep: func(linger.Scenario, int) keepsakes {
+		return keepsakes{packets: out.named(".pcapng"), keylog: c.keylog, qlog: out.named(".qlog")}
+	}}
 	t, err := engine.Run(ctx, linger.Scenario{Workload: w, Strategy: s, Network: network, Seed: c.Seed}, 0)
 	return t, notes, err
 }

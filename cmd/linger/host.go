@@ -1,10 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -14,6 +19,7 @@ import (
 	"linger/live"
 	"linger/origin"
 	"linger/policy"
+	"linger/trace"
 )
 
 // hostCmd is what this program does as a host of a lab: client and origin are
@@ -29,16 +35,25 @@ type hostCmd struct {
 // what Linux has used since 2.6.19, and what most servers run.
 const congestion = "cubic"
 
+// Ports of the origin in a lab, those of the schemes: cleartext; TLS over TCP and,
+// for HTTP/3, QUIC over UDP.
+const (
+	plainPort  = 80
+	securePort = 443
+)
+
 // originOrder is what the origin of a lab is told.
 type originOrder struct {
 	Workload linger.Workload     `json:"workload"`
 	Policy   policy.ServerPolicy `json:"policy"`
-	Port     int                 `json:"port"`
+	// Names and addresses that its certificate bears.
+	Names []string `json:"names"`
 }
 
 // originReady says that the origin accepts connections.
 type originReady struct {
-	Address string `json:"address"`
+	// Authority is the root's certificate in PEM, for clients to trust.
+	Authority []byte `json:"authority"`
 }
 
 // originSeen is what the origin says at its end.
@@ -64,24 +79,33 @@ func (hostOriginCmd) Run(ctx context.Context, std streams) error {
 	}
 	seen := originSeen{Carried: map[string]int{}}
 	var mu sync.Mutex
-	server, err := origin.New(origin.Config{Workload: order.Workload, Policy: order.Policy, Log: func(e origin.Entry) {
-		if e.Event == origin.Answered {
-			mu.Lock()
-			seen.Carried[e.Remote]++
-			mu.Unlock()
-		}
-	}})
+	authority, err := origin.NewAuthority(time.Now())
 	if err != nil {
 		return err
 	}
-	ln, err := origin.Listen(ctx, fmt.Sprintf(":%d", order.Port), congestion)
+	certificate, err := authority.Certificate(order.Names...)
 	if err != nil {
 		return err
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx, ln) }()
+	server, err := origin.New(origin.Config{
+		Workload: order.Workload, Policy: order.Policy, Certificates: []tls.Certificate{certificate},
+		AltSvc: fmt.Sprintf("h3=\":%d\"", securePort),
+		Log: func(e origin.Entry) {
+			if e.Event == origin.Answered {
+				mu.Lock()
+				seen.Carried[e.Remote]++
+				mu.Unlock()
+			}
+		}})
+	if err != nil {
+		return err
+	}
+	served, err := serveAll(ctx, server)
+	if err != nil {
+		return err
+	}
 	out := json.NewEncoder(std.out)
-	if err := out.Encode(originReady{ln.Addr().String()}); err != nil {
+	if err := out.Encode(originReady{authority.PEM()}); err != nil {
 		return err
 	}
 	io.Copy(io.Discard, std.in)
@@ -89,11 +113,36 @@ func (hostOriginCmd) Run(ctx context.Context, std streams) error {
 	defer cancel()
 	// What a client has left open is cut off: nobody reads it any more.
 	server.Shutdown(stop)
-	if err := <-served; err != nil {
+	if err := served(); err != nil {
 		return err
 	}
 	seen.Counters = server.Counters()
 	return out.Encode(seen)
+}
+
+// serveAll serves cleartext, TLS and QUIC on the ports of the lab. The returned
+// function waits until all of it has ended.
+func serveAll(ctx context.Context, server *origin.Server) (wait func() error, err error) {
+	plain, err := origin.Listen(ctx, fmt.Sprintf(":%d", plainPort), congestion)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := origin.Listen(ctx, fmt.Sprintf(":%d", securePort), congestion)
+	if err != nil {
+		plain.Close()
+		return nil, err
+	}
+	packets, err := net.ListenPacket("udp4", fmt.Sprintf(":%d", securePort))
+	if err != nil {
+		plain.Close()
+		secure.Close()
+		return nil, err
+	}
+	ended := make(chan error, 3)
+	go func() { ended <- server.Serve(ctx, plain) }()
+	go func() { ended <- server.ServeTLS(ctx, secure) }()
+	go func() { ended <- server.ServeQUIC(ctx, packets) }()
+	return func() error { return errors.Join(<-ended, <-ended, <-ended) }, nil
 }
 
 // clientOrder is what the client of a lab is told.
@@ -101,6 +150,20 @@ type clientOrder struct {
 	Scenario linger.Scenario `json:"scenario"`
 	Address  string          `json:"address"` // IP:port of the origin
 	Host     string          `json:"host"`
+	// Authority is the certificate, in PEM, of who may vouch for the origin.
+	Authority []byte `json:"authority"`
+	// Secrets and Qlog ask for what can be read only here.
+	Secrets bool `json:"secrets"`
+	Qlog    bool `json:"qlog"`
+}
+
+// clientSeen is what the client of a lab answers.
+type clientSeen struct {
+	Trace *trace.Trace `json:"trace"`
+	// Secrets are the lines of SSLKEYLOGFILE.
+	Secrets []byte `json:"secrets,omitempty"`
+	// Qlog is the qlog of each QUIC connection, by its number.
+	Qlog map[int][]byte `json:"qlog,omitempty"`
 }
 
 type hostClientCmd struct{}
@@ -111,17 +174,38 @@ func (hostClientCmd) Run(ctx context.Context, std streams) error {
 	if err := json.NewDecoder(std.in).Decode(&order); err != nil {
 		return fmt.Errorf("host client: no order on standard input: %w", err)
 	}
-	t, err := live.Run(ctx, order.Scenario, live.Config{
+	// The end of standard input is the word to stop.
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		io.Copy(io.Discard, std.in)
+		stop()
+	}()
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(order.Authority) {
+		return errors.New("host client: the order's authority is no certificate")
+	}
+	config := live.Config{
 		Address:    order.Address,
 		Host:       order.Host,
+		Roots:      roots,
 		Agent:      agent(),
 		Verify:     true,
 		Congestion: congestion,
-	})
+	}
+	var secrets bytes.Buffer
+	if order.Secrets {
+		config.KeyLog = &secrets
+	}
+	logs := newQlogs()
+	if order.Qlog {
+		config.Qlog = logs.open
+	}
+	t, err := live.Run(ctx, order.Scenario, config)
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(std.out).Encode(t)
+	return json.NewEncoder(std.out).Encode(clientSeen{Trace: t, Secrets: secrets.Bytes(), Qlog: logs.bytes()})
 }
 
 // agent is what this program calls itself in User-Agent.

@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"golang.org/x/term"
+
 	"linger"
 	"linger/lab"
 	"linger/report"
@@ -19,13 +21,14 @@ import (
 )
 
 type labCmd struct {
-	Command []string `arg:"" passthrough:"" help:"The program and its arguments, behind --. It finds the origin at http://origin/."`
+	Command []string `arg:"" passthrough:"" help:"The program and its arguments, behind --. It finds the origin at http://origin/ and https://origin/."`
 
 	networkFlags
 	Serve string `default:"${workload}" placeholder:"WORKLOAD" help:"What the origin serves, as for compare; default ${workload}."`
 	serverPolicyFlags
-	Seed   uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
-	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write what was seen: .json, or .pcapng with every packet."`
+	Seed      uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
+	Authority string   `placeholder:"FILE" help:"Write the certificate, in PEM, of the authority that vouches for https://origin/."`
+	Output    []string `short:"o" sep:"none" placeholder:"FILE" help:"Write what was seen: .json, or .pcapng with every packet."`
 }
 
 // Run starts the command on the client's host of a lab, with this process's own
@@ -82,11 +85,17 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer l.Close()
-	server, err := startOrigin(l, originOrder{Workload: w, Policy: serverPolicy, Port: originPort})
+	server, err := startOrigin(l, originOrder{Workload: w, Policy: serverPolicy})
 	if err != nil {
 		return err
 	}
 	defer server.abandon()
+
+	if c.Authority != "" {
+		if err := os.WriteFile(c.Authority, server.ready.Authority, 0o666); err != nil {
+			return statusError{exitMachine, fmt.Errorf("--authority: %w; choose a place that can be written", err)}
+		}
+	}
 
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -102,7 +111,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 			select {
 			case s := <-signals:
 				// The terminal has given Ctrl-C to the command already.
-				if s != os.Interrupt || !isTerminal(std.in) {
+				if s != os.Interrupt || !term.IsTerminal(int(std.in.Fd())) {
 					p.Signal(s)
 				}
 			case <-ended:
@@ -127,7 +136,10 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
 	fmt.Fprintln(std.err)
-	err = report.Ledger(std.err, seen.Ledger, said.Carried, report.Options{Color: out.color(std.err), Version: version})
+	err = report.Ledger(std.err, seen.Ledger, said.Carried, out.layout(std.err))
+	if broken := l.Close(); broken != nil && out.named(".pcapng") != "" {
+		err = errors.Join(err, statusError{exitMachine, fmt.Errorf("-o %s: %w", out.named(".pcapng"), broken)})
+	}
 	out.table = false // standard output is the command's
 	err = errors.Join(err, out.write(func(_ string, to io.Writer) error {
 		e := json.NewEncoder(to)

@@ -81,7 +81,11 @@ func main() {
 
 // Main runs one command line and returns the exit status.
 func Main(args []string, std streams) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	err := dispatch(ctx, args, std)
 	var status statusError
@@ -95,6 +99,9 @@ func Main(args []string, std streams) int {
 		status.status = exitMachine
 	case ctx.Err() != nil:
 		status.status = exitInterrupted
+		if errors.Is(err, context.Canceled) {
+			err = errors.New("interrupted")
+		}
 	default:
 		status.status = exitAssertion
 	}
@@ -133,7 +140,9 @@ func dispatch(ctx context.Context, args []string, std streams) (err error) {
 		args = []string{"--help"}
 	}
 	parsed, err := parser.Parse(args)
-	if err != nil {
+	if wrong := new(kong.ParseError); err != nil && !errors.As(err, &wrong) {
+		return err // of writing the help
+	} else if err != nil {
 		return usage("%w; linger --help lists what there is", err)
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))

@@ -8,6 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/term"
+
+	"linger/report"
 )
 
 // outputs are where a verb's result goes: a table on standard output, unless
@@ -46,17 +50,34 @@ func openOutputs(names []string, json bool, std streams, endings ...string) (*ou
 			return nil, usage("-o %s: the ending says the format; known here: %s", name, strings.Join(endings, " "))
 		}
 		f := output{name: name, ending: ending}
-		if ending != ".pcapng" {
-			_, err := os.Stat(name)
-			f.existed = err == nil
-			if f.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666); err != nil {
+		err := error(nil)
+		if ending == ".pcapng" || ending == ".qlog" {
+			if o.named(ending) != "" {
 				o.discard()
-				return nil, statusError{exitMachine, fmt.Errorf("-o: %w; choose a place that can be written", err)}
+				return nil, usage("-o %s: %s takes the %s already; name one of them", name, o.named(ending), ending)
 			}
+			err = probe(filepath.Dir(name))
+		} else {
+			_, missing := os.Stat(name)
+			f.existed = missing == nil
+			f.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666)
+		}
+		if err != nil {
+			o.discard()
+			return nil, statusError{exitMachine, fmt.Errorf("-o %s: %w; choose a place that can be written", name, err)}
 		}
 		o.files = append(o.files, f)
 	}
 	return o, nil
+}
+
+// probe reports why no file can be made in a folder.
+func probe(folder string) error {
+	f, err := os.CreateTemp(folder, ".linger-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(f.Name()), f.Close())
 }
 
 // named returns the first file of that ending, or "".
@@ -114,9 +135,21 @@ func (o *outputs) discard() {
 	}
 }
 
+// layout says how text is laid out for w: in colour or not, and no wider than a
+// terminal that is narrower than usual.
+func (o *outputs) layout(w io.Writer) report.Options {
+	l := report.Options{Color: o.color(w), Version: version}
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			l.Width = min(width, 80)
+		}
+	}
+	return l
+}
+
 // color reports whether w may be given escape codes: a terminal, and a user who
 // has not said NO_COLOR.
 func (o *outputs) color(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	return ok && isTerminal(f) && o.std.env("NO_COLOR") == "" && o.std.env("TERM") != "dumb"
+	return ok && term.IsTerminal(int(f.Fd())) && o.std.env("NO_COLOR") == "" && o.std.env("TERM") != "dumb"
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/term"
+
 	"linger/report"
 	"linger/run"
 )
@@ -19,7 +21,7 @@ type progress struct {
 }
 
 func newProgress(std streams, o report.Options) *progress {
-	return &progress{to: std.err, moves: isTerminal(std.err) && std.env("TERM") != "dumb", style: o}
+	return &progress{to: std.err, moves: term.IsTerminal(int(std.err.Fd())) && std.env("TERM") != "dumb", style: o}
 }
 
 // tell draws how far the run has come.
@@ -29,7 +31,11 @@ func (p *progress) tell(r run.Progress) {
 		fmt.Fprintf(p.to, "\r\x1b[K%s", report.Progress(r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, p.style))
 	case !p.said:
 		p.said = true
-		fmt.Fprintf(p.to, "linger: %d trials, about %v\n", r.Total, r.Remaining.Round(time.Second))
+		trials := "1 trial"
+		if r.Total != 1 {
+			trials = fmt.Sprintf("%d trials", r.Total)
+		}
+		fmt.Fprintf(p.to, "linger: %s, about %v\n", trials, max(time.Second, r.Remaining.Round(time.Second)))
 	}
 }
 
@@ -38,15 +44,4 @@ func (p *progress) clear() {
 	if p.moves {
 		fmt.Fprint(p.to, "\r\x1b[K")
 	}
-}
-
-// isTerminal reports whether f is a character device that is not the null device:
-// enough to decide about colour without asking the terminal anything.
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	null, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, null)
 }

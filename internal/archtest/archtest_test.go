@@ -52,6 +52,7 @@ var doors = []struct {
 	{"github.com/vishvananda/netlink", []string{"lab"}, "addresses and routes are made in the lab only"},
 	{"golang.org/x/perf", []string{"stats"}, "one place decides how sure we are"},
 	{"golang.org/x/sys", []string{"lab", "live", "origin"}, "socket options and namespaces; cmd asks these rooms"},
+	{"golang.org/x/term", []string{"cmd/linger"}, "only cmd decides about terminals"},
 	{"golang.org/x/net", []string{"live"}, "HTML is read where pages are fetched"},
 }
 
