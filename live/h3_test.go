@@ -367,15 +367,16 @@ func TestHTTP3TicketOfAnotherServer(t *testing.T) {
 
 func TestHTTP3GoAway(t *testing.T) {
 	w := objects(40)
-	var s *h3Server
 	var once sync.Once
 	handle := serving(w)
-	s = startH3(t, w, func(out http.ResponseWriter, in *http.Request) {
-		if in.URL.Path == "/10" {
-			once.Do(func() { go s.replace(t) })
-		}
-		handle(out, in)
-	}, nil)
+	s := startH3(t, w, nil, func(s *h3Server) {
+		s.Handler = http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+			if in.URL.Path == "/10" {
+				once.Do(func() { go s.replace(t) })
+			}
+			handle(out, in)
+		})
+	})
 	strategy, _ := linger.ParseStrategy("h3")
 	strategy.InFlight = 2
 	w.Exchanges[11].Think = 100 * time.Millisecond

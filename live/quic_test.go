@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -189,29 +193,30 @@ func TestHTTP3StatelessReset(t *testing.T) {
 	w := objects(2)
 	w.Exchanges[1].Parent, w.Exchanges[1].At, w.Exchanges[1].Think = 0, 1000, 100*time.Millisecond
 	handle := serving(w)
-	var s *h3Server
 	var restart sync.WaitGroup
 	var once sync.Once
-	s = startH3(t, w, func(out http.ResponseWriter, in *http.Request) {
-		handle(out, in)
-		once.Do(func() {
-			restart.Go(func() {
-				// A server that dies, and comes back without its memory.
-				time.Sleep(30 * time.Millisecond)
-				key := s.transport.StatelessResetKey
-				s.transport.Close()
-				s.transport = &quic.Transport{Conn: s.socket, StatelessResetKey: key}
-				l, err := s.transport.ListenEarly(s.TLSConfig, s.QUICConfig)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				next := &http3.Server{Handler: http.HandlerFunc(handle)}
-				t.Cleanup(func() { next.Close() })
-				go next.ServeListener(l)
+	s := startH3(t, w, nil, func(s *h3Server) {
+		s.transport.StatelessResetKey = &quic.StatelessResetKey{1, 2, 3}
+		s.Handler = http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+			handle(out, in)
+			// A server that dies once it has answered, and comes back without its memory.
+			once.Do(func() {
+				restart.Go(func() {
+					time.Sleep(30 * time.Millisecond)
+					s.transport.Close()
+					s.transport = &quic.Transport{Conn: s.socket, StatelessResetKey: s.transport.StatelessResetKey}
+					l, err := s.transport.ListenEarly(s.TLSConfig, s.QUICConfig)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					next := &http3.Server{Handler: handle}
+					t.Cleanup(func() { next.Close() })
+					go next.ServeListener(l)
+				})
 			})
 		})
-	}, func(s *h3Server) { s.transport.StatelessResetKey = &quic.StatelessResetKey{1, 2, 3} })
+	})
 	tr := h3Run(t, w, "h3", s.config())
 	restart.Wait()
 	wantDelivered(t, tr)
@@ -350,6 +355,112 @@ func TestHTTP3LeavesNothing(t *testing.T) {
 		buf := make([]byte, 1<<20)
 		t.Errorf("%d goroutines, %d before\n%s", now, goroutines, buf[:runtime.Stack(buf, true)])
 	}
+}
+
+// startCaddy serves w with Caddy, over every version of HTTP, and returns how to
+// reach it.
+func startCaddy(t *testing.T, w linger.Workload) Config {
+	t.Helper()
+	caddy := tool(t, "caddy")
+	dir := t.TempDir()
+	for i, e := range w.Exchanges {
+		name := filepath.Join(dir, "site", filepath.FromSlash(e.Path))
+		if strings.HasSuffix(e.Path, "/") {
+			name = filepath.Join(name, "index.html")
+		}
+		body, err := io.ReadAll(w.Body(i))
+		if err == nil {
+			err = errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, body, 0o644))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cert, pool := selfSigned(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	_, port, _ := net.SplitHostPort(address)
+	for name, text := range map[string][]byte{
+		"cert.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}),
+		"key.pem":  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+		"Caddyfile": fmt.Appendf(nil, "{\n\tadmin off\n\tauto_https off\n}\nhttps://localhost:%s {\n\tbind 127.0.0.1\n\ttls %s/cert.pem %s/key.pem\n\troot * %s/site\n\tfile_server\n}\n",
+			port, dir, dir, dir),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var said bytes.Buffer
+	server := exec.Command(caddy, "run", "--config", filepath.Join(dir, "Caddyfile"))
+	server.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	server.Stdout, server.Stderr = &said, &said
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+		if t.Failed() {
+			t.Logf("%s", &said)
+		}
+	})
+	for range 200 {
+		if conn, err := net.Dial("tcp", address); err == nil {
+			conn.Close()
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return Config{Address: address, Host: "localhost:" + port, Roots: pool, Verify: true}
+}
+
+func TestCaddy(t *testing.T) {
+	w := overTLS(t, "gallery")
+	c := startCaddy(t, w)
+	for strategy, alpn := range map[string]string{"keep": "http/1.1", "h2": "h2", "h3": "h3", "h3+resume": "h3", "h3+0rtt": "h3"} {
+		t.Run(strategy, func(t *testing.T) {
+			tr := h3Run(t, w, strategy, c)
+			wantDelivered(t, tr)
+			h, _ := tr.Connections[0].TLS.Get()
+			if len(tr.Connections) != 1 || h.ALPN != alpn {
+				t.Errorf("%d connections, %+v", len(tr.Connections), h)
+			}
+			t.Logf("resumed %v, early data %v", h.Resumed, h.EarlyData)
+		})
+	}
+}
+
+func TestVisitOverHTTP3(t *testing.T) {
+	s := startH3(t, objects(1), func(out http.ResponseWriter, in *http.Request) {
+		switch in.URL.Path {
+		case "/":
+			http.Redirect(out, in, "/page", http.StatusFound)
+		case "/page":
+			out.Header().Set("Content-Type", "text/html")
+			io.WriteString(out, `<img src="/a.png"><link rel=stylesheet href="b.css"><img src="https://elsewhere.invalid/c.png">`)
+		default:
+			io.WriteString(out, in.URL.Path)
+		}
+	}, nil)
+	c := s.config()
+	c.Host, c.ServerName = "", "localhost"
+	strategy, _ := linger.ParseStrategy("h3")
+	page, err := Visit(t.Context(), "https://"+c.Address+"/", strategy, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Workload.Exchanges) != 4 || page.Elsewhere != 1 || len(page.Trace.Connections) != 1 {
+		t.Errorf("%+v", page)
+	}
+	wantDelivered(t, page.Trace)
 }
 
 func BenchmarkHTTP3(b *testing.B) {
