@@ -9,40 +9,80 @@ import (
 	"syscall"
 )
 
-// Listen opens a TCP listener whose connections carry nothing that the workload
-// and the policy did not ask for: no Multipath TCP, no keep-alive probes.
-// Nagle's algorithm is off on them, as in every common server.
-//
-// congestion names the congestion control of the accepted connections, as
-// /proc/sys/net/ipv4/tcp_available_congestion_control lists them; empty is the
-// host's own. It works on Linux only.
-func Listen(ctx context.Context, address, congestion string) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAlive: -1}
-	lc.SetMultipathTCP(false)
-	if congestion != "" {
-		lc.Control = func(_, _ string, c syscall.RawConn) error {
-			var err error
-			if e := c.Control(func(fd uintptr) { err = setCongestion(fd, congestion) }); e != nil {
-				return e
-			}
-			return err
-		}
-	}
-	ln, err := lc.Listen(ctx, "tcp", address)
-	switch {
-	case err == nil:
-		return ln, nil
-	case errors.Is(err, errCongestion):
-		return nil, err
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use; choose another port, or 0 for a free one", address)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%s may not be listened on by this user; choose a port above 1023, or 0 for a free one", address)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("%s is no address of this host; choose one of its own, or none, as in :8080", address)
-	}
-	return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+// Listening is what the accepted connections of a TCP listener inherit.
+type Listening struct {
+	// Congestion names the congestion control, as
+	// /proc/sys/net/ipv4/tcp_available_congestion_control lists them; empty is the
+	// host's own. It works on Linux only.
+	Congestion string
+	// FastOpen takes data in the SYN from clients that hold a cookie (RFC 7413). It
+	// works on Linux only, and where net.ipv4.tcp_fastopen allows it to servers.
+	FastOpen bool
 }
 
-// errCongestion marks the errors of setCongestion, which say all that is to be said.
-var errCongestion = errors.New("congestion control")
+// Listen is ListenTCP with that congestion control.
+func Listen(ctx context.Context, address, congestion string) (net.Listener, error) {
+	return ListenTCP(ctx, address, Listening{Congestion: congestion})
+}
+
+// ListenTCP opens a listener whose connections carry nothing that the workload
+// and the policy did not ask for: no Multipath TCP, no keep-alive probes.
+// Nagle's algorithm is off on them, as in every common server.
+func ListenTCP(ctx context.Context, address string, l Listening) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(false)
+	lc.Control = func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if e := c.Control(func(fd uintptr) { err = l.set(fd) }); e != nil {
+			return e
+		}
+		return err
+	}
+	ln, err := lc.Listen(ctx, "tcp", address)
+	if e, ok := errors.AsType[optionError](err); ok {
+		return nil, e
+	}
+	return ln, listenError(address, err)
+}
+
+// ListenQUIC opens the UDP socket that ServeQUIC takes.
+func ListenQUIC(ctx context.Context, address string) (net.PacketConn, error) {
+	var lc net.ListenConfig
+	pc, err := lc.ListenPacket(ctx, "udp", address)
+	return pc, listenError(address, err)
+}
+
+// listenError says what to do about an address that cannot be listened on.
+func listenError(address string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s is in use; choose another port, or 0 for a free one", address)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s may not be listened on by this user; choose a port above 1023, or 0 for a free one", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s is no address of this host; choose one of its own, or none, as in :8080", address)
+	}
+	return fmt.Errorf("cannot listen on %s: %w", address, err)
+}
+
+// set sets the options of a socket that is going to listen.
+func (l Listening) set(fd uintptr) error {
+	if l.Congestion != "" {
+		if err := setCongestion(fd, l.Congestion); err != nil {
+			return optionError{fmt.Errorf("congestion control %q %w", l.Congestion, err)}
+		}
+	}
+	if l.FastOpen {
+		if err := setFastOpen(fd); err != nil {
+			return optionError{fmt.Errorf("TCP Fast Open %w", err)}
+		}
+	}
+	return nil
+}
+
+// An optionError says all that is to be said about a socket option.
+type optionError struct{ error }
+
+func (e optionError) Unwrap() error { return e.error }

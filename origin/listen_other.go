@@ -2,8 +2,10 @@
 
 package origin
 
-import "fmt"
+import "errors"
 
-func setCongestion(_ uintptr, name string) error {
-	return fmt.Errorf("%w %q can be chosen on Linux only; leave it to the host", errCongestion, name)
+func setCongestion(uintptr, string) error {
+	return errors.New("can be chosen on Linux only; leave it to the host")
 }
+
+func setFastOpen(uintptr) error { return errors.New("can be switched on on Linux only") }
