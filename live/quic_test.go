@@ -422,7 +422,7 @@ func startCaddy(t *testing.T, w linger.Workload) Config {
 	return Config{Address: address, Host: "localhost:" + port, Roots: pool, Verify: true}
 }
 
-func TestCaddy(t *testing.T) {
+func TestHTTP3Caddy(t *testing.T) {
 	w := overTLS(t, "gallery")
 	c := startCaddy(t, w)
 	for strategy, alpn := range map[string]string{"keep": "http/1.1", "h2": "h2", "h3": "h3", "h3+resume": "h3", "h3+0rtt": "h3"} {
