@@ -7,21 +7,41 @@ import (
 )
 
 // Progress returns one line that says how far a run has come, without a line
-// end: it is to be written over the one before.
+// end: it is to be written over the one before. It is shorter than the width,
+// however little that is, so that it never wraps.
 func Progress(done, failed, total int, elapsed, remaining time.Duration, o Options) string {
 	share := 0.0
 	if total > 0 {
 		share = min(1, float64(done)/float64(total))
 	}
-	tail := fmt.Sprintf(" %d of %s, %s", done, plural(total, "trial"), seconds(elapsed))
+	rest, bad := "", ""
 	if remaining > 0 {
-		tail += ", " + seconds(remaining) + " to go"
+		rest = ", " + seconds(remaining) + " to go"
 	}
 	if failed > 0 {
-		tail += fmt.Sprintf(", %d failed", failed)
+		bad = fmt.Sprintf(", %d failed", failed)
+	}
+	columns := o.Width - 1
+	if o.Width <= 0 {
+		columns = 80 - 1
+	}
+	tail := fmt.Sprintf(" %d of %s, %s%s%s", done, plural(total, "trial"), seconds(elapsed), rest, bad)
+	for _, shorter := range []string{
+		fmt.Sprintf(" %d of %s%s%s", done, plural(total, "trial"), rest, bad),
+		fmt.Sprintf(" %d/%d%s%s", done, total, rest, bad),
+		fmt.Sprintf(" %d/%d%s", done, total, bad),
+		fmt.Sprintf(" %d/%d", done, total),
+	} {
+		if width(tail) < columns {
+			break
+		}
+		tail = shorter
 	}
 	const widest = 30
-	n := max(1, min(widest, o.width()-width(tail)-1))
+	n := min(widest, columns-width(tail))
+	if n < 1 {
+		return "" // not even the bar's first column and the count fit
+	}
 	full := ""
 	if share > 0 {
 		full = bar(share, n)

@@ -349,6 +349,28 @@ func TestProgress(t *testing.T) {
 			t.Errorf("Progress(%d) = %q; want %q", test.done, got, test.want)
 		}
 	}
+	for _, test := range []struct {
+		columns int
+		want    string
+	}{
+		{60, "███████▎░░░░░░ 1000 of 2000 trials, 600 s, 900 s to go, 3 failed"},
+		{50, "████░░░░ 1000 of 2000 trials, 900 s to go, 3 failed"},
+		{40, "████░░░ 1000/2000, 900 s to go, 3 failed"},
+		{20, "█░ 1000/2000"},
+		{5, ""},
+	} {
+		got := Progress(1000, 3, 2000, 600*time.Second, 900*time.Second, Options{Width: test.columns})
+		if width(got) >= test.columns || strings.TrimLeft(got, "█▏▎▍▌▋▊▉░") != strings.TrimLeft(test.want, "█▏▎▍▌▋▊▉░") {
+			t.Errorf("in %d columns it is %q; want %q", test.columns, got, test.want)
+		}
+	}
+	for columns := range 90 {
+		for _, total := range []int{0, 1, 56, 100_000} {
+			if got := Progress(total/2, total/4, total, time.Hour, time.Hour, Options{Width: columns + 1}); width(got) > columns {
+				t.Errorf("in %d columns it is %q", columns+1, got)
+			}
+		}
+	}
 	if got := Progress(0, 0, 0, 0, 0, Options{Width: 60}); strings.Contains(got, "NaN") {
 		t.Error(got)
 	}

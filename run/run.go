@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -98,8 +99,9 @@ func (p Plan) try(ctx context.Context, e Engine, j Job) outcome {
 	}
 	t, err := e.Run(trial, p.Scenario(j), j.Trial)
 	switch {
-	case err != nil && ctx.Err() == nil && trial.Err() != nil:
-		err = fmt.Errorf("not done after %v: %w", p.Timeout, err)
+	case err != nil && ctx.Err() == nil && trial.Err() != nil && !errors.Is(err, errors.ErrUnsupported):
+		// Whatever the engine says now comes of being told to stop.
+		err = fmt.Errorf("not done after %v", p.Timeout)
 	case err == nil && t == nil:
 		err = errors.New("the engine gave no trace")
 	}
@@ -129,6 +131,9 @@ type pace struct {
 	n     int
 	total time.Duration
 }
+
+// mean is how long one took, nothing where there was none.
+func (p pace) mean() time.Duration { return p.total / time.Duration(max(1, p.n)) }
 
 func newOwner(p Plan) *owner {
 	o := &owner{plan: p, jobs: p.Jobs(), running: map[Job]time.Time{}, began: time.Now(), took: map[Job]pace{}, guess: map[Job]time.Duration{}}
@@ -216,23 +221,20 @@ func (o *owner) take(ctx context.Context, r outcome) {
 }
 
 // progress says how far the run has come, and how long the rest may take: each
-// kind of trial as long as it took so far, or what the textbook says, scaled by
-// how far off the textbook was.
+// kind of trial as long as it took so far, or what the textbook says and as much
+// more as the others took: what it leaves out, above all an engine's start, is
+// about the same for each. Trials with and without delay tell nothing of each other.
 func (o *owner) progress() Progress {
-	var expected, actual time.Duration
+	more := map[bool]pace{} // than the textbook says, by Still
 	for kind, p := range o.took {
-		expected += o.guess[kind] * time.Duration(p.n)
-		actual += p.total
-	}
-	scale := 1.0
-	if expected > 0 {
-		scale = float64(actual) / float64(expected)
+		m := more[kind.Still]
+		more[kind.Still] = pace{m.n + p.n, m.total + p.total - o.guess[kind]*time.Duration(p.n)}
 	}
 	estimate := func(j Job) time.Duration {
 		if p := o.took[j.kind()]; p.n > 0 {
-			return p.total / time.Duration(p.n)
+			return p.mean()
 		}
-		return time.Duration(scale * float64(o.guess[j.kind()]))
+		return max(0, o.guess[j.kind()]+more[j.Still].mean())
 	}
 	var sum, longest time.Duration
 	add := func(d time.Duration) {
@@ -283,7 +285,8 @@ func reasons(all []error) []string {
 	var out []string
 	for _, err := range all {
 		if err != nil {
-			out = append(out, err.Error())
+			// A reason is one line, where several were joined too.
+			out = append(out, strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; "))
 		}
 	}
 	return out

@@ -266,11 +266,17 @@ func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := plan(t)
 		p.Timeout = 5 * time.Second
-		x, err := Run(t.Context(), fake(sleeper), p, nil)
+		x, err := Run(t.Context(), fake(func(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
+			tr, err := sleeper(ctx, s, trial)
+			if err != nil {
+				err = errors.Join(errors.New("the lab is closed"), err)
+			}
+			return tr, err
+		}), p, nil)
 		if err != nil || x.Interrupted {
 			t.Fatal(x, err)
 		}
-		if len(x.Failures[0]) != 5 || !strings.HasPrefix(x.Failures[0][0], "not done after 5s") {
+		if len(x.Failures[0]) != 5 || x.Failures[0][0] != "not done after 5s" {
 			t.Errorf("close, which takes 7 s: %q", x.Failures[0])
 		}
 		if len(x.Failures[2]) != 0 {
@@ -300,6 +306,40 @@ func TestProgress(t *testing.T) {
 			t.Errorf("ends with %+v", last)
 		}
 	})
+}
+
+// What little a trial takes beyond the textbook, above all the engine's start, is
+// not a factor for those that take longer.
+func TestProgressFromTheFirstTrial(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		ended Job
+		rtt   time.Duration
+		most  time.Duration
+	}{
+		// Textbook: 41 exchanges at 2 ms each, and 5 ms for the bytes.
+		{"a start of 450 ms on a short path", Job{Strategy: 5}, time.Millisecond, 600 * time.Millisecond},
+		{"a trial without delay", Job{Strategy: 5, Still: true}, 70 * time.Millisecond, 7 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := plan(t)
+			p.Network.RTT, p.Network.Down = test.rtt, linger.Gbps
+			p.Workers = 1
+			o := newOwner(p)
+			o.took[test.ended] = pace{1, 450 * time.Millisecond}
+			o.jobs = []Job{{Strategy: 0, Trial: 0}}
+			if got := o.progress().Remaining; got > test.most {
+				t.Errorf("%s: %v to go; want at most %v", test.name, got, test.most)
+			}
+		})
+	}
+}
+
+func TestReasonsAreOneLine(t *testing.T) {
+	got := reasons([]error{errors.Join(errors.New("the lab is closed"), errors.New("EOF")), nil})
+	if want := []string{"the lab is closed; EOF"}; !slices.Equal(got, want) {
+		t.Errorf("%q; want %q", got, want)
+	}
 }
 
 func TestValidate(t *testing.T) {
