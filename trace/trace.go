@@ -161,17 +161,18 @@ type Host struct {
 	// at its own peak: "ESTABLISHED", "TIME_WAIT", ...
 	Sockets map[string]int `json:"sockets,omitempty"`
 	// SocketsPeak is the most TCP sockets seen at once, listeners and TIME_WAIT apart.
-	SocketsPeak int `json:"sockets_peak"`
+	SocketsPeak int `json:"sockets_peak,omitzero"`
 	// SocketsLeft is how many of those there were when last counted; TimeWait is
 	// how many TIME_WAIT, which is what the run has left behind.
-	SocketsLeft int `json:"sockets_left"`
-	TimeWait    int `json:"time_wait"`
+	SocketsLeft int `json:"sockets_left,omitzero"`
+	TimeWait    int `json:"time_wait,omitzero"`
 	// SocketMemory is the most kernel memory that all TCP sockets held at once,
 	// in bytes, as socket diagnostics count it (sk_rmem_alloc, sk_wmem_queued,
 	// sk_forward_alloc). Sampled: a shorter peak is missed.
-	SocketMemory int64 `json:"socket_memory"`
-	// Samples is how many samples those figures come from.
-	Samples int `json:"samples"`
+	SocketMemory int64 `json:"socket_memory,omitzero"`
+	// Samples is how many samples the figures of sockets come from. Without any they
+	// are not known; with some, one that is absent from the JSON is 0.
+	Samples int `json:"samples,omitzero"`
 }
 
 // A Ledger counts every packet that was handed to the emulated link, as its
