@@ -351,7 +351,6 @@ func (c *h2conn) handle(f http2.Frame) error {
 		if st := c.streams[f.StreamID]; st != nil {
 			c.forget(st, "client reset the stream: "+f.ErrCode.String())
 		}
-		c.dismiss(f.StreamID)
 	case *http2.PriorityFrame:
 		if f.StreamDep == f.StreamID {
 			c.reset(f.StreamID, http2.ErrCodeProtocol, "stream depends on itself")
