@@ -31,6 +31,11 @@ func listen(t testing.TB, serve func(n int, c net.Conn)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return listenOn(t, l, serve)
+}
+
+func listenOn(t testing.TB, l net.Listener, serve func(n int, c net.Conn)) string {
+	t.Helper()
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for n := 0; ; n++ {
