@@ -310,11 +310,11 @@ func (c *h2conn) illegible(f http2.Frame, err error) error {
 			return nil
 		}
 		c.last = max(c.last, e.StreamID)
-		c.reset(e.StreamID, e.Code, "malformed request: "+cause(c.framer.ErrorDetail(), e.Cause))
+		c.reset(e.StreamID, e.Code, "malformed request: "+cause(e.Cause, c.framer.ErrorDetail(), e))
 		return nil
 	}
 	if e, ok := errors.AsType[http2.ConnectionError](err); ok {
-		return c.fail(http2.ErrCode(e), cause(c.framer.ErrorDetail(), err))
+		return c.fail(http2.ErrCode(e), cause(c.framer.ErrorDetail()))
 	}
 	if errors.Is(err, http2.ErrFrameTooLarge) {
 		return c.fail(http2.ErrCodeFrameSize, fmt.Sprintf("a frame of more than %d bytes", frameSize))
@@ -322,11 +322,12 @@ func (c *h2conn) illegible(f http2.Frame, err error) error {
 	return err
 }
 
+// cause is the text of the first error that there is.
 func cause(errs ...error) string {
 	if err := cmp.Or(errs...); err != nil {
 		return err.Error()
 	}
-	return "for no reason"
+	return ""
 }
 
 // handle acts on one frame. The error is errEnd.
@@ -604,7 +605,10 @@ func (c *h2conn) fail(code http2.ErrCode, why string) error {
 	if c.by == trace.Nobody {
 		_ = c.framer.WriteGoAway(c.last, code, []byte(why))
 		c.farewell = min(c.farewell, c.last)
-		if code != http2.ErrCodeNo {
+		switch {
+		case why == "":
+			why = code.String()
+		case code != http2.ErrCodeNo:
 			why = code.String() + ": " + why
 		}
 		c.end(trace.AtServer, why)
