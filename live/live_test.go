@@ -743,65 +743,109 @@ func TestBatch(t *testing.T) {
 		w.Exchanges[i].At = min(w.Exchanges[i].At, 0)
 		w.Exchanges[i].Parent = linger.NoParent
 	}
-	var writes atomic.Int64
-	address := listen(t, serve(w, nil))
-	tr := fetch(t, w, "pipeline", Config{Address: address, Verify: true,
-		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := net.Dial(network, address)
-			return countedWrites{c, &writes}, err
-		}})
-	if f := failures(tr); len(f) > 0 || writes.Load() != 1 {
-		t.Errorf("%d writes for 41 requests; failed %v", writes.Load(), f)
+	for s, serve := range map[string]func(int, net.Conn){"pipeline": serve(w, nil), "h2": serveFrames(w, nil)} {
+		var writes, first atomic.Int64
+		address := listen(t, serve)
+		tr := fetch(t, w, s, Config{Address: address, Verify: true,
+			Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+				c, err := net.Dial(network, address)
+				return countedWrites{c, &writes, &first}, err
+			}})
+		if f := failures(tr); len(f) > 0 {
+			t.Errorf("%s: failed %v", s, f)
+		}
+		// HTTP/2 has further writes: an answer to SETTINGS, a farewell.
+		if s == "pipeline" && writes.Load() != 1 || writes.Load() > 3 {
+			t.Errorf("%s: %d writes for 41 requests", s, writes.Load())
+		}
+		var heads int64
+		for _, x := range tr.Exchanges {
+			heads += x.RequestHead
+		}
+		if got := first.Load(); got < heads || s == "pipeline" && got != heads {
+			t.Errorf("%s: the first write has %d bytes, the heads of all requests have %d", s, got, heads)
+		}
 	}
 }
 
 type countedWrites struct {
 	net.Conn
-	n *atomic.Int64
+	n, first *atomic.Int64 // writes, and bytes of the first
 }
 
 func (c countedWrites) Write(b []byte) (int, error) {
-	c.n.Add(1)
+	if c.n.Add(1) == 1 {
+		c.first.Store(int64(len(b)))
+	}
 	return c.Conn.Write(b)
 }
 
-// TestNothingIsLeft runs a thousand times, and looks for what stays behind.
+// TestNothingIsLeft runs a thousand times over each protocol, some of them cut
+// short, and looks for what stays behind.
 func TestNothingIsLeft(t *testing.T) {
+	a := newAuthority(t)
 	w := linger.Objects(2000, 5, 100)
-	address := listen(t, serve(w, map[int]oddity{4: func(c net.Conn, n int, w linger.Workload, i int) bool {
+	config := a.config("h2", "http/1.1")
+	unwilling := map[int]oddity{4: func(c net.Conn, n int, w linger.Workload, i int) bool {
 		return n%3 > 0 && answer(c, n, w, i)
-	}}))
-	settle := func() (goroutines, files int) {
-		// The server, in this process, needs a moment to see the last close.
-		for range 100 {
-			goroutines, files = runtime.NumGoroutine(), openFiles()
-			if runtime.Gosched(); goroutines < 10 && files < 20 {
-				break
+	}}
+	for _, test := range []struct {
+		name, scheme string
+		strategies   []string
+		serve        func(n int, c net.Conn)
+	}{
+		{"cleartext", "http", []string{"close:3", "keep:2", "pipeline", "keep"}, serve(w, unwilling)},
+		{"cleartext HTTP 2", "http", []string{"h2", "h2:2"}, serveFrames(w, map[int]deed{4: func(p *framed, stream uint32, i int) bool {
+			return p.n%3 > 0 && p.answer(stream, i)
+		}})},
+		{"TLS", "https", []string{"close:3", "keep:2+resume", "pipeline", "h2", "h2:2+resume"}, func(n int, c net.Conn) {
+			s := tls.Server(c, config)
+			defer s.Close()
+			switch {
+			case n%10 == 9 || s.Handshake() != nil:
+			case s.ConnectionState().NegotiatedProtocol == "h2":
+				serveFrames(w, nil)(n, s)
+			default:
+				serve(w, unwilling)(n, s)
 			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		return goroutines, files
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := over(t, w, test.scheme)
+			address := listen(t, test.serve)
+			settle := func() (goroutines, files int) {
+				// The server, in this process, needs a moment to see the last close.
+				for range 100 {
+					goroutines, files = runtime.NumGoroutine(), openFiles()
+					if runtime.Gosched(); goroutines < 10 && files < 20 {
+						break
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+				return goroutines, files
+			}
+			goroutines, files := settle()
+			for i := range 1000 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if i%10 == 0 {
+					time.AfterFunc(time.Duration(i)*time.Microsecond, cancel)
+				}
+				s := test.strategies[i%len(test.strategies)]
+				if _, err := Run(ctx, linger.Scenario{Workload: w, Strategy: strategy(t, s)}, Config{Address: address, Roots: a.roots()}); err != nil {
+					t.Fatal(err)
+				}
+				cancel()
+			}
+			for range 100 {
+				g, f := settle()
+				if g <= goroutines+2 && f <= files+2 {
+					return
+				}
+			}
+			g, f := settle()
+			t.Errorf("%d goroutines and %d files before, %d and %d after", goroutines, files, g, f)
+		})
 	}
-	goroutines, files := settle()
-	for i := range 1000 {
-		ctx, cancel := context.WithCancel(t.Context())
-		if i%10 == 0 {
-			time.AfterFunc(time.Duration(i)*time.Microsecond, cancel)
-		}
-		s := []string{"close:3", "keep:2", "pipeline", "keep"}[i%4]
-		if _, err := Run(ctx, linger.Scenario{Workload: w, Strategy: strategy(t, s)}, Config{Address: address}); err != nil {
-			t.Fatal(err)
-		}
-		cancel()
-	}
-	for range 100 {
-		g, f := settle()
-		if g <= goroutines+2 && f <= files+2 {
-			return
-		}
-	}
-	g, f := settle()
-	t.Errorf("%d goroutines and %d files before, %d and %d after", goroutines, files, g, f)
 }
 
 // openFiles is how many files this process has open, 0 where that is not known.

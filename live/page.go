@@ -28,7 +28,8 @@ const (
 type Page struct {
 	Trace *trace.Trace
 	// Workload is what was fetched, in the order in which it was found, with the
-	// sizes that it turned out to have: it can be fetched again, from anywhere.
+	// sizes that it turned out to have: it can be fetched again, from anywhere. Of
+	// heads that came compressed, by HTTP/2 or HTTP/3, the size is left open.
 	Workload linger.Workload
 	// Elsewhere counts references to objects of other origins, and Beyond those to
 	// objects of this one beyond the first 200. Neither were fetched.
@@ -68,10 +69,11 @@ func Visit(ctx context.Context, target string, s linger.Strategy, c Config) (*Pa
 		return nil, err
 	}
 	r.page = &visit{
-		origin:    u,
-		workload:  linger.Workload{Name: target, Scheme: u.Scheme, Exchanges: slices.Clone(w.Exchanges)},
-		documents: map[int]bool{0: true},
-		seen:      map[string]bool{first.Path: true},
+		origin:     u,
+		workload:   linger.Workload{Name: target, Scheme: u.Scheme, Exchanges: slices.Clone(w.Exchanges)},
+		compressed: s.Multiplexed,
+		documents:  map[int]bool{0: true},
+		seen:       map[string]bool{first.Path: true},
 	}
 	if err := r.fetch(ctx); err != nil {
 		return nil, err
@@ -101,6 +103,7 @@ type visit struct {
 	workload   linger.Workload
 	documents  map[int]bool    // exchanges whose content is searched
 	seen       map[string]bool // references, this origin's as request targets
+	compressed bool            // heads are
 	redirects  int             // that were followed
 	elsewhere  int
 	beyond     int
@@ -149,7 +152,10 @@ func (v *visit) add(r *run, e event) {
 func (v *visit) learn(e event) {
 	x := &v.workload.Exchanges[e.exchange]
 	x.Status, x.ContentType = e.status, e.content
-	x.ResponseHead, x.ResponseBody = int(e.head), e.body
+	x.ResponseBody = e.body
+	if !v.compressed {
+		x.ResponseHead = int(e.head)
+	}
 }
 
 // result returns the page, its workload without what was not delivered.
@@ -162,7 +168,9 @@ func (v *visit) result(t *trace.Trace) *Page {
 		if t.Exchanges[i].Failed != "" {
 			continue
 		}
-		x.RequestHead = int(t.Exchanges[i].RequestHead)
+		if !v.compressed {
+			x.RequestHead = int(t.Exchanges[i].RequestHead)
+		}
 		if x.Parent != linger.NoParent {
 			// A delivered exchange's parent may have failed after it was named.
 			if x.Parent = index[x.Parent]; x.Parent == linger.NoParent {

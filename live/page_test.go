@@ -58,10 +58,23 @@ func FuzzScan(f *testing.F) {
 
 // TestVisitGallery visits a page whose objects are known, and finds each.
 func TestVisitGallery(t *testing.T) {
-	w := plain(t, linger.Gallery(1))
-	server := count(t, w, nil)
-	for _, s := range []string{"close", "close:6", "keep", "keep:6", "pipeline"} {
-		p, err := Visit(t.Context(), "http://"+server.address+w.Exchanges[0].Path, strategy(t, s), Config{})
+	a := newAuthority(t)
+	w := linger.Gallery(1)
+	clear, secure := count(t, w, nil), count(t, w, a.config("h2", "http/1.1"))
+	for _, test := range []struct{ origin, strategy string }{
+		{"http://" + clear.address, "close"},
+		{"http://" + clear.address, "close:6"},
+		{"http://" + clear.address, "keep"},
+		{"http://" + clear.address, "keep:6"},
+		{"http://" + clear.address, "pipeline"},
+		{"http://" + clear.address, "h2"},
+		{"https://" + secure.address, "close:6+resume"},
+		{"https://" + secure.address, "keep"},
+		{"https://" + secure.address, "h2"},
+		{"https://" + secure.address, "h2:2"},
+	} {
+		s := test.strategy
+		p, err := Visit(t.Context(), test.origin+w.Exchanges[0].Path, strategy(t, s), Config{Roots: a.roots()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +119,11 @@ func TestVisit(t *testing.T) {
 		many += fmt.Sprintf("<img src=/many/%d>", i)
 	}
 	page("/many", many)
-	server := httptest.NewServer(mux)
+	server := httptest.NewUnstartedServer(mux)
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
 	defer server.Close()
 
 	for _, test := range []struct {
@@ -125,29 +142,31 @@ func TestVisit(t *testing.T) {
 		{"/far/0", []string{"/far/0", "/far/1", "/far/2", "/far/3", "/far/4", "/far/5"}, 0, 0, server.URL + "/far/6"},
 		{"/many", nil, 0, 100, ""},
 	} {
-		p, err := Visit(t.Context(), server.URL+test.path, strategy(t, "keep"), Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		check(t, p.Trace)
-		if f := failures(p.Trace); len(f) > 0 {
-			t.Errorf("%s: failed %v", test.path, f)
-		}
-		if err := p.Workload.Validate(); err != nil {
-			t.Errorf("%s: %v", test.path, err)
-		}
-		var fetched []string
-		for _, x := range p.Workload.Exchanges {
-			fetched = append(fetched, x.Path)
-		}
-		if test.fetched == nil && len(fetched) != 201 || test.fetched != nil && !slices.Equal(fetched, test.fetched) {
-			t.Errorf("%s: fetched %q\nwant %q", test.path, fetched, test.fetched)
-		}
-		if p.Elsewhere != test.elsewhere || p.Beyond != test.beyond || p.Unfollowed != test.away {
-			t.Errorf("%s: %d elsewhere, %d beyond, redirect to %q", test.path, p.Elsewhere, p.Beyond, p.Unfollowed)
-		}
-		if len(p.Trace.Connections) != 1 {
-			t.Errorf("%s: %d connections", test.path, len(p.Trace.Connections))
+		for _, s := range []string{"keep", "h2"} {
+			p, err := Visit(t.Context(), server.URL+test.path, strategy(t, s), Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, p.Trace)
+			if f := failures(p.Trace); len(f) > 0 {
+				t.Errorf("%s: failed %v", test.path, f)
+			}
+			if err := p.Workload.Validate(); err != nil {
+				t.Errorf("%s: %v", test.path, err)
+			}
+			var fetched []string
+			for _, x := range p.Workload.Exchanges {
+				fetched = append(fetched, x.Path)
+			}
+			if test.fetched == nil && len(fetched) != 201 || test.fetched != nil && !slices.Equal(fetched, test.fetched) {
+				t.Errorf("%s: fetched %q\nwant %q", test.path, fetched, test.fetched)
+			}
+			if p.Elsewhere != test.elsewhere || p.Beyond != test.beyond || p.Unfollowed != test.away {
+				t.Errorf("%s: %d elsewhere, %d beyond, redirect to %q", test.path, p.Elsewhere, p.Beyond, p.Unfollowed)
+			}
+			if len(p.Trace.Connections) != 1 {
+				t.Errorf("%s: %d connections", test.path, len(p.Trace.Connections))
+			}
 		}
 	}
 }
