@@ -34,6 +34,7 @@ const slack = time.Millisecond
 //     was done last before it began, or on the document while none was;
 //   - what the document names stands in it at even distances, in the order in
 //     which it began; what others name is known at their end;
+//   - all is fetched over the scheme that most of it went over;
 //   - a further page begins when the exchange that was done last before it is done.
 func Workload(t *trace.Trace) (linger.Workload, []string, error) {
 	b := builder{
@@ -53,13 +54,21 @@ func Workload(t *trace.Trace) (linger.Workload, []string, error) {
 	}
 	b.spread()
 
-	w := linger.Workload{Name: t.Workload, Scheme: "http", Exchanges: b.out}
+	w := linger.Workload{Name: t.Workload, Scheme: b.scheme(), Exchanges: b.out}
 	if w.Name == "" {
 		w.Name = t.Engine
 	}
 	w.Description = fmt.Sprintf("What a %s shows: %s with %s, %d KB, fetched from one origin.",
 		strings.ToUpper(t.Engine), count(len(w.Exchanges), "exchange"), count(len(b.hosts), "host"), (w.Bytes()+512)/1024)
 	return w, append(t.Notes[:len(t.Notes):len(t.Notes)], b.notes()...), w.Validate()
+}
+
+// scheme is that of most exchanges.
+func (b *builder) scheme() string {
+	if 2*b.https > len(b.seen) {
+		return "https"
+	}
+	return "http"
 }
 
 // A page is one page load of the trace.
@@ -246,7 +255,11 @@ func (b *builder) notes() []string {
 	say(b.failed, "left out, since failed or without a final status: "+count(b.failed, "exchange"))
 	say(b.guessedStatus, "taken for delivered with status 200, since there is content but no status: "+count(b.guessedStatus, "exchange"))
 	say(len(b.hosts)-1, "fetched as one origin, each under /HOST/: "+count(len(b.hosts), "host"))
-	say(b.https, "fetched without TLS, though it went over https: "+count(b.https, "exchange"))
+	if plain := len(b.seen) - b.https; plain > 0 && b.scheme() == "https" {
+		say(plain, "fetched over TLS, though it went over http: "+count(plain, "exchange"))
+	} else if b.scheme() == "http" {
+		say(b.https, "fetched without TLS, though it went over https: "+count(b.https, "exchange"))
+	}
 	say(len(b.pages)-1, "fetched one after the other, without a pause: "+count(len(b.pages), "page"))
 	say(len(b.out)-1, "guessed from types and times: who named whom")
 	return out

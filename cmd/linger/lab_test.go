@@ -152,9 +152,12 @@ func TestPersistentButSerialLosesToParallel(t *testing.T) {
 
 func TestGalleryConnections(t *testing.T) {
 	needLab(t)
-	w := builtin(t, "gallery")
+	w, err := builtin(t, "gallery").WithScheme("http")
+	if err != nil {
+		t.Fatal(err)
+	}
 	n := network(20 * time.Millisecond)
-	_, x := measure(t, w, linger.DefaultStrategies("http"), n, 1, 0)
+	_, x := measure(t, w, "close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", n, 1, 0)
 	want := map[string]struct{ least, most int }{
 		"close": {41, 41}, "close:6": {41, 41}, "keep": {1, 1}, "keep:2": {2, 2},
 		"keep:6": {2, 6}, "pipeline": {1, 1}, "pipeline:2": {2, 2},
@@ -176,7 +179,8 @@ func TestGalleryConnections(t *testing.T) {
 	}
 }
 
-// checkDelivered holds a trace against its workload and against its own ledger.
+// checkDelivered holds a trace of HTTP/1 in cleartext against its workload and
+// against its own ledger.
 func checkDelivered(t *testing.T, one *trace.Trace, w linger.Workload) {
 	t.Helper()
 	var heads, bodies, sent int64
@@ -216,7 +220,15 @@ func TestRecordedPages(t *testing.T) {
 			t.Log(notes)
 			n := network(10 * time.Millisecond)
 			n.Down, n.Up = 50*linger.Mbps, 50*linger.Mbps
-			_, x := measure(t, w, linger.DefaultStrategies("http")+",close+1.0,keep+1.0", n, 1, 0)
+			_, x := measure(t, secure(t, w), linger.DefaultStrategies("https")+",h3+0rtt", n, 1, 0)
+			for i := range x.Strategies {
+				checkBodies(t, x.Traces[i][0], w)
+			}
+			w, err = w.WithScheme("http")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, x = measure(t, w, "close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2,close+1.0,keep+1.0", n, 1, 0)
 			for i := range x.Strategies {
 				checkDelivered(t, x.Traces[i][0], w)
 			}
@@ -227,7 +239,10 @@ func TestRecordedPages(t *testing.T) {
 // TestServerThatCloses sees that what a server imposes is survived and counted.
 func TestServerThatCloses(t *testing.T) {
 	needLab(t)
-	w := builtin(t, "gallery")
+	w, err := builtin(t, "gallery").WithScheme("http")
+	if err != nil {
+		t.Fatal(err)
+	}
 	n := network(5 * time.Millisecond)
 	for _, row := range []struct {
 		name     string
