@@ -2,15 +2,11 @@ package live
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"strings"
@@ -27,32 +23,6 @@ import (
 	"linger/trace"
 )
 
-// selfSigned returns a certificate for localhost that is valid between two times,
-// and the pool that trusts it.
-func selfSigned(t testing.TB, from, to time.Time) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		NotBefore: from, NotAfter: to, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pool
-}
-
 // A h3Server is a server of the QUIC stack's own, on loopback.
 type h3Server struct {
 	http3.Server
@@ -66,7 +36,7 @@ type h3Server struct {
 // startH3 starts a server; tune may change it before. handler nil serves w.
 func startH3(t testing.TB, w linger.Workload, handler http.HandlerFunc, tune func(*h3Server)) *h3Server {
 	t.Helper()
-	cert, pool := selfSigned(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	a := newAuthority(t)
 	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -74,9 +44,9 @@ func startH3(t testing.TB, w linger.Workload, handler http.HandlerFunc, tune fun
 	if handler == nil {
 		handler = serving(w)
 	}
-	s := &h3Server{socket: socket, transport: &quic.Transport{Conn: socket}, roots: pool}
+	s := &h3Server{socket: socket, transport: &quic.Transport{Conn: socket}, roots: a.roots()}
 	s.Handler = handler
-	s.TLSConfig = http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{cert}})
+	s.TLSConfig = http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{a.issue(nil)}})
 	s.QUICConfig = &quic.Config{Allow0RTT: true}
 	s.ConnContext = func(ctx context.Context, q *quic.Conn) context.Context {
 		s.accepted.Add(1)
@@ -112,7 +82,7 @@ func (s *h3Server) serve(t testing.TB) {
 }
 
 func (s *h3Server) config() Config {
-	return Config{Address: s.socket.LocalAddr().String(), Host: "localhost", Roots: s.roots, Verify: true}
+	return Config{Address: s.socket.LocalAddr().String(), Roots: s.roots, Verify: true}
 }
 
 // serving answers as a workload wants it.
@@ -138,17 +108,6 @@ func serving(w linger.Workload) http.HandlerFunc {
 	}
 }
 
-// overTLS is a workload with the scheme https.
-func overTLS(t testing.TB, name string) linger.Workload {
-	t.Helper()
-	w, err := linger.ParseWorkload(name, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Scheme = "https"
-	return w
-}
-
 // objects is a workload of n small objects that nothing names.
 func objects(n int) linger.Workload {
 	w := linger.Workload{Name: "objects", Scheme: "https"}
@@ -157,19 +116,6 @@ func objects(n int) linger.Workload {
 			ContentType: "application/octet-stream", ResponseBody: 1000, Parent: linger.NoParent})
 	}
 	return w
-}
-
-func h3Run(t testing.TB, w linger.Workload, strategy string, c Config) *trace.Trace {
-	t.Helper()
-	s, err := linger.ParseStrategy(strategy)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr, err := Run(context.Background(), linger.Scenario{Workload: w, Strategy: s}, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tr
 }
 
 // wantDelivered checks that each exchange is there, its stamps in order.
@@ -191,14 +137,14 @@ func wantDelivered(t testing.TB, tr *trace.Trace) {
 }
 
 func TestGalleryOverHTTP3(t *testing.T) {
-	w := overTLS(t, "gallery")
+	w := over(t, linger.Gallery(1), "https")
 	for _, test := range []struct {
 		strategy    string
 		connections int
 	}{{"h3", 1}, {"h3:2", 2}} {
 		t.Run(test.strategy, func(t *testing.T) {
 			s := startH3(t, w, nil, nil)
-			tr := h3Run(t, w, test.strategy, s.config())
+			tr := fetch(t, w, test.strategy, s.config())
 			wantDelivered(t, tr)
 			if len(tr.Exchanges) != 41 || len(tr.Connections) != test.connections || s.accepted.Load() != int64(test.connections) {
 				t.Errorf("%d exchanges, %d connections, the server saw %d", len(tr.Exchanges), len(tr.Connections), s.accepted.Load())
@@ -243,7 +189,7 @@ func TestHTTP3KindsOfExchanges(t *testing.T) {
 		{Method: "DELETE", Path: "/padded", Status: 200, RequestHead: 2000, ResponseBody: 1, Parent: linger.NoParent},
 	}}
 	s := startH3(t, w, nil, nil)
-	tr := h3Run(t, w, "h3", s.config())
+	tr := fetch(t, w, "h3", s.config())
 	wantDelivered(t, tr)
 	for i, e := range w.Exchanges {
 		x := tr.Exchanges[i]
@@ -295,7 +241,7 @@ func TestHTTP3EarlyData(t *testing.T) {
 		}
 		handle(out, in)
 	}, nil)
-	tr := h3Run(t, w, "h3+0rtt", s.config())
+	tr := fetch(t, w, "h3+0rtt", s.config())
 	wantDelivered(t, tr)
 	if len(tr.Connections) != 1 || s.accepted.Load() != 2 || tr.Retries != 0 {
 		t.Fatalf("%d connections, the server saw %d; %d retries", len(tr.Connections), s.accepted.Load(), tr.Retries)
@@ -328,7 +274,7 @@ func TestHTTP3EarlyDataRejected(t *testing.T) {
 			return c, nil
 		}
 	})
-	tr := h3Run(t, w, "h3+0rtt", s.config())
+	tr := fetch(t, w, "h3+0rtt", s.config())
 	wantDelivered(t, tr)
 	h, _ := tr.Connections[0].TLS.Get()
 	taken, known := h.EarlyData.Get()
@@ -356,7 +302,7 @@ func TestHTTP3TicketOfAnotherServer(t *testing.T) {
 			return c, nil
 		}
 	})
-	tr := h3Run(t, w, "h3+0rtt", s.config())
+	tr := fetch(t, w, "h3+0rtt", s.config())
 	wantDelivered(t, tr)
 	h, _ := tr.Connections[0].TLS.Get()
 	taken, known := h.EarlyData.Get()

@@ -5,15 +5,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -70,7 +67,7 @@ func TestHTTP3BadServers(t *testing.T) {
 	}()
 	limits := policy.Limits{Connect: 200 * time.Millisecond, Stall: 5 * time.Second, Linger: time.Second}
 	plain := func(address string) func(*testing.T) Config {
-		return func(*testing.T) Config { return Config{Address: address, Host: "localhost", Limits: limits} }
+		return func(*testing.T) Config { return Config{Address: address, Limits: limits} }
 	}
 	served := func(handler http.HandlerFunc, tune func(*h3Server)) func(*testing.T) Config {
 		return func(t *testing.T) Config {
@@ -95,11 +92,12 @@ func TestHTTP3BadServers(t *testing.T) {
 		{"no HTTP/3 on QUIC", served(nil, func(s *h3Server) { s.TLSConfig = s.TLSConfig.Clone(); s.TLSConfig.NextProtos = []string{"doq"} }),
 			"server does not speak h3", trace.AtServer},
 		{"an expired certificate", served(nil, func(s *h3Server) {
-			cert, pool := selfSigned(t, time.Now().Add(-48*time.Hour), time.Now().Add(-24*time.Hour))
-			s.TLSConfig, s.roots = http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{cert}}), pool
+			a := newAuthority(t)
+			expired := a.issue(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+			s.TLSConfig, s.roots = http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{expired}}), a.roots()
 		}), "certificate refused: ", trace.AtClient},
 		{"a foreign certificate", served(nil, func(s *h3Server) {
-			_, s.roots = selfSigned(t, time.Now(), time.Now().Add(time.Hour))
+			s.roots = newAuthority(t).roots()
 		}), "certificate refused: ", trace.AtClient},
 		{"each stream refused", served(func(out http.ResponseWriter, in *http.Request) {
 			stream, _ := out.(http3.HTTPStreamer).HTTPStream()
@@ -131,7 +129,7 @@ func TestHTTP3BadServers(t *testing.T) {
 		{"a long body", served(func(out http.ResponseWriter, _ *http.Request) { out.Write(make([]byte, 1001)) }, nil), "body is longer than 1000 bytes", trace.AtClient},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			tr := h3Run(t, w, "h3", test.config(t))
+			tr := fetch(t, w, "h3", test.config(t))
 			if got := tr.Exchanges[0].Failed; !strings.Contains(got, test.want) || strings.Contains(got, "\n") {
 				t.Errorf("failed because %q; want %q", got, test.want)
 			}
@@ -157,7 +155,7 @@ func TestHTTP3StreamLimits(t *testing.T) {
 			}
 			handle(out, in)
 		}, func(s *h3Server) { s.QUICConfig.MaxIncomingStreams = limit })
-		tr := h3Run(t, w, "h3", s.config())
+		tr := fetch(t, w, "h3", s.config())
 		wantDelivered(t, tr)
 		if len(tr.Connections) != 1 || most.Load() > limit {
 			t.Errorf("limit %d: %d connections, %d at once", limit, len(tr.Connections), most.Load())
@@ -217,7 +215,7 @@ func TestHTTP3StatelessReset(t *testing.T) {
 			})
 		})
 	})
-	tr := h3Run(t, w, "h3", s.config())
+	tr := fetch(t, w, "h3", s.config())
 	restart.Wait()
 	wantDelivered(t, tr)
 	if len(tr.Connections) != 2 || !strings.Contains(tr.Connections[0].Reason, "stateless reset") {
@@ -228,7 +226,7 @@ func TestHTTP3StatelessReset(t *testing.T) {
 func TestHTTP3Retry(t *testing.T) {
 	w := objects(1)
 	s := startH3(t, w, nil, func(s *h3Server) { s.transport.VerifySourceAddress = func(net.Addr) bool { return true } })
-	tr := h3Run(t, w, "h3", s.config())
+	tr := fetch(t, w, "h3", s.config())
 	wantDelivered(t, tr)
 	if q, _ := tr.Connections[0].QUIC.Get(); !q.Retry {
 		t.Errorf("%+v", q)
@@ -273,17 +271,18 @@ func TestQlogAndKeyLog(t *testing.T) {
 	w := objects(5)
 	s := startH3(t, w, nil, nil)
 	c := s.config()
-	var files [2]memoryFile
+	var file memoryFile
 	var keys bytes.Buffer
 	c.KeyLog = &keys
-	c.Qlog = func(conn int) io.WriteCloser { return &files[conn] }
-	tr := h3Run(t, w, "h3:2", c)
+	c.Qlog = func(int) io.WriteCloser { return &file }
+	tr := fetch(t, w, "h3", c)
 	wantDelivered(t, tr)
-	for i := range files {
-		text := files[i].String()
-		if !files[i].closed.Load() || !strings.Contains(text, "transport:packet_sent") || !strings.Contains(text, "http3:frame_created") ||
-			!strings.Contains(text, "transport:connection_closed") || !strings.HasSuffix(text, "\n") {
-			t.Errorf("qlog %d: closed %v, %d bytes", i, files[i].closed.Load(), len(text))
+	if !file.closed.Load() {
+		t.Error("the qlog is not closed")
+	}
+	for _, event := range []string{"transport:packet_sent", "http3:frame_created", "http3:frame_parsed", "transport:connection_closed"} {
+		if !strings.Contains(file.String(), event) {
+			t.Errorf("the qlog, of %d bytes, has no %s", file.Len(), event)
 		}
 	}
 	if !strings.Contains(keys.String(), "CLIENT_TRAFFIC_SECRET_0 ") {
@@ -306,7 +305,7 @@ func TestHTTP3PrintsNothing(t *testing.T) {
 	c := s.config()
 	c.Qlog = func(int) io.WriteCloser { return fullDisk{} }
 	printed.Reset() // the server's socket complains
-	wantDelivered(t, h3Run(t, w, "h3", c))
+	wantDelivered(t, fetch(t, w, "h3", c))
 	if printed.Len() > 0 {
 		t.Errorf("printed: %s", &printed)
 	}
@@ -330,7 +329,7 @@ func TestHTTP3LeavesNothing(t *testing.T) {
 	w := objects(1)
 	s := startH3(t, w, nil, nil)
 	c := s.config()
-	h3Run(t, w, "h3", c)
+	fetch(t, w, "h3", c)
 	settle := func() int {
 		n := runtime.NumGoroutine()
 		for range 200 {
@@ -343,7 +342,7 @@ func TestHTTP3LeavesNothing(t *testing.T) {
 	}
 	goroutines, files := settle(), fds(t)
 	for range runs {
-		if tr := h3Run(t, w, "h3", c); tr.Exchanges[0].Failed != "" {
+		if tr := fetch(t, w, "h3", c); tr.Exchanges[0].Failed != "" {
 			t.Fatal(tr.Exchanges[0].Failed)
 		}
 	}
@@ -357,84 +356,28 @@ func TestHTTP3LeavesNothing(t *testing.T) {
 	}
 }
 
-// startCaddy serves w with Caddy, over every version of HTTP, and returns how to
-// reach it.
-func startCaddy(t *testing.T, w linger.Workload) Config {
-	t.Helper()
-	caddy := tool(t, "caddy")
-	dir := t.TempDir()
-	for i, e := range w.Exchanges {
-		name := filepath.Join(dir, "site", filepath.FromSlash(e.Path))
-		if strings.HasSuffix(e.Path, "/") {
-			name = filepath.Join(name, "index.html")
-		}
-		body, err := io.ReadAll(w.Body(i))
-		if err == nil {
-			err = errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, body, 0o644))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	cert, pool := selfSigned(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
-	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	for name, text := range map[string][]byte{
-		"cert.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}),
-		"key.pem":  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-		"Caddyfile": fmt.Appendf(nil, "{\n\tadmin off\n\tauto_https off\n}\nhttps://localhost:%s {\n\tbind 127.0.0.1\n\ttls %s/cert.pem %s/key.pem\n\troot * %s/site\n\tfile_server\n}\n",
-			port, dir, dir, dir),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var said bytes.Buffer
-	server := exec.Command(caddy, "run", "--config", filepath.Join(dir, "Caddyfile"))
-	server.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-	server.Stdout, server.Stderr = &said, &said
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-		if t.Failed() {
-			t.Logf("%s", &said)
-		}
-	})
-	for range 200 {
-		if conn, err := net.Dial("tcp", address); err == nil {
-			conn.Close()
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	return Config{Address: address, Host: "localhost:" + port, Roots: pool, Verify: true}
-}
-
 func TestHTTP3Caddy(t *testing.T) {
-	w := overTLS(t, "gallery")
-	c := startCaddy(t, w)
-	for strategy, alpn := range map[string]string{"keep": "http/1.1", "h2": "h2", "h3": "h3", "h3+resume": "h3", "h3+0rtt": "h3"} {
-		t.Run(strategy, func(t *testing.T) {
-			tr := h3Run(t, w, strategy, c)
-			wantDelivered(t, tr)
-			h, _ := tr.Connections[0].TLS.Get()
-			if len(tr.Connections) != 1 || h.ALPN != alpn {
-				t.Errorf("%d connections, %+v", len(tr.Connections), h)
-			}
-			t.Logf("resumed %v, early data %v", h.Resumed, h.EarlyData)
-		})
+	caddy := tool(t, "caddy")
+	w := over(t, linger.Gallery(1), "https")
+	a := newAuthority(t)
+	s := newSite(t, w, a.issue(nil))
+	// Caddy chooses the certificate by the name that QUIC's handshake asks for.
+	_, port, _ := net.SplitHostPort(s.address)
+	host := net.JoinHostPort("test.example", port)
+	config := filepath.Join(s.dir, "Caddyfile")
+	if err := os.WriteFile(config, fmt.Appendf(nil, "{\n\tadmin off\n\tauto_https off\n}\nhttps://%s {\n\tbind 127.0.0.1\n\troot * %s\n\tfile_server\n\ttls %s %s\n}\n",
+		host, s.root, s.cert, s.key), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t, caddy, "run", "--adapter", "caddyfile", "--config", config)
+	c := Config{Address: s.address, Host: host, Roots: a.roots(), Verify: true}
+	for _, strategy := range []string{"h3", "h3:2", "h3+resume", "h3+0rtt"} {
+		tr := fetch(t, w, strategy, c)
+		wantDelivered(t, tr)
+		h, _ := tr.Connections[0].TLS.Get()
+		if h.ALPN != "h3" || h.EarlyData.Or(false) != strings.HasSuffix(strategy, "+0rtt") {
+			t.Errorf("%s: %+v", strategy, h)
+		}
 	}
 }
 
@@ -451,7 +394,6 @@ func TestVisitOverHTTP3(t *testing.T) {
 		}
 	}, nil)
 	c := s.config()
-	c.Host, c.ServerName = "", "localhost"
 	strategy, _ := linger.ParseStrategy("h3")
 	page, err := Visit(t.Context(), "https://"+c.Address+"/", strategy, c)
 	if err != nil {
