@@ -142,7 +142,6 @@ type h3Exchange struct {
 	left     chan struct{} // closed when its head has left, or never will
 	stream   quic.StreamID // -1 while it has none
 	up, down int64         // bytes of field sections
-	refused  bool          // the server has said that it will not answer
 	over     atomic.Bool   // nothing more is told of it
 	cancel   func()        // ends it on the wire
 }
@@ -322,7 +321,6 @@ func (s *h3Session) goAway(first quic.StreamID) {
 	var refused []int
 	for id, x := range s.streams {
 		if id >= first {
-			x.refused = true
 			x.over.Store(true)
 			x.cancel()
 			refused = append(refused, x.index)

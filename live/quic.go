@@ -99,7 +99,7 @@ func (q *quicConn) end() {
 		// What the server had sent before it learned of this is still to come, for
 		// about a round trip. A closed port would answer it with ICMP.
 		s := q.ConnectionStats()
-		time.Sleep(min(s.SmoothedRTT+4*s.MeanDeviation, maxDrain))
+		time.Sleep(min(s.SmoothedRTT+2*s.MeanDeviation, maxDrain))
 	}
 	q.release()
 }
