@@ -65,12 +65,13 @@ type http2Conn struct {
 	framer  *http2.Framer
 	block   bytes.Buffer // of header fields
 	encoder *hpack.Encoder
+	next    uint32    // stream identifier
 	uploads []*stream // whose content has not all been sent
 	chunk   []byte
 
 	mu       sync.Mutex
 	streams  map[uint32]*stream // that are not answered yet
-	next     uint32             // stream identifier
+	opened   uint32             // the first stream identifier that is still idle
 	goodbye  string             // why the server takes no further requests
 	fault    http2.ErrCode      // for which we give the connection up
 	window   int64              // bytes of content that may be sent on the connection
@@ -94,8 +95,9 @@ type stream struct {
 	id uint32
 
 	// Guarded by the connection's mu.
-	window int64 // bytes of content that may be sent
-	mute   bool  // the request has left, or is not to be sent any further
+	since  linger.Instant // the request has been under way
+	window int64          // bytes of content that may be sent
+	mute   bool           // the request has left, or is not to be sent any further
 
 	// The writer's own.
 	content io.Reader
@@ -184,6 +186,14 @@ func (h *http2Conn) write() error {
 			at := h.run.now()
 			for _, s := range taken {
 				h.tell(event{kind: sent, exchange: s.index, at: at, head: s.said})
+			}
+			if len(taken) > 0 {
+				h.mu.Lock()
+				h.opened = h.next
+				for _, s := range taken {
+					s.since = at
+				}
+				h.mu.Unlock()
 			}
 			for _, s := range bodies {
 				h.tell(event{kind: uploaded, exchange: s.index, at: at, head: s.said, body: s.gone})
@@ -455,6 +465,9 @@ func (h *http2Conn) handle(frame http2.Frame, at linger.Instant, size int64) err
 func (h *http2Conn) stream(id uint32) *stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if id >= h.opened {
+		return nil // there, perhaps, but not under way
+	}
 	return h.streams[id]
 }
 
@@ -462,7 +475,7 @@ func (h *http2Conn) stream(id uint32) *stream {
 func (h *http2Conn) known(id uint32) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if id%2 == 0 || id >= h.next {
+	if id%2 == 0 || id >= h.opened {
 		return fault{http2.ErrCodeProtocol, fmt.Sprintf("server speaks on stream %d, which nobody has opened", id)}
 	}
 	return nil
@@ -472,6 +485,9 @@ func (h *http2Conn) handleHeaders(f *http2.MetaHeadersFrame, at linger.Instant, 
 	s := h.stream(f.StreamID)
 	if s == nil {
 		return h.known(f.StreamID)
+	}
+	if at < s.since {
+		return fault{http2.ErrCodeProtocol, fmt.Sprintf("server answered on stream %d before it was asked", s.id)}
 	}
 	h.idle.Store(0)
 	s.received += size
@@ -689,7 +705,7 @@ func (h *http2Conn) handleWindow(f *http2.WindowUpdateFrame) error {
 	if f.StreamID != 0 {
 		s := h.streams[f.StreamID]
 		if s == nil {
-			return nil // over, or never opened: it changes nothing
+			return nil // over, or never there: it changes nothing
 		}
 		window = &s.window
 	}

@@ -1,8 +1,10 @@
 package live
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"hash"
 	"hash/crc32"
@@ -11,6 +13,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -557,5 +560,151 @@ func TestUploads(t *testing.T) {
 	}
 	if x := tr.Exchanges[2]; x.RequestBody >= 300_000 || resets.Load() != 1 {
 		t.Errorf("%d bytes went to who did not want them, %d resets", x.RequestBody, resets.Load())
+	}
+}
+
+// A script is a connection on which the server says what stands there once it has
+// been asked something, whatever that was, and then closes.
+type script struct {
+	net.Conn // of nobody: what is not here is not called
+	text     *bytes.Reader
+	asked    chan struct{}
+	once     *sync.Once
+}
+
+func (s script) Read(b []byte) (int, error) {
+	<-s.asked
+	return s.text.Read(b)
+}
+
+func (s script) Write(b []byte) (int, error) {
+	s.once.Do(func() { close(s.asked) })
+	return len(b), nil
+}
+
+func (s script) Close() error {
+	s.once.Do(func() { close(s.asked) })
+	return nil
+}
+
+func (s script) LocalAddr() net.Addr         { return &net.TCPAddr{} }
+func (s script) RemoteAddr() net.Addr        { return &net.TCPAddr{} }
+func (s script) SetDeadline(time.Time) error { return s.Close() }
+
+// FuzzFrames lets a server say anything. Whatever it is, the run ends, each exchange
+// is delivered or failed, and what is counted is not more than was said.
+func FuzzFrames(f *testing.F) {
+	w := linger.Workload{Name: "fuzz", Exchanges: []linger.Exchange{
+		{Method: "GET", Path: "/0", Status: 200, ResponseBody: 3, Parent: linger.NoParent},
+		{Method: "POST", Path: "/1", Status: 200, RequestBody: 100_000, ResponseBody: 3, Parent: linger.NoParent},
+		{Method: "HEAD", Path: "/2", Status: 200, Parent: linger.NoParent},
+	}}
+	say := func(what ...func(p *framed)) {
+		var b bytes.Buffer
+		p := &framed{Framer: http2.NewFramer(&b, nil)}
+		p.table = hpack.NewEncoder(&p.block)
+		p.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 2})
+		for _, do := range what {
+			do(p)
+		}
+		f.Add(b.Bytes())
+	}
+	full := func(stream uint32) func(p *framed) {
+		return func(p *framed) {
+			p.head(stream, false, ":status", "200", "content-type", "text/html", "content-length", "3")
+			p.WriteData(stream, true, []byte("abc"))
+		}
+	}
+	say()
+	say(full(1), full(3), full(5))
+	say(full(3), func(p *framed) { p.WriteGoAway(3, http2.ErrCodeNo, []byte("x")) }, full(1))
+	say(func(p *framed) { p.WriteRSTStream(1, http2.ErrCodeRefusedStream) }, func(p *framed) { p.WritePing(false, [8]byte{}) })
+	say(func(p *framed) { p.WriteWindowUpdate(0, 100) }, func(p *framed) { p.WriteWindowUpdate(3, 1<<30) })
+	say(func(p *framed) { p.head(1, false, ":status", "103") }, full(1))
+	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		tr := fetch(t, w, "h2", Config{Verify: true, Limits: patient, Dial: func(context.Context, string, string) (net.Conn, error) {
+			return script{text: bytes.NewReader(text), asked: make(chan struct{}), once: new(sync.Once)}, nil
+		}})
+		var said int64
+		for _, x := range tr.Exchanges {
+			said += x.ResponseHead + x.ResponseBody
+		}
+		if most := int64(len(text) * len(tr.Connections)); said > most {
+			t.Errorf("%d bytes counted, %d said", said, most)
+		}
+	})
+}
+
+func BenchmarkHTTP2(b *testing.B) {
+	w := linger.Objects(1200, 1000, 1000)
+	a := newAuthority(b)
+	config := a.config("h2", "http/1.1")
+	frames := fastFrames(w)
+	for _, test := range []struct {
+		name, strategy, scheme string
+		serve                  func(int, net.Conn)
+	}{
+		{"h2", "h2", "http", frames},
+		{"h2 over TLS", "h2", "https", func(n int, c net.Conn) { frames(n, tls.Server(c, config)) }},
+		{"keep over TLS", "keep", "https", func(n int, c net.Conn) { fast(w)(n, tls.Server(c, config)) }},
+		{"close over TLS", "close:6", "https", func(n int, c net.Conn) {
+			s := tls.Server(c, config)
+			fast(w)(n, s)
+			s.Close()
+		}},
+		{"close over TLS, resumed", "close:6+resume", "https", func(n int, c net.Conn) {
+			s := tls.Server(c, config)
+			fast(w)(n, s)
+			s.Close()
+		}},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			b.ReportAllocs()
+			w := over(b, w, test.scheme)
+			s := strategy(b, test.strategy)
+			address := listen(b, test.serve)
+			for b.Loop() {
+				tr, err := Run(b.Context(), linger.Scenario{Workload: w, Strategy: s}, Config{Address: address, Roots: a.roots()})
+				if err != nil || len(failures(tr)) > 0 {
+					b.Fatal(err, failures(tr))
+				}
+			}
+			b.ReportMetric(float64(len(w.Exchanges)*b.N)/b.Elapsed().Seconds(), "requests/s")
+		})
+	}
+}
+
+// fastFrames answers requests by HTTP/2 with as little work as a server can have.
+func fastFrames(w linger.Workload) func(int, net.Conn) {
+	page, object := []byte(content(w, 0)), []byte(content(w, 1))
+	head := []byte{0x88} // :status 200, of the static table
+	return func(_ int, c net.Conn) {
+		if _, err := io.ReadFull(c, make([]byte, len(http2.ClientPreface))); err != nil {
+			return
+		}
+		in := bufio.NewReaderSize(c, 64<<10)
+		out := bufio.NewWriterSize(c, 64<<10)
+		f := http2.NewFramer(out, in)
+		f.SetReuseFrames()
+		f.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 250})
+		for {
+			frame, err := f.ReadFrame()
+			if err != nil {
+				return
+			}
+			if _, ok := frame.(*http2.HeadersFrame); ok {
+				body := object
+				id := frame.Header().StreamID
+				if id == 1 {
+					body = page
+				}
+				f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: head, EndHeaders: true})
+				f.WriteData(id, true, body)
+			}
+			if in.Buffered() == 0 {
+				out.Flush()
+			}
+		}
 	}
 }
