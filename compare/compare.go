@@ -56,12 +56,21 @@ type Workload struct {
 // Network is the path. All but its name is unknown where the path was not ours
 // to set, and a rate is unknown where it was unlimited.
 type Network struct {
-	Name  string              `json:"name"`
-	RTT   linger.Opt[float64] `json:"rtt_ms,omitzero"`
-	Down  linger.Opt[float64] `json:"down_kbps,omitzero"`
-	Up    linger.Opt[float64] `json:"up_kbps,omitzero"`
-	Loss  linger.Opt[float64] `json:"loss,omitzero"`     // share of packets, each way
-	Queue linger.Opt[float64] `json:"queue_ms,omitzero"` // waiting room, as time at the path's rate
+	Name string              `json:"name"`
+	RTT  linger.Opt[float64] `json:"rtt_ms,omitzero"`
+	Down linger.Opt[float64] `json:"down_kbps,omitzero"`
+	Up   linger.Opt[float64] `json:"up_kbps,omitzero"`
+	Loss linger.Opt[float64] `json:"loss,omitzero"` // share of packets, each way
+	// Queue is the room to wait in before each bottleneck: the time that it takes to
+	// empty when it is full, and what it holds. None builds where the rate is unlimited.
+	Queue      Room `json:"queue_ms,omitzero"`
+	QueueBytes Room `json:"queue_bytes,omitzero"`
+}
+
+// Room is a size for each direction, unknown where there is no bottleneck.
+type Room struct {
+	Up   linger.Opt[float64] `json:"up,omitzero"`
+	Down linger.Opt[float64] `json:"down,omitzero"`
 }
 
 // Row is what one strategy costs. Each figure is the median over the trials
@@ -100,9 +109,13 @@ type Row struct {
 	HandshakeBytes   linger.Opt[Ways]    `json:"handshake_bytes,omitzero"`
 	CertificateBytes linger.Opt[float64] `json:"certificate_bytes,omitzero"`
 	// RoundTrips is the time at this round-trip time, less the time with the delay
-	// taken out, divided by the round-trip time.
-	RoundTrips            linger.Opt[float64] `json:"round_trips,omitzero"`
+	// taken out, divided by the round-trip time. It is unknown where the trials
+	// scatter by as much as it is.
+	RoundTrips linger.Opt[float64] `json:"round_trips,omitzero"`
+	// RequestsPerConnection counts the requests that were answered, RequestsInVain
+	// those that were sent on a connection and were not answered on it.
 	RequestsPerConnection linger.Opt[float64] `json:"requests_per_connection,omitzero"`
+	RequestsInVain        linger.Opt[float64] `json:"requests_in_vain,omitzero"`
 	Packets               linger.Opt[Ways]    `json:"packets,omitzero"`
 	// WireBytes are those of IP packets with their headers, PayloadBytes what TCP
 	// or UDP carried in them. Both count what was sent again.
@@ -129,6 +142,16 @@ type Time struct {
 	Low        linger.Opt[float64] `json:"low,omitzero"`
 	High       linger.Opt[float64] `json:"high,omitzero"`
 	Confidence linger.Opt[float64] `json:"confidence,omitzero"` // 0 to 1
+}
+
+// Blur returns what decides how many digits of the time may be shown: its doubt.
+// A single trial has none to go by, and two digits are enough for it, unless it is
+// a prediction.
+func (t Time) Blur(p trace.Provenance) float64 {
+	if d, ok := t.Doubt().Get(); ok || p == trace.Predicted {
+		return d
+	}
+	return t.Median / 10
 }
 
 // Doubt returns how far the interval reaches from the median, in milliseconds.
@@ -161,7 +184,8 @@ type Ways struct {
 func (w Ways) Sum() float64 { return w.Up + w.Down }
 
 // Sockets counts TCP sockets: the most at once on each side, unknown where QUIC
-// has others, and how many TIME_WAIT both sides were left with.
+// has others or the load was too short to count them, and how many TIME_WAIT both
+// sides were left with.
 type Sockets struct {
 	ClientPeak linger.Opt[float64] `json:"client_peak,omitzero"`
 	ServerPeak linger.Opt[float64] `json:"server_peak,omitzero"`
@@ -183,12 +207,13 @@ type CPU struct {
 // Verdict says which strategy to use.
 type Verdict struct {
 	// Best is the strategy with the least time. It is empty where nothing can be
-	// told: no strategy has a time, or the best one's cannot be told from the
-	// baseline's, which is the first non-persistent strategy of the list.
+	// told: fewer than two strategies have a time, or the best one's cannot be told
+	// from the baseline's, which is the first non-persistent strategy of the list.
 	Best string `json:"best,omitempty"`
 	// Saves is what Best costs less than the baseline; less than nothing is more.
 	Saves Savings `json:"saves,omitzero"`
-	// Text says it in sentences, with numbers.
+	// Text says it in sentences, with numbers: a first paragraph, and below an empty
+	// line what else there is to know, each on a line that begins with "- ".
 	Text string `json:"text"`
 }
 
@@ -254,10 +279,21 @@ func path(n linger.Network) Network {
 		}
 		return o
 	}
-	return Network{
-		Name: n.Name, RTT: linger.Known(milliseconds(n.RTT)), Down: kbps(n.Down), Up: kbps(n.Up),
-		Loss: linger.Known(n.Loss), Queue: linger.Known(milliseconds(n.Queue)),
+	out := Network{
+		Name: n.Name, RTT: linger.Known(milliseconds(n.RTT)), Down: kbps(n.Down), Up: kbps(n.Up), Loss: linger.Known(n.Loss),
 	}
+	out.Queue.Up, out.QueueBytes.Up = room(n, n.Up)
+	out.Queue.Down, out.QueueBytes.Down = room(n, n.Down)
+	return out
+}
+
+// room is what may wait at a rate, in ms and in bytes.
+func room(n linger.Network, r linger.Rate) (ms, bytes linger.Opt[float64]) {
+	if r == 0 {
+		return ms, bytes
+	}
+	b := n.QueueBytes(r)
+	return linger.Known(round(milliseconds(r.Time(b)), 1e-3)), linger.Known(float64(b))
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

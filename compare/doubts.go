@@ -191,10 +191,10 @@ func (d *doubter) honoured(c *tried) {
 			case c.strategy.Persistent:
 			case k.Requests > 1:
 				reused++
-			// A server "MUST initiate closure of the connection after it sends the
-			// final response to the request that contained the close connection
-			// option" (RFC 9112, 9.6): its FIN is there with the response, or a
-			// little later. A client that waited for a whole round trip waited in vain.
+			// A server "MUST initiate closure of the connection (see below) after it
+			// sends the final response to the request that contained the "close"
+			// connection option" (RFC 9112, 9.6): its FIN is there with the response, or
+			// a little later. A client that waited for a whole round trip waited in vain.
 			case ok && k.ClosedBy == trace.AtClient && d.in.Network.RTT > 0 && !last[k.ID].IsZero() && end.Sub(last[k.ID].Or(0)) >= d.in.Network.RTT:
 				kept++
 			}
@@ -308,8 +308,15 @@ func lastDone(t *trace.Trace) map[int]linger.Opt[linger.Instant] {
 }
 
 // overlapped reports whether a request was ever sent on a connection on which
-// another was still outstanding.
+// another was still outstanding. An exchange tells of its last attempt only: of the
+// others, two that were never answered were outstanding together.
 func overlapped(t *trace.Trace) bool {
+	on := answers(t)
+	for _, k := range t.Connections {
+		if k.Requests-on[k.ID] > 1 {
+			return true
+		}
+	}
 	type span struct {
 		connection int
 		sent, done linger.Instant
@@ -434,26 +441,36 @@ func (d *doubter) retransmitted() {
 	}
 }
 
-// fewTrials is the number below which two samples can never differ at 5 %: three
-// against three are as far apart as can be in 2 of 20 orders.
-const fewTrials = 4
+// enough is the number of trials that --trials should give for a difference to show
+// in each pair of strategies, even if one of them fails.
+const enough = 5
 
 func (d *doubter) trials() {
-	var few, unsure []string
-	n, reached := 0, 1.0
+	few := map[int][]string{}
+	var unsure []string
+	reached := 1.0
 	for _, c := range d.cases {
+		n, most := c.times.N(), 0
+		for _, other := range d.cases {
+			if other != c {
+				most = max(most, other.times.N())
+			}
+		}
 		switch {
 		case !c.timed || c.exact:
-		case c.times.N() < fewTrials:
-			few = append(few, c.row.Strategy)
-			n = max(n, c.times.N())
+		case most > 0 && !canDiffer(n, most):
+			few[n] = append(few[n], c.row.Strategy)
 		case c.time.Confidence < 0.9:
 			unsure = append(unsure, c.row.Strategy)
 			reached = min(reached, c.time.Confidence)
 		}
 	}
-	if len(few) > 0 {
-		d.add(Trials, "%s: %s can never show a difference beyond luck; give --trials %d or more", list(few), plural(float64(n), "trial"), fewTrials+1)
+	for _, n := range slices.Sorted(maps.Keys(few)) {
+		more := ""
+		if d.in.Trials < enough {
+			more = fmt.Sprintf("; give --trials %d or more", enough)
+		}
+		d.add(Trials, "%s: %s can never show a difference beyond luck%s", list(few[n]), plural(float64(n), "trial"), more)
 	}
 	if len(unsure) > 0 {
 		d.add(Confidence, "%s: the interval is of %.3g %% confidence; give --trials 6 or more for 95 %%", list(unsure), 100*reached)
@@ -488,20 +505,27 @@ func (d *doubter) trips() {
 	if d.in.Network.RTT <= 0 {
 		return
 	}
-	rtt := milliseconds(d.in.Network.RTT)
-	var unknown, unsure []string
+	var unknown, lost, once, unsure []string
 	reasons := map[string]int{}
 	for i, c := range d.cases {
 		for _, r := range nth(d.in.StillFailures, i) {
 			reasons[r]++
 		}
-		trips, ok := c.row.RoundTrips.Get()
-		floor, _ := c.still.Interval()
-		switch doubt := (c.doubt() + max(floor.High-floor.Value, floor.Value-floor.Low)) / rtt; {
-		case c.timed && !ok:
+		trips, ok := c.trips.Get()
+		doubt, known := c.tripsDoubt.Get()
+		off := fmt.Sprintf("%s ± %s", c.row.Strategy, Number(doubt, Decimals(doubt, 1)))
+		switch {
+		case !c.timed:
+		case !ok:
 			unknown = append(unknown, c.row.Strategy)
-		case ok && doubt > max(tripsDoubt, tripsShare*trips):
-			unsure = append(unsure, fmt.Sprintf("%s ± %s", c.row.Strategy, Number(doubt, Decimals(doubt, 1))))
+		case !known && !c.row.RoundTrips.IsZero():
+			once = append(once, c.row.Strategy)
+		case !known:
+			lost = append(lost, c.row.Strategy)
+		case c.row.RoundTrips.IsZero():
+			lost = append(lost, off)
+		case doubt > max(tripsDoubt, tripsShare*trips):
+			unsure = append(unsure, off)
 		}
 	}
 	if len(unknown) > 0 {
@@ -510,6 +534,12 @@ func (d *doubter) trips() {
 			why = " (" + tally(reasons) + ")"
 		}
 		d.add(Trips, "%s: no trial without delay, so the round trips are not known%s", list(unknown), why)
+	}
+	if len(lost) > 0 {
+		d.add(Trips, "the round trips are lost in the noise, and not known: %s", strings.Join(lost, ", "))
+	}
+	if len(once) > 0 {
+		d.add(Trips, "%s: a single trial, so how far off the round trips are is not known", list(once))
 	}
 	if len(unsure) > 0 {
 		d.add(Trips, "the round trips are within the noise: %s", strings.Join(unsure, ", "))

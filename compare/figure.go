@@ -37,11 +37,30 @@ func Number(v float64, decimals int) string {
 
 // Duration writes a time in ms, with its unit: "6.94 s", "812 ms". The doubt, in
 // ms too, decides the digits.
-func Duration(ms, doubt float64) string {
+func Duration(ms, doubt float64) string { return inSteps(ms, step(ms, doubt)) }
+
+// step is what the last digit that Duration shows counts, in ms: 10 in "6.94 s".
+func step(ms, doubt float64) float64 {
 	if math.Abs(ms) >= 1000 {
-		return Number(ms/1000, Decimals(ms/1000, doubt/1000)) + " s"
+		return math.Pow10(3 - Decimals(ms/1000, doubt/1000))
 	}
-	return Number(ms, Decimals(ms, doubt)) + " ms"
+	return math.Pow10(-Decimals(ms, doubt))
+}
+
+// inSteps writes a time in ms to the nearest step, a power of ten.
+func inSteps(ms, step float64) string {
+	decimals := -int(math.Round(math.Log10(step)))
+	if math.Abs(ms) >= 1000 {
+		return Number(ms/1000, decimals+3) + " s"
+	}
+	return Number(ms, decimals) + " ms"
+}
+
+// shown is a time in ms as Duration writes it. Shares and sums are made of these,
+// so that whoever calculates them again from what stands there finds the same.
+func shown(ms, doubt float64) float64 {
+	s := step(ms, doubt)
+	return math.Round(ms/s) * s
 }
 
 // Share writes a share of 1 in whole per cent: "41 %", "under 1 %".

@@ -115,8 +115,8 @@ func (c *tried) setUp(in Input, traces, still []*trace.Trace) {
 	})
 	at, ok := median(traces, setUpTime).Get()
 	floor, ok2 := median(still, setUpTime).Get()
-	if ok && ok2 && in.Network.RTT > 0 {
-		r.SetupRoundTrips = linger.Known(round((at-floor)/milliseconds(in.Network.RTT), 1e-2))
+	if trips := (at - floor) / milliseconds(in.Network.RTT); ok && ok2 && in.Network.RTT > 0 && trips > -tripsZero {
+		r.SetupRoundTrips = linger.Known(round(max(0, trips), 1e-2))
 	}
 	bytes := func(figure func(trace.TLS) int64) linger.Opt[float64] {
 		return median(traces, func(t *trace.Trace) (float64, bool) {
@@ -141,7 +141,8 @@ func (c *tried) setUp(in Input, traces, still []*trace.Trace) {
 	})
 	r.Protocol = most(traces, func(k trace.Connection) string { return k.Protocol })
 	r.TLSVersion = most(traces, func(k trace.Connection) string { return k.TLS.Or(trace.TLS{}).Version })
-	c.waited = median(traces, func(t *trace.Trace) (float64, bool) { w, _ := handshakeWait(t); return w, true })
+	wait := func(t *trace.Trace) (float64, bool) { w, _ := handshakeWait(t); return w, true }
+	c.waited, c.waitedStill = median(traces, wait), median(still, wait)
 	c.waitedTLS = median(traces, func(t *trace.Trace) (float64, bool) { _, w := handshakeWait(t); return w, len(secured(t)) > 0 })
 	c.cpu = sample(traces, func(t *trace.Trace) (float64, bool) {
 		client, ok := t.Client.Get()

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -24,13 +25,19 @@ type tried struct {
 	loading  stats.Sample // times from when the first request might be sent, in ms
 	cpu      stats.Sample // of both sides, in ms
 	// waited is how long the client did nothing but wait for handshakes, in ms,
-	// waitedTLS the part of TLS, unknown where there is none.
-	waited, waitedTLS linger.Opt[float64]
+	// waitedTLS the part of TLS, unknown where there is none; waitedStill is waited
+	// with the delay taken out.
+	waited, waitedTLS, waitedStill linger.Opt[float64]
+	// trips is Row.RoundTrips as calculated, tripsDoubt how far off it may be.
+	trips, tripsDoubt linger.Opt[float64]
+	// large says that a response takes more than one initial window.
+	large      bool
+	provenance trace.Provenance
 }
 
 // measure makes the row of one strategy.
 func measure(in Input, s linger.Strategy, traces, still []*trace.Trace, failures int) *tried {
-	c := &tried{strategy: s}
+	c := &tried{strategy: s, provenance: in.Provenance}
 	for _, t := range traces {
 		if t.Interrupted {
 			continue
@@ -52,9 +59,8 @@ func measure(in Input, s linger.Strategy, traces, still []*trace.Trace, failures
 	}
 	still = slices.DeleteFunc(slices.Clone(still), func(t *trace.Trace) bool { return t.Interrupted || !delivered(t, in.Workload) })
 	c.still = sample(still, load)
-	if floor, ok := c.still.Median(); ok && c.timed && in.Network.RTT > 0 {
-		c.row.RoundTrips = linger.Known(round((c.time.Value-floor)/milliseconds(in.Network.RTT), 1e-2))
-	}
+	c.roundTrips(milliseconds(in.Network.RTT))
+	c.large = slices.ContainsFunc(in.Workload.Exchanges, func(e linger.Exchange) bool { return e.ResponseBody > initialWindow })
 	seen := c.whole
 	if len(seen) == 0 {
 		seen = c.ended
@@ -62,6 +68,43 @@ func measure(in Input, s linger.Strategy, traces, still []*trace.Trace, failures
 	c.count(seen)
 	c.setUp(in, seen, still)
 	return c
+}
+
+// roundTrips tells how many there are in the time, if that can be told.
+func (c *tried) roundTrips(rtt float64) {
+	floor, ok := c.still.Interval()
+	if !ok || !c.timed || rtt <= 0 {
+		return
+	}
+	trips := (c.time.Value - floor.Value) / rtt
+	c.trips = linger.Known(trips)
+	doubt, ok := c.doubt().Get()
+	if ok && (floor.Confidence > 0 || c.exact) {
+		c.tripsDoubt = linger.Known((doubt + max(floor.High-floor.Value, floor.Value-floor.Low)) / rtt)
+	}
+	// A little below nothing is nothing; more than that is no count of anything.
+	if trips > -tripsZero && c.tripsDoubt.Or(0) < max(trips, tripsZero) {
+		c.row.RoundTrips = linger.Known(round(max(0, trips), 1e-2))
+	}
+}
+
+// tripsZero is the number of round trips that rounds to none.
+const tripsZero = 0.05
+
+// doubt is how far the interval of the time reaches, in ms; unknown where one trial
+// has none.
+func (c *tried) doubt() linger.Opt[float64] {
+	if c.exact {
+		return linger.Known(0.0)
+	}
+	t, _ := c.row.Time.Get()
+	return t.Doubt()
+}
+
+// blur is what decides how many digits of the time are shown.
+func (c *tried) blur() float64 {
+	t, _ := c.row.Time.Get()
+	return t.Blur(c.provenance)
 }
 
 // load is the time that a trial took, in ms.
@@ -85,11 +128,18 @@ func (c *tried) count(traces []*trace.Trace) {
 	r := &c.row
 	r.RequestsPerConnection = rounded(median(traces, func(t *trace.Trace) (float64, bool) {
 		n := 0
-		for _, k := range t.Connections {
-			n += k.Requests
+		for _, on := range answers(t) {
+			n += on
 		}
 		return float64(n) / float64(len(t.Connections)), len(t.Connections) > 0
 	}), 1e-2)
+	r.RequestsInVain = median(traces, func(t *trace.Trace) (float64, bool) {
+		n, on := 0, answers(t)
+		for _, k := range t.Connections {
+			n += max(0, k.Requests-on[k.ID])
+		}
+		return float64(n), true
+	})
 	r.Packets = ways(traces, func(f trace.Flow) int64 { return f.Packets })
 	r.WireBytes = ways(traces, trace.Flow.Bytes)
 	r.PayloadBytes = ways(traces, func(f trace.Flow) int64 { return f.Payload })
@@ -103,11 +153,16 @@ func (c *tried) count(traces []*trace.Trace) {
 	server := func(t *trace.Trace) (trace.Host, bool) { return t.Server.Get() }
 	// Sockets of UDP are not counted, so that of QUIC's nothing is known.
 	tcp := slices.DeleteFunc(slices.Clone(traces), hasQUIC)
-	peak := func(h trace.Host) (float64, bool) { return float64(h.SocketsPeak), h.Samples > 0 }
-	memory := func(h trace.Host) (float64, bool) { return float64(h.SocketMemory), h.Samples > 0 }
+	counted := slices.DeleteFunc(slices.Clone(tcp), missed)
+	peak := func(h trace.Host) (float64, bool) { return float64(h.SocketsPeak), h.SocketsPeak > 0 }
+	memory := func(h trace.Host) (float64, bool) { return float64(h.SocketMemory), h.SocketMemory > 0 }
 	cpu := func(h trace.Host) (float64, bool) { return milliseconds(h.CPU), true }
 	r.Sockets = Sockets{
-		ClientPeak: median(tcp, of(client, peak)), ServerPeak: median(tcp, of(server, peak)),
+		ClientPeak: median(tcp, func(t *trace.Trace) (float64, bool) {
+			n := max(t.Client.Or(trace.Host{}).SocketsPeak, atOnce(t))
+			return float64(n), n > 0 && t.Client.Or(trace.Host{}).Samples > 0
+		}),
+		ServerPeak: median(counted, of(server, peak)),
 		TimeWait: median(traces, func(t *trace.Trace) (float64, bool) {
 			left := func(h trace.Host) (float64, bool) { return float64(h.TimeWait), h.Samples > 0 }
 			a, ok := of(client, left)(t)
@@ -115,8 +170,49 @@ func (c *tried) count(traces []*trace.Trace) {
 			return a + b, ok && ok2
 		}),
 	}
-	r.SocketMemory = Memory{median(tcp, of(client, memory)), median(tcp, of(server, memory))}
+	r.SocketMemory = Memory{median(counted, of(client, memory)), median(counted, of(server, memory))}
 	r.CPU = CPU{rounded(median(traces, of(client, cpu)), 1e-3), rounded(median(traces, of(server, cpu)), 1e-3)}
+}
+
+// answers counts the requests that were answered in full, by connection.
+func answers(t *trace.Trace) map[int]int {
+	on := map[int]int{}
+	for _, e := range t.Exchanges {
+		if e.Connection >= 0 && e.Failed == "" && !e.Done.IsZero() {
+			on[e.Connection]++
+		}
+	}
+	return on
+}
+
+// atOnce is the most connections that the client had at once, by its own account.
+func atOnce(t *trace.Trace) int {
+	type edge struct {
+		at   linger.Instant
+		more int
+	}
+	var edges []edge
+	for _, k := range t.Connections {
+		if end := k.Closed.Or(t.Ended); end > k.Dialled {
+			edges = append(edges, edge{k.Dialled, 1}, edge{end, -1})
+		}
+	}
+	// One that ends where another begins was not there with it.
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.more, b.more)) })
+	now, most := 0, 0
+	for _, e := range edges {
+		now += e.more
+		most = max(most, now)
+	}
+	return most
+}
+
+// missed reports whether the client's sockets were counted too seldom to see as
+// many as there were; the server's, which are counted together with them, were then
+// missed as well.
+func missed(t *trace.Trace) bool {
+	h, ok := t.Client.Get()
+	return ok && h.SocketsPeak < atOnce(t)
 }
 
 // of reads a figure of one side, where that side was seen.

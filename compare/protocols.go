@@ -101,9 +101,9 @@ func (j *judgement) eased(what string, c, other *tried) {
 		if work != "" {
 			work = " and " + work
 		}
-		j.say("%s saves %s (%s) of %s's %s%s%s.", head, apart(other, c), gain(other, c, other), other.row.Strategy, other.took(), work, trips)
+		j.say("%s saves %s (%s) of %s's %s%s%s%s.", head, apart(other, c), gain(other, c, other), other.row.Strategy, other.took(), work, trips, j.caveat(p, c, other))
 	case more:
-		j.say("%s takes %s (%s) more than %s%s.", head, apart(c, other), gain(c, other, other), other.row.Strategy, trips)
+		j.say("%s takes %s (%s) more than %s%s%s.", head, apart(c, other), gain(c, other, other), other.row.Strategy, trips, j.caveat(p, c, other))
 	case same:
 		if work != "" {
 			work = ", but saves " + work
@@ -152,9 +152,9 @@ func (j *judgement) versus(a, b *tried) {
 	}
 	switch r, p := compared(a, b); r {
 	case less:
-		j.say("%s takes %s (%s) less than %s.", a.row.Strategy, apart(b, a), gain(b, a, b), b.row.Strategy)
+		j.say("%s takes %s (%s) less than %s%s.", a.row.Strategy, apart(b, a), gain(b, a, b), b.row.Strategy, j.caveat(p, a, b))
 	case more:
-		j.say("%s takes %s (%s) more than %s.", a.row.Strategy, apart(a, b), gain(a, b, b), b.row.Strategy)
+		j.say("%s takes %s (%s) more than %s%s.", a.row.Strategy, apart(a, b), gain(a, b, b), b.row.Strategy, j.caveat(p, a, b))
 	case same:
 		if a != j.best && b != j.best {
 			j.say("%s and %s cannot be told apart (p = %.2g).", a.row.Strategy, b.row.Strategy, p)
@@ -174,14 +174,14 @@ func (j *judgement) blocking(h2, h3 *tried) {
 	lost := strconv.FormatFloat(100*j.loss, 'g', 3, 64) + " %"
 	a, _ := h3.loading.Median()
 	b, _ := h2.loading.Median()
-	doubt := h2.doubt() + h3.doubt()
+	doubt := h2.blur() + h3.blur()
 	switch r, p := relate(h3.loading, h2.loading); r {
 	case less:
 		j.say("With %s lost, h3 takes %s (%s) less than h2 from the first request on: a lost packet holds up one stream, not all (head-of-line blocking), and recovery differs.",
-			lost, Duration(b-a, doubt), Share((b-a)/b))
+			lost, Duration(b-a, doubt), Share(shown(b-a, doubt)/shown(b, h2.blur())))
 	case more:
 		j.say("With %s lost, h3 takes %s (%s) more than h2 from the first request on: what it saves in head-of-line blocking is less than what its recovery costs.",
-			lost, Duration(a-b, doubt), Share((a-b)/b))
+			lost, Duration(a-b, doubt), Share(shown(a-b, doubt)/shown(b, h2.blur())))
 	case same:
 		j.say("With %s lost, the head-of-line difference between h2 and h3 is not visible in these trials (p = %.2g).", lost, p)
 	default:

@@ -1,7 +1,10 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"linger"
@@ -18,7 +21,9 @@ const (
 	more                   // the first takes more
 )
 
-// compared tells how a's time relates to b's, with the test's p.
+// compared tells how a's time relates to b's, with the test's p. Where the trials
+// are too few for the test, medians that are further apart than both intervals
+// reach still count; p says that luck is not ruled out.
 func compared(a, b *tried) (relation, float64) {
 	if a.exact && b.exact {
 		switch {
@@ -29,7 +34,19 @@ func compared(a, b *tried) (relation, float64) {
 		}
 		return same, 1
 	}
-	return relate(a.times, b.times)
+	r, p := relate(a.times, b.times)
+	x, ok := a.doubt().Get()
+	y, ok2 := b.doubt().Get()
+	if r != untold || !ok || !ok2 {
+		return r, p
+	}
+	switch d := b.time.Value - a.time.Value; {
+	case d > x+y:
+		return less, p
+	case -d > x+y:
+		return more, p
+	}
+	return untold, p
 }
 
 // relate does the same for any two samples.
@@ -43,12 +60,20 @@ func relate(a, b stats.Sample) (relation, float64) {
 	case test.Differs() && x > y:
 		return more, test.P
 	}
-	for _, w := range test.Warnings {
-		if w.Code == "test" {
-			return untold, test.P
-		}
+	if !canDiffer(a.N(), b.N()) {
+		return untold, test.P
 	}
 	return same, test.P
+}
+
+// canDiffer reports whether samples of those sizes can differ at all: the furthest
+// apart that they can be is 2 of all the orders in which their values can come.
+func canDiffer(n, m int) bool {
+	orders := 1.0
+	for i := range min(n, m) {
+		orders *= float64(n+m-i) / float64(i+1)
+	}
+	return 2/orders < stats.Alpha
 }
 
 // alike reports whether the trials show no difference between a and b.
@@ -65,22 +90,20 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 	base := first(cases, func(c *tried) bool { return !c.strategy.Persistent })
 	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss}
 	var v Verdict
-	switch {
-	case timed(cases) == 1:
-		v.Best = best.row.Strategy
-		j.say("%s takes %s; no other strategy is there to compare it with.", best.row.Strategy, best.took())
-	case base == nil:
-		v.Best = best.row.Strategy
-		j.leadAmongKept()
-	default:
-		if rival := j.rival(); rival == nil || !alike(best, rival) {
+	if rival := j.rival(); rival == nil {
+		j.say("%s takes %s; no other strategy %s to compare it with.", best.row.Strategy, best.took(), gave(len(cases)))
+	} else {
+		r, p := compared(best, rival)
+		if r == less {
 			v.Best = best.row.Strategy
+			if base != nil && best != base {
+				v.Saves = saved(base.row, best.row)
+			}
 		}
-		if best != base && v.Best != "" {
-			v.Saves = saved(base.row, best.row)
-		}
-		j.lead()
+		j.lead(rival, r, p)
 	}
+	lead := strings.Join(j.sentences, " ")
+	j.sentences = nil
 	if base != nil {
 		j.handshakes(base)
 		j.effort(base)
@@ -91,16 +114,29 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 	j.ease()
 	j.versions()
 	j.ties()
-	v.Text = strings.Join(j.sentences, " ")
+	v.Text = strings.Join(append([]string{lead}, j.sentences...), "\n- ")
+	v.Text = strings.Replace(v.Text, "\n", "\n\n", 1)
 	return v
 }
 
-// judgement collects the sentences of a verdict.
+// gave tells why there is no other strategy with a time.
+func gave(tried int) string {
+	if tried > 1 {
+		return "gave a time"
+	}
+	return "is there"
+}
+
+// judgement collects the sentences of a verdict: first those of the lead, then one
+// for each thing that there is to know besides.
 type judgement struct {
 	cases      []*tried
 	best, base *tried
 	loss       float64 // share of packets
 	sentences  []string
+	// cautioned is the number of trials after which, as the lead says already, luck
+	// cannot be ruled out; 0 where it does not.
+	cautioned int
 }
 
 func (j *judgement) say(format string, args ...any) {
@@ -108,12 +144,23 @@ func (j *judgement) say(format string, args ...any) {
 }
 
 // rival is what the best strategy must differ from to be called best: the
-// baseline, or the fastest persistent strategy where the baseline itself is best.
+// baseline; where the baseline itself is best, the fastest persistent strategy, or
+// else the next; where there is no baseline, the slowest. It is nil where no other
+// strategy has a time.
 func (j *judgement) rival() *tried {
-	if j.best != j.base {
+	others := filter(j.cases, func(c *tried) bool { return c.timed && c != j.best })
+	switch {
+	case len(others) == 0:
+		return nil
+	case j.base == nil:
+		return slices.MaxFunc(others, func(a, b *tried) int { return cmp.Compare(a.time.Value, b.time.Value) })
+	case j.best != j.base:
 		return j.base
 	}
-	return j.kept()
+	if kept := j.kept(); kept != nil {
+		return kept
+	}
+	return fastest(others)
 }
 
 // kept is the fastest persistent strategy, or nil.
@@ -121,59 +168,82 @@ func (j *judgement) kept() *tried {
 	return fastest(filter(j.cases, func(c *tried) bool { return c.strategy.Persistent }))
 }
 
-// lead compares the best strategy with the baseline.
-func (j *judgement) lead() {
+// lead compares the best strategy with its rival.
+func (j *judgement) lead(rival *tried, r relation, p float64) {
 	best, base := j.best, j.base
-	if best == base {
-		rival := j.rival()
-		if rival == nil {
-			j.say("%s takes least: %s. No strategy that was tried keeps a connection.", best.row.Strategy, best.took())
-			return
-		}
-		switch r, p := compared(best, rival); r {
-		case same:
-			j.say("No difference: %s takes %s, and the fastest persistent strategy, %s, %s; %s cannot tell them apart (p = %.2g).",
-				best.row.Strategy, best.took(), rival.row.Strategy, rival.took(), trials(best, rival), p)
-		default:
-			j.say("Persistence is worse here: %s takes %s, the fastest persistent strategy, %s, %s, which is %s (%s) more.",
-				best.row.Strategy, best.took(), rival.row.Strategy, rival.took(), apart(rival, best), gain(rival, best, best))
-			j.luck(r, best, rival)
-		}
-		return
-	}
-	switch r, p := compared(best, base); r {
-	case same:
-		j.say("No difference: %s takes %s and %s %s; %s cannot tell them apart (p = %.2g).",
-			best.row.Strategy, best.took(), base.row.Strategy, base.took(), trials(best, base), p)
+	switch {
+	case r != less && r != same:
+		j.say("No winner after %s: %s takes %s and %s %s; luck cannot be ruled out.",
+			trials(best, rival), best.row.Strategy, best.took(), rival.row.Strategy, rival.took())
+	case r == same && base == nil:
+		j.say("No difference that %s can show: all take about %s (p = %.2g).", trials(best, rival), best.took(), p)
+	case r == same:
+		j.say("No difference that %s can show: %s takes %s and %s %s (p = %.2g).",
+			trials(best, rival), best.row.Strategy, best.took(), rival.row.Strategy, rival.took(), p)
+	case base == nil:
+		j.say("%s takes least: %s against %s of %s, the slowest; %s (%s) less.", best.row.Strategy, best.took(), rival.took(), rival.row.Strategy,
+			apart(rival, best), gain(rival, best, rival))
+	case best == base:
+		j.closing(rival)
 	default:
 		j.say("%s takes least: %s against %s of %s.", best.row.Strategy, best.took(), base.took(), base.row.Strategy)
 		j.say("It saves %s (%s)%s.", apart(base, best), gain(base, best, base), fewer(base.row, best.row))
-		j.luck(r, best, base)
 		if kept := j.kept(); !best.strategy.Persistent && kept != nil {
 			if r, _ := compared(best, kept); r == less {
-				j.say("No persistent strategy is faster: the fastest, %s, takes %s.", kept.row.Strategy, kept.took())
+				j.say("No persistent strategy that was tried is faster: the fastest, %s, takes %s.%s", kept.row.Strategy, kept.took(), j.untried())
 			}
 		}
 	}
+	if r == less && p >= stats.Alpha {
+		j.cautioned = min(best.times.N(), rival.times.N())
+		j.say("After %s luck cannot be ruled out in any of this.", trials(best, rival))
+	}
+	if base == nil {
+		j.say("What persistence saves is not known: no non-persistent strategy gave a time.")
+	}
 }
 
-// leadAmongKept compares the best strategy with the slowest, as there is no baseline.
-func (j *judgement) leadAmongKept() {
-	best, worst := j.best, j.best
-	for _, c := range j.cases {
-		if c.timed && c.time.Value > worst.time.Value {
-			worst = c
+// closing is the lead where the baseline takes least. That persistence is to blame
+// can be said only where nothing else differs.
+func (j *judgement) closing(rival *tried) {
+	best := j.best
+	if kept := j.counterpart(best); kept != nil {
+		if r, _ := compared(best, kept); r == less {
+			j.say("Persistence is worse here: %s takes %s; %s, which differs in nothing else, %s (%s) more.", best.row.Strategy, best.took(),
+				kept.row.Strategy, apart(kept, best), gain(kept, best, best))
+			if kept != rival {
+				j.say("The fastest persistent strategy, %s, takes %s.", rival.row.Strategy, rival.took())
+			}
+			return
 		}
 	}
-	switch r, p := compared(best, worst); {
-	case best == worst || r == same:
-		j.say("No difference: all take about %s; %s cannot tell them apart (p = %.2g).", best.took(), trials(best, worst), p)
-	default:
-		j.say("%s takes least: %s against %s of %s, the slowest; %s (%s) less.", best.row.Strategy, best.took(), worst.took(), worst.row.Strategy,
-			apart(worst, best), gain(worst, best, worst))
-		j.luck(r, best, worst)
+	if !rival.strategy.Persistent {
+		j.say("%s takes least: %s against %s of %s. No strategy that was tried keeps a connection.", best.row.Strategy, best.took(), rival.took(), rival.row.Strategy)
+		return
 	}
-	j.say("What persistence saves is not known: no non-persistent strategy gave a time.")
+	why := ""
+	if waits(rival) && best.strategy.Connections > 1 {
+		why = ": its requests wait in line"
+	}
+	j.say("%s takes least of those tried: %s. The fastest persistent strategy, %s, takes %s, which is %s (%s) more%s.%s", best.row.Strategy, best.took(),
+		rival.row.Strategy, rival.took(), apart(rival, best), gain(rival, best, best), why, j.untried())
+}
+
+// waits reports whether requests wait in line for the one kept connection.
+func waits(c *tried) bool {
+	return c.strategy.Persistent && c.strategy.Connections == 1 && c.strategy.InFlight == 1
+}
+
+// untried names the strategy that keeps connections and is otherwise as the best
+// one, where nobody tried it.
+func (j *judgement) untried() string {
+	s := j.best.strategy
+	s.Persistent = true
+	rest, ok := strings.CutPrefix(j.best.row.Strategy, "close")
+	if !ok || slices.ContainsFunc(j.cases, func(c *tried) bool { return equal(c.strategy, s) }) {
+		return ""
+	}
+	return " keep" + rest + " was not tried."
 }
 
 // handshakes tells which part of the baseline's time its handshakes are.
@@ -183,17 +253,17 @@ func (j *judgement) handshakes(base *tried) {
 	if !ok || !ok2 || n == 0 || wait <= 0 || wait > base.time.Value {
 		return
 	}
-	cost := Duration(wait, base.doubt())
+	cost, unit := Duration(wait, base.blur()), step(wait, base.blur())
+	share := Share(shown(wait, base.blur()) / base.shown())
 	if base.strategy.Connections == 1 {
 		parts := ""
-		if tls := base.waitedTLS.Or(0); tls > 0 {
-			parts = fmt.Sprintf(": %s for TCP's, %s for TLS's", Duration(wait-tls, base.doubt()), Duration(tls, base.doubt()))
+		if tls := math.Round(base.waitedTLS.Or(0)/unit) * unit; tls > 0 {
+			parts = fmt.Sprintf(": %s for TCP's, %s for TLS's", inSteps(shown(wait, base.blur())-tls, unit), inSteps(tls, unit))
 		}
-		j.say("%s cost %s of the %s that %s takes (%s)%s.", plural(n, "handshake"), cost, base.took(), base.row.Strategy, Share(wait/base.time.Value), parts)
+		j.say("%s cost %s of the %s that %s takes (%s)%s.", plural(n, "handshake"), cost, base.took(), base.row.Strategy, share, parts)
 		return
 	}
-	j.say("For %s of its %s (%s), %s does nothing but wait for some of its %s.", cost, base.took(), Share(wait/base.time.Value),
-		base.row.Strategy, plural(n, "handshake"))
+	j.say("For %s of its %s (%s), %s does nothing but wait for some of its %s.", cost, base.took(), share, base.row.Strategy, plural(n, "handshake"))
 }
 
 // serial compares the baseline with the kept strategy that differs from it in
@@ -211,39 +281,59 @@ func (j *judgement) serial(base *tried) {
 		j.say("%s (%s) makes no difference that %s can show (p = %.2g).", keptWords(kept), kept.row.Strategy, trials(kept, base), p)
 	case more:
 		if base != j.best {
-			j.say("%s (%s) is worse: %s (%s) more.", keptWords(kept), kept.row.Strategy, apart(kept, base), gain(kept, base, base))
+			j.say("%s (%s) is worse: %s (%s) more%s.", keptWords(kept), kept.row.Strategy, apart(kept, base), gain(kept, base, base), j.caveat(p, kept, base))
 		}
-	default:
+	case less:
 		switch parts := parts(base, kept); {
 		case kept != j.best && parts == "":
-			j.say("%s (%s) saves %s (%s).", keptWords(kept), kept.row.Strategy, apart(base, kept), gain(base, kept, base))
+			j.say("%s (%s) saves %s (%s)%s.", keptWords(kept), kept.row.Strategy, apart(base, kept), gain(base, kept, base), j.caveat(p, kept, base))
 		case kept != j.best:
-			j.say("%s (%s) saves %s (%s): %s.", keptWords(kept), kept.row.Strategy, apart(base, kept), gain(base, kept, base), parts)
+			j.say("%s (%s) saves %s (%s)%s: %s.", keptWords(kept), kept.row.Strategy, apart(base, kept), gain(base, kept, base), j.caveat(p, kept, base), parts)
 		case parts != "":
-			j.say("Of what %s saves, it saves %s.", kept.row.Strategy, parts)
+			j.say("What %s saves is %s.", kept.row.Strategy, parts)
 		}
 	}
 }
 
-// parts tells what a kept connection saves by handshakes, and what by slow
-// starts: the rest that goes with the delay, and so is round trips too. Only where
-// one thing happens after the other are the parts a sum, and only where the time
-// without delay is known can what the hosts spend be told from the path.
+// initialWindow is what a connection may send before the first acknowledgement:
+// ten segments (RFC 6928), here of Ethernet's size with timestamps.
+const initialWindow = 10 * 1448
+
+// parts tells what a kept connection saves by handshakes, by slow starts, and in
+// the hosts, as a sum. Slow starts are the rest that goes with the delay, and so is
+// round trips too, where there is a response that takes more than one window. Only
+// where one thing happens after the other are the parts a sum, and only where the
+// time without delay is known can what the hosts spend be told from the path.
 func parts(base, kept *tried) string {
 	a, ok := base.waited.Get()
 	b, ok2 := kept.waited.Get()
-	saves, doubt := base.time.Value-kept.time.Value, base.doubt()+kept.doubt()
-	shakes := a - b
-	if !ok || !ok2 || base.strategy.Connections > 1 || shakes <= doubt || shakes >= saves+doubt {
+	x, ok3 := base.doubt().Get()
+	y, ok4 := kept.doubt().Get()
+	saves, doubt, shakes := base.time.Value-kept.time.Value, x+y, a-b
+	if !ok || !ok2 || !ok3 || !ok4 || base.strategy.Connections > 1 || shakes <= doubt || shakes >= saves+doubt {
 		return ""
 	}
-	out := fmt.Sprintf("%s by handshakes that are not made", Duration(shakes, doubt))
+	total, unit := difference(base, kept)
+	whole := func(ms float64) float64 { return math.Round(ms/unit) * unit }
+	rest := total - whole(shakes)
+	out := []string{inSteps(whole(shakes), unit) + " of handshakes"}
 	floor, ok := base.still.Median()
 	floorKept, ok2 := kept.still.Median()
-	if rest := saves - shakes - (floor - floorKept); ok && ok2 && rest > doubt {
-		out += fmt.Sprintf(" and %s by slow starts that are not gone through again", Duration(rest, doubt))
+	// What the hosts spend on handshakes is a part of those.
+	hosts := floor - floorKept - (base.waitedStill.Or(0) - kept.waitedStill.Or(0))
+	elsewhere := "otherwise"
+	if slow := rest - whole(hosts); ok && ok2 && base.large && slow > doubt {
+		out = append(out, inSteps(slow, unit)+" of slow starts")
+		rest, elsewhere = whole(hosts), "in the hosts"
 	}
-	return out
+	// Half a unit keeps what floating point leaves of nothing out of it.
+	switch {
+	case rest > unit/2:
+		out = append(out, inSteps(rest, unit)+" "+elsewhere)
+	case rest < -unit/2:
+		return list(out) + ", less " + inSteps(-rest, unit) + " that is lost " + elsewhere
+	}
+	return list(out)
 }
 
 // parallel does the same for each non-persistent strategy with several
@@ -264,11 +354,11 @@ func (j *judgement) parallel() {
 			j.say("With %d at once, keeping (%s) makes no difference to %s that %s can show (p = %.2g).",
 				c.strategy.Connections, kept.row.Strategy, c.row.Strategy, trials(kept, c), p)
 		case more:
-			j.say("With %d at once, keeping is worse: %s takes %s (%s) more than %s.", c.strategy.Connections,
-				kept.row.Strategy, apart(kept, c), gain(kept, c, c), c.row.Strategy)
-		default:
-			j.say("With %d at once, keeping (%s) saves %s (%s) of %s's %s.", c.strategy.Connections, kept.row.Strategy,
-				apart(c, kept), gain(c, kept, c), c.row.Strategy, c.took())
+			j.say("With %d at once, keeping is worse: %s takes %s (%s) more than %s%s.", c.strategy.Connections,
+				kept.row.Strategy, apart(kept, c), gain(kept, c, c), c.row.Strategy, j.caveat(p, kept, c))
+		case less:
+			j.say("With %d at once, keeping (%s) saves %s (%s) of %s's %s%s.", c.strategy.Connections, kept.row.Strategy,
+				apart(c, kept), gain(c, kept, c), c.row.Strategy, c.took(), j.caveat(p, kept, c))
 		}
 	}
 }
@@ -276,16 +366,14 @@ func (j *judgement) parallel() {
 // queueing tells where one kept connection loses to several that close, the
 // finding of 1997: what is saved in handshakes is lost by waiting in line.
 func (j *judgement) queueing() {
-	kept := first(j.cases, func(c *tried) bool {
-		return c.strategy.Persistent && c.strategy.Connections == 1 && c.strategy.InFlight == 1
-	})
+	kept := first(j.cases, waits)
 	many := fastest(filter(j.cases, func(c *tried) bool { return !c.strategy.Persistent && c.strategy.Connections > 1 }))
-	if kept == nil || many == nil {
-		return
+	if kept == nil || many == nil || many == j.base && many == j.best && kept == j.kept() {
+		return // nothing to say, or the lead has said so
 	}
-	if r, _ := compared(many, kept); r == less {
-		j.say("Yet %s, with %d connections at once, takes %s less than %s, whose requests wait in line.",
-			many.row.Strategy, many.strategy.Connections, apart(kept, many), kept.row.Strategy)
+	if r, p := compared(many, kept); r == less {
+		j.say("%s, with %d connections at once, takes %s less than %s, whose requests wait in line%s.",
+			many.row.Strategy, many.strategy.Connections, apart(kept, many), kept.row.Strategy, j.caveat(p, many, kept))
 	}
 }
 
@@ -315,6 +403,9 @@ func (j *judgement) ties() {
 	hint := ""
 	if fewest != j.best {
 		hint = fmt.Sprintf("; of these, %s opens the fewest connections (%s)", fewest.row.Strategy, Count(fewest.row.Connections.Or(0)))
+	}
+	if rival := j.rival(); len(names) == 1 && rival != j.base && alike(rival, j.best) {
+		return // the lead has said so
 	}
 	j.say("%s %s as fast as %s, as far as %s can show%s.", list(names), verb, j.best.row.Strategy, trials(j.best, j.best), hint)
 }
@@ -385,29 +476,42 @@ func fewer(base, better Row) string {
 }
 
 // took is the time of a strategy in words.
-func (c *tried) took() string { return Duration(c.time.Value, c.doubt()) }
+func (c *tried) took() string { return Duration(c.time.Value, c.blur()) }
 
-// doubt is how far the interval of the time reaches, in ms; 0 is not known.
-func (c *tried) doubt() float64 {
-	t, _ := c.row.Time.Get()
-	return t.Doubt().Or(0)
-}
+// apart is how much longer the slow one takes.
+func apart(slow, fast *tried) string { return inSteps(difference(slow, fast)) }
 
-// apart is how much longer the slow one takes, with both doubts.
-func apart(slow, fast *tried) string {
-	return Duration(slow.time.Value-fast.time.Value, slow.doubt()+fast.doubt())
-}
+// fine is how many steps of what is shown of two times are enough to take their
+// difference from.
+const fine = 20
 
-// gain is the same as a share of the time of whole.
-func gain(slow, fast, whole *tried) string {
-	return Share((slow.time.Value - fast.time.Value) / whole.time.Value)
-}
-
-// luck says so when too few trials are behind a sentence.
-func (j *judgement) luck(r relation, a, b *tried) {
-	if r == untold {
-		j.say("Luck cannot be ruled out after %s.", trials(a, b))
+// difference is how much longer the slow one takes, in ms, and the step to show it
+// in: that of the two times as they are shown, or, where these are too coarse for
+// it, of the two as they were measured.
+func difference(slow, fast *tried) (ms, unit float64) {
+	unit = max(step(slow.time.Value, slow.blur()), step(fast.time.Value, fast.blur()))
+	if ms = slow.shown() - fast.shown(); ms >= fine*unit {
+		return math.Round(ms/unit) * unit, unit
 	}
+	ms, doubt := slow.time.Value-fast.time.Value, slow.blur()+fast.blur()
+	return shown(ms, doubt), step(ms, doubt)
+}
+
+// shown is the time of a strategy, in ms, as it is written.
+func (c *tried) shown() float64 { return shown(c.time.Value, c.blur()) }
+
+// gain is the same as a share of the time of whole, both as they are shown.
+func gain(slow, fast, whole *tried) string {
+	ms, _ := difference(slow, fast)
+	return Share(ms / whole.shown())
+}
+
+// caveat says so where too few trials are behind a sentence, unless the lead has.
+func (j *judgement) caveat(p float64, a, b *tried) string {
+	if p < stats.Alpha || j.cautioned > 0 && j.cautioned <= min(a.times.N(), b.times.N()) {
+		return ""
+	}
+	return " (luck cannot be ruled out after " + trials(a, b) + ")"
 }
 
 // trials says how many trials of each a comparison rests on.
@@ -456,8 +560,4 @@ func filter(cases []*tried, holds func(*tried) bool) []*tried {
 		}
 	}
 	return out
-}
-
-func timed(cases []*tried) int {
-	return len(filter(cases, func(c *tried) bool { return c.timed }))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"linger"
@@ -30,8 +31,12 @@ func Compare(w io.Writer, f compare.Findings, o Options) error {
 			}
 		}
 		b.WriteString("\n")
-		for _, line := range wrap(f.Verdict.Text, o.width(), "", "") {
-			b.WriteString(line + "\n")
+		for text := range strings.SplitSeq(f.Verdict.Text, "\n") {
+			first, indent := "", ""
+			if fact, ok := strings.CutPrefix(text, "- "); ok {
+				text, first, indent = fact, "- ", "  "
+			}
+			b.WriteString(strings.Join(wrap(text, o.width(), first, indent), "\n") + "\n")
 		}
 		if len(f.Doubts) > 0 {
 			b.WriteString("\nDoubts\n")
@@ -69,6 +74,9 @@ func title(f compare.Findings) string {
 		if loss := n.Loss.Or(0); loss > 0 {
 			parts = append(parts, trim(100*loss)+" % lost")
 		}
+		if q := queue(n.Queue); q != "" {
+			parts = append(parts, q)
+		}
 	}
 	if n.Name != "" {
 		s += ", over " + n.Name
@@ -77,6 +85,19 @@ func title(f compare.Findings) string {
 		s += " (" + strings.Join(parts, ", ") + ")"
 	}
 	return s
+}
+
+// queue tells how much waiting the path has room for, where that is not as usual.
+func queue(r compare.Room) string {
+	usual := linger.DefaultQueue.Seconds() * 1000
+	down, up := r.Down.Or(usual), r.Up.Or(usual)
+	switch {
+	case whole(down) == whole(usual) && whole(up) == whole(usual):
+		return ""
+	case whole(down) == whole(up):
+		return "queues of " + compare.Duration(down, 0)
+	}
+	return "queues of " + compare.Duration(down, 0) + " down, " + compare.Duration(up, 0) + " up"
 }
 
 // origin says how the figures came about.
@@ -88,7 +109,7 @@ func origin(f compare.Findings, o Options) string {
 	if f.Engine != "" {
 		how += " (engine: " + f.Engine + ")"
 	}
-	s := fmt.Sprintf("%s, %s of each strategy, ", how, plural(f.Trials, "trial"))
+	s := fmt.Sprintf("%s, %s of each strategy, ", how, ran(f))
 	if f.Provenance == trace.Measured && f.Trials > 1 {
 		s += "interleaved, "
 	}
@@ -97,6 +118,25 @@ func origin(f compare.Findings, o Options) string {
 		s += ", linger " + o.Version
 	}
 	return s + "."
+}
+
+// ran is how many trials of each strategy there were: "5 trials", "0 to 2 of 5 trials".
+func ran(f compare.Findings) string {
+	planned := plural(f.Trials, "trial")
+	if len(f.Rows) == 0 {
+		return planned
+	}
+	least, most := f.Rows[0].Trials, 0
+	for _, r := range f.Rows {
+		least, most = min(least, r.Trials), max(most, r.Trials)
+	}
+	switch {
+	case least == f.Trials && most == f.Trials:
+		return planned
+	case least == most:
+		return fmt.Sprintf("%d of %s", most, planned)
+	}
+	return fmt.Sprintf("%d to %d of %s", least, most, planned)
 }
 
 // order lists the rows, the non-persistent first.
@@ -184,11 +224,20 @@ func (o Options) costs(b *bufio.Writer, f compare.Findings) {
 	o.table(b, cols, rows, o.kinds(b, f, rows))
 }
 
+// some empties a column in which there is nothing but 0.
+func some(c column) column {
+	if !slices.ContainsFunc(c.cells, func(s string) bool { return s != "0" && s != unknown }) {
+		c.cells = nil
+	}
+	return c
+}
+
 // holds is the table of what the load keeps busy, and wastes.
 func (o Options) holds(b *bufio.Writer, f compare.Findings) {
 	cols := filled([]column{
 		each(f, 1, "requests/", "connection", func(r compare.Row) string { return known(r.RequestsPerConnection, compare.Count) }),
 		each(f, 2, "over-", "head", func(r compare.Row) string { return known(r.Overhead, compare.Share) }),
+		some(each(f, 2, "requests", "in vain", func(r compare.Row) string { return known(r.RequestsInVain, compare.Count) })),
 		each(f, 3, "sent", "again", func(r compare.Row) string { return known(r.Retransmitted, compare.Count) }),
 		each(f, 4, "peak", "sockets", func(r compare.Row) string {
 			return pair(r.Sockets.ClientPeak, r.Sockets.ServerPeak, compare.Count)
@@ -266,7 +315,7 @@ func times(f compare.Findings) column {
 			continue
 		}
 		d, has := t.Doubt().Get()
-		n := compare.Decimals(t.Median/scale, d/scale)
+		n := compare.Decimals(t.Median/scale, t.Blur(f.Provenance)/scale)
 		g := figure{value: compare.Number(t.Median/scale, n), decimals: max(0, n)}
 		if has {
 			// The doubt is rounded up: what is shown is never surer than what was found.
@@ -282,6 +331,10 @@ func times(f compare.Findings) column {
 		}
 		return strings.Repeat(" ", most-n)
 	}
+	none := "" // the room of a doubt, where others have one
+	if wide > 0 {
+		none = strings.Repeat(" ", width(" ± ")+wide)
+	}
 	c := column{head: [2]string{"time, " + unit, ""}}
 	if v, ok := sure.Get(); ok {
 		c.head[1] = fmt.Sprintf("± at %s %%", trim(math.Floor(1e4*v)/100))
@@ -291,7 +344,7 @@ func times(f compare.Findings) column {
 		case g.value == "":
 			c.cells = append(c.cells, unknown)
 		case g.doubt == "":
-			c.cells = append(c.cells, g.value+pad(g.decimals))
+			c.cells = append(c.cells, g.value+pad(g.decimals)+none)
 		default:
 			c.cells = append(c.cells, g.value+pad(g.decimals)+" ± "+right(g.doubt+pad(g.decimals), wide))
 		}

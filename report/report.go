@@ -93,6 +93,7 @@ var columns = []struct {
 	{"certificate_bytes", func(r compare.Row) string { return exact(r.CertificateBytes) }},
 	{"round_trips", func(r compare.Row) string { return exact(r.RoundTrips) }},
 	{"requests_per_connection", func(r compare.Row) string { return exact(r.RequestsPerConnection) }},
+	{"requests_in_vain", func(r compare.Row) string { return exact(r.RequestsInVain) }},
 	{"packets.up", func(r compare.Row) string { return part(r.Packets, up) }},
 	{"packets.down", func(r compare.Row) string { return part(r.Packets, down) }},
 	{"wire_bytes.up", func(r compare.Row) string { return part(r.WireBytes, up) }},

@@ -188,7 +188,7 @@ func outputs(t testing.TB) map[string]func(io.Writer) error {
 		"ledger-rows":  func(w io.Writer) error { return Ledger(w, ledger(), nil, Options{Rows: 1}) },
 		"ledger-empty": func(w io.Writer) error { return Ledger(w, trace.Ledger{Overflow: 7}, nil, Options{}) },
 	}
-	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "lossy", "refused"} {
+	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "https", "stopped", "lossy", "refused"} {
 		out[name] = func(w io.Writer) error { return Compare(w, findings(t, name), again) }
 	}
 	for name, tr := range traces {
@@ -275,7 +275,7 @@ func TestColorIsOnlyColor(t *testing.T) {
 }
 
 func TestJSONReadsBack(t *testing.T) {
-	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "lossy", "refused"} {
+	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "https", "stopped", "lossy", "refused"} {
 		var b bytes.Buffer
 		want := findings(t, name)
 		if err := JSON(&b, want, "1.2.3"); err != nil {
