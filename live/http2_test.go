@@ -165,7 +165,8 @@ func TestOddFrames(t *testing.T) {
 		{name: "sends content before the head", act: func(p *framed, stream uint32, _ int) bool { return p.WriteData(stream, true, []byte(body)) == nil },
 			reason: "malformed response: content before its head", connections: 1, alone: true},
 		{name: "sends a second head", act: func(p *framed, stream uint32, _ int) bool {
-			return p.head(stream, false, ":status", "200") && p.head(stream, false, ":status", "200")
+			p.head(stream, false, ":status", "200")
+			return p.head(stream, false, ":status", "200")
 		}, reason: "malformed response: a second head", connections: 1, alone: true},
 		{name: "has a head without end", act: func(p *framed, stream uint32, _ int) bool {
 			p.block.Reset()

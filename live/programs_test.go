@@ -120,6 +120,7 @@ http {
 	access_log %[2]s seen;
 	types { text/html html; image/png png; }
 	client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
+	ssl_protocols TLSv1.2 TLSv1.3;
 	server { listen %[3]s; root %[4]s; ssl_certificate %[5]s; ssl_certificate_key %[6]s; }
 }
 `, s.dir, log, s.address+test.listen, s.root, s.cert, s.key), 0o644); err != nil {
