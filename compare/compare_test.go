@@ -401,6 +401,7 @@ func TestDoubts(t *testing.T) {
 		{"spurious", each(pair(), 1, flows(func(l *trace.Ledger) { l.Connections[0].Down.Retransmitted = 2 })), Retransmitted, "dropped: keep 10, in all"},
 		{"three trials", experiment("close,keep", 3), Trials, "close and keep: 3 trials can never"},
 		{"one strategy, one trial", experiment("close", 1), Trips, "a single trial"},
+		{"one strategy has no interval either", experiment("close", 1), Confidence, "close: one trial has no interval; give --trials 6"},
 		{"nothing to compare one strategy with", experiment("close", 1), "", "can never show"},
 		{"few trials, by number", func() Input {
 			in := experiment("close,keep,pipeline,keep:2", 5)

@@ -447,7 +447,7 @@ const enough = 5
 
 func (d *doubter) trials() {
 	few := map[int][]string{}
-	var unsure []string
+	var unsure, none []string
 	reached := 1.0
 	for _, c := range d.cases {
 		n, most := c.times.N(), 0
@@ -460,6 +460,8 @@ func (d *doubter) trials() {
 		case !c.timed || c.exact:
 		case most > 0 && !canDiffer(n, most):
 			few[n] = append(few[n], c.row.Strategy)
+		case n == 1:
+			none = append(none, c.row.Strategy)
 		case c.time.Confidence < 0.9:
 			unsure = append(unsure, c.row.Strategy)
 			reached = min(reached, c.time.Confidence)
@@ -471,6 +473,9 @@ func (d *doubter) trials() {
 			more = fmt.Sprintf("; give --trials %d or more", enough)
 		}
 		d.add(Trials, "%s: %s can never show a difference beyond luck%s", list(few[n]), plural(float64(n), "trial"), more)
+	}
+	if len(none) > 0 {
+		d.add(Confidence, "%s: one trial has no interval; give --trials 6 or more for one of 95 %%", list(none))
 	}
 	if len(unsure) > 0 {
 		d.add(Confidence, "%s: the interval is of %.3g %% confidence; give --trials 6 or more for 95 %%", list(unsure), 100*reached)

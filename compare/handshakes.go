@@ -114,7 +114,9 @@ func (c *tried) setUp(in Input, traces, still []*trace.Trace) {
 		return float64(n), known
 	})
 	at, ok := median(traces, setUpTime).Get()
-	floor, ok2 := median(still, setUpTime).Get()
+	// With the delay taken out, the median connection may wait in a queue that
+	// others fill, as it does not on the path itself; the least one does not.
+	floor, ok2 := median(still, leastSetUpTime).Get()
 	if trips := (at - floor) / milliseconds(in.Network.RTT); ok && ok2 && in.Network.RTT > 0 && trips > -tripsZero {
 		r.SetupRoundTrips = linger.Known(round(max(0, trips), 1e-2))
 	}
@@ -166,13 +168,26 @@ func secured(t *trace.Trace) []trace.TLS {
 // setUpTime is how long, in ms, a connection of the trial took until the first
 // request might be sent on it: the median of those that came so far.
 func setUpTime(t *trace.Trace) (float64, bool) {
+	return stats.New(setUpTimes(t)...).Median()
+}
+
+// leastSetUpTime is the same of the connection that it took least.
+func leastSetUpTime(t *trace.Trace) (float64, bool) {
+	values := setUpTimes(t)
+	if len(values) == 0 {
+		return 0, false
+	}
+	return slices.Min(values), true
+}
+
+func setUpTimes(t *trace.Trace) []float64 {
 	var values []float64
 	for _, k := range t.Connections {
 		if at, ok := k.Connected.Get(); ok {
 			values = append(values, milliseconds(at.Sub(k.Dialled)))
 		}
 	}
-	return stats.New(values...).Median()
+	return values
 }
 
 // loadingTime is the time of a trial, in ms, from when the first request might be

@@ -95,9 +95,17 @@ func queue(r compare.Room) string {
 	case whole(down) == whole(usual) && whole(up) == whole(usual):
 		return ""
 	case whole(down) == whole(up):
-		return "queues of " + compare.Duration(down, 0)
+		return "queues of " + lasting(down)
 	}
-	return "queues of " + compare.Duration(down, 0) + " down, " + compare.Duration(up, 0) + " up"
+	return "queues of " + lasting(down) + " down, " + lasting(up) + " up"
+}
+
+// lasting writes a time in ms as one that was set, not measured: "2 s".
+func lasting(ms float64) string {
+	if ms >= 1000 {
+		return trim(ms/1000) + " s"
+	}
+	return trim(ms) + " ms"
 }
 
 // origin says how the figures came about.
