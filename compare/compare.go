@@ -101,7 +101,7 @@ type Row struct {
 	EarlyData linger.Opt[float64] `json:"early_data,omitzero"`
 	FastOpen  linger.Opt[float64] `json:"fast_open,omitzero"`
 	// SetupRoundTrips is the time from dialling until the first request may be sent
-	// on a new connection, less that with the delay taken out, divided by the
+	// on a new connection, less the least with the delay taken out, divided by the
 	// round-trip time.
 	SetupRoundTrips linger.Opt[float64] `json:"setup_round_trips,omitzero"`
 	// HandshakeBytes are those of all TLS handshakes of the load, records over TCP
