@@ -85,7 +85,8 @@ type http2Conn struct {
 	src    source
 	buf    *bufio.Reader
 	frames *http2.Framer
-	greet  bool   // the server's first SETTINGS have come
+	greet  bool   // the server has begun as it ought to
+	heard  bool   // its first SETTINGS have been handled
 	used   uint32 // of the connection's credit
 }
 
@@ -134,8 +135,9 @@ func speakHTTP2(c *conn, socket net.Conn) {
 	h.frames.ReadMetaHeaders = hpack.NewDecoder(maxTable, nil)
 	h.frames.MaxHeaderListSize = maxHead
 
-	// It leaves with the first requests: "the client is permitted to send additional
-	// frames immediately after sending the client connection preface" (RFC 9113, 3.4).
+	// It leaves with the first requests: "clients are permitted to send additional
+	// frames to the server immediately after sending the client connection preface"
+	// (RFC 9113, 3.4).
 	h.out.WriteString(http2.ClientPreface)
 	_ = h.framer.WriteSettings( // into memory: neither this nor what follows can fail
 		http2.Setting{ID: http2.SettingEnablePush, Val: 0},
@@ -214,7 +216,9 @@ func (h *http2Conn) write() error {
 func (h *http2Conn) fill(batch []request) (rest []request, taken []*stream) {
 	h.mu.Lock()
 	_, _ = h.pending.WriteTo(&h.out)
-	h.encoder.SetMaxDynamicTableSize(h.table)
+	if h.encoder.MaxDynamicTableSize() != h.table {
+		h.encoder.SetMaxDynamicTableSize(h.table)
+	}
 	goodbye := h.goodbye
 	for goodbye == "" && len(batch) > 0 && h.out.Len() < writeSize {
 		s := &stream{request: batch[0], id: h.next, window: h.room, mute: batch[0].RequestBody == 0, length: -1}
@@ -454,7 +458,7 @@ func (h *http2Conn) handle(frame http2.Frame, at linger.Instant, size int64) err
 			return h.answer(func(f *http2.Framer) error { return f.WritePing(true, data) })
 		}
 	case *http2.PushPromiseFrame:
-		// RFC 9113, 8.4: a client that has set SETTINGS_ENABLE_PUSH to 0 "MUST treat the
+		// RFC 9113, 6.5.2: a client that has set SETTINGS_ENABLE_PUSH to 0 "MUST treat the
 		// receipt of a PUSH_PROMISE frame as a connection error".
 		return fault{http2.ErrCodeProtocol, "server pushed what it was told not to"}
 	}
@@ -512,8 +516,8 @@ func (h *http2Conn) handleHeaders(f *http2.MetaHeadersFrame, at linger.Instant, 
 		h.tell(e)
 	}
 	if status < 200 {
-		// RFC 9113, 8.6: 101 "is not supported in HTTP/2"; 8.1: an interim response
-		// does not end the stream.
+		// RFC 9113, 8.6: HTTP/2 "removes support for the 101 (Switching Protocols)
+		// informational status code"; 8.1: an interim response does not end the stream.
 		if status == 101 || f.StreamEnded() {
 			return h.cancel(s, http2.ErrCodeProtocol, fmt.Sprintf("malformed response: status %d and nothing after it", status))
 		}
@@ -628,8 +632,8 @@ func (h *http2Conn) handleReset(f *http2.RSTStreamFrame) error {
 		return h.known(f.StreamID)
 	}
 	h.forget(s)
-	// RFC 9113, 8.7: REFUSED_STREAM "indicates that the stream is being closed prior
-	// to any processing having occurred".
+	// RFC 9113, 8.7: REFUSED_STREAM says "that the stream is being closed prior to any
+	// processing having occurred".
 	kind := reset
 	if f.ErrCode == http2.ErrCodeRefusedStream {
 		kind = rejected
@@ -665,7 +669,14 @@ func (h *http2Conn) handleSettings(f *http2.SettingsFrame) error {
 	if f.HasDuplicates() {
 		return fault{http2.ErrCodeProtocol, "malformed frame: a setting stands twice"}
 	}
-	if limit, ok := f.Value(http2.SettingMaxConcurrentStreams); ok {
+	limit, ok := f.Value(http2.SettingMaxConcurrentStreams)
+	if !ok && !h.heard {
+		// RFC 9113, 6.5.2: "Initially, there is no limit to this value", and now the
+		// server has had its say.
+		limit, ok = math.MaxInt32, true
+	}
+	h.heard = true
+	if ok {
 		h.tell(event{kind: streams, at: h.src.at, streams: int(min(limit, math.MaxInt32))})
 	}
 	err := f.ForeachSetting(func(v http2.Setting) error {

@@ -415,6 +415,29 @@ func TestStreamLimits(t *testing.T) {
 	}
 }
 
+// TestNoStreamLimit has a server that sets no limit, and answers nothing before it
+// has been asked everything.
+func TestNoStreamLimit(t *testing.T) {
+	w := linger.Workload{Name: "many"}
+	odd := map[int]deed{}
+	asked := map[uint32]int{}
+	for i := range 250 {
+		w.Exchanges = append(w.Exchanges, linger.Exchange{Method: "GET", Path: fmt.Sprintf("/%d", i), Status: 200, ResponseBody: 1, Parent: linger.NoParent})
+		odd[i] = func(p *framed, stream uint32, i int) bool {
+			if asked[stream] = i; len(asked) == 250 {
+				for stream, i := range asked {
+					p.answer(stream, i)
+				}
+			}
+			return true
+		}
+	}
+	tr := fetch(t, w, "h2", Config{Address: listen(t, serveFrames(w, odd)), Verify: true, Limits: patient})
+	if f := failures(tr); len(f) > 0 || len(tr.Connections) != 1 {
+		t.Errorf("failed %v, %+v", f, tr.Connections)
+	}
+}
+
 // TestGoodbyes has servers whose every connection ends with GOAWAY: at once, after a
 // few requests, and with each stream reset.
 func TestGoodbyes(t *testing.T) {
@@ -641,22 +664,22 @@ func BenchmarkHTTP2(b *testing.B) {
 	w := linger.Objects(1200, 1000, 1000)
 	a := newAuthority(b)
 	config := a.config("h2", "http/1.1")
-	frames := fastFrames(w)
+	frames, lines := fastFrames(w), fast(w)
 	for _, test := range []struct {
 		name, strategy, scheme string
 		serve                  func(int, net.Conn)
 	}{
 		{"h2", "h2", "http", frames},
 		{"h2 over TLS", "h2", "https", func(n int, c net.Conn) { frames(n, tls.Server(c, config)) }},
-		{"keep over TLS", "keep", "https", func(n int, c net.Conn) { fast(w)(n, tls.Server(c, config)) }},
+		{"keep over TLS", "keep", "https", func(n int, c net.Conn) { lines(n, tls.Server(c, config)) }},
 		{"close over TLS", "close:6", "https", func(n int, c net.Conn) {
 			s := tls.Server(c, config)
-			fast(w)(n, s)
+			lines(n, s)
 			s.Close()
 		}},
 		{"close over TLS, resumed", "close:6+resume", "https", func(n int, c net.Conn) {
 			s := tls.Server(c, config)
-			fast(w)(n, s)
+			lines(n, s)
 			s.Close()
 		}},
 	} {

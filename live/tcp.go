@@ -49,8 +49,7 @@ func newTCP(ctx context.Context, r *run) (protocol, error) {
 }
 
 // visit opens a connection and closes it, so that the kernel has the server's
-// cookie: "the client caches the cookie and uses it for TFO on subsequent
-// connections" (RFC 7413, 3).
+// cookie, which it keeps "for future TCP Fast Open connections" (RFC 7413, 3).
 func (p *tcp) visit(ctx context.Context) error {
 	if !p.run.scenario.Strategy.FastOpen {
 		return nil
