@@ -53,7 +53,8 @@ var doors = []struct {
 	{"golang.org/x/perf", []string{"stats"}, "one place decides how sure we are"},
 	{"golang.org/x/sys", []string{"lab", "live", "origin"}, "socket options and namespaces; cmd asks these rooms"},
 	{"golang.org/x/term", []string{"cmd/linger"}, "only cmd decides about terminals"},
-	{"golang.org/x/net", []string{"live"}, "HTML is read where pages are fetched"},
+	{"golang.org/x/net", []string{"live", "origin"}, "HTTP/2's frames are spoken, and HTML is read, where sockets are"},
+	{"github.com/quic-go", []string{"live", "origin"}, "QUIC is spoken where sockets are"},
 }
 
 // outside are the rooms where time, luck and sockets come from the world; in all
