@@ -197,6 +197,10 @@ func (c *h2conn) serve() {
 	sender.Go(c.send)
 	err := c.read()
 	c.mu.Lock()
+	if reason, _ := c.mind.Closing(); err == io.EOF && reason != "" && len(c.streams) == 0 {
+		// The client does as GOAWAY has told it.
+		c.end(trace.AtServer, reason)
+	}
 	if err != errEnd {
 		c.blame(err, len(c.streams) > 0)
 	}
@@ -717,6 +721,8 @@ func (c *h2conn) fill(b []byte, now linger.Instant) []byte {
 			// The client may begin another stream as soon as it has read this.
 			delete(c.streams, st.id)
 			c.done = append(c.done, st)
+			reason, _ := c.mind.Closing()
+			st.entry.Kept = reason == ""
 			if !st.ended {
 				// RFC 9113, 8.1: a server may answer before the request is complete,
 				// and then ask the client to stop by RST_STREAM with NO_ERROR.
@@ -836,8 +842,6 @@ func (c *h2conn) settle(err error) {
 	for _, st := range c.done {
 		c.mind.HandleResponse(now)
 		if c.server.config.Log != nil {
-			reason, _ := c.mind.Closing()
-			st.entry.Kept = reason == ""
 			c.log(st.entry, st.started, now, failed)
 		}
 	}

@@ -131,6 +131,7 @@ type h3conn struct {
 	next  quic.StreamID // behind the last stream that was accepted
 	limit quic.StreamID // the first stream that is not answered
 	wrote linger.Instant
+	short bool  // a request was not answered in full
 	seen  uint8 // critical streams of the client, as bits
 	late  int64
 }
@@ -296,6 +297,10 @@ func (c *h3conn) blameQUIC(err error) {
 		c.end(trace.AtServer, "server cut off")
 	}
 	if e, ok := errors.AsType[*quic.ApplicationError](err); ok {
+		if reason, _ := c.mind.Closing(); reason != "" && !c.short {
+			// The client does as GOAWAY has told it.
+			c.end(trace.AtServer, reason)
+		}
 		reason := "client closed"
 		if code := http3.ErrCode(e.ErrorCode); code != http3.ErrCodeNoError && code != 0 {
 			reason += ": " + code.String()
@@ -469,6 +474,7 @@ type h3stream struct {
 	started linger.Instant
 	head    section
 	answer  answer
+	kept    bool // the connection goes on after it
 }
 
 var h3streams = sync.Pool{New: func() any { return &h3stream{in: bufio.NewReaderSize(nil, 512)} }}
@@ -496,14 +502,15 @@ func (c *h3conn) serveStream(str *quic.Stream, number int) {
 	c.mu.Lock()
 	if err == nil {
 		c.wrote = now
+	} else {
+		c.short = true
 	}
 	c.mind.HandleResponse(now)
-	reason, _ := c.mind.Closing()
 	c.signal()
 	c.mu.Unlock()
 	if st.answer.status != 0 && c.server.config.Log != nil {
 		e := c.entry(&st.answer, "3", number)
-		e.Kept = reason == ""
+		e.Kept = st.kept
 		c.log(e, st.started, now, failed)
 	}
 	st.conn, st.str, st.answer = nil, nil, answer{}
@@ -571,6 +578,10 @@ func (st *h3stream) serve() error {
 		case <-c.qc.Context().Done():
 		}
 	}
+	c.mu.Lock()
+	reason, _ := c.mind.Closing()
+	st.kept = reason == ""
+	c.mu.Unlock()
 	if early {
 		// RFC 9114, 4.1: a server that does not need the rest of a request asks the
 		// client to stop with H3_NO_ERROR.
