@@ -673,3 +673,29 @@ func BenchmarkCompare(b *testing.B) {
 		Compare(in)
 	}
 }
+
+func TestTwoMakesOfTransport(t *testing.T) {
+	in := golden["secure"]()
+	for i := range in.Traces {
+		for _, one := range in.Traces[i] {
+			for j := range one.Connections {
+				if q, ok := one.Connections[j].QUIC.Get(); ok {
+					q.Stack = "somebody's"
+					one.Connections[j].QUIC = linger.Known(q)
+				}
+			}
+		}
+	}
+	has := func(in Input) bool {
+		return slices.ContainsFunc(Compare(in).Doubts, func(d Doubt) bool { return d.Code == Stacks })
+	}
+	if !has(in) {
+		t.Error("QUIC beside TCP raises no doubt about their stacks")
+	}
+	last := len(in.Strategies) - 1
+	alone := in
+	alone.Strategies, alone.Traces, alone.Still = in.Strategies[last:], in.Traces[last:], in.Still[last:]
+	if has(alone) {
+		t.Error("QUIC alone raises a doubt about two stacks")
+	}
+}

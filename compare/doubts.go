@@ -24,6 +24,7 @@ const (
 	Trials        = "trials"        // too few to show any difference
 	Confidence    = "confidence"    // intervals with less than 90 %
 	Overlap       = "overlap"       // the best and the next cannot be told apart
+	Stacks        = "stacks"        // the transports compared are of two makes
 	Trips         = "round-trips"   // round trips unknown, or within the noise
 )
 
@@ -62,8 +63,29 @@ func doubts(in Input, cases []*tried, best *tried) []Doubt {
 	d.retransmitted()
 	d.trials()
 	d.overlap()
+	d.stacks()
 	d.trips()
 	return d.found
+}
+
+// stacks tells that QUIC and TCP differ by more than their protocols: one is the
+// program's, the other the kernel's.
+func (d *doubter) stacks() {
+	made, tcp := "", false
+	for _, c := range d.cases {
+		for _, t := range c.ended {
+			for _, k := range t.Connections {
+				if q, ok := k.QUIC.Get(); ok {
+					made = cmp.Or(made, q.Stack)
+				} else {
+					tcp = true
+				}
+			}
+		}
+	}
+	if made != "" && tcp {
+		d.add(Stacks, "QUIC is %s; TCP is the kernel's, which begins with 10 (RFC 6928). Where the two differ, part of it is the stacks'", made)
+	}
 }
 
 // bytes checks each trace against the workload, and the ledger against the

@@ -258,6 +258,7 @@ func (s *h3Session) describe(k *trace.Connection) {
 	}
 	k.QUIC = linger.Known(trace.QUIC{
 		Version: "1",
+		Stack:   quicStack,
 		Retry:   s.seen.retry,
 		Lost:    s.seen.lost,
 		RTT:     s.quic.ConnectionStats().SmoothedRTT,

@@ -33,6 +33,11 @@ const (
 	maxDrain = 2 * time.Second
 )
 
+// quicStack is what the QUIC stack of this program is, its server's too, and what it
+// begins a connection with: initialCongestionWindow in quic-go's cubic_sender.go,
+// which is set to be Reno.
+const quicStack = "quic-go's, which begins with 32 packets, does Reno and paces"
+
 // quicConfig returns what is asked of the QUIC stack. Path MTU discovery is on, from
 // 1280 bytes up. Congestion control and pacing are the stack's own.
 func quicConfig(l policy.Limits) *quic.Config {

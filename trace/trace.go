@@ -112,6 +112,9 @@ type QUIC struct {
 	// Retry says that the server validated the client's address by a Retry packet,
 	// which costs a round trip (RFC 9000, 8.1.2).
 	Retry bool `json:"retry"`
+	// Stack is the implementation, with what its congestion control begins with and
+	// does, where that is known: the transport is the program's, not the kernel's.
+	Stack string `json:"stack,omitempty"`
 	// Lost counts the packets that the client's own recovery declared lost.
 	Lost int64 `json:"lost"`
 	// RTT is the client's smoothed estimate at the end.
