@@ -438,6 +438,29 @@ func TestNoStreamLimit(t *testing.T) {
 	}
 }
 
+// TestLimitComesLate has a server that allows ten requests at once and says so when
+// forty are under way: it refuses thirty, which are asked again within the limit.
+func TestLimitComesLate(t *testing.T) {
+	w := linger.Workload{Name: "forty"}
+	odd := map[int]deed{}
+	refused := map[int]bool{}
+	for i := range 40 {
+		w.Exchanges = append(w.Exchanges, linger.Exchange{Method: "POST", Path: fmt.Sprintf("/%d", i), Status: 200, ResponseBody: 1, Parent: linger.NoParent})
+		odd[i] = func(p *framed, stream uint32, i int) bool {
+			if i >= 10 && !refused[i] {
+				refused[i] = true
+				return p.WriteRSTStream(stream, http2.ErrCodeRefusedStream) == nil
+			}
+			return p.answer(stream, i)
+		}
+	}
+	address := listen(t, serveFrames(w, odd, http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 10}))
+	tr := fetch(t, w, "h2", Config{Address: address, Verify: true, Limits: patient})
+	if f := failures(tr); len(f) > 0 || len(tr.Connections) != 1 || tr.Retries != len(refused) || tr.Connections[0].Requests != 40+len(refused) {
+		t.Errorf("failed %v, %d refused, %d retries, %+v", f, len(refused), tr.Retries, tr.Connections)
+	}
+}
+
 // TestGoodbyes has servers whose every connection ends with GOAWAY: at once, after a
 // few requests, and with each stream reset.
 func TestGoodbyes(t *testing.T) {
