@@ -179,7 +179,7 @@ func (c Config) addresses(ctx context.Context) ([]netip.AddrPort, error) {
 	}
 	hosts, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
-		return nil, fmt.Errorf("cannot find %s: %s; check the name", host, brief(cause(err)))
+		return nil, lookupError{host, err}
 	}
 	slices.SortStableFunc(hosts, func(a, b netip.Addr) int {
 		return a.Unmap().BitLen() - b.Unmap().BitLen()
@@ -262,3 +262,15 @@ func (o *opener) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// A lookupError is a name that nobody knows, or that cannot be asked for.
+type lookupError struct {
+	host string
+	err  error
+}
+
+func (e lookupError) Error() string {
+	return fmt.Sprintf("cannot find %s: %s; check the name", e.host, brief(cause(e.err)))
+}
+
+func (e lookupError) Unwrap() error { return e.err }

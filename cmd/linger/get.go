@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 
@@ -147,6 +148,9 @@ func (c getCmd) live(ctx context.Context, s linger.Strategy, out *outputs) (*tra
 		config.Qlog = logs.open
 	}
 	page, err := live.Visit(ctx, c.URL, s, config)
+	if unknown := new(net.DNSError); errors.As(err, &unknown) {
+		return nil, nil, statusError{exitUnreachable, err}
+	}
 	if err != nil {
 		return nil, nil, usage("%w", err)
 	}
