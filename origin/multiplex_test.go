@@ -1,0 +1,539 @@
+package origin
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/quic-go/qpack"
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+	"github.com/quic-go/quic-go/quicvarint"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"linger/policy"
+	"linger/trace"
+)
+
+// An h2client speaks HTTP/2 frame by frame.
+type h2client struct {
+	t     *testing.T
+	c     net.Conn
+	fr    *http2.Framer
+	block bytes.Buffer
+	enc   *hpack.Encoder
+}
+
+func newH2client(t *testing.T, c net.Conn) *h2client {
+	h := &h2client{t: t, c: c}
+	r := bufio.NewReader(c)
+	h.fr = http2.NewFramer(c, r)
+	h.fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	h.enc = hpack.NewEncoder(&h.block)
+	// A pipe holds nothing: what the server says first has to be read.
+	go func() {
+		io.WriteString(c, http2.ClientPreface)
+		h.fr.WriteSettings()
+	}()
+	h.want("SETTINGS")
+	h.want("WINDOW_UPDATE")
+	h.want("SETTINGS ack")
+	return h
+}
+
+// request sends a head; fields are name and value in turn.
+func (h *h2client) request(id uint32, end bool, method, path string, fields ...string) {
+	h.block.Reset()
+	for f := range slices.Chunk(append([]string{":method", method, ":scheme", "http", ":authority", "a", ":path", path}, fields...), 2) {
+		h.enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
+	}
+	h.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: h.block.Bytes(), EndHeaders: true, EndStream: end})
+}
+
+// next returns the next frame in words.
+func (h *h2client) next() string {
+	f, err := h.fr.ReadFrame()
+	if err != nil {
+		return err.Error()
+	}
+	id := f.Header().StreamID
+	end := ""
+	switch f := f.(type) {
+	case *http2.SettingsFrame:
+		if f.IsAck() {
+			return "SETTINGS ack"
+		}
+		return "SETTINGS"
+	case *http2.MetaHeadersFrame:
+		if f.StreamEnded() {
+			end = " end"
+		}
+		return fmt.Sprintf("%d: %s%s", id, f.PseudoValue("status"), end)
+	case *http2.DataFrame:
+		if f.StreamEnded() {
+			end = " end"
+		}
+		return fmt.Sprintf("%d: %d bytes%s", id, len(f.Data()), end)
+	case *http2.GoAwayFrame:
+		return fmt.Sprintf("GOAWAY %d %v", f.LastStreamID, f.ErrCode)
+	case *http2.RSTStreamFrame:
+		return fmt.Sprintf("%d: RST_STREAM %v", id, f.ErrCode)
+	}
+	return f.Header().Type.String()
+}
+
+func (h *h2client) want(frames ...string) {
+	h.t.Helper()
+	for _, want := range frames {
+		if got := h.next(); got != want {
+			h.t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// overH2 runs body on a connection of HTTP/2 in memory and in virtual time, and
+// returns the log.
+func overH2(t *testing.T, config Config, body func(t *testing.T, s *Server, h *h2client)) *recorder {
+	var log recorder
+	config.Log = log.log
+	inMemory(t, config, func(t *testing.T, s *Server, p *pipes) {
+		c := p.dial()
+		defer c.Close()
+		body(t, s, newH2client(t, c))
+	})
+	return &log
+}
+
+func TestH2AnswersEachStreamWhenItIsDue(t *testing.T) {
+	overH2(t, Config{}, func(t *testing.T, _ *Server, h *h2client) {
+		began := time.Now()
+		h.request(1, true, "GET", "/delay/3s")
+		h.request(3, true, "GET", "/delay/1s")
+		h.request(5, true, "GET", "/bytes/10")
+		h.want("5: 200", "5: 10 bytes end", "3: 200", "3: 10 bytes end")
+		if d := time.Since(began); d != time.Second {
+			t.Errorf("the second answer came after %v", d)
+		}
+		h.want("1: 200", "1: 10 bytes end")
+		if d := time.Since(began); d != 3*time.Second {
+			t.Errorf("the last answer came after %v", d)
+		}
+	})
+}
+
+func TestH2StreamsTakeTurns(t *testing.T) {
+	overH2(t, Config{}, func(t *testing.T, _ *Server, h *h2client) {
+		h.request(1, true, "GET", "/delay/1s")
+		h.request(3, true, "GET", "/bytes/40000")
+		h.want("3: 200", "3: 16384 bytes", "3: 16384 bytes", "3: 7232 bytes end")
+		h.want("1: 200", "1: 10 bytes end")
+		h.fr.WriteWindowUpdate(0, 1<<20)
+		// What is asked for while nothing can be sent is sent in turns.
+		h.fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+		h.want("SETTINGS ack")
+		h.request(5, true, "GET", "/bytes/20000")
+		h.want("5: 200")
+		h.request(7, true, "GET", "/bytes/20000")
+		h.want("7: 200")
+		h.fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 30_000})
+		frames := []string{}
+		for range 5 {
+			frames = append(frames, h.next())
+		}
+		slices.Sort(frames)
+		if got := strings.Join(frames, ", "); got != "5: 16384 bytes, 5: 3616 bytes end, 7: 16384 bytes, 7: 3616 bytes end, SETTINGS ack" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestH2LastRequest(t *testing.T) {
+	log := overH2(t, Config{Policy: policy.ServerPolicy{MaxRequests: 2}}, func(t *testing.T, _ *Server, h *h2client) {
+		h.request(1, true, "GET", "/delay/2s")
+		h.request(3, true, "GET", "/bytes/1")
+		// GOAWAY comes at once, so that the client asks elsewhere; what it had sent
+		// by then behind the last stream is not looked at.
+		h.want("GOAWAY 3 NO_ERROR")
+		h.request(5, true, "GET", "/bytes/1")
+		h.want("3: 200", "3: 1 bytes end", "1: 200", "1: 10 bytes end", "EOF")
+	})
+	if answered := log.of(Answered); len(answered) != 2 || answered[0].Request != 2 || answered[1].Request != 1 || answered[0].Kept {
+		t.Errorf("log: %v", answered)
+	}
+	if end := log.of(Closed); end[0].Reason != "requests per connection used up" || end[0].By != trace.AtServer || end[0].Request != 2 {
+		t.Errorf("log: %v", end)
+	}
+}
+
+func TestH2Timeouts(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		config Config
+		// talk is what the client does before it waits; after is when the server
+		// ends the connection, frames what it says before.
+		talk   func(h *h2client)
+		after  time.Duration
+		frames []string
+		reason string
+	}{
+		{"idle", Config{Policy: policy.ServerPolicy{IdleTimeout: 5 * time.Second}}, func(h *h2client) {},
+			5 * time.Second, []string{"GOAWAY 0 NO_ERROR"}, "idle timeout"},
+		{"idle after requests", Config{Policy: policy.ServerPolicy{IdleTimeout: 5 * time.Second}}, func(h *h2client) {
+			h.request(1, true, "GET", "/delay/7s")
+			h.want("1: 200", "1: 10 bytes end")
+		}, 12 * time.Second, []string{"GOAWAY 1 NO_ERROR"}, "idle timeout"},
+		{"old", Config{Policy: policy.ServerPolicy{MaxAge: 3 * time.Second}}, func(h *h2client) {},
+			3 * time.Second, []string{"GOAWAY 0 NO_ERROR"}, "maximum age reached"},
+		{"half a frame", Config{Policy: policy.ServerPolicy{RequestTimeout: 4 * time.Second}}, func(h *h2client) {
+			h.c.Write([]byte{0, 0, 9, 1})
+		}, 4 * time.Second, []string{"GOAWAY 0 NO_ERROR"}, "request timeout"},
+		{"half a head", Config{Policy: policy.ServerPolicy{RequestTimeout: 4 * time.Second}}, func(h *h2client) {
+			h.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}})
+		}, 4 * time.Second, []string{"GOAWAY 0 NO_ERROR"}, "request timeout"},
+		{"content that does not come", Config{Stall: 6 * time.Second}, func(h *h2client) {
+			h.request(1, false, "POST", "/bytes/1")
+		}, 6 * time.Second, []string{"GOAWAY 1 NO_ERROR"}, "client stalled"},
+		{"a window that does not open", Config{Stall: 6 * time.Second}, func(h *h2client) {
+			h.request(1, true, "GET", "/bytes/65536")
+			h.want("1: 200")
+			for left := 65535; left > 0; {
+				var id, n int
+				must(fmt.Sscanf(h.next(), "%d: %d bytes", &id, &n))
+				left -= n
+			}
+		}, 6 * time.Second, []string{"GOAWAY 1 NO_ERROR"}, "client stalled"},
+	} {
+		log := overH2(t, test.config, func(t *testing.T, _ *Server, h *h2client) {
+			began := time.Now()
+			test.talk(h)
+			h.want(append(test.frames, "EOF")...)
+			if d := time.Since(began); d != test.after {
+				t.Errorf("%s: ends after %v, want %v", test.name, d, test.after)
+			}
+		})
+		if end := log.of(Closed); end[0].Reason != test.reason || end[0].By != trace.AtServer {
+			t.Errorf("%s: log: %v", test.name, end)
+		}
+	}
+}
+
+func TestH2Refusals(t *testing.T) {
+	config := Config{MaxRequestBody: 1000, MaxStreams: 2, MaxHeader: 16 << 10}
+	overH2(t, config, func(t *testing.T, s *Server, h *h2client) {
+		h.request(1, false, "POST", "/bytes/1", "content-length", "1001")
+		h.want("1: 413", "1: 42 bytes end", "1: RST_STREAM NO_ERROR")
+		h.fr.WriteData(1, false, make([]byte, 100)) // was under way
+		h.request(3, false, "POST", "/bytes/1")
+		h.fr.WriteData(3, false, make([]byte, 1001))
+		h.want("3: 413", "3: 42 bytes end", "3: RST_STREAM NO_ERROR")
+		h.request(5, true, "GET", "/bytes/1", "expect", "a miracle")
+		h.want("5: 417", "5: 50 bytes end")
+		h.request(7, false, "POST", "/bytes/1", "expect", "100-continue")
+		h.want("7: 100")
+		h.fr.WriteData(7, true, []byte("abc"))
+		h.want("7: 200", "7: 1 bytes end")
+		h.request(9, true, "GET", "/"+strings.Repeat("a", minTarget))
+		h.want("9: 414", "9: 41 bytes end")
+		h.request(11, true, "GET", "/", "big", strings.Repeat("a", 15<<10), "bigger", strings.Repeat("b", 900))
+		h.want("11: 431", "11: 35 bytes end")
+		h.request(13, false, "POST", "/bytes/1")
+		h.request(15, false, "POST", "/bytes/1")
+		h.request(17, true, "GET", "/bytes/1")
+		h.want("17: RST_STREAM REFUSED_STREAM")
+		h.request(19, true, "GET", "nowhere")
+		h.want("19: RST_STREAM REFUSED_STREAM")
+		h.fr.WriteRSTStream(13, http2.ErrCodeCancel)
+		h.request(21, true, "GET", "nowhere")
+		h.want("21: RST_STREAM PROTOCOL_ERROR")
+		h.request(23, true, "GET", "/bytes/1", "connection", "close")
+		h.want("23: RST_STREAM PROTOCOL_ERROR")
+		h.request(25, true, "GET", "/bytes/1", "host", "b")
+		h.want("25: RST_STREAM PROTOCOL_ERROR")
+		h.request(27, false, "POST", "/bytes/1", "content-length", "3")
+		h.fr.WriteData(27, true, []byte("ab"))
+		h.want("27: RST_STREAM PROTOCOL_ERROR")
+		h.request(29, true, "HEAD", "/bytes/1")
+		h.want("29: 200 end")
+		h.request(31, true, "OPTIONS", "*")
+		h.want("31: 204 end")
+		if n := s.Counters().Requests; n != 11 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+func TestH2ControlFramesAreBounded(t *testing.T) {
+	log := overH2(t, Config{Stall: time.Second}, func(t *testing.T, _ *Server, h *h2client) {
+		// The client does not read while it asks.
+		for range 2 * maxControl / 17 {
+			if h.fr.WritePing(false, [8]byte{}) != nil {
+				break
+			}
+		}
+		synctest.Wait()
+	})
+	if end := log.of(Closed); end[0].By != trace.AtServer || !strings.HasPrefix(end[0].Reason, "ENHANCE_YOUR_CALM: ") {
+		t.Errorf("log: %v", end)
+	}
+}
+
+func TestH2Shutdown(t *testing.T) {
+	overH2(t, Config{}, func(t *testing.T, s *Server, h *h2client) {
+		h.request(1, true, "GET", "/delay/3s")
+		synctest.Wait()
+		done := make(chan error, 1)
+		go func() { done <- s.Shutdown(t.Context()) }()
+		h.want("GOAWAY 1 NO_ERROR")
+		h.request(3, true, "GET", "/bytes/1")
+		h.want("1: 200", "1: 10 bytes end", "EOF")
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// An h3client speaks HTTP/3 stream by stream.
+type h3client struct {
+	t       *testing.T
+	c       *quic.Conn
+	control *bufio.Reader // the server's
+}
+
+func newH3client(t *testing.T, address string) *h3client {
+	config := &tls.Config{RootCAs: authority().Pool(), NextProtos: []string{http3.NextProtoH3}}
+	h := &h3client{t: t, c: must(quic.DialAddr(t.Context(), address, config, nil))}
+	t.Cleanup(func() { h.c.CloseWithError(0, "") })
+	h.uni(streamControl, appendFrameHeader(nil, frameSettings, 0)...)
+	h.control = bufio.NewReader(must(h.c.AcceptUniStream(t.Context())))
+	if kind := must(quicvarint.Read(h.control)); kind != streamControl {
+		t.Fatalf("the server's first stream is of type %d", kind)
+	}
+	h.frame(frameSettings)
+	return h
+}
+
+// uni opens a unidirectional stream of a type.
+func (h *h3client) uni(kind uint64, b ...byte) *quic.SendStream {
+	str := must(h.c.OpenUniStream())
+	must(str.Write(append(quicvarint.Append(nil, kind), b...)))
+	return str
+}
+
+// frame reads the next frame of the server's control stream.
+func (h *h3client) frame(want uint64) []byte {
+	h.t.Helper()
+	kind, n, err := readFrameHeader(h.control)
+	if err != nil || kind != want {
+		h.t.Fatalf("frame of type %d, %v; want %d", kind, err, want)
+	}
+	b := make([]byte, n)
+	must(io.ReadFull(h.control, b))
+	return b
+}
+
+// open opens a stream and writes b to it.
+func (h *h3client) open(b []byte) *quic.Stream {
+	str := must(h.c.OpenStream())
+	must(str.Write(b))
+	return str
+}
+
+// headFrame is a request's HEADERS frame.
+func headFrame(fields ...string) []byte {
+	var block bytes.Buffer
+	e := qpack.NewEncoder(&block)
+	for f := range slices.Chunk(fields, 2) {
+		e.WriteField(qpack.HeaderField{Name: f[0], Value: f[1]})
+	}
+	return append(appendFrameHeader(nil, frameHeaders, block.Len()), block.Bytes()...)
+}
+
+func get(path string) []byte {
+	return headFrame(":method", "GET", ":scheme", "https", ":authority", "a", ":path", path)
+}
+
+func TestH3LastRequest(t *testing.T) {
+	var log recorder
+	s, address := serveOn(t, Config{Policy: policy.ServerPolicy{MaxRequests: 2}, Log: log.log}, ways[4])
+	h := newH3client(t, address)
+	// The second and last stream comes first.
+	slow := must(h.c.OpenStream())
+	fast := must(h.c.OpenStream())
+	late := must(h.c.OpenStream())
+	must(late.Write(get("/bytes/1")))
+	if _, err := io.ReadAll(late); !errors.Is(err, &quic.StreamError{StreamID: 8, ErrorCode: quic.StreamErrorCode(http3.ErrCodeRequestRejected), Remote: true}) {
+		t.Errorf("the stream behind the last: %v", err)
+	}
+	if id := must(quicvarint.Read(bytes.NewReader(h.frame(frameGoAway)))); id != 8 {
+		t.Errorf("GOAWAY %d, want 8: the first stream that is not answered", id)
+	}
+	for _, str := range []*quic.Stream{fast, slow} {
+		must(str.Write(get("/bytes/70000")))
+		str.Close()
+		if b := must(io.ReadAll(str)); len(b) < 70000 {
+			t.Errorf("stream %d: %d bytes", str.StreamID(), len(b))
+		}
+	}
+	h.c.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "")
+	settleCount(t, func() bool { return s.Counters().Open == 0 })
+	settle(t, s)
+	if end := log.of(Closed); len(end) != 1 || end[0].Reason != "requests per connection used up" || end[0].By != trace.AtServer || end[0].Request != 2 {
+		t.Errorf("log: %v", end)
+	}
+}
+
+func TestH3Errors(t *testing.T) {
+	settings := appendFrameHeader(nil, frameSettings, 0)
+	for _, test := range []struct {
+		name   string
+		do     func(h *h3client)
+		code   http3.ErrCode
+		stream bool // the error is the stream's
+	}{
+		{"DATA first", func(h *h3client) { h.open([]byte{frameData, 1, 0}) }, http3.ErrCodeFrameUnexpected, false},
+		{"SETTINGS in a request", func(h *h3client) { h.open(settings) }, http3.ErrCodeFrameUnexpected, false},
+		{"a frame of HTTP/2", func(h *h3client) { h.open([]byte{0x6, 0}) }, http3.ErrCodeFrameUnexpected, false},
+		{"a second control stream", func(h *h3client) { h.uni(streamControl, settings...) }, http3.ErrCodeStreamCreationError, false},
+		{"a push stream", func(h *h3client) { h.uni(streamPush, 0) }, http3.ErrCodeStreamCreationError, false},
+		{"an encoder stream that ends", func(h *h3client) { h.uni(streamEncoder).Close() }, http3.ErrCodeClosedCriticalStream, false},
+		{"what QPACK cannot read", func(h *h3client) { h.open(append(appendFrameHeader(nil, frameHeaders, 3), 0, 0, 0x80)) }, http3.ErrCodeQPACKDecompressionFailed, false},
+		{"no path", func(h *h3client) { h.open(headFrame(":method", "GET", ":scheme", "https", ":authority", "a")) }, http3.ErrCodeMessageError, true},
+		{"no authority", func(h *h3client) { h.open(headFrame(":method", "GET", ":scheme", "https", ":path", "/")) }, http3.ErrCodeMessageError, true},
+		{"capitals", func(h *h3client) {
+			h.open(headFrame(":method", "GET", ":scheme", "https", ":authority", "a", ":path", "/", "Accept", "b"))
+		}, http3.ErrCodeMessageError, true},
+		{"half a head", func(h *h3client) { h.open([]byte{frameHeaders, 9, 0}).Close() }, http3.ErrCodeRequestIncomplete, true},
+		{"nothing", func(h *h3client) { h.open([]byte{0x21, 0}).Close() }, http3.ErrCodeRequestIncomplete, true},
+		{"less content than announced", func(h *h3client) {
+			str := h.open(headFrame(":method", "POST", ":scheme", "https", ":authority", "a", ":path", "/", "content-length", "3"))
+			str.Write([]byte{frameData, 2, 'a', 'b'})
+			str.Close()
+		}, http3.ErrCodeMessageError, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var log recorder
+			s, address := serveOn(t, Config{Log: log.log}, ways[4])
+			h := newH3client(t, address)
+			if test.stream {
+				// What goes wrong on one stream leaves the others alone.
+				defer func() {
+					str := h.open(get("/bytes/5"))
+					str.Close()
+					if b, err := io.ReadAll(str); err != nil || !bytes.HasSuffix(b, must(io.ReadAll(filler(5)))) {
+						t.Errorf("the next stream: %v", err)
+					}
+				}()
+			}
+			test.do(h)
+			if !test.stream {
+				<-h.c.Context().Done()
+				e, ok := errors.AsType[*quic.ApplicationError](context.Cause(h.c.Context()))
+				if !ok || http3.ErrCode(e.ErrorCode) != test.code {
+					t.Errorf("%v, want %v", e, test.code)
+				}
+				settle(t, s)
+				if end := log.of(Closed); len(end) != 1 || end[0].By != trace.AtServer || !strings.HasPrefix(end[0].Reason, test.code.String()+": ") {
+					t.Errorf("log: %v", end)
+				}
+			}
+		})
+	}
+}
+
+// FuzzH2 has a client of HTTP/2 say anything: the server answers in frames, and
+// ends.
+func FuzzH2(f *testing.F) {
+	var block bytes.Buffer
+	e := hpack.NewEncoder(&block)
+	e.WriteField(hpack.HeaderField{Name: ":method", Value: "GET"})
+	e.WriteField(hpack.HeaderField{Name: ":scheme", Value: "http"})
+	e.WriteField(hpack.HeaderField{Name: ":path", Value: "/bytes/30000"})
+	e.WriteField(hpack.HeaderField{Name: ":authority", Value: "a"})
+	var b bytes.Buffer
+	fr := http2.NewFramer(&b, nil)
+	fr.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 100})
+	fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true})
+	fr.WriteData(1, true, []byte("abc"))
+	fr.WriteWindowUpdate(1, 1000)
+	fr.WritePing(false, [8]byte{1})
+	fr.WriteRSTStream(1, http2.ErrCodeCancel)
+	fr.WriteGoAway(0, http2.ErrCodeNo, nil)
+	f.Add(b.Bytes(), uint16(20))
+	f.Add(b.Bytes()[:40], uint16(0))
+	f.Fuzz(func(t *testing.T, in []byte, cut uint16) {
+		synctest.Test(t, func(t *testing.T) {
+			s := must(New(Config{
+				Policy:    policy.ServerPolicy{IdleTimeout: 5 * time.Second, RequestTimeout: 3 * time.Second, MaxRequests: 20},
+				MaxHeader: 1000, MaxRequestBody: 5000, MaxStreams: 3, Stall: 5 * time.Second, Log: func(e Entry) { _ = e.String() },
+			}))
+			p := newPipes()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			served := make(chan error, 1)
+			go func() { served <- s.Serve(ctx, p) }()
+			c := p.dial()
+			at := min(int(cut), len(in))
+			go func() {
+				for _, piece := range [][]byte{preface, in[:at], in[at:]} {
+					if _, err := c.Write(piece); err != nil {
+						return
+					}
+					time.Sleep(time.Second)
+				}
+			}()
+			fr := http2.NewFramer(nil, c)
+			fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+			for {
+				if _, err := fr.ReadFrame(); err == io.EOF {
+					break
+				} else if err != nil {
+					t.Fatalf("%q: %v", in, err)
+				}
+			}
+			c.Close()
+			if err := s.Shutdown(ctx); err != nil {
+				t.Error(err)
+			}
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+			if n := s.Counters(); n.Open != 0 || n.Accepted != 1 {
+				t.Errorf("%+v", n)
+			}
+			time.Sleep(time.Minute) // the client's writer notices, too
+		})
+	})
+}
+
+// FuzzH3 has the parsers of HTTP/3 read anything.
+func FuzzH3(f *testing.F) {
+	f.Add(append(appendFrameHeader(nil, frameSettings, 2), 0x6, 0x10))
+	f.Add(get("/"))
+	f.Add([]byte{0x21, 3, 1, 2, 3, frameHeaders, 2, 0, 0})
+	server := must(New(Config{MaxHeader: 1000}))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		c := &h3conn{session: session{server: server}}
+		if err := c.readControl(bufio.NewReader(bytes.NewReader(in))); err == nil {
+			t.Error("a control stream ends well")
+		}
+		st := &h3stream{conn: c, in: bufio.NewReader(bytes.NewReader(in)), head: section{length: -1}}
+		tooLarge, err := st.readHead()
+		if err == nil && !tooLarge && st.head.end() != nil {
+			t.Errorf("%q: takes a malformed head", in)
+		}
+		if err == nil && !tooLarge {
+			server.answerTo(&st.head, nil)
+		}
+	})
+}
