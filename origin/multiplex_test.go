@@ -42,13 +42,15 @@ func newH2client(t *testing.T, c net.Conn) *h2client {
 	h.fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	h.enc = hpack.NewEncoder(&h.block)
 	// A pipe holds nothing: what the server says first has to be read.
+	said := make(chan error, 1)
 	go func() {
-		io.WriteString(c, http2.ClientPreface)
-		h.fr.WriteSettings()
+		_, err := io.WriteString(c, http2.ClientPreface)
+		said <- errors.Join(err, h.fr.WriteSettings())
 	}()
-	h.want("SETTINGS")
-	h.want("WINDOW_UPDATE")
-	h.want("SETTINGS ack")
+	h.want("SETTINGS", "WINDOW_UPDATE", "SETTINGS ack")
+	if err := <-said; err != nil {
+		t.Fatal(err)
+	}
 	return h
 }
 

@@ -3,9 +3,13 @@ package origin
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,6 +25,12 @@ import (
 // program runs a real client and returns what it printed.
 func program(t *testing.T, name string, args ...string) string {
 	t.Helper()
+	return programStatus(t, 0, name, args...)
+}
+
+// programStatus is program for one that ends with a status.
+func programStatus(t *testing.T, status int, name string, args ...string) string {
+	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
 		if os.Getenv("LINGER_TEST_ALL") == "1" {
@@ -28,8 +38,9 @@ func program(t *testing.T, name string, args ...string) string {
 		}
 		t.Skipf("%s is not installed", name)
 	}
-	out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput()
-	if err != nil {
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != status {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
 	return string(out)
@@ -204,4 +215,172 @@ func TestWrk(t *testing.T) {
 			}
 		})
 	}
+}
+
+// trust writes the authority's root for a program to trust.
+func trust(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "root.pem")
+	if err := os.WriteFile(path, authority().PEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCurlOverEveryProtocol(t *testing.T) {
+	w := linger.Gallery(1)
+	for _, test := range []struct {
+		way  way
+		args []string
+		// atOnce is how many objects one curl fetches: 7.88 fails at the second by
+		// prior knowledge, with every server.
+		atOnce int
+	}{
+		{ways[1], []string{"--http1.1"}, len(w.Exchanges)},
+		{ways[2], []string{"--http2-prior-knowledge"}, 1},
+		{ways[3], []string{"--http2"}, len(w.Exchanges)},
+		{ways[3], []string{"--http2", "--tlsv1.2", "--tls-max", "1.2"}, len(w.Exchanges)},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			var log recorder
+			s, address := serveOn(t, Config{Workload: w, Log: log.log}, test.way)
+			curls := 0
+			for some := range slices.Chunk(w.Exchanges, test.atOnce) {
+				args := append([]string{"-sS", "--fail", "--cacert", trust(t), "-w", "%{http_version} %{num_connects} %{size_download}\n"}, test.args...)
+				want := ""
+				for i, e := range some {
+					args = append(args, test.way.url(address, e.Path), "-o", os.DevNull)
+					want += fmt.Sprintf("%s %d %d\n", test.way.version, 1-min(i, 1), e.ResponseBody)
+				}
+				if got := program(t, "curl", args...); got != want {
+					t.Errorf("curl says\n%swant\n%s", got, want)
+				}
+				curls++
+			}
+			settle(t, s)
+			if n := s.Counters(); n.Accepted != int64(curls) || n.Requests != int64(len(w.Exchanges)) {
+				t.Errorf("%+v", n)
+			}
+			for _, e := range log.of(Answered) {
+				if e.Version != test.way.version || e.Failed != "" {
+					t.Errorf("log: %v", e)
+				}
+			}
+		})
+	}
+}
+
+func TestH2load(t *testing.T) {
+	for _, way := range []way{ways[2], ways[3]} {
+		for _, limit := range []int{0, 50} {
+			t.Run(fmt.Sprintf("%s, %d requests a connection", way.name, limit), func(t *testing.T) {
+				const requests, clients = 2000, 10
+				s, address := serveOn(t, Config{Policy: policy.ServerPolicy{MaxRequests: limit}}, way)
+				out := program(t, "h2load", "-n", strconv.Itoa(requests), "-c", strconv.Itoa(clients), "-m", "20", way.scheme+"://"+address+"/bytes/5000")
+				settle(t, s)
+				want := int64(requests)
+				if limit > 0 {
+					// h2load opens no connection anew: what GOAWAY leaves out has failed.
+					want = int64(limit * clients)
+				}
+				if got := figure(t, out, `(\d+) succeeded`); got != want {
+					t.Errorf("h2load counts %d answers, want %d:\n%s", got, want, out)
+				}
+				if n := s.Counters(); n.Accepted != clients || n.Requests != want {
+					t.Errorf("%+v", n)
+				}
+				if limit == 0 && figure(t, out, `\((\d+)\) data`) != requests*5000 {
+					t.Errorf("not every byte has arrived:\n%s", out)
+				}
+			})
+		}
+	}
+}
+
+// TestH2spec runs the conformance suite of that name. The one case that fails in
+// cleartext is none of HTTP/2's: what does not begin as HTTP/2 there is a request
+// of HTTP/1, and is refused as such.
+func TestH2spec(t *testing.T) {
+	for _, test := range []struct {
+		way    way
+		args   []string
+		failed int64
+	}{{ways[3], []string{"-t", "-k", "-S"}, 0}, {ways[2], []string{"-S"}, 1}} {
+		t.Run(test.way.name, func(t *testing.T) {
+			s, address := serveOn(t, Config{Workload: linger.Gallery(1)}, test.way)
+			host, port, _ := net.SplitHostPort(address)
+			out := programStatus(t, int(min(test.failed, 1)), "h2spec", append(test.args, "-h", host, "-p", port)...)
+			settle(t, s)
+			if got := figure(t, out, `(\d+) failed`); got != test.failed {
+				t.Errorf("%d cases fail, want %d:\n%s", got, test.failed, out[strings.Index(out, "Failures"):])
+			}
+			if test.failed == 1 && strings.Count(out, "× 2: Sends invalid connection preface") == 0 {
+				t.Errorf("another case fails:\n%s", out)
+			}
+			if n := figure(t, out, `(\d+) tests`); n < 145 {
+				t.Errorf("%d cases", n)
+			}
+		})
+	}
+}
+
+// TestChromium has a browser fetch the gallery and counts its connections.
+func TestChromium(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a browser takes seconds")
+	}
+	w := linger.Gallery(1)
+	for _, test := range []struct {
+		way         way
+		args        []string
+		least, most int
+	}{
+		{ways[0], nil, 2, 6},
+		{ways[1], []string{"--disable-http2"}, 2, 6},
+		{ways[3], nil, 1, 1},
+		{ways[4], []string{"--origin-to-force-quic-on=ADDRESS"}, 1, 1},
+	} {
+		t.Run(test.way.name, func(t *testing.T) {
+			var log recorder
+			config := Config{Workload: w, Log: log.log}
+			s, address := serveOn(t, config, test.way)
+			args := []string{
+				"--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+				"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
+				"--ignore-certificate-errors-spki-list=" + pin(t, s), "--virtual-time-budget=10000", "--dump-dom",
+			}
+			for _, a := range test.args {
+				args = append(args, strings.ReplaceAll(a, "ADDRESS", address))
+			}
+			out := program(t, "chromium", append(args, test.way.url(address, "/"))...)
+			if n := strings.Count(out, "<img "); n != 40 {
+				t.Errorf("the page shows %d images", n)
+			}
+			settle(t, s)
+			conns := map[int64]int{}
+			seen := map[string]bool{}
+			for _, e := range log.of(Answered) {
+				if e.Version != test.way.version || e.Failed != "" {
+					t.Errorf("log: %v", e)
+				}
+				conns[e.Conn]++
+				seen[e.Target] = true
+			}
+			for _, e := range w.Exchanges {
+				if !seen[e.Path] {
+					t.Errorf("%s was not asked for", e.Path)
+				}
+			}
+			t.Logf("%d connections with requests: %v", len(conns), conns)
+			if len(conns) < test.least || len(conns) > test.most {
+				t.Errorf("%d connections carried requests, want %d to %d", len(conns), test.least, test.most)
+			}
+		})
+	}
+}
+
+// pin is what Chromium calls the leaf's key: the SHA-256 of its public half.
+func pin(t *testing.T, s *Server) string {
+	t.Helper()
+	sum := sha256.Sum256(s.config.Certificates[0].Leaf.RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
