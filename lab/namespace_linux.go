@@ -161,7 +161,7 @@ func sysctls(gid int) []sysctl {
 		{"ipv4/tcp_sack", "1", isDefault},
 		{"ipv4/tcp_dsack", "1", isDefault},
 		{"ipv4/tcp_ecn", "2", "the kernel's default: only when asked; the path marks nothing"},
-		{"ipv4/tcp_fastopen", "1", "the kernel's default: clients that ask for it"},
+		{"ipv4/tcp_fastopen", "3", "the kernel's default, for clients, and servers too: whoever asks for it"},
 		{"ipv4/tcp_slow_start_after_idle", "1", "the kernel's default, RFC 5681, 4.1: part of what a kept connection costs"},
 		{"ipv4/tcp_early_retrans", "3", isDefault},
 		{"ipv4/tcp_recovery", "1", isDefault},

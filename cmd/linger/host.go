@@ -120,19 +120,30 @@ func (hostOriginCmd) Run(ctx context.Context, std streams) error {
 	return out.Encode(seen)
 }
 
+// listen takes data in a SYN from whoever has the cookie for it, where this machine
+// lets a server do that; the client says what came of it.
+func listen(ctx context.Context, port int) (net.Listener, error) {
+	address := fmt.Sprintf(":%d", port)
+	ln, err := origin.ListenTCP(ctx, address, origin.Listening{Congestion: congestion, FastOpen: true})
+	if err != nil {
+		ln, err = origin.ListenTCP(ctx, address, origin.Listening{Congestion: congestion})
+	}
+	return ln, err
+}
+
 // serveAll serves cleartext, TLS and QUIC on the ports of the lab. The returned
 // function waits until all of it has ended.
 func serveAll(ctx context.Context, server *origin.Server) (wait func() error, err error) {
-	plain, err := origin.Listen(ctx, fmt.Sprintf(":%d", plainPort), congestion)
+	plain, err := listen(ctx, plainPort)
 	if err != nil {
 		return nil, err
 	}
-	secure, err := origin.Listen(ctx, fmt.Sprintf(":%d", securePort), congestion)
+	secure, err := listen(ctx, securePort)
 	if err != nil {
 		plain.Close()
 		return nil, err
 	}
-	packets, err := net.ListenPacket("udp4", fmt.Sprintf(":%d", securePort))
+	packets, err := origin.ListenQUIC(ctx, fmt.Sprintf(":%d", securePort))
 	if err != nil {
 		plain.Close()
 		secure.Close()
