@@ -88,7 +88,7 @@ var modifiers = []struct {
 	}},
 	{"0rtt", "TLS early data, with a ticket from an earlier visit (h3 only)", func(s *Strategy) error {
 		if s.Version != "3" {
-			return errors.New("Go's TLS has no early data over TCP; use h3+0rtt, or +resume")
+			return errors.New("there is no early data over TCP in Go's TLS; use h3+0rtt, or +resume")
 		}
 		s.Resume, s.EarlyData = true, true
 		return nil

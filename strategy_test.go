@@ -51,8 +51,8 @@ func TestParseStrategyExplains(t *testing.T) {
 		"keep+1.0+tls": `unknown modifier "tls"`,
 		"pipeline+1.0": "HTTP/1.0 has no pipelining",
 		"h2+1.0":       "HTTP/2 is another protocol",
-		"keep+0rtt":    "Go's TLS has no early data over TCP; use h3+0rtt",
-		"h2+0rtt":      "Go's TLS has no early data over TCP",
+		"keep+0rtt":    "no early data over TCP in Go's TLS; use h3+0rtt",
+		"h2+0rtt":      "no early data over TCP",
 		"h3+tfo":       "QUIC has no TCP to open",
 	} {
 		_, err := ParseStrategy(in)
