@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,6 +42,31 @@ func TestAcceptedSockets(t *testing.T) {
 		}
 		if must(unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY)) == 0 {
 			t.Error("Nagle's algorithm is on")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFastOpen: the option is set, or it is said why it would do nothing.
+func TestFastOpen(t *testing.T) {
+	sysctl := must(os.ReadFile(fastOpenSysctl))
+	ln, err := ListenTCP(t.Context(), "127.0.0.1:0", Listening{FastOpen: true})
+	if n := must(strconv.Atoi(strings.TrimSpace(string(sysctl)))); n&fastOpenServer == 0 {
+		if want := "TCP Fast Open is off for servers on this host; set net.ipv4.tcp_fastopen to 3"; err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	raw := must(ln.(*net.TCPListener).SyscallConn())
+	err = raw.Control(func(fd uintptr) {
+		if got := must(unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN)); got != fastOpenQueue {
+			t.Errorf("a queue of %d, want %d", got, fastOpenQueue)
 		}
 	})
 	if err != nil {

@@ -37,9 +37,8 @@ func LoadCertificate(certFile, keyFile string, now time.Time) (tls.Certificate, 
 	return cert, nil
 }
 
-// tlsConfig is that of every connection of the server that speaks one of the
-// protocols. Tickets of one such config are good for the others made from the
-// same certificates only in the sense of TLS, not across TCP and QUIC.
+// tlsConfig is that of one listener. It issues session tickets, one a handshake:
+// crypto/tls has no way to send more.
 func tlsConfig(certificates []tls.Certificate, protocols ...string) *tls.Config {
 	return &tls.Config{
 		Certificates: certificates,
@@ -107,17 +106,16 @@ func (c *conn) handshake() (protocol string, ok bool) {
 
 // refuseHandshake ends a connection whose handshake has failed.
 func (c *conn) refuseHandshake(err error) {
-	var timeout net.Error
 	switch {
 	case c.server.isDown():
 		c.end(trace.AtServer, "server shuts down")
 	case errors.Is(err, io.EOF):
 		c.end(trace.AtClient, "client closed in the TLS handshake")
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.end(trace.AtServer, "client stalled in the TLS handshake")
 	case errors.As(err, new(tls.RecordHeaderError)):
 		c.end(trace.AtServer, "client does not speak TLS")
-	case errors.As(err, new(*net.OpError)) && isRemoteAlert(err):
+	case isRemoteAlert(err):
 		c.end(trace.AtClient, "TLS handshake: "+err.Error())
 	default:
 		c.end(trace.AtServer, "TLS handshake: "+err.Error())
