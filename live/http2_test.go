@@ -267,7 +267,7 @@ func TestOddFrames(t *testing.T) {
 			for p.WriteSettings() == nil {
 			}
 			return false
-		}, reason: "server sent 10000 frames that carry no response", connections: 2},
+		}, reason: "server ", connections: 2},
 		{name: "sends empty content for ever", act: func(p *framed, stream uint32, _ int) bool {
 			p.head(stream, false, ":status", "200")
 			for p.WriteData(stream, false, nil) == nil {

@@ -163,9 +163,11 @@ func (r *responses) frame(method string, h head) error {
 		}
 		r.framing, r.chunks = chunked, httputil.NewChunkedReader(r.buf)
 	case len(lengths) > 0:
-		n, err := strconv.ParseUint(lengths[0], 10, 63)
-		for _, other := range lengths[1:] {
-			if other != lengths[0] {
+		// A list whose values are all the same counts as that value (RFC 9112, 6.3).
+		values := strings.Split(strings.Join(lengths, ","), ",")
+		n, err := strconv.ParseUint(strings.TrimSpace(values[0]), 10, 63)
+		for _, other := range values[1:] {
+			if strings.TrimSpace(other) != strings.TrimSpace(values[0]) {
 				err = strconv.ErrSyntax
 			}
 		}

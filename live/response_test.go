@@ -70,6 +70,7 @@ func TestResponses(t *testing.T) {
 		{"a length cut short", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", nil, nil, "server closed in a body"},
 		{"chunks cut short", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", nil, nil, "server closed in a body"},
 		{"a trailer cut short", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n", nil, nil, "server closed in a body"},
+		{"two lengths in one", "HTTP/1.1 200 OK\r\nContent-Length: 3, 4\r\n\r\nabc", nil, nil, `malformed response: Content-Length "3, 4" is not one length`},
 		{"a length with a sign", "HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\nabc", nil, nil, `malformed response: Content-Length "+3" is not one length`},
 		{"a chunk that is none", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nmore than that", nil, nil, "malformed response: invalid byte in chunk length"},
 		{"nothing", "", nil, nil, "server closed between"},

@@ -509,7 +509,7 @@ func TestPaths(t *testing.T) {
 			{"GET", "http://a/a?b=c", 200, 3, "", 0},
 			{"HEAD", "/a?b=c", 200, 3, "", 0},
 			{"POST", "/a?b=c", 201, 5, "", 0},
-			{"PUT", "/a?b=c", 405, 31, "this path answers to GET, POST", 0},
+			{"PUT", "/a?b=c", 405, 37, "this path answers to GET, HEAD, POST", 0},
 			{"HEAD", "/h", 200, -1, "", 0},
 			{"GET", "/none", 204, 0, "", 0},
 			{"GET", "/slow", 404, 9, "", time.Hour},
@@ -546,7 +546,7 @@ func TestPaths(t *testing.T) {
 			if d := time.Since(began); d != test.after {
 				t.Errorf("%s %s: answered after %v", test.method, test.target, d)
 			}
-			if test.status == 405 && resp.Header.Get("Allow") != "GET, POST" || test.status == 302 && resp.Header.Get("Location") != "/" {
+			if test.status == 405 && resp.Header.Get("Allow") != "GET, HEAD, POST" || test.status == 302 && resp.Header.Get("Location") != "/" {
 				t.Errorf("%s %s: %v", test.method, test.target, resp.Header)
 			}
 		}

@@ -225,8 +225,9 @@ func (c *conn) appendHead(b []byte, a *answer, persists bool) []byte {
 	announce := persists && c.server.config.Policy.Announce
 	switch {
 	case !persists:
-		// RFC 9112, 9.6: a server that closes after this response SHOULD say so, and
-		// one "that does not support persistent connections MUST".
+		// RFC 9112, 9.3: "A server that does not support persistent connections MUST
+		// send the "close" connection option in every response message"; one that
+		// closes after this response ought to.
 		b = append(b, "Connection: close\r\n"...)
 	case c.req.version == "1.0" || announce:
 		b = append(b, "Connection: keep-alive\r\n"...)

@@ -81,11 +81,14 @@ func newSite(w linger.Workload, cache int64) (*site, error) {
 			s.fields[i] = []field{contentType(e.ContentType)}
 		}
 		s.index[e.Method+" "+e.Path] = i
-		if methods, ok := s.allowed[e.Path]; ok {
-			s.allowed[e.Path] = methods + ", " + e.Method
-		} else {
-			s.allowed[e.Path] = e.Method
+		methods := e.Method
+		if methods == "GET" {
+			methods = "GET, HEAD" // as find answers it
 		}
+		if others, ok := s.allowed[e.Path]; ok {
+			methods = others + ", " + methods
+		}
+		s.allowed[e.Path] = methods
 		if e.ResponseBody == 0 || e.ResponseBody > cache {
 			continue
 		}
