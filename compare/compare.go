@@ -102,7 +102,7 @@ type Row struct {
 	FastOpen  linger.Opt[float64] `json:"fast_open,omitzero"`
 	// SetupRoundTrips is the time from dialling until the first request may be sent
 	// on a new connection, less the least with the delay taken out, divided by the
-	// round-trip time.
+	// round-trip time. It is unknown where that least is over 0.3 of the latter.
 	SetupRoundTrips linger.Opt[float64] `json:"setup_round_trips,omitzero"`
 	// HandshakeBytes are those of all TLS handshakes of the load, records over TCP
 	// and CRYPTO frames in QUIC; CertificateBytes the size of the server's chain.
@@ -183,9 +183,9 @@ type Ways struct {
 // Sum returns both directions together.
 func (w Ways) Sum() float64 { return w.Up + w.Down }
 
-// Sockets counts TCP sockets: the most at once on each side, unknown where QUIC
-// has others or the load was too short to count them, and how many TIME_WAIT both
-// sides were left with.
+// Sockets counts TCP sockets: the most at once on each side, unknown where the load
+// was too short to count them, and how many TIME_WAIT both sides were left with.
+// Nothing is known where QUIC has others.
 type Sockets struct {
 	ClientPeak linger.Opt[float64] `json:"client_peak,omitzero"`
 	ServerPeak linger.Opt[float64] `json:"server_peak,omitzero"`

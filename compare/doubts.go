@@ -361,20 +361,30 @@ func overlapped(t *trace.Trace) bool {
 }
 
 func (d *doubter) retries() {
-	again := d.counts(func(t *trace.Trace) int64 { return int64(t.Retries) })
-	if len(again) > 0 {
-		d.add(Retries, "requests sent again, as a kept connection had been closed meanwhile (RFC 9112, 9.3.1): %s, in all trials", strings.Join(again, ", "))
+	again := func(multiplexed bool) []string {
+		return d.counts(func(c *tried, t *trace.Trace) (n int64) {
+			if c.strategy.Multiplexed == multiplexed {
+				n = int64(t.Retries)
+			}
+			return n
+		})
+	}
+	if closed := again(false); len(closed) > 0 {
+		d.add(Retries, "requests sent again, as a kept connection had been closed meanwhile (RFC 9112, 9.3.1): %s, in all trials", strings.Join(closed, ", "))
+	}
+	if refused := again(true); len(refused) > 0 {
+		d.add(Retries, "requests sent again, as the server refused their streams or was closing the connection (RFC 9113, 6.8; RFC 9114, 5.2): %s, in all trials", strings.Join(refused, ", "))
 	}
 }
 
 // counts adds a figure up over each strategy's trials, and lists those above 0:
 // "close 3".
-func (d *doubter) counts(figure func(*trace.Trace) int64) []string {
+func (d *doubter) counts(figure func(*tried, *trace.Trace) int64) []string {
 	var out []string
 	for _, c := range d.cases {
 		var n int64
 		for _, t := range c.ended {
-			n += figure(t)
+			n += figure(c, t)
 		}
 		if n > 0 {
 			out = append(out, fmt.Sprintf("%s %d", c.row.Strategy, n))
@@ -449,7 +459,7 @@ func (d *doubter) late() {
 
 // retransmitted marks packets that were sent again though none had been dropped.
 func (d *doubter) retransmitted() {
-	extra := d.counts(func(t *trace.Trace) (n int64) {
+	extra := d.counts(func(_ *tried, t *trace.Trace) (n int64) {
 		flows, _ := ledger(t)
 		for f := range flows {
 			for _, w := range []*trace.Flow{&f.Up, &f.Down} {

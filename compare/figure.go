@@ -56,8 +56,8 @@ func inSteps(ms, step float64) string {
 	return Number(ms, decimals) + " ms"
 }
 
-// shown is a time in ms as Duration writes it. Shares and sums are made of these,
-// so that whoever calculates them again from what stands there finds the same.
+// shown is a time in ms as Duration writes it. Sums are made of these, so that
+// whoever calculates them again from what stands there finds the same.
 func shown(ms, doubt float64) float64 {
 	s := step(ms, doubt)
 	return math.Round(ms/s) * s
@@ -69,6 +69,26 @@ func Share(v float64) string {
 		return "under 1 %"
 	}
 	return strconv.FormatFloat(100*v, 'f', 0, 64) + " %"
+}
+
+// quotient returns a / b, and its doubt from theirs: relative doubts add up.
+func quotient(a, doubtA, b, doubtB float64) (q, doubt float64) {
+	q = a / b
+	return q, doubtA/b + q*doubtB/b
+}
+
+// inBrackets writes a share of 1 to stand behind what it is a share of, " (41 %)",
+// or nothing where its doubt exceeds it. The doubt decides the digits, as far as no
+// part becomes the whole thereby.
+func inBrackets(v, doubt float64) string {
+	if doubt > v {
+		return ""
+	}
+	coarse := Number(100*v, min(0, Decimals(100*v, 100*doubt)))
+	if v < 0.1 || v < 1 && coarse == "100" {
+		return " (" + Share(v) + ")"
+	}
+	return " (" + coarse + " %)"
 }
 
 // Count writes a count, which a median of an even number of trials may halve.

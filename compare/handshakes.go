@@ -78,6 +78,10 @@ func overQUIC(k trace.Connection) bool { return !k.QUIC.IsZero() || k.Protocol =
 // hasQUIC reports whether a trial used QUIC at all.
 func hasQUIC(t *trace.Trace) bool { return slices.ContainsFunc(t.Connections, overQUIC) }
 
+// setUpFloor is the share of a round-trip time that set-up may take without delay,
+// so that the rest of it can be counted in round trips.
+const setUpFloor = 0.3
+
 // setUp fills in what it takes to set connections up.
 func (c *tried) setUp(in Input, traces, still []*trace.Trace) {
 	r := &c.row
@@ -117,7 +121,9 @@ func (c *tried) setUp(in Input, traces, still []*trace.Trace) {
 	// With the delay taken out, the median connection may wait in a queue that
 	// others fill, as it does not on the path itself; the least one does not.
 	floor, ok2 := median(still, leastSetUpTime).Get()
-	if trips := (at - floor) / milliseconds(in.Network.RTT); ok && ok2 && in.Network.RTT > 0 && trips > -tripsZero {
+	rtt := milliseconds(in.Network.RTT)
+	// Where the hosts' own work is not small beside a round trip, its scatter is not either.
+	if trips := (at - floor) / rtt; ok && ok2 && rtt > 0 && floor <= setUpFloor*rtt && trips > -tripsZero {
 		r.SetupRoundTrips = linger.Known(round(max(0, trips), 1e-2))
 	}
 	bytes := func(figure func(trace.TLS) int64) linger.Opt[float64] {

@@ -163,7 +163,7 @@ func (c *tried) count(traces []*trace.Trace) {
 			return float64(n), n > 0 && t.Client.Or(trace.Host{}).Samples > 0
 		}),
 		ServerPeak: median(counted, of(server, peak)),
-		TimeWait: median(traces, func(t *trace.Trace) (float64, bool) {
+		TimeWait: median(tcp, func(t *trace.Trace) (float64, bool) {
 			left := func(h trace.Host) (float64, bool) { return float64(h.TimeWait), h.Samples > 0 }
 			a, ok := of(client, left)(t)
 			b, ok2 := of(server, left)(t)

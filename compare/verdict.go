@@ -181,13 +181,13 @@ func (j *judgement) lead(rival *tried, r relation, p float64) {
 		j.say("No difference that %s can show: %s takes %s and %s %s (p = %.2g).",
 			trials(best, rival), best.row.Strategy, best.took(), rival.row.Strategy, rival.took(), p)
 	case base == nil:
-		j.say("%s takes least: %s against %s of %s, the slowest; %s (%s) less.", best.row.Strategy, best.took(), rival.took(), rival.row.Strategy,
+		j.say("%s takes least: %s against %s of %s, the slowest; %s%s less.", best.row.Strategy, best.took(), rival.took(), rival.row.Strategy,
 			apart(rival, best), gain(rival, best, rival))
 	case best == base:
 		j.closing(rival)
 	default:
 		j.say("%s takes least: %s against %s of %s.", best.row.Strategy, best.took(), base.took(), base.row.Strategy)
-		j.say("It saves %s (%s)%s.", apart(base, best), gain(base, best, base), fewer(base.row, best.row))
+		j.say("It saves %s%s%s.", apart(base, best), gain(base, best, base), fewer(base.row, best.row))
 		if kept := j.kept(); !best.strategy.Persistent && kept != nil {
 			if r, _ := compared(best, kept); r == less {
 				j.say("No persistent strategy that was tried is faster: the fastest, %s, takes %s.%s", kept.row.Strategy, kept.took(), j.untried())
@@ -209,7 +209,7 @@ func (j *judgement) closing(rival *tried) {
 	best := j.best
 	if kept := j.counterpart(best); kept != nil {
 		if r, _ := compared(best, kept); r == less {
-			j.say("Persistence is worse here: %s takes %s; %s, which differs in nothing else, %s (%s) more.", best.row.Strategy, best.took(),
+			j.say("Persistence is worse here: %s takes %s; %s, which differs in nothing else, %s%s more.", best.row.Strategy, best.took(),
 				kept.row.Strategy, apart(kept, best), gain(kept, best, best))
 			if kept != rival {
 				j.say("The fastest persistent strategy, %s, takes %s.", rival.row.Strategy, rival.took())
@@ -225,7 +225,7 @@ func (j *judgement) closing(rival *tried) {
 	if waits(rival) && best.strategy.Connections > 1 {
 		why = ": its requests wait in line"
 	}
-	j.say("%s takes least of those tried: %s. The fastest persistent strategy, %s, takes %s, which is %s (%s) more%s.%s", best.row.Strategy, best.took(),
+	j.say("%s takes least of those tried: %s. The fastest persistent strategy, %s, takes %s, which is %s%s more%s.%s", best.row.Strategy, best.took(),
 		rival.row.Strategy, rival.took(), apart(rival, best), gain(rival, best, best), why, j.untried())
 }
 
@@ -254,16 +254,16 @@ func (j *judgement) handshakes(base *tried) {
 		return
 	}
 	cost, unit := Duration(wait, base.blur()), step(wait, base.blur())
-	share := Share(shown(wait, base.blur()) / base.shown())
+	share := inBrackets(quotient(wait, base.blur(), base.time.Value, base.blur()))
 	if base.strategy.Connections == 1 {
 		parts := ""
 		if tls := math.Round(base.waitedTLS.Or(0)/unit) * unit; tls > 0 {
 			parts = fmt.Sprintf(": %s for TCP's, %s for TLS's", inSteps(shown(wait, base.blur())-tls, unit), inSteps(tls, unit))
 		}
-		j.say("%s cost %s of the %s that %s takes (%s)%s.", plural(n, "handshake"), cost, base.took(), base.row.Strategy, share, parts)
+		j.say("%s cost %s of the %s that %s takes%s%s.", plural(n, "handshake"), cost, base.took(), base.row.Strategy, share, parts)
 		return
 	}
-	j.say("For %s of its %s (%s), %s does nothing but wait for some of its %s.", cost, base.took(), share, base.row.Strategy, plural(n, "handshake"))
+	j.say("For %s of its %s%s, %s does nothing but wait for some of its %s.", cost, base.took(), share, base.row.Strategy, plural(n, "handshake"))
 }
 
 // serial compares the baseline with the kept strategy that differs from it in
@@ -281,14 +281,14 @@ func (j *judgement) serial(base *tried) {
 		j.say("%s (%s) makes no difference that %s can show (p = %.2g).", keptWords(kept), kept.row.Strategy, trials(kept, base), p)
 	case more:
 		if base != j.best {
-			j.say("%s (%s) is worse: %s (%s) more%s.", keptWords(kept), kept.row.Strategy, apart(kept, base), gain(kept, base, base), j.caveat(p, kept, base))
+			j.say("%s (%s) is worse: %s%s more%s.", keptWords(kept), kept.row.Strategy, apart(kept, base), gain(kept, base, base), j.caveat(p, kept, base))
 		}
 	case less:
 		switch parts := parts(base, kept); {
 		case kept != j.best && parts == "":
-			j.say("%s (%s) saves %s (%s)%s.", keptWords(kept), kept.row.Strategy, apart(base, kept), gain(base, kept, base), j.caveat(p, kept, base))
+			j.say("%s (%s) saves %s%s%s.", keptWords(kept), kept.row.Strategy, apart(base, kept), gain(base, kept, base), j.caveat(p, kept, base))
 		case kept != j.best:
-			j.say("%s (%s) saves %s (%s)%s: %s.", keptWords(kept), kept.row.Strategy, apart(base, kept), gain(base, kept, base), j.caveat(p, kept, base), parts)
+			j.say("%s (%s) saves %s%s%s: %s.", keptWords(kept), kept.row.Strategy, apart(base, kept), gain(base, kept, base), j.caveat(p, kept, base), parts)
 		case parts != "":
 			j.say("What %s saves is %s.", kept.row.Strategy, parts)
 		}
@@ -354,10 +354,10 @@ func (j *judgement) parallel() {
 			j.say("With %d at once, keeping (%s) makes no difference to %s that %s can show (p = %.2g).",
 				c.strategy.Connections, kept.row.Strategy, c.row.Strategy, trials(kept, c), p)
 		case more:
-			j.say("With %d at once, keeping is worse: %s takes %s (%s) more than %s%s.", c.strategy.Connections,
+			j.say("With %d at once, keeping is worse: %s takes %s%s more than %s%s.", c.strategy.Connections,
 				kept.row.Strategy, apart(kept, c), gain(kept, c, c), c.row.Strategy, j.caveat(p, kept, c))
 		case less:
-			j.say("With %d at once, keeping (%s) saves %s (%s) of %s's %s%s.", c.strategy.Connections, kept.row.Strategy,
+			j.say("With %d at once, keeping (%s) saves %s%s of %s's %s%s.", c.strategy.Connections, kept.row.Strategy,
 				apart(c, kept), gain(c, kept, c), c.row.Strategy, c.took(), j.caveat(p, kept, c))
 		}
 	}
@@ -500,10 +500,14 @@ func difference(slow, fast *tried) (ms, unit float64) {
 // shown is the time of a strategy, in ms, as it is written.
 func (c *tried) shown() float64 { return shown(c.time.Value, c.blur()) }
 
-// gain is the same as a share of the time of whole, both as they are shown.
+// gain is the same as a share of the time of whole, which is one of the two.
 func gain(slow, fast, whole *tried) string {
-	ms, _ := difference(slow, fast)
-	return Share(ms / whole.shown())
+	other := slow
+	if whole == slow {
+		other = fast
+	}
+	ratio, doubt := quotient(other.time.Value, other.blur(), whole.time.Value, whole.blur())
+	return inBrackets(math.Abs(1-ratio), doubt)
 }
 
 // caveat says so where too few trials are behind a sentence, unless the lead has.
