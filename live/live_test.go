@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -722,8 +724,15 @@ func TestCounts(t *testing.T) {
 			for _, x := range tr.Exchanges {
 				bytes += x.ResponseBody
 			}
+			// One that was never used may have gone before the server took it in.
+			var used int64
+			for _, c := range tr.Connections {
+				if c.Requests > 0 {
+					used++
+				}
+			}
 			n := int64(len(tr.Connections))
-			if n < test.least || n > test.most || n != server.connections.Load() {
+			if seen := server.connections.Load(); n < test.least || n > test.most || seen < used || seen > n {
 				t.Errorf("%s, %s: %d connections, the server saw %d, want %d to %d", w.Name, test.strategy, n, server.connections.Load(), test.least, test.most)
 			}
 			if got := server.requests.Load(); got != int64(len(w.Exchanges)) {
@@ -941,5 +950,49 @@ func TestCongestion(t *testing.T) {
 	fetch(t, w, "keep", Config{Address: address, Verify: true, Congestion: "reno"})
 	if out, _ := seen.Load().(string); !strings.Contains(out, " reno ") {
 		t.Errorf("ss says %q", out)
+	}
+}
+
+// TestUnreachable has servers that cannot be reached before the run has begun.
+func TestUnreachable(t *testing.T) {
+	limits := policy.Limits{Connect: 200 * time.Millisecond, Stall: time.Second}
+	silent := silence(t, nil)
+	s := linger.Scenario{Workload: linger.Textbook(1), Strategy: strategy(t, "keep")}
+	early := linger.Scenario{Workload: over(t, linger.Textbook(1), "https"), Strategy: strategy(t, "h3+0rtt")}
+	for _, test := range []struct {
+		scenario linger.Scenario
+		address  string
+		want     string
+	}{
+		{s, "no.such.host.invalid:80", "cannot find no.such.host.invalid: "},
+		{early, silent, "cannot fetch a ticket for early data from " + silent +
+			": no answer over UDP within 200ms; it may be blocked, or the server has no HTTP/3"},
+	} {
+		_, err := Run(t.Context(), test.scenario, Config{Address: test.address, Limits: limits})
+		if !errors.Is(err, ErrUnreachable) || !strings.HasPrefix(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %q", test.address, err, test.want)
+		}
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Run(gone, early, Config{Address: silent, Limits: limits}); !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnreachable) {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
+// TestUnreachableByVisit has the earlier visit of TCP Fast Open fail.
+func TestUnreachableByVisit(t *testing.T) {
+	late := func(ctx context.Context) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
+	refused := func(context.Context) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
+	for want, dial := range map[string]func(context.Context) (net.Conn, error){
+		"connect timed out after 20ms": late,
+		"connection refused":           refused,
+	} {
+		r := &run{config: Config{Address: "a:1", Limits: policy.Limits{Connect: 20 * time.Millisecond}}}
+		r.scenario.Strategy.FastOpen = true
+		err := (&tcp{run: r, dial: dial}).visit(t.Context())
+		if !errors.Is(err, ErrUnreachable) || err.Error() != "cannot fetch a cookie for TCP Fast Open from a:1: "+want {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }

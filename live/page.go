@@ -88,7 +88,7 @@ func parseURL(target string) (*url.URL, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%q is not a URL; write http://host/path or https://host/path", target)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		return nil, fmt.Errorf("%q is not an http URL; write http://host/path or https://host/path", target)
+		return nil, fmt.Errorf("%q is not an http or https URL; write http://host/path or https://host/path", target)
 	case u.User != nil:
 		return nil, fmt.Errorf("%s: user and password are not sent; leave them out", u.Redacted())
 	}

@@ -173,9 +173,9 @@ func TestVisit(t *testing.T) {
 
 func TestVisitNonsense(t *testing.T) {
 	for target, want := range map[string]string{
-		"ftp://example.org/":     "not an http URL",
-		"example.org":            "not an http URL",
-		"http:///x":              "not an http URL",
+		"ftp://example.org/":     "not an http or https URL",
+		"example.org":            "not an http or https URL",
+		"http:///x":              "not an http or https URL",
 		"http://a b/":            "not a URL",
 		"http://me:pw@host/":     "user and password are not sent",
 		"http://x.invalid/":      "check the name",

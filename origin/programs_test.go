@@ -105,7 +105,8 @@ func TestCurl(t *testing.T) {
 				t.Errorf("curl opened %d connections, the server counts %+v, want %d", connects, n, test.connections)
 			}
 			for _, e := range log.of(Closed) {
-				if e.By != test.by {
+				// curl's close may not have been read when the server goes down.
+				if e.By != test.by && e.Reason != "server shuts down" {
 					t.Errorf("log: %v", e)
 				}
 			}

@@ -94,6 +94,8 @@ type exchange struct {
 	left     bool  // the last attempt has been handed to the network
 	begun    bool  // the response to the last attempt has begun to arrive
 	retried  bool  // has been retried because its connection died under it
+	refusals int   // how often in a row it was refused, with no answer meanwhile
+	answers  int   // that there had been when it was refused last
 	children []int // in the order in which the body names them
 	named    int   // how many of the children are known
 }
@@ -117,6 +119,7 @@ type Client struct {
 	nextConn  int
 	inFlight  int // sent and not answered, over all connections
 	settled   int // delivered or failed
+	answers   int // responses completed, over all connections
 	retries   int
 	cautious  bool
 	allowed   int // connections that may be open at once
@@ -267,26 +270,32 @@ func (c *Client) HandleReset(now linger.Instant, id, e int, refused bool, reason
 	c.assign(now)
 }
 
-// refuse puts exchanges that were not processed back into the queue. Where their
-// connection has never answered, or refuses single ones, that is done once, so that
-// a server which refuses everything is given up.
+// refuse puts exchanges that were not processed back into the queue: to ask again
+// repeats nothing. One that is refused more often than there may be connections,
+// with no answer to anything meanwhile, is given up, and with it a server that
+// refuses everything. A goodbye that leaves others to be answered is no such refusal.
 func (c *Client) refuse(k *conn, refused []int, reason string) {
+	refused = slices.DeleteFunc(slices.Clone(refused), func(e int) bool { return !slices.Contains(k.outstanding, e) })
+	k.outstanding = slices.DeleteFunc(k.outstanding, func(e int) bool { return slices.Contains(refused, e) })
+	fruitful := k.retired && (k.answered > 0 || len(k.outstanding) > 0)
 	var again []int
 	for _, e := range refused {
 		x := &c.exchanges[e]
-		switch {
-		case !slices.Contains(k.outstanding, e):
-		case x.retried:
-			c.take(k, e)
-			c.fail(e, reason)
-		default:
-			x.retried = k.answered == 0 || !k.retired
-			if x.left {
-				c.retries++
-			}
-			k.outstanding = slices.DeleteFunc(k.outstanding, func(other int) bool { return other == e })
-			again = append(again, e)
+		if c.answers > x.answers {
+			x.refusals = 0
 		}
+		if x.answers = c.answers; !fruitful {
+			x.refusals++
+		}
+		if x.refusals > c.allowed {
+			c.inFlight--
+			c.fail(e, reason)
+			continue
+		}
+		if x.left {
+			c.retries++
+		}
+		again = append(again, e)
 	}
 	c.requeue(again)
 }
@@ -394,6 +403,7 @@ func (c *Client) answer(now linger.Instant, id, e int, persists bool, rejected s
 	}
 	c.take(k, e)
 	k.answered++
+	c.answers++
 	k.cautious = false
 	k.used = now
 	if rejected != "" {

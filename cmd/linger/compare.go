@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"linger"
@@ -20,7 +21,7 @@ import (
 type compareCmd struct {
 	Workload string `arg:"" optional:"" default:"${workload}" help:"${workloads}; or a .har file; or a list of your own (docs/workloads.md). Default ${workload}."`
 
-	Strategies string `short:"s" placeholder:"LIST" help:"What to compare: ${forms}; :N for N connections; behind a + ${modifiers}. Default ${strategies}."`
+	Strategies string `short:"s" placeholder:"LIST" help:"What to compare: ${forms}; :N for N connections; behind a + ${modifiers}. Default ${strategies}; in cleartext ${plain}."`
 	Scheme     string `placeholder:"http|https" help:"Cleartext, or TLS 1.3; default what the workload has."`
 	networkFlags
 	Trials int    `default:"5" placeholder:"N" help:"How often each strategy runs; default 5."`
@@ -82,6 +83,10 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	defer out.discard()
 	for _, note := range notes {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
+	}
+
+	if out.named(".qlog") != "" && !slices.ContainsFunc(strategies, func(s linger.Strategy) bool { return s.Version == "3" }) {
+		return usage("-o %s: a qlog is of QUIC; have h3 among the strategies", out.named(".qlog"))
 	}
 
 	bar := newProgress(std, out.layout(std.err))

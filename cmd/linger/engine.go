@@ -108,7 +108,15 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	client, origin := seen.Hosts[clientHost], seen.Hosts[originHost]
 	client.CPU = t.Client.Or(trace.Host{}).CPU
 	origin.CPU = seen.Commands[0].CPU - ready.Commands[0].CPU
-	t.Client, t.Server = linger.Known(client), linger.Known(origin)
+	if s.Strategy.EarlyData || s.Strategy.FastOpen {
+		// The earlier visit is in what the hosts have spent, and cannot be told apart
+		// there: it is left out rather than blamed on the load.
+		client, origin = trace.Host{CPU: client.CPU}, trace.Host{}
+	}
+	t.Client = linger.Known(client)
+	if origin.CPU > 0 {
+		t.Server = linger.Known(origin)
+	}
 	// The capture is whole once the lab is closed.
 	if err := errors.Join(l.Close(), keep.write(said)); err != nil {
 		e.lost(err)

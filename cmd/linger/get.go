@@ -20,7 +20,7 @@ import (
 )
 
 type getCmd struct {
-	URL string `arg:"" help:"An http URL, fetched from where it is; or a workload, as for compare, fetched in the lab."`
+	URL string `arg:"" help:"An http or https URL, fetched from where it is; or a workload, as for compare, fetched in the lab."`
 
 	Strategy string `short:"s" default:"keep:6" placeholder:"NAME" help:"How connections are used: ${forms}; :N for N connections; behind a + ${modifiers}. Default keep:6."`
 	Scheme   string `placeholder:"http|https" help:"Of a workload: cleartext, or TLS 1.3; default what it has."`
@@ -60,11 +60,17 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 		}
 		fetch, endings = c.live, []string{".json", ".txt", ".qlog"}
 	}
+	if !strings.Contains(c.URL, "://") && (c.Insecure || c.CACert != "") {
+		return usage("-k and --cacert are about a URL's server; the lab has an authority of its own")
+	}
 	out, err := openOutputs(c.Output, c.JSON, std, endings...)
 	if err != nil {
 		return err
 	}
 	defer out.discard()
+	if out.named(".qlog") != "" && strategy.Version != "3" {
+		return usage("-o %s: a qlog is of QUIC; use it with -s h3", out.named(".qlog"))
+	}
 	t, notes, err := fetch(ctx, strategy, out)
 	var late error
 	if interrupted.Err() == nil && ctx.Err() != nil {
@@ -156,7 +162,7 @@ func (c getCmd) live(ctx context.Context, s linger.Strategy, out *outputs) (*tra
 	}
 	keep := keepsakes{keylog: c.keylog, qlog: out.named(".qlog")}
 	if err := keep.write(&clientSeen{Secrets: secrets.Bytes(), Qlog: logs.bytes()}); err != nil {
-		return nil, nil, err
+		c.lost.add(err)
 	}
 	var notes []string
 	if page.Elsewhere > 0 {

@@ -70,7 +70,9 @@ func (k *keepsakes) write(seen *clientSeen) error {
 		}))
 	}
 	if k.keylog != "" && len(seen.Secrets) > 0 {
-		errs = append(errs, appendFile(k.keylog, seen.Secrets))
+		if err := appendFile(k.keylog, seen.Secrets); err != nil {
+			errs = append(errs, fmt.Errorf("SSLKEYLOGFILE: %w; name a file that can be written, or unset it", err))
+		}
 	}
 	if k.qlog != "" {
 		stem := strings.TrimSuffix(k.qlog, filepath.Ext(k.qlog))
@@ -122,7 +124,7 @@ func (l *losses) err() error {
 	if len(l.errs) == 0 {
 		return nil
 	}
-	return statusError{exitMachine, fmt.Errorf("-o: %w; the result is whole, what was to be kept besides is not", l.errs[0])}
+	return statusError{exitMachine, fmt.Errorf("%w; the result is whole, what was to be kept besides is not", l.errs[0])}
 }
 
 // qlogs holds the qlog of each QUIC connection in memory, up to a bound.

@@ -174,6 +174,7 @@ func newParser(c *cli, out, err io.Writer) (*kong.Kong, error) {
 			"workload":   linger.DefaultWorkload,
 			"workloads":  formNames(linger.Workloads()),
 			"strategies": linger.DefaultStrategies("https"),
+			"plain":      linger.DefaultStrategies("http"),
 			"modifiers":  formNames(linger.Modifiers()),
 			"forms":      formNames(linger.Forms()),
 			"network":    linger.DefaultNetwork,

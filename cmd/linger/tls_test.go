@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/policy"
 	"linger/trace"
 )
 
@@ -213,5 +214,33 @@ func TestSetUpOfEachStrategy(t *testing.T) {
 		if !known || math.Abs(got-want) > 0.3 {
 			t.Errorf("%s: set-up of %.2f round trips, want %v within 0.3", f.Rows[i].Strategy, got, want)
 		}
+	}
+}
+
+// TestGoodbyeAfterTenRequests sees that what a GOAWAY turns away is fetched
+// elsewhere: it was not processed (RFC 9113, 6.8; RFC 9114, 5.2).
+func TestGoodbyeAfterTenRequests(t *testing.T) {
+	needLab(t)
+	w := builtin(t, "gallery")
+	n, err := linger.ParseNetwork("wan")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range strategies(t, "h2,h2:2,h3,h3:2,h3+0rtt") {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			one, err := labEngine{policy: policy.ServerPolicy{MaxRequests: 10}}.Run(t.Context(), linger.Scenario{
+				Workload: w, Strategy: s, Network: n, Seed: 1}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkBodies(t, one, w)
+			if len(one.Connections) < 5 {
+				t.Errorf("%d connections carried 41 requests, 10 at the most on each", len(one.Connections))
+			}
+			for _, c := range one.Connections {
+				t.Logf("connection %d: %d requests, closed by %s: %s", c.ID, c.Requests, c.ClosedBy, c.Reason)
+			}
+		})
 	}
 }
