@@ -78,14 +78,22 @@ func (p *h3) visit(ctx context.Context) error {
 	if !p.run.scenario.Strategy.EarlyData {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(p.run.config.Limits.Connect, time.Hour))
+	outer := ctx
+	ctx, cancel := context.WithTimeout(outer, cmp.Or(p.run.config.Limits.Connect, time.Hour))
 	defer cancel()
 	t := p.tls.Clone()
 	cache := &watchedCache{t.ClientSessionCache, make(chan struct{}, 1)}
 	t.ClientSessionCache = cache
 	q, err := p.dial(ctx, t, new(observer), false, nil)
 	if err != nil {
-		return fmt.Errorf("cannot fetch a ticket for early data from %s: %s", p.run.config.Address, quicEnding(err).reason)
+		if outer.Err() != nil {
+			return errInterrupted(outer)
+		}
+		reason := quicEnding(err).reason
+		if isLate(err) {
+			reason = fmt.Sprintf("no answer over UDP within %v; it may be blocked, or the server has no HTTP/3", p.run.config.Limits.Connect)
+		}
+		return unreachable("cannot fetch a ticket for early data from " + p.run.config.Address + ": " + reason)
 	}
 	defer q.end()
 	select {
@@ -564,6 +572,10 @@ func (s *h3Session) failed(x *h3Exchange, err error, e event) {
 			return
 		}
 		e.kind, e.reason = rejected, "server did not take early data"
+	case s.isTurnedAway(x, failure):
+		// Also where the connection has ended since: this one was never on it.
+		e.kind, e.refused, e.reason = goaway, []int{x.index}, farewell
+		e.by = trace.AtServer
 	case errors.Is(err, net.ErrClosed) || s.quic.Context().Err() != nil:
 		return
 	case failure != nil && failure.Remote:
@@ -579,6 +591,15 @@ func (s *h3Session) failed(x *h3Exchange, err error, e event) {
 		e.reason = "malformed response: " + brief(strings.TrimPrefix(err.Error(), "http3: "))
 	}
 	s.report(x, e)
+}
+
+// isTurnedAway reports whether x came too late: the server has said goodbye, and x
+// has no stream or was rejected on it. "Requests [...] might already be in transit
+// when the server sends a GOAWAY" (RFC 9114, 5.2).
+func (s *h3Session) isTurnedAway(x *h3Exchange, failure *http3.Error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.farewell && (x.stream < 0 || failure != nil && failure.Remote && failure.ErrorCode == http3.ErrCodeRequestRejected)
 }
 
 // isSent reports whether x has been put on a stream.

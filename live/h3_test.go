@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -363,4 +365,27 @@ func (s *h3Server) replace(t testing.TB) {
 	t.Cleanup(func() { next.Close() })
 	go next.ServeListener(l)
 	s.Shutdown(context.Background())
+}
+
+// TestHTTP3TurnedAway has exchanges end on a connection whose server has said
+// goodbye: those that it does not process are no failures.
+func TestHTTP3TurnedAway(t *testing.T) {
+	unusable := errors.New("http3: conn unusable: connection in graceful shutdown")
+	turnedAway := &http3.Error{Remote: true, ErrorCode: http3.ErrCodeRequestRejected}
+	for _, test := range []struct {
+		name   string
+		stream quic.StreamID
+		err    error
+	}{
+		{"no stream", -1, unusable},
+		{"rejected", 8, turnedAway},
+	} {
+		r := &run{events: make(chan event, 1)}
+		s := &h3Session{conn: &conn{run: r}, farewell: true}
+		x := &h3Exchange{request: request{index: 7}, stream: test.stream}
+		s.failed(x, test.err, event{})
+		if e := <-r.events; e.kind != goaway || !slices.Equal(e.refused, []int{7}) || e.reason != farewell {
+			t.Errorf("%s: %+v", test.name, e)
+		}
+	}
 }

@@ -95,7 +95,7 @@ func TestHTTP3BadServers(t *testing.T) {
 			a := newAuthority(t)
 			expired := a.issue(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 			s.TLSConfig, s.roots = http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{expired}}), a.roots()
-		}), "certificate refused: ", trace.AtClient},
+		}), "certificate expired on ", trace.AtClient},
 		{"a foreign certificate", served(nil, func(s *h3Server) {
 			s.roots = newAuthority(t).roots()
 		}), "certificate refused: ", trace.AtClient},

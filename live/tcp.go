@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -54,11 +55,19 @@ func (p *tcp) visit(ctx context.Context) error {
 	if !p.run.scenario.Strategy.FastOpen {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.run.config.Limits.Connect)
+	outer := ctx
+	ctx, cancel := context.WithTimeout(outer, p.run.config.Limits.Connect)
 	defer cancel()
 	socket, err := p.dial(ctx)
 	if err != nil {
-		return fmt.Errorf("cannot fetch a cookie for TCP Fast Open from %s: %s", p.run.config.Address, brief(cause(err)))
+		if outer.Err() != nil {
+			return errInterrupted(outer)
+		}
+		reason := brief(cause(err))
+		if isLate(err) {
+			reason = "connect timed out after " + p.run.config.Limits.Connect.String()
+		}
+		return unreachable("cannot fetch a cookie for TCP Fast Open from " + p.run.config.Address + ": " + reason)
 	}
 	return socket.Close()
 }
@@ -274,3 +283,27 @@ func (e lookupError) Error() string {
 }
 
 func (e lookupError) Unwrap() error { return e.err }
+
+func (e lookupError) Is(target error) bool { return target == ErrUnreachable }
+
+// ErrUnreachable is what an error is where the server cannot be reached before the
+// run has begun: nobody knows its name, or the earlier visit that a strategy
+// presupposes failed. The error's own text says which.
+var ErrUnreachable = errors.New("the server cannot be reached")
+
+// An unreachable is an ErrUnreachable in words of its own.
+type unreachable string
+
+func (e unreachable) Error() string { return string(e) }
+
+func (e unreachable) Is(target error) bool { return target == ErrUnreachable }
+
+// errInterrupted says that ctx ended during the earlier visit.
+func errInterrupted(ctx context.Context) error {
+	return fmt.Errorf("interrupted during the visit before the run: %w", ctx.Err())
+}
+
+// isLate reports whether a dial has run into its time limit.
+func isLate(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"linger"
 	"linger/trace"
@@ -80,6 +81,12 @@ func handshakeReason(err error, alpn string) string {
 		err = bad.Err
 		if host, ok := errors.AsType[x509.HostnameError](err); ok {
 			return "certificate refused: it is " + brief(strings.TrimPrefix(host.Error(), "x509: certificate is "))
+		}
+		if late, ok := errors.AsType[x509.CertificateInvalidError](err); ok && late.Reason == x509.Expired {
+			if time.Now().Before(late.Cert.NotBefore) {
+				return "certificate is valid only from " + late.Cert.NotBefore.UTC().Format(time.DateOnly)
+			}
+			return "certificate expired on " + late.Cert.NotAfter.UTC().Format(time.DateOnly)
 		}
 		return "certificate refused: " + brief(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "x509: "), "certificate "))
 	}

@@ -197,6 +197,7 @@ func TestBadTLS(t *testing.T) {
 	spoilt := func(change func(*x509.Certificate)) *tls.Config {
 		return &tls.Config{Certificates: []tls.Certificate{a.issue(change)}, NextProtos: []string{"h2", "http/1.1"}}
 	}
+	day := func(year int, month time.Month) time.Time { return time.Date(year, month, 1, 0, 0, 0, 0, time.UTC) }
 	w := over(t, linger.Textbook(1), "https")
 	secure := func(c *tls.Config) func(int, net.Conn) {
 		return func(n int, socket net.Conn) {
@@ -239,10 +240,10 @@ func TestBadTLS(t *testing.T) {
 		{name: "knows no ALPN, and is asked for HTTP/1.1", serve: secure(stubborn), strategy: "keep", version: "1.3"},
 		{name: "speaks TLS 1.2", serve: secure(old), strategy: "keep", version: "1.2"},
 		{name: "speaks TLS 1.1", serve: secure(older), strategy: "keep", reason: "TLS handshake failed: remote error: tls: protocol version not supported", by: trace.AtServer},
-		{name: "has expired", serve: secure(spoilt(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })), strategy: "h2",
-			reason: "certificate refused: has expired or is not yet valid", by: trace.AtClient},
-		{name: "is of the future", serve: secure(spoilt(func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) })), strategy: "keep",
-			reason: "certificate refused: has expired or is not yet valid", by: trace.AtClient},
+		{name: "has expired", serve: secure(spoilt(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = day(2020, 1), day(2020, 2) })), strategy: "h2",
+			reason: "certificate expired on 2020-02-01", by: trace.AtClient},
+		{name: "is of the future", serve: secure(spoilt(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = day(2100, 1), day(2100, 2) })), strategy: "keep",
+			reason: "certificate is valid only from 2100-01-01", by: trace.AtClient},
 		{name: "has another name", serve: secure(spoilt(func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 1)} })), strategy: "keep",
 			reason: "certificate refused: it is valid for 10.0.0.1, not 127.0.0.1", by: trace.AtClient},
 		{name: "has another name than was asked for", serve: secure(a.config("http/1.1")), strategy: "keep",

@@ -151,6 +151,10 @@ func (c *conn) serve() bool {
 // errEnd says that the connection ends in good order.
 var errEnd = errors.New("the connection ends")
 
+// tlsHandshake is the first byte of a client that speaks TLS: the content type of a
+// record (RFC 8446, 5.1).
+const tlsHandshake = 22
+
 // errPreface says that the connection begins as one of HTTP/2 does.
 var errPreface = errors.New("the client speaks HTTP/2")
 
@@ -198,6 +202,12 @@ func (c *conn) head() ([]byte, error) {
 		if c.scanned > 0 {
 			head := c.in[c.r:c.w]
 			if c.mind.Requests() == 0 {
+				// No method begins with the type of TLS's first record, and what follows
+				// it may hold no end of a line.
+				if _, secure := c.nc.(secured); head[0] == tlsHandshake && !secure {
+					c.server.requests.Add(1)
+					return nil, refuse(400, "this port speaks no TLS")
+				}
 				// RFC 9113, 3.4: the preface begins as an HTTP/1 request would, of a
 				// version that no such request has.
 				if bytes.HasPrefix(head, preface) {

@@ -423,6 +423,7 @@ func TestRefusals(t *testing.T) {
 		{"a long target", "GET /" + long + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
 		{"an endless line", strings.Repeat(long, 3), 414},
 		{"an endless head", "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: "+long+"\r\n", 3), 431},
+		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400},
 		{"garbage", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400},
 	} {
 		var log recorder

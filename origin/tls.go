@@ -106,6 +106,8 @@ func (c *conn) handshake() (protocol string, ok bool) {
 
 // refuseHandshake ends a connection whose handshake has failed.
 func (c *conn) refuseHandshake(err error) {
+	late := int64(0)
+	foreign, cleartext := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case c.server.isDown():
 		c.end(trace.AtServer, "server shuts down")
@@ -113,8 +115,11 @@ func (c *conn) refuseHandshake(err error) {
 		c.end(trace.AtClient, "client closed in the TLS handshake")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.end(trace.AtServer, "client stalled in the TLS handshake")
-	case errors.As(err, new(tls.RecordHeaderError)):
+	case cleartext:
 		c.end(trace.AtServer, "client does not speak TLS")
+		if foreign.Conn != nil && isHTTP(foreign.RecordHeader) {
+			late = c.answerCleartext(foreign.Conn)
+		}
 	case isRemoteAlert(err):
 		c.end(trace.AtClient, "TLS handshake: "+err.Error())
 	default:
@@ -122,7 +127,34 @@ func (c *conn) refuseHandshake(err error) {
 	}
 	// The alert that says why is sent already.
 	bare(c.nc).Close()
-	c.logClosed(0)
+	c.logClosed(late)
+}
+
+// isHTTP reports whether what came for the header of a record begins a request.
+func isHTTP(header [5]byte) bool {
+	switch string(header[:]) {
+	case "GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "DELET", "PATCH":
+		return true
+	}
+	return false
+}
+
+// answerCleartext tells a client of HTTP what this port speaks, on the connection
+// below TLS, and ends it in stages, as linger does. It returns how many bytes came
+// after the answer.
+func (c *conn) answerCleartext(nc net.Conn) (late int64) {
+	const answer = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
+		"this port speaks TLS; use https\n"
+	if _, err := io.WriteString(nc, answer); err != nil {
+		return 0
+	}
+	half, ok := nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return 0
+	}
+	nc.SetReadDeadline(c.server.at(c.server.now().Add(c.server.config.Linger)))
+	late, _ = io.Copy(io.Discard, nc)
+	return late
 }
 
 // isRemoteAlert reports whether the peer has ended the handshake by an alert.

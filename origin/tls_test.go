@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -323,8 +324,20 @@ func TestHandshakesThatFail(t *testing.T) {
 			c := must(net.Dial("tcp", address))
 			defer c.Close()
 			send(t, c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-			_, err := io.ReadAll(c)
-			return errors.Join(err, errors.New("cleartext"))
+			resp, body := response(t, bufio.NewReader(c), "GET")
+			if resp.StatusCode != 400 || !resp.Close || body != "this port speaks TLS; use https\n" {
+				t.Errorf("%s, close %v, %q", resp.Status, resp.Close, body)
+			}
+			return errors.New("cleartext")
+		}, trace.AtServer, "client does not speak TLS"},
+		{"a client of nothing known", func(address string) error {
+			c := must(net.Dial("tcp", address))
+			defer c.Close()
+			send(t, c, "EHLO example\r\n")
+			if b, _ := io.ReadAll(c); len(b) > 0 && b[0] == 'H' {
+				t.Errorf("is answered %q", b)
+			}
+			return errors.New("cleartext")
 		}, trace.AtServer, "client does not speak TLS"},
 		{"a client that does not trust", func(address string) error {
 			_, err := tls.Dial("tcp", address, &tls.Config{})
