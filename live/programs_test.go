@@ -170,7 +170,8 @@ http {
 				if used != len(connections) || lines != len(w.Exchanges) || seen != len(reused) {
 					t.Errorf("%s: %d connections, %d resumed, %d exchanges; nginx says %d, %d, %d", name, used, seen, len(w.Exchanges), len(connections), len(reused), lines)
 				}
-				if strings.HasSuffix(name, "+resume") && resumed != len(tr.Connections)-1 {
+				// Of several at once, those that were dialled before a ticket came cannot.
+				if name == "close+resume" && resumed != len(tr.Connections)-1 || resumed > len(tr.Connections)-1 {
 					t.Errorf("%s: %d of %d connections resumed", name, resumed, len(tr.Connections))
 				}
 			}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strings"
 
@@ -154,7 +153,7 @@ func (c getCmd) live(ctx context.Context, s linger.Strategy, out *outputs) (*tra
 		config.Qlog = logs.open
 	}
 	page, err := live.Visit(ctx, c.URL, s, config)
-	if unknown := new(net.DNSError); errors.As(err, &unknown) {
+	if errors.Is(err, live.ErrUnreachable) {
 		return nil, nil, statusError{exitUnreachable, err}
 	}
 	if err != nil {
