@@ -17,7 +17,8 @@ func unknown(what, got string, names []string, rest string) error {
 	return fmt.Errorf("unknown %s %q; %sknown: %s (%s)", what, got, hint, strings.Join(names, ", "), rest)
 }
 
-// nearest returns up to two names that are at most two edits away, or that begin alike.
+// nearest returns up to two names that are at most two edits away, and not more than
+// half of their letters, or that begin alike.
 func nearest(got string, names []string) []string {
 	type scored struct {
 		name string
@@ -26,7 +27,7 @@ func nearest(got string, names []string) []string {
 	var near []scored
 	for _, n := range names {
 		d := distance(strings.ToLower(got), n)
-		if got != "" && (strings.HasPrefix(n, strings.ToLower(got)) || d <= 2 && d < len(n)) {
+		if got != "" && (strings.HasPrefix(n, strings.ToLower(got)) || d <= 2 && 2*d <= len(n)) {
 			near = append(near, scored{n, d})
 		}
 	}

@@ -17,8 +17,17 @@ const Unlimited = 0
 type Strategy struct {
 	// Name is the canonical spelling, as ParseStrategy reads it: "close:6".
 	Name string `json:"name"`
-	// Version is the HTTP version on the wire: "1.0", "1.1", "2" or "3".
-	Version string `json:"version"`
+	// Version is the HTTP version on the wire: "1.0", "1.1", "2" or "3"; empty for DNS
+	// that does not travel by HTTP.
+	Version string `json:"version,omitempty"`
+	// DNS is what carries the messages of DNS: OverUDP, OverTCP, OverTLS, OverHTTPS or
+	// OverQUIC; empty fetches objects by HTTP.
+	DNS string `json:"dns,omitempty"`
+	// Datagram says that a request and its answer are a datagram each: there is no
+	// connection, and what is lost the client itself must send again.
+	Datagram bool `json:"datagram,omitempty"`
+	// Get asks by GET rather than POST (RFC 8484, 4.1).
+	Get bool `json:"get,omitempty"`
 	// Persistent keeps a connection for further exchanges (RFC 9112, 9.3).
 	Persistent bool `json:"persistent"`
 	// Connections is how many an origin may have open at once; at least 1.
@@ -62,6 +71,18 @@ var forms = []struct {
 		"one HTTP/2 connection, multiplexed"},
 	{Strategy{Name: "h3", Version: "3", Persistent: true, Connections: 1, InFlight: Unlimited, Multiplexed: true},
 		"one HTTP/3 connection on QUIC, multiplexed"},
+	{Strategy{Name: "udp", DNS: OverUDP, Datagram: true, Connections: atOnce, InFlight: 1},
+		"DNS: a datagram each way, no connection"},
+	{Strategy{Name: "tcp", DNS: OverTCP, Connections: atOnce, InFlight: 1},
+		"DNS: a TCP connection a query"},
+	{Strategy{Name: "dot", DNS: OverTLS, Connections: atOnce, InFlight: 1},
+		"DNS over TLS: a connection a query"},
+	{Strategy{Name: "doh", DNS: OverHTTPS, Version: "2", Connections: atOnce, InFlight: 1, Multiplexed: true},
+		"DNS over HTTPS by HTTP/2: a connection a query"},
+	{Strategy{Name: "doh3", DNS: OverHTTPS, Version: "3", Connections: atOnce, InFlight: 1, Multiplexed: true},
+		"DNS over HTTPS by HTTP/3: a connection a query"},
+	{Strategy{Name: "doq", DNS: OverQUIC, Connections: atOnce, InFlight: 1, Multiplexed: true},
+		"DNS over QUIC: a connection a query"},
 }
 
 // modifiers is the one list of what may follow a "+". apply changes the strategy,
@@ -70,8 +91,38 @@ var modifiers = []struct {
 	name, about string
 	apply       func(*Strategy) error
 }{
+	{"keep", "DNS: one kept connection; tcp and dot ask one at a time, the others all at once", func(s *Strategy) error {
+		if err := s.keep("keep"); err != nil {
+			return err
+		}
+		if s.Multiplexed {
+			s.InFlight = Unlimited
+		}
+		return nil
+	}},
+	{"pipeline", "DNS: one kept connection, queries sent without waiting, answers in any order (tcp, dot)", func(s *Strategy) error {
+		if err := s.keep("pipeline"); err != nil {
+			return err
+		}
+		if s.Multiplexed {
+			return fmt.Errorf("%s sends all at once as it is; use %s+keep", s.Name, s.Name)
+		}
+		// RFC 7766, 6.2.1.1: "clients SHOULD pipeline their queries"; 7: answers come
+		// in any order, so that none waits for another.
+		s.InFlight, s.Multiplexed = Unlimited, true
+		return nil
+	}},
+	{"get", "DNS over HTTPS by GET instead of POST", func(s *Strategy) error {
+		if s.DNS != OverHTTPS {
+			return errors.New("only DNS over HTTPS has a method; use doh+get")
+		}
+		s.Get = true
+		return nil
+	}},
 	{"1.0", "HTTP/1.0 on the wire", func(s *Strategy) error {
 		switch {
+		case s.DNS != "":
+			return errors.New("DNS does not travel by HTTP/1.0; leave +1.0 out")
 		case s.Version == "2" || s.Version == "3":
 			return fmt.Errorf("HTTP/%s is another protocol than HTTP/1.0; use keep+1.0", s.Version)
 		case s.InFlight != 1:
@@ -83,18 +134,32 @@ var modifiers = []struct {
 		return nil
 	}},
 	{"resume", "TLS session resumption on every connection after the first", func(s *Strategy) error {
+		if s.DNS == OverUDP || s.DNS == OverTCP {
+			return errors.New("there is no TLS session in it to resume; use dot+resume, or leave +resume out")
+		}
 		s.Resume = true
 		return nil
 	}},
-	{"0rtt", "TLS early data, with a ticket from an earlier visit (h3 only)", func(s *Strategy) error {
-		if s.Version != "3" {
+	{"0rtt", "TLS early data, with a ticket from an earlier visit (h3, doh3, doq)", func(s *Strategy) error {
+		switch {
+		case s.QUIC():
+		case s.DNS == OverUDP || s.DNS == OverTCP:
+			return errors.New("there is no TLS in it to send early data with; use doq+0rtt")
+		case s.DNS != "":
+			return errors.New("there is no early data over TCP in Go's TLS; use doq+0rtt, or +resume")
+		default:
 			return errors.New("there is no early data over TCP in Go's TLS; use h3+0rtt, or +resume")
 		}
 		s.Resume, s.EarlyData = true, true
 		return nil
 	}},
 	{"tfo", "TCP Fast Open, with a cookie from an earlier visit", func(s *Strategy) error {
-		if s.Version == "3" {
+		switch {
+		case s.Datagram:
+			return errors.New("UDP has nothing to open; use tcp+tfo")
+		case s.DNS != "" && s.QUIC():
+			return errors.New("QUIC has no TCP to open; use doq+0rtt, or dot+tfo")
+		case s.QUIC():
 			return errors.New("QUIC has no TCP to open; use h3+0rtt, or h2+tfo")
 		}
 		s.FastOpen = true
@@ -127,8 +192,11 @@ func Forms() []Form {
 // non-persistent ones first. Cleartext has no HTTP/3; what browsers did when they
 // kept two connections takes its place.
 func DefaultStrategies(scheme string) string {
-	if scheme == "https" {
+	switch scheme {
+	case "https":
 		return "close,close:6,keep,keep:6,pipeline,h2,h3"
+	case SchemeDNS:
+		return "udp,tcp,tcp+keep,tcp+pipeline,dot,dot+keep,doh,doh+keep,doh3,doh3+keep,doq,doq+keep"
 	}
 	return "close,close:6,keep,keep:2,keep:6,pipeline,h2"
 }
@@ -136,13 +204,34 @@ func DefaultStrategies(scheme string) string {
 // Fits reports why the strategy cannot fetch over a scheme, if it cannot.
 func (s Strategy) Fits(scheme string) error {
 	switch {
-	case scheme == "https":
+	case s.DNS != "" && scheme != SchemeDNS:
+		return fmt.Errorf("strategy %q looks names up and fetches nothing; use close, keep or h2, or the workload dns", s.Name)
+	case s.DNS == "" && scheme == SchemeDNS:
+		return fmt.Errorf("strategy %q fetches objects and looks no names up; use udp, tcp, dot, doh or doq", s.Name)
+	case scheme == "https" || scheme == SchemeDNS:
 		return nil
 	case s.Version == "3":
 		return fmt.Errorf("strategy %q: QUIC is always encrypted (RFC 9001); use --scheme https, or h2", s.Name)
 	case s.Resume:
 		return fmt.Errorf("strategy %q: there is no TLS session to resume; use --scheme https, or leave +resume out", s.Name)
 	}
+	return nil
+}
+
+// QUIC reports whether the strategy's connections are QUIC's.
+func (s Strategy) QUIC() bool { return s.Version == "3" || s.DNS == OverQUIC }
+
+// keep turns a connection for each query into one for all.
+func (s *Strategy) keep(modifier string) error {
+	switch {
+	case s.DNS == "":
+		return fmt.Errorf("+%s is for the strategies of DNS; %s is one of its own", modifier, modifier)
+	case s.Datagram:
+		return fmt.Errorf("UDP has no connection to keep; use tcp+%s", modifier)
+	case s.Persistent:
+		return errors.New("+keep and +pipeline are two ways of keeping; give one of them")
+	}
+	s.Persistent, s.Connections = true, 1
 	return nil
 }
 
@@ -164,23 +253,21 @@ func ParseStrategy(s string) (Strategy, error) {
 	if out.Name == "" {
 		return Strategy{}, unknown("strategy", name, names(Forms()), "each may take :N connections and "+strings.Join(names(Modifiers()), ", ")+" behind a +")
 	}
+	n := 0
 	if counted {
-		n, err := strconv.Atoi(count)
+		var err error
+		n, err = strconv.Atoi(count)
 		if err != nil || n < 1 || n > maxConnections {
 			return Strategy{}, fmt.Errorf("strategy %q: %q is not a number of connections; write 1 to %d, as in %s:6", s, count, maxConnections, name)
 		}
-		out.Connections = n
-		if n > 1 {
-			out.Name = fmt.Sprintf("%s:%d", name, n)
-		}
 	}
-	if rest == "" {
-		if strings.HasSuffix(s, "+") {
-			return Strategy{}, fmt.Errorf("strategy %q: nothing follows the +; known: %s", s, strings.Join(names(Modifiers()), ", "))
-		}
-		return out, nil
+	if rest == "" && strings.HasSuffix(s, "+") {
+		return Strategy{}, fmt.Errorf("strategy %q: nothing follows the +; known: %s", s, strings.Join(names(Modifiers()), ", "))
 	}
-	given := strings.Split(rest, "+")
+	var given, behind []string
+	if rest != "" {
+		given = strings.Split(rest, "+")
+	}
 	for _, m := range given {
 		if !slices.Contains(names(Modifiers()), m) {
 			return Strategy{}, unknown("modifier", m, names(Modifiers()), "as in "+name+"+resume")
@@ -195,8 +282,14 @@ func ParseStrategy(s string) (Strategy, error) {
 		if err := m.apply(&out); err != nil {
 			return Strategy{}, fmt.Errorf("strategy %q: %w", s, err)
 		}
-		out.Name += "+" + m.name
+		behind = append(behind, m.name)
 	}
+	// As many connections as the form has without a number need none in its name.
+	if counted && n != out.Connections {
+		out.Connections = n
+		out.Name = fmt.Sprintf("%s:%d", name, n)
+	}
+	out.Name = strings.Join(append([]string{out.Name}, behind...), "+")
 	return out, nil
 }
 

@@ -11,7 +11,8 @@ import (
 type Workload struct {
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
-	// Scheme is "http", cleartext, or "https", TLS 1.3.
+	// Scheme is "http", cleartext; "https", TLS 1.3; or "dns", whose transport is the
+	// strategy's to choose.
 	Scheme    string     `json:"scheme"`
 	Exchanges []Exchange `json:"exchanges"`
 }
@@ -20,6 +21,9 @@ type Workload struct {
 func (w Workload) WithScheme(scheme string) (Workload, error) {
 	if scheme != "http" && scheme != "https" {
 		return w, unknown("scheme", scheme, []string{"http", "https"}, "cleartext, or TLS 1.3")
+	}
+	if w.Scheme == SchemeDNS {
+		return w, fmt.Errorf("%s: names are looked up by DNS, and not over %s; choose a strategy instead: dot, doh, doq", w.Name, scheme)
 	}
 	w.Scheme = scheme
 	return w, nil
@@ -31,6 +35,10 @@ const NoParent = -1
 // An Exchange is one request and its response. Sizes are in bytes; a size of a
 // head counts everything from the first letter to the empty line.
 type Exchange struct {
+	// Query is the question, where the exchange is one of DNS. It then has neither
+	// method nor path nor status; its response's body is the answer's message, and 0
+	// leaves the size of that to the server.
+	Query  Query  `json:"query,omitzero"`
 	Method string `json:"method"`
 	// Path is the request target in origin form, unique in the workload.
 	Path string `json:"path"`
@@ -66,8 +74,11 @@ const (
 )
 
 // Safe reports whether a request asks for nothing but an answer: GET, HEAD,
-// OPTIONS and TRACE (RFC 9110, 9.2.1).
+// OPTIONS and TRACE (RFC 9110, 9.2.1), and a query of DNS.
 func (e Exchange) Safe() bool {
+	if e.IsQuery() {
+		return true
+	}
 	switch e.Method {
 	case "GET", "HEAD", "OPTIONS", "TRACE":
 		return true
@@ -111,6 +122,12 @@ func (w Workload) Validate() error {
 		if err := e.validate(i, w.Exchanges); err != nil {
 			return fmt.Errorf("exchange %d of workload %q: %w", i+1, w.Name, err)
 		}
+		if e.IsQuery() != (w.Scheme == SchemeDNS) {
+			return fmt.Errorf("exchange %d of workload %q: a workload looks names up or fetches objects, not both", i+1, w.Name)
+		}
+		if e.IsQuery() {
+			continue // to ask the same again is a query of its own
+		}
 		key := e.Method + " " + e.Path
 		if first, ok := paths[key]; ok {
 			return fmt.Errorf("exchange %d of workload %q: %s is exchange %d already; make the paths differ", i+1, w.Name, key, first+1)
@@ -121,6 +138,12 @@ func (w Workload) Validate() error {
 }
 
 func (e Exchange) validate(i int, all []Exchange) error {
+	if e.IsQuery() {
+		if err := e.validateQuery(); err != nil {
+			return err
+		}
+		return e.validatePlace(i, all)
+	}
 	switch {
 	case !isToken(e.Method):
 		return fmt.Errorf("method %q is not an HTTP token", e.Method)
@@ -136,6 +159,13 @@ func (e Exchange) validate(i int, all []Exchange) error {
 		return fmt.Errorf("%s with status %d carries no content, yet names %d bytes", e.Method, e.Status, e.ResponseBody)
 	case e.RequestHead < 0 || e.RequestHead > MaxHead || e.ResponseHead < 0 || e.ResponseHead > MaxHead:
 		return fmt.Errorf("heads of %d and %d bytes; 0 to %d can be sent", e.RequestHead, e.ResponseHead, MaxHead)
+	}
+	return e.validatePlace(i, all)
+}
+
+// validatePlace checks when an exchange is known, wanted and answered.
+func (e Exchange) validatePlace(i int, all []Exchange) error {
+	switch {
 	case e.Think < 0 || e.Think > MaxThink || e.Delay < 0 || e.Delay > MaxThink:
 		return fmt.Errorf("a wait of %v and %v; 0 to %v can be waited", e.Think, e.Delay, MaxThink)
 	case e.Parent != NoParent && (e.Parent < 0 || e.Parent >= i):

@@ -36,7 +36,7 @@ func TestParseWorkloadExplains(t *testing.T) {
 	for in, want := range map[string]string{
 		"galery":      "did you mean gallery?",
 		"micro":       "did you mean microscape?",
-		"":            "known: gallery, microscape, api, textbook (or a .har file",
+		"":            "known: gallery, microscape, api, textbook, dns (or a .har file",
 		"gallery:3":   "gallery takes no number",
 		"api:0":       "write 1 to 100, as in api:100",
 		"api:101":     "write 1 to 100",

@@ -29,6 +29,8 @@ var builtins = []struct {
 		func(n int, _ uint64) Workload { return API(n) }},
 	{"textbook", "a page and 10 objects of one segment each; textbook:N has N objects", "objects", 10, 40,
 		func(n int, _ uint64) Workload { return Textbook(n) }},
+	{"dns", "the 20 names that a page needs, looked up by DNS", "", 0, 0,
+		func(int, uint64) Workload { return Names() }},
 }
 
 // Workloads lists what ParseWorkload knows, without ":N".

@@ -64,7 +64,9 @@ type Connection struct {
 	ID     int    `json:"id"`
 	Local  string `json:"local,omitempty"`  // IP:port
 	Remote string `json:"remote,omitempty"` // IP:port
-	// Protocol is what was spoken on it: "http/1.0", "http/1.1", "h2" or "h3".
+	// Protocol is what was spoken on it: "http/1.0", "http/1.1", "h2" or "h3"; of DNS
+	// "tcp", "dot", "doh", "doh3" or "doq", and "udp" for a socket that connects
+	// nothing: one query and its answer went over it.
 	Protocol string `json:"protocol,omitempty"`
 	// Dialled is when the client asked for it; Established when TCP's handshake was
 	// done at the client (QUIC has none of its own); Connected when the first
@@ -80,6 +82,9 @@ type Connection struct {
 	TLS linger.Opt[TLS] `json:"tls,omitzero"`
 	// QUIC is what the transport was, where it was QUIC.
 	QUIC linger.Opt[QUIC] `json:"quic,omitzero"`
+	// IdleLimit is how long the server said that the connection may be without a
+	// query (RFC 7828), as last said.
+	IdleLimit linger.Opt[time.Duration] `json:"idle_limit_ns,omitzero"`
 	// FastOpen is whether data in the SYN was acknowledged (RFC 7413), where that
 	// was asked for.
 	FastOpen linger.Opt[bool] `json:"fast_open,omitzero"`
@@ -125,12 +130,19 @@ type QUIC struct {
 // reached are unknown.
 type Exchange struct {
 	// ID is the index of the exchange in the workload.
-	ID         int    `json:"id"`
+	ID int `json:"id"`
+	// Method and URL are the request's. Of a query of DNS they are the type asked for
+	// and a dns URL: "A", "dns://192.0.2.1/www.example?type=A" (RFC 4501).
 	Method     string `json:"method"`
 	URL        string `json:"url"`
 	Connection int    `json:"connection"` // ID of the last connection that it was sent on; -1 is none
 	Attempts   int    `json:"attempts"`   // times it was sent; 0 is from a cache, or never
 	Status     int    `json:"status,omitempty"`
+	// Rcode is the response code of an answer of DNS: "NOERROR", "NXDOMAIN".
+	Rcode string `json:"rcode,omitempty"`
+	// Truncated says that an answer over UDP had been cut (TC), so that the query was
+	// asked again over TCP.
+	Truncated bool `json:"truncated,omitempty"`
 	// ContentType is the response's media type without its parameters, Redirect
 	// the absolute URL that it points on to, Page the page load that the exchange
 	// belongs to, each empty where the source does not say.
@@ -145,7 +157,8 @@ type Exchange struct {
 	FirstByte linger.Opt[linger.Instant] `json:"first_byte_ns,omitzero"`
 	Done      linger.Opt[linger.Instant] `json:"done_ns,omitzero"`
 	// Bytes sent and received at the HTTP level, last attempt. A body's bytes are
-	// those of the content, without chunked framing; heads count the rest.
+	// those of the content, without chunked framing; heads count the rest. Of DNS the
+	// bodies are the messages, and the heads what HTTP or the length before each adds.
 	RequestHead  int64 `json:"request_head"`
 	RequestBody  int64 `json:"request_body"`
 	ResponseHead int64 `json:"response_head"`

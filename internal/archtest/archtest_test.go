@@ -30,9 +30,10 @@ var rooms = []room{
 	{"trace", []string{"."}, "what happened, in terms of the nouns"},
 	{"policy", []string{"."}, "shared by the measured and the predicted world, so it may know neither"},
 	{"link", []string{"."}, "shared by the lab and the simulator, so it may know neither"},
-	{"live", []string{".", "trace", "policy"}, "an engine: a stranger to the other engines"},
+	{"dns", []string{"."}, "messages of DNS, the same for both sides; it knows no sockets"},
+	{"live", []string{".", "trace", "policy", "dns"}, "an engine: a stranger to the other engines"},
 	{"capture", []string{".", "trace"}, "an engine: a stranger to the other engines"},
-	{"origin", []string{".", "trace", "policy"}, "the other side; it must not know how the client measures"},
+	{"origin", []string{".", "trace", "policy", "dns"}, "the other side; it must not know how the client measures"},
 	{"lab", []string{".", "trace", "link"}, "carries packets of any program; knows neither client nor origin"},
 	{"infer", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
 	{"run", []string{".", "trace"}, "declares the engine that it needs; cmd hands one in"},
@@ -54,6 +55,7 @@ var doors = []struct {
 	{"golang.org/x/sys", []string{"lab", "live", "origin"}, "socket options and namespaces; cmd asks these rooms"},
 	{"golang.org/x/term", []string{"cmd/linger"}, "only cmd decides about terminals"},
 	{"golang.org/x/net", []string{"live", "origin"}, "HTTP/2's frames are spoken, and HTML is read, where sockets are"},
+	{"github.com/miekg/dns", []string{"dns"}, "one door, so that its successor can come in by it"},
 	{"github.com/quic-go", []string{"live", "origin"}, "QUIC is spoken where sockets are"},
 }
 
