@@ -17,8 +17,8 @@ func unknown(what, got string, names []string, rest string) error {
 	return fmt.Errorf("unknown %s %q; %sknown: %s (%s)", what, got, hint, strings.Join(names, ", "), rest)
 }
 
-// nearest returns up to two names that are at most two edits away, and not more than
-// half of their letters, or that begin alike.
+// nearest returns up to two names that are at most two edits away, in short names
+// only where the first letter is right, or that begin alike.
 func nearest(got string, names []string) []string {
 	type scored struct {
 		name string
@@ -26,8 +26,9 @@ func nearest(got string, names []string) []string {
 	}
 	var near []scored
 	for _, n := range names {
-		d := distance(strings.ToLower(got), n)
-		if got != "" && (strings.HasPrefix(n, strings.ToLower(got)) || d <= 2 && 2*d <= len(n)) {
+		typed := strings.ToLower(got)
+		d := distance(typed, n)
+		if got != "" && (strings.HasPrefix(n, typed) || d <= 2 && d < len(n) && (2*d <= len(n) || typed[0] == n[0])) {
 			near = append(near, scored{n, d})
 		}
 	}
