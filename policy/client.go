@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,12 +16,26 @@ type Limits struct {
 	// Linger is how long the client waits for the server's close once a response
 	// has announced it, before it closes by itself.
 	Linger time.Duration
+	// Repeat is how long the client waits for the answer to a datagram before it
+	// sends it again, twice as long each time; Sends is how often it sends it in all.
+	Repeat time.Duration
+	Sends  int
+	// Pace is the least time between two exchanges that the client begins to want, so
+	// that no server is asked faster than that; zero is as they come.
+	Pace time.Duration
 }
 
 // DefaultLimits are what the engines use when nothing else is said. A lost SYN
 // is sent again after 1, 3, 7 and 15 s (RFC 6298, 5.5), so that Connect leaves
 // room for four losses in a row.
 var DefaultLimits = Limits{Connect: 30 * time.Second, Stall: 60 * time.Second, Linger: 2 * time.Second}
+
+// DNSLimits are the same for DNS, where nobody waits so long. A datagram is sent
+// again after 1, 3 and 7 s and given up after 15, as a SYN would be (RFC 6298, 2.1;
+// RFC 8085, 3.1.1 has the same first time-out and the same doubling), so that what a
+// lost packet costs can be compared. Resolvers differ: the libraries of common
+// systems wait from 0.4 to 5 s.
+var DNSLimits = Limits{Connect: 15 * time.Second, Stall: 15 * time.Second, Linger: 2 * time.Second, Repeat: time.Second, Sends: 4}
 
 // CommandKind is what a command asks for.
 type CommandKind uint8
@@ -39,7 +54,11 @@ type Command struct {
 	Exchange int
 	// Last, on Send: no further request follows on this connection, and the
 	// request says so (RFC 9112, 9.6).
-	Last   bool
+	Last bool
+	// Again, on Send: the same datagram once more, since no answer came in time.
+	Again bool
+	// Stream, on Dial: over TCP, for answers that do not fit into a datagram.
+	Stream bool
 	Reason string
 }
 
@@ -63,6 +82,7 @@ const (
 
 type conn struct {
 	id          int
+	lane        *lane
 	state       connState
 	outstanding []int // exchanges sent and not yet answered in full, in order
 	sent        int   // requests sent on it
@@ -75,6 +95,18 @@ type conn struct {
 	cautious    bool  // no pipelining before the first response
 	used        linger.Instant
 	deadline    linger.Instant
+	sends       int                       // of the datagram that is outstanding
+	limit       linger.Opt[time.Duration] // how long the server said that it may be idle
+	trip        time.Duration             // the shortest time that an answer on it took
+}
+
+// A lane is a queue and the connections that serve it. There is one; where requests
+// are datagrams there is another, of TCP, for answers that did not fit.
+type lane struct {
+	stream   bool
+	queue    []int // wanted and not on any connection
+	inFlight int   // sent and not answered, over all its connections
+	allowed  int   // connections that may be open at once
 }
 
 type exchangeState uint8
@@ -90,6 +122,8 @@ const (
 
 type exchange struct {
 	state    exchangeState
+	lane     *lane
+	sent     linger.Instant // the last attempt was put on a connection
 	wanted   linger.Opt[linger.Instant]
 	left     bool  // the last attempt has been handed to the network
 	begun    bool  // the response to the last attempt has begun to arrive
@@ -113,34 +147,38 @@ type Client struct {
 	limits   Limits
 
 	exchanges []exchange
-	think     []wish // sorted by time
-	queue     []int  // wanted and not on any connection
+	think     []wish         // sorted by time
+	paced     linger.Instant // before which no further exchange is wanted
+	main      lane
+	streams   lane // for what does not fit into a datagram
 	conns     []*conn
 	nextConn  int
-	inFlight  int // sent and not answered, over all connections
 	settled   int // delivered or failed
 	answers   int // responses completed, over all connections
 	retries   int
 	cautious  bool
-	allowed   int // connections that may be open at once
 	commands  []Command
 }
 
+// A wish is an exchange that will be wanted; granted, it need not mind the pace.
 type wish struct {
 	at       linger.Instant
 	exchange int
+	granted  bool
 }
 
 // NewClient returns the machine for a valid workload.
 func NewClient(w linger.Workload, s linger.Strategy, l Limits) *Client {
 	w.Exchanges = slices.Clone(w.Exchanges)
-	c := &Client{workload: w, strategy: s, limits: l, exchanges: make([]exchange, len(w.Exchanges)), allowed: s.Connections}
+	c := &Client{workload: w, strategy: s, limits: l, exchanges: make([]exchange, len(w.Exchanges)),
+		main: lane{allowed: s.Connections}, streams: lane{stream: true, allowed: s.Connections}}
 	for i, e := range w.Exchanges {
 		if e.Parent != linger.NoParent {
 			c.exchanges[e.Parent].children = append(c.exchanges[e.Parent].children, i)
 		}
 	}
 	for i := range c.exchanges {
+		c.exchanges[i].lane = &c.main
 		slices.SortStableFunc(c.exchanges[i].children, func(a, b int) int {
 			return cmp.Compare(w.Exchanges[a].At, w.Exchanges[b].At)
 		})
@@ -163,7 +201,7 @@ func (c *Client) HandleStart(now linger.Instant) {
 func (c *Client) Add(now linger.Instant, e linger.Exchange) int {
 	i := len(c.exchanges)
 	c.workload.Exchanges = append(c.workload.Exchanges, e)
-	c.exchanges = append(c.exchanges, exchange{})
+	c.exchanges = append(c.exchanges, exchange{lane: &c.main})
 	c.discover(now, i)
 	c.assign(now)
 	return i
@@ -245,10 +283,47 @@ func (c *Client) HandleGoAway(now linger.Instant, id int, refused []int, reason 
 	c.refuse(k, refused, reason)
 	if len(k.outstanding) == 0 {
 		c.close(k, reason)
-		if k.sent == 0 && len(c.queue) > 0 {
-			c.barren(reason)
+		if k.sent == 0 && len(k.lane.queue) > 0 {
+			c.barren(k.lane, reason)
 		}
 	}
+	c.assign(now)
+}
+
+// HandleIdleLimit says how long the server lets a connection be without a query, as
+// an answer on it told (RFC 7828). The client lets go of it before that, by as long as
+// an answer takes: a query that sets out later would meet a server that has closed.
+// Where the limit is nothing, the connection takes no further query.
+func (c *Client) HandleIdleLimit(now linger.Instant, id int, limit time.Duration) {
+	k := c.conn(id)
+	if k == nil {
+		return
+	}
+	k.limit = linger.Known(limit)
+	k.retired = k.retired || limit == 0
+	if k.state == open && len(k.outstanding) == 0 {
+		c.carryOn(now, k, goodbyeLimit)
+		c.assign(now)
+	}
+}
+
+// goodbyeLimit is why a connection ends whose server lets it be idle for no time.
+const goodbyeLimit = "server allows no idle time"
+
+// HandleTruncated says that the answer to a datagram did not fit into one (TC). What
+// there is of it is not used, and the query is asked again over TCP (RFC 2181, 9; RFC
+// 7766, 5).
+func (c *Client) HandleTruncated(now linger.Instant, id, e int) {
+	k := c.conn(id)
+	if k == nil || !slices.Contains(k.outstanding, e) {
+		return
+	}
+	c.take(k, e)
+	k.answered++
+	x := &c.exchanges[e]
+	x.state, x.lane = queued, &c.streams
+	x.lane.queue = append(x.lane.queue, e)
+	c.carryOn(now, k, "the answer did not fit")
 	c.assign(now)
 }
 
@@ -287,8 +362,8 @@ func (c *Client) refuse(k *conn, refused []int, reason string) {
 		if x.answers = c.answers; !fruitful {
 			x.refusals++
 		}
-		if x.refusals > c.allowed {
-			c.inFlight--
+		if x.refusals > k.lane.allowed {
+			k.lane.inFlight--
 			c.fail(e, reason)
 			continue
 		}
@@ -318,7 +393,7 @@ func (c *Client) carryOn(now linger.Instant, k *conn, reason string) {
 // take removes an exchange from what is outstanding on its connection.
 func (c *Client) take(k *conn, e int) {
 	k.outstanding = slices.DeleteFunc(k.outstanding, func(other int) bool { return other == e })
-	c.inFlight--
+	k.lane.inFlight--
 }
 
 // HandleDialFailed says that a dialled connection will not be. Where others are
@@ -333,7 +408,7 @@ func (c *Client) HandleDialFailed(now linger.Instant, id int, reason string) {
 		c.HandleClosed(now, id, Reset, reason)
 	case k.state == dialing:
 		c.drop(k)
-		c.barren(reason)
+		c.barren(k.lane, reason)
 		c.assign(now)
 	}
 }
@@ -341,14 +416,14 @@ func (c *Client) HandleDialFailed(now linger.Instant, id int, reason string) {
 // barren accounts for a connection that has ended without having carried any of
 // the requests that wait. Each such end settles one or makes do with fewer
 // connections, so that they end.
-func (c *Client) barren(reason string) {
-	usable, coming := c.count()
+func (c *Client) barren(l *lane, reason string) {
+	usable, coming := c.count(l)
 	switch {
 	case usable > coming:
-		c.allowed = usable
-	case len(c.queue) > 0:
-		first := c.queue[0]
-		c.queue = c.queue[1:]
+		l.allowed = usable
+	case len(l.queue) > 0:
+		first := l.queue[0]
+		l.queue = l.queue[1:]
 		c.fail(first, reason)
 	}
 }
@@ -362,6 +437,9 @@ func (c *Client) HandleSent(now linger.Instant, id, e int) {
 		return
 	}
 	c.exchanges[e].left = true
+	if c.datagram(k) {
+		return // it has had its time limit since it was put on its socket
+	}
 	if c.strategy.Multiplexed || k.outstanding[0] == e && !c.exchanges[e].begun {
 		c.extend(now, k)
 	}
@@ -405,6 +483,9 @@ func (c *Client) answer(now linger.Instant, id, e int, persists bool, rejected s
 	k.answered++
 	c.answers++
 	k.cautious = false
+	if took := now.Sub(c.exchanges[e].sent); k.answered == 1 || took < k.trip {
+		k.trip = took
+	}
 	k.used = now
 	if rejected != "" {
 		c.fail(e, rejected)
@@ -415,7 +496,9 @@ func (c *Client) answer(now linger.Instant, id, e int, persists bool, rejected s
 	}
 
 	switch {
-	case c.strategy.Multiplexed:
+	case c.strategy.Multiplexed || c.strategy.DNS != "":
+		// A client of DNS does not say which query is its last, and waits for nobody
+		// to close.
 		c.carryOn(now, k, "server had said goodbye, and the last response is there")
 	case !persists || c.isLast(k) && len(k.outstanding) == 0:
 		// RFC 9112, 9.6: "A client that receives a "close" connection option MUST
@@ -484,13 +567,13 @@ func (c *Client) HandleClosed(now linger.Instant, id int, cause Cause, reason st
 				again = append(again, e)
 				continue
 			}
-			c.inFlight--
+			k.lane.inFlight--
 			c.fail(e, reason)
 		}
 		c.requeue(again)
 	}
-	if k.sent == 0 && len(c.queue) > 0 {
-		c.barren(reason)
+	if k.sent == 0 && len(k.lane.queue) > 0 {
+		c.barren(k.lane, reason)
 	}
 	c.assign(now)
 }
@@ -513,6 +596,11 @@ func (c *Client) mayRetry(k *conn, e int, head bool, cause Cause) bool {
 		return true
 	case !c.workload.Exchanges[e].Idempotent():
 		return false
+	case c.workload.Exchanges[e].IsQuery():
+		// Servers of DNS close as they like, after one answer too, and clients ask
+		// again on a new connection (RFC 7766, 6.2.4). Each time at least one answer
+		// has come, so that this ends.
+		return k.answered > 0 && !c.exchanges[e].begun && cause != Malformed
 	case !head:
 		return k.answered > 0 || !c.exchanges[e].retried
 	case c.exchanges[e].begun || cause == Malformed:
@@ -525,8 +613,9 @@ func (c *Client) mayRetry(k *conn, e int, head bool, cause Cause) bool {
 // HandleTimeout does what is due at now.
 func (c *Client) HandleTimeout(now linger.Instant) {
 	for len(c.think) > 0 && c.think[0].at <= now {
-		c.want(c.think[0].at, c.think[0].exchange)
+		w := c.think[0]
 		c.think = c.think[1:]
+		c.want(w)
 	}
 	for _, k := range slices.Clone(c.conns) {
 		if k.deadline > now || k.state == gone {
@@ -539,8 +628,8 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 			switch {
 			case k.reached:
 				what, reason = "the TLS handshake did not end", "TLS handshake timed out after "+limit
-			case c.strategy.Version == "3":
-				what, reason = "no answer over UDP", "no answer over UDP within "+limit+"; it may be blocked, or the server has no HTTP/3"
+			case c.strategy.QUIC():
+				what, reason = "no answer over UDP", "no answer over UDP within "+limit+"; it may be blocked, or the server has no "+quicUse(c.strategy)
 			}
 			if !k.early {
 				c.commands = append(c.commands, Command{Kind: Close, Conn: k.id, Reason: what})
@@ -548,6 +637,9 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 			c.HandleDialFailed(now, k.id, reason)
 		case k.state == lingering:
 			c.close(k, "server did not close within "+c.limits.Linger.String()+" of the last response")
+		case len(k.outstanding) > 0 && c.repeat(now, k):
+		case len(k.outstanding) > 0 && c.datagram(k):
+			c.HandleClosed(now, k.id, Reset, fmt.Sprintf("no answer to %d datagrams in %v", k.sends, now.Sub(c.exchanges[k.outstanding[0]].sent).Round(time.Millisecond)))
 		case len(k.outstanding) > 0:
 			// Silence is no proof that the request was not processed; it is not
 			// asked again.
@@ -557,12 +649,38 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 			c.HandleClosed(now, k.id, Reset, "no byte of the response for "+c.limits.Stall.String())
 		case k.silent:
 			c.close(k, "server allows no request")
-			c.barren("the server allowed no request for " + c.limits.Stall.String())
+			c.barren(k.lane, "the server allowed no request for "+c.limits.Stall.String())
+		case !k.limit.IsZero() && (c.strategy.IdleTimeout == 0 || k.limit.Or(0)-k.trip < c.strategy.IdleTimeout):
+			c.close(k, "idle for nearly the "+k.limit.Or(0).String()+" that the server allows")
 		default:
 			c.close(k, "idle for "+c.strategy.IdleTimeout.String())
 		}
 	}
 	c.assign(now)
+}
+
+// datagram reports whether requests on a connection are datagrams: nothing but the
+// client sends them again.
+func (c *Client) datagram(k *conn) bool { return c.strategy.Datagram && !k.lane.stream }
+
+// repeat sends the datagram of a connection again, unless that was done often enough.
+// RFC 8085, 3.1.1, wants the time-out doubled each time.
+func (c *Client) repeat(now linger.Instant, k *conn) bool {
+	if !c.datagram(k) || k.sends >= c.limits.Sends {
+		return false
+	}
+	k.deadline = after(now, c.limits.Repeat<<k.sends)
+	k.sends++
+	c.commands = append(c.commands, Command{Kind: Send, Conn: k.id, Exchange: k.outstanding[0], Again: true})
+	return true
+}
+
+// quicUse is what a server may lack that does not answer over UDP.
+func quicUse(s linger.Strategy) string {
+	if s.DNS == linger.OverQUIC {
+		return "DNS over QUIC"
+	}
+	return "HTTP/3"
 }
 
 // NextTimeout returns when HandleTimeout has something to do, or Never.
@@ -616,34 +734,55 @@ func (c *Client) name(now linger.Instant, e int, received int64) {
 
 // discover makes one exchange known: it is wanted after its think time.
 func (c *Client) discover(now linger.Instant, e int) {
-	if d := c.workload.Exchanges[e].Think; d > 0 {
-		c.exchanges[e].state = thinking
-		w := wish{now.Add(d), e}
-		i, _ := slices.BinarySearchFunc(c.think, w, func(a, b wish) int {
-			if a.at <= b.at { // behind its equals: first known, first wanted
-				return -1
-			}
-			return 1
-		})
-		c.think = slices.Insert(c.think, i, w)
+	w := wish{at: now.Add(c.workload.Exchanges[e].Think), exchange: e}
+	if w.at > now {
+		c.wait(w)
 		return
 	}
-	c.want(now, e)
+	c.want(w)
 }
 
-func (c *Client) want(now linger.Instant, e int) {
-	c.exchanges[e].state = queued
-	c.exchanges[e].wanted = linger.Known(now)
-	c.queue = append(c.queue, e)
+// wait keeps a wish until its time has come.
+func (c *Client) wait(w wish) {
+	c.exchanges[w.exchange].state = thinking
+	i, _ := slices.BinarySearchFunc(c.think, w, func(a, b wish) int {
+		if a.at <= b.at { // behind its equals: first known, first wanted
+			return -1
+		}
+		return 1
+	})
+	c.think = slices.Insert(c.think, i, w)
+}
+
+// want queues an exchange, or has it wait until the pace allows one more.
+func (c *Client) want(w wish) {
+	if c.limits.Pace > 0 && !w.granted {
+		w.granted = true
+		at := max(w.at, c.paced)
+		c.paced = at.Add(c.limits.Pace)
+		if at > w.at {
+			w.at = at
+			c.wait(w)
+			return
+		}
+	}
+	x := &c.exchanges[w.exchange]
+	x.state = queued
+	x.wanted = linger.Known(w.at)
+	x.lane.queue = append(x.lane.queue, w.exchange)
 }
 
 // requeue puts requests that were sent in vain before all others, in their order.
 func (c *Client) requeue(again []int) {
+	if len(again) == 0 {
+		return
+	}
 	for _, e := range again {
 		c.exchanges[e].state = queued
 	}
-	c.inFlight -= len(again)
-	c.queue = append(slices.Clone(again), c.queue...)
+	l := c.exchanges[again[0]].lane // all were on one connection
+	l.inFlight -= len(again)
+	l.queue = append(slices.Clone(again), l.queue...)
 }
 
 // fail settles an exchange, and with it those that only it would have named.
@@ -661,28 +800,8 @@ func (c *Client) fail(e int, reason string) {
 // assign puts what is wanted on connections that have room, opens those that are
 // missing, and when all is settled closes what is still kept.
 func (c *Client) assign(now linger.Instant) {
-	for len(c.queue) > 0 {
-		k := c.roomiest(c.queue[0])
-		if k == nil {
-			break
-		}
-		e := c.queue[0]
-		c.queue = c.queue[1:]
-		c.send(now, k, e)
-	}
-	usable, coming := c.count()
-	// A connection for each request that waits, as browsers do, within the bound
-	// of the strategy ("a client ought to limit the number of simultaneous open
-	// connections", RFC 9112, 9.4). Requests are not bound to the connection that
-	// they caused: whichever is ready first takes the next one.
-	for usable < c.allowed && coming < len(c.queue) {
-		k := &conn{id: c.nextConn, cautious: c.cautious, deadline: after(now, c.limits.Connect)}
-		c.nextConn++
-		c.conns = append(c.conns, k)
-		c.commands = append(c.commands, Command{Kind: Dial, Conn: k.id})
-		usable++
-		coming++
-	}
+	c.serve(now, &c.main)
+	c.serve(now, &c.streams)
 	if c.Loaded() {
 		for _, k := range slices.Clone(c.conns) {
 			if k.state == open || k.state == dialing {
@@ -692,10 +811,42 @@ func (c *Client) assign(now linger.Instant) {
 	}
 }
 
-// count returns how many connections can carry requests now or soon, and how many
-// of them are not established yet.
-func (c *Client) count() (usable, coming int) {
+// serve does it for one lane.
+func (c *Client) serve(now linger.Instant, l *lane) {
+	for len(l.queue) > 0 {
+		k := c.roomiest(l.queue[0])
+		if k == nil {
+			break
+		}
+		e := l.queue[0]
+		l.queue = l.queue[1:]
+		c.send(now, k, e)
+	}
+	if len(l.queue) == 0 {
+		return
+	}
+	usable, coming := c.count(l)
+	// A connection for each request that waits, as browsers do, within the bound
+	// of the strategy ("a client ought to limit the number of simultaneous open
+	// connections", RFC 9112, 9.4). Requests are not bound to the connection that
+	// they caused: whichever is ready first takes the next one.
+	for usable < l.allowed && coming < len(l.queue) {
+		k := &conn{id: c.nextConn, lane: l, cautious: c.cautious, deadline: after(now, c.limits.Connect)}
+		c.nextConn++
+		c.conns = append(c.conns, k)
+		c.commands = append(c.commands, Command{Kind: Dial, Conn: k.id, Stream: l.stream})
+		usable++
+		coming++
+	}
+}
+
+// count returns how many connections of a lane can carry requests now or soon, and
+// how many of them are not established yet.
+func (c *Client) count(l *lane) (usable, coming int) {
 	for _, k := range c.conns {
+		if k.lane != l {
+			continue
+		}
 		switch k.state {
 		case open:
 			if !k.retired {
@@ -719,16 +870,17 @@ func (c *Client) count() (usable, coming int) {
 // was closed under it waits for a new one where one can be had: the next kept
 // one may be as dead, and there is no third attempt.
 func (c *Client) roomiest(e int) *conn {
-	waiting := c.inFlight + len(c.queue)
-	share := (waiting + c.allowed - 1) / c.allowed
+	l := c.exchanges[e].lane
+	waiting := l.inFlight + len(l.queue)
+	share := (waiting + l.allowed - 1) / l.allowed
 	if c.strategy.InFlight != linger.Unlimited {
 		share = min(share, c.strategy.InFlight)
 	}
-	usable, coming := c.count()
-	fresh := c.exchanges[e].retried && (coming > 0 || usable < c.allowed)
+	usable, coming := c.count(l)
+	fresh := c.exchanges[e].retried && (coming > 0 || usable < l.allowed)
 	var best *conn
 	for _, k := range c.conns {
-		if k.state != open || k.retired || len(k.outstanding) >= share || c.isLast(k) {
+		if k.lane != l || k.state != open || k.retired || len(k.outstanding) >= share || c.isLast(k) {
 			continue
 		}
 		if k.silent || k.streams != linger.Unlimited && len(k.outstanding) >= k.streams {
@@ -772,8 +924,10 @@ func (c *Client) send(now linger.Instant, k *conn, e int) {
 	c.exchanges[e].state = sent
 	c.exchanges[e].left, c.exchanges[e].begun = false, false
 	k.outstanding = append(k.outstanding, e)
-	c.inFlight++
+	k.lane.inFlight++
 	k.used = now
+	c.exchanges[e].sent = now
+	k.sends = 1
 	if len(k.outstanding) == 1 {
 		c.extend(now, k)
 	}
@@ -783,7 +937,10 @@ func (c *Client) send(now linger.Instant, k *conn, e int) {
 // extend gives the response that is due a new time limit. Until the handshake is
 // done, its own holds.
 func (c *Client) extend(now linger.Instant, k *conn) {
-	if !k.early {
+	switch {
+	case c.datagram(k):
+		k.deadline = after(now, c.limits.Repeat)
+	case !k.early:
 		k.deadline = after(now, c.limits.Stall)
 	}
 }
@@ -797,6 +954,9 @@ func (c *Client) rest(now linger.Instant, k *conn) {
 		k.deadline = after(now, c.limits.Stall)
 	default:
 		k.deadline = after(now, c.strategy.IdleTimeout)
+		if limit, ok := k.limit.Get(); ok {
+			k.deadline = min(k.deadline, now.Add(max(0, limit-k.trip)))
+		}
 	}
 }
 

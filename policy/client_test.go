@@ -909,7 +909,7 @@ func FuzzClient(f *testing.F) {
 		s := strategy(t, names[int(which)%len(names)])
 		s.MaxRequests = int(seed) % 4
 		s.IdleTimeout = time.Duration(seed%3) * time.Second
-		m := &model{t: t, c: NewClient(w, s, Limits{time.Second, time.Second, time.Second}), s: s, settled: make([]string, len(w.Exchanges))}
+		m := &model{t: t, c: NewClient(w, s, Limits{Connect: time.Second, Stall: time.Second, Linger: time.Second}), s: s, settled: make([]string, len(w.Exchanges))}
 		m.c.HandleStart(0)
 		m.obey()
 		for i := 0; i+1 < len(events) && !m.c.Finished(); i += 2 {
