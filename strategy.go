@@ -151,6 +151,8 @@ var modifiers = []struct {
 			return errors.New("there is no early data over TCP in Go's TLS; use h3+0rtt, or +resume")
 		}
 		s.Resume, s.EarlyData = true, true
+		// A POST is not safe, and what is not safe must not go early (RFC 8470, 4).
+		s.Get = s.DNS == OverHTTPS
 		return nil
 	}},
 	{"tfo", "TCP Fast Open, with a cookie from an earlier visit", func(s *Strategy) error {
@@ -220,6 +222,17 @@ func (s Strategy) Fits(scheme string) error {
 
 // QUIC reports whether the strategy's connections are QUIC's.
 func (s Strategy) QUIC() bool { return s.Version == "3" || s.DNS == OverQUIC }
+
+// Speaks names what the strategy speaks, for people: "HTTP/3", "DNS over TLS".
+func (s Strategy) Speaks() string {
+	switch s.DNS {
+	case "":
+		return "HTTP/" + s.Version
+	case OverHTTPS:
+		return "DNS over HTTP/" + s.Version
+	}
+	return "DNS over " + strings.ToUpper(s.DNS)
+}
 
 // keep turns a connection for each query into one for all.
 func (s *Strategy) keep(modifier string) error {

@@ -43,8 +43,11 @@ type Options struct {
 	Keepalive bool
 }
 
-// ReservedBy lists what Options a transport has, but for the ID.
-func ReservedBy(over string) Options {
+// HeaderSize is the size of what each message begins with, in bytes (RFC 1035, 4.1.1).
+const HeaderSize = 12
+
+// OptionsOver returns what a query says that is carried by that, but for its ID.
+func OptionsOver(over string) Options {
 	switch over {
 	case linger.OverTCP:
 		return Options{Keepalive: true}

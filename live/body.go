@@ -29,12 +29,17 @@ type body struct {
 	received int64
 	sum      uint32 // of what was received, where exact
 	reason   string // for which it is not the response that was asked for
+	query    *query // whose answer it is; nil is no query of DNS
+	message  []byte // what has come of the answer
+	rcode    string // of the answer, once it is complete
 }
 
-// newBody returns the body of the response to q with that status.
-func newBody(c *conn, q request, status int, in io.Reader, when func() linger.Instant) body {
+// newBody returns the body of the response to q with that status and media type.
+func newBody(c *conn, q request, status int, kind string, in io.Reader, when func() linger.Instant) body {
 	b := body{in: in, when: when, conn: c, exchange: q.index, limit: c.run.config.MaxBody}
 	switch {
+	case q.query != nil:
+		b.query, b.limit, b.reason = q.query, linger.MaxMessage, unfit(status, kind)
 	case c.run.config.Verify && status == q.Status:
 		b.exact, b.limit = true, q.ResponseBody
 	case c.run.config.Verify:
@@ -66,8 +71,11 @@ func (b *body) add(p []byte) error {
 		}
 		return errTooLong
 	}
-	if b.exact {
+	switch {
+	case b.exact:
 		b.sum = crc32.Update(b.sum, castagnoli, p)
+	case b.query != nil && b.reason == "":
+		b.message = append(b.message, p...)
 	}
 	return nil
 }
@@ -80,6 +88,9 @@ func (b *body) report() {
 // rejected says why the complete response is not the one that was asked for.
 func (b *body) rejected() string {
 	switch {
+	case b.query != nil && b.reason == "":
+		b.rcode, b.reason = b.query.judge(b.message)
+		return b.reason
 	case !b.exact:
 		return b.reason
 	case b.received != b.limit:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"syscall"
+	"time"
 
 	"linger"
 	"linger/policy"
@@ -26,6 +27,7 @@ type protocol interface {
 	//	streams      how many requests the server lets be outstanding; any time, also
 	//	             before connected, any number of times; math.MaxInt32 is no limit
 	//	sent, uploaded..., begun, (arrived, found)..., done | reset   for each request
+	//	ignored, truncated, limited   of DNS, any time before done
 	//	goaway       any time; the requests in refused will not be answered
 	//	closed       nothing more can be read; nothing follows but sent
 	//
@@ -41,6 +43,7 @@ type protocol interface {
 type conn struct {
 	id     int
 	run    *run
+	stream bool            // of TCP, in place of a datagram's socket
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
 	wake   chan struct{} // something is in outgoing
@@ -48,6 +51,7 @@ type conn struct {
 	// Owned by the goroutine of the run.
 	staged []request // to be sent with the next flush
 	gone   bool      // closed, or never established
+	asked  *query    // the last of DNS
 
 	// epilogue writes what is known of the connection once speak has returned; nil
 	// is nothing.
@@ -59,9 +63,9 @@ type conn struct {
 	hangUp   func() // ends what is under way on the transport
 }
 
-func newConn(r *run, id int) *conn {
+func newConn(r *run, id int, stream bool) *conn {
 	ctx, cancel := context.WithCancel(r.ctx)
-	return &conn{id: id, run: r, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1)}
+	return &conn{id: id, run: r, stream: stream, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1)}
 }
 
 // flush hands over what is staged. It goes out in one write, as long as it fits.
@@ -169,6 +173,9 @@ type event struct {
 	head     int64
 	body     int64
 	content  string
+	rcode    string // of an answer of DNS
+	again    bool   // the same datagram once more
+	limit    time.Duration
 	persists bool
 	streams  int                     // that the server allows
 	refused  []int                   // exchanges
@@ -195,5 +202,8 @@ const (
 	rejected                     // the server ended one exchange for reason, without having processed it
 	reset                        // the server ended one exchange for reason
 	goaway                       // the server takes no more requests, nor those in refused, for reason
+	truncated                    // an answer did not fit into its datagram
+	ignored                      // a datagram came that is not the answer, for reason
+	limited                      // the server lets the connection be idle for limit
 	closed                       // nothing more can be read
 )

@@ -1,147 +1,58 @@
 package live
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	h3qlog "github.com/quic-go/quic-go/http3/qlog"
-	"github.com/quic-go/quic-go/qlogwriter"
 
 	"linger"
 	"linger/policy"
 	"linger/trace"
 )
 
-// ticketWait is how long the visit before a run waits for a session ticket, which
-// servers send with the end of the handshake.
-const ticketWait = 5 * time.Second
-
 // h3 is the protocol of all connections over QUIC: HTTP/3. Packets, streams and the
 // compression of fields are the stack's; which request goes when, and on which
 // connection, is not.
 type h3 struct {
-	run   *run
-	hosts []netip.AddrPort
-	tls   *tls.Config
-	// tokens prove this client's address to the server a second time (RFC 9000,
-	// 8.1.3); nil where nothing is resumed.
-	tokens quic.TokenStore
-	http   http3.Transport
+	*overQUIC
+	http http3.Transport
 }
 
 func newH3(ctx context.Context, r *run) (protocol, error) {
-	hosts, err := r.config.addresses(ctx)
+	base, err := newOverQUIC(ctx, r, http3.NextProtoH3)
 	if err != nil {
 		return nil, err
 	}
-	p := &h3{run: r, hosts: hosts, tls: r.config.clientTLS(r.scenario.Strategy, http3.NextProtoH3)}
+	p := &h3{overQUIC: base}
 	p.http.DisableCompression = true
 	p.http.MaxResponseHeaderBytes = maxHead
-	if r.scenario.Strategy.Resume {
-		p.tokens = quic.NewLRUTokenStore(1, 16)
-	}
 	return p, nil
 }
-
-// dial opens a connection that o observes; file, unless it is nil, gives what its
-// qlog is written to.
-func (p *h3) dial(ctx context.Context, t *tls.Config, o *observer, early bool, file func() io.WriteCloser) (*quicConn, error) {
-	c := quicConfig(p.run.config.Limits)
-	c.TokenStore = p.tokens
-	c.Tracer = func(context.Context, bool, quic.ConnectionID) qlogwriter.Trace {
-		if file == nil {
-			return o
-		}
-		return o.trace(file())
-	}
-	return dialQUIC(ctx, p.hosts, t, c, early)
-}
-
-// visit makes a connection and waits for a session ticket, which early data needs.
-// A server that sends none is no error: the run then shows that no early data went.
-func (p *h3) visit(ctx context.Context) error {
-	if !p.run.scenario.Strategy.EarlyData {
-		return nil
-	}
-	outer := ctx
-	ctx, cancel := context.WithTimeout(outer, cmp.Or(p.run.config.Limits.Connect, time.Hour))
-	defer cancel()
-	t := p.tls.Clone()
-	cache := &watchedCache{t.ClientSessionCache, make(chan struct{}, 1)}
-	t.ClientSessionCache = cache
-	q, err := p.dial(ctx, t, new(observer), false, nil)
-	if err != nil {
-		if outer.Err() != nil {
-			return errInterrupted(outer)
-		}
-		reason := quicEnding(err).reason
-		if isLate(err) {
-			reason = fmt.Sprintf("no answer over UDP within %v; it may be blocked, or the server has no HTTP/3", p.run.config.Limits.Connect)
-		}
-		return unreachable("cannot fetch a ticket for early data from " + p.run.config.Address + ": " + reason)
-	}
-	defer q.end()
-	select {
-	case <-cache.filled:
-	case <-q.Context().Done():
-	case <-ctx.Done():
-	case <-time.After(ticketWait):
-		p.run.trace.Notes = append(p.run.trace.Notes, fmt.Sprintf("The server gave no session ticket within %v, so that no early data could be sent.", ticketWait))
-	}
-	return nil
-}
-
-// watchedCache says when a session has been put into it.
-type watchedCache struct {
-	tls.ClientSessionCache
-	filled chan struct{}
-}
-
-func (w *watchedCache) Put(key string, s *tls.ClientSessionState) {
-	w.ClientSessionCache.Put(key, s)
-	select {
-	case w.filled <- struct{}{}:
-	default:
-	}
-}
-
-func (p *h3) release() {}
 
 // An h3Session is HTTP/3 on one connection. One goroutine sees the connection from
 // the dial to its end, one sends the requests in their order, and one for each
 // exchange waits for the response.
 type h3Session struct {
-	*conn
-	base      *h3
-	seen      observer
-	quic      *quicConn
-	settled   chan struct{} // closed once it is known whether the server took the early data
-	open      bool          // requests may go
-	exchanges sync.WaitGroup
+	quicSession
+	base *h3
 
-	mu       sync.Mutex
+	// Guarded by mu.
 	client   *http3.ClientConn
 	waiting  map[string]*h3Exchange // sent by us, not by the stack; by method and path
 	streams  map[quic.StreamID]*h3Exchange
-	finished int64 // requests that are over
-	allowed  int64 // requests at once; -1 is unknown
-	farewell bool  // the server has said goodbye
-	rejected bool  // the server did not take the early data
+	farewell bool // the server has said goodbye
 }
 
 // An h3Exchange is one request on its way through one connection.
@@ -155,137 +66,33 @@ type h3Exchange struct {
 }
 
 func (p *h3) speak(c *conn) {
-	s := &h3Session{conn: c, base: p, settled: make(chan struct{}), allowed: -1,
+	s := &h3Session{quicSession: newQUICSession(c), base: p,
 		waiting: make(map[string]*h3Exchange), streams: make(map[quic.StreamID]*h3Exchange)}
 	s.seen.session = s
-	var file func() io.WriteCloser
-	if p.run.config.Qlog != nil {
-		file = func() io.WriteCloser { return p.run.config.Qlog(c.id) }
-	}
-	q, err := p.dial(c.ctx, p.tls, &s.seen, p.run.scenario.Strategy.EarlyData, file)
-	at := p.run.now()
-	defer s.seen.wait()
-	if err != nil {
-		over := quicEnding(err)
-		c.fail(at, over.by, "cannot connect to "+p.run.config.Address+": "+over.reason)
-		return
-	}
-	s.quic = q
-	c.epilogue = s.describe
-	defer s.exchanges.Wait()
-	defer q.end()
-	s.serve(at)
+	p.carry(&s.quicSession, s)
 }
 
-// serve sees the connection, that may send since at, to its end.
-func (s *h3Session) serve(at linger.Instant) {
-	s.seen.mu.Lock()
-	isEarly := s.seen.early
-	s.seen.mu.Unlock()
-	s.client = s.base.http.NewClientConn(s.quic.Conn)
-	if isEarly {
-		s.begin(event{kind: early, at: at, about: s.locate})
-	}
-	select {
-	case <-s.quic.HandshakeComplete():
-		if !s.secured(isEarly) {
-			break
-		}
-		select {
-		case <-s.quic.Context().Done():
-		case <-s.ctx.Done():
-			return
-		}
-	case <-s.quic.Context().Done():
-	case <-s.ctx.Done():
-		return
-	}
-	// What was received before the end counts.
-	at = s.run.now()
-	s.exchanges.Wait()
-	over := quicEnding(context.Cause(s.quic.Context()))
+// renew takes up a connection that requests may go on; the one before it, if there
+// was one, had early data that the server did not take.
+func (s *h3Session) renew() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.client = s.base.http.NewClientConn(s.quic.Conn)
+}
+
+// ending puts the end of the connection into words.
+func (s *h3Session) ending(err error) ending {
+	over := quicEnding(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.farewell && over.cause == policy.ClosedByPeer {
 		over.reason = farewell
 	}
-	s.mu.Unlock()
-	s.tell(event{kind: closed, exchange: -1, at: at, ending: over})
+	return over
 }
 
 // farewell is what a GOAWAY is called in a trace.
 const farewell = "server said goodbye: GOAWAY"
-
-// secured tells the end of the handshake. It returns false where the connection
-// has ended meanwhile.
-func (s *h3Session) secured(isEarly bool) bool {
-	at := s.run.now()
-	state := s.quic.ConnectionState()
-	if isEarly && !state.Used0RTT {
-		// The streams of the early data are gone, and what went on them was not
-		// processed (RFC 9001, 4.6.2).
-		if _, err := s.quic.NextConnection(s.ctx); err != nil {
-			return false
-		}
-		s.mu.Lock()
-		s.client, s.finished, s.rejected = s.base.http.NewClientConn(s.quic.Conn), 0, true
-		s.mu.Unlock()
-	}
-	t := tlsTrace(state.TLS)
-	if isEarly {
-		t.EarlyData = linger.Known(state.Used0RTT)
-	}
-	s.begin(event{kind: connected, at: at, about: func(k *trace.Connection) {
-		s.locate(k)
-		k.Secured, k.TLS = linger.Known(at), linger.Known(t)
-	}})
-	close(s.settled)
-	return true
-}
-
-// begin tells that requests may go, and sends those that come.
-func (s *h3Session) begin(e event) {
-	s.tell(e)
-	if !s.open {
-		s.open = true
-		s.exchanges.Go(s.send)
-	}
-}
-
-// locate writes where the connection goes.
-func (s *h3Session) locate(k *trace.Connection) {
-	k.Local, k.Remote = s.quic.socket.LocalAddr().String(), s.quic.socket.RemoteAddr().String()
-}
-
-// describe writes what the connection turned out to be.
-func (s *h3Session) describe(k *trace.Connection) {
-	s.seen.mu.Lock()
-	defer s.seen.mu.Unlock()
-	if t, ok := k.TLS.Get(); ok {
-		t.Up, t.Down = s.seen.up.sum(), s.seen.down.sum()
-		k.TLS = linger.Known(t)
-	}
-	k.QUIC = linger.Known(trace.QUIC{
-		Version: "1",
-		Stack:   quicStack,
-		Retry:   s.seen.retry,
-		Lost:    s.seen.lost,
-		RTT:     s.quic.ConnectionStats().SmoothedRTT,
-	})
-}
-
-// limit notes that the server allows so many requests from the beginning of the
-// connection on (RFC 9000, 4.6). What it tells is how many at once, when that grows:
-// a server that allows another one for each that is over allows always the same.
-func (s *h3Session) limit(total int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := total - s.finished
-	if n <= s.allowed {
-		return
-	}
-	s.allowed = n
-	s.tell(event{kind: streams, exchange: -1, at: s.run.now(), streams: int(n)})
-}
 
 // created hears that the stack has put a request on a stream, its fields taking so
 // many bytes. They are about to be written.
@@ -339,28 +146,13 @@ func (s *h3Session) goAway(first quic.StreamID) {
 	s.tell(event{kind: goaway, exchange: -1, at: s.run.now(), refused: refused, ending: ending{by: trace.AtServer, reason: farewell}})
 }
 
-// send sends the requests in the order in which they come, whatever order the
-// scheduler prefers.
-func (s *h3Session) send() {
-	var batch []request
-	for {
-		select {
-		case <-s.wake:
-		case <-s.quic.Context().Done():
-			return
-		case <-s.ctx.Done():
-			return
-		}
-		batch = s.take(batch)
-		for _, q := range batch {
-			x := &h3Exchange{request: q, left: make(chan struct{}), stream: -1}
-			s.exchanges.Go(func() { s.fetch(x) })
-			select {
-			case <-x.left:
-			case <-s.quic.Context().Done():
-				return
-			}
-		}
+// send puts one request on the wire; the next may follow once it returns.
+func (s *h3Session) send(q request) {
+	x := &h3Exchange{request: q, left: make(chan struct{}), stream: -1}
+	s.exchanges.Go(func() { s.fetch(x) })
+	select {
+	case <-x.left:
+	case <-s.quic.Context().Done():
 	}
 }
 
@@ -407,7 +199,7 @@ func (s *h3Session) fetch(x *h3Exchange) {
 	in.Reader = res.Body
 	first := event{kind: begun, at: in.at, status: res.StatusCode, head: s.headOf(x)}
 	s.report(x, first)
-	b := newBody(s.conn, x.request, res.StatusCode, in, in.when)
+	b := newBody(s.conn, x.request, res.StatusCode, mediaType(res.Header.Get("Content-Type")), in, in.when)
 	if x.document {
 		s.explore(x.request, res.StatusCode, res.Header.Get, &b, in.when)
 	}
@@ -428,6 +220,7 @@ func (s *h3Session) fetch(x *h3Exchange) {
 		return
 	}
 	e.reason = b.rejected()
+	e.rcode = b.rcode
 	s.report(x, e)
 }
 
@@ -475,13 +268,6 @@ func (s *h3Session) exchange(client *http3.ClientConn, q *http.Request, leave fu
 	return nil, errors.New("too many interim responses")
 }
 
-// isRejected reports whether the server did not take the early data.
-func (s *h3Session) isRejected() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.rejected
-}
-
 // request returns x as the stack wants it.
 func (s *h3Session) request(ctx context.Context, x *h3Exchange) *http.Request {
 	c := s.run.config
@@ -503,7 +289,7 @@ func (s *h3Session) request(ctx context.Context, x *h3Exchange) *http.Request {
 	}
 	if x.RequestBody > 0 {
 		q.ContentLength = x.RequestBody
-		q.Body = &upload{session: s, exchange: x, content: s.run.scenario.Workload.RequestContent(x.index)}
+		q.Body = &upload{session: s, exchange: x, content: s.run.content(x.request)}
 	}
 	return q.WithContext(ctx)
 }

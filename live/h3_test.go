@@ -381,7 +381,7 @@ func TestHTTP3TurnedAway(t *testing.T) {
 		{"rejected", 8, turnedAway},
 	} {
 		r := &run{events: make(chan event, 1)}
-		s := &h3Session{conn: &conn{run: r}, farewell: true}
+		s := &h3Session{quicSession: newQUICSession(&conn{run: r}), farewell: true}
 		x := &h3Exchange{request: request{index: 7}, stream: test.stream}
 		s.failed(x, test.err, event{})
 		if e := <-r.events; e.kind != goaway || !slices.Equal(e.refused, []int{7}) || e.reason != farewell {

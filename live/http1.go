@@ -78,7 +78,7 @@ func (h *http1) write(batch []request) error {
 		var content io.Reader
 		along := 0 // bytes of the content that go out with the head
 		if q.RequestBody > 0 {
-			content = r.scenario.Workload.RequestContent(q.index)
+			content = r.content(*q)
 			head := len(out)
 			out = append(out, make([]byte, min(q.RequestBody, chunkSize))...)
 			along, _ = io.ReadFull(content, out[head:])
@@ -171,7 +171,7 @@ func (h *http1) receive(in *responses, q request, buf *buffers) bool {
 		h.tell(event{kind: refused, exchange: q.index, at: in.src.at, status: head.status, head: in.offset() - begin})
 		return false
 	}
-	b := newBody(h.conn, q, head.status, in, in.src.when)
+	b := newBody(h.conn, q, head.status, mediaType(head.fields.Get("Content-Type")), in, in.src.when)
 	if q.document {
 		h.explore(q, head.status, head.fields.Get, &b, b.when)
 	}

@@ -228,7 +228,7 @@ func (h *http2Conn) fill(batch []request) (rest []request, taken []*stream) {
 		h.writeHead(s)
 		taken = append(taken, s)
 		if s.RequestBody > 0 {
-			s.content = h.run.scenario.Workload.RequestContent(s.index)
+			s.content = h.run.content(s.request)
 			h.uploads = append(h.uploads, s)
 		}
 	}
@@ -247,12 +247,8 @@ func (h *http2Conn) fill(batch []request) (rest []request, taken []*stream) {
 // writeHead appends the HEADERS of a request, and CONTINUATION where they are long.
 func (h *http2Conn) writeHead(s *stream) {
 	r := h.run
-	scheme := "http"
-	if r.secure() {
-		scheme = "https"
-	}
 	h.block.Reset()
-	for _, f := range requestFields(s.request, scheme, r.config.Host, r.config.Agent) {
+	for _, f := range requestFields(s.request, r.scheme(), r.config.Host, r.config.Agent) {
 		// A path comes once: in the table it would push out what comes again. Writing
 		// to memory does not fail.
 		_ = h.encoder.WriteField(hpack.HeaderField{Name: f.name, Value: f.value, Sensitive: f.name == ":path"})
@@ -526,7 +522,7 @@ func (h *http2Conn) handleHeaders(f *http2.MetaHeadersFrame, at linger.Instant, 
 	fields := f.RegularFields()
 	s.status = int(status)
 	s.kind = mediaType(valueOf(fields, "Content-Type"))
-	s.body = newBody(h.conn, s.request, s.status, nil, h.src.when)
+	s.body = newBody(h.conn, s.request, s.status, s.kind, nil, h.src.when)
 	hollow := s.Method == "HEAD" || status == 204 || status == 304
 	if n := valueOf(fields, "Content-Length"); n != "" && !hollow {
 		length, err := strconv.ParseUint(n, 10, 63)
@@ -623,7 +619,7 @@ func (h *http2Conn) forget(s *stream) (unsent bool) {
 // about is an event about a stream, as far as it has come.
 func (h *http2Conn) about(s *stream, kind eventKind, reason string) event {
 	return event{kind: kind, exchange: s.index, at: h.src.at, status: s.status, head: s.received - s.body.received,
-		body: s.body.received, content: s.kind, persists: true, ending: ending{reason: reason}}
+		body: s.body.received, content: s.kind, rcode: s.body.rcode, persists: true, ending: ending{reason: reason}}
 }
 
 func (h *http2Conn) handleReset(f *http2.RSTStreamFrame) error {

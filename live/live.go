@@ -4,15 +4,19 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
+	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
 	"linger"
+	"linger/dns"
 	"linger/policy"
 	"linger/trace"
 )
@@ -35,6 +39,8 @@ type Config struct {
 	// KeyLog receives the secrets of each TLS handshake, in the format of
 	// SSLKEYLOGFILE; nil keeps them. Writes come one at a time.
 	KeyLog io.Writer
+	// Path is where a server of DNS over HTTPS is asked; empty is "/dns-query".
+	Path string
 	// Agent is the product that calls itself the client; empty is "linger".
 	Agent string
 	// Limits bound each wait; the zero value is policy.DefaultLimits.
@@ -81,6 +87,9 @@ type run struct {
 	scenario linger.Scenario
 	config   Config
 	protocol protocol
+	speaks   string // its name in the trace
+	id       uint16 // of the next query of DNS on a connection that wants one
+	foreign  map[int]foreign
 	sums     []uint32 // of the workload's bodies; nil where none are verified
 	page     *visit   // nil where the workload is all there is
 
@@ -99,9 +108,14 @@ type run struct {
 }
 
 func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
-	if c.Limits == (policy.Limits{}) {
-		c.Limits = policy.DefaultLimits
+	if c.Limits == (policy.Limits{Pace: c.Limits.Pace}) {
+		pace := c.Limits.Pace
+		if c.Limits = policy.DefaultLimits; s.Strategy.DNS != "" {
+			c.Limits = policy.DNSLimits
+		}
+		c.Limits.Pace = pace
 	}
+	c.Path = cmp.Or(c.Path, defaultPath)
 	if c.MaxBody == 0 {
 		c.MaxBody = linger.MaxBody
 	}
@@ -110,19 +124,31 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 	}
 	if c.Host == "" {
 		c.Host = c.Address
-		if host, port, err := net.SplitHostPort(c.Address); err == nil && port == defaultPort(s.Workload.Scheme) {
+		standard := defaultPort(s.Workload.Scheme)
+		if s.Strategy.DNS != "" {
+			standard = strconv.Itoa(linger.PortOf(s.Strategy.DNS))
+		}
+		if host, port, err := net.SplitHostPort(c.Address); err == nil && port == standard {
 			c.Host = host
 		}
 	}
 	if err := s.Strategy.Fits(s.Workload.Scheme); err != nil {
 		return nil, err
 	}
-	speaks, ok := protocols[s.Strategy.Version]
+	speaks, ok := protocols[spoken{s.Strategy.DNS, s.Strategy.Version}]
 	if !ok {
-		return nil, fmt.Errorf("strategy %q: HTTP/%s is not spoken here", s.Strategy.Name, s.Strategy.Version)
+		return nil, fmt.Errorf("strategy %q: %s is not spoken here", s.Strategy.Name, s.Strategy.Speaks())
+	}
+	for _, e := range s.Workload.Exchanges {
+		if !e.IsQuery() {
+			break
+		}
+		if _, err := dns.Ask(e.Query, dns.Options{}); err != nil {
+			return nil, err
+		}
 	}
 	var sums []uint32
-	if c.Verify {
+	if c.Verify && s.Strategy.DNS == "" {
 		for i := range s.Workload.Exchanges {
 			sums = append(sums, s.Workload.Sum(i))
 		}
@@ -132,6 +158,7 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 		config:   c,
 		sums:     sums,
 		machine:  policy.NewClient(s.Workload, s.Strategy, c.Limits),
+		foreign:  map[int]foreign{},
 		trace: &trace.Trace{
 			Provenance: trace.Measured,
 			Engine:     "live",
@@ -140,6 +167,8 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 			Network:    s.Network,
 			Seed:       s.Seed,
 		},
+		speaks: speaks.name,
+		id:     anyID(),
 		events: make(chan event, 256),
 		quit:   make(chan struct{}),
 	}
@@ -148,17 +177,29 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 	return r, err
 }
 
-// protocols says what speaks the HTTP version of a strategy, and under which name
-// it stands in the trace.
-var protocols = map[string]struct {
+// protocols says what speaks as a strategy wants it, and under which name it stands in
+// the trace.
+var protocols = map[spoken]struct {
 	name string
 	open func(context.Context, *run) (protocol, error)
 }{
-	"1.0": {"http/1.0", newTCP},
-	"1.1": {"http/1.1", newTCP},
-	"2":   {"h2", newTCP},
-	"3":   {"h3", newH3},
+	{"", "1.0"}:             {"http/1.0", newTCP},
+	{"", "1.1"}:             {"http/1.1", newTCP},
+	{"", "2"}:               {"h2", newTCP},
+	{"", "3"}:               {"h3", newH3},
+	{linger.OverUDP, ""}:    {"udp", newDNSUDP},
+	{linger.OverTCP, ""}:    {overTCP, newDNSStream},
+	{linger.OverTLS, ""}:    {"dot", newDNSStream},
+	{linger.OverHTTPS, "2"}: {"doh", newTCP},
+	{linger.OverHTTPS, "3"}: {"doh3", newH3},
+	{linger.OverQUIC, ""}:   {"doq", newDoQ},
 }
+
+// spoken is what a strategy carries DNS over, and its version of HTTP.
+type spoken struct{ dns, version string }
+
+// overTCP is the name of DNS over TCP, also where it takes the place of UDP.
+const overTCP = "tcp"
 
 // defaultPort is the port of a URL that names none.
 func defaultPort(scheme string) string {
@@ -239,20 +280,27 @@ func (r *run) fetch(ctx context.Context) error {
 
 // expect adds an exchange to the trace.
 func (r *run) expect(e linger.Exchange) {
-	scheme := "http"
-	if r.secure() {
-		scheme = "https"
+	x := trace.Exchange{ID: len(r.trace.Exchanges), Method: e.Method, URL: r.scheme() + "://" + r.config.Host + e.Path, Connection: -1}
+	if e.IsQuery() {
+		x.Method = e.Query.Type
+		x.URL = fmt.Sprintf("dns://%s/%s?type=%s", r.config.Host, url.PathEscape(e.Query.Name), e.Query.Type)
 	}
-	r.trace.Exchanges = append(r.trace.Exchanges, trace.Exchange{
-		ID: len(r.trace.Exchanges), Method: e.Method, URL: scheme + "://" + r.config.Host + e.Path, Connection: -1,
-	})
+	r.trace.Exchanges = append(r.trace.Exchanges, x)
+}
+
+// A foreign is what was taken for no answer to a query.
+type foreign struct {
+	datagrams int
+	reason    string // of the last
 }
 
 // handle notes what happened and tells the machine.
 func (r *run) handle(e event) {
 	c := r.conns[e.conn]
 	if e.kind == sent {
-		r.trace.Connections[c.id].Requests++
+		if !e.again {
+			r.trace.Connections[c.id].Requests++
+		}
 		r.trace.Exchanges[e.exchange].Attempts++
 	}
 	if c.gone {
@@ -286,6 +334,17 @@ func (r *run) handle(e event) {
 		c.gone = true
 		k.Closed, k.ClosedBy, k.Reason = linger.Known(e.at), e.by, e.reason
 		r.machine.HandleDialFailed(e.at, c.id, e.reason)
+		return
+	case limited:
+		r.machine.HandleIdleLimit(e.at, c.id, e.limit)
+		return
+	case ignored:
+		f := r.foreign[e.exchange]
+		r.foreign[e.exchange] = foreign{f.datagrams + 1, e.reason}
+		return
+	case truncated:
+		r.trace.Exchanges[e.exchange].Truncated = true
+		r.machine.HandleTruncated(e.at, c.id, e.exchange)
 		return
 	case found:
 		if e.document {
@@ -333,6 +392,9 @@ func (r *run) note(x *trace.Exchange, e event) {
 	default:
 		x.Status, x.ResponseHead, x.ResponseBody = e.status, e.head, e.body
 		if e.kind == done {
+			if x.Rcode = e.rcode; r.scenario.Strategy.DNS != "" && x.FirstByte.IsZero() {
+				x.FirstByte = x.Done // a message is read whole
+			}
 			x.Done, x.ContentType = linger.Known(e.at), e.content
 			if r.page != nil {
 				r.page.learn(e)
@@ -346,27 +408,28 @@ func (r *run) obey(now linger.Instant) {
 	for cmd, ok := r.machine.Poll(); ok; cmd, ok = r.machine.Poll() {
 		switch cmd.Kind {
 		case policy.Dial:
-			c := newConn(r, cmd.Conn)
+			c := newConn(r, cmd.Conn, cmd.Stream)
 			r.conns = append(r.conns, c)
-			r.trace.Connections = append(r.trace.Connections, trace.Connection{ID: c.id, Protocol: protocols[r.scenario.Strategy.Version].name, Dialled: r.now()})
+			k := trace.Connection{ID: c.id, Protocol: r.speaks, Dialled: r.now()}
+			if c.stream {
+				k.Protocol = overTCP
+			}
+			r.trace.Connections = append(r.trace.Connections, k)
 			r.wg.Go(func() { r.protocol.speak(c) })
 		case policy.Send:
 			c := r.conns[cmd.Conn]
 			x := &r.trace.Exchanges[cmd.Exchange]
-			*x = trace.Exchange{ID: x.ID, Method: x.Method, URL: x.URL, Connection: c.id, Attempts: x.Attempts}
+			if !cmd.Again {
+				*x = trace.Exchange{ID: x.ID, Method: x.Method, URL: x.URL, Connection: c.id, Attempts: x.Attempts, Truncated: x.Truncated}
+			}
 			if len(c.staged) == 0 {
 				r.stirred = append(r.stirred, c)
 			}
-			c.staged = append(c.staged, request{
-				Exchange: r.exchange(cmd.Exchange),
-				index:    cmd.Exchange,
-				last:     cmd.Last,
-				document: r.page != nil && r.page.documents[cmd.Exchange],
-			})
+			c.staged = append(c.staged, r.request(c, cmd))
 		case policy.Close:
 			r.close(r.conns[cmd.Conn], cmd.Reason)
 		case policy.Fail:
-			r.trace.Exchanges[cmd.Exchange].Failed = cmd.Reason
+			r.trace.Exchanges[cmd.Exchange].Failed = cmd.Reason + r.foreign[cmd.Exchange].note()
 		}
 	}
 	for _, c := range r.stirred {
@@ -377,6 +440,55 @@ func (r *run) obey(now linger.Instant) {
 	if !r.loaded && r.machine.Loaded() {
 		r.end(r.latest)
 	}
+}
+
+// request returns what a command has sent on c.
+func (r *run) request(c *conn, cmd policy.Command) request {
+	q := request{
+		Exchange: r.exchange(cmd.Exchange),
+		index:    cmd.Exchange,
+		last:     cmd.Last,
+		again:    cmd.Again,
+		document: r.page != nil && r.page.documents[cmd.Exchange],
+	}
+	if !q.IsQuery() {
+		return q
+	}
+	if q.again {
+		q.query = c.asked
+		return q
+	}
+	s := r.scenario.Strategy
+	over, id := s.DNS, uint16(0)
+	if c.stream {
+		over = linger.OverTCP
+	}
+	if over != linger.OverHTTPS && over != linger.OverQUIC {
+		id = r.id
+		r.id++
+	}
+	if over == linger.OverUDP {
+		id = anyID()
+	}
+	// That it can be asked was seen before the run began.
+	q.query, _ = r.ask(q.Query, over, id)
+	c.asked = q.query
+	if over == linger.OverHTTPS {
+		q.Exchange = q.query.overHTTP(q.Exchange, r.config.Path, s.Get)
+	}
+	return q
+}
+
+// note tells in a reason what had come that was not the answer.
+func (f foreign) note() string {
+	if f.datagrams == 0 {
+		return ""
+	}
+	what := "a datagram came that is none"
+	if f.datagrams > 1 {
+		what = fmt.Sprintf("%d datagrams came that are none", f.datagrams)
+	}
+	return "; " + what + ": " + f.reason
 }
 
 // exchange returns one of the workload, or one that was found on the way.

@@ -16,7 +16,8 @@ import (
 // say, and passes them on to a qlog where one is wanted. The stack calls it from
 // several goroutines.
 type observer struct {
-	session *h3Session // that is told what concerns it; nil is nobody
+	session *h3Session        // that is told what concerns HTTP; nil is nobody
+	limit   func(total int64) // is told how many streams there may be; nil is nobody
 
 	file *qlogwriter.FileSeq // nil where no qlog is wanted
 	done chan struct{}       // the qlog is complete; nil where there is none
@@ -100,10 +101,20 @@ func (o *observer) transport(e qlogwriter.Event) {
 			o.retry = o.retry || e.Header.PacketType == qlog.PacketTypeRetry
 			o.mu.Unlock()
 		}
+		for _, f := range e.Frames {
+			if f, ok := f.Frame.(*qlog.MaxStreamsFrame); ok && f.Type == bidirectional {
+				o.allow(int64(f.MaxStreamNum))
+			}
+		}
 	case qlog.ParametersRestored:
 		o.mu.Lock()
 		o.early = true
 		o.mu.Unlock()
+		o.allow(e.InitialMaxStreamsBidi)
+	case qlog.ParametersSet:
+		if e.Initiator == qlog.InitiatorRemote {
+			o.allow(e.InitialMaxStreamsBidi)
+		}
 	case qlog.PacketLost:
 		// RFC 9000, 14.4: "Loss of a QUIC packet that is carried in a PMTU probe is
 		// therefore not a reliable indication of congestion".
@@ -115,6 +126,13 @@ func (o *observer) transport(e qlogwriter.Event) {
 	}
 }
 
+// allow tells how many streams of requests the server allows from the beginning on.
+func (o *observer) allow(total int64) {
+	if o.limit != nil {
+		o.limit(total)
+	}
+}
+
 // bidirectional is what a MAX_STREAMS frame of the stack has for the type of the
 // streams that requests go on. The stack does not export the name.
 const bidirectional = 1
@@ -122,18 +140,6 @@ const bidirectional = 1
 // http tells the session what concerns its requests.
 func (o *observer) http(e qlogwriter.Event) {
 	switch e := e.(type) {
-	case qlog.ParametersRestored:
-		o.session.limit(e.InitialMaxStreamsBidi)
-	case qlog.ParametersSet:
-		if e.Initiator == qlog.InitiatorRemote {
-			o.session.limit(e.InitialMaxStreamsBidi)
-		}
-	case qlog.PacketReceived:
-		for _, f := range e.Frames {
-			if f, ok := f.Frame.(*qlog.MaxStreamsFrame); ok && f.Type == bidirectional {
-				o.session.limit(int64(f.MaxStreamNum))
-			}
-		}
 	case h3qlog.FrameCreated:
 		if f, ok := e.Frame.Frame.(h3qlog.HeadersFrame); ok {
 			o.session.created(e.StreamID, f.HeaderFields, int64(e.Raw.PayloadLength))

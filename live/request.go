@@ -1,6 +1,8 @@
 package live
 
 import (
+	"bytes"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,16 @@ type request struct {
 	last     bool // no other request follows on the connection
 	document bool // the response may name further exchanges
 	head     int  // bytes, once it is written
+	query    *query
+	again    bool // the same datagram once more
+}
+
+// content returns the content of q, RequestBody bytes of it.
+func (r *run) content(q request) io.Reader {
+	if q.query != nil {
+		return bytes.NewReader(q.query.message)
+	}
+	return r.scenario.Workload.RequestContent(q.index)
 }
 
 // appendRequest appends the head of q. The client keeps to what a browser must
@@ -56,6 +68,9 @@ type field struct{ name, value string }
 // fields first (RFC 9113, 8.3; RFC 9114, 4.3). It says what the head of HTTP/1.1
 // says, padding included; how much of that is left is the compression's affair.
 func requestFields(q request, scheme, host, agent string) []field {
+	if q.query != nil {
+		return q.query.fields(q, scheme, host)
+	}
 	const plain = "1.1"
 	shortest := len(appendRequest(nil, request{Exchange: linger.Exchange{
 		Method: q.Method, Path: q.Path, RequestBody: q.RequestBody}}, linger.Strategy{Version: plain}, host, agent))

@@ -17,7 +17,23 @@ import (
 )
 
 // secure reports whether the run is over TLS.
-func (r *run) secure() bool { return r.scenario.Workload.Scheme == "https" }
+func (r *run) secure() bool {
+	switch r.scenario.Strategy.DNS {
+	case "":
+		return r.scenario.Workload.Scheme == "https"
+	case linger.OverUDP, linger.OverTCP:
+		return false
+	}
+	return true
+}
+
+// scheme is that of the URLs of the run's requests.
+func (r *run) scheme() string {
+	if r.secure() {
+		return "https"
+	}
+	return "http"
+}
 
 // clientTLS returns the configuration of all TLS handshakes of one run, over TCP or
 // in QUIC: TLS 1.3, or 1.2 where the server has nothing better, with alpn and no
@@ -63,10 +79,11 @@ func tlsTrace(s tls.ConnectionState) trace.TLS {
 
 // wrongALPN says what is wrong with the protocol that the server chose, if
 // anything is. A server that knows nothing of ALPN speaks HTTP/1.1, as all did
-// before there was a choice (RFC 9112, 9.7).
+// before there was a choice (RFC 9112, 9.7), and on the port of DNS over TLS nothing
+// but that (RFC 7858, 3.1).
 func wrongALPN(s tls.ConnectionState, want string) string {
 	switch got := s.NegotiatedProtocol; {
-	case got == want || got == "" && want == "http/1.1":
+	case got == want || got == "" && (want == "http/1.1" || want == "dot"):
 		return ""
 	case got == "":
 		return fmt.Sprintf("server does not speak %s: it chose no protocol at all (ALPN)", want)

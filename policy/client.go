@@ -629,7 +629,7 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 			case k.reached:
 				what, reason = "the TLS handshake did not end", "TLS handshake timed out after "+limit
 			case c.strategy.QUIC():
-				what, reason = "no answer over UDP", "no answer over UDP within "+limit+"; it may be blocked, or the server has no "+quicUse(c.strategy)
+				what, reason = "no answer over UDP", "no answer over UDP within "+limit+"; it may be blocked, or the server has no "+c.strategy.Speaks()
 			}
 			if !k.early {
 				c.commands = append(c.commands, Command{Kind: Close, Conn: k.id, Reason: what})
@@ -673,14 +673,6 @@ func (c *Client) repeat(now linger.Instant, k *conn) bool {
 	k.sends++
 	c.commands = append(c.commands, Command{Kind: Send, Conn: k.id, Exchange: k.outstanding[0], Again: true})
 	return true
-}
-
-// quicUse is what a server may lack that does not answer over UDP.
-func quicUse(s linger.Strategy) string {
-	if s.DNS == linger.OverQUIC {
-		return "DNS over QUIC"
-	}
-	return "HTTP/3"
 }
 
 // NextTimeout returns when HandleTimeout has something to do, or Never.

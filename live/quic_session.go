@@ -1,0 +1,294 @@
+package live
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/qlogwriter"
+
+	"linger"
+	"linger/trace"
+)
+
+// ticketWait is how long the visit before a run waits for a session ticket, which
+// servers send with the end of the handshake.
+const ticketWait = 5 * time.Second
+
+// overQUIC is what the protocols over QUIC have in common: how a connection is
+// opened, and the earlier visit that early data presupposes.
+type overQUIC struct {
+	run   *run
+	hosts []netip.AddrPort
+	tls   *tls.Config
+	// tokens prove this client's address to the server a second time (RFC 9000,
+	// 8.1.3); nil where nothing is resumed.
+	tokens quic.TokenStore
+}
+
+func newOverQUIC(ctx context.Context, r *run, alpn string) (*overQUIC, error) {
+	hosts, err := r.config.addresses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &overQUIC{run: r, hosts: hosts, tls: r.config.clientTLS(r.scenario.Strategy, alpn)}
+	if r.scenario.Strategy.Resume {
+		p.tokens = quic.NewLRUTokenStore(1, 16)
+	}
+	return p, nil
+}
+
+// dial opens a connection that o observes; file, unless it is nil, gives what its
+// qlog is written to.
+func (p *overQUIC) dial(ctx context.Context, t *tls.Config, o *observer, early bool, file func() io.WriteCloser) (*quicConn, error) {
+	c := quicConfig(p.run.config.Limits)
+	c.TokenStore = p.tokens
+	c.Tracer = func(context.Context, bool, quic.ConnectionID) qlogwriter.Trace {
+		if file == nil {
+			return o
+		}
+		return o.trace(file())
+	}
+	return dialQUIC(ctx, p.hosts, t, c, early)
+}
+
+// visit makes a connection and waits for a session ticket, which early data needs.
+// A server that sends none is no error: the run then shows that no early data went.
+func (p *overQUIC) visit(ctx context.Context) error {
+	if !p.run.scenario.Strategy.EarlyData {
+		return nil
+	}
+	outer := ctx
+	ctx, cancel := context.WithTimeout(outer, cmp.Or(p.run.config.Limits.Connect, time.Hour))
+	defer cancel()
+	t := p.tls.Clone()
+	cache := &watchedCache{t.ClientSessionCache, make(chan struct{}, 1)}
+	t.ClientSessionCache = cache
+	q, err := p.dial(ctx, t, new(observer), false, nil)
+	if err != nil {
+		if outer.Err() != nil {
+			return errInterrupted(outer)
+		}
+		reason := quicEnding(err).reason
+		if isLate(err) {
+			reason = fmt.Sprintf("no answer over UDP within %v; it may be blocked, or the server has no %s", p.run.config.Limits.Connect, p.run.scenario.Strategy.Speaks())
+		}
+		return unreachable("cannot fetch a ticket for early data from " + p.run.config.Address + ": " + reason)
+	}
+	defer q.end()
+	select {
+	case <-cache.filled:
+	case <-q.Context().Done():
+	case <-ctx.Done():
+	case <-time.After(ticketWait):
+		p.run.trace.Notes = append(p.run.trace.Notes, fmt.Sprintf("The server gave no session ticket within %v, so that no early data could be sent.", ticketWait))
+	}
+	return nil
+}
+
+// watchedCache says when a session has been put into it.
+type watchedCache struct {
+	tls.ClientSessionCache
+	filled chan struct{}
+}
+
+func (w *watchedCache) Put(key string, s *tls.ClientSessionState) {
+	w.ClientSessionCache.Put(key, s)
+	select {
+	case w.filled <- struct{}{}:
+	default:
+	}
+}
+
+func (p *overQUIC) release() {}
+
+// A speaker is what is spoken on a connection of QUIC.
+type speaker interface {
+	// renew takes up the connection that requests may go on from now on.
+	renew()
+	// send puts one request on the wire; the next may follow once it returns.
+	send(request)
+	// ending puts the end of the connection into words.
+	ending(error) ending
+}
+
+// A quicSession is one connection of QUIC. One goroutine sees it from the dial to its
+// end, one sends the requests in their order, and each exchange has one that waits
+// for the response.
+type quicSession struct {
+	*conn
+	speaker   speaker
+	seen      observer
+	quic      *quicConn
+	settled   chan struct{} // closed once it is known whether the server took the early data
+	open      bool          // requests may go
+	exchanges sync.WaitGroup
+
+	mu       sync.Mutex
+	finished int64 // requests that are over
+	allowed  int64 // requests at once; -1 is unknown
+	rejected bool  // the server did not take the early data
+}
+
+func newQUICSession(c *conn) quicSession {
+	return quicSession{conn: c, settled: make(chan struct{}), allowed: -1}
+}
+
+// carry opens the connection of a session and sees it to its end.
+func (p *overQUIC) carry(s *quicSession, on speaker) {
+	s.speaker = on
+	s.seen.limit = s.limit
+	var file func() io.WriteCloser
+	if p.run.config.Qlog != nil {
+		file = func() io.WriteCloser { return p.run.config.Qlog(s.id) }
+	}
+	q, err := p.dial(s.ctx, p.tls, &s.seen, p.run.scenario.Strategy.EarlyData, file)
+	at := p.run.now()
+	defer s.seen.wait()
+	if err != nil {
+		over := quicEnding(err)
+		s.fail(at, over.by, "cannot connect to "+p.run.config.Address+": "+over.reason)
+		return
+	}
+	s.quic = q
+	s.epilogue = s.describe
+	defer s.exchanges.Wait()
+	defer q.end()
+	s.serve(at)
+}
+
+// serve sees the connection, that may send since at, to its end.
+func (s *quicSession) serve(at linger.Instant) {
+	s.seen.mu.Lock()
+	isEarly := s.seen.early
+	s.seen.mu.Unlock()
+	s.speaker.renew()
+	if isEarly {
+		s.begin(event{kind: early, at: at, about: s.locate})
+	}
+	select {
+	case <-s.quic.HandshakeComplete():
+		if !s.secured(isEarly) {
+			break
+		}
+		select {
+		case <-s.quic.Context().Done():
+		case <-s.ctx.Done():
+			return
+		}
+	case <-s.quic.Context().Done():
+	case <-s.ctx.Done():
+		return
+	}
+	// What was received before the end counts.
+	at = s.run.now()
+	s.exchanges.Wait()
+	s.tell(event{kind: closed, exchange: -1, at: at, ending: s.speaker.ending(context.Cause(s.quic.Context()))})
+}
+
+// secured tells the end of the handshake. It returns false where the connection
+// has ended meanwhile.
+func (s *quicSession) secured(isEarly bool) bool {
+	at := s.run.now()
+	state := s.quic.ConnectionState()
+	if isEarly && !state.Used0RTT {
+		// The streams of the early data are gone, and what went on them was not
+		// processed (RFC 9001, 4.6.2).
+		if _, err := s.quic.NextConnection(s.ctx); err != nil {
+			return false
+		}
+		s.mu.Lock()
+		s.finished, s.rejected = 0, true
+		s.mu.Unlock()
+		s.speaker.renew()
+	}
+	t := tlsTrace(state.TLS)
+	if isEarly {
+		t.EarlyData = linger.Known(state.Used0RTT)
+	}
+	s.begin(event{kind: connected, at: at, about: func(k *trace.Connection) {
+		s.locate(k)
+		k.Secured, k.TLS = linger.Known(at), linger.Known(t)
+	}})
+	close(s.settled)
+	return true
+}
+
+// begin tells that requests may go, and sends those that come.
+func (s *quicSession) begin(e event) {
+	s.tell(e)
+	if !s.open {
+		s.open = true
+		s.exchanges.Go(s.sendAll)
+	}
+}
+
+// sendAll sends the requests in the order in which they come, whatever order the
+// scheduler prefers.
+func (s *quicSession) sendAll() {
+	var batch []request
+	for {
+		select {
+		case <-s.wake:
+		case <-s.quic.Context().Done():
+			return
+		case <-s.ctx.Done():
+			return
+		}
+		batch = s.take(batch)
+		for _, q := range batch {
+			if s.speaker.send(q); s.quic.Context().Err() != nil {
+				return
+			}
+		}
+	}
+}
+
+// locate writes where the connection goes.
+func (s *quicSession) locate(k *trace.Connection) {
+	k.Local, k.Remote = s.quic.socket.LocalAddr().String(), s.quic.socket.RemoteAddr().String()
+}
+
+// describe writes what the connection turned out to be.
+func (s *quicSession) describe(k *trace.Connection) {
+	s.seen.mu.Lock()
+	defer s.seen.mu.Unlock()
+	if t, ok := k.TLS.Get(); ok {
+		t.Up, t.Down = s.seen.up.sum(), s.seen.down.sum()
+		k.TLS = linger.Known(t)
+	}
+	k.QUIC = linger.Known(trace.QUIC{
+		Version: "1",
+		Stack:   quicStack,
+		Retry:   s.seen.retry,
+		Lost:    s.seen.lost,
+		RTT:     s.quic.ConnectionStats().SmoothedRTT,
+	})
+}
+
+// limit notes that the server allows so many requests from the beginning of the
+// connection on (RFC 9000, 4.6). What it tells is how many at once, when that grows:
+// a server that allows another one for each that is over allows always the same.
+func (s *quicSession) limit(total int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := total - s.finished
+	if n <= s.allowed {
+		return
+	}
+	s.allowed = n
+	s.tell(event{kind: streams, exchange: -1, at: s.run.now(), streams: int(n)})
+}
+
+// isRejected reports whether the server did not take the early data.
+func (s *quicSession) isRejected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rejected
+}
