@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"linger"
 	"linger/compare"
@@ -27,10 +28,12 @@ type compareCmd struct {
 	Trials int    `default:"5" placeholder:"N" help:"How often each strategy runs; default 5."`
 	Seed   uint64 `default:"1" placeholder:"N" help:"Fixes sizes, order of trials and losses; default 1."`
 	Think  string `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
+	namesFlags
 	serverPolicyFlags
+	serverFlags
 	Workers int      `placeholder:"N" help:"Trials side by side; default what this machine carries on time."`
 	Timeout string   `default:"10m" placeholder:"D" help:"After how long a trial is given up; default 10m."`
-	On      string   `enum:"lab" default:"lab" placeholder:"lab" help:"Where it runs: lab, the emulated network."`
+	On      string   `enum:"lab,live," default:"" placeholder:"lab|live" help:"Where it runs: lab, the emulated network; or live, the network that there is, for dns. Default lab; live with --server."`
 	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt; or of each strategy's first trial .pcapng, with the secrets that decrypt it, or .qlog; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
 }
@@ -55,6 +58,10 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if w, err = adjust(w, c.Scheme, c.Think); err != nil {
 		return err
 	}
+	w, pace, err := c.namesFlags.apply(w, c.Seed)
+	if err != nil {
+		return err
+	}
 	list := cmp.Or(c.Strategies, linger.DefaultStrategies(w.Scheme))
 	strategies, err := linger.ParseStrategies(list)
 	if err != nil {
@@ -65,18 +72,31 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 			return usage("%w", err)
 		}
 	}
-	workers := c.Workers
+	var outside liveEngine
+	still, workers := stillTrials, c.Workers
+	if c.isLive() {
+		if outside, network, err = c.live(w, strategies, &pace); err != nil {
+			return err
+		}
+		still, workers = 0, 1
+	} else if words := c.serverFlags.words(); len(words) > 0 {
+		return usage("%s is about a server outside; the lab has its own: use it with --on live", words[0])
+	}
 	if workers == 0 {
 		workers = lab.Capacity(network, runtime.NumCPU())
 	}
 	plan := run.Plan{
 		Workload: w, Strategies: strategies, Network: network, Seed: c.Seed,
-		Trials: c.Trials, Still: stillTrials, Workers: workers, Timeout: timeout,
+		Trials: c.Trials, Still: still, Workers: workers, Timeout: timeout,
 	}
 	if err := plan.Validate(); err != nil {
 		return usage("%w", err)
 	}
-	out, err := openOutputs(c.Output, c.JSON, std, ".json", ".csv", ".txt", ".pcapng", ".qlog")
+	endings := []string{".json", ".csv", ".txt", ".pcapng", ".qlog"}
+	if c.isLive() {
+		endings = endings[:3] // packets are seen in the lab only
+	}
+	out, err := openOutputs(c.Output, c.JSON, std, endings...)
 	if err != nil {
 		return err
 	}
@@ -85,13 +105,17 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
 
-	if out.named(".qlog") != "" && !slices.ContainsFunc(strategies, func(s linger.Strategy) bool { return s.Version == "3" }) {
-		return usage("-o %s: a qlog is of QUIC; have h3 among the strategies", out.named(".qlog"))
+	if out.named(".qlog") != "" && !slices.ContainsFunc(strategies, linger.Strategy.QUIC) {
+		return usage("-o %s: a qlog is of QUIC; have h3, doq or doh3 among the strategies", out.named(".qlog"))
 	}
 
 	bar := newProgress(std, out.layout(std.err))
 	var lost losses
-	engine := labEngine{policy: serverPolicy, keep: firstTrials(out, network, std.env("SSLKEYLOGFILE")), lost: lost.add}
+	var engine run.Engine = labEngine{policy: serverPolicy, keep: firstTrials(out, network, std.env("SSLKEYLOGFILE")), lost: lost.add, pace: pace}
+	if c.isLive() {
+		forewarn(std.err, outside.servers, strategies, c.Trials, len(w.Exchanges), pace)
+		engine = outside
+	}
 	experiment, err := run.Run(ctx, engine, plan, bar.tell)
 	bar.clear()
 	if experiment == nil || len(experiment.Engine) == 0 {
@@ -121,6 +145,43 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		return statusError{status: exitInterrupted}
 	}
 	return err
+}
+
+// isLive reports whether the network is the one that there is.
+func (c compareCmd) isLive() bool { return c.On == "live" || c.On == "" && len(c.Server) > 0 }
+
+// live returns what measures over the network that there is, and what that network
+// is called. Where nothing was said of a pace, there is one.
+func (c compareCmd) live(w linger.Workload, strategies []linger.Strategy, pace *time.Duration) (e liveEngine, n linger.Network, err error) {
+	if w.Scheme != linger.SchemeDNS {
+		return e, n, usage("--on live is for names so far; use it with the workload dns, or: linger get URL")
+	}
+	words := append(c.networkFlags.words(), c.serverPolicyFlags.words()...)
+	if c.AnswerSize != 0 {
+		words = append(words, "--answer-size")
+	}
+	if c.Delay != "" {
+		words = append(words, "--delay")
+	}
+	if c.Workers > 1 {
+		words = append(words, "--workers")
+	}
+	if len(words) > 0 {
+		return e, n, usage("%s is of the lab; leave it out, or --server and --on live", words[0])
+	}
+	servers, err := c.resolvers(strategies)
+	if err != nil {
+		return e, n, err
+	}
+	config, err := c.liveConfig()
+	if err != nil {
+		return e, n, err
+	}
+	if c.Rate == "" {
+		*pace = livePace
+	}
+	config.Limits.Pace = *pace
+	return newLiveEngine(config, servers), linger.Network{Name: servers[strategies[0].Name].host}, nil
 }
 
 // statusOf keeps an error's exit status once its message has been printed.
@@ -155,7 +216,12 @@ func (c compareCmd) command() string {
 	if c.Workers != 0 {
 		words = append(words, "--workers", fmt.Sprint(c.Workers))
 	}
+	words = append(words, c.namesFlags.words()...)
 	words = append(words, c.serverPolicyFlags.words()...)
+	words = append(words, c.serverFlags.words()...)
+	if c.On != "" && c.On != "lab" && len(c.Server) == 0 {
+		words = append(words, "--on", c.On)
+	}
 	return strings.Join(words, " ")
 }
 

@@ -33,6 +33,8 @@ type labEngine struct {
 	// could not be kept is told to lost: the trial is good without it.
 	keep func(s linger.Scenario, trial int) keepsakes
 	lost func(error)
+	// pace is the least time between two exchanges that the client begins to want.
+	pace time.Duration
 	// partial has a trial that is interrupted say what it has so far.
 	partial bool
 }
@@ -79,14 +81,18 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 		return nil, err
 	}
 	port := plainPort
-	if s.Workload.Scheme == "https" {
+	switch s.Workload.Scheme {
+	case "https":
 		port = securePort
+	case linger.SchemeDNS:
+		port = linger.PortOf(s.Strategy.DNS)
 	}
 	said, err := runClient(stopped, l, clientOrder{
 		Scenario:  s,
 		Address:   fmt.Sprintf("%v:%d", l.Addr(originHost), port),
 		Host:      originHost,
 		Authority: server.ready.Authority,
+		Pace:      e.pace,
 		Secrets:   keep.secrets(),
 		Qlog:      keep.qlog != "",
 	})

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"linger"
@@ -21,9 +19,10 @@ import (
 type getCmd struct {
 	URL string `arg:"" help:"An http or https URL, fetched from where it is; or a workload, as for compare, fetched in the lab."`
 
-	Strategy string `short:"s" default:"keep:6" placeholder:"NAME" help:"How connections are used: ${forms}; :N for N connections; behind a + ${modifiers}. Default keep:6."`
+	Strategy string `short:"s" placeholder:"NAME" help:"How connections are used: ${forms}; :N for N connections; behind a + ${modifiers}. Default keep:6; of dns udp."`
 	Scheme   string `placeholder:"http|https" help:"Of a workload: cleartext, or TLS 1.3; default what it has."`
 	networkFlags
+	namesFlags
 	serverPolicyFlags
 	Seed     uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
 	Think    string   `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
@@ -39,7 +38,11 @@ type getCmd struct {
 
 // Run fetches once and draws what happened on each connection.
 func (c getCmd) Run(ctx context.Context, std streams) error {
-	strategy, err := linger.ParseStrategy(c.Strategy)
+	usual := "keep:6"
+	if c.URL == linger.Names().Name {
+		usual = "udp"
+	}
+	strategy, err := linger.ParseStrategy(cmp.Or(c.Strategy, usual))
 	if err != nil {
 		return usage("%w", err)
 	}
@@ -67,8 +70,8 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer out.discard()
-	if out.named(".qlog") != "" && strategy.Version != "3" {
-		return usage("-o %s: a qlog is of QUIC; use it with -s h3", out.named(".qlog"))
+	if out.named(".qlog") != "" && !strategy.QUIC() {
+		return usage("-o %s: a qlog is of QUIC; use it with -s h3, doh3 or doq", out.named(".qlog"))
 	}
 	t, notes, err := fetch(ctx, strategy, out)
 	var late error
@@ -100,7 +103,7 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 
 // labOnly lists the flags that say something about the lab.
 func (c getCmd) labOnly() []string {
-	words := append(c.networkFlags.words(), c.serverPolicyFlags.words()...)
+	words := append(append(c.networkFlags.words(), c.serverPolicyFlags.words()...), c.namesFlags.words()...)
 	for _, f := range []struct {
 		flag string
 		set  bool
@@ -133,16 +136,9 @@ func verdictOf(t *trace.Trace) error {
 
 // live visits the URL over the network that there is.
 func (c getCmd) live(ctx context.Context, s linger.Strategy, out *outputs) (*trace.Trace, []string, error) {
-	config := live.Config{Agent: agent(), Insecure: c.Insecure}
-	if c.CACert != "" {
-		pem, err := os.ReadFile(c.CACert)
-		if err != nil {
-			return nil, nil, usage("--cacert: %w", err)
-		}
-		config.Roots = x509.NewCertPool()
-		if !config.Roots.AppendCertsFromPEM(pem) {
-			return nil, nil, usage("--cacert: %s has no certificate in PEM", c.CACert)
-		}
+	config, err := serverFlags{Insecure: c.Insecure, CACert: c.CACert}.liveConfig()
+	if err != nil {
+		return nil, nil, err
 	}
 	var secrets bytes.Buffer
 	if c.keylog != "" {
@@ -193,10 +189,14 @@ func (c getCmd) lab(ctx context.Context, s linger.Strategy, out *outputs) (*trac
 	if w, err = adjust(w, c.Scheme, c.Think); err != nil {
 		return nil, nil, err
 	}
+	w, pace, err := c.namesFlags.apply(w, c.Seed)
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := s.Fits(w.Scheme); err != nil {
 		return nil, nil, usage("%w", err)
 	}
-	engine := labEngine{policy: serverPolicy, partial: true, lost: c.lost.add, keep: func(linger.Scenario, int) keepsakes {
+	engine := labEngine{policy: serverPolicy, partial: true, pace: pace, lost: c.lost.add, keep: func(linger.Scenario, int) keepsakes {
 		return keepsakes{packets: out.named(".pcapng"), keylog: c.keylog, qlog: out.named(".qlog")}
 	}}
 	t, err := engine.Run(ctx, linger.Scenario{Workload: w, Strategy: s, Network: network, Seed: c.Seed}, 0)

@@ -163,6 +163,8 @@ type clientOrder struct {
 	Host     string          `json:"host"`
 	// Authority is the certificate, in PEM, of who may vouch for the origin.
 	Authority []byte `json:"authority"`
+	// Pace is the least time between two exchanges that it begins to want.
+	Pace time.Duration `json:"pace_ns"`
 	// Secrets and Qlog ask for what can be read only here.
 	Secrets bool `json:"secrets"`
 	Qlog    bool `json:"qlog"`
@@ -203,6 +205,7 @@ func (hostClientCmd) Run(ctx context.Context, std streams) error {
 		Agent:      agent(),
 		Verify:     true,
 		Congestion: congestion,
+		Limits:     policy.Limits{Pace: order.Pace},
 	}
 	var secrets bytes.Buffer
 	if order.Secrets {
