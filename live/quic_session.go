@@ -152,7 +152,7 @@ func (p *overQUIC) carry(s *quicSession, on speaker) {
 	at := p.run.now()
 	defer s.seen.wait()
 	if err != nil {
-		over := quicEnding(err)
+		over := on.ending(err)
 		s.fail(at, over.by, "cannot connect to "+p.run.config.Address+": "+over.reason)
 		return
 	}

@@ -457,7 +457,9 @@ func (c *Client) HandleBody(now linger.Instant, id, e int, received int64) {
 	}
 	c.exchanges[e].begun = true
 	c.extend(now, k)
-	c.name(now, e, received)
+	if !c.workload.Exchanges[e].IsQuery() { // an answer says nothing before it is whole
+		c.name(now, e, received)
+	}
 	c.assign(now)
 }
 
