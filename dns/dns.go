@@ -25,6 +25,7 @@ const (
 	queryBlock, answerBlock = 128, 468
 	// keepaliveUnit is what the timeout of edns-tcp-keepalive counts (RFC 7828, 3.1).
 	keepaliveUnit = 100 * time.Millisecond
+	headerSize    = 12 // RFC 1035, 4.1.1
 	// MaxKeepalive is the longest idle limit that can be said.
 	MaxKeepalive = (1<<16 - 1) * keepaliveUnit
 )
@@ -131,7 +132,8 @@ type Message struct {
 	// answer the idle limit.
 	Keepalive linger.Opt[time.Duration]
 
-	msg wire.Msg
+	msg    wire.Msg
+	headed bool // the header could be read
 }
 
 // A Malformed message is one that cannot be read to its end. What could be read of
@@ -142,6 +144,7 @@ var Malformed = errors.New("not a message of DNS")
 func Read(b []byte) (Message, error) {
 	var m Message
 	err := m.msg.Unpack(b)
+	m.headed = len(b) >= headerSize
 	m.ID, m.Response, m.Truncated, m.Rcode = m.msg.Id, m.msg.Response, m.msg.Truncated, m.msg.Rcode
 	m.Answers = len(m.msg.Answer)
 	if len(m.msg.Question) == 1 && m.msg.Question[0].Qclass == wire.ClassINET {

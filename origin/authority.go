@@ -36,6 +36,9 @@ type Authority struct {
 	now          time.Time
 }
 
+// maxCommonName is how long a common name may be (RFC 5280, A.1: ub-common-name).
+const maxCommonName = 64
+
 // Lifetimes, from now on: those of public certificates. Each begins an hour
 // before now, for clients whose clock is behind.
 const (
@@ -86,7 +89,8 @@ func (a *Authority) Certificate(names ...string) (tls.Certificate, error) {
 	if len(names) == 0 {
 		return tls.Certificate{}, errors.New("a certificate needs a name; give it at least one, as localhost or 127.0.0.1")
 	}
-	leaf := template(a.now, leafLife, pkix.Name{})
+	// Clients of DNS are known that read the subject and take none for an error.
+	leaf := template(a.now, leafLife, pkix.Name{CommonName: names[0][:min(len(names[0]), maxCommonName)]})
 	for _, name := range names {
 		if ip := net.ParseIP(name); ip != nil {
 			leaf.IPAddresses = append(leaf.IPAddresses, ip)

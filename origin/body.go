@@ -14,34 +14,41 @@ const maxChunkLine = 4 << 10
 // errStalled says that the client let Config.Stall pass.
 var errStalled = errors.New("client stalled")
 
-// dropBody reads the content of the request and drops it.
-func (c *conn) dropBody() error {
-	limit := c.server.config.MaxRequestBody
+// content reads the content of the request that a is the answer to, and drops it
+// unless a wants it.
+func (c *conn) content(a *answer) ([]byte, error) {
+	limit := c.server.contentLimit(a)
 	if c.req.length > limit {
-		return refuse(413, "the content has %d bytes; %d are read", c.req.length, limit)
+		return nil, tooLong(c.req.length, limit)
 	}
 	if !c.req.chunked && c.req.length == 0 {
-		return nil
+		return nil, nil
 	}
+	c.keep, c.kept = a.take != nil, nil
 	// RFC 9110, 10.1.1: "A server MAY omit sending a 100 (Continue) response if it
 	// has already received some or all of the content for the corresponding
 	// request".
 	if c.req.expect && c.r == c.w {
 		if err := c.out.grow(); err != nil {
-			return err
+			return nil, err
 		}
 		c.out.buf = append(c.out.buf, "HTTP/1.1 100 Continue\r\n\r\n"...)
 	}
 	if c.req.chunked {
-		return c.dropChunks(limit)
+		err := c.takeChunks(limit)
+		return c.kept, err
 	}
-	return c.drop(c.req.length)
+	err := c.take(c.req.length)
+	return c.kept, err
 }
 
-// drop reads n bytes and forgets them.
-func (c *conn) drop(n int64) error {
+// take reads n bytes, and forgets them unless they are to be kept.
+func (c *conn) take(n int64) error {
 	for {
 		k := min(n, int64(c.w-c.r))
+		if c.keep {
+			c.kept = append(c.kept, c.in[c.r:c.r+int(k)]...)
+		}
 		c.r += int(k)
 		n -= k
 		if n == 0 {
@@ -53,8 +60,8 @@ func (c *conn) drop(n int64) error {
 	}
 }
 
-// dropChunks reads chunks to the last one and its trailer (RFC 9112, 7.1).
-func (c *conn) dropChunks(limit int64) error {
+// takeChunks reads chunks to the last one and its trailer (RFC 9112, 7.1).
+func (c *conn) takeChunks(limit int64) error {
 	var total int64
 	for {
 		line, err := c.line()
@@ -72,7 +79,7 @@ func (c *conn) dropChunks(limit int64) error {
 			break
 		}
 		total += size
-		if err := c.drop(size); err != nil {
+		if err := c.take(size); err != nil {
 			return err
 		}
 		if line, err = c.line(); err != nil {

@@ -92,6 +92,8 @@ type conn struct {
 	deadline linger.Instant // of reading, as last set; 0 is unknown
 
 	req     request
+	keep    bool           // the content of req is wanted
+	kept    []byte         // what has come of it
 	started linger.Instant // when the first byte of req arrived
 	out     outbox
 	unsent  []pending // responses in out
@@ -170,8 +172,12 @@ func (c *conn) next() (answer, error) {
 		return answer{}, no
 	}
 	c.mind.HandleRequest(c.server.now(), c.req.version, c.req.connection)
-	a := c.server.site.find(&c.req)
-	return a, c.dropBody()
+	a := c.server.find(&c.req)
+	content, err := c.content(&a)
+	if err != nil {
+		return a, err
+	}
+	return a.complete(content), nil
 }
 
 // refused returns the answer that a refusal is, in place of what would have been

@@ -14,7 +14,7 @@ import (
 // goes on.
 type section struct {
 	method, scheme, authority, path string
-	host                            string
+	host, contentType               string
 	length                          int64 // of the content as Content-Length says it, -1 where it does not
 	expects                         string
 	expect                          bool // the client waits for 100 (Continue)
@@ -70,6 +70,8 @@ func (s *section) take(name, value string) error {
 			return errors.New("content-length is not one number")
 		}
 		s.length = n
+	case "content-type":
+		s.contentType = value
 	case "expect":
 		s.expects = value
 		s.expect = strings.EqualFold(value, "100-continue")
@@ -147,19 +149,19 @@ func (s *Server) answerTo(h *section, scratch []byte) (a answer, early bool, _ [
 		return refused(no, answer{method: h.method}, head), true, scratch
 	}
 	scratch = append(append(append(scratch[:0], h.method...), ' '), h.path...)
-	r := request{key: scratch, method: scratch[:len(h.method)], target: scratch[len(h.method)+1:], head: head}
-	a = s.site.find(&r)
+	r := request{key: scratch, method: scratch[:len(h.method)], target: scratch[len(h.method)+1:], head: head, contentType: h.contentType}
+	a = s.find(&r)
 	switch {
 	case h.expects != "" && !h.expect:
 		return refused(refuse(417, "this server meets no expectation but 100-continue"), a, head), true, scratch
-	case h.length > s.config.MaxRequestBody:
-		return refused(s.tooLong(h.length), a, head), true, scratch
+	case h.length > s.contentLimit(&a):
+		return refused(tooLong(h.length, s.contentLimit(&a)), a, head), true, scratch
 	}
 	return a, false, scratch
 }
 
-func (s *Server) tooLong(n int64) *refusal {
-	return refuse(413, "the content has %d bytes; %d are read", n, s.config.MaxRequestBody)
+func tooLong(n, limit int64) *refusal {
+	return refuse(413, "the content has %d bytes; %d are read", n, limit)
 }
 
 // A head of HTTP/2 or HTTP/3 has no size of its own: HPACK and QPACK send what

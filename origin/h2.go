@@ -91,11 +91,12 @@ type h2stream struct {
 	due      linger.Instant // when the response may begin
 	length   int64          // of the request's content as announced, or -1
 	got      int64
-	credit   int64 // content not yet credited back
-	ended    bool  // the request has arrived in full
-	answered bool  // the response may begin, or has
-	headed   bool  // its head is sent
-	left     int64 // of its content
+	content  []byte // that is wanted, as far as it has come
+	credit   int64  // content not yet credited back
+	ended    bool   // the request has arrived in full
+	answered bool   // the response may begin, or has
+	headed   bool   // its head is sent
+	left     int64  // of its content
 	window   int64
 	next     *h2stream
 	queued   bool
@@ -465,12 +466,15 @@ func (c *h2conn) data(f *http2.DataFrame) error {
 		return nil
 	}
 	st.got += int64(len(f.Data()))
+	if limit := c.server.contentLimit(&st.answer); st.answer.take != nil && st.got <= limit {
+		st.content = append(st.content, f.Data()...)
+	}
 	switch {
 	case st.length >= 0 && (st.got > st.length || f.StreamEnded() && st.got < st.length):
 		c.reset(st.id, http2.ErrCodeProtocol, "malformed request: its content is not as long as content-length says")
 	case st.answered:
-	case st.got > c.server.config.MaxRequestBody:
-		st.answer = refused(c.server.tooLong(st.got), st.answer, st.answer.method == "HEAD")
+	case st.got > c.server.contentLimit(&st.answer):
+		st.answer = refused(tooLong(st.got, c.server.contentLimit(&st.answer)), st.answer, st.answer.method == "HEAD")
 		st.entry.Status, st.entry.Body = st.answer.status, st.answer.length
 		c.respond(st)
 	case f.StreamEnded():
@@ -490,6 +494,10 @@ func (c *h2conn) requestEnded(st *h2stream) {
 		return
 	}
 	if !st.answered {
+		if st.answer.take != nil {
+			st.answer = st.answer.complete(st.content)
+			st.entry.Status, st.entry.Body = st.answer.status, st.answer.length
+		}
 		c.respond(st)
 	}
 }

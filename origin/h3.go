@@ -30,6 +30,13 @@ import (
 // policy's idle timeout is QUIC's too, as the transport parameter max_idle_timeout;
 // without one that is an hour.
 func (s *Server) ServeQUIC(ctx context.Context, pc net.PacketConn) error {
+	return s.acceptQUIC(ctx, pc, http3.NextProtoH3, 0, s.serveQUIC)
+}
+
+// acceptQUIC accepts connections of one protocol and has each served. uni is how many
+// unidirectional streams a client may have open: 0 is the stack's default, less than
+// that none.
+func (s *Server) acceptQUIC(ctx context.Context, pc net.PacketConn, protocol string, uni int64, serve func(*quic.Conn)) error {
 	defer pc.Close()
 	if len(s.config.Certificates) == 0 {
 		return errNoCertificate
@@ -40,10 +47,11 @@ func (s *Server) ServeQUIC(ctx context.Context, pc net.PacketConn) error {
 	if idle == 0 {
 		idle = time.Hour
 	}
-	ln, err := transport.ListenEarly(tlsConfig(s.config.Certificates, http3.NextProtoH3), &quic.Config{
-		MaxIdleTimeout:     idle,
-		MaxIncomingStreams: int64(s.config.MaxStreams),
-		Allow0RTT:          true,
+	ln, err := transport.ListenEarly(tlsConfig(s.config.Certificates, protocol), &quic.Config{
+		MaxIdleTimeout:        idle,
+		MaxIncomingStreams:    int64(s.config.MaxStreams),
+		MaxIncomingUniStreams: uni,
+		Allow0RTT:             true,
 	})
 	if err != nil {
 		return fmt.Errorf("cannot listen for QUIC on %v: %w", pc.LocalAddr(), err)
@@ -62,7 +70,7 @@ func (s *Server) ServeQUIC(ctx context.Context, pc net.PacketConn) error {
 		case err == nil:
 			conns.Go(func() {
 				defer s.release()
-				s.serveQUIC(qc)
+				serve(qc)
 			})
 		case s.isDown():
 			return nil
@@ -307,6 +315,12 @@ func (c *h3conn) blameQUIC(err error) {
 		}
 		c.end(trace.AtClient, reason)
 	}
+	c.blameTransport(err)
+}
+
+// blameTransport notes why a connection of QUIC is no more, where the protocol above
+// has not said so.
+func (c *session) blameTransport(err error) {
 	if e, ok := errors.AsType[*quic.TransportError](err); ok {
 		by := trace.AtServer
 		if e.Remote {
@@ -554,7 +568,8 @@ func (st *h3stream) serve() error {
 	} else {
 		st.answer, early, st.scratch = s.answerTo(&st.head, st.scratch)
 	}
-	if !(linger.Exchange{Method: st.head.method}).Safe() {
+	// A query of DNS may be repeated, whatever the method that it comes by.
+	if !(linger.Exchange{Method: st.head.method}).Safe() && st.answer.take == nil {
 		select {
 		case <-c.qc.HandshakeComplete():
 		case <-c.qc.Context().Done():
@@ -672,11 +687,13 @@ func malformed(why string) *h3error {
 	return &h3error{code: http3.ErrCodeMessageError, text: "malformed request: " + why, stream: true}
 }
 
-// readBody reads the content of a request and drops it. Where there is too much,
+// readBody reads the content of a request and drops it, unless its answer wants it. Where there is too much,
 // it turns the answer into a refusal and reports so.
 func (st *h3stream) readBody() (early bool, err error) {
 	s := st.conn.server
+	limit := s.contentLimit(&st.answer)
 	var got int64
+	var content []byte
 	for trailed := false; ; {
 		st.patience()
 		kind, n, err := readFrameHeader(st.in)
@@ -695,11 +712,20 @@ func (st *h3stream) readBody() (early bool, err error) {
 			}
 			trailed = true
 		case kind == frameData:
-			if n > uint64(s.config.MaxRequestBody-got) {
-				st.answer = refused(s.tooLong(s.config.MaxRequestBody+1), st.answer, st.head.method == "HEAD")
+			if n > uint64(limit-got) {
+				st.answer = refused(tooLong(limit+1, limit), st.answer, st.head.method == "HEAD")
 				return true, nil
 			}
 			got += int64(n)
+			if st.answer.take != nil {
+				st.patience()
+				from := len(content)
+				content = append(content, make([]byte, n)...)
+				if _, err := io.ReadFull(st.in, content[from:]); err != nil {
+					return false, incomplete(err)
+				}
+				n = 0
+			}
 		}
 		for n > 0 {
 			st.patience()
@@ -713,6 +739,7 @@ func (st *h3stream) readBody() (early bool, err error) {
 	if st.head.length >= 0 && got != st.head.length {
 		return false, malformed("its content is not as long as content-length says")
 	}
+	st.answer = st.answer.complete(content)
 	return false, nil
 }
 

@@ -159,7 +159,7 @@ func New(config Config) (*Server, error) {
 //
 // Serve, ServeTLS and ServeQUIC may be called for several listeners at once.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	return s.accept(ctx, ln, nil)
+	return s.accept(ctx, ln, nil, s.serve)
 }
 
 // ServeTLS is as Serve, over TLS 1.3 and 1.2: HTTP/2 where the client offers "h2"
@@ -169,7 +169,7 @@ func (s *Server) ServeTLS(ctx context.Context, ln net.Listener) error {
 		ln.Close()
 		return errNoCertificate
 	}
-	return s.accept(ctx, ln, tlsConfig(s.config.Certificates, "h2", "http/1.1"))
+	return s.accept(ctx, ln, tlsConfig(s.config.Certificates, "h2", "http/1.1"), s.serve)
 }
 
 // enter has the server know of a listener, until the returned function is called.
@@ -188,7 +188,7 @@ func (s *Server) enter(ctx context.Context, ln io.Closer) (leave func(), err err
 	}, nil
 }
 
-func (s *Server) accept(ctx context.Context, ln net.Listener, secure *tls.Config) error {
+func (s *Server) accept(ctx context.Context, ln net.Listener, secure *tls.Config, serve func(net.Conn)) error {
 	defer ln.Close()
 	leave, err := s.enter(ctx, ln)
 	if err != nil {
@@ -212,7 +212,7 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, secure *tls.Config
 			}
 			conns.Go(func() {
 				defer s.release()
-				s.serve(nc)
+				serve(nc)
 			})
 		case s.isDown():
 			return nil

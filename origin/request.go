@@ -18,6 +18,8 @@ type request struct {
 	chunked    bool     // the body is in chunks; length says nothing
 	length     int64    // of the body, in bytes
 	expect     bool     // the client waits for 100 (Continue)
+
+	contentType string
 }
 
 // A refusal is a response to what is not a request that this server can take.
@@ -113,6 +115,8 @@ func (r *request) parse(head []byte, maxTarget int) *refusal {
 				return refuse(501, "this server knows no transfer coding but chunked")
 			}
 			r.chunked = true
+		case named(name, "content-type"):
+			r.contentType = string(value)
 		case named(name, "expect"):
 			if !named(value, "100-continue") {
 				return refuse(417, "this server meets no expectation but 100-continue")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/dns"
 )
 
 const (
@@ -37,6 +38,8 @@ type answer struct {
 	// head is the size that the head is padded to.
 	head  int
 	delay time.Duration
+	// take, where set, makes the answer of the request's content, which is read for it.
+	take func(content []byte) answer
 }
 
 // A field is one field of a head: its name as HTTP/1 heads have it, in lower case
@@ -48,6 +51,7 @@ func contentType(value string) field { return field{"Content-Type", "content-typ
 // A site says what is answered to a request. It does not change once made.
 type site struct {
 	workload linger.Workload
+	zone     *dns.Zone         // the workload's names; nil where it has none
 	index    map[string]int    // "GET /path" to the exchange
 	allowed  map[string]string // path to the methods of its exchanges
 	fields   [][]field         // of the exchanges' heads
@@ -73,7 +77,17 @@ func newSite(w linger.Workload, cache int64) (*site, error) {
 			return nil, err
 		}
 	}
+	if w.Scheme == linger.SchemeDNS {
+		zone, err := dns.NewZone(w)
+		if err != nil {
+			return nil, fmt.Errorf("workload %q: %w", w.Name, err)
+		}
+		s.zone = zone
+	}
 	for i, e := range w.Exchanges {
+		if e.IsQuery() {
+			continue
+		}
 		if !isFieldValue([]byte(e.ContentType)) {
 			return nil, fmt.Errorf("exchange %d of workload %q: content type %q cannot stand in a head", i+1, w.Name, e.ContentType)
 		}
@@ -220,11 +234,17 @@ func (s *site) list() []byte {
 	fmt.Fprintf(&b, "/           this list\n/bytes/N    N bytes, 0 to %d\n", int64(linger.MaxBody))
 	fmt.Fprintf(&b, "/delay/D    an answer after D, as 250ms or 2s, up to %v\n", maxDelay)
 	fmt.Fprint(&b, "/status/N   an answer with status N, 200 to 599\n")
+	if s.zone != nil {
+		fmt.Fprintf(&b, "%s  names by DNS: GET ?dns=, POST\n", dohPath)
+	}
 	if n := len(s.workload.Exchanges); n > 0 {
 		fmt.Fprintf(&b, "\nworkload %s: %d exchanges, %d bytes\n\n", cmp.Or(s.workload.Name, "without a name"), n, s.workload.Bytes())
 	}
 	for i, e := range s.workload.Exchanges {
 		line := fmt.Sprintf("%s %s %d\n", e.Method, e.Path, e.ResponseBody)
+		if e.IsQuery() {
+			line = e.Query.String() + "\n"
+		}
 		if b.Len()+len(line) > maxListing {
 			fmt.Fprintf(&b, "and %d more\n", len(s.workload.Exchanges)-i)
 			break

@@ -36,10 +36,13 @@ type hostCmd struct {
 const congestion = "cubic"
 
 // Ports of the origin in a lab, those of the schemes: cleartext; TLS over TCP and,
-// for HTTP/3, QUIC over UDP.
+// for HTTP/3, QUIC over UDP. Of a workload of names, DNS over UDP and TCP; DNS over
+// TLS and QUIC (RFC 7858, 3.1; RFC 9250, 4.1.1); and over HTTPS, securePort.
 const (
-	plainPort  = 80
-	securePort = 443
+	plainPort     = 80
+	securePort    = 443
+	namesPort     = 53
+	safeNamesPort = 853
 )
 
 // originOrder is what the origin of a lab is told.
@@ -100,7 +103,7 @@ func (hostOriginCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	served, err := serveAll(ctx, server)
+	served, err := serveAll(ctx, server, order.Workload.Scheme == linger.SchemeDNS)
 	if err != nil {
 		return err
 	}
@@ -131,29 +134,57 @@ func listen(ctx context.Context, port int) (net.Listener, error) {
 	return ln, err
 }
 
-// serveAll serves cleartext, TLS and QUIC on the ports of the lab. The returned
-// function waits until all of it has ended.
-func serveAll(ctx context.Context, server *origin.Server) (wait func() error, err error) {
-	plain, err := listen(ctx, plainPort)
+// serveAll serves cleartext, TLS and QUIC on the ports of the lab, and names, where
+// there are some, on theirs. The returned function waits until all of it has ended.
+func serveAll(ctx context.Context, server *origin.Server, names bool) (wait func() error, err error) {
+	var sockets []io.Closer
+	var serve []func() error
+	streams := func(port int, on func(context.Context, net.Listener) error) {
+		if err != nil {
+			return
+		}
+		var ln net.Listener
+		if ln, err = listen(ctx, port); err == nil {
+			sockets = append(sockets, ln)
+			serve = append(serve, func() error { return on(ctx, ln) })
+		}
+	}
+	packets := func(port int, on func(context.Context, net.PacketConn) error) {
+		if err != nil {
+			return
+		}
+		var pc net.PacketConn
+		if pc, err = origin.ListenQUIC(ctx, fmt.Sprintf(":%d", port)); err == nil {
+			sockets = append(sockets, pc)
+			serve = append(serve, func() error { return on(ctx, pc) })
+		}
+	}
+	streams(plainPort, server.Serve)
+	streams(securePort, server.ServeTLS)
+	packets(securePort, server.ServeQUIC)
+	if names {
+		packets(namesPort, server.ServeDNS)
+		streams(namesPort, server.ServeDNSStream)
+		streams(safeNamesPort, server.ServeDoT)
+		packets(safeNamesPort, server.ServeDoQ)
+	}
 	if err != nil {
+		for _, s := range sockets {
+			s.Close()
+		}
 		return nil, err
 	}
-	secure, err := listen(ctx, securePort)
-	if err != nil {
-		plain.Close()
-		return nil, err
+	ended := make(chan error, len(serve))
+	for _, f := range serve {
+		go func() { ended <- f() }()
 	}
-	packets, err := origin.ListenQUIC(ctx, fmt.Sprintf(":%d", securePort))
-	if err != nil {
-		plain.Close()
-		secure.Close()
-		return nil, err
-	}
-	ended := make(chan error, 3)
-	go func() { ended <- server.Serve(ctx, plain) }()
-	go func() { ended <- server.ServeTLS(ctx, secure) }()
-	go func() { ended <- server.ServeQUIC(ctx, packets) }()
-	return func() error { return errors.Join(<-ended, <-ended, <-ended) }, nil
+	return func() error {
+		var all error
+		for range serve {
+			all = errors.Join(all, <-ended)
+		}
+		return all
+	}, nil
 }
 
 // clientOrder is what the client of a lab is told.

@@ -14,7 +14,7 @@ type serverPolicyFlags struct {
 	MaxAge      string `placeholder:"D" help:"The origin closes a connection that is so old."`
 	Close       bool   `help:"The origin closes every connection after one response."`
 	CloseStyle  string `enum:"fin,rst" default:"fin" placeholder:"fin|rst" help:"How the origin closes: fin, or rst, which may destroy what is under way."`
-	Announce    bool   `help:"The origin announces its limits: Keep-Alive: timeout=, max=."`
+	Announce    bool   `help:"The origin announces its limits: Keep-Alive: timeout=, max=; in DNS, edns-tcp-keepalive."`
 }
 
 // requestTimeout is how long the origin waits for the rest of a request's head:
