@@ -15,6 +15,7 @@ import (
 	"linger"
 	"linger/compare"
 	"linger/lab"
+	"linger/live"
 	"linger/report"
 	"linger/run"
 )
@@ -144,6 +145,9 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if err == nil && ctx.Err() != nil {
 		return statusError{status: exitInterrupted}
 	}
+	if err == nil && c.isLive() {
+		return outside.verdict(experiment)
+	}
 	return err
 }
 
@@ -191,6 +195,8 @@ func statusOf(err error) error {
 		return nil
 	case errors.Is(err, lab.ErrUnsupported):
 		return statusError{status: exitMachine}
+	case errors.Is(err, live.ErrUnreachable):
+		return statusError{status: exitUnreachable}
 	}
 	return statusError{status: exitAssertion}
 }

@@ -18,6 +18,7 @@ import (
 
 	"linger"
 	"linger/live"
+	"linger/run"
 	"linger/trace"
 )
 
@@ -225,7 +226,7 @@ func forewarn(w io.Writer, servers map[string]resolver, strategies []linger.Stra
 		}
 		datagrams = datagrams || s.Datagram
 	}
-	text := fmt.Sprintf("linger: at most %d queries to %s (%d strategies, %d trials, %d names)",
+	text := fmt.Sprintf("linger: at most %d queries to %s (strategies: %d, trials: %d, names: %d)",
 		len(strategies)*trials*names, strings.Join(who, ", "), len(strategies), trials, names)
 	if pace > 0 {
 		text += fmt.Sprintf(", %.4g a second at most", 1/pace.Seconds())
@@ -234,4 +235,16 @@ func forewarn(w io.Writer, servers map[string]resolver, strategies []linger.Stra
 		text += "; over UDP each again where no answer comes, 4 times in all"
 	}
 	fmt.Fprintln(w, text)
+}
+
+// verdict is the error of an experiment in which no strategy got anything.
+func (e liveEngine) verdict(x *run.Experiment) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range x.Strategies {
+		if e.mute[s.Name] == "" {
+			return nil
+		}
+	}
+	return statusError{exitUnreachable, fmt.Errorf("nothing came from %s by any strategy; see the reasons above", x.Network.Name)}
 }

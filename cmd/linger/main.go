@@ -16,6 +16,7 @@ import (
 
 	"linger"
 	"linger/lab"
+	"linger/live"
 )
 
 // version is what --version prints and JSON carries; a release sets it with
@@ -95,6 +96,8 @@ func Main(args []string, std streams) int {
 	case errors.As(err, &status):
 	case errors.Is(err, lab.ErrUnsupported):
 		status.status = exitMachine
+	case errors.Is(err, live.ErrUnreachable):
+		status.status = exitUnreachable
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EDQUOT):
 		status.status = exitMachine
 	case ctx.Err() != nil:

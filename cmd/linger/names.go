@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/dns"
 )
 
 // namesFlags say what is looked up, and how it is answered; the same in every verb.
@@ -32,6 +33,11 @@ func (f namesFlags) apply(w linger.Workload, seed uint64) (out linger.Workload, 
 	if f.Names != "" {
 		if w, err = readNames(f.Names); err != nil {
 			return w, 0, err
+		}
+	}
+	for i, e := range w.Exchanges {
+		if _, err := dns.Ask(e.Query, dns.Options{}); err != nil {
+			return w, 0, usage("--names: query %d, %s: %w", i+1, e.Query, err)
 		}
 	}
 	var delay time.Duration
