@@ -393,7 +393,7 @@ func (r *run) note(x *trace.Exchange, e event) {
 		x.Status, x.ResponseHead, x.ResponseBody = e.status, e.head, e.body
 		if e.kind == done {
 			if x.Rcode = e.rcode; r.scenario.Strategy.DNS != "" && x.FirstByte.IsZero() {
-				x.FirstByte = x.Done // a message is read whole
+				x.FirstByte = linger.Known(e.at) // a message is read whole
 			}
 			x.Done, x.ContentType = linger.Known(e.at), e.content
 			if r.page != nil {

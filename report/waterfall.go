@@ -36,7 +36,7 @@ var rank = map[rune]int{nothing: 0, idle: 1, waiting: 2, handshake: 3, securing:
 func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
 		head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), plural(len(t.Exchanges), "exchange"),
-			plural(len(t.Connections), "connection"), spoken(t), instant(t.Ended))
+			carriers(t), spoken(t), instant(t.Ended))
 		for _, line := range wrap(head, o.width(), "", "") {
 			b.WriteString(o.paint(line, bold) + "\n")
 		}
@@ -54,8 +54,30 @@ func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
 	})
 }
 
+// carriers counts the connections, and apart from them the sockets of UDP, which
+// connect nothing.
+func carriers(t *trace.Trace) string {
+	sockets := 0
+	for _, c := range t.Connections {
+		if connectionless(c) {
+			sockets++
+		}
+	}
+	switch n := len(t.Connections) - sockets; {
+	case sockets == 0:
+		return plural(n, "connection")
+	case n == 0:
+		return plural(sockets, "socket")
+	default:
+		return plural(sockets, "socket") + " and " + plural(n, "connection")
+	}
+}
+
+// connectionless reports whether a connection of a trace is but a socket of UDP.
+func connectionless(c trace.Connection) bool { return c.Protocol == "udp" }
+
 // spoken says what the connections were, where that is more than HTTP/1 in
-// cleartext: " (h2, TLS 1.3)".
+// cleartext: " (h2, TLS 1.3)", " (udp)".
 func spoken(t *trace.Trace) string {
 	var protocols, versions []string
 	resumed := 0
@@ -71,7 +93,7 @@ func spoken(t *trace.Trace) string {
 	slices.Sort(protocols)
 	slices.Sort(versions)
 	parts := slices.DeleteFunc(slices.Compact(protocols), func(p string) bool { return p == "" })
-	if len(versions) == 0 && !slices.ContainsFunc(parts, multiplexes) {
+	if len(versions) == 0 && !slices.ContainsFunc(parts, func(p string) bool { return !strings.HasPrefix(p, "http/1.") }) {
 		return ""
 	}
 	parts = append(parts, slices.Compact(versions)...)
@@ -82,7 +104,9 @@ func spoken(t *trace.Trace) string {
 }
 
 // multiplexes reports whether responses of that protocol share a connection.
-func multiplexes(protocol string) bool { return protocol == "h2" || protocol == "h3" }
+func multiplexes(protocol string) bool {
+	return slices.Contains([]string{"h2", "h3", "doh", "doh3", "doq"}, protocol)
+}
 
 // lanes draws the connections.
 func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection) {
@@ -126,6 +150,7 @@ func phases(conns []trace.Connection, of map[int][]trace.Exchange, most int) str
 	var quic, tls, tcp, single bool
 	for _, c := range conns {
 		switch {
+		case connectionless(c):
 		case overQUIC(c):
 			quic = true
 		case secured(c):
@@ -165,7 +190,9 @@ func phases(conns []trace.Connection, of map[int][]trace.Exchange, most int) str
 	return s + "; ×N requests in flight"
 }
 
-func overQUIC(c trace.Connection) bool { return !c.QUIC.IsZero() || c.Protocol == "h3" }
+func overQUIC(c trace.Connection) bool {
+	return !c.QUIC.IsZero() || slices.Contains([]string{"h3", "doh3", "doq"}, c.Protocol)
+}
 
 // secured reports whether a connection over TCP had TLS, or never came to have it.
 func secured(c trace.Connection) bool {
@@ -175,6 +202,18 @@ func secured(c trace.Connection) bool {
 // multiplexed reports whether a connection is drawn by how much it does at once,
 // as its exchanges cannot be told apart.
 func multiplexed(c trace.Connection, exchanges []trace.Exchange) bool {
+	if c.Protocol == "tcp" || c.Protocol == "dot" {
+		// Whoever does not wait may be answered in any order (RFC 7766, 7).
+		exchanges = slices.SortedFunc(slices.Values(exchanges), func(a, b trace.Exchange) int {
+			return cmp.Compare(a.Sent.Or(linger.Never), b.Sent.Or(linger.Never))
+		})
+		for i := 1; i < len(exchanges); i++ {
+			if exchanges[i].Sent.Or(linger.Never) < exchanges[i-1].Done.Or(0) {
+				return true
+			}
+		}
+		return false
+	}
 	return multiplexes(c.Protocol) && len(exchanges) > 1
 }
 
@@ -210,6 +249,7 @@ func lane(c trace.Connection, exchanges []trace.Exchange, end linger.Instant, n,
 	}
 	ready := c.Secured.Or(c.Connected.Or(closed))
 	switch {
+	case connectionless(c):
 	case overQUIC(c):
 		draw(c.Dialled, ready, securing)
 	case secured(c):
@@ -364,12 +404,19 @@ func (o Options) exchanges(b *bufio.Writer, t *trace.Trace, conns []trace.Connec
 			on = strconv.Itoa(n)
 		}
 		what := path(e.URL)
+		if name, _, ok := strings.Cut(what, "?type="); ok && strings.HasPrefix(e.URL, "dns:") {
+			what = strings.TrimPrefix(name, "/") // the type is its method
+		}
 		if e.Method != "GET" {
 			what = e.Method + " " + what
 		}
 		switch {
 		case e.Failed != "":
 			what = "FAILED " + what
+		case e.Rcode != "" && e.Rcode != "NOERROR":
+			what = e.Rcode + " " + what
+		case e.Truncated:
+			what = "TRUNCATED " + what
 		case e.Status != 0 && e.Status != 200:
 			what = strconv.Itoa(e.Status) + " " + what
 		}
