@@ -362,7 +362,10 @@ func FuzzRead(f *testing.F) {
 }
 
 func FuzzReply(f *testing.F) {
-	seeds(f, func(b []byte) { f.Add(b, uint16(0), false, false, uint16(0)); f.Add(b, uint16(1500), true, true, uint16(100)) })
+	seeds(f, func(b []byte) {
+		f.Add(b, uint16(0), false, false, uint16(0))
+		f.Add(b, uint16(1500), true, true, uint16(100))
+	})
 	z := testZone(f)
 	f.Fuzz(func(t *testing.T, b []byte, size uint16, datagram, pad bool, keepalive uint16) {
 		q, unread := Read(b)

@@ -40,7 +40,7 @@ type Entry struct {
 	Version        string // "1.0", "1.1", "2" or "3"; "-" as above; what carries DNS: "udp", "tcp", "tls" or "quic"
 	Status         int    // of DNS, the response code
 	Body           int64  // bytes of the response's content; of DNS, of the message
-	Kept           bool  // whether the connection persisted after it
+	Kept           bool   // whether the connection persisted after it
 	Failed         string
 
 	// Of a connection's end: who ended it first, and why. LateBytes arrived after
