@@ -182,18 +182,18 @@ func addresses(name string, kind uint16, room int) []wire.RR {
 	own, behind := again(name)+size, pointer+size
 	var out []wire.RR
 	n := 1
-	switch end := lastLabel(name); {
+	switch least := aliasSize(name) + 1 + behind; {
 	case room <= own:
 	case room%own == 0:
 		n = room / own
-	case room > 2*own || room > 1+aliasSize(name)+behind:
-		// The first label of the alias takes what addresses cannot.
-		rest := max(room-aliasSize(name), 1+behind)
-		n = (rest - 1) / behind
-		c := &wire.CNAME{Hdr: header(name, wire.TypeCNAME), Target: label("edge", rest-n*behind) + root(end)}
-		out, name = append(out, c), c.Target
-	default:
+	case room < 2*own && 2*own <= least:
 		n = 2
+	default:
+		// The first label of the alias takes what addresses cannot.
+		rest := max(room, least) - aliasSize(name)
+		n = (rest - 1) / behind
+		c := &wire.CNAME{Hdr: header(name, wire.TypeCNAME), Target: label("edge", rest-n*behind) + root(lastLabel(name))}
+		out, name = append(out, c), c.Target
 	}
 	for i := range n {
 		i++

@@ -103,6 +103,9 @@ func pad(m *wire.Msg, block int) {
 	const header = 4 // of an option
 	opt := m.IsEdns0()
 	length := m.Len() + header
+	if length > linger.MaxMessage {
+		return
+	}
 	missing := (block - length%block) % block
 	if length+missing > linger.MaxMessage {
 		missing = max(0, linger.MaxMessage-length)

@@ -119,6 +119,7 @@ func (d *datagrams) receive(b []byte, from net.Addr) {
 		return
 	}
 	d.server.requests.Add(1)
+	d.server.datagrams.Add(1)
 	l.number = 1
 	if l.delay == 0 {
 		d.reply(l, from, "")

@@ -24,7 +24,7 @@ const (
 type Entry struct {
 	Event  Event
 	Time   time.Time // when it was over
-	Conn   int64     // number of the connection, 1 is the first accepted
+	Conn   int64     // number of the connection, 1 is the first accepted; 0 is none, as over UDP
 	Remote string    // IP:port of the client
 	// Request is the number of the request on its connection, from 1; for Closed
 	// how many the connection has carried.
@@ -34,12 +34,13 @@ type Entry struct {
 	// the age of the connection.
 	Duration time.Duration
 
-	// Of a request. Method and Target are "-" where the request could not be read.
+	// Of a request. Method and Target are "-" where the request could not be read. Of
+	// a query of DNS, they are type and name.
 	Method, Target string
-	Version        string // "1.0" or "1.1"; "-" as above
-	Status         int
-	Body           int64 // bytes of the response's content
-	Kept           bool  // whether the connection persisted after it
+	Version        string // "1.0", "1.1", "2" or "3"; "-" as above; what carries DNS: "udp", "tcp", "tls" or "quic"
+	Status         int    // of DNS, the response code
+	Body           int64  // bytes of the response's content; of DNS, of the message
+	Kept           bool   // whether the connection persisted after it
 	Failed         string
 
 	// Of a connection's end: who ended it first, and why. LateBytes arrived after

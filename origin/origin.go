@@ -1,6 +1,6 @@
 // Package origin is the server under test: HTTP/1.0, HTTP/1.1, HTTP/2 and HTTP/3
-// over real sockets, cleartext and TLS, serving a workload byte by byte as
-// described, with any connection policy. What a connection does next is package
+// over real sockets, cleartext and TLS, and DNS over UDP, TCP, TLS, HTTPS and QUIC,
+// serving a workload byte by byte as described, with any connection policy. What a connection does next is package
 // policy's to say, whatever the protocol; this package gives it a clock and
 // sockets.
 //
@@ -76,11 +76,13 @@ const minTarget = 8192
 type Counters struct {
 	Accepted int64 // connections
 	Open     int64 // connections, now
-	Requests int64 // heads read in full, and what was refused in their place
+	Requests int64 // heads read in full, and what was refused in their place; queries of DNS
+	// Datagrams are those requests that came by UDP and belong to no connection.
+	Datagrams int64
 }
 
-// A Server serves one site on the listeners given to Serve, ServeTLS and
-// ServeQUIC, with one policy, one log and one count of connections for all.
+// A Server serves one site on the listeners given to Serve, ServeTLS, ServeQUIC and
+// those of DNS, ServeDNS, ServeDNSStream, ServeDoT and ServeDoQ, with one policy, one log and one count of connections for all.
 type Server struct {
 	config    Config
 	site      *site
@@ -88,7 +90,7 @@ type Server struct {
 	start     time.Time // Instant 0
 	date      atomic.Pointer[dateStamp]
 
-	accepted, requests atomic.Int64
+	accepted, requests, datagrams atomic.Int64
 
 	slots chan struct{} // one for each open connection; nil is no limit
 	down  chan struct{} // closed when the server goes down
@@ -388,7 +390,7 @@ func (s *Server) isStopped() bool {
 func (s *Server) Counters() Counters {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Counters{Accepted: s.accepted.Load(), Open: int64(len(s.conns)), Requests: s.requests.Load()}
+	return Counters{Accepted: s.accepted.Load(), Open: int64(len(s.conns)), Requests: s.requests.Load(), Datagrams: s.datagrams.Load()}
 }
 
 // now returns the time since the server was made.

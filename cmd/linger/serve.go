@@ -175,7 +175,10 @@ func (c serveCmd) Run(ctx context.Context, std streams) error {
 		err = errors.Join(err, <-served)
 	}
 	seen := server.Counters()
-	fmt.Fprintf(std.err, "linger: %d connections carried %d requests\n", seen.Accepted, seen.Requests)
+	fmt.Fprintf(std.err, "linger: %d connections carried %d requests\n", seen.Accepted, seen.Requests-seen.Datagrams)
+	if seen.Datagrams > 0 {
+		fmt.Fprintf(std.err, "linger: %d requests came by datagram, without a connection\n", seen.Datagrams)
+	}
 	return err
 }
 
