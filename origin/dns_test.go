@@ -210,7 +210,7 @@ func TestDNS(t *testing.T) {
 	}
 	for _, transport := range transports {
 		for i, e := range w.Exchanges {
-			o := dns.ReservedBy(transport.over)
+			o := dns.OptionsOver(transport.over)
 			if transport.over != linger.OverHTTPS && transport.over != linger.OverQUIC {
 				o.ID = uint16(1000 + i)
 			}
