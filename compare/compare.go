@@ -47,7 +47,7 @@ type Findings struct {
 // Workload is what was fetched.
 type Workload struct {
 	Name      string `json:"name"`
-	Scheme    string `json:"scheme"` // "http" or "https"
+	Scheme    string `json:"scheme"` // "http", "https" or "dns"
 	Exchanges int    `json:"exchanges"`
 	Bytes     int64  `json:"bytes"` // of all response bodies
 	Origins   int    `json:"origins"`
@@ -85,7 +85,7 @@ type Row struct {
 	Failed int `json:"failed"`
 	// Time is from wanting the first exchange to the end of the last.
 	Time linger.Opt[Time] `json:"time_ms,omitzero"`
-	// Protocol is what was spoken: "http/1.1", "h2", "h3"; TLSVersion the version
+	// Protocol is what was spoken: "http/1.1", "h2", "h3", "dot"; TLSVersion the version
 	// of TLS, "1.3". Where it was several, the most frequent comes first: "h2, http/1.1".
 	Protocol   string `json:"protocol,omitempty"`
 	TLSVersion string `json:"tls_version,omitempty"`
@@ -131,6 +131,8 @@ type Row struct {
 	Sockets      Sockets             `json:"sockets,omitzero"`
 	SocketMemory Memory              `json:"socket_memory_bytes,omitzero"`
 	CPU          CPU                 `json:"cpu_ms,omitzero"`
+	// DNS is what look-ups come to; unknown where objects are fetched.
+	DNS linger.Opt[DNS] `json:"dns,omitzero"`
 	// RatioToBest is the time divided by that of the row with the least.
 	RatioToBest linger.Opt[float64] `json:"ratio_to_best,omitzero"`
 }
@@ -246,6 +248,7 @@ func Compare(in Input) Findings {
 	for i, s := range in.Strategies {
 		cases[i] = measure(in, s, nth(in.Traces, i), nth(in.Still, i), len(nth(in.Failures, i)))
 	}
+	keepings(cases)
 	best := fastest(cases)
 	for _, c := range cases {
 		if c.timed && best.time.Value > 0 {

@@ -74,7 +74,7 @@ func (d *doubter) stacks() {
 	made, tcp := "", false
 	for _, c := range d.cases {
 		for _, t := range c.ended {
-			for _, k := range t.Connections {
+			for _, k := range connections(t) {
 				if q, ok := k.QUIC.Get(); ok {
 					made = cmp.Or(made, q.Stack)
 				} else {
@@ -125,7 +125,8 @@ func contradiction(t *trace.Trace, w linger.Workload) string {
 			up += e.RequestHead
 			down += e.ResponseHead
 		}
-		if want := w.Exchanges[e.ID].ResponseBody; e.ResponseBody != want {
+		// How long an answer of DNS is, is its server's affair; padding adds to it.
+		if want := w.Exchanges[e.ID].ResponseBody; e.ResponseBody != want && w.Scheme != linger.SchemeDNS {
 			return fmt.Sprintf("delivered %d bytes of exchange %d, which has %d", e.ResponseBody, e.ID, want)
 		}
 	}
@@ -150,7 +151,9 @@ func contradiction(t *trace.Trace, w linger.Workload) string {
 // compressed reports whether heads may take less on the wire than they are long
 // (RFC 7541, RFC 9204).
 func compressed(t *trace.Trace) bool {
-	return slices.ContainsFunc(t.Connections, func(k trace.Connection) bool { return k.Protocol == "h2" || k.Protocol == "h3" })
+	return slices.ContainsFunc(t.Connections, func(k trace.Connection) bool {
+		return slices.Contains([]string{"h2", "h3", "doh", "doh3"}, k.Protocol)
+	})
 }
 
 // failed counts what failed, by reason.
@@ -167,7 +170,7 @@ func (d *doubter) failed() {
 			}
 		}
 		if exchanges > 0 {
-			d.add(Failed, "%s: %s failed in %d of %s (%s)", c.row.Strategy, plural(float64(exchanges), "exchange"),
+			d.add(Failed, "%s: %s failed in %d of %s (%s)", c.row.Strategy, plural(float64(exchanges), d.what()),
 				len(c.ended)-len(c.whole), plural(float64(c.row.Trials), "trial"), tally(reasons))
 		}
 		reasons = map[string]int{}
@@ -181,6 +184,14 @@ func (d *doubter) failed() {
 			d.add(Failed, "%s: no trial delivered the whole workload, so it has no time, and its counts are of what was delivered", c.row.Strategy)
 		}
 	}
+}
+
+// what an exchange of the workload is called.
+func (d *doubter) what() string {
+	if d.in.Workload.Scheme == linger.SchemeDNS {
+		return "query"
+	}
+	return "exchange"
 }
 
 // tally writes the three most frequent reasons with their counts.
@@ -204,9 +215,10 @@ func (d *doubter) honoured(c *tried) {
 	reasons := map[string]int{}
 	for _, t := range c.ended {
 		last := lastDone(t)
-		for _, k := range t.Connections {
+		for _, k := range connections(t) {
 			end, ok := k.Closed.Get()
 			switch {
+			case c.strategy.Persistent && ok && asAnnounced(k, last[k.ID]):
 			case c.strategy.Persistent && ok && k.ClosedBy == trace.AtServer && end < t.Ended:
 				closed++
 				reasons[cmp.Or(k.Reason, "no reason given")]++
@@ -217,7 +229,8 @@ func (d *doubter) honoured(c *tried) {
 			// sends the final response to the request that contained the "close"
 			// connection option" (RFC 9112, 9.6): its FIN is there with the response, or
 			// a little later. A client that waited for a whole round trip waited in vain.
-			case ok && k.ClosedBy == trace.AtClient && d.in.Network.RTT > 0 && !last[k.ID].IsZero() && end.Sub(last[k.ID].Or(0)) >= d.in.Network.RTT:
+			// Who looks names up closes by itself, and asks nobody to.
+			case ok && c.strategy.DNS == "" && k.ClosedBy == trace.AtClient && d.in.Network.RTT > 0 && !last[k.ID].IsZero() && end.Sub(last[k.ID].Or(0)) >= d.in.Network.RTT:
 				kept++
 			}
 		}
@@ -240,21 +253,37 @@ func (d *doubter) honoured(c *tried) {
 	}
 }
 
+// asAnnounced reports whether a server closed a connection that had been idle for as
+// long as it had said, but for a tenth.
+func asAnnounced(k trace.Connection, last linger.Opt[linger.Instant]) bool {
+	limit, ok := k.IdleLimit.Get()
+	return ok && k.ClosedBy == trace.AtServer && k.Closed.Or(0).Sub(last.Or(k.Connected.Or(k.Dialled))) >= limit*9/10
+}
+
+// protocols is what the strategies of DNS are called in a trace, by what carries them
+// and the version of HTTP.
+var protocols = map[[2]string]string{
+	{linger.OverUDP, ""}: "udp", {linger.OverTCP, ""}: "tcp", {linger.OverTLS, ""}: "dot",
+	{linger.OverHTTPS, "2"}: "doh", {linger.OverHTTPS, "3"}: "doh3", {linger.OverQUIC, ""}: "doq",
+	{"", "2"}: "h2", {"", "3"}: "h3",
+}
+
 // spoken checks that the connections spoke the strategy's version of HTTP. That an
 // HTTP/1.1 server answers a request of HTTP/1.0 as such is as it should be (RFC
 // 9110, 2.5).
 func (d *doubter) spoken(c *tried) {
-	want := map[string]string{"2": "h2", "3": "h3"}[c.strategy.Version]
+	want := protocols[[2]string{c.strategy.DNS, c.strategy.Version}]
 	others := map[string]int{}
 	for _, t := range c.ended {
 		for _, k := range t.Connections {
-			if p := k.Protocol; p != "" && p != want && !(want == "" && strings.HasPrefix(p, "http/1.")) {
+			tcp := c.strategy.Datagram && k.Protocol == "tcp" // where an answer did not fit
+			if p := k.Protocol; p != "" && p != want && !tcp && !(want == "" && strings.HasPrefix(p, "http/1.")) {
 				others[p]++
 			}
 		}
 	}
 	if len(others) > 0 {
-		d.add(NotHonoured, "%s: HTTP/%s was not spoken on every connection (%s)", c.row.Strategy, c.strategy.Version, tally(others))
+		d.add(NotHonoured, "%s: %s was not spoken on every connection (%s)", c.row.Strategy, c.strategy.Speaks(), tally(others))
 	}
 }
 
@@ -263,7 +292,7 @@ func (d *doubter) eased(c *tried) {
 	var full, again, rejected, unsent, fell, plain, connected int
 	for _, t := range c.ended {
 		ticket := earliest(t)
-		for _, k := range t.Connections {
+		for _, k := range connections(t) {
 			if k.Connected.IsZero() {
 				continue
 			}

@@ -27,7 +27,7 @@ type handshakes struct {
 func shaken(t *trace.Trace) handshakes {
 	var h handshakes
 	var dialled int // of QUIC
-	for _, k := range t.Connections {
+	for _, k := range connections(t) {
 		switch {
 		case overQUIC(k):
 			dialled++
@@ -43,7 +43,7 @@ func shaken(t *trace.Trace) handshakes {
 			h.full++
 		}
 	}
-	h.opened = len(t.Connections)
+	h.opened = len(connections(t))
 	flows, ok := ledger(t)
 	if !ok {
 		return h
@@ -73,7 +73,9 @@ func btoi(b bool) int {
 }
 
 // overQUIC reports whether a connection's transport was QUIC.
-func overQUIC(k trace.Connection) bool { return !k.QUIC.IsZero() || k.Protocol == "h3" }
+func overQUIC(k trace.Connection) bool {
+	return !k.QUIC.IsZero() || k.Protocol == "h3" || k.Protocol == "doh3" || k.Protocol == "doq"
+}
 
 // hasQUIC reports whether a trial used QUIC at all.
 func hasQUIC(t *trace.Trace) bool { return slices.ContainsFunc(t.Connections, overQUIC) }
@@ -93,7 +95,7 @@ func (c *tried) setUp(in Input, traces, still []*trace.Trace) {
 	r.Handshake.TCP = count(func(h handshakes) int { return h.tcp })
 	r.Handshake.QUIC = count(func(h handshakes) int { return h.quic })
 	// Whoever watched from outside cannot tell what TLS did.
-	if in.Workload.Scheme != "https" || slices.ContainsFunc(traces, func(t *trace.Trace) bool { return len(secured(t)) > 0 }) {
+	if in.Workload.Scheme == "http" || slices.ContainsFunc(traces, func(t *trace.Trace) bool { return len(secured(t)) > 0 }) {
 		r.Handshake.TLSFull = count(func(h handshakes) int { return h.full })
 		r.Handshake.TLSResumed = count(func(h handshakes) int { return h.resumed })
 	}
@@ -188,7 +190,7 @@ func leastSetUpTime(t *trace.Trace) (float64, bool) {
 
 func setUpTimes(t *trace.Trace) []float64 {
 	var values []float64
-	for _, k := range t.Connections {
+	for _, k := range connections(t) {
 		if at, ok := k.Connected.Get(); ok {
 			values = append(values, milliseconds(at.Sub(k.Dialled)))
 		}
@@ -233,7 +235,7 @@ func handshakeWait(t *trace.Trace) (all, tls float64) {
 		setUp, securing, busy int
 	}
 	var edges []edge
-	for _, k := range t.Connections {
+	for _, k := range connections(t) {
 		end := k.Connected.Or(k.Closed.Or(t.Ended))
 		if end <= k.Dialled {
 			continue

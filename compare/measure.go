@@ -67,6 +67,7 @@ func measure(in Input, s linger.Strategy, traces, still []*trace.Trace, failures
 	}
 	c.count(seen)
 	c.setUp(in, seen, still)
+	c.lookUp()
 	return c
 }
 
@@ -128,14 +129,15 @@ func (c *tried) count(traces []*trace.Trace) {
 	r := &c.row
 	r.RequestsPerConnection = rounded(median(traces, func(t *trace.Trace) (float64, bool) {
 		n := 0
-		for _, on := range answers(t) {
-			n += on
+		on := answers(t)
+		for _, k := range connections(t) {
+			n += on[k.ID]
 		}
-		return float64(n) / float64(len(t.Connections)), len(t.Connections) > 0
+		return float64(n) / float64(len(connections(t))), len(connections(t)) > 0
 	}), 1e-2)
 	r.RequestsInVain = median(traces, func(t *trace.Trace) (float64, bool) {
 		n, on := 0, answers(t)
-		for _, k := range t.Connections {
+		for _, k := range connections(t) {
 			n += max(0, k.Requests-on[k.ID])
 		}
 		return float64(n), true
@@ -192,7 +194,7 @@ func atOnce(t *trace.Trace) int {
 		more int
 	}
 	var edges []edge
-	for _, k := range t.Connections {
+	for _, k := range connections(t) {
 		if end := k.Closed.Or(t.Ended); end > k.Dialled {
 			edges = append(edges, edge{k.Dialled, 1}, edge{end, -1})
 		}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"linger"
 	"linger/stats"
@@ -88,7 +89,7 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 		return Verdict{Text: "No strategy delivered the workload, so there is nothing to compare."}
 	}
 	base := first(cases, func(c *tried) bool { return !c.strategy.Persistent })
-	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss}
+	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss, rtt: in.Network.RTT}
 	var v Verdict
 	if rival := j.rival(); rival == nil {
 		j.say("%s takes %s; no other strategy %s to compare it with.", best.row.Strategy, best.took(), gave(len(cases)))
@@ -104,7 +105,9 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 	}
 	lead := strings.Join(j.sentences, " ")
 	j.sentences = nil
-	if base != nil {
+	if in.Workload.Scheme == linger.SchemeDNS {
+		j.lookUps()
+	} else if base != nil {
 		j.handshakes(base)
 		j.effort(base)
 		j.serial(base)
@@ -133,6 +136,7 @@ type judgement struct {
 	cases      []*tried
 	best, base *tried
 	loss       float64 // share of packets
+	rtt        time.Duration
 	sentences  []string
 	// cautioned is the number of trials after which, as the lead says already, luck
 	// cannot be ruled out; 0 where it does not.
@@ -534,6 +538,9 @@ func keptWords(c *tried) string {
 func plural(n float64, word string) string {
 	if n == 1 {
 		return "1 " + word
+	}
+	if stem, ok := strings.CutSuffix(word, "y"); ok {
+		return Count(n) + " " + stem + "ies"
 	}
 	return Count(n) + " " + word + "s"
 }

@@ -22,6 +22,9 @@ func Compare(w io.Writer, f compare.Findings, o Options) error {
 		}
 		if len(f.Rows) > 0 {
 			o.costs(b, f)
+			if isDNS(f) {
+				o.queries(b, f)
+			}
 			o.holds(b, f)
 			if hasSetUp(f) {
 				o.setUp(b, f)
@@ -58,6 +61,9 @@ func Compare(w io.Writer, f compare.Findings, o Options) error {
 // title says what was fetched over what.
 func title(f compare.Findings) string {
 	s := fmt.Sprintf("%s: %s, %s", f.Workload.Name, plural(f.Workload.Exchanges, "exchange"), size(float64(f.Workload.Bytes)))
+	if isDNS(f) {
+		s = f.Workload.Name + ": " + plural(f.Workload.Exchanges, "query")
+	}
 	if t := security(f); t != "" {
 		s += ", " + t
 	}
@@ -286,6 +292,9 @@ func legend(f compare.Findings) string {
 			break
 		}
 	}
+	if isDNS(f) {
+		parts = append(parts, "a query's time is from wanting to having its answer", "a further one is on a kept connection")
+	}
 	for _, r := range f.Rows {
 		if hasSetUp(f) && !r.SetupRoundTrips.IsZero() {
 			parts = append(parts, "set-up is until a request may be sent")
@@ -431,6 +440,9 @@ func size(n float64) string {
 func plural(n int, word string) string {
 	if n == 1 {
 		return "1 " + word
+	}
+	if stem, ok := strings.CutSuffix(word, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, stem)
 	}
 	return fmt.Sprintf("%d %ss", n, word)
 }

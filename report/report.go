@@ -10,6 +10,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 
 	"linger"
@@ -55,11 +56,14 @@ func JSON(w io.Writer, f compare.Findings, version string) error {
 	}{version, f})
 }
 
-// columns of the CSV: the JSON's names, joined by a dot.
-var columns = []struct {
+// A csvColumn is one column of the CSV: the JSON's names, joined by a dot.
+type csvColumn struct {
 	name  string
 	value func(compare.Row) string
-}{
+}
+
+// columns are those of every CSV; where names were looked up, there are more.
+var columns = []csvColumn{
 	{"strategy", func(r compare.Row) string { return r.Strategy }},
 	{"persistent", func(r compare.Row) string { return strconv.FormatBool(r.Persistent) }},
 	{"trials", func(r compare.Row) string { return strconv.Itoa(r.Trials) }},
@@ -116,6 +120,10 @@ var columns = []struct {
 // CSV writes the rows of the findings, a line each below a line of names. What
 // was not measured is empty.
 func CSV(w io.Writer, f compare.Findings) error {
+	columns := columns
+	if isDNS(f) {
+		columns = slices.Concat(columns, dnsColumns)
+	}
 	c := csv.NewWriter(w)
 	line := make([]string, len(columns))
 	for i, col := range columns {

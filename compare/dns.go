@@ -1,0 +1,409 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"linger"
+	"linger/stats"
+	"linger/trace"
+)
+
+// DNS is what one strategy's look-ups come to.
+type DNS struct {
+	// Asked counts the queries of all trials that ended, whole or not; each was
+	// Answered or has Failed for a reason, which the doubts tell. To be told that there
+	// is no such name is an answer.
+	Asked    int `json:"asked"`
+	Answered int `json:"answered"`
+	Failed   int `json:"failed"`
+	// SentAgain counts the datagrams that the client sent once more since no answer had
+	// come in time; Truncated the answers that did not fit into one, so that the query
+	// was asked again over TCP. Of all trials too.
+	SentAgain int `json:"sent_again"`
+	Truncated int `json:"truncated"`
+	// Time is from wanting an answer to having it, connecting and waiting in line
+	// included, over the answered queries of all trials.
+	Time linger.Opt[Spread] `json:"query_ms,omitzero"`
+	// Bytes and Packets are those of the link, both ways, divided by the queries that
+	// were answered: handshakes, acknowledgements and closing included.
+	Bytes   linger.Opt[float64] `json:"bytes_per_query,omitzero"`
+	Packets linger.Opt[float64] `json:"packets_per_query,omitzero"`
+	// Kept is what a kept connection comes to, known where the strategy that differs
+	// in nothing but keeping was tried beside it.
+	Kept linger.Opt[Kept] `json:"kept,omitzero"`
+	// IdleLimit is how long the server said that a connection may be without a query
+	// (RFC 7828), in ms, and ClosedAfter how long it had been without one, at least,
+	// where the server closed it.
+	IdleLimit   linger.Opt[float64] `json:"idle_limit_ms,omitzero"`
+	ClosedAfter linger.Opt[float64] `json:"closed_idle_after_ms,omitzero"`
+}
+
+// Spread is how a figure is distributed. Quantiles are interpolated between
+// neighbours (stats.Sample.Quantile).
+type Spread struct {
+	N      int     `json:"n"`
+	Median float64 `json:"median"`
+	P95    float64 `json:"p95"`
+	P99    float64 `json:"p99"`
+}
+
+// Kept parts what a kept connection takes into what it takes once and what each query
+// takes, bytes and packets of the link both ways. A connection for one query takes
+// SetUp and Query together, one that carries n queries SetUp and n times Query: two
+// equations with two unknowns.
+type Kept struct {
+	SetUpBytes   float64 `json:"set_up_bytes"`
+	SetUpPackets float64 `json:"set_up_packets"`
+	QueryBytes   float64 `json:"query_bytes"`
+	QueryPackets float64 `json:"query_packets"`
+	// BeatsUDP is whether it can take fewer bytes than as many queries over UDP, where
+	// udp was tried, and From from how many queries on a connection it does. It never
+	// does where each query takes at least as much as a datagram each way.
+	BeatsUDP linger.Opt[bool] `json:"beats_udp_in_bytes,omitzero"`
+	From     linger.Opt[int]  `json:"beats_udp_in_bytes_from,omitzero"`
+}
+
+// connections lists the connections of a trial: what is in its trace but for the sockets
+// of UDP, which connect nothing.
+func connections(t *trace.Trace) []trace.Connection {
+	if !slices.ContainsFunc(t.Connections, connectionless) {
+		return t.Connections
+	}
+	return slices.DeleteFunc(slices.Clone(t.Connections), connectionless)
+}
+
+// connectionless reports whether a connection of a trace is but a socket of UDP.
+func connectionless(k trace.Connection) bool { return k.Protocol == "udp" }
+
+// lookUp fills in what look-ups come to.
+func (c *tried) lookUp() {
+	if c.strategy.DNS == "" || len(c.ended) == 0 {
+		return
+	}
+	var d DNS
+	var took []float64
+	closed := math.Inf(1)
+	for _, t := range c.ended {
+		for _, e := range t.Exchanges {
+			d.Asked++
+			d.Truncated += btoi(e.Truncated)
+			if c.strategy.Datagram {
+				d.SentAgain += again(e)
+			}
+			if e.Failed != "" || e.Done.IsZero() {
+				d.Failed++
+				continue
+			}
+			d.Answered++
+			took = append(took, milliseconds(e.Done.Or(0).Sub(e.Queued)))
+		}
+		for _, gap := range idleEnds(t) {
+			closed = min(closed, gap)
+		}
+	}
+	if s := stats.New(took...); s.N() > 0 {
+		at := func(q float64) float64 { v, _ := s.Quantile(q); return round(v, 1e-3) }
+		d.Time = linger.Known(Spread{s.N(), at(0.5), at(0.95), at(0.99)})
+	}
+	if !math.IsInf(closed, 1) {
+		d.ClosedAfter = linger.Known(round(closed, 1e-3))
+	}
+	d.IdleLimit = median(c.ended, announced)
+	d.Bytes = rounded(median(c.ended, perQuery(trace.Flow.Bytes)), 1e-2)
+	d.Packets = rounded(median(c.ended, perQuery(packets)), 1e-3)
+	c.row.DNS = linger.Known(d)
+}
+
+func packets(f trace.Flow) int64 { return f.Packets }
+
+// again counts the datagrams of a query that were sent once more. The one over TCP
+// that follows a truncated answer is none.
+func again(e trace.Exchange) int { return max(0, e.Attempts-1-btoi(e.Truncated)) }
+
+// perQuery is a figure of the link, both ways, for each query that was answered.
+func perQuery(figure func(trace.Flow) int64) func(*trace.Trace) (float64, bool) {
+	return func(t *trace.Trace) (float64, bool) {
+		n := 0
+		for _, e := range t.Exchanges {
+			n += btoi(e.Failed == "" && !e.Done.IsZero())
+		}
+		up, down, ok := sum(t, figure)
+		return (up + down) / float64(n), ok && n > 0
+	}
+}
+
+// announced is the idle limit, in ms, that the server announced last.
+func announced(t *trace.Trace) (float64, bool) {
+	for _, k := range slices.Backward(t.Connections) {
+		if d, ok := k.IdleLimit.Get(); ok {
+			return milliseconds(d), true
+		}
+	}
+	return 0, false
+}
+
+// idleEnds lists how long, in ms, connections had been without a query when the server
+// closed them.
+func idleEnds(t *trace.Trace) []float64 {
+	var gaps []float64
+	last := lastDone(t)
+	for _, k := range connections(t) {
+		end, ok := k.Closed.Get()
+		since, ok2 := last[k.ID].Get()
+		if ok && ok2 && k.ClosedBy == trace.AtServer && end > since && end < t.Ended {
+			gaps = append(gaps, milliseconds(end.Sub(since)))
+		}
+	}
+	return gaps
+}
+
+// keepings parts what each kept strategy takes, by the one that differs from it in
+// nothing but keeping.
+func keepings(cases []*tried) {
+	for _, c := range cases {
+		d, ok := c.row.DNS.Get()
+		single := unkept(cases, c)
+		if !ok || single == nil {
+			continue
+		}
+		part := func(figure func(trace.Flow) int64) (setUp, query float64, ok bool) {
+			one, ok := median(single.whole, perQuery(figure)).Get()
+			n, ok2 := c.row.RequestsPerConnection.Get()
+			each, ok3 := median(c.whole, perQuery(figure)).Get()
+			if !ok || !ok2 || !ok3 || n <= 1 {
+				return 0, 0, false
+			}
+			query = (n*each - one) / (n - 1)
+			return one - query, query, true
+		}
+		var k Kept
+		var ok2 bool
+		k.SetUpBytes, k.QueryBytes, ok = part(trace.Flow.Bytes)
+		k.SetUpPackets, k.QueryPackets, ok2 = part(packets)
+		if !ok || !ok2 {
+			continue
+		}
+		for _, f := range []*float64{&k.SetUpBytes, &k.QueryBytes, &k.SetUpPackets, &k.QueryPackets} {
+			*f = round(*f, 1e-2)
+		}
+		if udp := plainUDP(cases); udp != nil {
+			if u, ok := udp.row.DNS.Or(DNS{}).Bytes.Get(); ok {
+				n, ok := breakEven(k.SetUpBytes, k.QueryBytes, u)
+				if k.BeatsUDP = linger.Known(ok); ok {
+					k.From = linger.Known(n)
+				}
+			}
+		}
+		d.Kept = linger.Known(k)
+		c.row.DNS = linger.Known(d)
+	}
+}
+
+// breakEven is the least n for which setUp + n query < n other, and false where there
+// is none.
+func breakEven(setUp, query, other float64) (n int, ok bool) {
+	if query >= other {
+		return 0, false
+	}
+	return max(1, int(math.Floor(setUp/(other-query)))+1), true
+}
+
+// unkept is the strategy that differs from a kept one of DNS in keeping, and in how
+// many are then at once.
+func unkept(cases []*tried, c *tried) *tried {
+	if !c.strategy.Persistent || c.strategy.Resume && !c.strategy.EarlyData {
+		return nil // whose first connection is not as the others
+	}
+	i := slices.IndexFunc(cases, func(o *tried) bool {
+		a, b := o.strategy, c.strategy
+		return !a.Persistent && !a.Datagram && a.DNS == b.DNS && a.Version == b.Version && a.Get == b.Get &&
+			a.Resume == b.Resume && a.EarlyData == b.EarlyData && a.FastOpen == b.FastOpen
+	})
+	if i < 0 {
+		return nil
+	}
+	return cases[i]
+}
+
+// plainUDP is the first case over UDP, or nil.
+func plainUDP(cases []*tried) *tried {
+	if i := slices.IndexFunc(cases, func(c *tried) bool { return c.strategy.Datagram }); i >= 0 {
+		return cases[i]
+	}
+	return nil
+}
+
+// lookUps tells what keeping comes to where names are looked up.
+func (j *judgement) lookUps() {
+	j.further()
+	j.bytesOverUDP()
+	j.resent()
+	j.truncated()
+	j.inLine()
+	j.idle()
+}
+
+// further compares a query on a kept connection with one that has its own.
+func (j *judgement) further() {
+	var least, most *tried // by the share of the bytes that keeping saves
+	share := func(c *tried) float64 {
+		k := c.row.DNS.Or(DNS{}).Kept.Or(Kept{})
+		return k.SetUpBytes / (k.SetUpBytes + k.QueryBytes)
+	}
+	for _, c := range j.cases {
+		if k, ok := c.row.DNS.Or(DNS{}).Kept.Get(); !ok || k.SetUpBytes <= 0 {
+			continue
+		}
+		if least == nil || share(c) < share(least) {
+			least = c
+		}
+		if most == nil || share(c) > share(most) {
+			most = c
+		}
+	}
+	if least == nil {
+		return
+	}
+	told := func(c *tried) string {
+		k, _ := c.row.DNS.Or(DNS{}).Kept.Get()
+		return fmt.Sprintf("%s over %s, not the %s of %s", inBytes(k.QueryBytes), c.row.Strategy, inBytes(k.QueryBytes+k.SetUpBytes), unkept(j.cases, c).row.Strategy)
+	}
+	s := told(least)
+	if most != least {
+		s += "; " + told(most)
+	}
+	j.say("Keeping pays from the second query on: a further one takes %s.", s)
+}
+
+// bytesOverUDP tells whether a kept connection can take fewer bytes than datagrams.
+func (j *judgement) bytesOverUDP() {
+	udp := plainUDP(j.cases)
+	if udp == nil {
+		return
+	}
+	u, ok := udp.row.DNS.Or(DNS{}).Bytes.Get()
+	if !ok {
+		return
+	}
+	var never []string
+	least, most := math.Inf(1), 0.0
+	for _, c := range j.cases {
+		k, ok := c.row.DNS.Or(DNS{}).Kept.Get()
+		if !ok {
+			continue
+		}
+		switch n, from := k.From.Get(); {
+		case k.BeatsUDP.IsZero():
+		case from:
+			j.say("%s takes fewer bytes than udp once a connection carries %s: several messages share a packet.", c.row.Strategy, plural(float64(n), "query"))
+		default:
+			never = append(never, c.row.Strategy)
+			least, most = min(least, k.QueryBytes/u), max(most, k.QueryBytes/u)
+		}
+	}
+	if len(never) == 0 {
+		return
+	}
+	times := Number(least, 1)
+	if t := Number(most, 1); t != times {
+		times += " to " + t
+	}
+	verb := "never take"
+	if len(never) == 1 {
+		verb = "never takes"
+	}
+	j.say("%s %s fewer bytes than udp, however many queries a connection carries: each takes %s times its %s.", list(never), verb, times, inBytes(u))
+}
+
+// resent tells what lost datagrams cost, beside what the others did about losses.
+func (j *judgement) resent() {
+	udp := plainUDP(j.cases)
+	if udp == nil {
+		return
+	}
+	d := udp.row.DNS.Or(DNS{})
+	if d.SentAgain == 0 {
+		return
+	}
+	t, ok := d.Time.Get()
+	if !ok {
+		return
+	}
+	s := fmt.Sprintf("udp sent %s again, a second or more after the first: 95 of 100 queries had their answer in %s, 99 in %s",
+		plural(float64(d.SentAgain), "datagram"), Duration(t.P95, 0), Duration(t.P99, 0))
+	if tcp := first(j.cases, func(c *tried) bool { return c.strategy.DNS == linger.OverTCP && !c.strategy.Persistent }); tcp != nil {
+		if t, ok := tcp.row.DNS.Or(DNS{}).Time.Get(); ok {
+			s += fmt.Sprintf("; with tcp, which sends again by itself, 95 in %s, 99 in %s", Duration(t.P95, 0), Duration(t.P99, 0))
+		}
+	}
+	j.say("%s.", s)
+}
+
+// truncated tells of answers that did not fit.
+func (j *judgement) truncated() {
+	for _, c := range j.cases {
+		if d := c.row.DNS.Or(DNS{}); d.Truncated > 0 {
+			j.say("%s: %d of %s did not fit into a datagram and were asked for again over TCP, which takes three round trips in all.",
+				c.row.Strategy, d.Truncated, plural(float64(d.Asked), "answer"))
+		}
+	}
+}
+
+// inLine tells what it costs to ask one query at a time.
+func (j *judgement) inLine() {
+	for _, c := range j.cases {
+		if !c.timed || !waits(c) {
+			continue
+		}
+		free := first(j.cases, func(o *tried) bool {
+			return o.strategy.Persistent && o.strategy.DNS == c.strategy.DNS && o.strategy.Version == c.strategy.Version && o.strategy.InFlight != 1
+		})
+		if free == nil {
+			continue
+		}
+		if r, p := compared(free, c); r == less {
+			j.say("%s asks one query at a time, %s all at once, which takes %s%s less%s.", c.row.Strategy, free.row.Strategy,
+				apart(c, free), gain(c, free, c), j.caveat(p, c, free))
+		}
+	}
+}
+
+// idle tells up to which gap between two queries a connection is there to be kept.
+func (j *judgement) idle() {
+	rtt := milliseconds(j.rtt)
+	var limit, closed linger.Opt[float64]
+	kept := false
+	for _, c := range j.cases {
+		d := c.row.DNS.Or(DNS{})
+		kept = kept || c.strategy.Persistent
+		if v, ok := d.IdleLimit.Get(); ok && limit.IsZero() {
+			limit = linger.Known(v)
+		}
+		if v, ok := d.ClosedAfter.Get(); ok {
+			closed = linger.Known(min(v, closed.Or(v)))
+		}
+	}
+	switch v, ok := limit.Get(); {
+	case !kept:
+	case ok && v > rtt:
+		j.say("The server lets an idle connection be for %s, it says: up to gaps of %s keeping pays; after a longer one the next query pays the set-up again.",
+			Duration(v, 0), Duration(v-rtt, 0))
+	case ok:
+		j.say("The server lets an idle connection be for %s, it says: keeping pays only while queries follow one another.", Duration(v, 0))
+	case !closed.IsZero():
+		j.say("The server announced no idle limit, and closed connections that had been idle for %s: keeping pays up to gaps shorter than that.", Duration(closed.Or(0), 0))
+	default:
+		j.say("Up to which gap between two queries keeping pays is not known: the server announced no idle limit, and closed no idle connection.")
+	}
+}
+
+// inBytes writes a number of bytes in words: "212 B", "6.5 kB".
+func inBytes(v float64) string {
+	if v >= 1000 {
+		return Number(v/1000, 1) + " kB"
+	}
+	return strings.TrimSpace(Number(v, 0)) + " B"
+}

@@ -1,0 +1,110 @@
+package report
+
+import (
+	"bufio"
+	"strconv"
+
+	"linger"
+	"linger/compare"
+)
+
+// isDNS reports whether names were looked up.
+func isDNS(f compare.Findings) bool { return f.Workload.Scheme == linger.SchemeDNS }
+
+// queries is the table of what one query takes.
+func (o Options) queries(b *bufio.Writer, f compare.Findings) {
+	figure := func(spare int, above, below string, cell func(compare.DNS) string) column {
+		return each(f, spare, above, below, func(r compare.Row) string {
+			d, ok := r.DNS.Get()
+			if !ok {
+				return unknown
+			}
+			return cell(d)
+		})
+	}
+	spread := func(above, below string, of func(compare.Spread) float64) column {
+		return figure(0, above, below, func(d compare.DNS) string {
+			t, ok := d.Time.Get()
+			if !ok {
+				return unknown
+			}
+			return compare.Number(of(t), max(0, compare.Decimals(of(t), 0)))
+		})
+	}
+	kept := func(spare int, above, below string, of func(compare.Kept) string) column {
+		return figure(spare, above, below, func(d compare.DNS) string {
+			k, ok := d.Kept.Get()
+			if !ok {
+				return unknown
+			}
+			return of(k)
+		})
+	}
+	count := func(above, below string, of func(compare.DNS) int) column {
+		return some(figure(1, above, below, func(d compare.DNS) string { return strconv.Itoa(of(d)) }))
+	}
+	cols := filled([]column{
+		spread("a query", "ms", func(s compare.Spread) float64 { return s.Median }),
+		spread("", "p95", func(s compare.Spread) float64 { return s.P95 }),
+		spread("", "p99", func(s compare.Spread) float64 { return s.P99 }),
+		figure(0, "", "bytes", func(d compare.DNS) string { return known(d.Bytes, whole) }),
+		figure(0, "", "packets", func(d compare.DNS) string { return known(d.Packets, trips) }),
+		kept(2, "further", "bytes", func(k compare.Kept) string { return whole(k.QueryBytes) }),
+		kept(3, "", "packets", func(k compare.Kept) string { return trips(k.QueryPackets) }),
+		count("", "failed", func(d compare.DNS) int { return d.Failed }),
+		count("sent", "again", func(d compare.DNS) int { return d.SentAgain }),
+		count("trun-", "cated", func(d compare.DNS) int { return d.Truncated }),
+	})
+	if len(cols) == 0 {
+		return
+	}
+	b.WriteString("\n")
+	cols = squeeze(append([]column{o.names(f)}, cols...), o.width())
+	rows := order(f.Rows)
+	o.table(b, cols, rows, o.kinds(b, f, rows))
+}
+
+// dnsColumns are the columns of the CSV that look-ups have beside the others.
+var dnsColumns = []csvColumn{
+	{"dns.asked", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.Asked)) })},
+	{"dns.answered", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.Answered)) })},
+	{"dns.failed", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.Failed)) })},
+	{"dns.sent_again", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.SentAgain)) })},
+	{"dns.truncated", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.Truncated)) })},
+	{"dns.query_ms.median", spread(func(s compare.Spread) float64 { return s.Median })},
+	{"dns.query_ms.p95", spread(func(s compare.Spread) float64 { return s.P95 })},
+	{"dns.query_ms.p99", spread(func(s compare.Spread) float64 { return s.P99 })},
+	{"dns.bytes_per_query", dns(func(d compare.DNS) linger.Opt[float64] { return d.Bytes })},
+	{"dns.packets_per_query", dns(func(d compare.DNS) linger.Opt[float64] { return d.Packets })},
+	{"dns.kept.set_up_bytes", kept(func(k compare.Kept) float64 { return k.SetUpBytes })},
+	{"dns.kept.set_up_packets", kept(func(k compare.Kept) float64 { return k.SetUpPackets })},
+	{"dns.kept.query_bytes", kept(func(k compare.Kept) float64 { return k.QueryBytes })},
+	{"dns.kept.query_packets", kept(func(k compare.Kept) float64 { return k.QueryPackets })},
+	{"dns.kept.beats_udp_in_bytes_from", func(r compare.Row) string {
+		return part(r.DNS.Or(compare.DNS{}).Kept, func(k compare.Kept) (o linger.Opt[float64]) {
+			if n, ok := k.From.Get(); ok {
+				o = linger.Known(float64(n))
+			}
+			return o
+		})
+	}},
+	{"dns.idle_limit_ms", dns(func(d compare.DNS) linger.Opt[float64] { return d.IdleLimit })},
+	{"dns.closed_idle_after_ms", dns(func(d compare.DNS) linger.Opt[float64] { return d.ClosedAfter })},
+}
+
+// dns writes one figure of look-ups.
+func dns(figure func(compare.DNS) linger.Opt[float64]) func(compare.Row) string {
+	return func(r compare.Row) string { return part(r.DNS, figure) }
+}
+
+func spread(figure func(compare.Spread) float64) func(compare.Row) string {
+	return func(r compare.Row) string {
+		return part(r.DNS.Or(compare.DNS{}).Time, func(s compare.Spread) linger.Opt[float64] { return linger.Known(figure(s)) })
+	}
+}
+
+func kept(figure func(compare.Kept) float64) func(compare.Row) string {
+	return func(r compare.Row) string {
+		return part(r.DNS.Or(compare.DNS{}).Kept, func(k compare.Kept) linger.Opt[float64] { return linger.Known(figure(k)) })
+	}
+}
