@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -234,6 +235,36 @@ func plainUDP(cases []*tried) *tried {
 		return cases[i]
 	}
 	return nil
+}
+
+// scheduled reports whether the workload itself says when each query is asked, so that
+// all of them take as long as it says, whatever the strategy.
+func scheduled(w linger.Workload) bool {
+	return w.Scheme == linger.SchemeDNS && len(w.Exchanges) > 1 && !slices.ContainsFunc(w.Exchanges[1:], func(e linger.Exchange) bool {
+		return e.Parent != linger.NoParent || e.Think == 0
+	})
+}
+
+// perQuery compares the times of single queries, where that of all says nothing.
+func (j *judgement) perQuery() {
+	j.say("The queries come at times of their own, so that the load takes as long with any strategy.")
+	timed := filter(j.cases, func(c *tried) bool { return !c.row.DNS.Or(DNS{}).Time.IsZero() })
+	if len(timed) == 0 {
+		return
+	}
+	spread := func(c *tried) Spread { return c.row.DNS.Or(DNS{}).Time.Or(Spread{}) }
+	least := slices.MinFunc(timed, func(a, b *tried) int { return cmp.Compare(spread(a).P99, spread(b).P99) })
+	most := slices.MaxFunc(timed, func(a, b *tried) int { return cmp.Compare(spread(a).P99, spread(b).P99) })
+	tell := func(c *tried) string {
+		s := spread(c)
+		return fmt.Sprintf("%s at the median and %s for 99 of 100", Duration(s.Median, 0), Duration(s.P99, 0))
+	}
+	j.say("A single one takes %s over %s, the steadiest", tell(least), least.row.Strategy)
+	if most == least {
+		j.sentences[len(j.sentences)-1] += "."
+		return
+	}
+	j.sentences[len(j.sentences)-1] += fmt.Sprintf(", and %s over %s.", tell(most), most.row.Strategy)
 }
 
 // lookUps tells what keeping comes to where names are looked up.

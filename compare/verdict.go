@@ -91,7 +91,10 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 	base := first(cases, func(c *tried) bool { return !c.strategy.Persistent })
 	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss, rtt: in.Network.RTT}
 	var v Verdict
-	if rival := j.rival(); rival == nil {
+	paced := scheduled(in.Workload)
+	if paced {
+		j.perQuery()
+	} else if rival := j.rival(); rival == nil {
 		j.say("%s takes %s; no other strategy %s to compare it with.", best.row.Strategy, best.took(), gave(len(cases)))
 	} else {
 		r, p := compared(best, rival)
@@ -116,7 +119,9 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 	}
 	j.ease()
 	j.versions()
-	j.ties()
+	if !paced {
+		j.ties()
+	}
 	v.Text = strings.Join(append([]string{lead}, j.sentences...), "\n- ")
 	v.Text = strings.Replace(v.Text, "\n", "\n\n", 1)
 	return v
