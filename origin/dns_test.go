@@ -107,6 +107,14 @@ func serveNames(t testing.TB, config Config) (s *Server, at addresses, shutdown 
 		udp: packets(s.ServeDNS), tcp: streams(s.ServeDNSStream), tls: streams(s.ServeDoT), quic: packets(s.ServeDoQ),
 		http: streams(s.Serve), https: streams(s.ServeTLS), h3: packets(s.ServeQUIC),
 	}
+	entered := func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.listeners) == cap(served)
+	}
+	for !entered() { // a shutdown before would be an error
+		time.Sleep(time.Millisecond)
+	}
 	shutdown = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
