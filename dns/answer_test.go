@@ -80,9 +80,7 @@ func TestAnswersHaveTheSizeThatIsSet(t *testing.T) {
 	for n := range 3000 {
 		sizes = append(sizes, n)
 	}
-	for _, n := range []int{4096, 16383, 16384, 16400, 32768, 65000, 65530, 65531, 65532, 65533, 65534, 65535} {
-		sizes = append(sizes, n)
-	}
+	sizes = append(sizes, 4096, 16383, 16384, 16400, 32768, 65000, 65530, 65531, 65532, 65533, 65534, 65535)
 	// How far above the shortest answer sizes begin that are all reached to the byte;
 	// between, the next one that is reached is so much longer at most.
 	for _, test := range []struct {
@@ -347,7 +345,7 @@ func FuzzRead(f *testing.F) {
 		m, err := Read(b)
 		m.Asks(linger.Query{Name: "www.board.example", Type: "A"})
 		_ = m.Replies(linger.Query{Name: "www.board.example", Type: "A"}, 1)
-		if err == nil && len(b) < headerSize {
+		if err == nil && len(b) < HeaderSize {
 			t.Errorf("%x is too short for a header", b)
 		}
 		if m.Query != (linger.Query{}) {

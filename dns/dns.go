@@ -25,7 +25,6 @@ const (
 	queryBlock, answerBlock = 128, 468
 	// keepaliveUnit is what the timeout of edns-tcp-keepalive counts (RFC 7828, 3.1).
 	keepaliveUnit = 100 * time.Millisecond
-	headerSize    = 12 // RFC 1035, 4.1.1
 	// MaxKeepalive is the longest idle limit that can be said.
 	MaxKeepalive = (1<<16 - 1) * keepaliveUnit
 )
@@ -147,7 +146,7 @@ var Malformed = errors.New("not a message of DNS")
 func Read(b []byte) (Message, error) {
 	var m Message
 	err := m.msg.Unpack(b)
-	m.headed = len(b) >= headerSize
+	m.headed = len(b) >= HeaderSize
 	m.ID, m.Response, m.Truncated, m.Rcode = m.msg.Id, m.msg.Response, m.msg.Truncated, m.msg.Rcode
 	m.Answers = len(m.msg.Answer)
 	if len(m.msg.Question) == 1 && m.msg.Question[0].Qclass == wire.ClassINET {

@@ -75,11 +75,11 @@ func (s *Server) ServeDNS(ctx context.Context, pc net.PacketConn) error {
 		return err
 	}
 	defer leave()
-	d := &datagrams{server: s, pc: pc, slots: make(chan struct{}, maxWaiting)}
+	d := &datagrams{server: s, pc: newSourced(pc), slots: make(chan struct{}, maxWaiting)}
 	defer d.waiting.Wait()
 	b := make([]byte, linger.MaxMessage+1)
 	for failures := 0; ; {
-		n, from, err := pc.ReadFrom(b)
+		n, from, err := d.pc.receive(b)
 		switch {
 		case err == nil:
 			failures = 0
@@ -108,12 +108,12 @@ func (d deaf) Close() error { return d.pc.SetReadDeadline(longAgo) }
 // with a delay have a goroutine each.
 type datagrams struct {
 	server  *Server
-	pc      net.PacketConn
+	pc      *sourced
 	waiting sync.WaitGroup
 	slots   chan struct{} // one for each that waits
 }
 
-func (d *datagrams) receive(b []byte, from net.Addr) {
+func (d *datagrams) receive(b []byte, from sender) {
 	l, ok := d.server.lookUp(b)
 	if !ok {
 		return
@@ -145,19 +145,19 @@ func (d *datagrams) receive(b []byte, from net.Addr) {
 }
 
 // reply sends the reply, unless it has failed already, and logs it.
-func (d *datagrams) reply(l *lookup, to net.Addr, failed string) {
+func (d *datagrams) reply(l *lookup, to sender, failed string) {
 	l.answer.Datagram, l.answer.Limit = true, dns.UDPSize
 	r := l.message.Reply(l.answer)
 	if failed == "" {
 		d.pc.SetWriteDeadline(d.server.at(d.server.now().Add(d.server.config.Stall)))
-		if _, err := d.pc.WriteTo(r.Message, to); errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := d.pc.send(r.Message, to); errors.Is(err, os.ErrDeadlineExceeded) {
 			failed = "the answer could not be sent in time"
 		} else if err != nil {
 			failed = err.Error()
 		}
 	}
 	if d.server.config.Log != nil {
-		c := session{server: d.server, remote: to.String()}
+		c := session{server: d.server, remote: to.addr.String()}
 		c.log(c.queryEntry(l, linger.OverUDP, r), l.started, d.server.now(), failed)
 	}
 }

@@ -107,6 +107,14 @@ func serveNames(t testing.TB, config Config) (s *Server, at addresses, shutdown 
 		udp: packets(s.ServeDNS), tcp: streams(s.ServeDNSStream), tls: streams(s.ServeDoT), quic: packets(s.ServeDoQ),
 		http: streams(s.Serve), https: streams(s.ServeTLS), h3: packets(s.ServeQUIC),
 	}
+	entered := func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.listeners) == cap(served)
+	}
+	for !entered() { // a shutdown before would be an error
+		time.Sleep(time.Millisecond)
+	}
 	shutdown = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -834,4 +842,49 @@ func FuzzNames(f *testing.F) {
 		io.Copy(io.Discard, client)
 		<-ended
 	})
+}
+
+// TestDatagramsAreAnsweredFromWhereTheyWent: on a socket that listens on every
+// address, too.
+func TestDatagramsAreAnsweredFromWhereTheyWent(t *testing.T) {
+	for _, test := range []struct{ listen, ask string }{
+		{"0.0.0.0:0", "127.0.0.1"}, {"0.0.0.0:0", "127.0.0.2"}, {":0", "127.0.0.2"}, {":0", "127.0.0.1"}, {":0", "::1"}, {"127.0.0.3:0", "127.0.0.3"},
+	} {
+		t.Run(test.ask+" at "+test.listen, func(t *testing.T) {
+			var log recorder
+			s := must(New(Config{Workload: names(), Log: log.log}))
+			pc, err := ListenQUIC(t.Context(), test.listen)
+			if err != nil {
+				t.Skip(err)
+			}
+			served := make(chan error, 1)
+			go func() { served <- s.ServeDNS(t.Context(), pc) }()
+			defer func() {
+				settle(t, s)
+				if err := <-served; err != nil {
+					t.Error(err)
+				}
+			}()
+			_, port, _ := net.SplitHostPort(pc.LocalAddr().String())
+			c, err := net.Dial("udp", net.JoinHostPort(test.ask, port))
+			if err != nil {
+				t.Skip(err)
+			}
+			defer c.Close()
+			must(c.Write(ask("fast", dns.Options{ID: 7})))
+			c.SetReadDeadline(time.Now().Add(10 * time.Second))
+			b := make([]byte, 600)
+			n, err := c.Read(b)
+			if err != nil && test.ask == "127.0.0.2" && runtime.GOOS != "linux" {
+				t.Skip("this host has no such address")
+			}
+			if m, e := dns.Read(b[:n]); err != nil || e != nil || m.ID != 7 {
+				t.Errorf("%v, %v", err, e)
+			}
+			settle(t, s)
+			if e := log.of(Answered); len(e) != 1 || e[0].Failed != "" || e[0].Remote != c.LocalAddr().String() {
+				t.Errorf("log: %v", e)
+			}
+		})
+	}
 }

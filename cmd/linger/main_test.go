@@ -53,10 +53,14 @@ func TestCommandLine(t *testing.T) {
 			return os.Symlink("/dev/full", filepath.Join(e.WorkDir, "full.csv"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": statusCmd, "waitfor": waitForCmd, "onport": onPortCmd,
+			"status": statusCmd, "waitfor": waitForCmd, "onport": onPortCmd, "setport": setPortCmd,
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond != "lab" {
+			switch cond {
+			case "lab":
+			case "all":
+				return os.Getenv("LINGER_TEST_ALL") == "1", nil
+			default:
 				return false, os.ErrInvalid
 			}
 			for _, f := range lab.Check() {
@@ -103,6 +107,14 @@ func waitForCmd(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	ts.Fatalf("%s does not appear", args[0])
+}
+
+// setPortCmd has $PORT be what the file port holds, for other programs.
+func setPortCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: setport")
+	}
+	ts.Setenv("PORT", strings.TrimSpace(ts.ReadFile("port")))
 }
 
 // onPortCmd runs linger with PORT in its arguments read from the file port:
