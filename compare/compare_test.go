@@ -22,6 +22,7 @@ var update = flag.Bool("update", false, "rewrite testdata/*.json")
 
 // golden holds the findings of some experiments as JSON.
 var golden = map[string]func() Input{
+	"dns":     func() Input { return lookUps(20, 5, 19) },
 	"gallery": func() Input { return experiment("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", 5) },
 	// Everything that can go wrong at once.
 	"doubtful": func() Input {

@@ -89,7 +89,7 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 		return Verdict{Text: "No strategy delivered the workload, so there is nothing to compare."}
 	}
 	base := first(cases, func(c *tried) bool { return !c.strategy.Persistent })
-	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss, rtt: in.Network.RTT}
+	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss, rtt: in.Network.RTT, chain: isChain(in.Workload)}
 	var v Verdict
 	paced := scheduled(in.Workload)
 	if paced {
@@ -127,6 +127,16 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 	return v
 }
 
+// isChain reports whether no two exchanges can be wanted at the same time.
+func isChain(w linger.Workload) bool {
+	for i, e := range w.Exchanges {
+		if e.Parent != i-1 {
+			return false
+		}
+	}
+	return true
+}
+
 // gave tells why there is no other strategy with a time.
 func gave(tried int) string {
 	if tried > 1 {
@@ -142,6 +152,7 @@ type judgement struct {
 	best, base *tried
 	loss       float64 // share of packets
 	rtt        time.Duration
+	chain      bool // each exchange follows the one before it: nothing can wait in line
 	sentences  []string
 	// cautioned is the number of trials after which, as the lead says already, luck
 	// cannot be ruled out; 0 where it does not.
@@ -231,7 +242,7 @@ func (j *judgement) closing(rival *tried) {
 		return
 	}
 	why := ""
-	if waits(rival) && best.strategy.Connections > 1 {
+	if waits(rival) && best.strategy.Connections > 1 && !j.chain {
 		why = ": its requests wait in line"
 	}
 	j.say("%s takes least of those tried: %s. The fastest persistent strategy, %s, takes %s, which is %s%s more%s.%s", best.row.Strategy, best.took(),

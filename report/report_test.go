@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,7 +131,27 @@ var traces = map[string]*trace.Trace{
 		Exchanges: []trace.Exchange{
 			exch(0, 1, "http://example.com/a/rather/long/path/to/an/image/with\x1b[31m/colour.jpg", 0, 1030, 1100, -1, 77),
 			{ID: 1, Method: "POST", URL: "nonsense", Connection: -1, Queued: ms(3)}}},
+	"udp": {Workload: "dns", Ended: ms(220), Connections: []trace.Connection{
+		look(0, "udp", 0, 0, 71), look(1, "udp", 71, 71, 149), look(2, "tcp", 149, 149+71, 220)},
+		Exchanges: []trace.Exchange{
+			ask(0, 0, "www.example", "NOERROR", 0, 0, 71), ask(1, 1, "nosuch.example", "NXDOMAIN", 71, 71, 149), ask(2, 2, "long.example", "NOERROR", 71, 149, 220)}},
+	"doq": {Workload: "dns", Ended: ms(142), Connections: []trace.Connection{look(0, "doq", 0, 71, 142)},
+		Exchanges: []trace.Exchange{
+			ask(0, 0, "www.example", "NOERROR", 0, 71, 142), ask(1, 0, "img.example", "NOERROR", 0, 71, 142)}},
 	"empty": {},
+}
+
+// look is what carries a look-up, and ask the look-up itself.
+func look(id int, protocol string, dialled, connected, closed float64) trace.Connection {
+	c := conn(id, dialled, connected, closed, trace.AtClient, 1)
+	c.Protocol, c.Established = protocol, linger.Opt[linger.Instant]{}
+	return c
+}
+
+func ask(id, on int, name, rcode string, queued, sent, done float64) trace.Exchange {
+	e := exch(id, on, "dns://origin/"+name+"?type=A", queued, sent, done, done, 62)
+	e.Method, e.Status, e.Rcode, e.Truncated = "A", 0, rcode, strings.HasPrefix(name, "long")
+	return e
 }
 
 func init() {
@@ -188,7 +209,7 @@ func outputs(t testing.TB) map[string]func(io.Writer) error {
 		"ledger-rows":  func(w io.Writer) error { return Ledger(w, ledger(), nil, Options{Rows: 1}) },
 		"ledger-empty": func(w io.Writer) error { return Ledger(w, trace.Ledger{Overflow: 7}, nil, Options{}) },
 	}
-	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "https", "stopped", "lossy", "refused"} {
+	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "https", "stopped", "lossy", "refused", "dns"} {
 		out[name] = func(w io.Writer) error { return Compare(w, findings(t, name), again) }
 	}
 	for name, tr := range traces {
@@ -329,7 +350,7 @@ func TestJSONReadsBack(t *testing.T) {
 
 func TestCSVHasEveryFigure(t *testing.T) {
 	filled := map[string]bool{}
-	for name, rows := range map[string]int{"gallery": 7, "secure": 9, "refused": 4} {
+	for name, rows := range map[string]int{"gallery": 7, "secure": 9, "refused": 4, "dns": 4} {
 		var b bytes.Buffer
 		if err := CSV(&b, findings(t, name)); err != nil {
 			t.Fatal(err)
@@ -344,8 +365,8 @@ func TestCSVHasEveryFigure(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range columns {
-		if !filled[c.name] {
+	for _, c := range slices.Concat(columns, dnsColumns) {
+		if !filled[c.name] && !strings.HasPrefix(c.name, "dns.idle_limit") && !strings.HasPrefix(c.name, "dns.closed") && !strings.HasSuffix(c.name, "bytes_from") {
 			t.Errorf("%s is empty in every row, though it is known in some", c.name)
 		}
 	}

@@ -1,0 +1,258 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// What look-ups take here, bytes and packets both ways: a query with its answer, what
+// TCP adds to it, and what a connection takes beside its queries.
+const (
+	datagrams, perDatagrams  = 170, 2
+	onStream, perStream      = 230, 2
+	tcpSetUp, tcpSetUpPieces = 430, 8
+)
+
+// lookUps is what an engine might have measured of chains of n names over udp, and TCP
+// new, kept and pipelined: a query takes a round trip of 70 ms, and a connection one
+// more. From the given number of queries on, every datagram is lost once.
+func lookUps(n, trials, lost int) Input {
+	in := Input{
+		Workload: linger.Workload{Name: "dns", Scheme: linger.SchemeDNS}, Strategies: strategies("udp,tcp,tcp+keep,tcp+pipeline"),
+		Network: network("lte"), Seed: 1, Trials: trials, Engine: "lab", Provenance: trace.Measured,
+	}
+	for i := range n {
+		in.Workload.Exchanges = append(in.Workload.Exchanges, linger.Exchange{
+			Query: linger.Query{Name: fmt.Sprintf("host%d.example", i), Type: "A"}, Parent: i - 1})
+	}
+	for _, s := range in.Strategies {
+		var all []*trace.Trace
+		for trial := range trials {
+			all = append(all, lookUp(in, s, trial, lost))
+		}
+		in.Traces, in.Still = append(in.Traces, all), append(in.Still, nil)
+		in.Failures, in.StillFailures = append(in.Failures, nil), append(in.StillFailures, nil)
+	}
+	return in
+}
+
+func lookUp(in Input, s linger.Strategy, trial, lost int) *trace.Trace {
+	const rtt = 70 * time.Millisecond
+	t := &trace.Trace{Provenance: in.Provenance, Engine: in.Engine, Workload: "dns", Strategy: s.Name, Network: in.Network, Trial: trial}
+	var led trace.Ledger
+	now := linger.Instant(0).Add(time.Duration(trial) * 100 * time.Microsecond)
+	for i, e := range in.Workload.Exchanges {
+		x := trace.Exchange{ID: i, Method: e.Query.Type, URL: "dns://origin/" + e.Query.Name + "?type=A", Attempts: 1,
+			Rcode: "NOERROR", Queued: now, RequestBody: 42, ResponseBody: 58}
+		if len(t.Connections) == 0 || !s.Persistent {
+			k := trace.Connection{ID: i, Protocol: s.DNS, Dialled: now, Requests: 1}
+			f := trace.Flows{Protocol: "udp", Up: trace.Flow{Packets: 1, Header: 28, Payload: 42}, Down: trace.Flow{Packets: 1, Header: 28, Payload: datagrams - 28 - 42 - 28}}
+			if s.DNS == linger.OverTCP {
+				now = now.Add(rtt)
+				k.Established = linger.Known(now)
+				f = trace.Flows{Protocol: "tcp", Up: trace.Flow{SYN: 1, FIN: 1, Packets: tcpSetUpPieces / 2, Header: tcpSetUp / 2}, Down: trace.Flow{SYN: 1, FIN: 1, Packets: tcpSetUpPieces / 2, Header: tcpSetUp / 2}}
+			}
+			k.Connected = linger.Known(now)
+			t.Connections, led.Connections = append(t.Connections, k), append(led.Connections, f)
+		}
+		k, f := &t.Connections[len(t.Connections)-1], &led.Connections[len(led.Connections)-1]
+		x.Connection = k.ID
+		if s.DNS == linger.OverTCP {
+			f.Up.Packets, f.Up.Header, f.Up.Payload = f.Up.Packets+1, f.Up.Header+52, f.Up.Payload+44
+			f.Down.Packets, f.Down.Header, f.Down.Payload = f.Down.Packets+1, f.Down.Header+52, f.Down.Payload+onStream-52-44-52
+		} else if i >= lost {
+			x.Attempts = 2
+			now = now.Add(time.Second)
+			f.Up.Packets, f.Up.Header, f.Up.Payload = f.Up.Packets+1, f.Up.Header+28, f.Up.Payload+42
+		}
+		x.Sent = linger.Known(now)
+		now = now.Add(rtt)
+		x.FirstByte, x.Done = linger.Known(now), linger.Known(now)
+		k.Closed, k.ClosedBy = linger.Known(now), trace.AtClient
+		t.Exchanges = append(t.Exchanges, x)
+	}
+	t.Ended = now
+	t.Ledger = linger.Known(led)
+	return t
+}
+
+func rowOf(t *testing.T, f Findings, strategy string) (Row, DNS) {
+	t.Helper()
+	for _, r := range f.Rows {
+		if r.Strategy == strategy {
+			d, ok := r.DNS.Get()
+			if !ok {
+				t.Fatalf("%s has no figures of DNS", strategy)
+			}
+			return r, d
+		}
+	}
+	t.Fatalf("no row of %s", strategy)
+	return Row{}, DNS{}
+}
+
+func TestUDPHasNoConnections(t *testing.T) {
+	f := Compare(lookUps(10, 5, 10))
+	udp, _ := rowOf(t, f, "udp")
+	tcp, _ := rowOf(t, f, "tcp")
+	for _, c := range []struct {
+		what      string
+		got, want linger.Opt[float64]
+	}{
+		{"connections of udp", udp.Connections, linger.Known(0.0)},
+		{"handshakes of udp", udp.Handshakes, linger.Known(0.0)},
+		{"queries a connection of udp", udp.RequestsPerConnection, linger.Opt[float64]{}},
+		{"connections of tcp", tcp.Connections, linger.Known(10.0)},
+		{"queries a connection of tcp", tcp.RequestsPerConnection, linger.Known(1.0)},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.what, c.got, c.want)
+		}
+	}
+	for _, d := range f.Doubts {
+		if d.Code == NotHonoured && !strings.Contains(d.Text, "two requests in flight") || d.Code == Bytes {
+			t.Errorf("a doubt without a reason: %s", d.Text)
+		}
+	}
+}
+
+// A connection for one query takes 660 bytes, one for ten 430 + 10 * 230: what is
+// parted again must be what it was made of.
+func TestKeptConnectionsAreTakenApart(t *testing.T) {
+	f := Compare(lookUps(10, 5, 10))
+	_, udp := rowOf(t, f, "udp")
+	if got := udp.Bytes.Or(0); got != datagrams {
+		t.Errorf("udp takes %v bytes a query, want %d", got, datagrams)
+	}
+	if got := udp.Packets.Or(0); got != perDatagrams {
+		t.Errorf("udp takes %v packets a query, want %d", got, perDatagrams)
+	}
+	if udp.Kept != (linger.Opt[Kept]{}) {
+		t.Errorf("udp keeps %+v", udp.Kept)
+	}
+	_, keep := rowOf(t, f, "tcp+keep")
+	want := Kept{SetUpBytes: tcpSetUp, SetUpPackets: tcpSetUpPieces, QueryBytes: onStream, QueryPackets: perStream, BeatsUDP: linger.Known(false)}
+	if got, _ := keep.Kept.Get(); got != want {
+		t.Errorf("tcp+keep is taken apart into %+v, want %+v", got, want)
+	}
+}
+
+func TestBreakEven(t *testing.T) {
+	for _, c := range []struct {
+		setUp, query, other float64
+		n                   int
+		ok                  bool
+	}{
+		{430, 230, 170, 0, false},
+		{430, 170, 170, 0, false},
+		{430, 127, 170, 11, true}, // at 10 both take 1700
+		{431, 127, 170, 11, true},
+		{429, 127, 170, 10, true},
+		{-5, 100, 170, 1, true},
+	} {
+		n, ok := breakEven(c.setUp, c.query, c.other)
+		if n != c.n || ok != c.ok {
+			t.Errorf("%v once and %v each, against %v each: %d, %v; want %d, %v", c.setUp, c.query, c.other, n, ok, c.n, c.ok)
+		}
+		if ok && (c.setUp+float64(n)*c.query >= float64(n)*c.other || n > 1 && c.setUp+float64(n-1)*c.query < float64(n-1)*c.other) {
+			t.Errorf("%d is not the least", n)
+		}
+	}
+}
+
+func TestQueriesAreAccountedFor(t *testing.T) {
+	in := lookUps(10, 5, 9) // of ten, the last is lost once
+	x := &in.Traces[0][0].Exchanges[4]
+	x.Failed, x.Done = "server answered SERVFAIL", linger.Opt[linger.Instant]{}
+	cut := &in.Traces[0][1].Exchanges[5]
+	cut.Truncated, cut.Attempts = true, 2
+	f := Compare(in)
+	r, d := rowOf(t, f, "udp")
+	if d.Asked != 50 || d.Answered != 49 || d.Failed != 1 || d.SentAgain != 5 || d.Truncated != 1 {
+		t.Errorf("%+v; want 50 asked, 49 answered, 1 failed, 5 sent again, 1 truncated", d)
+	}
+	if r.Failed != 1 {
+		t.Errorf("%d trials failed, want 1", r.Failed)
+	}
+	s, _ := d.Time.Get()
+	if s.N != 49 || s.Median != 70 || s.P95 < 1000 || math.Abs(s.P99-1070) > 1 {
+		t.Errorf("times of queries %+v", s)
+	}
+	for _, want := range []string{"udp sent 5 datagrams again", "1 of 50 answers did not fit"} {
+		if !strings.Contains(f.Verdict.Text, want) {
+			t.Errorf("the verdict does not say %q:\n%s", want, f.Verdict.Text)
+		}
+	}
+}
+
+func TestVerdictOfLookUps(t *testing.T) {
+	limited := lookUps(10, 5, 10)
+	for _, one := range limited.Traces[2] {
+		one.Connections[0].IdleLimit = linger.Known(2 * time.Second)
+	}
+	never := lookUps(10, 5, 10)
+	scheduled := lookUps(10, 5, 10)
+	for i := range scheduled.Workload.Exchanges {
+		e := &scheduled.Workload.Exchanges[i]
+		e.Parent, e.Think = linger.NoParent, time.Duration(i)*time.Second
+	}
+	for _, c := range []struct {
+		name      string
+		in        Input
+		want, not []string
+	}{
+		{"nothing announced", never, []string{"udp takes least", "Keeping pays from the second query on: a further one takes 230 B over tcp+keep, not the 660 B of tcp",
+			"tcp+keep and tcp+pipeline never take fewer bytes than udp", "1.4 times its 170 B", "announced no idle limit, and closed no"},
+			[]string{"handshakes cost", "wait in line", "datagrams again"}},
+		{"an idle limit", limited, []string{"for 2.00 s, it says: up to gaps of 1.93 s keeping pays"}, []string{"is not known"}},
+		{"at a rate", scheduled, []string{"come at times of their own", "A single one takes 70.0 ms at the median"}, []string{"takes least", "No difference"}},
+	} {
+		text := Compare(c.in).Verdict.Text
+		for _, want := range c.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: the verdict does not say %q:\n%s", c.name, want, text)
+			}
+		}
+		for _, not := range c.not {
+			if strings.Contains(text, not) {
+				t.Errorf("%s: the verdict says %q:\n%s", c.name, not, text)
+			}
+		}
+	}
+}
+
+// What a server closes after as long as it had announced is no breach of anything.
+func TestAnnouncedIdleLimitIsHonoured(t *testing.T) {
+	in := lookUps(10, 5, 10)
+	for _, one := range in.Traces[2] {
+		k := &one.Connections[0]
+		k.IdleLimit = linger.Known(time.Second)
+		for i := 5; i < len(one.Exchanges); i++ { // a pause of 1.5 s, and a second connection
+			e := &one.Exchanges[i]
+			e.Queued, e.Connection = e.Queued.Add(1500*time.Millisecond), 99
+			for _, at := range []*linger.Opt[linger.Instant]{&e.Sent, &e.FirstByte, &e.Done} {
+				*at = linger.Known(at.Or(0).Add(1500 * time.Millisecond))
+			}
+		}
+		one.Ended = one.Ended.Add(1500 * time.Millisecond)
+		second := *k
+		second.ID = 99
+		k.Closed, k.ClosedBy = linger.Known(one.Exchanges[4].Done.Or(0).Add(time.Second)), trace.AtServer
+		one.Connections = append(one.Connections, second)
+	}
+	f := Compare(in)
+	for _, d := range f.Doubts {
+		if strings.Contains(d.Text, "closed kept connections") {
+			t.Error(d.Text)
+		}
+	}
+	if _, d := rowOf(t, f, "tcp+keep"); d.ClosedAfter != linger.Known(1000.0) || d.IdleLimit != linger.Known(1000.0) {
+		t.Errorf("closed after %+v, announced %+v; want 1000 ms", d.ClosedAfter, d.IdleLimit)
+	}
+}
