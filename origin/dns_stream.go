@@ -63,9 +63,8 @@ func (s *Server) serveDNS(nc net.Conn) {
 
 // A dnsConn is one connection that carries queries behind their lengths (RFC 1035,
 // 4.2.2). Two goroutines carry it: one reads queries, the other answers them, each
-// when it is due, whatever their order: "Responses to pipelined requests" may be
-// "returned out of order" (RFC 7766, 7, in substance). What both touch is under mu,
-// which nobody holds while he waits for the network.
+// when it is due, whatever their order, as RFC 7766, 7, wants it. What both touch is
+// under mu, which nobody holds while he waits for the network.
 type dnsConn struct {
 	session
 	nc   net.Conn
