@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/dns"
 	"linger/policy"
 	"linger/trace"
 )
@@ -209,5 +211,24 @@ func TestDnsperf(t *testing.T) {
 				t.Errorf("dnsperf has sent %d queries, and here: %+v", sent, c)
 			}
 		})
+	}
+}
+
+// TestH2loadAsksForNames: many queries at once over HTTP/2. (dnsperf 2.10 speaks it,
+// too, and waits for answers that it has, from Go's own server as from this one.)
+func TestH2loadAsksForNames(t *testing.T) {
+	const requests, clients = 4000, 4
+	s, at, shutdown := serveNames(t, Config{Workload: names()})
+	query := base64.RawURLEncoding.EncodeToString(ask("fast", dns.Options{Pad: true}))
+	out := program(t, "h2load", "-n", fmt.Sprint(requests), "-c", fmt.Sprint(clients), "-m", "32", "https://"+at.https+"/dns-query?dns="+query)
+	if done := figure(t, out, `(\d+) succeeded`); done != requests || figure(t, out, `(\d+) 2xx`) != requests {
+		t.Errorf("%s", out)
+	}
+	if got := figure(t, out, `\((\d+)\) data`); got != requests*468 {
+		t.Errorf("%d bytes of answers, want %d", got, requests*468)
+	}
+	shutdown()
+	if c := s.Counters(); c.Requests != requests || c.Accepted != clients {
+		t.Errorf("%+v", c)
 	}
 }
