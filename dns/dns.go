@@ -138,11 +138,11 @@ type Message struct {
 	headed bool // the header could be read
 }
 
-// A Malformed message is one that cannot be read to its end. What could be read of
+// ErrMalformed says that a message cannot be read to its end. What could be read of
 // its head and its question stands in the Message beside it.
-var Malformed = errors.New("not a message of DNS")
+var ErrMalformed = errors.New("not a message of DNS")
 
-// Read reads a message. The error wraps Malformed.
+// Read reads a message. The error wraps ErrMalformed.
 func Read(b []byte) (Message, error) {
 	var m Message
 	err := m.msg.Unpack(b)
@@ -165,7 +165,7 @@ func Read(b []byte) (Message, error) {
 		}
 	}
 	if err != nil {
-		return m, fmt.Errorf("%w: %w", Malformed, err)
+		return m, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return m, nil
 }
