@@ -16,8 +16,9 @@ import (
 // say, and passes them on to a qlog where one is wanted. The stack calls it from
 // several goroutines.
 type observer struct {
-	session *h3Session        // that is told what concerns HTTP; nil is nobody
-	limit   func(total int64) // is told how many streams there may be; nil is nobody
+	session *h3Session          // that is told what concerns HTTP; nil is nobody
+	limit   func(total int64)   // is told how many streams there may be; nil is nobody
+	idle    func(time.Duration) // is told after how long without a packet the server lets go; nil is nobody
 
 	file *qlogwriter.FileSeq // nil where no qlog is wanted
 	done chan struct{}       // the qlog is complete; nil where there is none
@@ -114,6 +115,11 @@ func (o *observer) transport(e qlogwriter.Event) {
 	case qlog.ParametersSet:
 		if e.Initiator == qlog.InitiatorRemote {
 			o.allow(e.InitialMaxStreamsBidi)
+			// RFC 9000, 10.1: of two limits the shorter one counts. What is shorter than
+			// leastIdle the stack tells as that, and so it is not known.
+			if o.idle != nil && e.MaxIdleTimeout > leastIdle && e.MaxIdleTimeout < quicIdle {
+				o.idle(e.MaxIdleTimeout)
+			}
 		}
 	case qlog.PacketLost:
 		// RFC 9000, 14.4: "Loss of a QUIC packet that is carried in a PMTU probe is
@@ -132,6 +138,10 @@ func (o *observer) allow(total int64) {
 		o.limit(total)
 	}
 }
+
+// leastIdle is the shortest idle limit of a server that the stack takes for its word
+// (quic-go's MinRemoteIdleTimeout).
+const leastIdle = 5 * time.Second
 
 // bidirectional is what a MAX_STREAMS frame of the stack has for the type of the
 // streams that requests go on. The stack does not export the name.

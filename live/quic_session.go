@@ -143,7 +143,7 @@ func newQUICSession(c *conn) quicSession {
 // carry opens the connection of a session and sees it to its end.
 func (p *overQUIC) carry(s *quicSession, on speaker) {
 	s.speaker = on
-	s.seen.limit = s.limit
+	s.seen.limit, s.seen.idle = s.limit, s.rests
 	var file func() io.WriteCloser
 	if p.run.config.Qlog != nil {
 		file = func() io.WriteCloser { return p.run.config.Qlog(s.id) }
@@ -284,6 +284,12 @@ func (s *quicSession) limit(total int64) {
 	}
 	s.allowed = n
 	s.tell(event{kind: streams, exchange: -1, at: s.run.now(), streams: int(n)})
+}
+
+// rests tells how long the server lets the connection be without a packet.
+func (s *quicSession) rests(limit time.Duration) {
+	s.tell(event{kind: limited, exchange: -1, at: s.run.now(), limit: limit,
+		about: func(k *trace.Connection) { k.IdleLimit = linger.Known(limit) }})
 }
 
 // isRejected reports whether the server did not take the early data.

@@ -215,7 +215,7 @@ func TestDnsperf(t *testing.T) {
 }
 
 // TestH2loadAsksForNames: many queries at once over HTTP/2. (dnsperf 2.10 speaks it,
-// too, and waits for answers that it has, from Go's own server as from this one.)
+// too, and did not end with several at once.)
 func TestH2loadAsksForNames(t *testing.T) {
 	const requests, clients = 4000, 4
 	s, at, shutdown := serveNames(t, Config{Workload: names()})

@@ -290,8 +290,8 @@ func (c *Client) HandleGoAway(now linger.Instant, id int, refused []int, reason 
 	c.assign(now)
 }
 
-// HandleIdleLimit says how long the server lets a connection be without a query, as
-// an answer on it told (RFC 7828). The client lets go of it before that, by as long as
+// HandleIdleLimit says how long the server lets a connection be without a request, as
+// an answer on it told (RFC 7828), or QUIC's parameters (RFC 9000, 10.1). The client lets go of it before that, by as long as
 // an answer takes: a query that sets out later would meet a server that has closed.
 // Where the limit is nothing, the connection takes no further query.
 func (c *Client) HandleIdleLimit(now linger.Instant, id int, limit time.Duration) {

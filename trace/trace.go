@@ -82,8 +82,9 @@ type Connection struct {
 	TLS linger.Opt[TLS] `json:"tls,omitzero"`
 	// QUIC is what the transport was, where it was QUIC.
 	QUIC linger.Opt[QUIC] `json:"quic,omitzero"`
-	// IdleLimit is how long the server said that the connection may be without a
-	// query (RFC 7828), as last said.
+	// IdleLimit is how long the server said that the connection may be idle, as last
+	// said: over TCP in an answer of DNS (RFC 7828), with QUIC as a parameter of the
+	// transport (RFC 9000, 10.1), where that is shorter than the client's own limit.
 	IdleLimit linger.Opt[time.Duration] `json:"idle_limit_ns,omitzero"`
 	// FastOpen is whether data in the SYN was acknowledged (RFC 7413), where that
 	// was asked for.
