@@ -152,7 +152,9 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 // ParseQuery reads a name and a type; a dot at the end of the name is no part of it.
 func ParseQuery(name, kind string) (Query, error) {
 	q := Query{Name: name, Type: strings.ToUpper(kind)}
-	if bare, ok := strings.CutSuffix(name, "."); ok && bare != "" && !strings.HasSuffix(bare, `\`) {
+	// A dot behind an odd number of backslashes is one of the label's own.
+	bare, ok := strings.CutSuffix(name, ".")
+	if escapes := len(bare) - len(strings.TrimRight(bare, `\`)); ok && bare != "" && escapes%2 == 0 {
 		q.Name = bare
 	}
 	return q, q.validate()

@@ -38,8 +38,7 @@ type Options struct {
 	// Pad pads the message, as it ought to be where it is encrypted (RFC 8467).
 	Pad bool
 	// Keepalive asks how long the connection may be idle (RFC 7828): over TCP and
-	// TLS only. "DNS clients MUST NOT send the edns-tcp-keepalive option" over UDP
-	// (3.2.1), nor over QUIC (RFC 9250, 5.5.2).
+	// TLS only. It is forbidden over UDP (RFC 7828, 3.2.1) and QUIC (RFC 9250, 5.5.2).
 	Keepalive bool
 }
 
@@ -186,7 +185,21 @@ func (m Message) Asks(q linger.Query) bool {
 		return false
 	}
 	asked := m.msg.Question[0]
-	return asked.Qclass == wire.ClassINET && asked.Qtype == kind && wire.CanonicalName(asked.Name) == wire.CanonicalName(q.Name)
+	return asked.Qclass == wire.ClassINET && asked.Qtype == kind && canonical(asked.Name) == canonical(q.Name)
+}
+
+// canonical returns a name in the one way of writing it that has no needless escape,
+// in lower case; one that is none as it is.
+func canonical(name string) string {
+	if strings.Contains(name, `\`) {
+		packed := make([]byte, 256)
+		if _, err := wire.PackDomainName(wire.Fqdn(name), packed, 0, nil, false); err == nil {
+			if unpacked, _, err := wire.UnpackDomainName(packed, 0); err == nil {
+				name = unpacked
+			}
+		}
+	}
+	return wire.CanonicalName(name)
 }
 
 // Replies reports whether m may be the answer to the query q with that ID, or why
