@@ -501,7 +501,11 @@ func (c *Client) answer(now linger.Instant, id, e int, persists bool, rejected s
 	case c.strategy.Multiplexed || c.strategy.DNS != "":
 		// A client of DNS does not say which query is its last, and waits for nobody
 		// to close.
-		c.carryOn(now, k, "server had said goodbye, and the last response is there")
+		reason := "server had said goodbye, and the last response is there"
+		if limit, ok := k.limit.Get(); ok && limit == 0 {
+			reason = goodbyeLimit
+		}
+		c.carryOn(now, k, reason)
 	case !persists || c.isLast(k) && len(k.outstanding) == 0:
 		// RFC 9112, 9.6: "A client that receives a "close" connection option MUST
 		// cease sending requests on that connection [...] if additional pipelined
