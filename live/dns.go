@@ -60,6 +60,9 @@ func (q *query) read(message []byte) (dns.Message, error) {
 	if len(message) < dns.HeaderSize {
 		return m, mismatch{fmt.Errorf("%d bytes that are no message of DNS", len(message))}
 	}
+	if err != nil && m.Query == (linger.Query{}) {
+		return m, mismatch{errors.New("a message that cannot be read: " + brief(err.Error()))}
+	}
 	if other := m.Replies(q.Query, q.id); other != nil {
 		return m, mismatch{other}
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"linger"
+	"linger/dns"
 	"linger/policy"
 	"linger/trace"
 )
@@ -39,8 +40,6 @@ type dnsStream struct {
 
 	mu  sync.Mutex
 	due map[uint16]request // written and not answered yet, by ID
-
-	over bool // the server has closed; the reader's until that has ended
 }
 
 // speakDNS writes queries and reads answers until the connection is closed.
@@ -112,17 +111,19 @@ func (d *dnsStream) read() {
 type broken struct{ error }
 
 func (d *dnsStream) receive(in *bufio.Reader, src *source) error {
-	message := make([]byte, linger.MaxMessage)
+	room := messages.Get().(*[linger.MaxMessage]byte)
+	defer messages.Put(room)
 	for {
 		var prefix [lengthPrefix]byte
 		if _, err := io.ReadFull(in, prefix[:]); err != nil {
 			return err
 		}
-		message := message[:binary.BigEndian.Uint16(prefix[:])]
+		message := room[:binary.BigEndian.Uint16(prefix[:])]
 		if _, err := io.ReadFull(in, message); err != nil {
 			return unexpected(err)
 		}
-		if len(message) < lengthPrefix {
+		if len(message) < dns.HeaderSize {
+			// Where the length is wrong, nobody knows where the next message begins.
 			return broken{fmt.Errorf("server sent a message of %d bytes, which is none of DNS", len(message))}
 		}
 		id := binary.BigEndian.Uint16(message)

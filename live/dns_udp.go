@@ -87,27 +87,28 @@ func (u *dnsSocket) write() {
 			u.asked.Store(&q)
 			u.tell(event{kind: sent, exchange: q.index, at: u.run.now(), again: q.again})
 			u.tell(event{kind: uploaded, exchange: q.index, at: u.run.now(), body: int64(len(q.query.message))})
-			// An error of a socket is what ICMP said of an earlier datagram: the reader
-			// hears of it too, or the next one is answered.
-			_, _ = u.socket.Write(q.query.message)
+			// An error may be what ICMP said of an earlier datagram. The kernel tells it
+			// once, to the writer or to the reader.
+			if _, err := u.socket.Write(q.query.message); err != nil {
+				u.tell(event{kind: closed, exchange: -1, at: u.run.now(), ending: socketEnding(err)})
+				return
+			}
 		}
 	}
 }
 
 // read takes datagrams until one is the answer.
 func (u *dnsSocket) read() {
-	buf := make([]byte, linger.MaxMessage)
+	room := messages.Get().(*[linger.MaxMessage]byte)
+	defer messages.Put(room)
+	buf := room[:]
 	for {
 		n, err := u.socket.Read(buf)
 		at := u.run.now()
 		q := u.asked.Load()
 		switch {
-		case errors.Is(err, syscall.ECONNREFUSED):
-			u.tell(event{kind: closed, exchange: -1, at: at, ending: ending{policy.Reset, trace.AtServer,
-				"nothing listens on that UDP port (ICMP port unreachable)"}})
-			return
 		case err != nil:
-			u.tell(event{kind: closed, exchange: -1, at: at, ending: ending{policy.Reset, trace.Nobody, brief(cause(err))}})
+			u.tell(event{kind: closed, exchange: -1, at: at, ending: socketEnding(err)})
 			return
 		case q == nil:
 			continue // it came before anything was asked
@@ -131,3 +132,14 @@ func (u *dnsSocket) read() {
 		u.tell(e)
 	}
 }
+
+// socketEnding puts an error of a UDP socket into words.
+func socketEnding(err error) ending {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return ending{policy.Reset, trace.AtServer, "nothing listens on that UDP port (ICMP port unreachable)"}
+	}
+	return ending{policy.Reset, trace.Nobody, brief(cause(err))}
+}
+
+// messages are what one message of DNS is read into.
+var messages = sync.Pool{New: func() any { return new([linger.MaxMessage]byte) }}

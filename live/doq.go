@@ -6,12 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
 
 	"github.com/quic-go/quic-go"
 
-	"linger/policy"
-	"linger/trace"
+	"linger"
+	"linger/dns"
 )
 
 // Error codes of DNS over QUIC (RFC 9250, 4.3).
@@ -36,11 +35,14 @@ func doqError(code uint64) string {
 	return fmt.Sprintf("error 0x%x", code)
 }
 
+// alpnDoQ is what DNS over QUIC is called in the handshake (RFC 9250, 4.1).
+const alpnDoQ = "doq"
+
 // doq is DNS over QUIC (RFC 9250).
 type doq struct{ *overQUIC }
 
 func newDoQ(ctx context.Context, r *run) (protocol, error) {
-	base, err := newOverQUIC(ctx, r, "doq")
+	base, err := newOverQUIC(ctx, r, alpnDoQ)
 	return doq{base}, err
 }
 
@@ -56,9 +58,12 @@ type doqSession struct{ quicSession }
 func (s *doqSession) renew() {}
 
 // send opens a stream and writes the query on it, the length in front. The end of the
-// stream says "that no further data will be sent" (RFC 9250, 4.2).
+// stream says that no further data will be sent (RFC 9250, 4.2).
 func (s *doqSession) send(q request) {
 	stream, err := s.quic.OpenStreamSync(s.quic.Context())
+	if errors.Is(err, quic.Err0RTTRejected) && s.isReady() {
+		stream, err = s.quic.OpenStreamSync(s.quic.Context())
+	}
 	if err != nil {
 		return // the connection has ended, and says so
 	}
@@ -69,101 +74,103 @@ func (s *doqSession) send(q request) {
 	s.tell(event{kind: uploaded, exchange: q.index, at: at, body: int64(len(message))})
 	_, err = stream.Write(out)
 	_ = stream.Close()
-	early := !s.isSettled()
-	s.exchanges.Go(func() { s.receive(stream, q, err, early) })
+	s.exchanges.Go(func() { s.receive(stream, q, err) })
 }
 
-func (s *doqSession) isSettled() bool {
+// isReady waits until it is known whether the server took the early data. It returns
+// false where the connection has ended before.
+func (s *doqSession) isReady() bool {
 	select {
 	case <-s.settled:
 		return true
-	default:
+	case <-s.quic.Context().Done():
 		return false
 	}
 }
 
-// receive reads the answer to a query that was written with that error, before the
-// handshake was done or after it.
-func (s *doqSession) receive(stream *quic.Stream, q request, err error, early bool) {
+// receive reads the answer to a query that was written with that error.
+func (s *doqSession) receive(stream *quic.Stream, q request, err error) {
+	room := messages.Get().(*[linger.MaxMessage]byte)
+	defer messages.Put(room)
+	in := &stamped{Reader: stream, now: s.run.now}
+	var prefix [lengthPrefix]byte
+	message := room[:0]
+	if err == nil {
+		_, err = io.ReadFull(in, prefix[:])
+	}
+	if err == nil {
+		message = room[:binary.BigEndian.Uint16(prefix[:])]
+		_, err = io.ReadFull(in, message)
+		err = unexpected(err)
+	}
+	if errors.Is(err, quic.Err0RTTRejected) {
+		// It was not processed (RFC 9001, 4.6.2), and is no longer the connection's.
+		if s.isReady() {
+			s.tell(event{kind: rejected, exchange: q.index, at: s.run.now(), ending: ending{reason: "server did not take early data"}})
+		}
+		return
+	}
 	defer func() {
 		s.mu.Lock()
 		s.finished++
 		s.mu.Unlock()
 	}()
-	if early {
-		// A stream whose early data was rejected must not be touched: another one has
-		// its number then.
-		select {
-		case <-s.settled:
-		case <-s.quic.Context().Done():
-			return
-		}
-		if s.isRejected() {
-			s.tell(event{kind: rejected, exchange: q.index, at: s.run.now(), ending: ending{reason: "server did not take early data"}})
-			return
-		}
-	}
-	in := &stamped{Reader: stream, now: s.run.now}
-	var prefix [lengthPrefix]byte
-	var message []byte
-	if err == nil {
-		_, err = io.ReadFull(in, prefix[:])
-	}
-	if err == nil {
-		message = make([]byte, binary.BigEndian.Uint16(prefix[:]))
-		_, err = io.ReadFull(in, message)
-		err = unexpected(err)
-	}
 	e := event{kind: done, exchange: q.index, at: in.at, head: lengthPrefix, body: int64(len(message)), persists: true}
 	if err != nil {
-		if s.quic.Context().Err() != nil {
-			return // told once for all that are on it
-		}
-		e.kind, e.body, e.at = reset, 0, s.run.now()
-		if failure, ok := errors.AsType[*quic.StreamError](err); ok && failure.Remote {
-			e.reason = "server ended the stream with " + doqError(uint64(failure.ErrorCode))
-		} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			e.reason = "server ended the stream before its answer"
-		} else {
-			e.reason = brief(cause(err))
-		}
-		s.tell(e)
+		s.failed(e, err)
 		return
 	}
 	m, err := q.query.read(message)
 	switch {
+	case len(message) >= dns.HeaderSize && m.ID != 0:
+		s.broken(fmt.Sprintf("an answer with the ID %d, not 0", m.ID))
+		return
+	case !m.Keepalive.IsZero():
+		s.broken("an answer with edns-tcp-keepalive")
+		return
 	case err != nil:
 		e.reason = err.Error()
-	case !m.Keepalive.IsZero():
-		// RFC 9250, 5.5.2, forbids the option here, and has it treated as an error of
-		// the whole connection.
-		_ = s.quic.CloseWithError(doqProtocolError, "edns-tcp-keepalive")
-		return
 	default:
 		e.rcode, e.reason = q.query.verdict(m)
 	}
 	s.tell(e)
+	// The stream is over, and forgotten, once its end has been read.
+	if n, _ := io.Copy(io.Discard, stream); n > 0 {
+		s.broken("more than one answer to a query")
+	}
+}
+
+// failed tells that a query had no answer.
+func (s *doqSession) failed(e event, err error) {
+	if s.quic.Context().Err() != nil {
+		return // told once for all that are on it
+	}
+	failure, ok := errors.AsType[*quic.StreamError](err)
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		s.broken("a stream that ended before its answer")
+		return
+	case ok && failure.Remote:
+		e.reason = "server ended the stream with " + doqError(uint64(failure.ErrorCode))
+	default:
+		e.reason = brief(cause(err))
+	}
+	e.kind, e.body, e.at = reset, 0, s.run.now()
+	s.tell(e)
+}
+
+// broken gives the connection up for what the server did. RFC 9250, 4.3.3, counts an
+// ID other than 0, a stream that ends too early, another number of answers than
+// expected and edns-tcp-keepalive among the errors that are fatal to all of it.
+func (s *doqSession) broken(what string) {
+	_ = s.quic.CloseWithError(doqProtocolError, what)
 }
 
 // ending puts the end of the connection into words.
-func (s *doqSession) ending(err error) ending { return doqEnding(err) }
-
-func doqEnding(err error) ending {
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return ending{policy.Reset, trace.AtServer, "nothing listens on that UDP port (ICMP port unreachable); the server may have no DNS over QUIC"}
-	}
+func (s *doqSession) ending(err error) ending {
+	const speaks = "DNS over QUIC"
 	if e, ok := errors.AsType[*quic.ApplicationError](err); ok {
-		code := doqError(uint64(e.ErrorCode))
-		if e.ErrorMessage != "" {
-			code += ": " + brief(e.ErrorMessage)
-		}
-		switch {
-		case !e.Remote:
-			return ending{policy.Malformed, trace.AtClient, "server broke DNS over QUIC: " + code}
-		case e.ErrorCode == doqNoError:
-			return ending{policy.ClosedByPeer, trace.AtServer, "server closed the connection"}
-		}
-		return ending{policy.Reset, trace.AtServer, "server closed the connection with " + code}
+		return closedWith(e, doqNoError, doqError(uint64(e.ErrorCode)), speaks)
 	}
-	return quicEnding(err)
+	return quicEnding(err, speaks, alpnDoQ)
 }

@@ -82,7 +82,10 @@ func (s *h3Session) renew() {
 
 // ending puts the end of the connection into words.
 func (s *h3Session) ending(err error) ending {
-	over := quicEnding(err)
+	over := quicEnding(err, s.run.scenario.Strategy.Speaks(), http3.NextProtoH3)
+	if e, ok := errors.AsType[*quic.ApplicationError](err); ok {
+		over = closedWith(e, quic.ApplicationErrorCode(http3.ErrCodeNoError), http3.ErrCode(e.ErrorCode).String(), "HTTP/3")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.farewell && over.cause == policy.ClosedByPeer {

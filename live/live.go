@@ -382,7 +382,9 @@ func (r *run) handle(e event) {
 func (r *run) note(x *trace.Exchange, e event) {
 	switch e.kind {
 	case sent:
-		x.Sent, x.RequestHead = linger.Known(e.at), e.head
+		if !e.again {
+			x.Sent, x.RequestHead = linger.Known(e.at), e.head
+		}
 	case uploaded:
 		x.RequestBody, x.RequestHead = e.body, max(x.RequestHead, e.head)
 	case begun:

@@ -152,30 +152,17 @@ func (u *connectedUDP) WriteMsgUDP(b, oob []byte, _ *net.UDPAddr) (n, oobn int, 
 	return u.UDPConn.WriteMsgUDP(b, oob, nil)
 }
 
-// quicEnding puts the end of a QUIC connection into words.
-func quicEnding(err error) ending {
+// quicEnding puts the end of a QUIC connection into words on which speaks was to be
+// spoken, by ALPN alpn.
+func quicEnding(err error, speaks, alpn string) ending {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return ending{policy.Reset, trace.AtServer, "nothing listens on that UDP port (ICMP port unreachable); the server may have no HTTP/3"}
+		return ending{policy.Reset, trace.AtServer, "nothing listens on that UDP port (ICMP port unreachable); the server may have no " + speaks}
 	}
 	if e, ok := errors.AsType[*quic.VersionNegotiationError](err); ok {
 		return ending{policy.Malformed, trace.AtServer, fmt.Sprintf("server speaks QUIC %v, and not version 1", e.Theirs)}
 	}
 	if e, ok := errors.AsType[*quic.TransportError](err); ok {
-		return transportEnding(e)
-	}
-	if e, ok := errors.AsType[*quic.ApplicationError](err); ok {
-		code := http3.ErrCode(e.ErrorCode).String()
-		if e.ErrorMessage != "" {
-			code += ": " + brief(e.ErrorMessage)
-		}
-		switch {
-		case e.ErrorCode == quic.ApplicationErrorCode(http3.ErrCodeNoError):
-			return ending{policy.ClosedByPeer, trace.AtServer, "server closed the connection"}
-		case e.Remote:
-			return ending{policy.Reset, trace.AtServer, "server closed the connection with " + code}
-		default:
-			return ending{policy.Malformed, trace.AtClient, "server broke HTTP/3: " + code}
-		}
+		return transportEnding(e, alpn)
 	}
 	if _, ok := errors.AsType[*quic.StatelessResetError](err); ok {
 		return ending{policy.Reset, trace.AtServer, "server no longer knows the connection (stateless reset)"}
@@ -187,7 +174,7 @@ func quicEnding(err error) ending {
 }
 
 // transportEnding puts the end by QUIC itself, TLS included, into words.
-func transportEnding(e *quic.TransportError) ending {
+func transportEnding(e *quic.TransportError, alpn string) ending {
 	over := ending{policy.Malformed, trace.AtClient, brief(e.Error())}
 	if e.Remote {
 		over.cause, over.by = policy.Reset, trace.AtServer
@@ -198,7 +185,23 @@ func transportEnding(e *quic.TransportError) ending {
 	case e.ErrorCode == quic.ConnectionRefused:
 		over.reason = "server refused the connection"
 	case e.ErrorCode.IsCryptoError():
-		over.reason = handshakeReason(e, http3.NextProtoH3)
+		over.reason = handshakeReason(e, alpn)
 	}
 	return over
+}
+
+// closedWith puts the close of a connection by what is spoken on it into words. code
+// is the name of the error, none the code that says there is none.
+func closedWith(e *quic.ApplicationError, none quic.ApplicationErrorCode, code, speaks string) ending {
+	if e.ErrorMessage != "" {
+		code += ": " + brief(e.ErrorMessage)
+	}
+	switch {
+	case !e.Remote:
+		return ending{policy.Malformed, trace.AtClient, "server broke " + speaks + ": " + code}
+	case e.ErrorCode == none:
+		return ending{policy.ClosedByPeer, trace.AtServer, "server closed the connection"}
+	default:
+		return ending{policy.Reset, trace.AtServer, "server closed the connection with " + code}
+	}
 }

@@ -75,7 +75,7 @@ func (p *overQUIC) visit(ctx context.Context) error {
 		if outer.Err() != nil {
 			return errInterrupted(outer)
 		}
-		reason := quicEnding(err).reason
+		reason := quicEnding(err, p.run.scenario.Strategy.Speaks(), p.tls.NextProtos[0]).reason
 		if isLate(err) {
 			reason = fmt.Sprintf("no answer over UDP within %v; it may be blocked, or the server has no %s", p.run.config.Limits.Connect, p.run.scenario.Strategy.Speaks())
 		}

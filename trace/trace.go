@@ -151,7 +151,8 @@ type Exchange struct {
 	Redirect    string `json:"redirect,omitempty"`
 	Page        string `json:"page,omitempty"`
 	// Queued is when the client wanted it, Sent when the request was handed to
-	// the kernel (last attempt), FirstByte and Done when the response's first and
+	// the kernel (last attempt; of a datagram that was sent again the first time,
+	// since nobody knows which one is answered), FirstByte and Done when the response's first and
 	// last byte were read.
 	Queued    linger.Instant             `json:"queued_ns"`
 	Sent      linger.Opt[linger.Instant] `json:"sent_ns,omitzero"`
