@@ -87,6 +87,7 @@ type conn struct {
 	outstanding []int // exchanges sent and not yet answered in full, in order
 	sent        int   // requests sent on it
 	answered    int   // responses completed on it
+	refused     int   // requests that the server did not process, and left it open
 	streams     int   // that the server allows at once; Unlimited until it says so
 	silent      bool  // the server allows no stream at all
 	reached     bool  // the transport is up, further handshakes are not done
@@ -336,6 +337,7 @@ func (c *Client) HandleReset(now linger.Instant, id, e int, refused bool, reason
 		return
 	}
 	if refused {
+		k.refused++
 		c.refuse(k, []int{e}, reason)
 	} else {
 		c.take(k, e)
@@ -911,10 +913,12 @@ func (c *Client) mayPipeline(k *conn, e int) bool {
 	return c.workload.Exchanges[last].Idempotent() && c.workload.Exchanges[e].Idempotent()
 }
 
-// isLast reports whether the client has told the server that no more follows.
+// isLast reports whether no more follows on a connection, as the client has told a
+// server of HTTP/1. What the server did not process does not count.
 func (c *Client) isLast(k *conn) bool {
-	return k.sent > 0 && !c.strategy.Persistent ||
-		c.strategy.MaxRequests != linger.Unlimited && k.sent >= c.strategy.MaxRequests
+	carried := k.sent - k.refused
+	return carried > 0 && !c.strategy.Persistent ||
+		c.strategy.MaxRequests != linger.Unlimited && carried >= c.strategy.MaxRequests
 }
 
 func (c *Client) send(now linger.Instant, k *conn, e int) {

@@ -1111,6 +1111,7 @@ func (m *model) happen(what, id int, n int64) {
 		m.c.HandleGoAway(m.now, id, refused, "goodbye")
 	case 14, 15:
 		over()
+		k.last = k.last && what == 15 // what was refused may go again
 		m.c.HandleReset(m.now, id, due, what == 14, "reset")
 	}
 }
