@@ -297,7 +297,7 @@ func (c *Client) HandleGoAway(now linger.Instant, id int, refused []int, reason 
 // Where the limit is nothing, the connection takes no further query.
 func (c *Client) HandleIdleLimit(now linger.Instant, id int, limit time.Duration) {
 	k := c.conn(id)
-	if k == nil {
+	if k == nil || k.state == dialing {
 		return
 	}
 	k.limit = linger.Known(limit)

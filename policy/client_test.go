@@ -34,6 +34,8 @@ type world struct {
 	streams func(id int) int
 	// respond says what becomes of the n-th request, from 1, on connection id.
 	respond func(id, n, e int) reply
+	// datagrams says that what is not over TCP has no handshake.
+	datagrams bool
 }
 
 type happening struct {
@@ -45,24 +47,26 @@ type happening struct {
 type peer struct {
 	requests int
 	closed   bool // by either side
+	stream   bool // of TCP, beside datagrams
 }
 
 // A reply is what the server does about a request. The zero value answers it in
 // full after a round trip and keeps the connection.
 type reply struct {
-	closes   bool // the server closes, in place of an answer
-	begins   bool // the first byte comes before whatever else
-	silent   bool // nothing comes
-	refuses  bool // the answer is 408
-	unsent   bool // the connection's end is noticed before the request has left
-	last     bool // the answer announces the close, which follows
-	stays    bool // after such an answer no close follows
-	then     bool // the server closes behind the answer, without a word
-	rejected string
-	resets   bool          // the stream is reset, after it may have been processed
-	unopened bool          // the stream is refused
-	goodbye  []int         // the server says GOAWAY before it answers, and refuses these
-	delay    time.Duration // of the answer
+	closes    bool // the server closes, in place of an answer
+	begins    bool // the first byte comes before whatever else
+	silent    bool // nothing comes
+	refuses   bool // the answer is 408
+	unsent    bool // the connection's end is noticed before the request has left
+	last      bool // the answer announces the close, which follows
+	stays     bool // after such an answer no close follows
+	then      bool // the server closes behind the answer, without a word
+	rejected  string
+	resets    bool          // the stream is reset, after it may have been processed
+	unopened  bool          // the stream is refused
+	goodbye   []int         // the server says GOAWAY before it answers, and refuses these
+	delay     time.Duration // of the answer
+	truncated bool          // the answer does not fit
 }
 
 func newWorld(t *testing.T, w linger.Workload, s linger.Strategy, l Limits) *world {
@@ -120,11 +124,15 @@ func (w *world) obey() {
 		id := cmd.Conn
 		switch cmd.Kind {
 		case Dial:
-			w.say("dial %d", id)
+			what := ""
+			if cmd.Stream {
+				what = " over TCP"
+			}
+			w.say("dial %d%s", id, what)
 			if id != len(w.conns) {
 				w.t.Fatalf("connection %d follows %d", id, len(w.conns)-1)
 			}
-			w.conns = append(w.conns, &peer{})
+			w.conns = append(w.conns, &peer{stream: cmd.Stream})
 			if w.early(id) {
 				w.on(id, 0, func() { w.client.HandleEarly(w.now, id) })
 			}
@@ -136,12 +144,19 @@ func (w *world) obey() {
 				if w.streams != nil {
 					w.client.HandleStreams(w.now, id, w.streams(id))
 				}
-				w.on(id, rtt, func() { w.client.HandleConnected(w.now, id) })
+				handshake := rtt
+				if w.datagrams && !cmd.Stream {
+					handshake = 0
+				}
+				w.on(id, handshake, func() { w.client.HandleConnected(w.now, id) })
 			}
 		case Send:
 			last := ""
 			if cmd.Last {
 				last = ", last"
+			}
+			if cmd.Again {
+				last = " again"
 			}
 			w.say("send %d on %d%s", cmd.Exchange, id, last)
 			w.serve(id, cmd.Exchange)
@@ -181,6 +196,8 @@ func (w *world) serve(id, e int) {
 	}
 	switch {
 	case r.silent:
+	case r.truncated:
+		w.on(id, rtt, func() { w.client.HandleTruncated(w.now, id, e) })
 	case r.resets || r.unopened:
 		w.on(id, rtt, func() { w.client.HandleReset(w.now, id, e, r.unopened, "reset") })
 	case r.closes:
@@ -897,7 +914,8 @@ func FuzzClient(f *testing.F) {
 	f.Add([]byte("0123456789abcdefghijklmnopqrstuvwxyz"), uint8(0), uint8(0))
 	f.Add([]byte("\x00\x10\x20\x30\x40\x50\x60\x70\x80\x90\xa0\xb0\xc0\xd0\xe0\xf0"), uint8(4), uint8(3))
 	f.Add([]byte("\x00\x01\x0e\x02\x0b\x03\x0c\x04\x0d\x05\x03\x06\x0a\x07\x0c\x08\x04\x09\x0d\x0a"), uint8(7), uint8(2))
-	names := []string{"close", "close:3", "keep", "keep:6", "pipeline", "pipeline:2", "keep:2", "h2", "h2:2", "h3:3+0rtt"}
+	names := []string{"close", "close:3", "keep", "keep:6", "pipeline", "pipeline:2", "keep:2", "h2", "h2:2", "h3:3+0rtt",
+		"udp:3", "tcp:2", "tcp+keep", "tcp+pipeline", "doq:2+keep+0rtt"}
 	f.Fuzz(func(t *testing.T, events []byte, which, seed uint8) {
 		w := objects(5)
 		w.Exchanges = append(w.Exchanges, flat(4).Exchanges...)
@@ -907,9 +925,17 @@ func FuzzClient(f *testing.F) {
 		w.Exchanges[int(seed)%len(w.Exchanges)].Method = "POST"
 		w = number(w)
 		s := strategy(t, names[int(which)%len(names)])
+		if s.DNS != "" {
+			q := queries(len(w.Exchanges))
+			for i, e := range w.Exchanges {
+				q.Exchanges[i].Parent, q.Exchanges[i].Think = e.Parent, e.Think
+			}
+			w = q
+		}
 		s.MaxRequests = int(seed) % 4
 		s.IdleTimeout = time.Duration(seed%3) * time.Second
-		m := &model{t: t, c: NewClient(w, s, Limits{Connect: time.Second, Stall: time.Second, Linger: time.Second}), s: s, settled: make([]string, len(w.Exchanges))}
+		m := &model{t: t, c: NewClient(w, s, Limits{Connect: time.Second, Stall: time.Second, Linger: time.Second,
+			Repeat: 300 * time.Millisecond, Sends: 3, Pace: time.Duration(seed%2) * 10 * time.Millisecond}), s: s, settled: make([]string, len(w.Exchanges))}
 		m.c.HandleStart(0)
 		m.obey()
 		for i := 0; i+1 < len(events) && !m.c.Finished(); i += 2 {
@@ -949,6 +975,7 @@ type link struct {
 	last        bool // no request may follow
 	early       bool // the handshake is not done
 	retired     bool // the server takes no further requests
+	stream      bool // of TCP, beside datagrams
 	streams     int  // that it allows; -1 is any number
 }
 
@@ -965,10 +992,13 @@ func (m *model) obey() {
 			if cmd.Conn != len(m.conns) {
 				m.t.Fatalf("dials %d as number %d", cmd.Conn, len(m.conns))
 			}
-			m.conns = append(m.conns, &link{streams: -1})
+			if cmd.Stream && !m.s.Datagram {
+				m.t.Fatalf("dials %d for what is too long for a datagram, and has none", cmd.Conn)
+			}
+			m.conns = append(m.conns, &link{streams: -1, stream: cmd.Stream})
 			usable := 0
 			for _, k := range m.conns {
-				if k.state == dialing || k.state == open && !k.retired {
+				if k.stream == cmd.Stream && (k.state == dialing || k.state == open && !k.retired) {
 					usable++
 				}
 			}
@@ -983,6 +1013,12 @@ func (m *model) obey() {
 		k := m.conns[cmd.Conn]
 		if cmd.Kind == Close {
 			k.state = gone
+			continue
+		}
+		if cmd.Again {
+			if !m.s.Datagram || k.stream || !slices.Equal(k.outstanding, []int{cmd.Exchange}) {
+				m.t.Fatalf("sends %d again, which is not waited for on %d", cmd.Exchange, cmd.Conn)
+			}
 			continue
 		}
 		if k.early && !m.c.workload.Exchanges[cmd.Exchange].Safe() {
@@ -1015,7 +1051,7 @@ func (m *model) settle(e int, how string) {
 }
 
 // happenings is how many things can happen.
-const happenings = 16
+const happenings = 18
 
 // happen does one thing, whether or not it can be in the connection's state; the
 // model moves only where it can. n chooses among what it can happen to.
@@ -1063,7 +1099,7 @@ func (m *model) happen(what, id int, n int64) {
 			if what != 6 {
 				m.settle(due, "delivered")
 			}
-			if !m.s.Multiplexed && (!persists || k.last && len(k.outstanding) == 0) {
+			if !m.s.Multiplexed && m.s.DNS == "" && (!persists || k.last && len(k.outstanding) == 0) {
 				k.state = lingering
 			}
 		}
@@ -1086,6 +1122,15 @@ func (m *model) happen(what, id int, n int64) {
 		m.c.HandleTimeout(m.now)
 	case 10:
 		m.c.HandleEstablished(id)
+	}
+	switch {
+	case what == 16 && m.s.Datagram && !k.stream:
+		over()
+		m.c.HandleTruncated(m.now, id, due)
+	case what == 17 && m.s.DNS != "":
+		limit := time.Duration(n) * time.Millisecond
+		k.retired = k.retired || limit == 0 && k.state == open
+		m.c.HandleIdleLimit(m.now, id, limit)
 	}
 	if !m.s.Multiplexed {
 		return
