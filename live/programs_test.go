@@ -29,40 +29,56 @@ type site struct {
 
 func newSite(t *testing.T, w linger.Workload, c tls.Certificate) site {
 	t.Helper()
-	dir := t.TempDir()
-	s := site{dir: dir, root: filepath.Join(dir, "www"), cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem")}
-	write := func(name string, b []byte) {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s := newPlace(t, c)
+	s.root = filepath.Join(s.dir, "www")
 	for i, e := range w.Exchanges {
 		name := e.Path
 		if name == "/" {
 			name = "/index.html"
 		}
-		write(filepath.Join(s.root, name), []byte(content(w, i)))
+		name = filepath.Join(s.root, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		s.write(t, name, content(w, i))
 	}
+	return s
+}
+
+// newPlace is a site with nothing to serve but its certificate.
+func newPlace(t *testing.T, c tls.Certificate) site {
+	t.Helper()
+	dir := t.TempDir()
+	s := site{dir: dir, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), address: freeAddress(t)}
 	var chain []byte
 	for _, der := range c.Certificate {
 		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
 	}
-	write(s.cert, chain)
+	s.write(t, s.cert, string(chain))
 	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(s.key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
+	s.write(t, s.key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
+	return s
+}
+
+func (s site) write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// freeAddress is one of TCP that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.address = l.Addr().String()
-	l.Close()
-	return s
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // start runs a program until the test ends, and waits until it listens.
