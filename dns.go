@@ -154,7 +154,7 @@ func ParseQuery(name, kind string) (Query, error) {
 	q := Query{Name: name, Type: strings.ToUpper(kind)}
 	// A dot behind an odd number of backslashes is one of the label's own.
 	bare, ok := strings.CutSuffix(name, ".")
-	if escapes := len(bare) - len(strings.TrimRight(bare, `\`)); ok && bare != "" && escapes%2 == 0 {
+	if escapes := len(bare) - len(strings.TrimRight(bare, `\`)); ok && bare != "" && bare != "." && escapes%2 == 0 {
 		q.Name = bare
 	}
 	return q, q.validate()
