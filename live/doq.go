@@ -120,6 +120,9 @@ func (s *doqSession) receive(stream *quic.Stream, q request, err error) {
 		s.failed(e, err)
 		return
 	}
+	// An answer may overtake the end of the handshake, without which the connection
+	// would stand in the trace as none.
+	s.isReady()
 	m, err := q.query.read(message)
 	switch {
 	case len(message) >= dns.HeaderSize && m.ID != 0:
@@ -142,19 +145,16 @@ func (s *doqSession) receive(stream *quic.Stream, q request, err error) {
 
 // failed tells that a query had no answer.
 func (s *doqSession) failed(e event, err error) {
-	if s.quic.Context().Err() != nil {
-		return // told once for all that are on it
-	}
 	failure, ok := errors.AsType[*quic.StreamError](err)
 	switch {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		s.broken("a stream that ended before its answer")
 		return
-	case ok && failure.Remote:
-		e.reason = "server ended the stream with " + doqError(uint64(failure.ErrorCode))
-	default:
-		e.reason = brief(cause(err))
+	case !ok: // the connection's end, which is told once for all that are on it
+		<-s.quic.Context().Done()
+		return
 	}
+	e.reason = "server ended the stream with " + doqError(uint64(failure.ErrorCode))
 	e.kind, e.body, e.at = reset, 0, s.run.now()
 	s.tell(e)
 }
