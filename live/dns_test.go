@@ -802,7 +802,10 @@ func TestDNSLeavesNothing(t *testing.T) {
 		out.Header().Set("Content-Type", dnsMessage)
 		out.Write(reply(queryOf(in)))
 	})
-	quick, _ := streamsOf(t, nil, func(_ int, _ *quic.Conn, s *quic.Stream, q []byte) {
+	// A server that a client has left within the handshake gives it up in its own time.
+	quick, _ := streamsOf(t, func(c *quic.Config) {
+		c.HandshakeIdleTimeout, c.MaxIdleTimeout = 500*time.Millisecond, time.Second
+	}, func(_ int, _ *quic.Conn, s *quic.Stream, q []byte) {
 		s.Write(whollyPrefixed(reply(q)))
 		s.Close()
 	})
