@@ -64,6 +64,8 @@ type Connection struct {
 	ID     int    `json:"id"`
 	Local  string `json:"local,omitempty"`  // IP:port
 	Remote string `json:"remote,omitempty"` // IP:port
+	// Origin is whose it is, as requests name it in Host, where there are several.
+	Origin string `json:"origin,omitempty"`
 	// Protocol is what was spoken on it: "http/1.0", "http/1.1", "h2" or "h3"; of DNS
 	// "tcp", "dot", "doh", "doh3" or "doq", and "udp" for a socket that connects
 	// nothing: one query and its answer went over it.
