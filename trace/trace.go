@@ -171,7 +171,9 @@ type Exchange struct {
 	Failed string `json:"failed,omitempty"`
 }
 
-// A Host is what one side spent on one trial.
+// A Host is what one side spent on one trial. Where the side is several hosts it is
+// their sum; of the peaks, each at its own time, so that it is not less than the
+// side's own.
 type Host struct {
 	// CPU is user and system time of the side's own process, from the first
 	// request to the last; what the kernel does for it while it handles an

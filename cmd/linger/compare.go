@@ -56,6 +56,9 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	if _, note := serversOf(w); note != "" {
+		notes = append(notes, note)
+	}
 	if w, err = adjust(w, c.Scheme, c.Think); err != nil {
 		return err
 	}

@@ -186,6 +186,9 @@ func (c getCmd) lab(ctx context.Context, s linger.Strategy, out *outputs) (*trac
 	if err != nil {
 		return nil, nil, err
 	}
+	if _, note := serversOf(w); note != "" {
+		notes = append(notes, note)
+	}
 	if w, err = adjust(w, c.Scheme, c.Think); err != nil {
 		return nil, nil, err
 	}
