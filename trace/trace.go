@@ -45,6 +45,9 @@ type Trace struct {
 	Ledger linger.Opt[Ledger] `json:"ledger,omitzero"`
 	// Interrupted says that the run was stopped before it had ended.
 	Interrupted bool `json:"interrupted,omitempty"`
+	// Recipe is the workload that was fetched, where the source has it and not only
+	// what came of it.
+	Recipe linger.Opt[linger.Workload] `json:"-"`
 	// Notes say what whoever wrote the trace had to guess or leave out, a
 	// sentence each.
 	Notes []string `json:"notes,omitempty"`
@@ -70,6 +73,9 @@ type Connection struct {
 	// "tcp", "dot", "doh", "doh3" or "doq", and "udp" for a socket that connects
 	// nothing: one query and its answer went over it.
 	Protocol string `json:"protocol,omitempty"`
+	// Resolving is when the look-up of the origin's name began, whose end is Dialled,
+	// where there was one.
+	Resolving linger.Opt[linger.Instant] `json:"resolving_ns,omitzero"`
 	// Dialled is when the client asked for it; Established when TCP's handshake was
 	// done at the client (QUIC has none of its own); Connected when the first
 	// request might be sent, which with TLS is after its handshake and with early
@@ -152,6 +158,11 @@ type Exchange struct {
 	ContentType string `json:"content_type,omitempty"`
 	Redirect    string `json:"redirect,omitempty"`
 	Page        string `json:"page,omitempty"`
+	// Initiator is the absolute URL of what caused the exchange, as whoever recorded it
+	// says, Referer the one in the request's field of that name; empty where the
+	// source does not say.
+	Initiator string `json:"initiator,omitempty"`
+	Referer   string `json:"referer,omitempty"`
 	// Queued is when the client wanted it, Sent when the request was handed to
 	// the kernel (last attempt; of a datagram that was sent again the first time,
 	// since nobody knows which one is answered), FirstByte and Done when the response's first and
