@@ -671,8 +671,9 @@ func (e *entry) handshake(queued linger.Instant) (h handshake, ok bool) {
 	switch ssl, ok := t.ssl.span().Get(); {
 	case ok && ssl > 0:
 		h.secured = linger.Known(h.connected)
-		// Where TLS took all of it, TCP's part was not seen; QUIC has none.
-		if ssl < connect && e.speaks() != "h3" {
+		// Where TLS took all of it, TCP's part was not seen (Chrome, of a connection
+		// that it had opened in advance); QUIC has none.
+		if connect-ssl > ssl/100 && e.speaks() != "h3" {
 			h.established = linger.Known(h.connected.Add(-ssl))
 		}
 	case strings.HasPrefix(strings.ToLower(e.request.url), "http:"):

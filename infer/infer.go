@@ -52,7 +52,7 @@ const maxDelay = 10 * time.Second
 // came in on its connection.
 func Workload(t *trace.Trace) (linger.Workload, []string, error) {
 	if w, ok := t.Recipe.Get(); ok && fits(w, t) {
-		return w, t.Notes, w.Validate()
+		return w, nil, w.Validate() // what the reader guessed is of no account
 	}
 	b := builder{
 		trace: t, taken: map[target]bool{}, copies: map[target]int{}, index: map[string]int{}, pages: map[string]*page{},
@@ -86,17 +86,22 @@ func Workload(t *trace.Trace) (linger.Workload, []string, error) {
 // became of them.
 func fits(w linger.Workload, t *trace.Trace) bool {
 	seen := make(map[[3]string]bool, len(t.Exchanges))
+	delivered := 0
 	for _, x := range t.Exchanges {
 		_, authority, path := split(x.URL)
 		seen[[3]string{x.Method, authority, path}] = true
 		seen[[3]string{x.Method, "", path}] = true
+		delivered += min(1, x.Attempts)
+		if x.Failed != "" {
+			delivered--
+		}
 	}
 	for i, e := range w.Exchanges {
-		if !seen[[3]string{e.Method, w.Authority(i), e.Path}] {
+		if !seen[[3]string{e.Method, w.Authority(i), escape(e.Path)}] {
 			return false
 		}
 	}
-	return len(t.Exchanges) == len(w.Exchanges)
+	return delivered <= len(w.Exchanges)
 }
 
 // scheme is that of most exchanges.
@@ -394,15 +399,20 @@ func withoutFragment(url string) string {
 	return url
 }
 
-// escape writes what may not stand in a request target as %XX.
+// escape writes what may not stand in a URI (RFC 3986, 2) as %XX.
 func escape(s string) string {
 	var out strings.Builder
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 ||
+			c == '%' && !(i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2])) {
 			fmt.Fprintf(&out, "%%%02X", c)
 		} else {
 			out.WriteByte(c)
 		}
 	}
 	return out.String()
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }

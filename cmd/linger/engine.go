@@ -123,7 +123,7 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 		t.Server = linger.Known(origin)
 	}
 	// The capture is whole once the lab is closed.
-	if err := errors.Join(l.Close(), keep.write(said)); err != nil {
+	if err := errors.Join(l.Close(), keep.write(said, s.Workload)); err != nil {
 		e.lost(err)
 	}
 	return t, nil
