@@ -307,28 +307,28 @@ func (e *entry) readInitiator(s *scanner) error {
 // maxStack bounds how many asynchronous parents of a stack are looked at.
 const maxStack = 32
 
+// readStack finds the innermost script of a stack: its own frames come before those
+// of whoever had scheduled them.
 func readStack(s *scanner, script *string, depth int) error {
-	return s.members(func(key []byte) error {
+	var own, further string
+	err := s.members(func(key []byte) error {
 		switch {
 		case string(key) == "callFrames":
 			return s.elements(func() error {
 				return s.members(func(key []byte) error {
-					if string(key) == "url" && *script == "" {
-						return words(script, maxURL)(s)
+					if string(key) == "url" && own == "" {
+						return words(&own, maxURL)(s)
 					}
 					return s.skip()
 				})
 			})
 		case string(key) == "parent" && depth < maxStack:
-			var further string
-			err := readStack(s, &further, depth+1)
-			if *script == "" {
-				*script = further
-			}
-			return err
+			return readStack(s, &further, depth+1)
 		}
 		return s.skip()
 	})
+	*script = cmp.Or(own, further)
+	return err
 }
 
 func (m *message) read(s *scanner) error {

@@ -454,3 +454,83 @@ func ExampleHAR() {
 	fmt.Println(len(t.Exchanges), "exchanges on", len(t.Connections), "connections, all", t.Provenance)
 	// Output: 8 exchanges on 3 connections, all observed
 }
+
+// extended is the good entry of that URL and second, with members added.
+func extended(url, started, members string) string {
+	return strings.NewReplacer("http://a/", url, "05Z", started).Replace(good[:len(good)-1]) + "," + members + "}"
+}
+
+func TestHandshakesOfRecorders(t *testing.T) {
+	for _, c := range []struct {
+		what    string
+		entries []string
+		want    []trace.Connection
+		on      []int // the connection of each exchange
+	}{
+		{"ssl is a part of connect", []string{
+			extended("https://a/", "05Z", `"connection":"7","timings":{"blocked":1,"dns":4,"connect":50,"ssl":30,"send":0,"wait":9,"receive":0},"serverIPAddress":"192.0.2.1"`),
+		}, []trace.Connection{{ID: 0, Remote: "192.0.2.1", Resolving: ms(1), Dialled: 5e6, Established: ms(25), Connected: ms(55), Secured: ms(55), Requests: 1}}, []int{0}},
+		{"TCP's part was not seen", []string{
+			extended("https://a/", "05Z", `"connection":"7","timings":{"connect":60.3,"ssl":60.2}`),
+		}, []trace.Connection{{ID: 0, Connected: ms(60.3), Secured: ms(60.3), Requests: 1}}, []int{0}},
+		{"without ssl nobody knows", []string{
+			extended("https://a/", "05Z", `"connection":"7","timings":{"connect":60}`),
+		}, []trace.Connection{{ID: 0, Connected: ms(60), Requests: 1}}, []int{0}},
+		{"QUIC has no handshake of TCP", []string{
+			strings.Replace(extended("https://a/", "05Z", `"connection":"7","timings":{"connect":60,"ssl":40}`), `"status":200`, `"status":200,"httpVersion":"h3-29"`, 1),
+		}, []trace.Connection{{ID: 0, Protocol: "h3", Connected: ms(60), Secured: ms(60), Requests: 1}}, []int{0}},
+		{"a connection without a name", []string{
+			extended("http://a/", "05Z", `"connection":"80","timings":{"dns":0,"connect":20,"wait":5}`),
+			extended("http://a/2", "06Z", `"timings":{"dns":0,"connect":0,"wait":5}`),
+		}, []trace.Connection{{ID: 0, Established: ms(20), Connected: ms(20), Requests: 1}}, []int{0, -1}},
+		{"a name that comes again", []string{
+			extended("http://a/", "05Z", `"connection":"7","timings":{"connect":20,"wait":5}`),
+			extended("http://a/2", "06Z", `"connection":"7","timings":{"connect":-1,"wait":5}`),
+			extended("http://a/3", "07Z", `"connection":"7","timings":{"connect":30,"wait":5}`),
+		}, []trace.Connection{{ID: 0, Established: ms(20), Connected: ms(20), Requests: 2},
+			{ID: 1, Dialled: 2000e6, Established: ms(2030), Connected: ms(2030), Requests: 1}}, []int{0, 0, 1}},
+		{"WebPageTest says when the request was sent", []string{
+			extended("https://a/", "05Z", `"_socket":18,"timings":{"connect":450,"ssl":240,"wait":420},"_load_ms":422,"_load_start":484,"_dns_start":0,"_dns_end":30,`+
+				`"_connect_start":30,"_connect_end":241,"_ssl_start":241,"_ssl_end":483,"_protocol":"HTTP/2"`),
+			extended("https://a/2", "06Z", `"_socket":18,"timings":{"wait":9},"_load_ms":10,"_load_start":1484,"_dns_start":0,"_dns_end":0,"_connect_start":0,"_connect_end":0`),
+		}, []trace.Connection{{ID: 0, Protocol: "h2", Resolving: ms(0), Dialled: 30e6, Established: ms(241), Connected: ms(483), Secured: ms(483), Requests: 2}}, []int{0, 0}},
+	} {
+		got, err := HAR(strings.NewReader(archive(c.entries...)))
+		if err != nil {
+			t.Errorf("%s: %v", c.what, err)
+			continue
+		}
+		if !slices.Equal(got.Connections, c.want) {
+			t.Errorf("%s:\n%+v; want\n%+v", c.what, got.Connections, c.want)
+		}
+		for i, want := range c.on {
+			if got.Exchanges[i].Connection != want {
+				t.Errorf("%s: exchange %d is on connection %d; want %d", c.what, i, got.Exchanges[i].Connection, want)
+			}
+		}
+	}
+}
+
+func TestInitiatorsOfRecorders(t *testing.T) {
+	for member, want := range map[string]string{
+		`"_initiator":"https://a/x.css","_initiator_line":7`:                                                                                       "https://a/x.css",
+		`"_initiator":{"type":"parser","url":"https://a/","lineNumber":3}`:                                                                         "https://a/",
+		`"_initiator":{"type":"script","stack":{"callFrames":[{"url":""},{"url":"https://a/x.js"},{"url":"https://a/y.js"}]}}`:                     "https://a/x.js",
+		`"_initiator":{"type":"script","stack":{"callFrames":[],"parent":{"callFrames":[{"url":"https://a/z.js"}]}}}`:                              "https://a/z.js",
+		`"_initiator":{"type":"script","stack":{"parent":{"callFrames":[{"url":"https://a/far.js"}]},"callFrames":[{"url":"https://a/near.js"}]}}`: "https://a/near.js",
+		`"_initiator":{"type":"other"}`:              "",
+		`"_initiator":""`:                            "",
+		`"_initiator":[1]`:                           "",
+		`"_initiator":"chrome-extension://abc/x.js"`: "",
+		`"_initiator":{"stack":` + strings.Repeat(`{"parent":`, 500) + `{}` + strings.Repeat(`}`, 500) + `}`: "",
+	} {
+		got, err := HAR(strings.NewReader(archive(extended("https://a/", "05Z", member))))
+		if err != nil || got.Exchanges[0].Initiator != want {
+			t.Errorf("%.80s: %v, %q; want %q", member, err, got.Exchanges[0].Initiator, want)
+		}
+	}
+	entry := strings.Replace(good, `"url":`, `"headers":[{"value":"https://a/x.css","name":"REFERER"},{"name":"Referer","value":"https://second/"}],"url":`, 1)
+	if got, err := HAR(strings.NewReader(archive(entry))); err != nil || got.Exchanges[0].Referer != "https://a/x.css" {
+		t.Errorf("%v, %+v", err, got)
+	}
+}

@@ -210,8 +210,8 @@ const {har} = require("har-validator"), fs = require("fs");
 Promise.all(process.argv.slice(1).map(f => har(JSON.parse(fs.readFileSync(f, "utf8"))).catch(e => {
   console.error(f, JSON.stringify(e.errors || String(e))); process.exitCode = 1;
 })));`
-	if out, err := exec.Command("node", "-e", `require("har-validator")`).CombinedOutput(); err != nil {
-		skip(t, "no har-validator here (npm install har-validator@5, and NODE_PATH): %v %.100s", err, out)
+	if err := exec.Command("node", "-e", `require("har-validator")`).Run(); err != nil {
+		skip(t, "no har-validator here (npm install har-validator@5, and NODE_PATH): %v", err)
 	}
 	if out, err := exec.Command("node", append([]string{"-e", program, "--"}, files...)...).CombinedOutput(); err != nil {
 		t.Errorf("not by the schema: %v\n%s", err, out)
