@@ -45,7 +45,7 @@ func (w Workload) html(i int) []byte {
 	var tags []tag
 	for j, e := range w.Exchanges {
 		if e.Parent == i {
-			tags = append(tags, tagOf(j, e))
+			tags = append(tags, tagOf(j, e, w.reference(i, j)))
 		}
 	}
 	slices.SortStableFunc(tags, func(a, b tag) int { return cmp.Compare(a.end, b.end) })
@@ -60,6 +60,15 @@ func (w Workload) html(i int) []byte {
 	return plain(name, size, nil)
 }
 
+// reference is how page i names exchange j: by its path, and where that is of another
+// origin with a name, by the host before it (RFC 3986, 4.2).
+func (w Workload) reference(i, j int) string {
+	if name := w.Authority(j); name != "" && w.Exchanges[i].Origin != w.Exchanges[j].Origin {
+		return "//" + name + w.Exchanges[j].Path
+	}
+	return w.Exchanges[j].Path
+}
+
 // A tag names a child of a page.
 type tag struct {
 	text string
@@ -69,10 +78,10 @@ type tag struct {
 }
 
 // tagOf returns the tag that makes a browser fetch e, exchange j of its
-// workload; without text for what no tag can ask for.
-func tagOf(j int, e Exchange) tag {
+// workload, by a reference to it; without text for what no tag can ask for.
+func tagOf(j int, e Exchange, reference string) tag {
 	out := tag{end: int(e.At)}
-	kind, url := mediaType(e.ContentType), html.EscapeString(e.Path)
+	kind, url := mediaType(e.ContentType), html.EscapeString(reference)
 	switch {
 	case e.Method != "GET":
 	case strings.HasPrefix(kind, "image/"):

@@ -34,6 +34,9 @@ const (
 // content), head= and request-head= (bytes that a response's and a request's head
 // is padded to).
 //
+// A path of another origin has that before it, as "//cdn.example/logo.png"; the
+// option rtt= says how much longer a round trip to that origin takes.
+//
 // An error names the line, what is wrong and what to do.
 func ParseList(name string, r io.Reader) (Workload, error) {
 	lines, err := readList(r)
@@ -47,7 +50,11 @@ func ParseList(name string, r io.Reader) (Workload, error) {
 	if err != nil {
 		return Workload{}, err
 	}
-	w := Workload{Name: name, Description: "A list of " + plural(len(order), "exchange") + ".", Scheme: "http"}
+	origins, err := originsOf(lines)
+	if err != nil {
+		return Workload{}, err
+	}
+	w := Workload{Name: name, Description: "A list of " + plural(len(order), "exchange") + ".", Scheme: "http", Origins: origins}
 	place := make([]int, len(lines))
 	for i, l := range order {
 		place[l] = i
@@ -76,10 +83,12 @@ func plural(n int, what string) string {
 // A listLine is one exchange on its way from the text to the workload.
 type listLine struct {
 	number   int
-	key      string // as another line names it: METHOD:/path
-	depends  string // as written; empty for none
-	parent   int    // index of the line that it depends on, or NoParent
-	placed   bool   // at= is given
+	key      string             // as another line names it: METHOD:/path
+	origin   string             // by name; empty is the one without
+	extra    Opt[time.Duration] // of a round trip to it
+	depends  string             // as written; empty for none
+	parent   int                // index of the line that it depends on, or NoParent
+	placed   bool               // at= is given
 	exchange Exchange
 }
 
@@ -133,8 +142,8 @@ func (l *listLine) parse(fields []string) error {
 		return l.errorf("%q has no size; write PATH BYTES [DEPENDS-ON]", fields[0])
 	}
 	e := &l.exchange
-	e.Method, e.Path = splitKey(fields[0])
-	l.key = e.Method + ":" + e.Path
+	e.Method, l.origin, e.Path = splitKey(fields[0])
+	l.key = join(e.Method, l.origin, e.Path)
 	size, err := strconv.ParseInt(fields[1], 10, 64)
 	if err != nil {
 		return l.errorf("%q is not a number of bytes; write digits only", fields[1])
@@ -161,12 +170,53 @@ func (l *listLine) parse(fields []string) error {
 	return nil
 }
 
-// splitKey takes METHOD:/path apart; /path is GET.
-func splitKey(s string) (method, path string) {
-	if method, path, ok := strings.Cut(s, ":"); ok && !strings.Contains(method, "/") {
-		return method, path
+// splitKey takes METHOD:/path and METHOD://origin/path apart; without a method it is
+// GET.
+func splitKey(s string) (method, origin, path string) {
+	method, path = "GET", s
+	if m, p, ok := strings.Cut(s, ":"); ok && !strings.Contains(m, "/") {
+		method, path = m, p
 	}
-	return "GET", s
+	if rest, ok := strings.CutPrefix(path, "//"); ok {
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			return method, strings.ToLower(rest[:i]), rest[i:]
+		}
+		return method, strings.ToLower(rest), "/"
+	}
+	return method, "", path
+}
+
+// join is the one spelling of a key in which all parts stand.
+func join(method, origin, path string) string { return method + "://" + origin + path }
+
+// originsOf gives each line its origin, and returns those that there are, in the
+// order of the list; none where no line names one.
+func originsOf(lines []listLine) ([]Origin, error) {
+	var origins []Origin
+	index := map[string]int{}
+	for i := range lines {
+		l := &lines[i]
+		at, ok := index[l.origin]
+		if !ok {
+			if !isAuthority(l.origin) {
+				return nil, l.errorf("%q is no host, and no host:port; write //cdn.example/path", l.origin)
+			}
+			at = len(origins)
+			index[l.origin] = at
+			origins = append(origins, Origin{Name: l.origin})
+		}
+		l.exchange.Origin = at
+		if extra, ok := l.extra.Get(); ok {
+			if was, ok := origins[at].ExtraRTT.Get(); ok && was != extra {
+				return nil, l.errorf("rtt=%v, where another line of that origin says %v; give it once", extra, was)
+			}
+			origins[at].ExtraRTT = l.extra
+		}
+	}
+	if len(origins) == 1 && origins[0] == (Origin{}) {
+		return nil, nil
+	}
+	return origins, nil
 }
 
 // optionKey returns the part of a field that tells an option from a path, which
@@ -176,7 +226,7 @@ func optionKey(field string) string {
 	return head
 }
 
-var listOptions = []string{"at", "think", "delay", "status", "type", "body", "head", "request-head"}
+var listOptions = []string{"at", "think", "delay", "status", "type", "body", "head", "request-head", "rtt"}
 
 func (l *listLine) option(field string) error {
 	key, value, ok := strings.Cut(field, "=")
@@ -203,6 +253,10 @@ func (l *listLine) option(field string) error {
 		e.ResponseHead, err = strconv.Atoi(value)
 	case "request-head":
 		e.RequestHead, err = strconv.Atoi(value)
+	case "rtt":
+		var extra time.Duration
+		extra, err = time.ParseDuration(value)
+		l.extra = Known(extra)
 	default:
 		return l.errorf("%w", unknown("option", key, listOptions, "as in "+listOptions[0]+"=600"))
 	}
@@ -227,8 +281,7 @@ func linkList(lines []listLine) error {
 		if l.depends == "" {
 			continue
 		}
-		method, path := splitKey(l.depends)
-		parent, ok := byKey[method+":"+path]
+		parent, ok := byKey[join(splitKey(l.depends))]
 		if !ok {
 			return l.errorf("%s depends on %s, which no line has; add that line, or correct the name", l.exchange.Path, l.depends)
 		}
@@ -285,13 +338,14 @@ func (w Workload) WriteList(out io.Writer) error {
 		fmt.Fprintf(b, ": %s", strings.Join(strings.Fields(w.Description), " "))
 	}
 	fmt.Fprint(b, "\n# path bytes depends-on options\n")
-	for _, e := range w.Exchanges {
-		fmt.Fprintf(b, "%s %d", keyOf(e), e.ResponseBody)
+	told := make([]bool, w.OriginCount())
+	for i, e := range w.Exchanges {
+		fmt.Fprintf(b, "%s %d", w.keyOf(i), e.ResponseBody)
 		if e.Parent == NoParent {
 			fmt.Fprint(b, " -")
 		} else {
 			parent := w.Exchanges[e.Parent]
-			fmt.Fprintf(b, " %s", keyOf(parent))
+			fmt.Fprintf(b, " %s", w.keyOf(e.Parent))
 			if e.At != parent.ResponseBody {
 				fmt.Fprintf(b, " at=%d", e.At)
 			}
@@ -317,16 +371,28 @@ func (w Workload) WriteList(out io.Writer) error {
 		if e.RequestHead != 0 {
 			fmt.Fprintf(b, " request-head=%d", e.RequestHead)
 		}
+		if len(w.Origins) > 0 && !told[e.Origin] {
+			if extra, ok := w.Origins[e.Origin].ExtraRTT.Get(); ok {
+				fmt.Fprintf(b, " rtt=%v", extra)
+			}
+			told[e.Origin] = true
+		}
 		fmt.Fprintln(b)
 	}
 	return b.Flush()
 }
 
-// keyOf is how a line names e: its path, with the method before it unless that
-// is GET.
-func keyOf(e Exchange) string {
-	if e.Method == "GET" {
-		return e.Path
+// keyOf is how a line names exchange i: its path, with the origin's name before it
+// if it has one, and the method before all unless that is GET.
+func (w Workload) keyOf(i int) string {
+	e := w.Exchanges[i]
+	key := e.Path
+	// A path may begin with two slashes itself.
+	if name := w.Authority(i); name != "" || strings.HasPrefix(e.Path, "//") {
+		key = "//" + name + e.Path
 	}
-	return e.Method + ":" + e.Path
+	if e.Method == "GET" {
+		return key
+	}
+	return e.Method + ":" + key
 }

@@ -2,6 +2,7 @@ package linger
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,8 +14,66 @@ type Workload struct {
 	Description string `json:"description,omitempty"`
 	// Scheme is "http", cleartext; "https", TLS 1.3; or "dns", whose transport is the
 	// strategy's to choose.
-	Scheme    string     `json:"scheme"`
+	Scheme string `json:"scheme"`
+	// Origins are where the exchanges are fetched from; none is one origin without
+	// a name. Connections belong to an origin, and so do the limits of their number.
+	Origins   []Origin   `json:"origins,omitempty"`
 	Exchanges []Exchange `json:"exchanges"`
+}
+
+// An Origin is one scheme, host and port (RFC 6454, 4), the scheme being the
+// workload's.
+type Origin struct {
+	// Name is the authority as requests bear it: a host, and its port where that is
+	// not the scheme's own. One origin may be without a name.
+	Name string `json:"name"`
+	// ExtraRTT is how much longer a round trip to it takes than the network's;
+	// where it is unknown, it is taken to be no longer.
+	ExtraRTT Opt[time.Duration] `json:"extra_rtt_ns,omitzero"`
+}
+
+// OriginCount returns how many origins there are, which is never 0.
+func (w Workload) OriginCount() int { return max(1, len(w.Origins)) }
+
+// Distances reports whether the origins differ in their round-trip times.
+func (w Workload) Distances() bool {
+	for _, o := range w.Origins {
+		if o.ExtraRTT.Or(0) != w.Origins[0].ExtraRTT.Or(0) {
+			return true
+		}
+	}
+	return false
+}
+
+// Authority returns the name of exchange i's origin; empty where it has none.
+func (w Workload) Authority(i int) string {
+	if len(w.Origins) == 0 {
+		return ""
+	}
+	return w.Origins[w.Exchanges[i].Origin].Name
+}
+
+// Merged returns w fetched from one origin without a name: what another named
+// origin has stands under its name, as "/name/path".
+func (w Workload) Merged() Workload {
+	if len(w.Origins) == 0 {
+		return w
+	}
+	out := w
+	out.Origins, out.Exchanges = nil, slices.Clone(w.Exchanges)
+	taken := make(map[string]bool, len(w.Exchanges))
+	for i := range out.Exchanges {
+		e := &out.Exchanges[i]
+		if name := w.Authority(i); name != "" {
+			e.Path = "/" + name + e.Path
+		}
+		for first, n := e.Path, 2; taken[e.Method+" "+e.Path]; n++ {
+			e.Path = fmt.Sprintf("%s~%d", first, n)
+		}
+		taken[e.Method+" "+e.Path] = true
+		e.Origin = 0
+	}
+	return out
 }
 
 // WithScheme returns w fetched over scheme, "http" or "https".
@@ -40,7 +99,10 @@ type Exchange struct {
 	// leaves the size of that to the server.
 	Query  Query  `json:"query,omitzero"`
 	Method string `json:"method"`
-	// Path is the request target in origin form, unique in the workload.
+	// Origin is the index of the workload's origin that it is fetched from; 0 where
+	// that names none.
+	Origin int `json:"origin,omitempty"`
+	// Path is the request target in origin form, unique for its method and origin.
 	Path string `json:"path"`
 	// RequestHead is the size that the request's head is padded to; 0, or less
 	// than the shortest head that says what must be said, leaves it as it is.
@@ -71,6 +133,7 @@ const (
 	MaxBody      = 1 << 32
 	MaxHead      = 256 << 10
 	MaxThink     = time.Hour
+	MaxOrigins   = 256
 )
 
 // Safe reports whether a request asks for nothing but an answer: GET, HEAD,
@@ -117,7 +180,14 @@ func (w Workload) Validate() error {
 	if len(w.Exchanges) > MaxExchanges {
 		return fmt.Errorf("workload %q has %d exchanges; one run holds at most %d", w.Name, len(w.Exchanges), MaxExchanges)
 	}
-	paths := make(map[string]int, len(w.Exchanges))
+	if err := w.validateOrigins(); err != nil {
+		return err
+	}
+	type key struct {
+		origin       int
+		method, path string
+	}
+	paths := make(map[key]int, len(w.Exchanges))
 	for i, e := range w.Exchanges {
 		if err := e.validate(i, w.Exchanges); err != nil {
 			return fmt.Errorf("exchange %d of workload %q: %w", i+1, w.Name, err)
@@ -128,13 +198,53 @@ func (w Workload) Validate() error {
 		if e.IsQuery() {
 			continue // to ask the same again is a query of its own
 		}
-		key := e.Method + " " + e.Path
-		if first, ok := paths[key]; ok {
-			return fmt.Errorf("exchange %d of workload %q: %s is exchange %d already; make the paths differ", i+1, w.Name, key, first+1)
+		if e.Origin < 0 || e.Origin >= w.OriginCount() {
+			return fmt.Errorf("exchange %d of workload %q: it is of origin %d, and there are %d", i+1, w.Name, e.Origin+1, w.OriginCount())
 		}
-		paths[key] = i
+		k := key{e.Origin, e.Method, e.Path}
+		if first, ok := paths[k]; ok {
+			return fmt.Errorf("exchange %d of workload %q: %s %s is exchange %d already; make the paths differ", i+1, w.Name, e.Method, e.Path, first+1)
+		}
+		paths[k] = i
 	}
 	return nil
+}
+
+// validateOrigins reports the first origin that cannot be dialled.
+func (w Workload) validateOrigins() error {
+	switch {
+	case len(w.Origins) > MaxOrigins:
+		return fmt.Errorf("workload %q has %d origins; one run holds at most %d", w.Name, len(w.Origins), MaxOrigins)
+	case len(w.Origins) > 0 && w.Scheme == SchemeDNS:
+		return fmt.Errorf("workload %q names origins, but names are looked up and not fetched", w.Name)
+	}
+	names := make(map[string]bool, len(w.Origins))
+	for i, o := range w.Origins {
+		switch d := o.ExtraRTT.Or(0); {
+		case !isAuthority(o.Name):
+			return fmt.Errorf("origin %d of workload %q: %q is no host, and no host:port", i+1, w.Name, o.Name)
+		case names[o.Name]:
+			return fmt.Errorf("origin %d of workload %q: %q stands twice; name it once", i+1, w.Name, o.Name)
+		case d < 0 || d > maxRTT:
+			return fmt.Errorf("origin %d of workload %q: a round trip longer by %v; 0 to %v can be emulated", i+1, w.Name, d, maxRTT)
+		}
+		names[o.Name] = true
+	}
+	return nil
+}
+
+// isAuthority reports whether s can be the Host of a request and stand in a URL as
+// it is: host or host:port (RFC 3986, 3.2), or nothing.
+func isAuthority(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		case c == '.' || c == '-' || c == '_' || c == '~' || c == ':' || c == '[' || c == ']':
+		default:
+			return false
+		}
+	}
+	return len(s) <= 255+len(":65535")
 }
 
 func (e Exchange) validate(i int, all []Exchange) error {

@@ -4,9 +4,7 @@
 package capture
 
 import (
-	"encoding/json"
 	"strconv"
-	"strings"
 	"time"
 
 	"linger"
@@ -16,16 +14,15 @@ import (
 // of whoever recorded it.
 const maxLoad = 24 * time.Hour
 
-// A number is a JSON number, or text that spells one. Anything else, and any
-// number that means "unknown", is read as unknown: recorders disagree on it.
+// A number is a figure as a recorder writes it, or unknown: they disagree on how to
+// say that.
 type number struct{ linger.Opt[float64] }
 
-func (n *number) UnmarshalJSON(b []byte) error {
-	n.Opt = linger.Opt[float64]{}
-	if v, err := strconv.ParseFloat(strings.Trim(string(b), `"`), 64); err == nil {
+// set reads what is written, if that is a number.
+func (n *number) set(written string) {
+	if v, err := strconv.ParseFloat(written, 64); err == nil {
 		n.Opt = linger.Known(v)
 	}
-	return nil
 }
 
 // size is n as a number of bytes up to limit; unknown where it cannot be one.
@@ -42,24 +39,4 @@ func (n number) span() linger.Opt[time.Duration] {
 		return linger.Known(time.Duration(v * float64(time.Millisecond)))
 	}
 	return linger.Opt[time.Duration]{}
-}
-
-// A text is a JSON string, or a number or truth value as it is written. Anything
-// else is read as empty.
-type text string
-
-func (t *text) UnmarshalJSON(b []byte) error {
-	*t = ""
-	switch b[0] {
-	case '"':
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-		*t = text(s)
-	case '{', '[', 'n':
-	default:
-		*t = text(b)
-	}
-	return nil
 }

@@ -2,13 +2,18 @@ package capture
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/metrics"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,9 +67,9 @@ func TestHAR(t *testing.T) {
 		}
 	}
 	connections := []trace.Connection{
-		{ID: 0, Remote: "192.0.2.1", Dialled: 10.5e6, Connected: ms(30.5), Requests: 2},
-		{ID: 1, Remote: "192.0.2.1", Dialled: 90e6, Connected: ms(100), Requests: 2},
-		{ID: 2, Remote: "192.0.2.2", Dialled: 130e6, Connected: ms(140), Requests: 2},
+		{ID: 0, Remote: "192.0.2.1", Protocol: "http/1.1", Resolving: ms(0.5), Dialled: 10.5e6, Established: ms(30.5), Connected: ms(30.5), Requests: 2},
+		{ID: 1, Remote: "192.0.2.1", Protocol: "http/1.1", Dialled: 90e6, Established: ms(100), Connected: ms(100), Requests: 2},
+		{ID: 2, Remote: "192.0.2.2", Protocol: "http/1.1", Dialled: 130e6, Established: ms(140), Connected: ms(140), Requests: 2},
 	}
 	if !slices.Equal(got.Connections, connections) {
 		t.Errorf("connections:\n%+v; want\n%+v", got.Connections, connections)
@@ -126,10 +131,10 @@ func TestHARExplains(t *testing.T) {
 		`{"log":{"entries":null}}`:            "this is no HAR",
 		`{"log":{"entries":{}}}`:              "this is no HAR",
 		archive():                             "no entries",
-		archive(`7`):                          "entry 1: json: cannot unmarshal number",
+		archive(`7`):                          "entry 1: 7 stands where { should",
 		archive(good, `{}`):                   "entry 2: it has no URL",
-		archive(good, `{"request":[]}`):       "entry 2: json: cannot unmarshal array",
-		archive(good, `null`):                 "entry 2: it has no URL",
+		archive(good, `{"request":[]}`):       "entry 2: it has no URL",
+		archive(good, `null`):                 "entry 2: null stands where { should",
 		archive(good)[:len(archive(good))-1]:  "ends before it is complete",
 		archive(good)[:60]:                    "entry 1: the file ends within it",
 		archive(good, `{]`):                   "entry 2: invalid character ']'",
@@ -142,7 +147,7 @@ func TestHARExplains(t *testing.T) {
 		archive(entry(`http:`, `wss:`)):       "no entry of the HAR is HTTP",
 		archive(entry(`GET`, `CONNECT`)):      "no entry of the HAR is HTTP",
 		`{"a":` + strings.Repeat("[", 1e6):    "exceeded max depth",
-		archive(entry(`1,`, `1,"x":`+strings.Repeat(`{"x":`, 1e5))):   "entry 1: invalid character",
+		archive(entry(`1,`, `1,"x":`+strings.Repeat(`{"x":`, 1e5))):   "entry 1: values nest too deep",
 		archive(strings.Repeat(good+",", linger.MaxExchanges) + good): "entry 20001: one run holds at most 20000",
 	} {
 		_, err := HAR(strings.NewReader(in))
@@ -303,14 +308,137 @@ func FuzzHAR(f *testing.F) {
 	})
 }
 
-func BenchmarkHAR(b *testing.B) {
-	in := archive(strings.Repeat(good+",", 999) + good)
-	b.SetBytes(int64(len(in)))
-	for b.Loop() {
-		if _, err := HAR(strings.NewReader(in)); err != nil {
-			b.Fatal(err)
+// large is a HAR of about size bytes as browsers write them, n entries with
+// contents, half of them text and half base64, a piece at a time.
+func large(n, size int) io.Reader {
+	rng := rand.New(rand.NewPCG(3, 4))
+	raw := make([]byte, size/n*3/4)
+	for i := range raw {
+		raw[i] = byte(rng.Uint32())
+	}
+	content := []string{
+		`"encoding":"base64","text":"` + base64.StdEncoding.EncodeToString(raw) + `"`,
+		`"text":"` + strings.Repeat(`<div class=\"post\">\n\t<a href=\"/thread/1\">caf\u00e9 \u003c\/a\u003e</div>\n`, size/n/80) + `"`,
+	}
+	fields := strings.Repeat(`{"name":"x-header","value":"some value of forty letters, more or less"},`, 19) + `{"name":"content-length","value":"70000"}`
+	parts := []io.Reader{strings.NewReader(`{"log":{"version":"1.2","creator":{"name":"t","version":"1"},"entries":[`)}
+	for i := range n {
+		comma := ","
+		if i == n-1 {
+			comma = "]}}"
+		}
+		parts = append(parts,
+			strings.NewReader(fmt.Sprintf(`{"startedDateTime":"2026-01-02T03:04:05.%03dZ","time":90,"request":{"method":"GET","url":"https://host%d.example/path/%d","httpVersion":"h2","headers":[`, i%1000, i%9, i)),
+			strings.NewReader(fields),
+			strings.NewReader(`],"queryString":[],"cookies":[],"headersSize":-1,"bodySize":0},"response":{"status":200,"statusText":"","httpVersion":"h2","headers":[`),
+			strings.NewReader(fields),
+			strings.NewReader(`],"cookies":[],"content":{"size":70000,"mimeType":"text/html",`),
+			strings.NewReader(content[i%2]),
+			strings.NewReader(`},"redirectURL":"","headersSize":-1,"bodySize":-1,"_transferSize":70300},"cache":{},"timings":{"blocked":1,"dns":-1,"connect":-1,"send":0,"wait":80,"receive":9},"connection":"`+strconv.Itoa(i%9)+`"}`+comma))
+	}
+	return io.MultiReader(parts...)
+}
+
+// Contents go by: what is allocated follows the entries, not the bytes.
+func TestContentsAreNotHeld(t *testing.T) {
+	const size, entries = 64 << 20, 50
+	in := large(entries, size)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, err := HAR(in)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(got.Exchanges) != entries {
+		t.Fatal(got, err)
+	}
+	if all := after.TotalAlloc - before.TotalAlloc; all > size/50 {
+		t.Errorf("%d bytes allocated for %d entries in %d bytes", all, entries, size)
+	}
+}
+
+// The 100 MB of BenchmarkHAR and BenchmarkJSON: contents of 70 KB, as pages have
+// them; and of a thousandth, where all is metadata.
+var sizes = []struct {
+	name          string
+	entries, size int
+}{{"contents", 1400, 100 << 20}, {"metadata", 10000, 30 << 20}}
+
+func benchmark(b *testing.B, read func(io.Reader) error) {
+	for _, c := range sizes {
+		b.Run(c.name, func(b *testing.B) {
+			size := c.size
+			if c.name == "metadata" {
+				size = c.entries * 100
+			}
+			n, err := io.Copy(io.Discard, large(c.entries, size))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(n)
+			b.ReportAllocs()
+			most := uint64(0)
+			for b.Loop() {
+				runtime.GC()
+				done := make(chan uint64)
+				stop := make(chan struct{})
+				go func() { done <- peak(stop) }()
+				if err := read(large(c.entries, size)); err != nil {
+					b.Fatal(err)
+				}
+				close(stop)
+				most = max(most, <-done)
+			}
+			b.ReportMetric(float64(most)/1e6, "peak-MB")
+		})
+	}
+}
+
+// peak is the most heap that was in use until stop, sampled.
+func peak(stop chan struct{}) (most uint64) {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		metrics.Read(sample)
+		most = max(most, sample[0].Value.Uint64())
+		select {
+		case <-tick.C:
+		case <-stop:
+			return most
 		}
 	}
+}
+
+func BenchmarkHAR(b *testing.B) {
+	benchmark(b, func(r io.Reader) error { _, err := HAR(r); return err })
+}
+
+// BenchmarkJSON is what encoding/json takes to decode the same into the bare types.
+func BenchmarkJSON(b *testing.B) {
+	type pair struct{ Name, Value string }
+	type message struct {
+		Method, URL, HTTPVersion, StatusText, RedirectURL string
+		Status                                            int
+		Headers, Cookies, QueryString                     []pair
+		HeadersSize, BodySize                             float64
+		Content                                           struct {
+			Size                     float64
+			MimeType, Encoding, Text string
+		}
+	}
+	type file struct {
+		Log struct {
+			Version string
+			Creator struct{ Name, Version string }
+			Entries []struct {
+				StartedDateTime   time.Time
+				Time              float64
+				Request, Response message
+				Timings           struct{ Blocked, DNS, Connect, Send, Wait, Receive, SSL float64 }
+				Connection        string
+			}
+		}
+	}
+	benchmark(b, func(r io.Reader) error { return json.NewDecoder(r).Decode(new(file)) })
 }
 
 func ExampleHAR() {
@@ -325,4 +453,84 @@ func ExampleHAR() {
 	}
 	fmt.Println(len(t.Exchanges), "exchanges on", len(t.Connections), "connections, all", t.Provenance)
 	// Output: 8 exchanges on 3 connections, all observed
+}
+
+// extended is the good entry of that URL and second, with members added.
+func extended(url, started, members string) string {
+	return strings.NewReplacer("http://a/", url, "05Z", started).Replace(good[:len(good)-1]) + "," + members + "}"
+}
+
+func TestHandshakesOfRecorders(t *testing.T) {
+	for _, c := range []struct {
+		what    string
+		entries []string
+		want    []trace.Connection
+		on      []int // the connection of each exchange
+	}{
+		{"ssl is a part of connect", []string{
+			extended("https://a/", "05Z", `"connection":"7","timings":{"blocked":1,"dns":4,"connect":50,"ssl":30,"send":0,"wait":9,"receive":0},"serverIPAddress":"192.0.2.1"`),
+		}, []trace.Connection{{ID: 0, Remote: "192.0.2.1", Resolving: ms(1), Dialled: 5e6, Established: ms(25), Connected: ms(55), Secured: ms(55), Requests: 1}}, []int{0}},
+		{"TCP's part was not seen", []string{
+			extended("https://a/", "05Z", `"connection":"7","timings":{"connect":60.3,"ssl":60.2}`),
+		}, []trace.Connection{{ID: 0, Connected: ms(60.3), Secured: ms(60.3), Requests: 1}}, []int{0}},
+		{"without ssl nobody knows", []string{
+			extended("https://a/", "05Z", `"connection":"7","timings":{"connect":60}`),
+		}, []trace.Connection{{ID: 0, Connected: ms(60), Requests: 1}}, []int{0}},
+		{"QUIC has no handshake of TCP", []string{
+			strings.Replace(extended("https://a/", "05Z", `"connection":"7","timings":{"connect":60,"ssl":40}`), `"status":200`, `"status":200,"httpVersion":"h3-29"`, 1),
+		}, []trace.Connection{{ID: 0, Protocol: "h3", Connected: ms(60), Secured: ms(60), Requests: 1}}, []int{0}},
+		{"a connection without a name", []string{
+			extended("http://a/", "05Z", `"connection":"80","timings":{"dns":0,"connect":20,"wait":5}`),
+			extended("http://a/2", "06Z", `"timings":{"dns":0,"connect":0,"wait":5}`),
+		}, []trace.Connection{{ID: 0, Established: ms(20), Connected: ms(20), Requests: 1}}, []int{0, -1}},
+		{"a name that comes again", []string{
+			extended("http://a/", "05Z", `"connection":"7","timings":{"connect":20,"wait":5}`),
+			extended("http://a/2", "06Z", `"connection":"7","timings":{"connect":-1,"wait":5}`),
+			extended("http://a/3", "07Z", `"connection":"7","timings":{"connect":30,"wait":5}`),
+		}, []trace.Connection{{ID: 0, Established: ms(20), Connected: ms(20), Requests: 2},
+			{ID: 1, Dialled: 2000e6, Established: ms(2030), Connected: ms(2030), Requests: 1}}, []int{0, 0, 1}},
+		{"WebPageTest says when the request was sent", []string{
+			extended("https://a/", "05Z", `"_socket":18,"timings":{"connect":450,"ssl":240,"wait":420},"_load_ms":422,"_load_start":484,"_dns_start":0,"_dns_end":30,`+
+				`"_connect_start":30,"_connect_end":241,"_ssl_start":241,"_ssl_end":483,"_protocol":"HTTP/2"`),
+			extended("https://a/2", "06Z", `"_socket":18,"timings":{"wait":9},"_load_ms":10,"_load_start":1484,"_dns_start":0,"_dns_end":0,"_connect_start":0,"_connect_end":0`),
+		}, []trace.Connection{{ID: 0, Protocol: "h2", Resolving: ms(0), Dialled: 30e6, Established: ms(241), Connected: ms(483), Secured: ms(483), Requests: 2}}, []int{0, 0}},
+	} {
+		got, err := HAR(strings.NewReader(archive(c.entries...)))
+		if err != nil {
+			t.Errorf("%s: %v", c.what, err)
+			continue
+		}
+		if !slices.Equal(got.Connections, c.want) {
+			t.Errorf("%s:\n%+v; want\n%+v", c.what, got.Connections, c.want)
+		}
+		for i, want := range c.on {
+			if got.Exchanges[i].Connection != want {
+				t.Errorf("%s: exchange %d is on connection %d; want %d", c.what, i, got.Exchanges[i].Connection, want)
+			}
+		}
+	}
+}
+
+func TestInitiatorsOfRecorders(t *testing.T) {
+	for member, want := range map[string]string{
+		`"_initiator":"https://a/x.css","_initiator_line":7`:                                                                                       "https://a/x.css",
+		`"_initiator":{"type":"parser","url":"https://a/","lineNumber":3}`:                                                                         "https://a/",
+		`"_initiator":{"type":"script","stack":{"callFrames":[{"url":""},{"url":"https://a/x.js"},{"url":"https://a/y.js"}]}}`:                     "https://a/x.js",
+		`"_initiator":{"type":"script","stack":{"callFrames":[],"parent":{"callFrames":[{"url":"https://a/z.js"}]}}}`:                              "https://a/z.js",
+		`"_initiator":{"type":"script","stack":{"parent":{"callFrames":[{"url":"https://a/far.js"}]},"callFrames":[{"url":"https://a/near.js"}]}}`: "https://a/near.js",
+		`"_initiator":{"type":"other"}`:              "",
+		`"_initiator":""`:                            "",
+		`"_initiator":[1]`:                           "",
+		`"_initiator":"chrome-extension://abc/x.js"`: "",
+		`"_initiator":{"stack":` + strings.Repeat(`{"parent":`, 500) + `{}` + strings.Repeat(`}`, 500) + `}`: "",
+	} {
+		got, err := HAR(strings.NewReader(archive(extended("https://a/", "05Z", member))))
+		if err != nil || got.Exchanges[0].Initiator != want {
+			t.Errorf("%.80s: %v, %q; want %q", member, err, got.Exchanges[0].Initiator, want)
+		}
+	}
+	entry := strings.Replace(good, `"url":`, `"headers":[{"value":"https://a/x.css","name":"REFERER"},{"name":"Referer","value":"https://second/"}],"url":`, 1)
+	if got, err := HAR(strings.NewReader(archive(entry))); err != nil || got.Exchanges[0].Referer != "https://a/x.css" {
+		t.Errorf("%v, %+v", err, got)
+	}
 }

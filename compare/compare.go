@@ -239,7 +239,7 @@ func Compare(in Input) Findings {
 	f := Findings{
 		Workload: Workload{
 			Name: in.Workload.Name, Scheme: in.Workload.Scheme, Exchanges: len(in.Workload.Exchanges), Bytes: in.Workload.Bytes(),
-			Origins: 1, // a workload's paths all belong to one
+			Origins: in.Workload.OriginCount(),
 		},
 		Network: path(in.Network), Engine: in.Engine, Provenance: in.Provenance, Seed: in.Seed, Trials: in.Trials,
 		Doubts: []Doubt{},

@@ -124,8 +124,9 @@ func (c *tried) setUp(in Input, traces, still []*trace.Trace) {
 	// others fill, as it does not on the path itself; the least one does not.
 	floor, ok2 := median(still, leastSetUpTime).Get()
 	rtt := milliseconds(in.Network.RTT)
+	// Where origins differ in their distance, the two may be of different ones.
 	// Where the hosts' own work is not small beside a round trip, its scatter is not either.
-	if trips := (at - floor) / rtt; ok && ok2 && rtt > 0 && floor <= setUpFloor*rtt && trips > -tripsZero {
+	if trips := (at - floor) / rtt; ok && ok2 && rtt > 0 && !in.Workload.Distances() && floor <= setUpFloor*rtt && trips > -tripsZero {
 		r.SetupRoundTrips = linger.Known(round(max(0, trips), 1e-2))
 	}
 	bytes := func(figure func(trace.TLS) int64) linger.Opt[float64] {

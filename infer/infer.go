@@ -20,26 +20,43 @@ import (
 // begin before it, since recorders round to the millisecond.
 const slack = time.Millisecond
 
+// maxDelay bounds what is taken for the time that a server needed: a poll that waits
+// for news would wait in a replay, too.
+const maxDelay = 10 * time.Second
+
 // Workload returns what was fetched in t, and notes: a sentence for each thing
-// that was guessed or left out, those of the trace included.
+// that was guessed or left out, those of the trace included. A trace that comes with
+// the workload that it was made from gives that back, as long as its exchanges are
+// those.
 //
 // Exchanges that failed, came from a cache or have no final status are left out.
-// All hosts become one origin, with the host as the first part of the path. Who
-// named whom is guessed:
+// Each scheme, host and port is an origin. Who named whom is guessed where the
+// recorder does not say:
 //
 //   - the document of a page is its first HTML, or else its first exchange;
 //   - what a redirect points on to depends on it, and so does a request on its
 //     preflight (OPTIONS);
-//   - everything else depends on the document, style sheet or script of its page that
-//     was done last before it began, or on the document while none was;
-//   - what the document names stands in it at even distances, in the order in
+//   - everything else depends on its initiator, or else on the document, style sheet
+//     or script that its Referer names, if that had begun to arrive;
+//   - or else on the document, style sheet or script of its page that was done last
+//     before it began, or on the document while none was;
+//   - what a document names stands in it at even distances, in the order in
 //     which it began; what others name is known at their end;
 //   - all is fetched over the scheme that most of it went over;
 //   - a further page begins when the exchange that was done last before it is done.
+//
+// The round trip to an origin is the shortest TCP or QUIC handshake with it; of TLS
+// over TCP that was not told apart, half of both. Of the origins, the nearest is at
+// the end of the network, and the others are that much farther. A server needed what
+// an exchange waited beyond one round trip, less the time in which other responses
+// came in on its connection.
 func Workload(t *trace.Trace) (linger.Workload, []string, error) {
+	if w, ok := t.Recipe.Get(); ok && fits(w, t) {
+		return w, nil, w.Validate() // what the reader guessed is of no account
+	}
 	b := builder{
-		taken: map[string]bool{}, copies: map[string]int{}, hosts: map[string]bool{}, pages: map[string]*page{},
-		redirects: map[string]int{}, preflights: map[string]int{},
+		trace: t, taken: map[target]bool{}, copies: map[target]int{}, index: map[string]int{}, pages: map[string]*page{},
+		redirects: map[string]int{}, preflights: map[string]int{}, byURL: map[place]int{},
 	}
 	for _, x := range t.Exchanges {
 		b.choose(x)
@@ -49,18 +66,42 @@ func Workload(t *trace.Trace) (linger.Workload, []string, error) {
 	}
 	b.order()
 	b.findPages()
+	b.findOrigins()
 	for i := range b.seen {
 		b.add(i)
 	}
 	b.spread()
+	b.measure()
 
-	w := linger.Workload{Name: t.Workload, Scheme: b.scheme(), Exchanges: b.out}
+	w := linger.Workload{Name: t.Workload, Scheme: b.scheme(), Origins: b.origins, Exchanges: b.out}
 	if w.Name == "" {
 		w.Name = t.Engine
 	}
-	w.Description = fmt.Sprintf("What a %s shows: %s with %s, %d KB, fetched from one origin.",
-		strings.ToUpper(t.Engine), count(len(w.Exchanges), "exchange"), count(len(b.hosts), "host"), (w.Bytes()+512)/1024)
+	w.Description = fmt.Sprintf("What a %s shows: %s of %s, %d KB.",
+		strings.ToUpper(t.Engine), count(len(w.Exchanges), "exchange"), count(len(w.Origins), "origin"), (w.Bytes()+512)/1024)
 	return w, append(t.Notes[:len(t.Notes):len(t.Notes)], b.notes()...), w.Validate()
+}
+
+// fits reports whether the exchanges of a trace are those of a workload, whatever
+// became of them.
+func fits(w linger.Workload, t *trace.Trace) bool {
+	seen := make(map[[3]string]bool, len(t.Exchanges))
+	delivered := 0
+	for _, x := range t.Exchanges {
+		_, authority, path := split(x.URL)
+		seen[[3]string{x.Method, authority, path}] = true
+		seen[[3]string{x.Method, "", path}] = true
+		delivered += min(1, x.Attempts)
+		if x.Failed != "" {
+			delivered--
+		}
+	}
+	for i, e := range w.Exchanges {
+		if !seen[[3]string{e.Method, w.Authority(i), escape(e.Path)}] {
+			return false
+		}
+	}
+	return delivered <= len(w.Exchanges)
 }
 
 // scheme is that of most exchanges.
@@ -81,17 +122,36 @@ type page struct {
 // builder turns exchanges that were seen into those of a workload; both have the
 // same index.
 type builder struct {
+	trace      *trace.Trace
 	seen       []trace.Exchange
 	out        []linger.Exchange
-	taken      map[string]bool // method and path
-	copies     map[string]int  // the last number that was given to one of these
-	hosts      map[string]bool
+	origins    []linger.Origin
+	index      map[string]int // name of an origin -> its index
+	originOf   []int
+	folded     map[string]bool // origins that share the last one
+	taken      map[target]bool
+	copies     map[target]int // the last number that was given to one of these
 	pages      map[string]*page
 	pageOf     []*page
 	redirects  map[string]int // URL that a redirect pointed on to -> its index
 	preflights map[string]int // URL -> index of the OPTIONS
+	byURL      map[place]int  // the latest of that page
 
 	cached, failed, guessedStatus, https int
+	told, referred, guessed              int // who named whom
+	rtt                                  rtts
+}
+
+// A target is what one request of an origin asks for.
+type target struct {
+	origin       int
+	method, path string
+}
+
+// A place is a URL on a page.
+type place struct {
+	page *page
+	url  string
 }
 
 // choose keeps what was fetched, and counts what was not.
@@ -157,7 +217,7 @@ func names(x trace.Exchange) bool {
 func (b *builder) add(i int) {
 	x := b.seen[i]
 	e := linger.Exchange{
-		Method: x.Method, Path: b.path(x), Status: x.Status, ContentType: x.ContentType,
+		Method: x.Method, Origin: b.originOf[i], Path: b.path(i), Status: x.Status, ContentType: x.ContentType,
 		RequestHead:  int(min(x.RequestHead, linger.MaxHead)),
 		RequestBody:  x.RequestBody,
 		ResponseHead: int(min(x.ResponseHead, linger.MaxHead)),
@@ -181,6 +241,8 @@ func (b *builder) add(i int) {
 	}
 	if x.Method == "OPTIONS" {
 		b.preflights[withoutFragment(x.URL)] = i
+	} else {
+		b.byURL[place{p, withoutFragment(x.URL)}] = i
 	}
 }
 
@@ -198,6 +260,17 @@ func (b *builder) parent(i int) int {
 			return from
 		}
 	}
+	if i != p.document {
+		if from, ok := b.caused(i, x.Initiator); ok {
+			b.told++
+			return from
+		}
+		if from, ok := b.caused(i, x.Referer); ok && names(b.seen[from]) {
+			b.referred++
+			return from
+		}
+		b.guessed++
+	}
 	if i <= p.document {
 		if p == b.pageOf[0] {
 			return linger.NoParent
@@ -211,6 +284,19 @@ func (b *builder) parent(i int) int {
 		}, linger.NoParent)
 	}
 	return b.latest(i, slices.Values(p.namers), p.document)
+}
+
+// caused returns the exchange of that URL, of the same page as i, if it had begun to
+// arrive when i began.
+func (b *builder) caused(i int, url string) (int, bool) {
+	if url == "" {
+		return 0, false
+	}
+	from, ok := b.byURL[place{b.pageOf[i], withoutFragment(url)}]
+	if !ok || b.seen[from].FirstByte.Or(b.seen[from].Queued) > b.seen[i].Queued.Add(slack) {
+		return 0, false
+	}
+	return from, true
 }
 
 // latest returns which of some exchanges was done last before i began, or
@@ -231,7 +317,7 @@ func (b *builder) latest(i int, some iter.Seq[int], otherwise int) int {
 func (b *builder) spread() {
 	children := map[int][]int{}
 	for i, e := range b.out {
-		if e.Parent != linger.NoParent && e.Parent == b.pageOf[i].document {
+		if e.Parent != linger.NoParent && e.At > 0 && (e.Parent == b.pageOf[i].document || isHTML(b.seen[e.Parent])) {
 			children[e.Parent] = append(children[e.Parent], i)
 		}
 	}
@@ -254,15 +340,24 @@ func (b *builder) notes() []string {
 	say(b.cached, "left out, since from a cache or never sent: "+count(b.cached, "exchange"))
 	say(b.failed, "left out, since failed or without a final status: "+count(b.failed, "exchange"))
 	say(b.guessedStatus, "taken for delivered with status 200, since there is content but no status: "+count(b.guessedStatus, "exchange"))
-	say(len(b.hosts)-1, "fetched as one origin, each under /HOST/: "+count(len(b.hosts), "host"))
+	say(len(b.folded), fmt.Sprintf("more origins than one run holds: %s share one, each under /HOST/", count(len(b.folded), "origin")))
 	if plain := len(b.seen) - b.https; plain > 0 && b.scheme() == "https" {
 		say(plain, "fetched over TLS, though it went over http: "+count(plain, "exchange"))
 	} else if b.scheme() == "http" {
 		say(b.https, "fetched without TLS, though it went over https: "+count(b.https, "exchange"))
 	}
 	say(len(b.pages)-1, "fetched one after the other, without a pause: "+count(len(b.pages), "page"))
-	say(len(b.out)-1, "guessed from types and times: who named whom")
-	return out
+	var who []string
+	for _, part := range []struct {
+		n   int
+		how string
+	}{{b.told, "said by the recorder"}, {b.referred, "by Referer"}, {b.guessed, "guessed from types and times"}} {
+		if part.n > 0 {
+			who = append(who, fmt.Sprintf("%d %s", part.n, part.how))
+		}
+	}
+	say(len(who), "who named whom: "+strings.Join(who, ", "))
+	return append(out, b.rtt.notes(b)...)
 }
 
 func count(n int, what string) string {
@@ -276,41 +371,26 @@ func count(n int, what string) string {
 // bytes that it cuts off still count: heads are padded to their size.
 const maxPath = 160
 
-// path returns the request target for x on the one origin: /host/path?query, cut
-// with a checksum where it is long, with a number where it is not the first.
-func (b *builder) path(x trace.Exchange) string {
-	_, rest, ok := strings.Cut(x.URL, "://")
-	if !ok {
-		rest = x.URL
+// path returns the request target of exchange i, unique for its method and origin:
+// cut with a checksum where it is long, with a number where it is not the first.
+func (b *builder) path(i int) string {
+	_, authority, path := split(b.seen[i].URL)
+	if b.folded[authority] {
+		path = "/" + authority + path
 	}
-	rest = withoutFragment(rest)
-	host, target := rest, "/"
-	if i := strings.IndexAny(rest, "/?"); i >= 0 {
-		host, target = rest[:i], rest[i:]
-	}
-	if target[0] == '?' {
-		target = "/" + target
-	}
-	host = strings.ToLower(host[strings.LastIndexByte(host, '@')+1:])
-	b.hosts[host] = true
-	if host == "" {
-		host = "-" // two slashes would begin an authority (RFC 3986, 3.3)
-	}
-
-	p := escape("/" + host + target)
-	if len(p) > maxPath {
+	if len(path) > maxPath {
 		h := fnv.New32a()
-		_, _ = h.Write([]byte(p)) // never fails
-		p = fmt.Sprintf("%s~%08x", p[:maxPath-9], h.Sum32())
+		_, _ = h.Write([]byte(path)) // never fails
+		path = fmt.Sprintf("%s~%08x", path[:maxPath-9], h.Sum32())
 	}
-	first := x.Method + " " + p
+	first := target{b.originOf[i], b.seen[i].Method, path}
 	key := first
 	for b.taken[key] {
 		b.copies[first]++
-		key = fmt.Sprintf("%s~%d", first, b.copies[first]+1)
+		key.path = fmt.Sprintf("%s~%d", first.path, b.copies[first]+1)
 	}
 	b.taken[key] = true
-	return key[len(x.Method)+1:]
+	return key.path
 }
 
 // withoutFragment is the part of a URL that is sent.
@@ -319,15 +399,20 @@ func withoutFragment(url string) string {
 	return url
 }
 
-// escape writes what may not stand in a request target as %XX.
+// escape writes what may not stand in a URI (RFC 3986, 2) as %XX.
 func escape(s string) string {
 	var out strings.Builder
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 ||
+			c == '%' && !(i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2])) {
 			fmt.Fprintf(&out, "%%%02X", c)
 		} else {
 			out.WriteByte(c)
 		}
 	}
 	return out.String()
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }

@@ -203,7 +203,7 @@ func (c Config) validate() error {
 			return fmt.Errorf("host %q has %d aliases; give at most %d", h.Name, len(h.Aliases), mostAliases)
 		}
 		for _, name := range append([]string{h.Name}, h.Aliases...) {
-			if !isHostName(name) {
+			if !IsHostName(name) {
 				return fmt.Errorf("%q is not a host's name; use lower-case letters, digits, '-' and '.'", name)
 			}
 			if taken[name] {
@@ -215,10 +215,10 @@ func (c Config) validate() error {
 	return nil
 }
 
-// isHostName reports whether name can stand in /etc/hosts and in a URL: labels
+// IsHostName reports whether name can stand in /etc/hosts and in a URL: labels
 // of letters, digits and hyphens (RFC 1123, 2.1), and the underscore, which
 // names of real pages have.
-func isHostName(name string) bool {
+func IsHostName(name string) bool {
 	if len(name) > 253 {
 		return false
 	}
@@ -261,7 +261,7 @@ func (c Config) hostsFile(machine string) []byte {
 			taken = taken || name == machine
 		}
 	}
-	if isHostName(strings.ToLower(machine)) && !taken && machine != "localhost" {
+	if IsHostName(strings.ToLower(machine)) && !taken && machine != "localhost" {
 		fmt.Fprintf(&b, "127.0.1.1 %s\n", machine)
 	}
 	return []byte(b.String())

@@ -43,6 +43,7 @@ type protocol interface {
 type conn struct {
 	id     int
 	run    *run
+	origin int             // of the workload
 	stream bool            // of TCP, in place of a datagram's socket
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
@@ -63,10 +64,13 @@ type conn struct {
 	hangUp   func() // ends what is under way on the transport
 }
 
-func newConn(r *run, id int, stream bool) *conn {
+func newConn(r *run, id, origin int, stream bool) *conn {
 	ctx, cancel := context.WithCancel(r.ctx)
-	return &conn{id: id, run: r, stream: stream, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1)}
+	return &conn{id: id, origin: origin, run: r, stream: stream, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1)}
 }
+
+// host is what requests on the connection bear as their Host.
+func (c *conn) host() string { return c.run.places[c.origin].Host }
 
 // flush hands over what is staged. It goes out in one write, as long as it fits.
 func (c *conn) flush() {

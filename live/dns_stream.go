@@ -21,14 +21,14 @@ import (
 const lengthPrefix = 2
 
 // newDNSStream is DNS over TCP (RFC 7766), or over TLS (RFC 7858).
-func newDNSStream(ctx context.Context, r *run) (protocol, error) {
-	dial, err := r.config.dialer(ctx, r.scenario.Strategy.FastOpen)
+func newDNSStream(ctx context.Context, r *run, to Config) (protocol, error) {
+	dial, err := to.dialer(ctx, r.scenario.Strategy.FastOpen)
 	if err != nil {
 		return nil, err
 	}
-	p := &tcp{run: r, dial: dial, talk: speakDNS}
+	p := &tcp{run: r, address: to.Address, dial: dial, talk: speakDNS}
 	if r.secure() {
-		p.tls, p.polite = r.config.clientTLS(r.scenario.Strategy, "dot"), true
+		p.tls, p.polite = to.clientTLS(r.scenario.Strategy, "dot"), true
 	}
 	return p, nil
 }

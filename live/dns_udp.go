@@ -19,18 +19,19 @@ import (
 // part of what a forger would have to guess (RFC 5452, 9.2). What does not fit is
 // asked for over TCP.
 type dnsUDP struct {
-	run    *run
-	hosts  []netip.AddrPort
-	stream protocol
+	run     *run
+	address string
+	hosts   []netip.AddrPort
+	stream  protocol
 }
 
-func newDNSUDP(ctx context.Context, r *run) (protocol, error) {
-	hosts, err := r.config.addresses(ctx)
+func newDNSUDP(ctx context.Context, r *run, to Config) (protocol, error) {
+	hosts, err := to.addresses(ctx)
 	if err != nil {
 		return nil, err
 	}
-	stream, err := newDNSStream(ctx, r)
-	return &dnsUDP{run: r, hosts: hosts, stream: stream}, err
+	stream, err := newDNSStream(ctx, r, to)
+	return &dnsUDP{run: r, address: to.Address, hosts: hosts, stream: stream}, err
 }
 
 func (p *dnsUDP) visit(context.Context) error { return nil }
@@ -48,7 +49,7 @@ func (p *dnsUDP) speak(c *conn) {
 	socket, err := d.DialContext(c.ctx, "udp", p.hosts[0].String())
 	at := p.run.now()
 	if err != nil {
-		c.fail(at, trace.AtClient, "cannot send to "+p.run.config.Address+": "+brief(cause(err)))
+		c.fail(at, trace.AtClient, "cannot send to "+p.address+": "+brief(cause(err)))
 		return
 	}
 	defer socket.Close()

@@ -41,8 +41,8 @@ const alpnDoQ = "doq"
 // doq is DNS over QUIC (RFC 9250).
 type doq struct{ *overQUIC }
 
-func newDoQ(ctx context.Context, r *run) (protocol, error) {
-	base, err := newOverQUIC(ctx, r, alpnDoQ)
+func newDoQ(ctx context.Context, r *run, to Config) (protocol, error) {
+	base, err := newOverQUIC(ctx, r, to, alpnDoQ)
 	return doq{base}, err
 }
 

@@ -30,8 +30,8 @@ type h3 struct {
 	http http3.Transport
 }
 
-func newH3(ctx context.Context, r *run) (protocol, error) {
-	base, err := newOverQUIC(ctx, r, http3.NextProtoH3)
+func newH3(ctx context.Context, r *run, to Config) (protocol, error) {
+	base, err := newOverQUIC(ctx, r, to, http3.NextProtoH3)
 	if err != nil {
 		return nil, err
 	}
@@ -273,7 +273,7 @@ func (s *h3Session) exchange(client *http3.ClientConn, q *http.Request, leave fu
 
 // request returns x as the stack wants it.
 func (s *h3Session) request(ctx context.Context, x *h3Exchange) *http.Request {
-	c := s.run.config
+	c := s.base.to
 	q := &http.Request{Method: x.Method, URL: &url.URL{Scheme: "https"}, Header: make(http.Header)}
 	for _, f := range requestFields(x.request, "https", c.Host, c.Agent) {
 		switch f.name {

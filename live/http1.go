@@ -70,7 +70,7 @@ func (h *http1) write(batch []request) error {
 	for first, i := 0, 0; i < len(batch); i++ {
 		q := &batch[i]
 		before := len(out)
-		out = appendRequest(out, *q, r.scenario.Strategy, r.config.Host, r.config.Agent)
+		out = appendRequest(out, *q, r.scenario.Strategy, h.host(), r.config.Agent)
 		q.head = len(out) - before
 		if q.RequestBody == 0 && i+1 < len(batch) && len(out) < writeSize {
 			continue

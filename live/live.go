@@ -36,6 +36,11 @@ type Config struct {
 	// Insecure takes any certificate, as curl's -k does.
 	Roots    *x509.CertPool
 	Insecure bool
+	// Places are where each of the workload's origins is, in their order, and take the
+	// place of Address, Host and ServerName, which are for a workload of one. Each has
+	// connections of its own, also where two have one address and one certificate:
+	// HTTP/2 and HTTP/3 are not coalesced (RFC 9113, 9.1.1; RFC 9114, 3.3).
+	Places []Place
 	// KeyLog receives the secrets of each TLS handshake, in the format of
 	// SSLKEYLOGFILE; nil keeps them. Writes come one at a time.
 	KeyLog io.Writer
@@ -62,6 +67,9 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
+// A Place is where an origin is: see the fields of that name of a Config.
+type Place struct{ Address, Host, ServerName string }
+
 // Run fetches the scenario's workload and returns what happened. The path is the
 // one there is: the scenario's network is noted and not made.
 //
@@ -86,9 +94,10 @@ func Run(ctx context.Context, s linger.Scenario, c Config) (*trace.Trace, error)
 type run struct {
 	scenario linger.Scenario
 	config   Config
-	protocol protocol
-	speaks   string // its name in the trace
-	id       uint16 // of the next query of DNS on a connection that wants one
+	places   []Place    // of the workload's origins
+	speakers []protocol // to each of them
+	speaks   string     // its name in the trace
+	id       uint16     // of the next query of DNS on a connection that wants one
 	foreign  map[int]foreign
 	sums     []uint32 // of the workload's bodies; nil where none are verified
 	page     *visit   // nil where the workload is all there is
@@ -172,16 +181,30 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 		events: make(chan event, 256),
 		quit:   make(chan struct{}),
 	}
-	var err error
-	r.protocol, err = speaks.open(ctx, r)
-	return r, err
+	r.places = c.Places
+	if len(r.places) == 0 {
+		r.places = []Place{{Address: c.Address, Host: c.Host, ServerName: c.ServerName}}
+	}
+	if len(r.places) != s.Workload.OriginCount() {
+		return nil, fmt.Errorf("workload %q has %d origins, and %d places are given; name the address of each", s.Workload.Name, s.Workload.OriginCount(), len(r.places))
+	}
+	for _, p := range r.places {
+		to := c
+		to.Address, to.Host, to.ServerName = p.Address, p.Host, p.ServerName
+		speaker, err := speaks.open(ctx, r, to)
+		if err != nil {
+			return nil, err
+		}
+		r.speakers = append(r.speakers, speaker)
+	}
+	return r, nil
 }
 
 // protocols says what speaks as a strategy wants it, and under which name it stands in
 // the trace.
 var protocols = map[spoken]struct {
 	name string
-	open func(context.Context, *run) (protocol, error)
+	open func(context.Context, *run, Config) (protocol, error)
 }{
 	{"", "1.0"}:             {"http/1.0", newTCP},
 	{"", "1.1"}:             {"http/1.1", newTCP},
@@ -222,9 +245,13 @@ func (r *run) tell(e event) {
 
 // fetch does the whole run in the calling goroutine, which owns all its state.
 func (r *run) fetch(ctx context.Context) error {
-	defer r.protocol.release()
-	if err := r.protocol.visit(ctx); err != nil {
-		return err
+	for _, p := range r.speakers {
+		defer p.release()
+	}
+	for _, p := range r.speakers {
+		if err := p.visit(ctx); err != nil {
+			return err
+		}
 	}
 	// Connections end by command alone, so that an interruption is one thing that
 	// happens, and not many failures.
@@ -280,7 +307,7 @@ func (r *run) fetch(ctx context.Context) error {
 
 // expect adds an exchange to the trace.
 func (r *run) expect(e linger.Exchange) {
-	x := trace.Exchange{ID: len(r.trace.Exchanges), Method: e.Method, URL: r.scheme() + "://" + r.config.Host + e.Path, Connection: -1}
+	x := trace.Exchange{ID: len(r.trace.Exchanges), Method: e.Method, URL: r.scheme() + "://" + r.places[e.Origin].Host + e.Path, Connection: -1}
 	if e.IsQuery() {
 		x.Method = e.Query.Type
 		x.URL = fmt.Sprintf("dns://%s/%s?type=%s", r.config.Host, url.PathEscape(e.Query.Name), e.Query.Type)
@@ -410,14 +437,17 @@ func (r *run) obey(now linger.Instant) {
 	for cmd, ok := r.machine.Poll(); ok; cmd, ok = r.machine.Poll() {
 		switch cmd.Kind {
 		case policy.Dial:
-			c := newConn(r, cmd.Conn, cmd.Stream)
+			c := newConn(r, cmd.Conn, cmd.Origin, cmd.Stream)
 			r.conns = append(r.conns, c)
 			k := trace.Connection{ID: c.id, Protocol: r.speaks, Dialled: r.now()}
+			if len(r.places) > 1 {
+				k.Origin = r.places[c.origin].Host
+			}
 			if c.stream {
 				k.Protocol = overTCP
 			}
 			r.trace.Connections = append(r.trace.Connections, k)
-			r.wg.Go(func() { r.protocol.speak(c) })
+			r.wg.Go(func() { r.speakers[c.origin].speak(c) })
 		case policy.Send:
 			c := r.conns[cmd.Conn]
 			x := &r.trace.Exchanges[cmd.Exchange]

@@ -988,9 +988,9 @@ func TestUnreachableByVisit(t *testing.T) {
 		"connect timed out after 20ms": late,
 		"connection refused":           refused,
 	} {
-		r := &run{config: Config{Address: "a:1", Limits: policy.Limits{Connect: 20 * time.Millisecond}}}
+		r := &run{config: Config{Limits: policy.Limits{Connect: 20 * time.Millisecond}}}
 		r.scenario.Strategy.FastOpen = true
-		err := (&tcp{run: r, dial: dial}).visit(t.Context())
+		err := (&tcp{run: r, address: "a:1", dial: dial}).visit(t.Context())
 		if !errors.Is(err, ErrUnreachable) || err.Error() != "cannot fetch a cookie for TCP Fast Open from a:1: "+want {
 			t.Errorf("%v, want %s", err, want)
 		}

@@ -26,6 +26,7 @@ const ticketWait = 5 * time.Second
 // opened, and the earlier visit that early data presupposes.
 type overQUIC struct {
 	run   *run
+	to    Config // with the address of the origin
 	hosts []netip.AddrPort
 	tls   *tls.Config
 	// tokens prove this client's address to the server a second time (RFC 9000,
@@ -33,12 +34,12 @@ type overQUIC struct {
 	tokens quic.TokenStore
 }
 
-func newOverQUIC(ctx context.Context, r *run, alpn string) (*overQUIC, error) {
-	hosts, err := r.config.addresses(ctx)
+func newOverQUIC(ctx context.Context, r *run, to Config, alpn string) (*overQUIC, error) {
+	hosts, err := to.addresses(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &overQUIC{run: r, hosts: hosts, tls: r.config.clientTLS(r.scenario.Strategy, alpn)}
+	p := &overQUIC{run: r, to: to, hosts: hosts, tls: to.clientTLS(r.scenario.Strategy, alpn)}
 	if r.scenario.Strategy.Resume {
 		p.tokens = quic.NewLRUTokenStore(1, 16)
 		p.tls.ClientSessionCache = ownSessions{p.tls.ClientSessionCache}
@@ -81,7 +82,7 @@ func (p *overQUIC) visit(ctx context.Context) error {
 		if isLate(err) {
 			reason = fmt.Sprintf("no answer over UDP within %v; it may be blocked, or the server has no %s", p.run.config.Limits.Connect, p.run.scenario.Strategy.Speaks())
 		}
-		return unreachable("cannot fetch a ticket for early data from " + p.run.config.Address + ": " + reason)
+		return unreachable("cannot fetch a ticket for early data from " + p.to.Address + ": " + reason)
 	}
 	defer q.end()
 	select {
@@ -183,7 +184,7 @@ func (p *overQUIC) carry(s *quicSession, on speaker) {
 	defer s.seen.wait()
 	if err != nil {
 		over := on.ending(err)
-		s.fail(at, over.by, "cannot connect to "+p.run.config.Address+": "+over.reason)
+		s.fail(at, over.by, "cannot connect to "+p.to.Address+": "+over.reason)
 		return
 	}
 	s.quic = q

@@ -21,9 +21,10 @@ import (
 // tcp is the protocol of all connections over TCP: HTTP/1 and HTTP/2, with TLS or
 // without.
 type tcp struct {
-	run  *run
-	dial func(context.Context) (net.Conn, error)
-	tls  *tls.Config // nil in cleartext
+	run     *run
+	address string // of the origin
+	dial    func(context.Context) (net.Conn, error)
+	tls     *tls.Config // nil in cleartext
 	// talk speaks HTTP on a connection on which it may be spoken, and returns once
 	// c.ctx is over or nothing more can be sent, and nothing more is read.
 	talk func(*conn, net.Conn)
@@ -33,18 +34,18 @@ type tcp struct {
 	polite bool
 }
 
-func newTCP(ctx context.Context, r *run) (protocol, error) {
-	dial, err := r.config.dialer(ctx, r.scenario.Strategy.FastOpen)
+func newTCP(ctx context.Context, r *run, to Config) (protocol, error) {
+	dial, err := to.dialer(ctx, r.scenario.Strategy.FastOpen)
 	if err != nil {
 		return nil, err
 	}
-	p := &tcp{run: r, dial: dial, talk: speakHTTP1}
+	p := &tcp{run: r, address: to.Address, dial: dial, talk: speakHTTP1}
 	alpn := "http/1.1"
 	if r.scenario.Strategy.Version == "2" {
 		alpn, p.talk, p.streams, p.polite = "h2", speakHTTP2, assumedStreams, true
 	}
 	if r.secure() {
-		p.tls, p.polite = r.config.clientTLS(r.scenario.Strategy, alpn), true
+		p.tls, p.polite = to.clientTLS(r.scenario.Strategy, alpn), true
 	}
 	return p, nil
 }
@@ -67,7 +68,7 @@ func (p *tcp) visit(ctx context.Context) error {
 		if isLate(err) {
 			reason = "connect timed out after " + p.run.config.Limits.Connect.String()
 		}
-		return unreachable("cannot fetch a cookie for TCP Fast Open from " + p.run.config.Address + ": " + reason)
+		return unreachable("cannot fetch a cookie for TCP Fast Open from " + p.address + ": " + reason)
 	}
 	return socket.Close()
 }
@@ -78,7 +79,7 @@ func (p *tcp) speak(c *conn) {
 	socket, err := p.dial(c.ctx)
 	at := p.run.now()
 	if err != nil {
-		c.fail(at, blame(err), "cannot connect to "+p.run.config.Address+": "+brief(cause(err)))
+		c.fail(at, blame(err), "cannot connect to "+p.address+": "+brief(cause(err)))
 		return
 	}
 	defer socket.Close()

@@ -38,6 +38,9 @@ type Config struct {
 	// Certificates are for TLS and QUIC, as Authority.Certificate and
 	// LoadCertificate return them; a server of cleartext needs none.
 	Certificates []tls.Certificate
+	// Origin is which of the workload's origins the server is; the others' exchanges
+	// are not served.
+	Origin int
 	// AltSvc is the value of the Alt-Svc field in responses over TLS, as
 	// `h3=":8443"` (RFC 7838, 3); empty sends none.
 	AltSvc string
@@ -128,7 +131,7 @@ func New(config Config) (*Server, error) {
 	if !isFieldValue([]byte(config.AltSvc)) {
 		return nil, fmt.Errorf("Alt-Svc: %q cannot stand in a head", config.AltSvc)
 	}
-	site, err := newSite(config.Workload, config.Cache)
+	site, err := newSite(config.Workload, config.Origin, config.Cache)
 	if err != nil {
 		return nil, err
 	}

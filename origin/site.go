@@ -51,6 +51,7 @@ func contentType(value string) field { return field{"Content-Type", "content-typ
 // A site says what is answered to a request. It does not change once made.
 type site struct {
 	workload linger.Workload
+	origin   int               // of the workload
 	zone     *dns.Zone         // the workload's names; nil where it has none
 	index    map[string]int    // "GET /path" to the exchange
 	allowed  map[string]string // path to the methods of its exchanges
@@ -61,11 +62,12 @@ type site struct {
 	missing  []byte
 }
 
-// newSite makes the bodies that fit into cache bytes of memory, in the
-// workload's order.
-func newSite(w linger.Workload, cache int64) (*site, error) {
+// newSite makes the bodies of one of the workload's origins that fit into cache bytes
+// of memory, in the workload's order.
+func newSite(w linger.Workload, origin int, cache int64) (*site, error) {
 	s := &site{
 		workload: w,
+		origin:   origin,
 		index:    make(map[string]int, len(w.Exchanges)),
 		allowed:  make(map[string]string, len(w.Exchanges)),
 		fields:   make([][]field, len(w.Exchanges)),
@@ -85,7 +87,7 @@ func newSite(w linger.Workload, cache int64) (*site, error) {
 		s.zone = zone
 	}
 	for i, e := range w.Exchanges {
-		if e.IsQuery() {
+		if e.IsQuery() || e.Origin != origin {
 			continue
 		}
 		if !isFieldValue([]byte(e.ContentType)) {
@@ -241,6 +243,9 @@ func (s *site) list() []byte {
 		fmt.Fprintf(&b, "\nworkload %s: %d exchanges, %d bytes\n\n", cmp.Or(s.workload.Name, "without a name"), n, s.workload.Bytes())
 	}
 	for i, e := range s.workload.Exchanges {
+		if e.Origin != s.origin {
+			continue
+		}
 		line := fmt.Sprintf("%s %s %d\n", e.Method, e.Path, e.ResponseBody)
 		if e.IsQuery() {
 			line = e.Query.String() + "\n"

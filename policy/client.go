@@ -49,8 +49,10 @@ const (
 
 // A Command is what the engine has to do next.
 type Command struct {
-	Kind     CommandKind
-	Conn     int
+	Kind CommandKind
+	Conn int
+	// Origin, on Dial: which of the workload's origins the connection goes to.
+	Origin   int
 	Exchange int
 	// Last, on Send: no further request follows on this connection, and the
 	// request says so (RFC 9112, 9.6).
@@ -101,13 +103,16 @@ type conn struct {
 	trip        time.Duration             // the shortest time that an answer on it took
 }
 
-// A lane is a queue and the connections that serve it. There is one; where requests
-// are datagrams there is another, of TCP, for answers that did not fit.
+// A lane is a queue and the connections that serve it. There is one for each origin;
+// where requests are datagrams there is another, of TCP, for answers that did not fit.
 type lane struct {
+	origin   int
 	stream   bool
 	queue    []int // wanted and not on any connection
 	inFlight int   // sent and not answered, over all its connections
 	allowed  int   // connections that may be open at once
+	answers  int   // responses completed, over all its connections
+	cautious bool  // its new connections are
 }
 
 type exchangeState uint8
@@ -130,13 +135,13 @@ type exchange struct {
 	begun    bool  // the response to the last attempt has begun to arrive
 	retried  bool  // has been retried because its connection died under it
 	refusals int   // how often in a row it was refused, with no answer meanwhile
-	answers  int   // that there had been when it was refused last
+	answers  int   // that its lane had had when it was refused last
 	children []int // in the order in which the body names them
 	named    int   // how many of the children are known
 }
 
 // Client is the connection mind of one client that fetches one workload by one
-// strategy from one origin.
+// strategy. Connections belong to an origin, and the strategy's limits hold for each.
 //
 // Call HandleStart once, then Poll until it has no more commands, and again
 // after every other Handle call; wake it with HandleTimeout at NextTimeout. A
@@ -150,14 +155,12 @@ type Client struct {
 	exchanges []exchange
 	think     []wish         // sorted by time
 	paced     linger.Instant // before which no further exchange is wanted
-	main      lane
-	streams   lane // for what does not fit into a datagram
+	lanes     []lane         // by origin
+	streams   lane           // for what does not fit into a datagram
 	conns     []*conn
 	nextConn  int
 	settled   int // delivered or failed
-	answers   int // responses completed, over all connections
 	retries   int
-	cautious  bool
 	commands  []Command
 }
 
@@ -172,14 +175,17 @@ type wish struct {
 func NewClient(w linger.Workload, s linger.Strategy, l Limits) *Client {
 	w.Exchanges = slices.Clone(w.Exchanges)
 	c := &Client{workload: w, strategy: s, limits: l, exchanges: make([]exchange, len(w.Exchanges)),
-		main: lane{allowed: s.Connections}, streams: lane{stream: true, allowed: s.Connections}}
+		lanes: make([]lane, w.OriginCount()), streams: lane{stream: true, allowed: s.Connections}}
+	for i := range c.lanes {
+		c.lanes[i] = lane{origin: i, allowed: s.Connections}
+	}
 	for i, e := range w.Exchanges {
 		if e.Parent != linger.NoParent {
 			c.exchanges[e.Parent].children = append(c.exchanges[e.Parent].children, i)
 		}
 	}
 	for i := range c.exchanges {
-		c.exchanges[i].lane = &c.main
+		c.exchanges[i].lane = &c.lanes[w.Exchanges[i].Origin]
 		slices.SortStableFunc(c.exchanges[i].children, func(a, b int) int {
 			return cmp.Compare(w.Exchanges[a].At, w.Exchanges[b].At)
 		})
@@ -202,7 +208,7 @@ func (c *Client) HandleStart(now linger.Instant) {
 func (c *Client) Add(now linger.Instant, e linger.Exchange) int {
 	i := len(c.exchanges)
 	c.workload.Exchanges = append(c.workload.Exchanges, e)
-	c.exchanges = append(c.exchanges, exchange{lane: &c.main})
+	c.exchanges = append(c.exchanges, exchange{lane: &c.lanes[e.Origin]})
 	c.discover(now, i)
 	c.assign(now)
 	return i
@@ -358,10 +364,10 @@ func (c *Client) refuse(k *conn, refused []int, reason string) {
 	var again []int
 	for _, e := range refused {
 		x := &c.exchanges[e]
-		if c.answers > x.answers {
+		if k.lane.answers > x.answers {
 			x.refusals = 0
 		}
-		if x.answers = c.answers; !fruitful {
+		if x.answers = k.lane.answers; !fruitful {
 			x.refusals++
 		}
 		if x.refusals > k.lane.allowed {
@@ -485,7 +491,7 @@ func (c *Client) answer(now linger.Instant, id, e int, persists bool, rejected s
 	}
 	c.take(k, e)
 	k.answered++
-	c.answers++
+	k.lane.answers++
 	k.cautious = false
 	if took := now.Sub(c.exchanges[e].sent); k.answered == 1 || took < k.trip {
 		k.trip = took
@@ -560,7 +566,7 @@ func (c *Client) HandleClosed(now linger.Instant, id int, cause Cause, reason st
 			// connection [...], a client MUST NOT pipeline immediately after
 			// connection establishment, since the first remaining request in the
 			// prior pipeline might have caused an error response".
-			c.cautious = true
+			k.lane.cautious = true
 		}
 		var again []int
 		for i, e := range lost {
@@ -800,7 +806,9 @@ func (c *Client) fail(e int, reason string) {
 // assign puts what is wanted on connections that have room, opens those that are
 // missing, and when all is settled closes what is still kept.
 func (c *Client) assign(now linger.Instant) {
-	c.serve(now, &c.main)
+	for i := range c.lanes {
+		c.serve(now, &c.lanes[i])
+	}
 	c.serve(now, &c.streams)
 	if c.Loaded() {
 		for _, k := range slices.Clone(c.conns) {
@@ -831,10 +839,10 @@ func (c *Client) serve(now linger.Instant, l *lane) {
 	// connections", RFC 9112, 9.4). Requests are not bound to the connection that
 	// they caused: whichever is ready first takes the next one.
 	for usable < l.allowed && coming < len(l.queue) {
-		k := &conn{id: c.nextConn, lane: l, cautious: c.cautious, deadline: after(now, c.limits.Connect)}
+		k := &conn{id: c.nextConn, lane: l, cautious: l.cautious, deadline: after(now, c.limits.Connect)}
 		c.nextConn++
 		c.conns = append(c.conns, k)
-		c.commands = append(c.commands, Command{Kind: Dial, Conn: k.id, Stream: l.stream})
+		c.commands = append(c.commands, Command{Kind: Dial, Conn: k.id, Origin: l.origin, Stream: l.stream})
 		usable++
 		coming++
 	}

@@ -24,6 +24,7 @@ type world struct {
 	due    []happening
 	conns  []*peer
 	log    []string
+	loaded linger.Instant // when all was settled
 
 	// connect returns why connection id is refused, and whether it is answered at all.
 	connect func(id int) (refused string, silent bool)
@@ -45,6 +46,7 @@ type happening struct {
 
 // A peer is the server's side of a connection.
 type peer struct {
+	origin   int
 	requests int
 	closed   bool // by either side
 	stream   bool // of TCP, beside datagrams
@@ -132,7 +134,7 @@ func (w *world) obey() {
 			if id != len(w.conns) {
 				w.t.Fatalf("connection %d follows %d", id, len(w.conns)-1)
 			}
-			w.conns = append(w.conns, &peer{stream: cmd.Stream})
+			w.conns = append(w.conns, &peer{stream: cmd.Stream, origin: cmd.Origin})
 			if w.early(id) {
 				w.on(id, 0, func() { w.client.HandleEarly(w.now, id) })
 			}
@@ -159,6 +161,9 @@ func (w *world) obey() {
 				last = " again"
 			}
 			w.say("send %d on %d%s", cmd.Exchange, id, last)
+			if of := w.client.workload.Exchanges[cmd.Exchange].Origin; of != w.conns[id].origin {
+				w.t.Errorf("exchange %d of origin %d is sent to origin %d", cmd.Exchange, of, w.conns[id].origin)
+			}
 			w.serve(id, cmd.Exchange)
 		case Close:
 			w.say("close %d: %s", id, cmd.Reason)
@@ -166,6 +171,9 @@ func (w *world) obey() {
 		case Fail:
 			w.say("fail %d: %s", cmd.Exchange, cmd.Reason)
 		}
+	}
+	if w.loaded == 0 && w.client.Loaded() {
+		w.loaded = w.now
 	}
 }
 

@@ -45,6 +45,9 @@ type Trace struct {
 	Ledger linger.Opt[Ledger] `json:"ledger,omitzero"`
 	// Interrupted says that the run was stopped before it had ended.
 	Interrupted bool `json:"interrupted,omitempty"`
+	// Recipe is the workload that was fetched, where the source has it and not only
+	// what came of it.
+	Recipe linger.Opt[linger.Workload] `json:"-"`
 	// Notes say what whoever wrote the trace had to guess or leave out, a
 	// sentence each.
 	Notes []string `json:"notes,omitempty"`
@@ -64,10 +67,15 @@ type Connection struct {
 	ID     int    `json:"id"`
 	Local  string `json:"local,omitempty"`  // IP:port
 	Remote string `json:"remote,omitempty"` // IP:port
+	// Origin is whose it is, as requests name it in Host, where there are several.
+	Origin string `json:"origin,omitempty"`
 	// Protocol is what was spoken on it: "http/1.0", "http/1.1", "h2" or "h3"; of DNS
 	// "tcp", "dot", "doh", "doh3" or "doq", and "udp" for a socket that connects
 	// nothing: one query and its answer went over it.
 	Protocol string `json:"protocol,omitempty"`
+	// Resolving is when the look-up of the origin's name began, whose end is Dialled,
+	// where there was one.
+	Resolving linger.Opt[linger.Instant] `json:"resolving_ns,omitzero"`
 	// Dialled is when the client asked for it; Established when TCP's handshake was
 	// done at the client (QUIC has none of its own); Connected when the first
 	// request might be sent, which with TLS is after its handshake and with early
@@ -150,6 +158,11 @@ type Exchange struct {
 	ContentType string `json:"content_type,omitempty"`
 	Redirect    string `json:"redirect,omitempty"`
 	Page        string `json:"page,omitempty"`
+	// Initiator is the absolute URL of what caused the exchange, as whoever recorded it
+	// says, Referer the one in the request's field of that name; empty where the
+	// source does not say.
+	Initiator string `json:"initiator,omitempty"`
+	Referer   string `json:"referer,omitempty"`
 	// Queued is when the client wanted it, Sent when the request was handed to
 	// the kernel (last attempt; of a datagram that was sent again the first time,
 	// since nobody knows which one is answered), FirstByte and Done when the response's first and
@@ -169,7 +182,9 @@ type Exchange struct {
 	Failed string `json:"failed,omitempty"`
 }
 
-// A Host is what one side spent on one trial.
+// A Host is what one side spent on one trial. Where the side is several hosts it is
+// their sum; of the peaks, each at its own time, so that it is not less than the
+// side's own.
 type Host struct {
 	// CPU is user and system time of the side's own process, from the first
 	// request to the last; what the kernel does for it while it handles an

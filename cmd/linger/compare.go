@@ -35,7 +35,7 @@ type compareCmd struct {
 	Workers int      `placeholder:"N" help:"Trials side by side; default what this machine carries on time."`
 	Timeout string   `default:"10m" placeholder:"D" help:"After how long a trial is given up; default 10m."`
 	On      string   `enum:"lab,live," default:"" placeholder:"lab|live" help:"Where it runs: lab, the emulated network; or live, the network that there is, for dns. Default lab; live with --server."`
-	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt; or of each strategy's first trial .pcapng, with the secrets that decrypt it, or .qlog; - is standard output, in JSON."`
+	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt; or of each strategy's first trial .pcapng, with the secrets that decrypt it, .qlog or .har; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
 }
 
@@ -55,6 +55,9 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	w, notes, err := loadWorkload(c.Workload, c.Seed)
 	if err != nil {
 		return err
+	}
+	if _, note := serversOf(w); note != "" {
+		notes = append(notes, note)
 	}
 	if w, err = adjust(w, c.Scheme, c.Think); err != nil {
 		return err
@@ -94,8 +97,11 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		return usage("%w", err)
 	}
 	endings := []string{".json", ".csv", ".txt", ".pcapng", ".qlog"}
-	if c.isLive() {
+	switch {
+	case c.isLive():
 		endings = endings[:3] // packets are seen in the lab only
+	case w.Scheme != linger.SchemeDNS:
+		endings = append(endings, ".har") // which is of HTTP
 	}
 	out, err := openOutputs(c.Output, c.JSON, std, endings...)
 	if err != nil {
@@ -240,9 +246,9 @@ func quote(s string) string {
 }
 
 // firstTrials says what is kept of each strategy's first trial on the network
-// itself: FILE.pcapng becomes FILE.STRATEGY.pcapng, and so does FILE.qlog.
+// itself: FILE.pcapng becomes FILE.STRATEGY.pcapng, and so do FILE.qlog and FILE.har.
 func firstTrials(out *outputs, network linger.Network, keylog string) func(linger.Scenario, int) keepsakes {
-	packets, qlog := out.named(".pcapng"), out.named(".qlog")
+	packets, qlog, har := out.named(".pcapng"), out.named(".qlog"), out.named(".har")
 	return func(s linger.Scenario, trial int) keepsakes {
 		if trial != 0 || s.Network != network {
 			return keepsakes{}
@@ -254,6 +260,6 @@ func firstTrials(out *outputs, network linger.Network, keylog string) func(linge
 			ending := filepath.Ext(file)
 			return strings.TrimSuffix(file, ending) + "." + strings.ReplaceAll(s.Strategy.Name, ":", "-") + ending
 		}
-		return keepsakes{packets: named(packets), keylog: keylog, qlog: named(qlog)}
+		return keepsakes{packets: named(packets), keylog: keylog, har: named(har), qlog: named(qlog)}
 	}
 }

@@ -60,7 +60,8 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	if e.keep != nil {
 		keep = e.keep(s, trial)
 	}
-	config := labConfig(s, trial)
+	servers, _ := serversOf(s.Workload)
+	config := labConfig(s, trial, servers)
 	if err := keep.prepare(&config); err != nil {
 		return nil, err
 	}
@@ -71,11 +72,11 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	}
 	defer l.Close()
 
-	server, err := startOrigin(l, originOrder{Workload: s.Workload, Policy: e.policy})
+	running, err := startServers(l, servers, s.Workload, e.policy)
 	if err != nil {
 		return nil, err
 	}
-	defer server.abandon()
+	defer running.abandon()
 	ready, err := l.Report(ctx)
 	if err != nil {
 		return nil, err
@@ -89,9 +90,8 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	}
 	said, err := runClient(stopped, l, clientOrder{
 		Scenario:  s,
-		Address:   fmt.Sprintf("%v:%d", l.Addr(originHost), port),
-		Host:      originHost,
-		Authority: server.ready.Authority,
+		Places:    placesOf(l, s.Workload, servers, port),
+		Authority: running.authorities(),
 		Pace:      e.pace,
 		Secrets:   keep.secrets(),
 		Qlog:      keep.qlog != "",
@@ -99,11 +99,11 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	if err != nil {
 		return nil, err
 	}
-	seen, err := settle(ctx, l, s.Network)
+	seen, err := settle(ctx, l, s.Network.RTT+extraTrip(servers))
 	if err != nil {
 		return nil, err
 	}
-	if _, err := server.finish(); err != nil {
+	if _, err := running.finish(); err != nil {
 		return nil, err
 	}
 	t := said.Trace
@@ -111,9 +111,8 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	t.Trial = trial
 	// What an earlier visit fetched, tickets and cookies, is not part of the load.
 	t.Ledger = linger.Known(seen.Ledger.Since(t.Began))
-	client, origin := seen.Hosts[clientHost], seen.Hosts[originHost]
+	client, origin := seen.Hosts[clientHost], sideOf(servers, ready, seen)
 	client.CPU = t.Client.Or(trace.Host{}).CPU
-	origin.CPU = seen.Commands[0].CPU - ready.Commands[0].CPU
 	if s.Strategy.EarlyData || s.Strategy.FastOpen {
 		// The earlier visit is in what the hosts have spent, and cannot be told apart
 		// there: it is left out rather than blamed on the load.
@@ -124,7 +123,7 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 		t.Server = linger.Known(origin)
 	}
 	// The capture is whole once the lab is closed.
-	if err := errors.Join(l.Close(), keep.write(said)); err != nil {
+	if err := errors.Join(l.Close(), keep.write(said, s.Workload)); err != nil {
 		e.lost(err)
 	}
 	return t, nil
@@ -134,8 +133,8 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 // FIN and its acknowledgement are in the ledger and TIME_WAIT stands where it was
 // left, and returns what the lab has seen by then. A side that does not close is
 // not waited for longer than a few round trips and retransmissions.
-func settle(ctx context.Context, l *lab.Lab, n linger.Network) (lab.Report, error) {
-	deadline := time.Now().Add(8*n.RTT + 3*time.Second)
+func settle(ctx context.Context, l *lab.Lab, rtt time.Duration) (lab.Report, error) {
+	deadline := time.Now().Add(8*rtt + 3*time.Second)
 	for {
 		r, err := l.Report(ctx)
 		if err != nil {
@@ -149,25 +148,27 @@ func settle(ctx context.Context, l *lab.Lab, n linger.Network) (lab.Report, erro
 			return r, nil
 		}
 		select {
-		case <-time.After(min(20*time.Millisecond, n.RTT/4+time.Millisecond)):
+		case <-time.After(min(20*time.Millisecond, rtt/4+time.Millisecond)):
 		case <-ctx.Done():
 			return r, ctx.Err()
 		}
 	}
 }
 
-// labConfig is a lab with one client and one origin on the scenario's network.
-func labConfig(s linger.Scenario, trial int) lab.Config {
-	return lab.Config{
+// labConfig is a lab with one client and the servers on the scenario's network: the
+// client's access link, which all of them share, each with its own way behind it.
+func labConfig(s linger.Scenario, trial int, servers []server) lab.Config {
+	c := lab.Config{
 		Network: s.Network,
 		// Trials of one number lose the same places in the order of packets, whatever
 		// the strategy; trials of different numbers do not.
-		Seed: rand.NewPCG(s.Seed, uint64(trial)).Uint64(),
-		Hosts: []lab.HostConfig{
-			{Name: clientHost, Side: lab.Client},
-			{Name: originHost, Side: lab.Server},
-		},
+		Seed:  rand.NewPCG(s.Seed, uint64(trial)).Uint64(),
+		Hosts: []lab.HostConfig{{Name: clientHost, Side: lab.Client}},
 	}
+	for _, s := range servers {
+		c.Hosts = append(c.Hosts, lab.HostConfig{Name: s.name, Side: lab.Server, Delay: s.delay, Aliases: s.aliases})
+	}
+	return c
 }
 
 // captureLimit bounds one capture; a gallery is 0.7 MB on the wire.
@@ -255,17 +256,12 @@ type runningOrigin struct {
 	done    bool
 }
 
-func startOrigin(l *lab.Lab, order originOrder) (*runningOrigin, error) {
-	order.Names = []string{originHost, l.Addr(originHost).String()}
-	host, err := startOurselves(l, originHost, "origin")
+func startOrigin(l *lab.Lab, name string) (*runningOrigin, error) {
+	host, err := startOurselves(l, name, "origin")
 	if err != nil {
 		return nil, err
 	}
-	o := &runningOrigin{ourselves: host, decoder: json.NewDecoder(host.out)}
-	if err := cmp.Or(json.NewEncoder(o.in).Encode(order), o.decoder.Decode(&o.ready)); err != nil {
-		return nil, cmp.Or(o.stop(), err)
-	}
-	return o, nil
+	return &runningOrigin{ourselves: host, decoder: json.NewDecoder(host.out)}, nil
 }
 
 // stop asks the origin to end and waits for it.

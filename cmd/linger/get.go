@@ -29,7 +29,7 @@ type getCmd struct {
 	Insecure bool     `short:"k" help:"Take any certificate of a URL's server."`
 	CACert   string   `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for a URL's server; default the system's."`
 	Timeout  string   `default:"1m" placeholder:"D" help:"After how long the fetch is given up; default 1m."`
-	Output   []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, .qlog, or in the lab .pcapng; - is standard output, in JSON."`
+	Output   []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, .har, .qlog, or in the lab .pcapng; - is standard output, in JSON."`
 	JSON     bool     `help:"Print the trace as JSON, as -o -."`
 
 	keylog string // where the secrets of TLS and QUIC go
@@ -55,12 +55,12 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 	defer cancel()
 
 	c.keylog, c.lost = std.env("SSLKEYLOGFILE"), &losses{}
-	fetch, endings := c.lab, []string{".json", ".txt", ".pcapng", ".qlog"}
+	fetch, endings := c.lab, []string{".json", ".txt", ".har", ".pcapng", ".qlog"}
 	if strings.Contains(c.URL, "://") {
 		if words := c.labOnly(); len(words) > 0 {
 			return usage("%s is of the lab; a URL is fetched over the network that there is: leave it out, or name a workload", words[0])
 		}
-		fetch, endings = c.live, []string{".json", ".txt", ".qlog"}
+		fetch, endings = c.live, []string{".json", ".txt", ".har", ".qlog"}
 	}
 	if !strings.Contains(c.URL, "://") && (c.Insecure || c.CACert != "") {
 		return usage("-k and --cacert are about a URL's server; the lab has an authority of its own")
@@ -155,8 +155,8 @@ func (c getCmd) live(ctx context.Context, s linger.Strategy, out *outputs) (*tra
 	if err != nil {
 		return nil, nil, usage("%w", err)
 	}
-	keep := keepsakes{keylog: c.keylog, qlog: out.named(".qlog")}
-	if err := keep.write(&clientSeen{Secrets: secrets.Bytes(), Qlog: logs.bytes()}); err != nil {
+	keep := keepsakes{keylog: c.keylog, har: out.named(".har"), qlog: out.named(".qlog")}
+	if err := keep.write(&clientSeen{Trace: page.Trace, Secrets: secrets.Bytes(), Qlog: logs.bytes()}, page.Workload); err != nil {
 		c.lost.add(err)
 	}
 	var notes []string
@@ -186,6 +186,9 @@ func (c getCmd) lab(ctx context.Context, s linger.Strategy, out *outputs) (*trac
 	if err != nil {
 		return nil, nil, err
 	}
+	if _, note := serversOf(w); note != "" {
+		notes = append(notes, note)
+	}
 	if w, err = adjust(w, c.Scheme, c.Think); err != nil {
 		return nil, nil, err
 	}
@@ -196,8 +199,11 @@ func (c getCmd) lab(ctx context.Context, s linger.Strategy, out *outputs) (*trac
 	if err := s.Fits(w.Scheme); err != nil {
 		return nil, nil, usage("%w", err)
 	}
+	if name := out.named(".har"); name != "" && w.Scheme == linger.SchemeDNS {
+		return nil, nil, usage("-o %s: a HAR is of HTTP, and names are looked up; use .json", name)
+	}
 	engine := labEngine{policy: serverPolicy, partial: true, pace: pace, lost: c.lost.add, keep: func(linger.Scenario, int) keepsakes {
-		return keepsakes{packets: out.named(".pcapng"), keylog: c.keylog, qlog: out.named(".qlog")}
+		return keepsakes{packets: out.named(".pcapng"), keylog: c.keylog, har: out.named(".har"), qlog: out.named(".qlog")}
 	}}
 	t, err := engine.Run(ctx, linger.Scenario{Workload: w, Strategy: s, Network: network, Seed: c.Seed}, 0)
 	return t, notes, err

@@ -49,6 +49,8 @@ const (
 type originOrder struct {
 	Workload linger.Workload     `json:"workload"`
 	Policy   policy.ServerPolicy `json:"policy"`
+	// Origins are those of the workload's that it is, each on ports of its own.
+	Origins []int `json:"origins"`
 	// Names and addresses that its certificate bears.
 	Names []string `json:"names"`
 }
@@ -61,8 +63,7 @@ type originReady struct {
 
 // originSeen is what the origin says at its end.
 type originSeen struct {
-	origin.Counters
-	// Requests is how many requests each connection carried, by the client's
+	// Carried is how many requests each connection carried, by the client's
 	// IP:port.
 	Carried map[string]int `json:"carried"`
 }
@@ -90,22 +91,30 @@ func (hostOriginCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	server, err := origin.New(origin.Config{
-		Workload: order.Workload, Policy: order.Policy, Certificates: []tls.Certificate{certificate},
-		AltSvc: fmt.Sprintf("h3=\":%d\"", securePort),
-		Log: func(e origin.Entry) {
-			if e.Event == origin.Answered {
-				mu.Lock()
-				seen.Carried[e.Remote]++
-				mu.Unlock()
-			}
-		}})
-	if err != nil {
-		return err
-	}
-	served, err := serveAll(ctx, server, order.Workload.Scheme == linger.SchemeDNS)
-	if err != nil {
-		return err
+	var running []func(context.Context) error
+	for slot, of := range order.Origins {
+		server, err := origin.New(origin.Config{
+			Workload: order.Workload, Origin: of, Policy: order.Policy, Certificates: []tls.Certificate{certificate},
+			AltSvc: fmt.Sprintf("h3=\":%d\"", securePort+slot*portsApart),
+			Log: func(e origin.Entry) {
+				if e.Event == origin.Answered {
+					mu.Lock()
+					seen.Carried[e.Remote]++
+					mu.Unlock()
+				}
+			}})
+		if err != nil {
+			return err
+		}
+		served, err := serveAll(ctx, server, slot, order.Workload.Scheme == linger.SchemeDNS)
+		if err != nil {
+			return err
+		}
+		running = append(running, func(stop context.Context) error {
+			// What a client has left open is cut off: nobody reads it any more.
+			server.Shutdown(stop)
+			return served()
+		})
 	}
 	out := json.NewEncoder(std.out)
 	if err := out.Encode(originReady{authority.PEM()}); err != nil {
@@ -114,12 +123,11 @@ func (hostOriginCmd) Run(ctx context.Context, std streams) error {
 	io.Copy(io.Discard, std.in)
 	stop, cancel := context.WithTimeout(ctx, shutdownWithin)
 	defer cancel()
-	// What a client has left open is cut off: nobody reads it any more.
-	server.Shutdown(stop)
-	if err := served(); err != nil {
-		return err
+	for _, end := range running {
+		if err := end(stop); err != nil {
+			return err
+		}
 	}
-	seen.Counters = server.Counters()
 	return out.Encode(seen)
 }
 
@@ -134,9 +142,9 @@ func listen(ctx context.Context, port int) (net.Listener, error) {
 	return ln, err
 }
 
-// serveAll serves cleartext, TLS and QUIC on the ports of the lab, and names, where
-// there are some, on theirs. The returned function waits until all of it has ended.
-func serveAll(ctx context.Context, server *origin.Server, names bool) (wait func() error, err error) {
+// serveAll serves cleartext, TLS and QUIC on the ports of the lab, slot times
+// portsApart behind the first, and names, where there are some, on theirs. The returned function waits until all of it has ended.
+func serveAll(ctx context.Context, server *origin.Server, slot int, names bool) (wait func() error, err error) {
 	var sockets []io.Closer
 	var serve []func() error
 	streams := func(port int, on func(context.Context, net.Listener) error) {
@@ -144,7 +152,7 @@ func serveAll(ctx context.Context, server *origin.Server, names bool) (wait func
 			return
 		}
 		var ln net.Listener
-		if ln, err = listen(ctx, port); err == nil {
+		if ln, err = listen(ctx, port+slot*portsApart); err == nil {
 			sockets = append(sockets, ln)
 			serve = append(serve, func() error { return on(ctx, ln) })
 		}
@@ -154,7 +162,7 @@ func serveAll(ctx context.Context, server *origin.Server, names bool) (wait func
 			return
 		}
 		var pc net.PacketConn
-		if pc, err = origin.ListenQUIC(ctx, fmt.Sprintf(":%d", port)); err == nil {
+		if pc, err = origin.ListenQUIC(ctx, fmt.Sprintf(":%d", port+slot*portsApart)); err == nil {
 			sockets = append(sockets, pc)
 			serve = append(serve, func() error { return on(ctx, pc) })
 		}
@@ -190,8 +198,8 @@ func serveAll(ctx context.Context, server *origin.Server, names bool) (wait func
 // clientOrder is what the client of a lab is told.
 type clientOrder struct {
 	Scenario linger.Scenario `json:"scenario"`
-	Address  string          `json:"address"` // IP:port of the origin
-	Host     string          `json:"host"`
+	// Places are where the workload's origins are.
+	Places []live.Place `json:"places"`
 	// Authority is the certificate, in PEM, of who may vouch for the origin.
 	Authority []byte `json:"authority"`
 	// Pace is the least time between two exchanges that it begins to want.
@@ -230,8 +238,7 @@ func (hostClientCmd) Run(ctx context.Context, std streams) error {
 		return errors.New("host client: the order's authority is no certificate")
 	}
 	config := live.Config{
-		Address:    order.Address,
-		Host:       order.Host,
+		Places:     order.Places,
 		Roots:      roots,
 		Agent:      agent(),
 		Verify:     true,

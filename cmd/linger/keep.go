@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"linger"
 	"linger/lab"
 	"linger/trace"
 )
@@ -23,6 +24,8 @@ type keepsakes struct {
 	packets string
 	// keylog is a file in the format of SSLKEYLOGFILE; lines are added to it.
 	keylog string
+	// har is a HAR file of the trial.
+	har string
 	// qlog is NAME.qlog, which becomes NAME.CONNECTION.qlog for each QUIC connection.
 	qlog string
 
@@ -59,8 +62,13 @@ func (k *keepsakes) discard() {
 }
 
 // write puts everything where it belongs, once the lab is closed.
-func (k *keepsakes) write(seen *clientSeen) error {
+func (k *keepsakes) write(seen *clientSeen, w linger.Workload) error {
 	var errs []error
+	if k.har != "" {
+		errs = append(errs, writeFile(k.har, func(to io.Writer) error {
+			return trace.WriteHAR(to, seen.Trace, w, version)
+		}))
+	}
 	if k.packets != "" {
 		errs = append(errs, writeFile(k.packets, func(w io.Writer) error {
 			if _, err := k.raw.Seek(0, io.SeekStart); err != nil {

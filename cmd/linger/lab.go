@@ -66,11 +66,15 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer out.discard()
+	servers, note := serversOf(w)
+	if note != "" {
+		notes = append(notes, note)
+	}
 	for _, note := range notes {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
 
-	config := labConfig(linger.Scenario{Network: network, Seed: c.Seed}, 0)
+	config := labConfig(linger.Scenario{Network: network, Seed: c.Seed}, 0, servers)
 	if name := out.named(".pcapng"); name != "" {
 		f, err := os.Create(name)
 		if err != nil {
@@ -85,14 +89,14 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer l.Close()
-	server, err := startOrigin(l, originOrder{Workload: w, Policy: serverPolicy})
+	running, err := startServers(l, servers, w, serverPolicy)
 	if err != nil {
 		return err
 	}
-	defer server.abandon()
+	defer running.abandon()
 
 	if c.Authority != "" {
-		if err := os.WriteFile(c.Authority, server.ready.Authority, 0o666); err != nil {
+		if err := os.WriteFile(c.Authority, running.authorities(), 0o666); err != nil {
 			return statusError{exitMachine, fmt.Errorf("--authority: %w; choose a place that can be written", err)}
 		}
 	}
@@ -124,11 +128,11 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	seen, err := settle(context.WithoutCancel(ctx), l, network)
+	seen, err := settle(context.WithoutCancel(ctx), l, network.RTT+extraTrip(servers))
 	if err != nil {
 		return err
 	}
-	said, err := server.finish()
+	carried, err := running.finish()
 	if err != nil {
 		return err
 	}
@@ -136,7 +140,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
 	fmt.Fprintln(std.err)
-	err = report.Ledger(std.err, seen.Ledger, said.Carried, out.layout(std.err))
+	err = report.Ledger(std.err, seen.Ledger, carried, out.layout(std.err))
 	if broken := l.Close(); broken != nil && out.named(".pcapng") != "" {
 		err = errors.Join(err, statusError{exitMachine, fmt.Errorf("-o %s: %w", out.named(".pcapng"), broken)})
 	}
@@ -146,7 +150,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		e.SetIndent("", "  ")
 		return e.Encode(labSeen{
 			Linger: version, Command: command, Status: exit.Status(), Network: network,
-			Ledger: seen.Ledger, Requests: said.Carried, Client: seen.Hosts[clientHost], Origin: seen.Hosts[originHost],
+			Ledger: seen.Ledger, Requests: carried, Client: seen.Hosts[clientHost], Origin: sideOf(servers, seen, seen),
 		})
 	}))
 	if err == nil && exit.Status() != 0 {

@@ -51,7 +51,7 @@ func openOutputs(names []string, json bool, std streams, endings ...string) (*ou
 		}
 		f := output{name: name, ending: ending}
 		err := error(nil)
-		if ending == ".pcapng" || ending == ".qlog" {
+		if ending == ".pcapng" || ending == ".qlog" || ending == ".har" {
 			if o.named(ending) != "" {
 				o.discard()
 				return nil, usage("-o %s: %s takes the %s already; name one of them", name, o.named(ending), ending)

@@ -234,6 +234,10 @@ func (c serveCmd) load() (w linger.Workload, notes []string, err error) {
 		if w, notes, err = loadWorkload(name, c.Seed); err != nil {
 			return w, nil, err
 		}
+		if n := len(w.Origins); n > 1 {
+			notes = append(notes, fmt.Sprintf("served as one origin, what belongs to one of the %d under its name: /NAME/path", n))
+			w = w.Merged()
+		}
 	}
 	if w.Scheme != linger.SchemeDNS {
 		switch {

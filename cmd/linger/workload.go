@@ -46,7 +46,9 @@ func loadWorkload(arg string, seed uint64) (w linger.Workload, notes []string, e
 		if err != nil {
 			return w, nil, usage("%s: %w", name, err)
 		}
-		w.Name = name
+		if w.Name == t.Workload { // not a name of its own
+			w.Name = name
+		}
 		return w, notes, nil
 	}
 	w, err = linger.ParseList(name, f)
