@@ -46,7 +46,11 @@ func Difference(w io.Writer, d compare.Change, o Options) error {
 				if k < 0 {
 					return ""
 				}
-				return known(r.Figures[k].Before, one.format) + "→" + known(r.Figures[k].After, one.format)
+				before, after := known(r.Figures[k].Before, one.format), known(r.Figures[k].After, one.format)
+				if before == after {
+					return "" // less than the table shows
+				}
+				return before + "→" + after
 			})
 			cols = append(cols, c)
 		}
@@ -87,7 +91,10 @@ func changed(r compare.RowChange) string {
 		return unknown
 	default:
 		sign := "+"
-		if v < 0 {
+		switch {
+		case math.Abs(v) < 0.005:
+			sign = ""
+		case v < 0:
 			sign = "−"
 		}
 		mark := ""
