@@ -332,9 +332,9 @@ func facets(f compare.Findings) [][2]string {
 
 var (
 	// query finds what follows the path in something like a URL; person what stands
-	// before its host (RFC 3986, 3.4 and 3.2.1).
-	query  = regexp.MustCompile(`((?:([A-Za-z][A-Za-z0-9+.-]*)://|/)[^\s"'<>?#]*)([?#])[^\s"'<>]*`)
-	person = regexp.MustCompile(`(://)[^\s"'<>/?#@]*@`)
+	// before its host (RFC 3986, 3.4 and 3.2.1). They rather take too much.
+	query  = regexp.MustCompile(`((?:([A-Za-z][A-Za-z0-9+.-]*)://|/)[^\s?#]*)([?#])(\S*)`)
+	person = regexp.MustCompile(`(://)[^\s/?#]*@`)
 )
 
 // redact leaves out of a text what URLs in it carry in their queries and fragments
@@ -349,8 +349,22 @@ func redact(s string) string {
 		if strings.EqualFold(part[2], "dns") {
 			return url
 		}
-		return part[1] + part[3] + "…"
+		// What closes the URL in the text stays: a quote, a colon behind it.
+		rest := part[4]
+		return part[1] + part[3] + "…" + rest[len(strings.TrimRight(rest, `'":,;)`)):]
 	})
+}
+
+// redactURL does the same to what is a URL and nothing else, blanks and all.
+func redactURL(s string) string {
+	if strings.HasPrefix(s, "dns:") {
+		return s
+	}
+	s = person.ReplaceAllString(s, "$1")
+	if i := strings.IndexAny(s, "?#"); i >= 0 {
+		return s[:i+1] + "…"
+	}
+	return s
 }
 
 func redactFindings(f compare.Findings) compare.Findings {
@@ -376,7 +390,7 @@ func redactInput(in compare.Input) compare.Input {
 			}
 			for j := range c.Exchanges {
 				e := &c.Exchanges[j]
-				e.URL, e.Redirect, e.Page, e.Failed = redact(e.URL), redact(e.Redirect), redact(e.Page), redact(e.Failed)
+				e.URL, e.Redirect, e.Page, e.Failed = redactURL(e.URL), redactURL(e.Redirect), redactURL(e.Page), redact(e.Failed)
 			}
 			in.Traces[i][k] = &c
 		}

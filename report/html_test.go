@@ -231,6 +231,8 @@ func TestRedact(t *testing.T) {
 		`Get "https://a.example/b?c=d": EOF`:        `Get "https://a.example/b?…": EOF`,
 		"linger get 'https://a.example/?k=v' -s h2": "linger get 'https://a.example/?…' -s h2",
 		"what? no URL":                              "what? no URL",
+		"https://a.example/it's?token='s'":          "https://a.example/it's?…'",
+		"linger get 'https://a/?k=v', then":         "linger get 'https://a/?…', then",
 		"":                                          "",
 	} {
 		if got := redact(in); got != want {
