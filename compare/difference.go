@@ -205,7 +205,7 @@ func wayOf(n Network) string {
 	s := n.Name
 	if v, ok := n.RTT.Get(); ok {
 		rate := func(o linger.Opt[float64]) string { return linger.Rate(o.Or(0) * float64(linger.Kbps)).String() }
-		s += fmt.Sprintf(" (%s, %s down, %s up, %g %% lost)", Duration(v, 0), rate(n.Down), rate(n.Up), 100*n.Loss.Or(0))
+		s += fmt.Sprintf(" (%g ms, %s down, %s up, %g %% lost)", v, rate(n.Down), rate(n.Up), 100*n.Loss.Or(0))
 	}
 	return s
 }

@@ -119,8 +119,11 @@ func strategyRows(f compare.Findings, c *chart, top, step px, draw func(row int,
 	y := top
 	for i, row := range rows {
 		if r := f.Rows[row]; i == 0 || f.Rows[rows[i-1]].Persistent != r.Persistent {
+			if i > 0 {
+				y += 8
+			}
 			c.Marks = append(c.Marks, label("kind", "", 0, y+12, kindOf(r)))
-			y += 22
+			y += 20
 		}
 		class := "name"
 		if f.Verdict.Best != "" && f.Rows[row].Strategy == f.Verdict.Best {
@@ -195,7 +198,7 @@ func timeChart(f compare.Findings, trials [][]compare.Trial) chart {
 			data[0].ids = append(data[0].ids, id)
 		}
 	})
-	c.Marks = append(append(c.Marks, s.axis("", 22, bottom+4)...), body...)
+	c.Marks = append(append(c.Marks, s.axis("", 20, bottom+4)...), body...)
 	c.H = bottom + 24
 	c.Data = []table{tableOf("Time of every trial", data, upTo(len(data[0].cells)), nil)}
 	return c
@@ -269,7 +272,8 @@ func trafficChart(f compare.Findings) (chart, bool) {
 		cols[0].ids = append(cols[0].ids, id)
 	})
 	for _, p := range panels {
-		c.Marks = append(c.Marks, label("head", "end", p.middle-6, 12, "↑ up"), label("head", "", p.middle+6, 12, "↓ down, "+p.title), rule("base", p.middle, 18, p.middle, bottom))
+		c.Marks = append(c.Marks, label("head", "end", p.middle-6, 12, "↑ up"), label("head", "", p.middle+6, 12, "↓ down, "+p.title))
+		body = append(body, rule("split", p.middle, 18, p.middle, bottom))
 	}
 	c.Marks = append(c.Marks, body...)
 	c.H = bottom + 4
@@ -328,7 +332,7 @@ func heldChart(f compare.Findings, typical []*trace.Trace) chart {
 		}
 		body = append(body, label("value", "", s.to+14, base-8, fmt.Sprintf("at most %d", peak)))
 	})
-	c.Marks = append(append(c.Marks, s.axis("", 22, bottom+4)...), body...)
+	c.Marks = append(append(c.Marks, s.axis("", 20, bottom+4)...), body...)
 	c.H = bottom + 24
 	c.Data = []table{tableOf("Connections held over time", cols, upTo(len(cols[0].cells)), nil)}
 	return c

@@ -206,7 +206,7 @@ func HTML(w io.Writer, f compare.Findings, in compare.Input, o Options) error {
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript),
 		Policy: "default-src 'none'; style-src " + hash(pageStyle) + "; script-src " + hash(pageScript) + "; base-uri 'none'; form-action 'none'",
 		Title:  clean(title(f)), Kicker: clean(f.Workload.Name),
-		Doubts: f.Doubts, Figures: figures(f, o), Legend: legend(f), Origin: origin(f, o), Command: clean(o.Command),
+		Doubts: f.Doubts, Figures: figures(f, o), Legend: strings.Replace(legend(f), "* takes least", "in colour: takes least", 1), Origin: origin(f, o), Command: clean(o.Command),
 		Time: timeChart(f, compare.TrialsOf(in)), Facets: facets(f),
 	}
 	for i, text := range strings.Split(f.Verdict.Text, "\n") {

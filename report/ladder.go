@@ -53,16 +53,18 @@ func ladderOf(t *trace.Trace, rtt linger.Opt[time.Duration]) (ladder, bool) {
 			of[e.Connection] = append(of[e.Connection], e)
 		}
 	}
-	exchanges := 0
+	exchanges, free := 0, -linger.Never
 	for _, k := range byDial {
-		// The next one takes the place of the last when that is closed.
-		if n := len(l.conns); n > 0 && (k.Dialled < l.conns[n-1].Closed.Or(linger.Never) || exchanges >= ladderExchanges) {
+		// The next one takes the place of the last when that has nothing more to do,
+		// which may be a little before it is closed.
+		if k.Dialled < free || exchanges >= ladderExchanges {
 			continue
 		}
 		l.conns = append(l.conns, k)
 		exchanges += len(of[k.ID])
-		if l.conns[len(l.conns)-1].Closed.IsZero() {
-			break
+		free = k.Closed.Or(linger.Never)
+		if last := lastDone(of[k.ID]); !k.Closed.IsZero() && last > k.Dialled {
+			free = min(free, last)
 		}
 	}
 	if len(l.conns) == 0 {
@@ -93,6 +95,14 @@ func ladderOf(t *trace.Trace, rtt linger.Opt[time.Duration]) (ladder, bool) {
 	l.steps = slices.DeleteFunc(l.steps, func(s step) bool { return s.first > l.end })
 	slices.SortStableFunc(l.steps, func(a, b step) int { return cmp.Compare(a.first, b.first) })
 	return l, true
+}
+
+// lastDone is when the last of some exchanges was done.
+func lastDone(exchanges []trace.Exchange) (at linger.Instant) {
+	for _, e := range exchanges {
+		at = max(at, e.Done.Or(0))
+	}
+	return at
 }
 
 // tripOf is the round-trip time: the network's, or what the first handshake or
@@ -239,13 +249,12 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 	c.Marks = append(c.Marks, rule("life", clientLine, ladderTop-6, clientLine, c.H-4), rule("life", serverLine, ladderTop-6, serverLine, c.H-4))
 
 	cols := []column{{head: [2]string{"at, ms"}}, {head: [2]string{"from"}, left: true}, {head: [2]string{"until, ms"}}, {head: [2]string{"what"}, left: true}}
-	var names []mark
-	var taken []px
 	slope := px(half.Seconds() * perSecond)
+	var said []saying
 	for i, s := range l.steps {
 		row := fmt.Sprintf("%s-s%d", id, i)
 		from, top := "client", y(s.first)
-		middle := top + slope/2
+		at := top + slope/2 - 4 // above the line
 		if s.up {
 			c.Marks = append(c.Marks, arrow(s.class, row, clientLine, top, serverLine, top+slope))
 		} else {
@@ -256,8 +265,12 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 					Path: fmt.Sprintf("M%d %vL%d %vL%d %vL%d %vZ", serverLine, top-slope, clientLine, top, clientLine, end, serverLine, end-slope)})
 			}
 			c.Marks = append(c.Marks, arrow(s.class, row, serverLine, top-slope, clientLine, top))
-			middle = top - slope/2 + (end-top)/2
+			at = top - slope/2 - 4
+			if end-top > 18 {
+				at += (end-top)/2 + 8 // within the band
+			}
 		}
+		said = append(said, saying{at: at, up: s.up, class: s.class, texts: []string{s.text}})
 		until := unknown
 		if s.last > s.first {
 			until = compare.Number(s.last.Milliseconds(), 1)
@@ -266,13 +279,15 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 			cols[j].cells = append(cols[j].cells, cell)
 		}
 		cols[0].ids = append(cols[0].ids, row)
+	}
+	var taken []px
+	for _, s := range together(said) {
 		// A name that would cover another is left to the table.
-		if !slices.ContainsFunc(taken, func(t px) bool { return t > middle-12 && t < middle+12 }) {
-			taken = append(taken, middle)
-			names = append(names, label("said "+s.class, "middle", (clientLine+serverLine)/2, middle+4, s.text))
+		if !slices.ContainsFunc(taken, func(t px) bool { return t > s.at-12 && t < s.at+12 }) {
+			taken = append(taken, s.at)
+			c.Marks = append(c.Marks, label("said "+s.class, "middle", (clientLine+serverLine)/2, s.at, s.String()))
 		}
 	}
-	c.Marks = append(c.Marks, names...)
 	c.Data = []table{tableOf("Messages, at the client's clock", cols, upTo(len(l.steps)), nil)}
 	switch {
 	case l.trip == 0:
@@ -292,4 +307,43 @@ func arrow(class, row string, x1, y1, x2, y2 px) mark {
 	rise := (y2 - y1) / (x2 - x1) * back
 	return mark{Shape: "path", Class: "arrow " + class, Row: row,
 		Path: fmt.Sprintf("M%v %vL%v %vM%v %vL%v %vL%v %v", x1, y1, x2, y2, x2+back, y2+rise-3, x2, y2, x2+back, y2+rise+3)}
+}
+
+// A saying names one message, or several that go the same way at almost the same time.
+type saying struct {
+	at    px
+	up    bool
+	class string
+	texts []string
+}
+
+// String joins the names; of many of a kind the first word and their number.
+func (s saying) String() string {
+	kind, _, _ := strings.Cut(s.texts[0], " ")
+	same := true
+	for _, t := range s.texts[1:] {
+		same = same && strings.HasPrefix(t, kind)
+	}
+	switch {
+	case len(s.texts) == 1:
+		return s.texts[0]
+	case same:
+		return fmt.Sprintf("%s × %d", strings.TrimSuffix(kind, ","), len(s.texts))
+	case len(s.texts) == 2:
+		return s.texts[0] + " · " + s.texts[1]
+	}
+	return fmt.Sprintf("%s and %d more", s.texts[0], len(s.texts)-1)
+}
+
+// together joins what is said at almost the same place.
+func together(all []saying) []saying {
+	var out []saying
+	for _, s := range all {
+		if n := len(out) - 1; n >= 0 && out[n].up == s.up && s.at-out[n].at < 4 && s.at-out[n].at > -4 {
+			out[n].texts = append(out[n].texts, s.texts...)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
 }

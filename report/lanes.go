@@ -16,7 +16,7 @@ const (
 	// of them or of exchanges. What is left out is said.
 	mostLanes, mostListed = 250, 400
 	laneRoom              = 44 // for the number of a connection
-	laneTail              = 74 // for who closed it
+	laneTail              = 94 // for who closed it
 	laneTop               = 4
 )
 
@@ -46,8 +46,8 @@ func lanesChart(id string, t *trace.Trace, all linger.Instant, o Options) chart 
 		if every := max(1, int(13/(height+gap))); depth > 11 || i%every == 0 {
 			c.Marks = append(c.Marks, label("tick", "end", laneRoom-8, middle, strconv.Itoa(i+1)))
 		}
-		if depth+gap >= 11 || len(shown) == 1 {
-			c.Marks = append(c.Marks, label("tick", "", s.to+10, middle, closedBy(k)))
+		if how := closedBy(k); i == 0 || how != closedBy(shown[i-1]) {
+			c.Marks = append(c.Marks, label("tick", "", s.to+10, middle, how))
 		}
 		y += depth + gap
 	}
