@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"html"
 	"os"
@@ -319,4 +320,45 @@ func BenchmarkHTML(b *testing.B) {
 		}
 		b.SetBytes(int64(page.Len()))
 	}
+}
+
+// FuzzPage: whatever trace file can be read can be shown.
+func FuzzPage(f *testing.F) {
+	const header = `{"format":"linger-trace","version":1,"kind":"fetch","strategies":[{"name":"keep","connections":1}],"network":{"rtt_ns":70000000},"trials":1,"seed":1}`
+	f.Add(`{"strategy":0,"trace":{"ended_ns":5000000,"connections":[{"id":3,"dialled_ns":1,"connected_ns":2,"closed_ns":9,"closed_by":"client"}],"exchanges":[{"id":0,"connection":3,"url":"http://a/b?c","sent_ns":2,"first_byte_ns":4,"done_ns":5}]}}`)
+	f.Add(`{"strategy":0,"trace":{"ended_ns":1,"connections":[{"id":0,"dialled_ns":-5,"established_ns":-9,"secured_ns":7,"protocol":"h3"},{"id":1,"protocol":"udp","dialled_ns":3}],"exchanges":[{"id":9,"connection":1,"sent_ns":9,"first_byte_ns":4,"done_ns":2},{"id":9,"connection":-1,"failed":"no"}]}}`)
+	f.Add(`{"strategy":0,"trace":{"ended_ns":0,"ledger":{"connections":[{"protocol":"tcp","up":{"syn":1}}]}}}`)
+	f.Fuzz(func(t *testing.T, line string) {
+		var file bytes.Buffer
+		z := gzip.NewWriter(&file)
+		fmt.Fprintf(z, "%s\n%s\n{\"end\":{\"entries\":1}}\n", header, strings.ReplaceAll(line, "\n", " "))
+		z.Close()
+		in, _, err := compare.Recorded(&file)
+		if err != nil || len(in.Traces[0]) == 0 {
+			return
+		}
+		one := in.Traces[0][0]
+		in = compare.Fetched(one, linger.Workload{}, in.Strategies[0])
+		var page bytes.Buffer
+		if err := HTML(&page, compare.Compare(in), in, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(page.String(), "NaN") || strings.Contains(page.String(), "Inf") {
+			t.Error("a place that is none")
+		}
+		if err := Waterfall(&page, one, Options{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// changedFindings is a result, and what became of it.
+func changedFindings(t testing.TB) compare.Change {
+	before, after := findings(t, "secure"), findings(t, "secure")
+	after.Rows = after.Rows[1:]
+	faster := after.Rows[0].Time.Or(compare.Time{})
+	faster.Median, faster.Low, faster.High = faster.Median/2, linger.Known(faster.Low.Or(0)/2), linger.Known(faster.High.Or(0)/2)
+	after.Rows[0].Time, after.Rows[0].Connections = linger.Known(faster), linger.Known(6.0)
+	after.Network.RTT = linger.Known(35.0)
+	return compare.Difference(before, after)
 }
