@@ -168,8 +168,7 @@ func TestBrowserShowsTheReport(t *testing.T) {
 	b := newBrowser(t)
 	for name, in := range inputs(t) {
 		file := b.open(t, render(t, in, Options{Version: "test", Command: "linger compare '<script>alert(1)</script>'"}))
-		var parts []string
-		parts = eval[[]string](t, b, `[...document.querySelectorAll('section[id], figure')].map(e => e.id).filter(id => id && document.getElementById(id).offsetParent)`)
+		parts := eval[[]string](t, b, `[...document.querySelectorAll('section[id], figure')].map(e => e.id).filter(id => id && document.getElementById(id).offsetParent)`)
 		for _, theme := range []string{"light", "dark"} {
 			var paper, ink string
 			b.prefers(t, theme)
@@ -184,8 +183,7 @@ func TestBrowserShowsTheReport(t *testing.T) {
 		}
 		// The switch overrules what the system wants.
 		b.run(t, chromedp.Click(chromedp.CSS(`label[for=theme-light]`)))
-		var paper string
-		paper = eval[string](t, b, `getComputedStyle(document.body).backgroundColor`)
+		paper := eval[string](t, b, `getComputedStyle(document.body).backgroundColor`)
 		if brightness(paper) < 200 {
 			t.Errorf("%s: light was chosen, and the paper is %s", name, paper)
 		}
@@ -321,8 +319,7 @@ func TestBrowserFiguresAreThoseOfTheJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		words := strings.Fields(text.String())
-		var rows [][]string
-		rows = eval[[][]string](t, b, `[...document.querySelectorAll('main > section > .wide tbody tr:not(.group)')].map(r => [...r.cells].map(c => c.innerText.trim()))`)
+		rows := eval[[][]string](t, b, `[...document.querySelectorAll('main > section > .wide tbody tr:not(.group)')].map(r => [...r.cells].map(c => c.innerText.trim()))`)
 		if len(rows) < len(f.Rows) {
 			t.Errorf("%s: %d rows of %d strategies", name, len(rows), len(f.Rows))
 		}
@@ -340,8 +337,7 @@ func TestBrowserFiguresAreThoseOfTheJSON(t *testing.T) {
 				t.Errorf("%s: the page says %q, and the text nowhere", name, want)
 			}
 		}
-		var lead string
-		lead = eval[string](t, b, `document.querySelector('.lead').textContent`)
+		lead := eval[string](t, b, `document.querySelector('.lead').textContent`)
 		if first, _, _ := strings.Cut(f.Verdict.Text, "\n"); lead != first {
 			t.Errorf("%s: the page begins with %q, the verdict with %q", name, lead, first)
 		}
@@ -369,8 +365,7 @@ func TestBrowserPrintsTheReport(t *testing.T) {
 		}
 	}
 	do(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
-	var paper string
-	paper = eval[string](t, b, `getComputedStyle(document.body).backgroundColor`)
+	paper := eval[string](t, b, `getComputedStyle(document.body).backgroundColor`)
 	if brightness(paper) < 200 {
 		t.Errorf("the paper is %s", paper)
 	}
