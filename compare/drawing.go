@@ -2,6 +2,7 @@ package compare
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 
@@ -102,4 +103,16 @@ func Fetched(t *trace.Trace, w linger.Workload, s linger.Strategy) Input {
 		Workload: w, Strategies: []linger.Strategy{s}, Network: t.Network, Seed: t.Seed, Trials: 1,
 		Engine: t.Engine, Provenance: t.Provenance, Traces: [][]*trace.Trace{{t}},
 	}
+}
+
+// Fetch is what there is to say of a single trial, which nothing is compared with.
+func Fetch(in Input) Findings {
+	f := Compare(in)
+	f.Doubts = slices.DeleteFunc(f.Doubts, func(d Doubt) bool { return d.Code == Confidence || d.Code == Trials || d.Code == Trips })
+	for _, t := range in.Traces[0] {
+		ms := t.Ended.Milliseconds()
+		f.Verdict.Text = fmt.Sprintf("%s took %s for %s over %s.", in.Strategies[0].Name, Duration(ms, 0),
+			plural(float64(len(t.Exchanges)), "exchange"), plural(float64(len(connections(t))), "connection"))
+	}
+	return f
 }

@@ -109,7 +109,7 @@ func TestConnectionsHeldOverTime(t *testing.T) {
 // What a page fetched is known from its trace alone.
 func TestAFetchIsAnExperimentOfOne(t *testing.T) {
 	one := experiment("keep", 1).Traces[0][0]
-	f := Compare(Fetched(one, linger.Workload{Name: "http://origin/", Scheme: "http"}, strategies("keep")[0]))
+	f := Fetch(Fetched(one, linger.Workload{Name: "http://origin/", Scheme: "http"}, strategies("keep")[0]))
 	if f.Workload.Exchanges != 41 || f.Workload.Bytes != gallery().Bytes() || f.Rows[0].Failed != 0 {
 		t.Errorf("%+v, %+v", f.Workload, f.Rows[0])
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -254,15 +255,16 @@ func TestBrowserReadsMarksByPointerAndKey(t *testing.T) {
 	if !strings.Contains(readout, "waiting, ms") && !strings.Contains(readout, "waiting ms") {
 		t.Errorf("the pointer on waiting reads %q", readout)
 	}
-	// One scale for all: the shortest strategy's bars shrink.
-	var before, after float64
-	widest := `[...document.querySelectorAll('figure[id^=lanes]')].at(-1).querySelector('.scaled').getBoundingClientRect().width`
-	before = eval[float64](t, b, widest)
+	// One scale for all: what is drawn shrinks by as much as its time is less.
+	const widths = `[...document.querySelectorAll('.scaled')].map(g => g.getBoundingClientRect().width)`
+	before := eval[[]float64](t, b, widths)
+	scales := eval[[]float64](t, b, `[...document.querySelectorAll('.scaled')].map(g => +g.dataset.scale)`)
 	eval[bool](t, b, `document.getElementById('common').click(); document.documentElement.classList.contains('same')`)
-	time.Sleep(500 * time.Millisecond) // the bars glide
-	after = eval[float64](t, b, widest)
-	if !(after < before/2) {
-		t.Errorf("the bars are %v wide, and on the common scale %v", before, after)
+	after := eval[[]float64](t, b, widths)
+	for i := range before {
+		if got := after[i] / before[i]; math.Abs(got-scales[i]) > 0.005 || scales[i] <= 0 || scales[i] > 1 {
+			t.Errorf("drawing %d shrinks to %v of what it was; its time is %v of the longest", i, got, scales[i])
+		}
 	}
 }
 

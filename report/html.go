@@ -163,14 +163,16 @@ type view struct {
 	Notes         []string
 	Figures       []table
 	Legend        string
-	Time          chart
-	Lanes         []lanesView
-	Ladders       []ladderSide
-	Traffic       *chart
-	Held          *chart
-	Facets        [][2]string // provenance: what, and how much
-	Origin        string
-	Command       string
+	// Several says that there is more than one trial to draw.
+	Several bool
+	Time    chart
+	Lanes   []lanesView
+	Ladders []ladderSide
+	Traffic *chart
+	Held    *chart
+	Facets  [][2]string // provenance: what, and how much
+	Origin  string
+	Command string
 	// Comparable says that time scales can be switched between.
 	Comparable bool
 }
@@ -207,7 +209,7 @@ func HTML(w io.Writer, f compare.Findings, in compare.Input, o Options) error {
 		Policy: "default-src 'none'; style-src " + hash(pageStyle) + "; script-src " + hash(pageScript) + "; base-uri 'none'; form-action 'none'",
 		Title:  clean(title(f)), Kicker: clean(f.Workload.Name),
 		Doubts: f.Doubts, Figures: figures(f, o), Legend: strings.Replace(legend(f), "* takes least", "in colour: takes least", 1), Origin: origin(f, o), Command: clean(o.Command),
-		Time: timeChart(f, compare.TrialsOf(in)), Facets: facets(f),
+		Several: len(f.Rows) > 0 && (len(f.Rows) > 1 || f.Trials > 1), Time: timeChart(f, compare.TrialsOf(in)), Facets: facets(f),
 	}
 	for i, text := range strings.Split(f.Verdict.Text, "\n") {
 		fact, isFact := strings.CutPrefix(text, "- ")

@@ -172,7 +172,10 @@ func (l *ladder) setUp(k trace.Connection) {
 // exchange adds a request and its response.
 func (l *ladder) exchange(k trace.Connection, e trace.Exchange) {
 	sent := e.Sent.Or(0)
-	name := path(e.URL)
+	name, _, _ := strings.Cut(path(e.URL), "?")
+	if strings.HasPrefix(e.URL, "dns:") {
+		name = strings.TrimPrefix(name, "/")
+	}
 	if i := strings.LastIndexByte(strings.TrimRight(name, "/"), '/'); i > 0 {
 		name = name[i:]
 	}

@@ -62,7 +62,7 @@ func (r result) fetch(ending string, w io.Writer, layout report.Options) error {
 		return e.Encode(t)
 	case ".html":
 		in := compare.Fetched(t, r.input.Workload, r.input.Strategies[0])
-		return report.HTML(w, compare.Compare(in), in, layout)
+		return report.HTML(w, compare.Fetch(in), in, layout)
 	}
 	return report.Waterfall(w, t, layout)
 }
