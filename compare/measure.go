@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -189,23 +188,7 @@ func answers(t *trace.Trace) map[int]int {
 
 // atOnce is the most connections that the client had at once, by its own account.
 func atOnce(t *trace.Trace) int {
-	type edge struct {
-		at   linger.Instant
-		more int
-	}
-	var edges []edge
-	for _, k := range connections(t) {
-		if end := k.Closed.Or(t.Ended); end > k.Dialled {
-			edges = append(edges, edge{k.Dialled, 1}, edge{end, -1})
-		}
-	}
-	// One that ends where another begins was not there with it.
-	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.more, b.more)) })
-	now, most := 0, 0
-	for _, e := range edges {
-		now += e.more
-		most = max(most, now)
-	}
+	_, most := HeldOverTime(t)
 	return most
 }
 

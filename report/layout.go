@@ -93,6 +93,7 @@ var units = []string{"s", "ms", "%", "B", "kB", "MB", "GB", "kbit/s", "Mbit/s", 
 type column struct {
 	head  [2]string
 	cells []string // one a row
+	ids   []string // of the rows, in HTML; of the first column only
 	style func(row int) style
 	left  bool
 	least int // at least so wide
@@ -148,6 +149,10 @@ func squeeze(cols []column, n int) []column {
 
 // table writes columns side by side; before(row) may write a heading.
 func (o Options) table(b *bufio.Writer, cols []column, rows []int, before func(i, row int)) {
+	if o.gather != nil {
+		o.gather(cols, rows)
+		return
+	}
 	line := func(cell func(column) string, st func(column) style) {
 		var out, pending strings.Builder
 		for i, c := range cols {

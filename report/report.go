@@ -29,6 +29,11 @@ type Options struct {
 	// Version is that of linger, Command how to run the same again; either may be empty.
 	Version string
 	Command string
+	// Queries shows the query strings of URLs in HTML, where they are left out otherwise.
+	Queries bool
+
+	// gather takes tables in place of the text that they would be.
+	gather func(cols []column, rows []int)
 }
 
 func (o Options) width() int {

@@ -200,7 +200,8 @@ func outputs(t testing.TB) map[string]func(io.Writer) error {
 			l.Connections = l.Connections[4:]
 			return Ledger(w, l, nil, Options{})
 		},
-		"ledger": func(w io.Writer) error { return Ledger(w, ledger(), map[string]int{"10.0.0.1:40000": 3}, Options{}) },
+		"ledger":     func(w io.Writer) error { return Ledger(w, ledger(), map[string]int{"10.0.0.1:40000": 3}, Options{}) },
+		"difference": func(w io.Writer) error { return Difference(w, changedFindings(t), Options{}) },
 		"ledger-one": func(w io.Writer) error {
 			l := ledger()
 			l.Connections = l.Connections[:2]

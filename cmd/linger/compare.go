@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -16,12 +15,13 @@ import (
 	"linger/compare"
 	"linger/lab"
 	"linger/live"
-	"linger/report"
 	"linger/run"
+	"linger/trace"
 )
 
 type compareCmd struct {
 	Workload string `arg:"" optional:"" default:"${workload}" help:"${workloads}; or a .har file; or a list of your own (docs/workloads.md). Default ${workload}."`
+	Against  string `arg:"" optional:"" placeholder:"AFTER.json" help:"Two results, BEFORE.json AFTER.json, as -o wrote them: what has changed."`
 
 	Strategies string `short:"s" placeholder:"LIST" help:"What to compare: ${forms}; :N for N connections; behind a + ${modifiers}. Default ${strategies}; in cleartext ${plain}."`
 	Scheme     string `placeholder:"http|https" help:"Cleartext, or TLS 1.3; default what the workload has."`
@@ -35,11 +35,15 @@ type compareCmd struct {
 	Workers int      `placeholder:"N" help:"Trials side by side; default what this machine carries on time."`
 	Timeout string   `default:"10m" placeholder:"D" help:"After how long a trial is given up; default 10m."`
 	On      string   `enum:"lab,live," default:"" placeholder:"lab|live" help:"Where it runs: lab, the emulated network; or live, the network that there is, for dns. Default lab; live with --server."`
-	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt; or of each strategy's first trial .pcapng, with the secrets that decrypt it, .qlog or .har; - is standard output, in JSON."`
+	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt, .html; .trace, which linger report reads; or of each strategy's first trial .pcapng, with the secrets that decrypt it, .qlog or .har; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
+	queriesFlag
 }
 
 func (c compareCmd) Run(ctx context.Context, std streams) error {
+	if c.Against != "" || strings.EqualFold(filepath.Ext(c.Workload), ".json") {
+		return c.difference(std)
+	}
 	network, err := c.networkFlags.parse()
 	if err != nil {
 		return err
@@ -96,10 +100,10 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if err := plan.Validate(); err != nil {
 		return usage("%w", err)
 	}
-	endings := []string{".json", ".csv", ".txt", ".pcapng", ".qlog"}
+	endings := []string{".json", ".csv", ".txt", ".html", ".trace", ".pcapng", ".qlog"}
 	switch {
 	case c.isLive():
-		endings = endings[:3] // packets are seen in the lab only
+		endings = endings[:5] // packets are seen in the lab only
 	case w.Scheme != linger.SchemeDNS:
 		endings = append(endings, ".har") // which is of HTTP
 	}
@@ -135,19 +139,11 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		// What was measured until then is shown all the same.
 		fmt.Fprintf(std.err, "linger: %s\n", oneLine(err.Error()))
 	}
-	findings := compare.Compare(compare.Input(*experiment))
-	err = errors.Join(statusOf(err), lost.err(), out.write(func(ending string, w io.Writer) error {
-		switch ending {
-		case ".json":
-			return report.JSON(w, findings, version)
-		case ".csv":
-			return report.CSV(w, findings)
-		default:
-			layout := out.layout(w)
-			layout.Command = c.command()
-			return report.Compare(w, findings, layout)
-		}
-	}))
+	measured := result{
+		input:  compare.Input(*experiment),
+		header: trace.Header{Kind: trace.KindExperiment, Linger: version, Command: c.command()},
+	}
+	err = errors.Join(statusOf(err), lost.err(), out.write(measured.as(out, c.ShowQueries)))
 	if err == nil && ctx.Err() != nil {
 		return statusError{status: exitInterrupted}
 	}

@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"linger"
 	"linger/live"
-	"linger/report"
 	"linger/trace"
 )
 
@@ -29,8 +26,9 @@ type getCmd struct {
 	Insecure bool     `short:"k" help:"Take any certificate of a URL's server."`
 	CACert   string   `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for a URL's server; default the system's."`
 	Timeout  string   `default:"1m" placeholder:"D" help:"After how long the fetch is given up; default 1m."`
-	Output   []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, .har, .qlog, or in the lab .pcapng; - is standard output, in JSON."`
+	Output   []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, .html, .har, .qlog; .trace, which linger report reads; or in the lab .pcapng; - is standard output, in JSON."`
 	JSON     bool     `help:"Print the trace as JSON, as -o -."`
+	queriesFlag
 
 	keylog string // where the secrets of TLS and QUIC go
 	lost   *losses
@@ -55,12 +53,12 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 	defer cancel()
 
 	c.keylog, c.lost = std.env("SSLKEYLOGFILE"), &losses{}
-	fetch, endings := c.lab, []string{".json", ".txt", ".har", ".pcapng", ".qlog"}
+	fetch, endings := c.lab, []string{".json", ".txt", ".html", ".trace", ".har", ".pcapng", ".qlog"}
 	if strings.Contains(c.URL, "://") {
 		if words := c.labOnly(); len(words) > 0 {
 			return usage("%s is of the lab; a URL is fetched over the network that there is: leave it out, or name a workload", words[0])
 		}
-		fetch, endings = c.live, []string{".json", ".txt", ".har", ".qlog"}
+		fetch, endings = c.live, []string{".json", ".txt", ".html", ".trace", ".har", ".qlog"}
 	}
 	if !strings.Contains(c.URL, "://") && (c.Insecure || c.CACert != "") {
 		return usage("-k and --cacert are about a URL's server; the lab has an authority of its own")
@@ -84,14 +82,7 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 	for _, note := range notes {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
-	err = out.write(func(ending string, w io.Writer) error {
-		if ending == ".json" {
-			e := json.NewEncoder(w)
-			e.SetIndent("", "  ")
-			return e.Encode(t)
-		}
-		return report.Waterfall(w, t, out.layout(w))
-	})
+	err = out.write(c.fetched(t, strategy).as(out, c.ShowQueries))
 	switch err = cmp.Or(err, c.lost.err(), late); {
 	case err != nil:
 		return err

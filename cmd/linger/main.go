@@ -36,6 +36,7 @@ const (
 type cli struct {
 	Compare compareCmd `cmd:"" help:"One workload, several strategies, one network: what each costs, and which to use."`
 	Get     getCmd     `cmd:"" help:"Fetch a page and its objects once, with a waterfall a connection."`
+	Report  reportCmd  `cmd:"" help:"Draw again what a trace file holds, that compare or get wrote: HTML, text, JSON, CSV."`
 	Serve   serveCmd   `cmd:"" help:"The origin, for any client: any workload, any connection policy."`
 	Lab     labCmd     `cmd:"" help:"Run any program on the emulated network; see what it did with its connections."`
 	Doctor  doctorCmd  `cmd:"" help:"What this machine permits, and how to permit the rest."`

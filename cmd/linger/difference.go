@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"linger/compare"
+	"linger/report"
+)
+
+// maxResult bounds a saved result; 1000 strategies have some 2 MB.
+const maxResult = 64 << 20
+
+// difference compares two saved results.
+func (c compareCmd) difference(std streams) error {
+	if c.Against == "" {
+		return usage("%s is one saved result; name two, BEFORE.json AFTER.json, or a workload", filepath.Base(c.Workload))
+	}
+	if words := c.measuring(); len(words) > 0 {
+		return usage("%s is about measuring; two saved results have been measured: leave it out, or name one workload", words[0])
+	}
+	before, err := savedResult(c.Workload)
+	if err != nil {
+		return err
+	}
+	after, err := savedResult(c.Against)
+	if err != nil {
+		return err
+	}
+	out, err := openOutputs(c.Output, c.JSON, std, ".json", ".txt")
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	d := compare.Difference(before, after)
+	return out.write(func(ending string, w io.Writer) error {
+		if ending == ".json" {
+			e := json.NewEncoder(w)
+			e.SetEscapeHTML(false)
+			e.SetIndent("", "  ")
+			return e.Encode(d)
+		}
+		return report.Difference(w, d, out.layout(w))
+	})
+}
+
+// measuring lists what was said about how to measure.
+func (c compareCmd) measuring() []string {
+	words := append(c.networkFlags.words(), c.namesFlags.words()...)
+	words = append(append(words, c.serverPolicyFlags.words()...), c.serverFlags.words()...)
+	for _, f := range []struct {
+		flag string
+		set  bool
+	}{
+		{"--strategies", c.Strategies != ""}, {"--scheme", c.Scheme != ""}, {"--trials", c.Trials != 5}, {"--seed", c.Seed != 1}, {"--think", c.Think != ""},
+		{"--workers", c.Workers != 0}, {"--timeout", c.Timeout != "10m"}, {"--on", c.On != ""}, {"--show-queries", c.ShowQueries},
+	} {
+		if f.set {
+			words = append(words, f.flag)
+		}
+	}
+	return words
+}
+
+// savedResult reads what compare -o NAME.json wrote.
+func savedResult(name string) (f compare.Findings, err error) {
+	base := filepath.Base(name)
+	file, err := os.Open(name)
+	if err != nil {
+		return f, usage("cannot read the saved result: %w", err)
+	}
+	defer file.Close()
+	b, err := io.ReadAll(io.LimitReader(file, maxResult+1))
+	switch {
+	case err != nil:
+		return f, usage("%s: %w", base, err)
+	case len(b) > maxResult:
+		return f, usage("%s: more than %d MB; is it a result of linger compare?", base, maxResult>>20)
+	}
+	var saved struct {
+		Linger *string `json:"linger"`
+		compare.Findings
+	}
+	if err := json.Unmarshal(b, &saved); err != nil {
+		return f, usage("%s: it is no result of linger compare: %w", base, err)
+	}
+	err = saved.Findings.Check()
+	if saved.Linger == nil {
+		err = errors.New("it names no version of linger")
+	}
+	if err != nil {
+		return f, usage("%s: it is no result of linger compare: %w; linger compare -o FILE.json writes one", base, err)
+	}
+	return saved.Findings, nil
+}

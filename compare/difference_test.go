@@ -1,0 +1,111 @@
+package compare
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"linger"
+	"linger/trace"
+)
+
+// with returns findings of one row with that time and interval, in ms.
+func with(median, low, high float64) Findings {
+	t := Time{Median: median}
+	if low > 0 {
+		t.Low, t.High, t.Confidence = linger.Known(low), linger.Known(high), linger.Known(0.9375)
+	}
+	return Findings{Provenance: trace.Measured, Engine: "lab", Trials: 5, Rows: []Row{{Strategy: "keep", Persistent: true, Trials: 5, Time: linger.Known(t)}}}
+}
+
+func TestADifferenceNeedsIntervalsThatAreApart(t *testing.T) {
+	for _, test := range []struct {
+		name          string
+		before, after Findings
+		differs       string
+		text          string
+	}{
+		{"apart", with(1000, 980, 1020), with(500, 490, 510), "true", "keep takes 500 ms (50 %) less than before: 500 ms, not 1.00 s."},
+		{"apart, slower", with(500, 490, 510), with(1000, 980, 1020), "true", "keep takes 500 ms (100 %) longer than before: 1.00 s, not 500 ms."},
+		{"touching", with(1000, 980, 1020), with(1040, 1020, 1060), "false", "keep has not changed by more than the intervals of its times allow for."},
+		{"no interval", with(1000, 980, 1020), with(500, 0, 0), "null", "keep has no interval of its time to tell a change from luck by."},
+	} {
+		d := Difference(test.before, test.after)
+		got, _ := json.Marshal(d.Rows[0].Differs)
+		if string(got) != test.differs || d.Text != test.text || len(d.Doubts) > 0 {
+			t.Errorf("%s: differs %s, %q, doubts %v; want %s, %q", test.name, got, d.Text, d.Doubts, test.differs, test.text)
+		}
+	}
+	// What is predicted has no luck in it.
+	a, b := with(1000, 0, 0), with(999, 0, 0)
+	a.Provenance, b.Provenance = trace.Predicted, trace.Predicted
+	if d := Difference(a, b); !d.Rows[0].Differs.Or(false) {
+		t.Errorf("predicted: %+v", d)
+	}
+}
+
+func TestADifferenceDoubtsWhatIsNotTheSame(t *testing.T) {
+	base := Compare(experiment("close,keep", 5))
+	for name, test := range map[string]struct {
+		change func(*Findings)
+		code   string
+	}{
+		"nothing":  {func(*Findings) {}, ""},
+		"engine":   {func(f *Findings) { f.Engine, f.Provenance = "sim", trace.Predicted }, OtherEngine},
+		"workload": {func(f *Findings) { f.Workload.Bytes++ }, OtherScenario},
+		"network":  {func(f *Findings) { f.Network.RTT = linger.Known(71.0) }, OtherScenario},
+		"seed":     {func(f *Findings) { f.Seed++ }, OtherScenario},
+		"trials":   {func(f *Findings) { f.Trials++ }, OtherTrials},
+	} {
+		after := base
+		test.change(&after)
+		var codes []string
+		for _, d := range Difference(base, after).Doubts {
+			codes = append(codes, d.Code)
+		}
+		if got := strings.Join(codes, " "); got != test.code {
+			t.Errorf("%s: doubts %q; want %q", name, got, test.code)
+		}
+	}
+}
+
+func TestADifferenceListsEachRowAndFigure(t *testing.T) {
+	before, after := Compare(experiment("close,keep", 5)), Compare(experiment("keep,h2", 5))
+	after.Rows[0].Connections = linger.Known(2.0)
+	d := Difference(before, after)
+	var names []string
+	for _, r := range d.Rows {
+		names = append(names, r.Strategy)
+	}
+	if !slices.Equal(names, []string{"keep", "h2", "close"}) || !d.Rows[1].New || !d.Rows[2].Gone {
+		t.Errorf("%+v", d.Rows)
+	}
+	if want := []FigureChange{{"connections", linger.Known(1.0), linger.Known(2.0)}}; !slices.Equal(d.Rows[0].Figures, want) {
+		t.Errorf("%+v; want %+v", d.Rows[0].Figures, want)
+	}
+}
+
+// FuzzSavedResult: whatever a saved result says, it is refused, or compared with
+// another without harm.
+func FuzzSavedResult(f *testing.F) {
+	good, err := json.Marshal(Compare(experiment("close,keep", 3)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"rows":[{"strategy":"keep","time_ms":{"median":1e300}}]}`))
+	f.Add([]byte(`{"rows":[{"strategy":"keep","time_ms":{"median":0,"low":0,"high":0,"confidence":7}}]}`))
+	other := Compare(experiment("close,keep", 3))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var saved Findings
+		if json.Unmarshal(b, &saved) != nil || saved.Check() != nil {
+			return
+		}
+		for _, d := range []Change{Difference(saved, other), Difference(other, saved)} {
+			if _, err := json.Marshal(d); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
