@@ -15,6 +15,9 @@ type Workload struct {
 	// strategy's to choose.
 	Scheme    string     `json:"scheme"`
 	Exchanges []Exchange `json:"exchanges"`
+	// Found says that the sizes are what one visit found at a server of others, which
+	// another may find different.
+	Found bool `json:"found,omitempty"`
 }
 
 // WithScheme returns w fetched over scheme, "http" or "https".

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"linger"
 	"linger/trace"
@@ -14,6 +15,7 @@ import (
 // Codes of doubts, in the order in which they are listed.
 const (
 	Bytes         = "bytes"         // a trace contradicts the workload or itself
+	Changed       = "changed"       // the server's objects differ from those of the first visit
 	Failed        = "failed"        // exchanges or whole trials failed
 	Interrupted   = "interrupted"   // not every planned trial was run
 	NotHonoured   = "not-honoured"  // a strategy did not get what it stands for
@@ -44,6 +46,7 @@ func (d *doubter) add(code, format string, args ...any) {
 func doubts(in Input, cases []*tried, best *tried) []Doubt {
 	d := &doubter{in: in, cases: cases, best: best}
 	d.bytes()
+	d.changed()
 	d.failed()
 	if in.Interrupted {
 		planned, ended := in.Trials*len(cases), 0
@@ -104,6 +107,32 @@ func (d *doubter) bytes() {
 		if wrong > 0 {
 			d.add(Bytes, "%s: the bytes of %d of %s do not add up; %s", c.row.Strategy, wrong, plural(float64(len(c.ended)), "trial"), example)
 		}
+	}
+}
+
+// changed tells of objects that had another size than when the page was visited first:
+// the strategies then did not fetch the same.
+func (d *doubter) changed() {
+	if !d.in.Workload.Found {
+		return
+	}
+	for _, c := range d.cases {
+		objects := map[int]bool{}
+		var bytes []float64
+		for _, t := range c.whole {
+			var sum int64
+			for _, e := range t.Exchanges {
+				if sum += e.ResponseBody; e.ResponseBody != d.in.Workload.Exchanges[e.ID].ResponseBody {
+					objects[e.ID] = true
+				}
+			}
+			bytes = append(bytes, float64(sum))
+		}
+		if len(objects) == 0 {
+			continue
+		}
+		d.add(Changed, "%s: %d of %s had another size than at the first visit; the loads had %.0f to %.0f bytes, not %d",
+			c.row.Strategy, len(objects), plural(float64(len(d.in.Workload.Exchanges)), "object"), slices.Min(bytes), slices.Max(bytes), d.in.Workload.Bytes())
 	}
 }
 
@@ -266,6 +295,17 @@ var protocols = map[[2]string]string{
 	{linger.OverUDP, ""}: "udp", {linger.OverTCP, ""}: "tcp", {linger.OverTLS, ""}: "dot",
 	{linger.OverHTTPS, "2"}: "doh", {linger.OverHTTPS, "3"}: "doh3", {linger.OverQUIC, ""}: "doq",
 	{"", "2"}: "h2", {"", "3"}: "h3",
+}
+
+// patience is how long a client waits for a close that it asked for before it has
+// waited in vain: a round trip where the path is known. Where it is not, it is some times
+// what the handshake of TCP took, which is one, and what a busy server may take.
+func patience(n linger.Network, k trace.Connection) time.Duration {
+	const trips, busy = 4, 500 * time.Millisecond
+	if n.RTT > 0 {
+		return n.RTT
+	}
+	return max(busy, trips*k.Established.Or(k.Dialled).Sub(k.Dialled))
 }
 
 // spoken checks that the connections spoke the strategy's version of HTTP. That an

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"fmt"
@@ -68,16 +69,8 @@ func Visit(ctx context.Context, target string, s linger.Strategy, c Config) (*Pa
 	if err != nil {
 		return nil, err
 	}
-	if c.Address == "" {
-		port := u.Port()
-		if port == "" {
-			port = defaultPort(u.Scheme)
-		}
-		c.Address = net.JoinHostPort(u.Hostname(), port)
-	}
-	if c.Host == "" {
-		c.Host = u.Host
-	}
+	c.Address = cmp.Or(c.Address, net.JoinHostPort(u.Hostname(), portOf(u)))
+	c.Host = cmp.Or(c.Host, u.Host)
 	c.Verify, c.Statuses, c.Encoding = false, false, "gzip"
 	first := linger.Exchange{Method: "GET", Path: requestTarget(u), Status: 200, Parent: linger.NoParent}
 	w := linger.Workload{Name: target, Scheme: u.Scheme, Exchanges: []linger.Exchange{first}}
@@ -98,6 +91,15 @@ func Visit(ctx context.Context, target string, s linger.Strategy, c Config) (*Pa
 		return nil, err
 	}
 	return r.page.result(r.trace), nil
+}
+
+// Server returns what is dialled for a URL, and the Host that it names.
+func Server(target string) (address, host string, err error) {
+	u, err := parseURL(target)
+	if err != nil {
+		return "", "", err
+	}
+	return net.JoinHostPort(u.Hostname(), portOf(u)), u.Host, nil
 }
 
 // parseURL reads the URL of a document that this engine can fetch.
