@@ -78,6 +78,8 @@ type Room struct {
 type Row struct {
 	Strategy   string `json:"strategy"`
 	Persistent bool   `json:"persistent"`
+	// Agent names the program that fetched, where it was not linger.
+	Agent string `json:"agent,omitempty"`
 	// Trials is how many were run to their end, Failed how many of them did not
 	// deliver the whole workload. Where all failed, the counts are those of the
 	// failed ones, and there is no time.

@@ -27,6 +27,7 @@ const (
 	Confidence    = "confidence"    // intervals with less than 90 %
 	Overlap       = "overlap"       // the best and the next cannot be told apart
 	Stacks        = "stacks"        // the transports compared are of two makes
+	Clients       = "clients"       // what is compared was fetched by several programs
 	Trips         = "round-trips"   // round trips unknown, or within the noise
 )
 
@@ -67,8 +68,22 @@ func doubts(in Input, cases []*tried, best *tried) []Doubt {
 	d.trials()
 	d.overlap()
 	d.stacks()
+	d.clients()
 	d.trips()
 	return d.found
+}
+
+// clients tells that a browser does more than fetch.
+func (d *doubter) clients() {
+	var agent string
+	own := false
+	for _, c := range d.cases {
+		agent = cmp.Or(agent, c.row.Agent)
+		own = own || c.strategy.Client == ""
+	}
+	if agent != "" && own {
+		d.add(Clients, "%s parses, decodes and draws what it fetches, and has priorities of its own: between its rows and linger's that is part of the difference", agent)
+	}
 }
 
 // stacks tells that QUIC and TCP differ by more than their protocols: one is the

@@ -131,6 +131,15 @@ func origin(f compare.Findings, o Options) string {
 	if o.Version != "" {
 		s += ", linger " + o.Version
 	}
+	var agents []string
+	for _, r := range f.Rows {
+		if a := clean(r.Agent); a != "" && !slices.Contains(agents, a) {
+			agents = append(agents, a)
+		}
+	}
+	if len(agents) > 0 {
+		s += ", " + strings.Join(agents, ", ")
+	}
 	return s + "."
 }
 

@@ -33,6 +33,7 @@ type compareCmd struct {
 	namesFlags
 	serverPolicyFlags
 	serverFlags
+	Client  string   `default:"linger" placeholder:"LIST" help:"Who fetches: linger; or chromium, a real browser in the lab, for close:6, keep:6, h2 and h3; or both, linger,chromium. Default linger."`
 	Workers int      `placeholder:"N" help:"Trials side by side; default what this machine carries on time."`
 	Timeout string   `default:"10m" placeholder:"D" help:"After how long a trial is given up; default 10m."`
 	On      string   `enum:"lab,live," default:"" placeholder:"lab|live" help:"Where it runs: lab, the emulated network; or live, the network that there is, for dns and URLs. Default lab, where a URL is fetched once and then served from here; live with --server."`
@@ -57,15 +58,12 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	list := cmp.Or(c.Strategies, linger.DefaultStrategies(w.Scheme))
-	strategies, err := linger.ParseStrategies(list)
+	strategies, err := clients(c.Client, c.Strategies, w)
 	if err != nil {
-		return usage("%w", err)
+		return err
 	}
-	for _, s := range strategies {
-		if err := s.Fits(w.Scheme); err != nil {
-			return usage("%w", err)
-		}
+	if c.isLive() && isBrowsed(strategies) {
+		return usage("--client %s: a browser is measured in the lab; leave out --on live", c.Client)
 	}
 	var outside liveEngine
 	var warning string
@@ -77,6 +75,9 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		still, workers = 0, 1
 	} else if words := c.serverFlags.words(); len(words) > 0 && !isURL(c.Workload) {
 		return usage("%s is about a server outside; the lab has its own: use it with --on live", words[0])
+	}
+	if workers == 0 && isBrowsed(strategies) {
+		workers = max(1, runtime.NumCPU()/browserCores)
 	}
 	if workers == 0 {
 		workers = lab.Capacity(network, runtime.NumCPU())
@@ -286,6 +287,7 @@ func (c compareCmd) command() string {
 	add("--seed", fmt.Sprint(c.Seed), "1")
 	add("--think", c.Think, "")
 	add("--timeout", c.Timeout, "10m")
+	add("--client", c.Client, ownClient)
 	if c.Workers != 0 {
 		words = append(words, "--workers", fmt.Sprint(c.Workers))
 	}

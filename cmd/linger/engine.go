@@ -35,6 +35,8 @@ type labEngine struct {
 	lost func(error)
 	// pace is the least time between two exchanges that the client begins to want.
 	pace time.Duration
+	// witness, if any, is told what the origin of each trial has seen.
+	witness func(linger.Scenario, *trace.Trace, originSeen)
 	// partial has a trial that is interrupted say what it has so far.
 	partial bool
 }
@@ -71,7 +73,7 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	}
 	defer l.Close()
 
-	server, err := startOrigin(l, originOrder{Workload: s.Workload, Policy: e.policy})
+	server, err := startOrigin(l, originOrder{Workload: s.Workload, Policy: imposed(e.policy, s.Strategy)})
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +89,7 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	case linger.SchemeDNS:
 		port = linger.PortOf(s.Strategy.DNS)
 	}
-	said, err := runClient(stopped, l, clientOrder{
+	said, err := runClient(stopped, l, server.ready.Pin, clientOrder{
 		Scenario:  s,
 		Address:   fmt.Sprintf("%v:%d", l.Addr(originHost), port),
 		Host:      originHost,
@@ -103,7 +105,8 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	if err != nil {
 		return nil, err
 	}
-	if _, err := server.finish(); err != nil {
+	answered, err := server.finish()
+	if err != nil {
 		return nil, err
 	}
 	t := said.Trace
@@ -111,6 +114,9 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	t.Trial = trial
 	// What an earlier visit fetched, tickets and cookies, is not part of the load.
 	t.Ledger = linger.Known(seen.Ledger.Since(t.Began))
+	if e.witness != nil {
+		e.witness(s, t, answered)
+	}
 	client, origin := seen.Hosts[clientHost], seen.Hosts[originHost]
 	client.CPU = t.Client.Or(trace.Host{}).CPU
 	origin.CPU = seen.Commands[0].CPU - ready.Commands[0].CPU
@@ -162,7 +168,8 @@ func labConfig(s linger.Scenario, trial int) lab.Config {
 		Network: s.Network,
 		// Trials of one number lose the same places in the order of packets, whatever
 		// the strategy; trials of different numbers do not.
-		Seed: rand.NewPCG(s.Seed, uint64(trial)).Uint64(),
+		Seed:    rand.NewPCG(s.Seed, uint64(trial)).Uint64(),
+		Scratch: scratchOf(s.Strategy),
 		Hosts: []lab.HostConfig{
 			{Name: clientHost, Side: lab.Client},
 			{Name: originHost, Side: lab.Server},
@@ -294,13 +301,23 @@ func (o *runningOrigin) abandon() {
 
 // runClient runs one scenario on the client host of a lab. When ctx ends the
 // client is told to stop and to say what it has so far.
-func runClient(ctx context.Context, l *lab.Lab, order clientOrder) (*clientSeen, error) {
-	host, err := startOurselves(l, clientHost, "client")
+// pin is the origin's key.
+func runClient(ctx context.Context, l *lab.Lab, pin string, order clientOrder) (*clientSeen, error) {
+	var words any = order
+	role := "client"
+	if order.Scenario.Strategy.Client != "" {
+		browsing, err := order.asBrowser(pin)
+		if err != nil {
+			return nil, err
+		}
+		role, words = "browser", browsing
+	}
+	host, err := startOurselves(l, clientHost, role)
 	if err != nil {
 		return nil, err
 	}
 	var seen clientSeen
-	if err = json.NewEncoder(host.in).Encode(order); err == nil {
+	if err = json.NewEncoder(host.in).Encode(words); err == nil {
 		unwatch := context.AfterFunc(ctx, func() { host.in.Close() })
 		defer unwatch()
 		err = json.NewDecoder(host.out).Decode(&seen)
