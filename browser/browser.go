@@ -201,6 +201,17 @@ func environment(all []string) []string {
 	})
 }
 
+// ownIcon gives a page an icon that is nowhere to be fetched. A browser asks for
+// /favicon.ico otherwise, once the page is there, and does not tell of it.
+const ownIcon = `new MutationObserver((_, watch) => {
+	if (!document.head) return
+	watch.disconnect()
+	const icon = document.createElement("link")
+	icon.rel = "icon"
+	icon.href = "data:,"
+	document.head.append(icon)
+}).observe(document, {childList: true, subtree: true})`
+
 // load navigates to the page and waits until it is there.
 func load(ctx context.Context, d *devTools, s linger.Scenario, c Config) (*trace.Trace, error) {
 	var version struct{ Product string }
@@ -224,8 +235,11 @@ func load(ctx context.Context, d *devTools, s linger.Scenario, c Config) (*trace
 			return nil, err
 		}
 	}
+	if err := d.ask(ctx, session.SessionID, "Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": ownIcon}, nil); err != nil {
+		return nil, err
+	}
 	r := newRecord(s, c.Host)
-	r.trace.Agent = strings.Replace(version.Product, "HeadlessChrome", "Chromium", 1)
+	r.trace.Agent = version.Product
 	r.trace.Began = time.Now()
 	page := s.Workload.Scheme + "://" + c.Host + s.Workload.Exchanges[0].Path
 	if err := d.tell(session.SessionID, "Page.navigate", map[string]any{"url": page}); err != nil {
