@@ -43,6 +43,12 @@ func (d *doubter) add(code, format string, args ...any) {
 	d.found = append(d.found, Doubt{code, fmt.Sprintf(format, args...)})
 }
 
+// dishonour adds that a strategy did not get what it stands for.
+func (d *doubter) dishonour(c *tried, format string, args ...any) {
+	c.row.NotHonoured = true
+	d.add(NotHonoured, format, args...)
+}
+
 // doubts lists every reason not to believe the figures.
 func doubts(in Input, cases []*tried, best *tried) []Doubt {
 	d := &doubter{in: in, cases: cases, best: best}
@@ -284,16 +290,16 @@ func (d *doubter) honoured(c *tried) {
 	}
 	name := c.row.Strategy
 	if closed > 0 {
-		d.add(NotHonoured, "%s: the server closed kept connections %s before the load had ended (%s)", name, times(closed), tally(reasons))
+		d.dishonour(c, "%s: the server closed kept connections %s before the load had ended (%s)", name, times(closed), tally(reasons))
 	}
 	if reused > 0 {
-		d.add(NotHonoured, "%s: %s carried more than one request", name, plural(float64(reused), "connection"))
+		d.dishonour(c, "%s: %s carried more than one request", name, plural(float64(reused), "connection"))
 	}
 	if kept > 0 {
-		d.add(NotHonoured, "%s: the server left %s open although asked to close", name, plural(float64(kept), "connection"))
+		d.dishonour(c, "%s: the server left %s open although asked to close", name, plural(float64(kept), "connection"))
 	}
 	if c.strategy.InFlight != 1 && len(c.ended) > 0 && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 {
-		d.add(NotHonoured, "%s: never had two requests in flight on a connection, so it was not tried", name)
+		d.dishonour(c, "%s: never had two requests in flight on a connection, so it was not tried", name)
 	}
 }
 
@@ -338,7 +344,7 @@ func (d *doubter) spoken(c *tried) {
 		}
 	}
 	if len(others) > 0 {
-		d.add(NotHonoured, "%s: %s was not spoken on every connection (%s)", c.row.Strategy, c.strategy.Speaks(), tally(others))
+		d.dishonour(c, "%s: %s was not spoken on every connection (%s)", c.row.Strategy, c.strategy.Speaks(), tally(others))
 	}
 }
 
@@ -370,19 +376,19 @@ func (d *doubter) eased(c *tried) {
 	}
 	name := c.row.Strategy
 	if c.strategy.Resume && full > 0 {
-		d.add(NotHonoured, "%s: %d of %s that might have been resumed %s made in full", name, full, plural(float64(again), "TLS handshake"), was(full))
+		d.dishonour(c, "%s: %d of %s that might have been resumed %s made in full", name, full, plural(float64(again), "TLS handshake"), was(full))
 	}
 	if c.strategy.EarlyData && rejected > 0 {
-		d.add(NotHonoured, "%s: the server rejected the early data of %d of %s", name, rejected, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: the server rejected the early data of %d of %s", name, rejected, plural(float64(connected), "connection"))
 	}
 	if c.strategy.EarlyData && unsent > 0 {
-		d.add(NotHonoured, "%s: no early data was sent on %d of %s", name, unsent, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: no early data was sent on %d of %s", name, unsent, plural(float64(connected), "connection"))
 	}
 	if c.strategy.FastOpen && fell > 0 {
-		d.add(NotHonoured, "%s: TCP fell back to its handshake without data on %d of %s", name, fell, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: TCP fell back to its handshake without data on %d of %s", name, fell, plural(float64(connected), "connection"))
 	}
 	if c.strategy.FastOpen && plain > 0 {
-		d.add(NotHonoured, "%s: whether data went with the SYN is not known of %d of %s", name, plain, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: whether data went with the SYN is not known of %d of %s", name, plain, plural(float64(connected), "connection"))
 	}
 }
 
