@@ -176,7 +176,7 @@ func contradiction(t *trace.Trace, w linger.Workload) string {
 			down += e.ResponseHead
 		}
 		// How long an answer of DNS is, is its server's affair; padding adds to it.
-		if want := w.Exchanges[e.ID].ResponseBody; e.ResponseBody != want && w.Scheme != linger.SchemeDNS {
+		if want := w.Exchanges[e.ID].ResponseBody; e.ResponseBody != want && w.Scheme != linger.SchemeDNS && !w.Found {
 			return fmt.Sprintf("delivered %d bytes of exchange %d, which has %d", e.ResponseBody, e.ID, want)
 		}
 	}
@@ -280,7 +280,7 @@ func (d *doubter) honoured(c *tried) {
 			// connection option" (RFC 9112, 9.6): its FIN is there with the response, or
 			// a little later. A client that waited for a whole round trip waited in vain.
 			// Who looks names up closes by itself, and asks nobody to.
-			case ok && c.strategy.DNS == "" && k.ClosedBy == trace.AtClient && d.in.Network.RTT > 0 && !last[k.ID].IsZero() && end.Sub(last[k.ID].Or(0)) >= d.in.Network.RTT:
+			case ok && c.strategy.DNS == "" && k.ClosedBy == trace.AtClient && !last[k.ID].IsZero() && end.Sub(last[k.ID].Or(0)) >= patience(d.in.Network, k):
 				kept++
 			}
 		}

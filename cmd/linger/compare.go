@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/browser"
 	"linger/compare"
 	"linger/lab"
 	"linger/live"
@@ -199,12 +200,15 @@ func (c compareCmd) suits() error {
 	if scheme == "" {
 		scheme, _, _ = strings.Cut(strings.ToLower(c.Workload), "://")
 	}
-	strategies, err := linger.ParseStrategies(cmp.Or(c.Strategies, linger.DefaultStrategies(scheme)))
+	strategies, err := linger.ParseStrategies(cmp.Or(c.Strategies, "close"))
 	for i := 0; err == nil && i < len(strategies); i++ {
 		err = strategies[i].Fits(scheme)
 	}
 	if err != nil {
 		return usage("%w", err)
+	}
+	if c.isLive() && strings.Contains(c.Client, browser.Chromium) {
+		return usage("--client %s: a browser is measured in the lab; leave out --on live", c.Client)
 	}
 	return nil
 }
