@@ -20,6 +20,8 @@ type Strategy struct {
 	// Version is the HTTP version on the wire: "1.0", "1.1", "2" or "3"; empty for DNS
 	// that does not travel by HTTP.
 	Version string `json:"version,omitempty"`
+	// Client is the program that fetches; empty is linger's own.
+	Client string `json:"client,omitempty"`
 	// DNS is what carries the messages of DNS: OverUDP, OverTCP, OverTLS, OverHTTPS or
 	// OverQUIC; empty fetches objects by HTTP.
 	DNS string `json:"dns,omitempty"`

@@ -19,6 +19,9 @@ type Workload struct {
 	// a name. Connections belong to an origin, and so do the limits of their number.
 	Origins   []Origin   `json:"origins,omitempty"`
 	Exchanges []Exchange `json:"exchanges"`
+	// Found says that the sizes are what one visit found at a server of others, which
+	// another may find different.
+	Found bool `json:"found,omitempty"`
 }
 
 // An Origin is one scheme, host and port (RFC 6454, 4), the scheme being the

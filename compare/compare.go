@@ -78,6 +78,11 @@ type Room struct {
 type Row struct {
 	Strategy   string `json:"strategy"`
 	Persistent bool   `json:"persistent"`
+	// NotHonoured says that the other side did not do what the strategy stands for; a
+	// doubt tells what it did.
+	NotHonoured bool `json:"not_honoured,omitempty"`
+	// Agent names the program that fetched, where it was not linger.
+	Agent string `json:"agent,omitempty"`
 	// Trials is how many were run to their end, Failed how many of them did not
 	// deliver the whole workload. Where all failed, the counts are those of the
 	// failed ones, and there is no time.
@@ -258,6 +263,9 @@ func Compare(in Input) Findings {
 	}
 	f.Verdict = judge(in, cases, best)
 	f.Doubts = append(f.Doubts, doubts(in, cases, best)...)
+	for i, c := range cases {
+		f.Rows[i].NotHonoured = c.row.NotHonoured
+	}
 	return f
 }
 

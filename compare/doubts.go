@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"linger"
 	"linger/trace"
@@ -14,6 +15,7 @@ import (
 // Codes of doubts, in the order in which they are listed.
 const (
 	Bytes         = "bytes"         // a trace contradicts the workload or itself
+	Changed       = "changed"       // the server's objects differ from those of the first visit
 	Failed        = "failed"        // exchanges or whole trials failed
 	Interrupted   = "interrupted"   // not every planned trial was run
 	NotHonoured   = "not-honoured"  // a strategy did not get what it stands for
@@ -25,6 +27,7 @@ const (
 	Confidence    = "confidence"    // intervals with less than 90 %
 	Overlap       = "overlap"       // the best and the next cannot be told apart
 	Stacks        = "stacks"        // the transports compared are of two makes
+	Clients       = "clients"       // what is compared was fetched by several programs
 	Trips         = "round-trips"   // round trips unknown, or within the noise
 )
 
@@ -40,10 +43,17 @@ func (d *doubter) add(code, format string, args ...any) {
 	d.found = append(d.found, Doubt{code, fmt.Sprintf(format, args...)})
 }
 
+// dishonour adds that a strategy did not get what it stands for.
+func (d *doubter) dishonour(c *tried, format string, args ...any) {
+	c.row.NotHonoured = true
+	d.add(NotHonoured, format, args...)
+}
+
 // doubts lists every reason not to believe the figures.
 func doubts(in Input, cases []*tried, best *tried) []Doubt {
 	d := &doubter{in: in, cases: cases, best: best}
 	d.bytes()
+	d.changed()
 	d.failed()
 	if in.Interrupted {
 		planned, ended := in.Trials*len(cases), 0
@@ -64,8 +74,22 @@ func doubts(in Input, cases []*tried, best *tried) []Doubt {
 	d.trials()
 	d.overlap()
 	d.stacks()
+	d.clients()
 	d.trips()
 	return d.found
+}
+
+// clients tells that a browser does more than fetch.
+func (d *doubter) clients() {
+	var agent string
+	own := false
+	for _, c := range d.cases {
+		agent = cmp.Or(agent, c.row.Agent)
+		own = own || c.strategy.Client == ""
+	}
+	if agent != "" && own {
+		d.add(Clients, "%s parses, decodes and draws what it fetches, and has priorities of its own: between its rows and linger's that is part of the difference", agent)
+	}
 }
 
 // stacks tells that QUIC and TCP differ by more than their protocols: one is the
@@ -107,6 +131,32 @@ func (d *doubter) bytes() {
 	}
 }
 
+// changed tells of objects that had another size than when the page was visited first:
+// the strategies then did not fetch the same.
+func (d *doubter) changed() {
+	if !d.in.Workload.Found {
+		return
+	}
+	for _, c := range d.cases {
+		objects := map[int]bool{}
+		var bytes []float64
+		for _, t := range c.whole {
+			var sum int64
+			for _, e := range t.Exchanges {
+				if sum += e.ResponseBody; e.ResponseBody != d.in.Workload.Exchanges[e.ID].ResponseBody {
+					objects[e.ID] = true
+				}
+			}
+			bytes = append(bytes, float64(sum))
+		}
+		if len(objects) == 0 {
+			continue
+		}
+		d.add(Changed, "%s: %d of %s had another size than at the first visit; the loads had %.0f to %.0f bytes, not %d",
+			c.row.Strategy, len(objects), plural(float64(len(d.in.Workload.Exchanges)), "object"), slices.Min(bytes), slices.Max(bytes), d.in.Workload.Bytes())
+	}
+}
+
 // contradiction returns the first thing in a trace that cannot be, or nothing.
 func contradiction(t *trace.Trace, w linger.Workload) string {
 	seen := make([]bool, len(w.Exchanges))
@@ -126,7 +176,7 @@ func contradiction(t *trace.Trace, w linger.Workload) string {
 			down += e.ResponseHead
 		}
 		// How long an answer of DNS is, is its server's affair; padding adds to it.
-		if want := w.Exchanges[e.ID].ResponseBody; e.ResponseBody != want && w.Scheme != linger.SchemeDNS {
+		if want := w.Exchanges[e.ID].ResponseBody; e.ResponseBody != want && w.Scheme != linger.SchemeDNS && !w.Found {
 			return fmt.Sprintf("delivered %d bytes of exchange %d, which has %d", e.ResponseBody, e.ID, want)
 		}
 	}
@@ -230,7 +280,7 @@ func (d *doubter) honoured(c *tried) {
 			// connection option" (RFC 9112, 9.6): its FIN is there with the response, or
 			// a little later. A client that waited for a whole round trip waited in vain.
 			// Who looks names up closes by itself, and asks nobody to.
-			case ok && c.strategy.DNS == "" && k.ClosedBy == trace.AtClient && d.in.Network.RTT > 0 && !last[k.ID].IsZero() && end.Sub(last[k.ID].Or(0)) >= d.in.Network.RTT:
+			case ok && c.strategy.DNS == "" && k.ClosedBy == trace.AtClient && !last[k.ID].IsZero() && end.Sub(last[k.ID].Or(0)) >= patience(d.in.Network, k):
 				kept++
 			}
 		}
@@ -240,16 +290,16 @@ func (d *doubter) honoured(c *tried) {
 	}
 	name := c.row.Strategy
 	if closed > 0 {
-		d.add(NotHonoured, "%s: the server closed kept connections %s before the load had ended (%s)", name, times(closed), tally(reasons))
+		d.dishonour(c, "%s: the server closed kept connections %s before the load had ended (%s)", name, times(closed), tally(reasons))
 	}
 	if reused > 0 {
-		d.add(NotHonoured, "%s: %s carried more than one request", name, plural(float64(reused), "connection"))
+		d.dishonour(c, "%s: %s carried more than one request", name, plural(float64(reused), "connection"))
 	}
 	if kept > 0 {
-		d.add(NotHonoured, "%s: the server left %s open although asked to close", name, plural(float64(kept), "connection"))
+		d.dishonour(c, "%s: the server left %s open although asked to close", name, plural(float64(kept), "connection"))
 	}
 	if c.strategy.InFlight != 1 && len(c.ended) > 0 && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 {
-		d.add(NotHonoured, "%s: never had two requests in flight on a connection, so it was not tried", name)
+		d.dishonour(c, "%s: never had two requests in flight on a connection, so it was not tried", name)
 	}
 }
 
@@ -268,6 +318,17 @@ var protocols = map[[2]string]string{
 	{"", "2"}: "h2", {"", "3"}: "h3",
 }
 
+// patience is how long a client waits for a close that it asked for before it has
+// waited in vain: a round trip where the path is known. Where it is not, it is some times
+// what the handshake of TCP took, which is one, and what a busy server may take.
+func patience(n linger.Network, k trace.Connection) time.Duration {
+	const trips, busy = 4, 500 * time.Millisecond
+	if n.RTT > 0 {
+		return n.RTT
+	}
+	return max(busy, trips*k.Established.Or(k.Dialled).Sub(k.Dialled))
+}
+
 // spoken checks that the connections spoke the strategy's version of HTTP. That an
 // HTTP/1.1 server answers a request of HTTP/1.0 as such is as it should be (RFC
 // 9110, 2.5).
@@ -283,7 +344,7 @@ func (d *doubter) spoken(c *tried) {
 		}
 	}
 	if len(others) > 0 {
-		d.add(NotHonoured, "%s: %s was not spoken on every connection (%s)", c.row.Strategy, c.strategy.Speaks(), tally(others))
+		d.dishonour(c, "%s: %s was not spoken on every connection (%s)", c.row.Strategy, c.strategy.Speaks(), tally(others))
 	}
 }
 
@@ -315,19 +376,19 @@ func (d *doubter) eased(c *tried) {
 	}
 	name := c.row.Strategy
 	if c.strategy.Resume && full > 0 {
-		d.add(NotHonoured, "%s: %d of %s that might have been resumed %s made in full", name, full, plural(float64(again), "TLS handshake"), was(full))
+		d.dishonour(c, "%s: %d of %s that might have been resumed %s made in full", name, full, plural(float64(again), "TLS handshake"), was(full))
 	}
 	if c.strategy.EarlyData && rejected > 0 {
-		d.add(NotHonoured, "%s: the server rejected the early data of %d of %s", name, rejected, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: the server rejected the early data of %d of %s", name, rejected, plural(float64(connected), "connection"))
 	}
 	if c.strategy.EarlyData && unsent > 0 {
-		d.add(NotHonoured, "%s: no early data was sent on %d of %s", name, unsent, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: no early data was sent on %d of %s", name, unsent, plural(float64(connected), "connection"))
 	}
 	if c.strategy.FastOpen && fell > 0 {
-		d.add(NotHonoured, "%s: TCP fell back to its handshake without data on %d of %s", name, fell, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: TCP fell back to its handshake without data on %d of %s", name, fell, plural(float64(connected), "connection"))
 	}
 	if c.strategy.FastOpen && plain > 0 {
-		d.add(NotHonoured, "%s: whether data went with the SYN is not known of %d of %s", name, plain, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: whether data went with the SYN is not known of %d of %s", name, plain, plural(float64(connected), "connection"))
 	}
 }
 

@@ -158,7 +158,7 @@ func (c *tried) setUp(in Input, traces, still []*trace.Trace) {
 	c.cpu = sample(traces, func(t *trace.Trace) (float64, bool) {
 		client, ok := t.Client.Get()
 		server, ok2 := t.Server.Get()
-		return milliseconds(client.CPU + server.CPU), ok && ok2
+		return milliseconds(client.CPU + server.CPU), ok && ok2 && client.CPU > 0
 	})
 	c.loading = sample(c.whole, loadingTime)
 }

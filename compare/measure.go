@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"iter"
 	"math"
 	"slices"
@@ -49,6 +50,9 @@ func measure(in Input, s linger.Strategy, traces, still []*trace.Trace, failures
 	c.row = Row{
 		Strategy: s.Name, Persistent: s.Persistent,
 		Trials: len(c.ended) + failures, Failed: len(c.ended) - len(c.whole) + failures,
+	}
+	for _, t := range c.ended {
+		c.row.Agent = cmp.Or(c.row.Agent, t.Agent)
 	}
 	c.times = sample(c.whole, load)
 	c.time, c.timed = c.times.Interval()
@@ -157,7 +161,7 @@ func (c *tried) count(traces []*trace.Trace) {
 	counted := slices.DeleteFunc(slices.Clone(tcp), missed)
 	peak := func(h trace.Host) (float64, bool) { return float64(h.SocketsPeak), h.SocketsPeak > 0 }
 	memory := func(h trace.Host) (float64, bool) { return float64(h.SocketMemory), h.SocketMemory > 0 }
-	cpu := func(h trace.Host) (float64, bool) { return milliseconds(h.CPU), true }
+	cpu := func(h trace.Host) (float64, bool) { return milliseconds(h.CPU), h.CPU > 0 }
 	r.Sockets = Sockets{
 		ClientPeak: median(tcp, func(t *trace.Trace) (float64, bool) {
 			n := max(t.Client.Or(trace.Host{}).SocketsPeak, atOnce(t))

@@ -193,6 +193,11 @@ func (in *inside) open(c Config, capture *os.File) error {
 	if in.notes, err = mountAll(c.hostsFile(machine)); err != nil {
 		return refused{err}
 	}
+	if c.Scratch != "" {
+		if err := mountScratch(c.Scratch); err != nil {
+			return refused{err}
+		}
+	}
 	// Children of this namespace take their table's size from here.
 	if err := setSysctl("ipv4/tcp_child_ehash_entries", childTable); err != nil {
 		in.notes = append(in.notes, fmt.Sprintf("hosts share the machine's table of connections, and counting sockets costs more: %v", err))

@@ -76,6 +76,9 @@ type Config struct {
 	// bytes; it is complete when Close has returned.
 	Capture      *os.File `json:"-"`
 	CaptureLimit int64    `json:"capture_limit,omitempty"`
+	// Scratch is a folder that is empty in the lab, in memory, and gone with it, whatever
+	// ends it; none where it is empty.
+	Scratch string `json:"scratch,omitempty"`
 	// SampleEvery is how often each host's sockets are counted; 0 is 20 ms.
 	SampleEvery time.Duration `json:"sample_every_ns,omitempty"`
 }

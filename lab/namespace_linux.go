@@ -114,6 +114,14 @@ func mountAll(hosts []byte) (notes []string, err error) {
 	return notes, nil
 }
 
+// mountScratch makes a folder empty, for this mount namespace only.
+func mountScratch(path string) error {
+	if err := unix.Mount("tmpfs", path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0700,size=1g"); err != nil {
+		return fmt.Errorf("cannot mount a tmpfs over %s: %w", path, err)
+	}
+	return nil
+}
+
 // bindFile puts content in the place of a file, for this mount namespace only. It
 // lives in a tmpfs that is hidden again at once: no disk ever holds it.
 func bindFile(path string, content []byte) error {

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"strings"
+	"sync/atomic"
 
 	"linger"
 )
@@ -27,11 +28,13 @@ type body struct {
 	limit    int64
 	exact    bool // it ought to be the workload's, whose length is limit
 	received int64
-	sum      uint32 // of what was received, where exact
-	reason   string // for which it is not the response that was asked for
-	query    *query // whose answer it is; nil is no query of DNS
-	message  []byte // what has come of the answer
-	rcode    string // of the answer, once it is complete
+	sum      uint32        // of what was received, where exact
+	reason   string        // for which it is not the response that was asked for
+	long     bool          // more has been read than there may be
+	budget   *atomic.Int64 // of the page that it belongs to; nil is without bound
+	query    *query        // whose answer it is; nil is no query of DNS
+	message  []byte        // what has come of the answer
+	rcode    string        // of the answer, once it is complete
 }
 
 // newBody returns the body of the response to q with that status and media type.
@@ -44,6 +47,11 @@ func newBody(c *conn, q request, status int, kind string, in io.Reader, when fun
 		b.exact, b.limit = true, q.ResponseBody
 	case c.run.config.Verify:
 		b.reason = fmt.Sprintf("status %d, not %d", status, q.Status)
+	case c.run.config.Statuses && status != q.Status:
+		b.reason = fmt.Sprintf("status %d, not %d as when the page was visited first", status, q.Status)
+	}
+	if c.run.page != nil {
+		b.budget = &c.run.page.left
 	}
 	return b
 }
@@ -51,8 +59,12 @@ func newBody(c *conn, q request, status int, kind string, in io.Reader, when fun
 // Read reads content, counts and reports it. It returns errTooLong, and has a
 // reason, where there is more than there may be.
 func (b *body) Read(p []byte) (int, error) {
+	if b.long {
+		return 0, errTooLong
+	}
 	n, err := b.in.Read(p[:min(len(p), chunkSize)])
 	if long := b.add(p[:n]); long != nil {
+		b.long = true
 		return n, long
 	}
 	// What completes the response is not reported: the end of it follows at once.
@@ -69,6 +81,10 @@ func (b *body) add(p []byte) error {
 		if b.reason == "" {
 			b.reason = fmt.Sprintf("body is longer than %d bytes", b.limit)
 		}
+		return errTooLong
+	}
+	if b.budget != nil && b.budget.Add(-int64(len(p))) < 0 {
+		b.reason = fmt.Sprintf("the page is larger than the %d MB that one visit takes", maxPage>>20)
 		return errTooLong
 	}
 	switch {

@@ -160,11 +160,12 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// A link is a reference that a document holds.
+// A link is a reference that the content of a response holds.
 type link struct {
 	url      string // absolute
-	document bool   // a redirect: what it leads to is searched in its turn
-	at       int64  // bytes of the document up to its end
+	redirect bool   // it takes the place of what redirects to it
+	search   search // what it is to be searched as
+	at       int64  // bytes of the content up to its end
 }
 
 // An event is what happened on a connection.
@@ -200,7 +201,7 @@ const (
 	uploaded                     // body bytes of a request's content are handed to the kernel; head, where known, is the head's size so far
 	begun                        // the first byte of a response has been read; status and head where known
 	arrived                      // body bytes of a response's content are there
-	found                        // a document names a link
+	found                        // a response names a link
 	done                         // a response is complete; reason says what is wrong with it
 	refused                      // a response says that the request came too late
 	rejected                     // the server ended one exchange for reason, without having processed it

@@ -203,7 +203,7 @@ func (s *h3Session) fetch(x *h3Exchange) {
 	first := event{kind: begun, at: in.at, status: res.StatusCode, head: s.headOf(x)}
 	s.report(x, first)
 	b := newBody(s.conn, x.request, res.StatusCode, mediaType(res.Header.Get("Content-Type")), in, in.when)
-	if x.document {
+	if x.visited {
 		s.explore(x.request, res.StatusCode, res.Header.Get, &b, in.when)
 	}
 	buf := spare.Get().(*buffers)

@@ -172,7 +172,7 @@ func (h *http1) receive(in *responses, q request, buf *buffers) bool {
 		return false
 	}
 	b := newBody(h.conn, q, head.status, mediaType(head.fields.Get("Content-Type")), in, in.src.when)
-	if q.document {
+	if q.visited {
 		h.explore(q, head.status, head.fields.Get, &b, b.when)
 	}
 	for err == nil {

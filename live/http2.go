@@ -531,11 +531,11 @@ func (h *http2Conn) handleHeaders(f *http2.MetaHeadersFrame, at linger.Instant, 
 		}
 		s.length = int64(length)
 	}
+	if s.visited {
+		h.open(s, fields)
+	}
 	if f.StreamEnded() {
 		return h.finish(s)
-	}
-	if s.document {
-		h.open(s, fields)
 	}
 	return nil
 }

@@ -53,6 +53,12 @@ type Config struct {
 	// Verify holds each response against the workload: status, length, and the
 	// body by its CRC-32C, which is made before the run begins. Without it, what comes complete is delivered.
 	Verify bool
+	// Statuses holds each response's status against the workload where nothing else of
+	// it is verified: what the sizes are is the server's affair.
+	Statuses bool
+	// Encoding is the coding of contents that the client asks for (RFC 9110, 12.5.3),
+	// "gzip"; empty is none. Contents are counted as they come, coded.
+	Encoding string
 	// MaxBody is the longest body that is read where the workload does not say how
 	// long it is; 0 is linger.MaxBody.
 	MaxBody int64
@@ -374,7 +380,7 @@ func (r *run) handle(e event) {
 		r.machine.HandleTruncated(e.at, c.id, e.exchange)
 		return
 	case found:
-		if e.document {
+		if e.redirect {
 			r.trace.Exchanges[e.exchange].Redirect = e.url
 		}
 		r.page.add(r, e)
@@ -481,7 +487,10 @@ func (r *run) request(c *conn, cmd policy.Command) request {
 		index:    cmd.Exchange,
 		last:     cmd.Last,
 		again:    cmd.Again,
-		document: r.page != nil && r.page.documents[cmd.Exchange],
+		encoding: r.config.Encoding,
+	}
+	if r.page != nil {
+		q.visited, q.search = true, r.page.objects[cmd.Exchange].search
 	}
 	if !q.IsQuery() {
 		return q

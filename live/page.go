@@ -1,6 +1,8 @@
 package live
 
 import (
+	"cmp"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -8,9 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
+	"sync/atomic"
+	"time"
 
 	"linger"
 	"linger/trace"
@@ -18,50 +19,59 @@ import (
 
 // Bounds of a page.
 const (
-	maxObjects   = 200     // that are fetched for one page
-	maxRedirects = 5       // that are followed
-	maxTag       = 4 << 20 // bytes of one tag or text, beyond which a document is searched no further
-	maxSeen      = 4096    // references that are told apart
+	maxObjects   = 200      // that are fetched for one page
+	maxRedirects = 5        // that are followed, one after the other
+	maxPage      = 64 << 20 // bytes of all bodies
+	maxTag       = 4 << 20  // bytes of one tag or text, beyond which a document is searched no further
+	maxSeen      = 4096     // references that are told apart
 )
+
+// MaxVisit is how many requests one visit makes at most.
+const MaxVisit = maxObjects + maxRedirects + 1
+
+// VisitLimit is how many bytes of bodies one visit takes at most, to what had been
+// asked for when it was reached.
+const VisitLimit = maxPage
 
 // A Page is what a visit to a URL found.
 type Page struct {
 	Trace *trace.Trace
 	// Workload is what was fetched, in the order in which it was found, with the
 	// sizes that it turned out to have: it can be fetched again, from anywhere. Of
-	// heads that came compressed, by HTTP/2 or HTTP/3, the size is left open.
+	// heads that came compressed, by HTTP/2 or HTTP/3, the size is left open. Where
+	// each request had its connection for itself, Delay is the wait for the first byte
+	// less the shortest time in which a connection was established, a guess of what the
+	// server itself took.
 	Workload linger.Workload
 	// Elsewhere counts references to objects of other origins, and Beyond those to
-	// objects of this one beyond the first 200. Neither were fetched.
+	// objects of this one beyond the bounds of a page. Neither were fetched.
 	Elsewhere, Beyond int
 	// Unfollowed is where the document redirects to when that is another origin,
 	// where it has been already, or one redirect too many; else empty.
 	Unfollowed string
+	// Document is the index in the trace's exchanges of the document, the last of the
+	// redirects that led to it.
+	Document int
+	// Searched says that the document was HTML that could be read.
+	Searched bool
 }
 
 // Visit fetches the document at an http or https URL and, as its bytes arrive, the images,
 // scripts, style sheets and icons of the same origin that it names, by the
-// strategy. Redirects within the origin are followed. What scripts and style
-// sheets would ask for in their turn is not known to it.
+// strategy, and what those style sheets name in their turn. Redirects within the
+// origin are followed. What scripts would ask for is not known to it.
 //
 // Address and Host of the Config are those of the URL where they are empty; Verify
-// is of no use here.
+// and Statuses are of no use here. Contents are asked for compressed by gzip, as a
+// browser would ask for them.
 func Visit(ctx context.Context, target string, s linger.Strategy, c Config) (*Page, error) {
 	u, err := parseURL(target)
 	if err != nil {
 		return nil, err
 	}
-	if c.Address == "" {
-		port := u.Port()
-		if port == "" {
-			port = defaultPort(u.Scheme)
-		}
-		c.Address = net.JoinHostPort(u.Hostname(), port)
-	}
-	if c.Host == "" {
-		c.Host = u.Host
-	}
-	c.Verify = false
+	c.Address = cmp.Or(c.Address, net.JoinHostPort(u.Hostname(), portOf(u)))
+	c.Host = cmp.Or(c.Host, u.Host)
+	c.Verify, c.Statuses, c.Encoding = false, false, "gzip"
 	first := linger.Exchange{Method: "GET", Path: requestTarget(u), Status: 200, Parent: linger.NoParent}
 	w := linger.Workload{Name: target, Scheme: u.Scheme, Exchanges: []linger.Exchange{first}}
 	r, err := newRun(ctx, linger.Scenario{Workload: w, Strategy: s}, c)
@@ -72,13 +82,24 @@ func Visit(ctx context.Context, target string, s linger.Strategy, c Config) (*Pa
 		origin:     u,
 		workload:   linger.Workload{Name: target, Scheme: u.Scheme, Exchanges: slices.Clone(w.Exchanges)},
 		compressed: s.Multiplexed,
-		documents:  map[int]bool{0: true},
+		alone:      s.InFlight == 1,
+		objects:    []object{{search: asDocument, document: true}},
 		seen:       map[string]bool{first.Path: true},
 	}
+	r.page.left.Store(maxPage)
 	if err := r.fetch(ctx); err != nil {
 		return nil, err
 	}
 	return r.page.result(r.trace), nil
+}
+
+// Server returns what is dialled for a URL, and the Host that it names.
+func Server(target string) (address, host string, err error) {
+	u, err := parseURL(target)
+	if err != nil {
+		return "", "", err
+	}
+	return net.JoinHostPort(u.Hostname(), portOf(u)), u.Host, nil
 }
 
 // parseURL reads the URL of a document that this engine can fetch.
@@ -96,21 +117,32 @@ func parseURL(target string) (*url.URL, error) {
 	return u, nil
 }
 
+// An object is what a visit knows of one exchange beside the workload.
+type object struct {
+	search   search
+	hops     int  // redirects that led to it
+	document bool // it is the page's, or leads to it
+}
+
 // A visit is what a run knows of the page that it fetches. The goroutine of the
-// run owns it; origin alone does not change and is read by others too.
+// run owns it; origin alone does not change and is read by others too, as left is.
 type visit struct {
 	origin     *url.URL
 	workload   linger.Workload
-	documents  map[int]bool    // exchanges whose content is searched
+	objects    []object        // by exchange
 	seen       map[string]bool // references, this origin's as request targets
 	compressed bool            // heads are
-	redirects  int             // that were followed
+	alone      bool            // a request on a connection is
+	document   int             // exchange of the document, as far as is known
+	searched   bool            // it was HTML
 	elsewhere  int
 	beyond     int
 	unfollowed string
+	left       atomic.Int64 // bytes that the page may still have
 }
 
-// add takes up a reference that the document of e.exchange holds.
+// add takes up a reference that the content of e.exchange holds, or what it
+// redirects to.
 func (v *visit) add(r *run, e event) {
 	u, err := url.Parse(e.url)
 	if err != nil {
@@ -121,8 +153,15 @@ func (v *visit) add(r *run, e event) {
 	if same {
 		key = requestTarget(u)
 	}
-	switch {
-	case e.document && (!same || v.seen[key] || v.redirects == maxRedirects):
+	next := object{search: e.search}
+	if e.redirect {
+		next = v.objects[e.exchange]
+		next.hops++
+	} else if v.objects[e.exchange].document {
+		v.searched = true
+	}
+	switch leads := next.document; {
+	case leads && (!same || v.seen[key] || next.hops > maxRedirects):
 		v.unfollowed = e.url
 		return
 	case v.seen[key] || len(v.seen) == maxSeen:
@@ -130,19 +169,17 @@ func (v *visit) add(r *run, e event) {
 	}
 	v.seen[key] = true
 	switch {
-	case e.document:
-		v.redirects++
+	case next.document:
+		v.document = len(v.workload.Exchanges)
 	case !same:
 		v.elsewhere++
 		return
-	case len(v.workload.Exchanges)-len(v.documents) == maxObjects:
+	case len(v.workload.Exchanges) >= MaxVisit-maxRedirects+v.objects[v.document].hops || next.hops > maxRedirects || v.left.Load() <= 0:
 		v.beyond++
 		return
 	}
 	x := linger.Exchange{Method: "GET", Path: key, Status: 200, Parent: e.exchange, At: e.link.at}
-	if e.document {
-		v.documents[len(v.workload.Exchanges)] = true
-	}
+	v.objects = append(v.objects, next)
 	v.workload.Exchanges = append(v.workload.Exchanges, x)
 	r.expect(x)
 	r.machine.Add(e.at, x)
@@ -160,16 +197,27 @@ func (v *visit) learn(e event) {
 
 // result returns the page, its workload without what was not delivered.
 func (v *visit) result(t *trace.Trace) *Page {
-	p := &Page{Trace: t, Workload: v.workload, Elsewhere: v.elsewhere, Beyond: v.beyond, Unfollowed: v.unfollowed}
+	p := &Page{Trace: t, Workload: v.workload, Elsewhere: v.elsewhere, Beyond: v.beyond, Unfollowed: v.unfollowed,
+		Document: v.document, Searched: v.searched || isHTML(v.workload.Exchanges[v.document].ContentType)}
+	trip := linger.Never // the shortest round trip, as far as can be seen
+	for _, k := range t.Connections {
+		if at, ok := k.Established.Get(); ok && v.alone {
+			trip = min(trip, at-k.Dialled)
+		}
+	}
 	index := make([]int, len(v.workload.Exchanges))
 	p.Workload.Exchanges = nil
 	for i, x := range v.workload.Exchanges {
 		index[i] = linger.NoParent
-		if t.Exchanges[i].Failed != "" {
+		seen := t.Exchanges[i]
+		if seen.Failed != "" {
 			continue
 		}
 		if !v.compressed {
-			x.RequestHead = int(t.Exchanges[i].RequestHead)
+			x.RequestHead = int(seen.RequestHead)
+		}
+		if wait := seen.FirstByte.Or(0) - seen.Sent.Or(0); trip < linger.Never && wait-trip >= leastDelay {
+			x.Delay = wait.Sub(trip).Round(time.Duration(leastDelay) / 10)
 		}
 		if x.Parent != linger.NoParent {
 			// A delivered exchange's parent may have failed after it was named.
@@ -182,6 +230,10 @@ func (v *visit) result(t *trace.Trace) *Page {
 	}
 	return p
 }
+
+// leastDelay is how long a server must have taken for it to be told from the
+// scatter of the network.
+const leastDelay = linger.Instant(time.Millisecond)
 
 // portOf is the port of an http or https URL.
 func portOf(u *url.URL) string {
@@ -205,91 +257,84 @@ func requestTarget(u *url.URL) string {
 	return b.String()
 }
 
-// explore reads a document and reports the references in it as they arrive. What
-// it leaves unread is not searched. field gives a field of the response's head, when
-// the instant of what was read last.
+// explore reads the content of a response and reports the references in it as they
+// arrive, or where it redirects to. What it leaves unread is not searched. field gives
+// a field of the response's head, when the instant of what was read last.
 func (c *conn) explore(q request, status int, field func(string) string, in io.Reader, when func() linger.Instant) {
 	base := c.run.page.origin.ResolveReference(&url.URL{Path: "/"})
 	if u, err := base.Parse(q.Path); err == nil {
 		base = u
 	}
-	tell := func(u *url.URL, document bool, at int64) {
+	tell := func(u *url.URL, l link) {
 		u.Fragment, u.RawFragment = "", ""
 		if u.Scheme != "http" && u.Scheme != "https" {
 			return
 		}
-		c.tell(event{kind: found, exchange: q.index, at: when(),
-			link: link{url: u.String(), document: document, at: at}})
+		l.url = u.String()
+		c.tell(event{kind: found, exchange: q.index, at: when(), link: l})
 	}
 	if to := field("Location"); status/100 == 3 && to != "" {
 		if u, err := base.Parse(to); err == nil {
-			tell(u, true, 0)
+			tell(u, link{redirect: true})
 		}
 		return
 	}
 	kind := mediaType(field("Content-Type"))
-	if status/100 != 2 || kind != "text/html" && kind != "application/xhtml+xml" || field("Content-Encoding") != "" {
+	if status/100 != 2 || q.search == notSearched || q.search == asDocument && !isHTML(kind) || q.search == asSheet && kind != "text/css" {
 		return
 	}
-	scan(in, base, func(u *url.URL, at int64) { tell(u, false, at) })
+	text, where := decoded(in, field("Content-Encoding"))
+	if q.search == asSheet {
+		scanSheet(text, func(ref string, at int64) {
+			if u, err := base.Parse(strings.TrimSpace(ref)); err == nil {
+				tell(u, link{at: where(at)})
+			}
+		})
+		return
+	}
+	scan(text, base, func(u *url.URL, as search, at int64) { tell(u, link{search: as, at: where(at)}) })
 }
 
-// scan reads HTML and calls found for each object that a browser would fetch for
-// it without asking a script, with how many bytes of the document had to be there.
-func scan(r io.Reader, base *url.URL, found func(u *url.URL, at int64)) {
-	z := html.NewTokenizer(r)
-	z.SetMaxBuf(maxTag)
-	var at int64
-	for {
-		kind := z.Next()
-		at += int64(len(z.Raw()))
-		switch kind {
-		case html.ErrorToken:
-			return
-		case html.StartTagToken, html.SelfClosingTagToken:
-		default:
-			continue
-		}
-		name, more := z.TagName()
-		tag := atom.Lookup(name)
-		if !more || tag != atom.Img && tag != atom.Script && tag != atom.Link && tag != atom.Base {
-			continue
-		}
-		var ref, rel string
-		for more {
-			var key, value []byte
-			key, value, more = z.TagAttr()
-			switch atom.Lookup(key) {
-			case atom.Src:
-				if tag == atom.Img || tag == atom.Script {
-					ref = string(value)
-				}
-			case atom.Href:
-				if tag == atom.Link || tag == atom.Base {
-					ref = string(value)
-				}
-			case atom.Rel:
-				rel = string(value)
-			}
-		}
-		ref = strings.TrimSpace(ref)
-		if ref == "" || tag == atom.Link && !isFetched(rel) {
-			continue
-		}
-		u, err := base.Parse(ref)
-		switch {
-		case err != nil:
-		case tag == atom.Base:
-			base = u
-		default:
-			found(u, at)
+func isHTML(kind string) bool { return kind == "text/html" || kind == "application/xhtml+xml" }
+
+// decoded returns the text of content, nothing where its coding is not known, and
+// where in the content a place in the text is. Of what is compressed that is as far as
+// has come when the text is there.
+func decoded(in io.Reader, coding string) (text io.Reader, where func(int64) int64) {
+	switch strings.ToLower(strings.TrimSpace(coding)) {
+	case "", "identity":
+		return in, func(at int64) int64 { return at }
+	case "gzip", "x-gzip":
+		c := &countedReader{in: in}
+		// RFC 1952; of a bomb no more is unpacked than a page may have.
+		return io.LimitReader(&gunzip{in: c}, maxPage), func(int64) int64 { return c.n }
+	}
+	return strings.NewReader(""), func(int64) int64 { return 0 }
+}
+
+// A countedReader counts what is read.
+type countedReader struct {
+	in io.Reader
+	n  int64
+}
+
+func (c *countedReader) Read(p []byte) (int, error) {
+	n, err := c.in.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// A gunzip unpacks from the first read on.
+type gunzip struct {
+	in io.Reader
+	z  *gzip.Reader
+}
+
+func (g *gunzip) Read(p []byte) (n int, err error) {
+	if g.z == nil {
+		if g.z, err = gzip.NewReader(g.in); err != nil {
+			return 0, err
 		}
 	}
-}
-
-// isFetched reports whether a link of that relation is an object of the page.
-func isFetched(rel string) bool {
-	return slices.ContainsFunc(strings.Fields(rel), func(word string) bool {
-		return strings.EqualFold(word, "stylesheet") || strings.EqualFold(word, "icon")
-	})
+	return g.z.Read(p)
 }

@@ -15,8 +15,10 @@ type request struct {
 	linger.Exchange
 	index    int
 	last     bool // no other request follows on the connection
-	document bool // the response may name further exchanges
-	head     int  // bytes, once it is written
+	visited  bool // the response may name further exchanges
+	search   search
+	encoding string // that the response may have; empty is none
+	head     int    // bytes, once it is written
 	query    *query
 	again    bool // the same datagram once more
 }
@@ -39,6 +41,9 @@ func appendRequest(b []byte, q request, s linger.Strategy, host, agent string) [
 	b = append(append(b, "\r\nUser-Agent: "...), agent...)
 	pad := len(b)
 	b = append(b, "\r\nAccept: */*\r\n"...)
+	if q.encoding != "" {
+		b = append(append(append(b, "Accept-Encoding: "...), q.encoding...), "\r\n"...)
+	}
 	switch {
 	case s.Version == "1.0" && !q.last:
 		// HTTP/1.0 keeps what both sides ask to keep (RFC 9112, C.2.2).
@@ -73,13 +78,16 @@ func requestFields(q request, scheme, host, agent string) []field {
 	}
 	const plain = "1.1"
 	shortest := len(appendRequest(nil, request{Exchange: linger.Exchange{
-		Method: q.Method, Path: q.Path, RequestBody: q.RequestBody}}, linger.Strategy{Version: plain}, host, agent))
+		Method: q.Method, Path: q.Path, RequestBody: q.RequestBody}, encoding: q.encoding}, linger.Strategy{Version: plain}, host, agent))
 	if missing := q.RequestHead - shortest; missing > 0 {
 		agent += strings.Repeat(".", missing)
 	}
-	out := append(make([]field, 0, 7),
+	out := append(make([]field, 0, 8),
 		field{":method", q.Method}, field{":scheme", scheme}, field{":authority", host}, field{":path", q.Path},
 		field{"user-agent", agent}, field{"accept", "*/*"})
+	if q.encoding != "" {
+		out = append(out, field{"accept-encoding", q.encoding})
+	}
 	if saysLength(q) {
 		out = append(out, field{"content-length", strconv.FormatInt(q.RequestBody, 10)})
 	}

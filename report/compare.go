@@ -131,6 +131,15 @@ func origin(f compare.Findings, o Options) string {
 	if o.Version != "" {
 		s += ", linger " + o.Version
 	}
+	var agents []string
+	for _, r := range f.Rows {
+		if a := clean(r.Agent); a != "" && !slices.Contains(agents, a) {
+			agents = append(agents, a)
+		}
+	}
+	if len(agents) > 0 {
+		s += ", " + strings.Join(agents, ", ")
+	}
 	return s + "."
 }
 
@@ -174,8 +183,11 @@ func (o Options) names(f compare.Findings) column {
 	c := column{head: [2]string{"", "  strategy"}, left: true}
 	for _, r := range f.Rows {
 		mark := "  "
+		if r.NotHonoured {
+			mark = "! "
+		}
 		if r.Strategy == f.Verdict.Best && f.Verdict.Best != "" {
-			mark = "* "
+			mark = "*" + mark[:1]
 		}
 		c.cells = append(c.cells, mark+short(r.Strategy, longest))
 	}
@@ -278,6 +290,9 @@ func legend(f compare.Findings) string {
 	var parts []string
 	if f.Verdict.Best != "" && len(f.Rows) > 1 {
 		parts = append(parts, "* takes least")
+	}
+	if slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return r.NotHonoured }) {
+		parts = append(parts, "! was not honoured, see the doubts")
 	}
 	parts = append(parts, "medians")
 	for _, r := range f.Rows {

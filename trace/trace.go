@@ -28,6 +28,8 @@ type Trace struct {
 	Network  linger.Network `json:"network,omitzero"`
 	Seed     uint64         `json:"seed"`
 	Trial    int            `json:"trial"`
+	// Agent names the program that fetched, where that was not linger: "Chromium/140.0".
+	Agent string `json:"agent,omitempty"`
 	// Began is the wall clock at Instant 0, when the client wanted its first exchange.
 	Began time.Time `json:"began,omitzero"`
 	// Ended is when the last exchange was done or had failed. Closing what was

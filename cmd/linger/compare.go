@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/browser"
 	"linger/compare"
 	"linger/lab"
 	"linger/live"
@@ -20,7 +22,7 @@ import (
 )
 
 type compareCmd struct {
-	Workload string `arg:"" optional:"" default:"${workload}" help:"${workloads}; or a .har file; or a list of your own (docs/workloads.md). Default ${workload}."`
+	Workload string `arg:"" optional:"" default:"${workload}" help:"${workloads}; or a .har file; or a list of your own (docs/workloads.md); or the http or https URL of a page. Default ${workload}."`
 	Against  string `arg:"" optional:"" placeholder:"AFTER.json" help:"Two results, BEFORE.json AFTER.json, as -o wrote them: what has changed."`
 
 	Strategies string `short:"s" placeholder:"LIST" help:"What to compare: ${forms}; :N for N connections; behind a + ${modifiers}. Default ${strategies}; in cleartext ${plain}."`
@@ -32,9 +34,10 @@ type compareCmd struct {
 	namesFlags
 	serverPolicyFlags
 	serverFlags
+	Client  string   `default:"linger" placeholder:"LIST" help:"Who fetches: linger; or chromium, a real browser in the lab, for close:6, keep:6, h2 and h3; or both, linger,chromium. Default linger."`
 	Workers int      `placeholder:"N" help:"Trials side by side; default what this machine carries on time."`
 	Timeout string   `default:"10m" placeholder:"D" help:"After how long a trial is given up; default 10m."`
-	On      string   `enum:"lab,live," default:"" placeholder:"lab|live" help:"Where it runs: lab, the emulated network; or live, the network that there is, for dns. Default lab; live with --server."`
+	On      string   `enum:"lab,live," default:"" placeholder:"lab|live" help:"Where it runs: lab, the emulated network; or live, the network that there is, for dns and URLs. Default lab, where a URL is fetched once and then served from here; live with --server."`
 	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt, .html; .trace, which linger report reads; or of each strategy's first trial .pcapng, with the secrets that decrypt it, .qlog or .har; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
 	queriesFlag
@@ -56,39 +59,33 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if err != nil || timeout <= 0 {
 		return usage("--timeout: %q is not a time to wait; write 30s or 10m", c.Timeout)
 	}
-	w, notes, err := loadWorkload(c.Workload, c.Seed)
+	w, notes, page, pace, err := c.load(ctx, std, timeout)
 	if err != nil {
 		return err
 	}
-	if _, note := serversOf(w); note != "" {
+	if _, note := serversOf(w); note != "" && !c.isLive() {
 		notes = append(notes, note)
 	}
-	if w, err = adjust(w, c.Scheme, c.Think); err != nil {
-		return err
-	}
-	w, pace, err := c.namesFlags.apply(w, c.Seed)
+	strategies, err := clients(c.Client, c.Strategies, w)
 	if err != nil {
 		return err
 	}
-	list := cmp.Or(c.Strategies, linger.DefaultStrategies(w.Scheme))
-	strategies, err := linger.ParseStrategies(list)
-	if err != nil {
-		return usage("%w", err)
-	}
-	for _, s := range strategies {
-		if err := s.Fits(w.Scheme); err != nil {
-			return usage("%w", err)
-		}
+	if c.isLive() && isBrowsed(strategies) {
+		return usage("--client %s: a browser is measured in the lab; leave out --on live", c.Client)
 	}
 	var outside liveEngine
+	var warning string
 	still, workers := stillTrials, c.Workers
 	if c.isLive() {
-		if outside, network, err = c.live(w, strategies, &pace); err != nil {
+		if outside, network, warning, err = c.live(w, page, strategies, &pace); err != nil {
 			return err
 		}
 		still, workers = 0, 1
-	} else if words := c.serverFlags.words(); len(words) > 0 {
+	} else if words := c.serverFlags.words(); len(words) > 0 && !isURL(c.Workload) {
 		return usage("%s is about a server outside; the lab has its own: use it with --on live", words[0])
+	}
+	if workers == 0 && isBrowsed(strategies) {
+		workers = max(1, runtime.NumCPU()/browserCores)
 	}
 	if workers == 0 {
 		workers = lab.Capacity(network, runtime.NumCPU())
@@ -124,7 +121,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	var lost losses
 	var engine run.Engine = labEngine{policy: serverPolicy, keep: firstTrials(out, network, std.env("SSLKEYLOGFILE")), lost: lost.add, pace: pace}
 	if c.isLive() {
-		forewarn(std.err, outside.servers, strategies, c.Trials, len(w.Exchanges), pace)
+		fmt.Fprintln(std.err, "linger: "+warning)
 		engine = outside
 	}
 	experiment, err := run.Run(ctx, engine, plan, bar.tell)
@@ -156,11 +153,74 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 // isLive reports whether the network is the one that there is.
 func (c compareCmd) isLive() bool { return c.On == "live" || c.On == "" && len(c.Server) > 0 }
 
-// live returns what measures over the network that there is, and what that network
-// is called. Where nothing was said of a pace, there is one.
-func (c compareCmd) live(w linger.Workload, strategies []linger.Strategy, pace *time.Duration) (e liveEngine, n linger.Network, err error) {
-	if w.Scheme != linger.SchemeDNS {
-		return e, n, usage("--on live is for names so far; use it with the workload dns, or: linger get URL")
+// load returns the workload with what the flags say about it, what there is to say of
+// it, the page that it is where it is a URL, and the least time between two requests.
+func (c compareCmd) load(ctx context.Context, std streams, timeout time.Duration) (w linger.Workload, notes []string, page visited, pace time.Duration, err error) {
+	names := c.namesFlags
+	if isURL(c.Workload) {
+		if c.isLive() && c.Scheme != "" {
+			return w, nil, page, 0, usage("--scheme: the URL says it; leave it out, or use --on lab")
+		}
+		if c.Rate != "" {
+			rate, err := parsePace(c.Rate)
+			if err != nil {
+				return w, nil, page, 0, err
+			}
+			pace, names.Rate = time.Duration(float64(time.Second)/rate), ""
+		}
+		if words := names.words(); len(words) > 0 {
+			return w, nil, page, 0, usage("%s is for names; use it with the workload dns", words[0])
+		}
+		if err := c.suits(); err != nil { // before anybody is asked
+			return w, nil, page, 0, err
+		}
+		if page, err = visit(ctx, std, c.Workload, c.serverFlags, pace, timeout); err != nil {
+			return w, nil, page, 0, err
+		}
+		if w, notes = page.inLab(); c.isLive() {
+			w, notes = page.outside()
+		}
+		w, err = adjust(w, c.Scheme, c.Think)
+		if !c.isLive() {
+			pace = 0 // it was for the server outside
+		}
+		return w, notes, page, pace, err
+	}
+	if w, notes, err = loadWorkload(c.Workload, c.Seed); err != nil {
+		return w, nil, page, 0, err
+	}
+	if w, err = adjust(w, c.Scheme, c.Think); err != nil {
+		return w, nil, page, 0, err
+	}
+	w, pace, err = names.apply(w, c.Seed)
+	return w, notes, page, pace, err
+}
+
+// suits reports a strategy that cannot fetch from the URL.
+func (c compareCmd) suits() error {
+	scheme := c.Scheme
+	if scheme == "" {
+		scheme, _, _ = strings.Cut(strings.ToLower(c.Workload), "://")
+	}
+	strategies, err := linger.ParseStrategies(cmp.Or(c.Strategies, "close"))
+	for i := 0; err == nil && i < len(strategies); i++ {
+		err = strategies[i].Fits(scheme)
+	}
+	if err != nil {
+		return usage("%w", err)
+	}
+	if c.isLive() && strings.Contains(c.Client, browser.Chromium) {
+		return usage("--client %s: a browser is measured in the lab; leave out --on live", c.Client)
+	}
+	return nil
+}
+
+// live returns what measures over the network that there is, what that network is
+// called, and how much will be asked of whom. Where nothing was said of a pace, queries
+// have one.
+func (c compareCmd) live(w linger.Workload, page visited, strategies []linger.Strategy, pace *time.Duration) (e liveEngine, n linger.Network, warning string, err error) {
+	if w.Scheme != linger.SchemeDNS && !isURL(c.Workload) {
+		return e, n, "", usage("--on live is for names and pages: use it with the workload dns, or a URL")
 	}
 	words := append(c.networkFlags.words(), c.serverPolicyFlags.words()...)
 	if c.AnswerSize != 0 {
@@ -173,21 +233,33 @@ func (c compareCmd) live(w linger.Workload, strategies []linger.Strategy, pace *
 		words = append(words, "--workers")
 	}
 	if len(words) > 0 {
-		return e, n, usage("%s is of the lab; leave it out, or --server and --on live", words[0])
+		return e, n, "", usage("%s is of the lab; leave it out, or --server and --on live", words[0])
+	}
+	if isURL(c.Workload) {
+		host, _, _ := net.SplitHostPort(page.config.Address)
+		return newLiveEngine(func(linger.Strategy) live.Config { return page.config }, betweenLoads),
+			linger.Network{Name: host}, forewarnLoads(page, len(strategies), c.Trials, *pace), nil
 	}
 	servers, err := c.resolvers(strategies)
 	if err != nil {
-		return e, n, err
+		return e, n, "", err
 	}
 	config, err := c.liveConfig()
 	if err != nil {
-		return e, n, err
+		return e, n, "", err
 	}
 	if c.Rate == "" {
 		*pace = livePace
 	}
 	config.Limits.Pace = *pace
-	return newLiveEngine(config, servers), linger.Network{Name: servers[strategies[0].Name].host}, nil
+	reach := func(s linger.Strategy) live.Config {
+		server, config := servers[s.Name], config
+		config.Address, config.Path = server.address(s), server.path
+		config.ServerName = server.host
+		return config
+	}
+	return newLiveEngine(reach, 0), linger.Network{Name: servers[strategies[0].Name].host},
+		forewarn(servers, strategies, c.Trials, len(w.Exchanges), *pace), nil
 }
 
 // statusOf keeps an error's exit status once its message has been printed.
@@ -221,6 +293,7 @@ func (c compareCmd) command() string {
 	add("--seed", fmt.Sprint(c.Seed), "1")
 	add("--think", c.Think, "")
 	add("--timeout", c.Timeout, "10m")
+	add("--client", c.Client, ownClient)
 	if c.Workers != 0 {
 		words = append(words, "--workers", fmt.Sprint(c.Workers))
 	}

@@ -35,6 +35,8 @@ type labEngine struct {
 	lost func(error)
 	// pace is the least time between two exchanges that the client begins to want.
 	pace time.Duration
+	// witness, if any, is told what the origin of each trial has seen.
+	witness func(linger.Scenario, *trace.Trace, originSeen)
 	// partial has a trial that is interrupted say what it has so far.
 	partial bool
 }
@@ -72,7 +74,7 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	}
 	defer l.Close()
 
-	running, err := startServers(l, servers, s.Workload, e.policy)
+	running, err := startServers(l, servers, s.Workload, imposed(e.policy, s.Strategy))
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	case linger.SchemeDNS:
 		port = linger.PortOf(s.Strategy.DNS)
 	}
-	said, err := runClient(stopped, l, clientOrder{
+	said, err := runClient(stopped, l, running.pins(), clientOrder{
 		Scenario:  s,
 		Places:    placesOf(l, s.Workload, servers, port),
 		Authority: running.authorities(),
@@ -103,7 +105,8 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	if err != nil {
 		return nil, err
 	}
-	if _, err := running.finish(); err != nil {
+	answered, err := running.finish()
+	if err != nil {
 		return nil, err
 	}
 	t := said.Trace
@@ -111,6 +114,9 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	t.Trial = trial
 	// What an earlier visit fetched, tickets and cookies, is not part of the load.
 	t.Ledger = linger.Known(seen.Ledger.Since(t.Began))
+	if e.witness != nil {
+		e.witness(s, t, answered)
+	}
 	client, origin := seen.Hosts[clientHost], sideOf(servers, ready, seen)
 	client.CPU = t.Client.Or(trace.Host{}).CPU
 	if s.Strategy.EarlyData || s.Strategy.FastOpen {
@@ -162,8 +168,9 @@ func labConfig(s linger.Scenario, trial int, servers []server) lab.Config {
 		Network: s.Network,
 		// Trials of one number lose the same places in the order of packets, whatever
 		// the strategy; trials of different numbers do not.
-		Seed:  rand.NewPCG(s.Seed, uint64(trial)).Uint64(),
-		Hosts: []lab.HostConfig{{Name: clientHost, Side: lab.Client}},
+		Seed:    rand.NewPCG(s.Seed, uint64(trial)).Uint64(),
+		Scratch: scratchOf(s.Strategy),
+		Hosts:   []lab.HostConfig{{Name: clientHost, Side: lab.Client}},
 	}
 	for _, s := range servers {
 		c.Hosts = append(c.Hosts, lab.HostConfig{Name: s.name, Side: lab.Server, Delay: s.delay, Aliases: s.aliases})
@@ -290,13 +297,23 @@ func (o *runningOrigin) abandon() {
 
 // runClient runs one scenario on the client host of a lab. When ctx ends the
 // client is told to stop and to say what it has so far.
-func runClient(ctx context.Context, l *lab.Lab, order clientOrder) (*clientSeen, error) {
-	host, err := startOurselves(l, clientHost, "client")
+// pins are the servers' keys.
+func runClient(ctx context.Context, l *lab.Lab, pins []string, order clientOrder) (*clientSeen, error) {
+	var words any = order
+	role := "client"
+	if order.Scenario.Strategy.Client != "" {
+		browsing, err := order.asBrowser(pins)
+		if err != nil {
+			return nil, err
+		}
+		role, words = "browser", browsing
+	}
+	host, err := startOurselves(l, clientHost, role)
 	if err != nil {
 		return nil, err
 	}
 	var seen clientSeen
-	if err = json.NewEncoder(host.in).Encode(order); err == nil {
+	if err = json.NewEncoder(host.in).Encode(words); err == nil {
 		unwatch := context.AfterFunc(ctx, func() { host.in.Close() })
 		defer unwatch()
 		err = json.NewDecoder(host.out).Decode(&seen)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"linger"
 	"linger/live"
@@ -54,13 +53,13 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 
 	c.keylog, c.lost = std.env("SSLKEYLOGFILE"), &losses{}
 	fetch, endings := c.lab, []string{".json", ".txt", ".html", ".trace", ".har", ".pcapng", ".qlog"}
-	if strings.Contains(c.URL, "://") {
+	if isURL(c.URL) {
 		if words := c.labOnly(); len(words) > 0 {
 			return usage("%s is of the lab; a URL is fetched over the network that there is: leave it out, or name a workload", words[0])
 		}
 		fetch, endings = c.live, []string{".json", ".txt", ".html", ".trace", ".har", ".qlog"}
 	}
-	if !strings.Contains(c.URL, "://") && (c.Insecure || c.CACert != "") {
+	if !isURL(c.URL) && (c.Insecure || c.CACert != "") {
 		return usage("-k and --cacert are about a URL's server; the lab has an authority of its own")
 	}
 	out, err := openOutputs(c.Output, c.JSON, std, endings...)
@@ -150,13 +149,7 @@ func (c getCmd) live(ctx context.Context, s linger.Strategy, out *outputs) (*tra
 	if err := keep.write(&clientSeen{Trace: page.Trace, Secrets: secrets.Bytes(), Qlog: logs.bytes()}, page.Workload); err != nil {
 		c.lost.add(err)
 	}
-	var notes []string
-	if page.Elsewhere > 0 {
-		notes = append(notes, fmt.Sprintf("%d objects of other origins are named and were not fetched", page.Elsewhere))
-	}
-	if page.Beyond > 0 {
-		notes = append(notes, fmt.Sprintf("%d more objects are named than one visit fetches", page.Beyond))
-	}
+	notes := notesOf(page)
 	if page.Unfollowed != "" {
 		notes = append(notes, fmt.Sprintf("the redirect to %s was not followed; give that URL", page.Unfollowed))
 	}

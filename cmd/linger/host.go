@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +31,8 @@ import (
 type hostCmd struct {
 	Origin hostOriginCmd `cmd:"" help:"Serve until standard input ends."`
 	Client hostClientCmd `cmd:"" help:"Run one scenario."`
+
+	Browser hostBrowserCmd `cmd:"" help:"Have a browser run one scenario."`
 }
 
 // congestion is the algorithm on both sides, whatever this machine's default:
@@ -59,6 +63,8 @@ type originOrder struct {
 type originReady struct {
 	// Authority is the root's certificate in PEM, for clients to trust.
 	Authority []byte `json:"authority"`
+	// Pin is the SHA-256 sum, in base64, of the public key of its own certificate.
+	Pin string `json:"pin"`
 }
 
 // originSeen is what the origin says at its end.
@@ -117,7 +123,8 @@ func (hostOriginCmd) Run(ctx context.Context, std streams) error {
 		})
 	}
 	out := json.NewEncoder(std.out)
-	if err := out.Encode(originReady{authority.PEM()}); err != nil {
+	key := sha256.Sum256(certificate.Leaf.RawSubjectPublicKeyInfo)
+	if err := out.Encode(originReady{authority.PEM(), base64.StdEncoding.EncodeToString(key[:])}); err != nil {
 		return err
 	}
 	io.Copy(io.Discard, std.in)

@@ -140,7 +140,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
 	fmt.Fprintln(std.err)
-	err = report.Ledger(std.err, seen.Ledger, carried, out.layout(std.err))
+	err = report.Ledger(std.err, seen.Ledger, carried.Carried, out.layout(std.err))
 	if broken := l.Close(); broken != nil && out.named(".pcapng") != "" {
 		err = errors.Join(err, statusError{exitMachine, fmt.Errorf("-o %s: %w", out.named(".pcapng"), broken)})
 	}

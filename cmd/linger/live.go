@@ -168,39 +168,47 @@ func (f serverFlags) liveConfig() (live.Config, error) {
 
 // liveEngine measures over the network that there is.
 type liveEngine struct {
-	config  live.Config
-	servers map[string]resolver // by strategy
+	// config is how a strategy reaches its server.
+	config func(linger.Strategy) live.Config
+	// pause is how long the server is left alone between two trials.
+	pause time.Duration
 
 	mu    *sync.Mutex
 	mute  map[string]string // strategies of which a whole trial failed, with the reason
-	asked *int64            // queries, those that were sent again with them
+	asked *int64            // requests, those that were sent again with them
+	ended *time.Time        // the last trial
 }
 
-func newLiveEngine(config live.Config, servers map[string]resolver) liveEngine {
-	return liveEngine{config, servers, new(sync.Mutex), map[string]string{}, new(int64)}
+func newLiveEngine(config func(linger.Strategy) live.Config, pause time.Duration) liveEngine {
+	return liveEngine{config, pause, new(sync.Mutex), map[string]string{}, new(int64), new(time.Time)}
 }
 
 // Run implements run.Engine. A server that gave nothing at all by a strategy is not
 // asked by it again.
 func (e liveEngine) Run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
 	e.mu.Lock()
-	reason := e.mute[s.Strategy.Name]
+	reason, free := e.mute[s.Strategy.Name], e.ended.Add(e.pause)
 	e.mu.Unlock()
 	if reason != "" {
 		return nil, errors.New("not asked again after: " + reason)
 	}
-	server := e.servers[s.Strategy.Name]
-	config := e.config
-	config.Address, config.Path = server.address(s.Strategy), server.path
-	config.ServerName = server.host
-	t, err := live.Run(ctx, s, config)
+	select {
+	case <-time.After(time.Until(free)):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	t, err := live.Run(ctx, s, e.config(s.Strategy))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	*e.ended = time.Now()
 	if err != nil {
+		if ctx.Err() == nil {
+			e.mute[s.Strategy.Name] = err.Error()
+		}
 		return nil, err
 	}
 	t.Trial = trial
 	failed, first := 0, ""
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	for _, x := range t.Exchanges {
 		*e.asked += int64(x.Attempts)
 		if x.Failed != "" {
@@ -215,7 +223,7 @@ func (e liveEngine) Run(ctx context.Context, s linger.Scenario, trial int) (*tra
 }
 
 // forewarn says beforehand how much will be asked of whom.
-func forewarn(w io.Writer, servers map[string]resolver, strategies []linger.Strategy, trials, names int, pace time.Duration) {
+func forewarn(servers map[string]resolver, strategies []linger.Strategy, trials, names int, pace time.Duration) string {
 	hosts := map[string]bool{}
 	var who []string
 	datagrams := false
@@ -226,7 +234,7 @@ func forewarn(w io.Writer, servers map[string]resolver, strategies []linger.Stra
 		}
 		datagrams = datagrams || s.Datagram
 	}
-	text := fmt.Sprintf("linger: at most %d queries to %s (strategies: %d, trials: %d, names: %d)",
+	text := fmt.Sprintf("at most %d queries to %s (strategies: %d, trials: %d, names: %d)",
 		len(strategies)*trials*names, strings.Join(who, ", "), len(strategies), trials, names)
 	if pace > 0 {
 		text += fmt.Sprintf(", %.4g a second at most", 1/pace.Seconds())
@@ -234,7 +242,7 @@ func forewarn(w io.Writer, servers map[string]resolver, strategies []linger.Stra
 	if datagrams {
 		text += "; over UDP each again where no answer comes, 4 times in all"
 	}
-	fmt.Fprintln(w, text)
+	return text
 }
 
 // verdict is the error of an experiment in which no strategy got anything.

@@ -15,7 +15,7 @@ import (
 // namesFlags say what is looked up, and how it is answered; the same in every verb.
 type namesFlags struct {
 	Names      string `placeholder:"FILE" help:"Of dns: look these up, a name and a type a line, as dnsperf reads them."`
-	Rate       string `placeholder:"N/s" help:"Of dns: begin at most N queries a second; with --for, so many on average, at random."`
+	Rate       string `placeholder:"N/s" help:"Begin at most N queries of dns a second, or requests to a URL's server; of dns with --for, so many on average, at random."`
 	For        string `placeholder:"D" help:"Of dns: go on for so long, the names again and again; needs --rate."`
 	AnswerSize int    `placeholder:"BYTES" help:"Of dns: how long the origin's answers are; over 1232 they do not fit into a datagram."`
 	Delay      string `placeholder:"D" help:"Of dns: how long the origin waits before each answer."`
@@ -61,9 +61,9 @@ func (f namesFlags) apply(w linger.Workload, seed uint64) (out linger.Workload, 
 		}
 		return w, 0, nil
 	}
-	rate, err := strconv.ParseFloat(strings.TrimSuffix(f.Rate, "/s"), 64)
-	if err != nil || !(rate > 0) || rate > 1e6 {
-		return w, 0, usage("--rate: %q is not a rate of queries; write 50/s", f.Rate)
+	rate, err := parsePace(f.Rate)
+	if err != nil {
+		return w, 0, err
 	}
 	if f.For == "" {
 		return w, time.Duration(float64(time.Second) / rate), nil
@@ -76,6 +76,15 @@ func (f namesFlags) apply(w linger.Workload, seed uint64) (out linger.Workload, 
 		return w, 0, usage("--rate, --for: %w", err)
 	}
 	return w, 0, nil
+}
+
+// parsePace reads how many queries or requests a second.
+func parsePace(s string) (float64, error) {
+	rate, err := strconv.ParseFloat(strings.TrimSuffix(s, "/s"), 64)
+	if err != nil || !(rate > 0) || rate > 1e6 {
+		return 0, usage("--rate: %q is not a rate; write 50/s", s)
+	}
+	return rate, nil
 }
 
 // readNames reads a list of names.

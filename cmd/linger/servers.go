@@ -164,25 +164,38 @@ func (all runningServers) authorities() []byte {
 	return out
 }
 
-// finish ends the servers and returns how many requests each connection carried, by
-// the client's IP:port. A port that was used towards two of them is left out.
-func (all runningServers) finish() (map[string]int, error) {
-	carried, twice := map[string]int{}, map[string]bool{}
+// pins are the keys of the servers' certificates; see originReady.
+func (all runningServers) pins() []string {
+	var out []string
+	for _, o := range all {
+		out = append(out, o.ready.Pin)
+	}
+	return out
+}
+
+// finish ends the servers and returns what they have seen, all together. Of how many
+// requests each connection carried, a port that was used towards two of them is left out.
+func (all runningServers) finish() (originSeen, error) {
+	sum, twice := originSeen{Carried: map[string]int{}}, map[string]bool{}
 	var errs []error
 	for _, o := range all {
 		seen, err := o.finish()
 		errs = append(errs, err)
+		sum.Accepted += seen.Accepted
+		sum.Open += seen.Open
+		sum.Requests += seen.Requests
+		sum.Datagrams += seen.Datagrams
 		for client, n := range seen.Carried {
-			if _, ok := carried[client]; ok {
+			if _, ok := sum.Carried[client]; ok {
 				twice[client] = true
 			}
-			carried[client] = n
+			sum.Carried[client] = n
 		}
 	}
 	for client := range twice {
-		delete(carried, client)
+		delete(sum.Carried, client)
 	}
-	return carried, errors.Join(errs...)
+	return sum, errors.Join(errs...)
 }
 
 func (all runningServers) abandon() {

@@ -17,8 +17,8 @@ import (
 // loadWorkload returns what arg names: a built-in workload, a HAR file or a list
 // of the user's own. The notes say what was guessed, a sentence each.
 func loadWorkload(arg string, seed uint64) (w linger.Workload, notes []string, err error) {
-	if strings.Contains(arg, "://") {
-		return w, nil, usage("%q is a URL, which is fetched by: linger get %s", arg, arg)
+	if isURL(arg) {
+		return w, nil, usage("%q is a URL, which linger compare and linger get fetch; name a workload, a .har file or a list", arg)
 	}
 	w, err = linger.ParseWorkload(arg, seed)
 	if err == nil {

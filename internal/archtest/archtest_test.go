@@ -32,6 +32,7 @@ var rooms = []room{
 	{"link", []string{"."}, "shared by the lab and the simulator, so it may know neither"},
 	{"dns", []string{"."}, "messages of DNS, the same for both sides; it knows no sockets"},
 	{"live", []string{".", "trace", "policy", "dns"}, "an engine: a stranger to the other engines"},
+	{"browser", []string{".", "trace"}, "an engine: a stranger to the other engines"},
 	{"capture", []string{".", "trace"}, "an engine: a stranger to the other engines"},
 	{"origin", []string{".", "trace", "policy", "dns"}, "the other side; it must not know how the client measures"},
 	{"lab", []string{".", "trace", "link"}, "carries packets of any program; knows neither client nor origin"},
@@ -61,7 +62,7 @@ var doors = []struct {
 
 // outside are the rooms where time, luck and sockets come from the world; in all
 // others they are arguments, so that what they compute can be computed again.
-var outside = []string{"live", "origin", "lab", "run", "cmd/linger", "internal/archtest"}
+var outside = []string{"live", "browser", "origin", "lab", "run", "cmd/linger", "internal/archtest"}
 
 // worldly are the names that read the world, and who besides outside may not.
 var worldly = map[string][]string{
