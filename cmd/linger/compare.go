@@ -113,8 +113,8 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
 
-	if out.named(".qlog") != "" && !slices.ContainsFunc(strategies, linger.Strategy.QUIC) {
-		return usage("-o %s: a qlog is of QUIC; have h3, doq or doh3 among the strategies", out.named(".qlog"))
+	if out.named(".qlog") != "" && !slices.ContainsFunc(strategies, func(s linger.Strategy) bool { return s.QUIC() && s.Client == "" }) {
+		return usage("-o %s: a qlog is of linger's own QUIC; have h3, doq or doh3 among the strategies", out.named(".qlog"))
 	}
 
 	bar := newProgress(std, out.layout(std.err))

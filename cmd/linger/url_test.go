@@ -228,7 +228,7 @@ https://%[2]s {
 		t.Fatal(err)
 	}
 	background(t, address, dir, caddy, "run", "--adapter", "caddyfile", "--config", config)
-	f, _ := measured(t, "https://"+address+"/", "--cacert", roots, "--on", "live", "--trials", "2", "-s", "close:6,keep:6,h2")
+	f, _ := measured(t, "https://"+address+"/", "--cacert", roots, "--on", "live", "--trials", "2", "-s", "close:6,keep,h2")
 	want := 41 * (2*len(f.Rows) + 1)
 	var lines int
 	var ports map[string]bool
@@ -241,16 +241,18 @@ https://%[2]s {
 					Port string `json:"remote_port"`
 				}
 			}
-			json.Unmarshal(in.Bytes(), &entry)
-			ports[entry.Request.Port] = true
+			// The first visit's come first; a connection without a request is not in the log.
+			if json.Unmarshal(in.Bytes(), &entry); lines >= 41 {
+				ports[entry.Request.Port] = true
+			}
 		}
 		if lines >= want {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if lines != want || len(ports) != opened(f) {
-		t.Errorf("Caddy answered %d requests on %d connections; we count %d on %d", lines, len(ports), want, opened(f))
+	if ours := opened(f) - 6; lines != want || len(ports) != ours {
+		t.Errorf("Caddy answered %d requests on %d connections; we count %d on %d", lines, len(ports), want, ours)
 	}
 }
 
