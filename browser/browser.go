@@ -135,6 +135,9 @@ func Fits(s linger.Scenario) error {
 	if t.Version == "2" && s.Workload.Scheme != "https" {
 		return fmt.Errorf("strategy %q: a browser speaks HTTP/2 over TLS only; use --scheme https, or keep:6", t.Name)
 	}
+	if n := s.Workload.OriginCount(); n > 1 {
+		return fmt.Errorf("workload %q: it has %d origins, and a browser is given one; use gallery or microscape", s.Workload.Name, n)
+	}
 	for i, e := range s.Workload.Exchanges {
 		kind, _, _ := strings.Cut(e.ContentType, ";")
 		switch html := kind == "text/html" && e.Status == 200; {

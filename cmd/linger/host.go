@@ -69,9 +69,18 @@ type originReady struct {
 
 // originSeen is what the origin says at its end.
 type originSeen struct {
+	origin.Counters
 	// Carried is how many requests each connection carried, by the client's
 	// IP:port.
 	Carried map[string]int `json:"carried"`
+}
+
+// add counts what one more server has seen.
+func (o *originSeen) add(c origin.Counters) {
+	o.Accepted += c.Accepted
+	o.Open += c.Open
+	o.Requests += c.Requests
+	o.Datagrams += c.Datagrams
 }
 
 // shutdownWithin bounds how long requests under way may take when a server ends.
@@ -119,7 +128,9 @@ func (hostOriginCmd) Run(ctx context.Context, std streams) error {
 		running = append(running, func(stop context.Context) error {
 			// What a client has left open is cut off: nobody reads it any more.
 			server.Shutdown(stop)
-			return served()
+			err := served()
+			seen.add(server.Counters())
+			return err
 		})
 	}
 	out := json.NewEncoder(std.out)

@@ -150,7 +150,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		e.SetIndent("", "  ")
 		return e.Encode(labSeen{
 			Linger: version, Command: command, Status: exit.Status(), Network: network,
-			Ledger: seen.Ledger, Requests: carried, Client: seen.Hosts[clientHost], Origin: sideOf(servers, seen, seen),
+			Ledger: seen.Ledger, Requests: carried.Carried, Client: seen.Hosts[clientHost], Origin: sideOf(servers, seen, seen),
 		})
 	}))
 	if err == nil && exit.Status() != 0 {
