@@ -44,7 +44,7 @@ type compareCmd struct {
 }
 
 func (c compareCmd) Run(ctx context.Context, std streams) error {
-	if c.Against != "" || strings.EqualFold(filepath.Ext(c.Workload), ".json") {
+	if c.Against != "" || strings.EqualFold(filepath.Ext(c.Workload), ".json") && !isURL(c.Workload) {
 		return c.difference(std)
 	}
 	network, err := c.networkFlags.parse()

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -143,7 +144,7 @@ func TestLiveCountsAsNginx(t *testing.T) {
 	nginx := program(t, "nginx", "nginx-light")
 	dir, address := t.TempDir(), free(t)
 	files(t, linger.Gallery(1), filepath.Join(dir, "www"))
-	log := filepath.Join(dir, "access.log")
+	seen := filepath.Join(dir, "access.log")
 	config := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(config, fmt.Appendf(nil, `daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/error.log;
 events { worker_connections 512; }
@@ -166,9 +167,9 @@ http {
 		}
 		res.Body.Close()
 		for range 200 {
-			b, _ := os.ReadFile(log)
+			b, _ := os.ReadFile(seen)
 			if m := regexp.MustCompile(`(\d+) /probe`).FindAllSubmatch(b, -1); m != nil {
-				os.Truncate(log, 0)
+				os.Truncate(seen, 0)
 				n, _ := strconv.Atoi(string(m[len(m)-1][1]))
 				return n
 			}
@@ -342,7 +343,7 @@ func TestServerSpeaksLess(t *testing.T) {
 			dialled.Add(1)
 		}
 	}
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	defer server.Close()
 	f, _ := measured(t, server.URL+"/", "-k", "--on", "live", "--trials", "3", "-s", "close,keep,h2,h3")
@@ -371,7 +372,7 @@ func TestPagesChange(t *testing.T) {
 		}
 		io.WriteString(out, strings.Repeat("x", int(n.Add(1))))
 	}))
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	defer server.Close()
 	f, _ := measured(t, server.URL+"/", "--on", "live", "--trials", "2", "-s", "keep")
 	if r := f.Rows[0]; r.Trials != 2 || r.Failed != 1 {
