@@ -196,7 +196,10 @@ func serveAll(ctx context.Context, server *origin.Server, slot int, names bool) 
 	return func() error {
 		var all error
 		for range serve {
-			all = errors.Join(all, <-ended)
+			// One that is shut down before it has begun has nothing to serve any more.
+			if err := <-ended; !errors.Is(err, origin.ErrShutDown) {
+				all = errors.Join(all, err)
+			}
 		}
 		return all
 	}, nil
