@@ -87,6 +87,14 @@ type Counters struct {
 	Datagrams int64
 }
 
+// Add counts what another server has done, too.
+func (c *Counters) Add(other Counters) {
+	c.Accepted += other.Accepted
+	c.Open += other.Open
+	c.Requests += other.Requests
+	c.Datagrams += other.Datagrams
+}
+
 // A Server serves one site on the listeners given to Serve, ServeTLS, ServeQUIC and
 // those of DNS, ServeDNS, ServeDNSStream, ServeDoT and ServeDoQ, with one policy, one log and one count of connections for all.
 type Server struct {

@@ -69,6 +69,7 @@ type originReady struct {
 
 // originSeen is what the origin says at its end.
 type originSeen struct {
+	origin.Counters
 	// Carried is how many requests each connection carried, by the client's
 	// IP:port.
 	Carried map[string]int `json:"carried"`
@@ -119,7 +120,9 @@ func (hostOriginCmd) Run(ctx context.Context, std streams) error {
 		running = append(running, func(stop context.Context) error {
 			// What a client has left open is cut off: nobody reads it any more.
 			server.Shutdown(stop)
-			return served()
+			err := served()
+			seen.Add(server.Counters())
+			return err
 		})
 	}
 	out := json.NewEncoder(std.out)

@@ -181,10 +181,7 @@ func (all runningServers) finish() (originSeen, error) {
 	for _, o := range all {
 		seen, err := o.finish()
 		errs = append(errs, err)
-		sum.Accepted += seen.Accepted
-		sum.Open += seen.Open
-		sum.Requests += seen.Requests
-		sum.Datagrams += seen.Datagrams
+		sum.Add(seen.Counters)
 		for client, n := range seen.Carried {
 			if _, ok := sum.Carried[client]; ok {
 				twice[client] = true
