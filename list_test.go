@@ -156,3 +156,67 @@ func FuzzParseList(f *testing.F) {
 		survives(t, w)
 	})
 }
+
+func TestListOfOrigins(t *testing.T) {
+	const text = `
+/                             900
+//cdn.example/1.png           100 / rtt=40ms
+//CDN.example/2.png           100 //cdn.example/1.png
+POST://api.example:8080/log   0   /
+//[2001:db8::1]:8080//twice   5   POST://api.example:8080/log
+////three                     5   /
+//bare.example                5
+`
+	w, err := ParseList("t", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Origin{{}, {Name: "cdn.example", ExtraRTT: Known(40 * time.Millisecond)}, {Name: "api.example:8080"}, {Name: "[2001:db8::1]:8080"}, {Name: "bare.example"}}
+	if !slices.Equal(w.Origins, want) {
+		t.Errorf("origins %+v; want %+v", w.Origins, want)
+	}
+	var got []string
+	for i, e := range w.Exchanges {
+		got = append(got, fmt.Sprintf("%s %s %s %d", e.Method, w.Authority(i), e.Path, e.Parent))
+	}
+	if want := []string{"GET  / -1", "GET cdn.example /1.png 0", "GET cdn.example /2.png 1", "POST api.example:8080 /log 0",
+		"GET [2001:db8::1]:8080 //twice 3", "GET  //three 0", "GET bare.example / -1"}; !slices.Equal(got, want) {
+		t.Errorf("%q; want %q", got, want)
+	}
+	var b bytes.Buffer
+	if err := w.WriteList(&b); err != nil {
+		t.Fatal(err)
+	}
+	again, err := ParseList("t", &b)
+	if err != nil || !slices.Equal(again.Exchanges, w.Exchanges) || !slices.Equal(again.Origins, w.Origins) {
+		t.Errorf("comes back as %+v, %v", again, err)
+	}
+	merged := w.Merged()
+	if err := merged.Validate(); err != nil || merged.Exchanges[3].Path != "/api.example:8080/log" || merged.Exchanges[0].Path != "/" || len(merged.Origins) != 0 {
+		t.Errorf("merged: %+v, %v", merged, err)
+	}
+	for in, want := range map[string]string{
+		"/ 1\n//a b.example/ 1":           `line 2: "b.example/" is not a number of bytes`,
+		"/ 1\n//a%b/ 1":                   `line 2: "a%b" is no host`,
+		"/ 1\n//a/ 1 rtt=5":               "line 2: rtt=5: not a value",
+		"//a/ 1 rtt=5ms\n//a/2 1 rtt=6ms": "line 2: rtt=6ms, where another line of that origin says 5ms",
+		"//a/ 1 rtt=-5ms":                 `origin 1 of workload "t": a round trip longer by -5ms`,
+		"/ 1\n//a/ 1 /x":                  "line 2: / depends on /x",
+	} {
+		if _, err := ParseList("t", strings.NewReader(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want it to say %q", in, err, want)
+		}
+	}
+}
+
+// A page names what another origin has with the host before the path.
+func TestPageNamesOtherOrigins(t *testing.T) {
+	w, err := ParseList("t", strings.NewReader("//a.example/ 2000\n//b.example/1.png 500 //a.example/ at=1000\n//a.example/2.png 500 //a.example/ at=1500"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := io.ReadAll(w.Body(0))
+	if err != nil || !strings.Contains(string(page[:1000]), `src="//b.example/1.png"`) || !strings.Contains(string(page[1000:1500]), `src="/2.png"`) {
+		t.Errorf("%s, %v", page, err)
+	}
+}

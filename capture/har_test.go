@@ -355,8 +355,8 @@ func TestContentsAreNotHeld(t *testing.T) {
 	}
 }
 
-// The 100 MB of BenchmarkHAR and BenchmarkJSON: contents of 70 KB, as pages have
-// them; and of a thousandth, where all is metadata.
+// What BenchmarkHAR and BenchmarkJSON read: 100 MB, most of it contents, as pages have
+// them; and entries with hardly any, where all is metadata.
 var sizes = []struct {
 	name          string
 	entries, size int

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"runtime"
@@ -993,6 +994,41 @@ func TestUnreachableByVisit(t *testing.T) {
 		err := (&tcp{run: r, address: "a:1", dial: dial}).visit(t.Context())
 		if !errors.Is(err, ErrUnreachable) || err.Error() != "cannot fetch a cookie for TCP Fast Open from a:1: "+want {
 			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// TestPlaces has a server for each origin, each with its own name.
+func TestPlaces(t *testing.T) {
+	w := linger.Workload{Name: "t", Scheme: "http", Origins: []linger.Origin{{Name: "a.example"}, {Name: "b.example:8080"}}, Exchanges: []linger.Exchange{
+		{Method: "GET", Path: "/", Status: 200, ResponseBody: 100, Parent: linger.NoParent},
+		{Method: "GET", Origin: 1, Path: "/", Status: 200, ResponseBody: 200, Parent: 0},
+	}}
+	s := linger.Scenario{Workload: w, Strategy: strategy(t, "keep")}
+	if _, err := Run(t.Context(), s, Config{Address: "127.0.0.1:1"}); err == nil || !strings.Contains(err.Error(), "has 2 origins, and 1 places are given") {
+		t.Errorf("too few places: %v", err)
+	}
+	var places []Place
+	var hosts [2]atomic.Pointer[string]
+	for i, o := range w.Origins {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			hosts[i].Store(&r.Host)
+			w.Write(make([]byte, 100*(i+1)))
+		}))
+		defer server.Close()
+		places = append(places, Place{Address: server.Listener.Addr().String(), Host: o.Name})
+	}
+	one, err := Run(t.Context(), s, Config{Places: places})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, x := range one.Exchanges {
+		c := one.Connections[x.Connection]
+		if x.Failed != "" || c.Origin != w.Origins[i].Name || c.Remote != places[i].Address || x.URL != "http://"+w.Origins[i].Name+"/" {
+			t.Errorf("exchange %d is %+v on %+v", i, x, c)
+		}
+		if host := hosts[i].Load(); host == nil || *host != w.Origins[i].Name {
+			t.Errorf("origin %d was asked for %v", i, host)
 		}
 	}
 }

@@ -75,6 +75,9 @@ type Config struct {
 // lengths of 8000 octets" (RFC 9112, 3). A workload with longer paths raises it.
 const minTarget = 8192
 
+// ErrShutDown is the error of serving with a server that has been shut down.
+var ErrShutDown = errors.New("the server has been shut down; make a new one")
+
 // Counters are what a server has done so far.
 type Counters struct {
 	Accepted int64 // connections
@@ -82,6 +85,14 @@ type Counters struct {
 	Requests int64 // heads read in full, and what was refused in their place; queries of DNS
 	// Datagrams are those requests that came by UDP and belong to no connection.
 	Datagrams int64
+}
+
+// Add counts what another server has done, too.
+func (c *Counters) Add(other Counters) {
+	c.Accepted += other.Accepted
+	c.Open += other.Open
+	c.Requests += other.Requests
+	c.Datagrams += other.Datagrams
 }
 
 // A Server serves one site on the listeners given to Serve, ServeTLS, ServeQUIC and
@@ -182,7 +193,7 @@ func (s *Server) enter(ctx context.Context, ln io.Closer) (leave func(), err err
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.isDown() {
-		return nil, errors.New("the server has been shut down; make a new one")
+		return nil, ErrShutDown
 	}
 	s.listeners[ln] = struct{}{}
 	s.serving.Add(1)

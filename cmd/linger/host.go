@@ -75,14 +75,6 @@ type originSeen struct {
 	Carried map[string]int `json:"carried"`
 }
 
-// add counts what one more server has seen.
-func (o *originSeen) add(c origin.Counters) {
-	o.Accepted += c.Accepted
-	o.Open += c.Open
-	o.Requests += c.Requests
-	o.Datagrams += c.Datagrams
-}
-
 // shutdownWithin bounds how long requests under way may take when a server ends.
 const shutdownWithin = 5 * time.Second
 
@@ -129,7 +121,7 @@ func (hostOriginCmd) Run(ctx context.Context, std streams) error {
 			// What a client has left open is cut off: nobody reads it any more.
 			server.Shutdown(stop)
 			err := served()
-			seen.add(server.Counters())
+			seen.Add(server.Counters())
 			return err
 		})
 	}
@@ -207,7 +199,10 @@ func serveAll(ctx context.Context, server *origin.Server, slot int, names bool) 
 	return func() error {
 		var all error
 		for range serve {
-			all = errors.Join(all, <-ended)
+			// One that is shut down before it has begun has nothing to serve any more.
+			if err := <-ended; !errors.Is(err, origin.ErrShutDown) {
+				all = errors.Join(all, err)
+			}
 		}
 		return all
 	}, nil

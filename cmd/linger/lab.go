@@ -132,7 +132,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	carried, err := running.finish()
+	said, err := running.finish()
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
 	fmt.Fprintln(std.err)
-	err = report.Ledger(std.err, seen.Ledger, carried.Carried, out.layout(std.err))
+	err = report.Ledger(std.err, seen.Ledger, said.Carried, out.layout(std.err))
 	if broken := l.Close(); broken != nil && out.named(".pcapng") != "" {
 		err = errors.Join(err, statusError{exitMachine, fmt.Errorf("-o %s: %w", out.named(".pcapng"), broken)})
 	}
@@ -150,7 +150,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		e.SetIndent("", "  ")
 		return e.Encode(labSeen{
 			Linger: version, Command: command, Status: exit.Status(), Network: network,
-			Ledger: seen.Ledger, Requests: carried.Carried, Client: seen.Hosts[clientHost], Origin: sideOf(servers, seen, seen),
+			Ledger: seen.Ledger, Requests: said.Carried, Client: seen.Hosts[clientHost], Origin: sideOf(servers, seen, seen),
 		})
 	}))
 	if err == nil && exit.Status() != 0 {

@@ -181,7 +181,7 @@ func (all runningServers) finish() (originSeen, error) {
 	for _, o := range all {
 		seen, err := o.finish()
 		errs = append(errs, err)
-		sum.add(seen.Counters)
+		sum.Add(seen.Counters)
 		for client, n := range seen.Carried {
 			if _, ok := sum.Carried[client]; ok {
 				twice[client] = true
