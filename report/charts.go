@@ -316,7 +316,9 @@ func heldChart(f compare.Findings, typical []*trace.Trace) chart {
 				break
 			}
 		}
-		body = append(body, mark{Shape: "path", Class: "held", Path: path.String() + fmt.Sprintf("V%vZ", base)})
+		if len(held) > 0 {
+			body = append(body, mark{Shape: "path", Class: "held", Path: path.String() + fmt.Sprintf("V%vZ", base)})
+		}
 		for i, h := range held {
 			if i == mostHeld {
 				break
