@@ -284,6 +284,9 @@ func ParseStrategy(s string) (Strategy, error) {
 		given = strings.Split(rest, "+")
 	}
 	for _, m := range given {
+		if modifier, number, ok := strings.Cut(m, ":"); ok && !counted {
+			return Strategy{}, fmt.Errorf("strategy %q: the number stands behind the name; write %s:%s+%s", s, name, number, modifier)
+		}
 		if !slices.Contains(names(Modifiers()), m) {
 			return Strategy{}, unknown("modifier", m, names(Modifiers()), "as in "+name+"+resume")
 		}

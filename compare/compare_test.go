@@ -409,7 +409,7 @@ func TestDoubts(t *testing.T) {
 			return in
 		}(), NotHonoured, "never had two requests in flight"},
 		{"retries", each(pair(), 1, func(t *trace.Trace) { t.Retries = 1 }), Retries, "closed meanwhile (RFC 9112, 9.3.1): keep 5, in all"},
-		{"retries of streams", each(over("h2,h3", 5, 0), 1, func(t *trace.Trace) { t.Retries = 1 }), Retries, "refused their streams or was closing the connection (RFC 9113, 6.8; RFC 9114, 5.2): h3 5, in all"},
+		{"retries of streams", each(over("h2,h3", 5, 0), 1, func(t *trace.Trace) { t.Retries = 1 }), Retries, "refused them or was closing the connection (RFC 9113, 6.8; RFC 9114, 5.2): h3 5, in all"},
 		{"no idle race of streams", each(over("h2,h3", 5, 0), 1, func(t *trace.Trace) { t.Retries = 1 }), "", "RFC 9112"},
 		{"no ledger", each(each(pair(), 1, func(t *trace.Trace) { t.Ledger = linger.Opt[trace.Ledger]{} }), 0, func(t *trace.Trace) { t.Ledger = linger.Opt[trace.Ledger]{} }), Ledger, "nobody counted"},
 		{"half a ledger", each(pair(), 1, func(t *trace.Trace) { t.Ledger = linger.Opt[trace.Ledger]{} }), Ledger, "keep: packets and bytes were not"},

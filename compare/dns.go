@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"linger"
 	"linger/stats"
@@ -16,10 +17,12 @@ import (
 type DNS struct {
 	// Asked counts the queries of all trials that ended, whole or not; each was
 	// Answered or has Failed for a reason, which the doubts tell. To be told that there
-	// is no such name is an answer.
+	// is no such name is an answer. NotAsked counts those that were never wanted, since
+	// what leads to them had failed.
 	Asked    int `json:"asked"`
 	Answered int `json:"answered"`
 	Failed   int `json:"failed"`
+	NotAsked int `json:"not_asked,omitzero"`
 	// SentAgain counts the datagrams that the client sent once more since no answer had
 	// come in time; Truncated the answers that did not fit into one, so that the query
 	// was asked again over TCP. Of all trials too.
@@ -36,20 +39,55 @@ type DNS struct {
 	// in nothing but keeping was tried beside it.
 	Kept linger.Opt[Kept] `json:"kept,omitzero"`
 	// IdleLimit is how long the server said that a connection may be without a query
-	// (RFC 7828), in ms, and ClosedAfter how long it had been without one, at least,
-	// where the server closed it.
+	// (RFC 7828; RFC 9000, 10.1), in ms, and ClosedAfter how long one had been without
+	// a query, at least, that the server closed while nothing was outstanding on it. A
+	// close that may have followed the last answer is none of idleness.
 	IdleLimit   linger.Opt[float64] `json:"idle_limit_ms,omitzero"`
 	ClosedAfter linger.Opt[float64] `json:"closed_idle_after_ms,omitzero"`
 }
 
-// Spread is how a figure is distributed. Quantiles are interpolated between
-// neighbours (stats.Sample.Quantile).
+// Spread is how a figure is distributed. P95 and P99 are values that were seen, the
+// least that no more than 5 or 1 of 100 exceed (nearest rank); they are unknown of fewer
+// than 20 and 100.
 type Spread struct {
-	N      int     `json:"n"`
-	Median float64 `json:"median"`
-	P95    float64 `json:"p95"`
-	P99    float64 `json:"p99"`
+	N      int                 `json:"n"`
+	Median float64             `json:"median"`
+	P95    linger.Opt[float64] `json:"p95,omitzero"`
+	P99    linger.Opt[float64] `json:"p99,omitzero"`
 }
+
+// spreadOf returns how values are distributed, and false where there are none.
+func spreadOf(values []float64) (s Spread, ok bool) {
+	if len(values) == 0 {
+		return s, false
+	}
+	middle, _ := stats.New(values...).Median()
+	s = Spread{N: len(values), Median: round(middle, 1e-3)}
+	sorted := slices.Sorted(slices.Values(values))
+	rank := func(per100 int) (o linger.Opt[float64]) {
+		if n := len(sorted); n*(100-per100) >= 100 {
+			o = linger.Known(round(sorted[(n*per100+99)/100-1], 1e-3))
+		}
+		return o
+	}
+	s.P95, s.P99 = rank(95), rank(99)
+	return s, true
+}
+
+// tell is the spread in words, as far up as it is known.
+func (s Spread) tell() string {
+	text := Duration(s.Median, 0) + " at the median"
+	if v, ok := s.P99.Get(); ok {
+		return text + " and " + Duration(v, 0) + " or less in 99 of 100"
+	}
+	if v, ok := s.P95.Get(); ok {
+		return text + " and " + Duration(v, 0) + " or less in 95 of 100"
+	}
+	return text
+}
+
+// top is the highest quantile that is known.
+func (s Spread) top() float64 { return s.P99.Or(s.P95.Or(s.Median)) }
 
 // Kept parts what a kept connection takes into what it takes once and what each query
 // takes, bytes and packets of the link both ways. A connection for one query takes
@@ -89,6 +127,10 @@ func (c *tried) lookUp() {
 	closed := math.Inf(1)
 	for _, t := range c.ended {
 		for _, e := range t.Exchanges {
+			if e.Failed != "" && e.Attempts == 0 && e.Queued >= t.Ended {
+				d.NotAsked++
+				continue
+			}
 			d.Asked++
 			d.Truncated += btoi(e.Truncated)
 			if c.strategy.Datagram {
@@ -101,13 +143,12 @@ func (c *tried) lookUp() {
 			d.Answered++
 			took = append(took, milliseconds(e.Done.Or(0).Sub(e.Queued)))
 		}
-		for _, gap := range idleEnds(t) {
+		for _, gap := range idleEnds(t, c.rtt) {
 			closed = min(closed, gap)
 		}
 	}
-	if s := stats.New(took...); s.N() > 0 {
-		at := func(q float64) float64 { v, _ := s.Quantile(q); return round(v, 1e-3) }
-		d.Time = linger.Known(Spread{s.N(), at(0.5), at(0.95), at(0.99)})
+	if s, ok := spreadOf(took); ok {
+		d.Time = linger.Known(s)
 	}
 	if !math.IsInf(closed, 1) {
 		d.ClosedAfter = linger.Known(round(closed, 1e-3))
@@ -136,25 +177,30 @@ func perQuery(figure func(trace.Flow) int64) func(*trace.Trace) (float64, bool) 
 	}
 }
 
-// announced is the idle limit, in ms, that the server announced last.
+// announced is the longest idle limit, in ms, that the server announced.
 func announced(t *trace.Trace) (float64, bool) {
-	for _, k := range slices.Backward(t.Connections) {
+	limit, known := time.Duration(0), false
+	for _, k := range t.Connections {
 		if d, ok := k.IdleLimit.Get(); ok {
-			return milliseconds(d), true
+			limit, known = max(limit, d), true
 		}
 	}
-	return 0, false
+	return milliseconds(limit), known
 }
 
+// parting is how long after the last answer a server may close for another reason than
+// idleness: a farewell of several round trips, in which late packets can still come.
+func parting(rtt time.Duration) time.Duration { return 8*rtt + 100*time.Millisecond }
+
 // idleEnds lists how long, in ms, connections had been without a query when the server
-// closed them.
-func idleEnds(t *trace.Trace) []float64 {
+// closed them, as far as that can have been the reason.
+func idleEnds(t *trace.Trace, rtt time.Duration) []float64 {
 	var gaps []float64
-	last := lastDone(t)
+	last, on := lastDone(t), answers(t)
 	for _, k := range connections(t) {
 		end, ok := k.Closed.Get()
 		since, ok2 := last[k.ID].Get()
-		if ok && ok2 && k.ClosedBy == trace.AtServer && end > since && end < t.Ended {
+		if ok && ok2 && k.ClosedBy == trace.AtServer && end < t.Ended && k.Requests == on[k.ID] && end.Sub(since) > parting(rtt) {
 			gaps = append(gaps, milliseconds(end.Sub(since)))
 		}
 	}
@@ -237,29 +283,56 @@ func plainUDP(cases []*tried) *tried {
 	return nil
 }
 
-// scheduled reports whether the workload itself says when each query is asked, so that
-// all of them take as long as it says, whatever the strategy.
-func scheduled(w linger.Workload) bool {
-	return w.Scheme == linger.SchemeDNS && len(w.Exchanges) > 1 && !slices.ContainsFunc(w.Exchanges[1:], func(e linger.Exchange) bool {
+// scheduled reports whether the workload, or the client's pace, says when each query is
+// asked, so that all of them take as long as that, whatever the strategy.
+func scheduled(in Input) bool {
+	if in.Workload.Scheme != linger.SchemeDNS || len(in.Workload.Exchanges) < 2 {
+		return false
+	}
+	rated := !slices.ContainsFunc(in.Workload.Exchanges[1:], func(e linger.Exchange) bool {
 		return e.Parent != linger.NoParent || e.Think == 0
 	})
+	return rated || paced(in)
+}
+
+// paced reports whether a client let time pass between queries that it knew of at the
+// same instant.
+func paced(in Input) bool {
+	type cause struct {
+		parent int
+		think  time.Duration
+	}
+	for _, traces := range in.Traces {
+		for _, t := range traces {
+			if !delivered(t, in.Workload) {
+				continue
+			}
+			wanted := map[cause]linger.Instant{}
+			for i, e := range in.Workload.Exchanges {
+				at := cause{e.Parent, e.Think}
+				if first, ok := wanted[at]; ok && t.Exchanges[i].Queued != first {
+					return true
+				}
+				wanted[at] = t.Exchanges[i].Queued
+			}
+			break
+		}
+	}
+	return false
 }
 
 // perQuery compares the times of single queries, where that of all says nothing.
 func (j *judgement) perQuery() {
-	j.say("The queries come at times of their own, so that the load takes as long with any strategy.")
+	j.say("When each query is asked is fixed, so that all of them take as long with any strategy.")
 	timed := filter(j.cases, func(c *tried) bool { return !c.row.DNS.Or(DNS{}).Time.IsZero() })
 	if len(timed) == 0 {
 		return
 	}
 	spread := func(c *tried) Spread { return c.row.DNS.Or(DNS{}).Time.Or(Spread{}) }
-	least := slices.MinFunc(timed, func(a, b *tried) int { return cmp.Compare(spread(a).P99, spread(b).P99) })
-	most := slices.MaxFunc(timed, func(a, b *tried) int { return cmp.Compare(spread(a).P99, spread(b).P99) })
-	tell := func(c *tried) string {
-		s := spread(c)
-		return fmt.Sprintf("%s at the median and %s for 99 of 100", Duration(s.Median, 0), Duration(s.P99, 0))
-	}
-	j.say("A single one takes %s over %s, the steadiest", tell(least), least.row.Strategy)
+	least := slices.MinFunc(timed, func(a, b *tried) int { return cmp.Compare(spread(a).top(), spread(b).top()) })
+	most := slices.MaxFunc(timed, func(a, b *tried) int { return cmp.Compare(spread(a).top(), spread(b).top()) })
+	tell := func(c *tried) string { return spread(c).tell() }
+	j.say("A single one takes %s over %s", tell(least), least.row.Strategy)
 	if most == least {
 		j.sentences[len(j.sentences)-1] += "."
 		return
@@ -309,6 +382,10 @@ func (j *judgement) further() {
 	j.say("Keeping pays from the second query on: a further one takes %s.", s)
 }
 
+// lonePackets is what a query takes at least whose messages share no packet with others:
+// one each way, but for what is lost in rounding.
+const lonePackets = 1.9
+
 // bytesOverUDP tells whether a kept connection can take fewer bytes than datagrams.
 func (j *judgement) bytesOverUDP() {
 	udp := plainUDP(j.cases)
@@ -319,7 +396,8 @@ func (j *judgement) bytesOverUDP() {
 	if !ok {
 		return
 	}
-	var never []string
+	var never, cheaper []string
+	shared := true
 	least, most := math.Inf(1), 0.0
 	for _, c := range j.cases {
 		k, ok := c.row.DNS.Or(DNS{}).Kept.Get()
@@ -329,11 +407,26 @@ func (j *judgement) bytesOverUDP() {
 		switch n, from := k.From.Get(); {
 		case k.BeatsUDP.IsZero():
 		case from:
-			j.say("%s takes fewer bytes than udp once a connection carries %s: several messages share a packet.", c.row.Strategy, plural(float64(n), "query"))
+			cheaper = append(cheaper, fmt.Sprintf("%s (from about %s)", c.row.Strategy, plural(float64(n), "query")))
+			shared = shared && k.QueryPackets < lonePackets
 		default:
 			never = append(never, c.row.Strategy)
 			least, most = min(least, k.QueryBytes/u), max(most, k.QueryBytes/u)
 		}
+	}
+	if len(cheaper) > 0 {
+		why := ""
+		switch d := udp.row.DNS.Or(DNS{}); {
+		case d.Truncated > 0:
+			why = ", whose answers did not fit and were asked for again"
+		case shared:
+			why = ": several messages share a packet"
+		}
+		verb := "take"
+		if len(cheaper) == 1 {
+			verb = "takes"
+		}
+		j.say("On a kept connection %s %s fewer bytes a query than udp%s.", list(cheaper), verb, why)
 	}
 	if len(never) == 0 {
 		return
@@ -363,11 +456,11 @@ func (j *judgement) resent() {
 	if !ok {
 		return
 	}
-	s := fmt.Sprintf("udp sent %s again, a second or more after the first: 95 of 100 queries had their answer in %s, 99 in %s",
-		plural(float64(d.SentAgain), "datagram"), Duration(t.P95, 0), Duration(t.P99, 0))
+	s := fmt.Sprintf("udp asked %s again, a second or more after the first time: its queries take %s",
+		plural(float64(d.SentAgain), "query"), t.tell())
 	if tcp := first(j.cases, func(c *tried) bool { return c.strategy.DNS == linger.OverTCP && !c.strategy.Persistent }); tcp != nil {
 		if t, ok := tcp.row.DNS.Or(DNS{}).Time.Get(); ok {
-			s += fmt.Sprintf("; with tcp, which sends again by itself, 95 in %s, 99 in %s", Duration(t.P95, 0), Duration(t.P99, 0))
+			s += fmt.Sprintf("; those of tcp, which sends again by itself, %s", t.tell())
 		}
 	}
 	j.say("%s.", s)
@@ -421,14 +514,23 @@ func (j *judgement) idle() {
 	case !kept:
 	case ok && v > rtt:
 		j.say("The server lets an idle connection be for %s, it says: up to gaps of %s keeping pays; after a longer one the next query pays the set-up again.",
-			Duration(v, 0), Duration(v-rtt, 0))
+			Duration(v, 0), j.lessTrip(v))
 	case ok:
-		j.say("The server lets an idle connection be for %s, it says: keeping pays only while queries follow one another.", Duration(v, 0))
+		j.say("The server says that a connection may not be idle: keeping pays only while queries follow one another.")
 	case !closed.IsZero():
-		j.say("The server announced no idle limit, and closed connections that had been idle for %s: keeping pays up to gaps shorter than that.", Duration(closed.Or(0), 0))
+		j.say("The server announced no idle limit, and closed connections that had been idle for %s: up to gaps of %s keeping pays.", Duration(closed.Or(0), 0), j.lessTrip(closed.Or(0)))
 	default:
 		j.say("Up to which gap between two queries keeping pays is not known: the server announced no idle limit, and closed no idle connection.")
 	}
+}
+
+// lessTrip is a time in ms less a round trip, which a query takes to reach the server
+// and its answer to come back.
+func (j *judgement) lessTrip(ms float64) string {
+	if j.rtt == 0 {
+		return "that less a round trip"
+	}
+	return Duration(ms-milliseconds(j.rtt), 0)
 }
 
 // inBytes writes a number of bytes in words: "212 B", "6.5 kB".

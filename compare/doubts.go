@@ -236,6 +236,14 @@ func (d *doubter) failed() {
 	}
 }
 
+// cited is the standard for HTTP, or that for DNS.
+func (d *doubter) cited(http, dns string) string {
+	if d.in.Workload.Scheme == linger.SchemeDNS {
+		return dns
+	}
+	return http
+}
+
 // what an exchange of the workload is called.
 func (d *doubter) what() string {
 	if d.in.Workload.Scheme == linger.SchemeDNS {
@@ -298,7 +306,7 @@ func (d *doubter) honoured(c *tried) {
 	if kept > 0 {
 		d.dishonour(c, "%s: the server left %s open although asked to close", name, plural(float64(kept), "connection"))
 	}
-	if c.strategy.InFlight != 1 && len(c.ended) > 0 && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 {
+	if c.strategy.InFlight != 1 && len(c.ended) > 0 && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 && !scheduled(d.in) {
 		d.dishonour(c, "%s: never had two requests in flight on a connection, so it was not tried", name)
 	}
 }
@@ -460,10 +468,10 @@ func (d *doubter) retries() {
 		})
 	}
 	if closed := again(false); len(closed) > 0 {
-		d.add(Retries, "requests sent again, as a kept connection had been closed meanwhile (RFC 9112, 9.3.1): %s, in all trials", strings.Join(closed, ", "))
+		d.add(Retries, "requests sent again, as a kept connection had been closed meanwhile (%s): %s, in all trials", d.cited("RFC 9112, 9.3.1", "RFC 7766, 6.2.4"), strings.Join(closed, ", "))
 	}
 	if refused := again(true); len(refused) > 0 {
-		d.add(Retries, "requests sent again, as the server refused their streams or was closing the connection (RFC 9113, 6.8; RFC 9114, 5.2): %s, in all trials", strings.Join(refused, ", "))
+		d.add(Retries, "requests sent again, as the server refused them or was closing the connection (%s): %s, in all trials", d.cited("RFC 9113, 6.8; RFC 9114, 5.2", "RFC 7766, 6.2.4; RFC 9250, 4.3"), strings.Join(refused, ", "))
 	}
 }
 

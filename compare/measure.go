@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"time"
 
 	"linger"
 	"linger/stats"
@@ -30,6 +31,7 @@ type tried struct {
 	waited, waitedTLS, waitedStill linger.Opt[float64]
 	// trips is Row.RoundTrips as calculated, tripsDoubt how far off it may be.
 	trips, tripsDoubt linger.Opt[float64]
+	rtt               time.Duration // of the path; 0 is not known
 	// large says that a response takes more than one initial window.
 	large      bool
 	provenance trace.Provenance
@@ -70,6 +72,7 @@ func measure(in Input, s linger.Strategy, traces, still []*trace.Trace, failures
 	}
 	c.count(seen)
 	c.setUp(in, seen, still)
+	c.rtt = in.Network.RTT
 	c.lookUp()
 	return c
 }
@@ -148,7 +151,9 @@ func (c *tried) count(traces []*trace.Trace) {
 	r.Packets = ways(traces, func(f trace.Flow) int64 { return f.Packets })
 	r.WireBytes = ways(traces, trace.Flow.Bytes)
 	r.PayloadBytes = ways(traces, func(f trace.Flow) int64 { return f.Payload })
-	r.Overhead = rounded(median(traces, overhead), 1e-4)
+	if c.strategy.DNS == "" { // whose messages hold padding, which is no content
+		r.Overhead = rounded(median(traces, overhead), 1e-4)
+	}
 	r.Retransmitted = median(traces, func(t *trace.Trace) (float64, bool) {
 		up, down, ok := sum(t, func(f trace.Flow) int64 { return f.Retransmitted })
 		return up + down, ok && !hasQUIC(t) // whose packet numbers are encrypted

@@ -91,7 +91,7 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 	base := first(cases, func(c *tried) bool { return !c.strategy.Persistent })
 	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss, rtt: in.Network.RTT, chain: isChain(in.Workload)}
 	var v Verdict
-	paced := scheduled(in.Workload)
+	paced := scheduled(in)
 	if paced {
 		j.perQuery()
 	} else if rival := j.rival(); rival == nil {

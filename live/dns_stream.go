@@ -102,7 +102,10 @@ func (d *dnsStream) read() {
 	case err == io.ErrUnexpectedEOF:
 		where = "in the midst of an answer"
 	case n > 0:
-		where = fmt.Sprintf("with %d answers due", n)
+		where = "with an answer due"
+		if n > 1 {
+			where = fmt.Sprintf("with %d answers due", n)
+		}
 	}
 	d.tell(event{kind: closed, exchange: -1, at: src.at, ending: src.ending(where)})
 }

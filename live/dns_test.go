@@ -311,7 +311,7 @@ func TestTruncated(t *testing.T) {
 		{"TCP truncates too", listenTwice(t, messagesOn(func(_, _ int, q []byte) ([]byte, bool) {
 			return whollyPrefixed(cut(q)), true
 		}), truncated), "the answer is truncated, over a transport that has room for all of it", 1},
-		{"TCP closes", listenTwice(t, func(_ int, c net.Conn) { readQuery(c) }, truncated), "server closed with 1 answers due", 1},
+		{"TCP closes", listenTwice(t, func(_ int, c net.Conn) { readQuery(c) }, truncated), "server closed with an answer due", 1},
 	} {
 		tr := lookUp(t, lookups(3), "udp", Config{Address: test.address, Limits: hurried})
 		for i, x := range tr.Exchanges {

@@ -293,7 +293,7 @@ func TestOddFrames(t *testing.T) {
 				return p.answer(stream, i)
 			}
 			return p.WriteGoAway(stream-2, http2.ErrCodeNo, []byte("enough")) == nil
-		}, connections: 2, retries: 3, alone: true, by: trace.AtClient, closed: "server said goodbye: GOAWAY NO_ERROR, enough"},
+		}, connections: 2, retries: 3, alone: true, by: trace.AtServer, closed: "server said goodbye: GOAWAY NO_ERROR, enough"},
 		{name: "says goodbye, and answers what it has", act: func(p *framed, stream uint32, i int) bool {
 			p.WriteGoAway(math.MaxInt32, http2.ErrCodeNo, nil)
 			return p.answer(stream, i)

@@ -361,6 +361,9 @@ func (r *run) handle(e event) {
 		r.machine.HandleStreams(e.at, c.id, e.streams)
 		return
 	case goaway:
+		if k.ClosedBy == trace.Nobody {
+			k.ClosedBy = trace.AtServer // who closes after a goodbye does what was asked
+		}
 		r.machine.HandleGoAway(e.at, c.id, e.refused, e.reason)
 		return
 	case dialFailed:

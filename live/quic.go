@@ -14,6 +14,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
+	"linger"
 	"linger/policy"
 	"linger/trace"
 )
@@ -38,11 +39,14 @@ const (
 // which is set to be Reno.
 const quicStack = "quic-go's, which begins with 32 packets, does Reno and paces"
 
-// quicConfig returns what is asked of the QUIC stack. Path MTU discovery is on, from
-// 1280 bytes up. Congestion control and pacing are the stack's own.
-func quicConfig(l policy.Limits) *quic.Config {
+// quicConfig returns what is asked of the QUIC stack for a strategy. Path MTU discovery
+// is on, from 1280 bytes up, save for messages of DNS, which are never so long: its
+// probes would be most of what such a connection carries. Congestion control and pacing
+// are the stack's own.
+func quicConfig(l policy.Limits, s linger.Strategy) *quic.Config {
 	return &quic.Config{
-		Versions: []quic.Version{quic.Version1},
+		DisablePathMTUDiscovery: s.DNS != "",
+		Versions:                []quic.Version{quic.Version1},
 		// The policy gives a connection up before the stack does.
 		HandshakeIdleTimeout:           2 * cmp.Or(l.Connect, time.Hour),
 		MaxIdleTimeout:                 quicIdle,

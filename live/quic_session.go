@@ -50,7 +50,7 @@ func newOverQUIC(ctx context.Context, r *run, to Config, alpn string) (*overQUIC
 // dial opens a connection that o observes; file, unless it is nil, gives what its
 // qlog is written to.
 func (p *overQUIC) dial(ctx context.Context, t *tls.Config, o *observer, early bool, file func() io.WriteCloser) (*quicConn, error) {
-	c := quicConfig(p.run.config.Limits)
+	c := quicConfig(p.run.config.Limits, p.run.scenario.Strategy)
 	c.TokenStore = p.tokens
 	c.Tracer = func(context.Context, bool, quic.ConnectionID) qlogwriter.Trace {
 		if file == nil {

@@ -48,10 +48,12 @@ func (s *Server) acceptQUIC(ctx context.Context, pc net.PacketConn, protocol str
 		idle = time.Hour
 	}
 	ln, err := transport.ListenEarly(tlsConfig(s.config.Certificates, protocol), &quic.Config{
-		MaxIdleTimeout:        idle,
-		MaxIncomingStreams:    int64(s.config.MaxStreams),
-		MaxIncomingUniStreams: uni,
-		Allow0RTT:             true,
+		// Answers of DNS are never so long that a larger packet would serve them.
+		DisablePathMTUDiscovery: s.site.zone != nil,
+		MaxIdleTimeout:          idle,
+		MaxIncomingStreams:      int64(s.config.MaxStreams),
+		MaxIncomingUniStreams:   uni,
+		Allow0RTT:               true,
 	})
 	if err != nil {
 		return fmt.Errorf("cannot listen for QUIC on %v: %w", pc.LocalAddr(), err)

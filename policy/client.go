@@ -798,7 +798,11 @@ func (c *Client) fail(e int, reason string) {
 	c.settled++
 	c.commands = append(c.commands, Command{Kind: Fail, Exchange: e, Reason: reason})
 	for _, child := range x.children[x.named:] {
-		c.fail(child, "not known: the exchange that names it failed")
+		why := "not known: the exchange that names it failed"
+		if c.workload.Exchanges[child].IsQuery() {
+			why = "not asked: the name that leads to it was not found"
+		}
+		c.fail(child, why)
 	}
 	x.named = len(x.children)
 }

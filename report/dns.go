@@ -22,13 +22,11 @@ func (o Options) queries(b *bufio.Writer, f compare.Findings) {
 			return cell(d)
 		})
 	}
-	spread := func(above, below string, of func(compare.Spread) float64) column {
+	spread := func(above, below string, of func(compare.Spread) linger.Opt[float64]) column {
 		return figure(0, above, below, func(d compare.DNS) string {
-			t, ok := d.Time.Get()
-			if !ok {
-				return unknown
-			}
-			return compare.Number(of(t), max(0, compare.Decimals(of(t), 0)))
+			return known(of(d.Time.Or(compare.Spread{})), func(v float64) string {
+				return compare.Number(v, max(0, compare.Decimals(v, 0)))
+			})
 		})
 	}
 	kept := func(spare int, above, below string, of func(compare.Kept) string) column {
@@ -44,15 +42,15 @@ func (o Options) queries(b *bufio.Writer, f compare.Findings) {
 		return some(figure(1, above, below, func(d compare.DNS) string { return strconv.Itoa(of(d)) }))
 	}
 	cols := filled([]column{
-		spread("a query", "ms", func(s compare.Spread) float64 { return s.Median }),
-		spread("", "p95", func(s compare.Spread) float64 { return s.P95 }),
-		spread("", "p99", func(s compare.Spread) float64 { return s.P99 }),
+		spread("a query", "ms", middle),
+		spread("", "p95", func(s compare.Spread) linger.Opt[float64] { return s.P95 }),
+		spread("", "p99", func(s compare.Spread) linger.Opt[float64] { return s.P99 }),
 		figure(0, "", "bytes", func(d compare.DNS) string { return known(d.Bytes, whole) }),
 		figure(0, "", "packets", func(d compare.DNS) string { return known(d.Packets, trips) }),
 		kept(2, "further", "bytes", func(k compare.Kept) string { return whole(k.QueryBytes) }),
 		kept(3, "", "packets", func(k compare.Kept) string { return trips(k.QueryPackets) }),
 		count("", "failed", func(d compare.DNS) int { return d.Failed }),
-		count("sent", "again", func(d compare.DNS) int { return d.SentAgain }),
+		count("asked", "again", func(d compare.DNS) int { return d.SentAgain }),
 		count("trun-", "cated", func(d compare.DNS) int { return d.Truncated }),
 	})
 	if len(cols) == 0 {
@@ -71,9 +69,9 @@ var dnsColumns = []csvColumn{
 	{"dns.failed", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.Failed)) })},
 	{"dns.sent_again", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.SentAgain)) })},
 	{"dns.truncated", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.Truncated)) })},
-	{"dns.query_ms.median", spread(func(s compare.Spread) float64 { return s.Median })},
-	{"dns.query_ms.p95", spread(func(s compare.Spread) float64 { return s.P95 })},
-	{"dns.query_ms.p99", spread(func(s compare.Spread) float64 { return s.P99 })},
+	{"dns.query_ms.median", spread(middle)},
+	{"dns.query_ms.p95", spread(func(s compare.Spread) linger.Opt[float64] { return s.P95 })},
+	{"dns.query_ms.p99", spread(func(s compare.Spread) linger.Opt[float64] { return s.P99 })},
 	{"dns.bytes_per_query", dns(func(d compare.DNS) linger.Opt[float64] { return d.Bytes })},
 	{"dns.packets_per_query", dns(func(d compare.DNS) linger.Opt[float64] { return d.Packets })},
 	{"dns.kept.set_up_bytes", kept(func(k compare.Kept) float64 { return k.SetUpBytes })},
@@ -97,10 +95,16 @@ func dns(figure func(compare.DNS) linger.Opt[float64]) func(compare.Row) string 
 	return func(r compare.Row) string { return part(r.DNS, figure) }
 }
 
-func spread(figure func(compare.Spread) float64) func(compare.Row) string {
-	return func(r compare.Row) string {
-		return part(r.DNS.Or(compare.DNS{}).Time, func(s compare.Spread) linger.Opt[float64] { return linger.Known(figure(s)) })
+func spread(figure func(compare.Spread) linger.Opt[float64]) func(compare.Row) string {
+	return func(r compare.Row) string { return part(r.DNS.Or(compare.DNS{}).Time, figure) }
+}
+
+// middle is the median, which is known where anything is.
+func middle(s compare.Spread) (o linger.Opt[float64]) {
+	if s.N > 0 {
+		o = linger.Known(s.Median)
 	}
+	return o
 }
 
 func kept(figure func(compare.Kept) float64) func(compare.Row) string {

@@ -99,7 +99,7 @@ type Connection struct {
 	// FastOpen is whether data in the SYN was acknowledged (RFC 7413), where that
 	// was asked for.
 	FastOpen linger.Opt[bool] `json:"fast_open,omitzero"`
-	// ClosedBy is who ended it first; Reason says why in a few words.
+	// ClosedBy is who ended it first, by a GOAWAY too; Reason says why in a few words.
 	ClosedBy Peer   `json:"closed_by,omitempty"`
 	Reason   string `json:"reason,omitempty"`
 	// Requests counts the requests sent on it, answered or not.

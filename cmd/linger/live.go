@@ -240,7 +240,7 @@ func forewarn(servers map[string]resolver, strategies []linger.Strategy, trials,
 		text += fmt.Sprintf(", %.4g a second at most", 1/pace.Seconds())
 	}
 	if datagrams {
-		text += "; over UDP each again where no answer comes, 4 times in all"
+		text += "; over UDP each again where no answer comes, 4 times in all, and over TCP where it does not fit"
 	}
 	return text
 }
