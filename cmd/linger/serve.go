@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -211,17 +210,11 @@ func (c serveCmd) byName() bool { return c.DNS != "" || c.DoT != "" || c.DoQ != 
 // load returns what is served.
 func (c serveCmd) load() (w linger.Workload, notes []string, err error) {
 	switch {
-	case c.Names != "" && c.Workload != "":
+	case c.Names != "" && c.Workload != "" && c.Workload != linger.Names().Name:
 		return w, nil, usage("--names serves a list, and %s is another workload; give one of them", c.Workload)
 	case c.Names != "":
-		f, err := os.Open(c.Names)
-		if err != nil {
-			return w, nil, usage("--names: %w", err)
-		}
-		defer f.Close()
-		name := filepath.Base(c.Names)
-		if w, err = linger.ParseNames(name, f); err != nil {
-			return w, nil, usage("%s: %w", name, err)
+		if w, err = readNames(c.Names); err != nil {
+			return w, nil, err
 		}
 	default:
 		name := c.Workload
