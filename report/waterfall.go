@@ -130,7 +130,7 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 	for i, c := range shown {
 		by := "open"
 		switch {
-		case c.Connected.IsZero():
+		case c.Connected.IsZero() && !answered(of[c.ID]):
 			by = "unconnected"
 		case c.ClosedBy != trace.Nobody:
 			by = string(c.ClosedBy)
@@ -143,6 +143,12 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 	for _, line := range wrap(phases(shown, of, most), o.width(), "", "") {
 		b.WriteString(o.paint(line, faint) + "\n")
 	}
+}
+
+// answered reports whether anything came on a connection: where others recorded it,
+// it may have been there before, and when it came about is not known.
+func answered(exchanges []trace.Exchange) bool {
+	return slices.ContainsFunc(exchanges, func(e trace.Exchange) bool { return !e.FirstByte.IsZero() })
 }
 
 // phases is the legend of what the lanes of those connections show.
@@ -250,6 +256,8 @@ func lane(c trace.Connection, exchanges []trace.Exchange, end linger.Instant, n,
 	ready := c.Secured.Or(c.Connected.Or(closed))
 	switch {
 	case connectionless(c):
+	case c.Connected.IsZero() && answered(exchanges):
+		draw(c.Dialled, closed, idle)
 	case overQUIC(c):
 		draw(c.Dialled, ready, securing)
 	case secured(c):

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"linger"
+	"linger/capture"
 	"linger/compare"
 	"linger/report"
 	"linger/trace"
@@ -68,7 +69,7 @@ func (r result) fetch(ending string, w io.Writer, layout report.Options) error {
 }
 
 type reportCmd struct {
-	File   string   `arg:"" help:"A trace file, as compare or get wrote it with -o FILE.trace."`
+	File   string   `arg:"" help:"A trace file, as compare or get wrote it with -o FILE.trace; or a .har file, as a browser saved it."`
 	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write: .html, .json, .csv, .txt; - is standard output, in JSON. May stand several times; without it, text on standard output."`
 	JSON   bool     `help:"Print JSON, as -o -."`
 	queriesFlag
@@ -82,6 +83,9 @@ func (c reportCmd) Run(std streams) error {
 	}
 	defer f.Close()
 	name := filepath.Base(c.File)
+	if strings.EqualFold(filepath.Ext(name), ".har") {
+		return c.observed(f, name, std)
+	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return usage("%s is a folder; name a trace file, as linger compare -o FILE.trace writes it", name)
 	}
@@ -107,6 +111,34 @@ func (c reportCmd) Run(std streams) error {
 	if header.Linger != version {
 		fmt.Fprintf(std.err, "linger: %s was measured by linger %s; this one, %s, computes the figures anew\n", name, header.Linger, version)
 	}
+	return out.write(result{in, header}.as(out, c.ShowQueries))
+}
+
+// observed draws what others recorded. Nothing is fetched, and no strategy is known
+// but what the browser did.
+func (c reportCmd) observed(f io.Reader, name string, std streams) error {
+	t, err := capture.HAR(f)
+	if err != nil {
+		return usage("%s: %w", name, err)
+	}
+	t.Workload, t.Strategy = name, "as recorded"
+	for _, note := range t.Notes {
+		fmt.Fprintf(std.err, "linger: %s\n", note)
+	}
+	out, err := openOutputs(c.Output, c.JSON, std, ".html", ".json", ".txt", ".trace")
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	if len(c.Output) > 0 {
+		out.table = false // files were asked for
+	}
+	s := linger.Strategy{Name: t.Strategy, Persistent: true, Connections: max(1, len(t.Connections))}
+	in := compare.Input{
+		Workload: linger.Workload{Name: name, Scheme: schemeOf(t)}, Strategies: []linger.Strategy{s}, Trials: 1,
+		Engine: t.Engine, Provenance: t.Provenance, Traces: [][]*trace.Trace{{t}},
+	}
+	header := trace.Header{Kind: trace.KindFetch, Linger: version, Command: "linger report " + quote(c.File)}
 	return out.write(result{in, header}.as(out, c.ShowQueries))
 }
 
