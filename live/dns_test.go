@@ -811,6 +811,12 @@ func TestDNSLeavesNothing(t *testing.T) {
 	})
 	short := hurried
 	short.Repeat = 5 * time.Millisecond
+	overQUIC := []string{"doq", "doq+keep", "doq+keep+0rtt"}
+	if testing.Short() {
+		// Under the race detector, too: quic-go reads its peer's parameters for a stream
+		// that is opened with early data while the handshake's end writes them.
+		overQUIC = overQUIC[:2]
+	}
 	for _, test := range []struct {
 		strategies []string
 		config     Config
@@ -819,7 +825,7 @@ func TestDNSLeavesNothing(t *testing.T) {
 		{[]string{"dot", "dot+keep", "dot+pipeline", "dot+resume"}, Config{Address: overTLS, Roots: a.roots(), Limits: short}},
 		{[]string{"doh", "doh+keep", "doh+get"}, h2},
 		{[]string{"doh3", "doh3+keep"}, h3},
-		{[]string{"doq", "doq+keep", "doq+keep+0rtt"}, quick},
+		{overQUIC, quick},
 	} {
 		t.Run(test.strategies[0], func(t *testing.T) {
 			settle := func() (goroutines, files int) {
