@@ -25,9 +25,9 @@ type DNS struct {
 	NotAsked int `json:"not_asked,omitzero"`
 	// SentAgain counts the datagrams that the client sent once more since no answer had
 	// come in time; Truncated the answers that did not fit into one, so that the query
-	// was asked again over TCP. Of all trials too.
-	SentAgain int `json:"sent_again"`
-	Truncated int `json:"truncated"`
+	// was asked again over TCP. Of all trials too; unknown but over UDP.
+	SentAgain linger.Opt[int] `json:"sent_again,omitzero"`
+	Truncated linger.Opt[int] `json:"truncated,omitzero"`
 	// Time is from wanting an answer to having it, connecting and waiting in line
 	// included, over the answered queries of all trials.
 	Time linger.Opt[Spread] `json:"query_ms,omitzero"`
@@ -92,7 +92,7 @@ func (s Spread) top() float64 { return s.P99.Or(s.P95.Or(s.Median)) }
 // Kept parts what a kept connection takes into what it takes once and what each query
 // takes, bytes and packets of the link both ways. A connection for one query takes
 // SetUp and Query together, one that carries n queries SetUp and n times Query: two
-// equations with two unknowns.
+// equations with two unknowns, which say nothing where n is less than 2.
 type Kept struct {
 	SetUpBytes   float64 `json:"set_up_bytes"`
 	SetUpPackets float64 `json:"set_up_packets"`
@@ -125,6 +125,7 @@ func (c *tried) lookUp() {
 	var d DNS
 	var took []float64
 	closed := math.Inf(1)
+	resent, cut := 0, 0
 	for _, t := range c.ended {
 		for _, e := range t.Exchanges {
 			if e.Failed != "" && e.Attempts == 0 && e.Queued >= t.Ended {
@@ -132,10 +133,8 @@ func (c *tried) lookUp() {
 				continue
 			}
 			d.Asked++
-			d.Truncated += btoi(e.Truncated)
-			if c.strategy.Datagram {
-				d.SentAgain += again(e)
-			}
+			cut += btoi(e.Truncated)
+			resent += again(e)
 			if e.Failed != "" || e.Done.IsZero() {
 				d.Failed++
 				continue
@@ -146,6 +145,9 @@ func (c *tried) lookUp() {
 		for _, gap := range idleEnds(t, c.rtt) {
 			closed = min(closed, gap)
 		}
+	}
+	if c.strategy.Datagram {
+		d.SentAgain, d.Truncated = linger.Known(resent), linger.Known(cut)
 	}
 	if s, ok := spreadOf(took); ok {
 		d.Time = linger.Known(s)
@@ -207,6 +209,10 @@ func idleEnds(t *trace.Trace, rtt time.Duration) []float64 {
 	return gaps
 }
 
+// carriesEnough is how many queries a connection must carry for what each takes to be
+// told from what a connection takes: of fewer, luck in either is multiplied by n / (n - 1).
+const carriesEnough = 2
+
 // keepings parts what each kept strategy takes, by the one that differs from it in
 // nothing but keeping.
 func keepings(cases []*tried) {
@@ -220,11 +226,11 @@ func keepings(cases []*tried) {
 			one, ok := median(single.whole, perQuery(figure)).Get()
 			n, ok2 := c.row.RequestsPerConnection.Get()
 			each, ok3 := median(c.whole, perQuery(figure)).Get()
-			if !ok || !ok2 || !ok3 || n <= 1 {
+			if !ok || !ok2 || !ok3 || n < carriesEnough {
 				return 0, 0, false
 			}
 			query = (n*each - one) / (n - 1)
-			return one - query, query, true
+			return one - query, query, query > 0
 		}
 		var k Kept
 		var ok2 bool
@@ -321,10 +327,12 @@ func paced(in Input) bool {
 	return false
 }
 
+// hasAnswers reports whether any query of a strategy was answered.
+func hasAnswers(c *tried) bool { return !c.row.DNS.Or(DNS{}).Time.IsZero() }
+
 // perQuery compares the times of single queries, where that of all says nothing.
 func (j *judgement) perQuery() {
-	j.say("When each query is asked is fixed, so that all of them take as long with any strategy.")
-	timed := filter(j.cases, func(c *tried) bool { return !c.row.DNS.Or(DNS{}).Time.IsZero() })
+	timed := filter(j.cases, hasAnswers)
 	if len(timed) == 0 {
 		return
 	}
@@ -340,13 +348,17 @@ func (j *judgement) perQuery() {
 	j.sentences[len(j.sentences)-1] += fmt.Sprintf(", and %s over %s.", tell(most), most.row.Strategy)
 }
 
-// lookUps tells what keeping comes to where names are looked up.
-func (j *judgement) lookUps() {
+// lookUps tells what keeping comes to where names are looked up; whole says that the
+// time of the load tells something.
+func (j *judgement) lookUps(whole bool) {
 	j.further()
+	j.encrypted()
 	j.bytesOverUDP()
 	j.resent()
 	j.truncated()
-	j.inLine()
+	if whole {
+		j.inLine()
+	}
 	j.idle()
 }
 
@@ -380,6 +392,44 @@ func (j *judgement) further() {
 		s += "; " + told(most)
 	}
 	j.say("Keeping pays from the second query on: a further one takes %s.", s)
+}
+
+// encrypted tells how many times the bytes encryption takes over the same kind of
+// transport, on a connection of its own and on one that is kept.
+func (j *judgement) encrypted() {
+	find := func(carrier string, kept bool) *tried {
+		i := slices.IndexFunc(j.cases, func(c *tried) bool {
+			s := c.strategy
+			return s.DNS == carrier && s.Persistent == kept && (!kept || s.InFlight == 1) && plain(s)
+		})
+		if i < 0 {
+			return nil
+		}
+		return j.cases[i]
+	}
+	tcp, tls := find(linger.OverTCP, false), find(linger.OverTLS, false)
+	if tcp == nil || tls == nil {
+		return
+	}
+	a, ok := tls.row.DNS.Or(DNS{}).Bytes.Get()
+	b, ok2 := tcp.row.DNS.Or(DNS{}).Bytes.Get()
+	if !ok || !ok2 || b == 0 {
+		return
+	}
+	s := fmt.Sprintf("%s takes %s times the bytes of %s", tls.row.Strategy, Number(a/b, 1), tcp.row.Strategy)
+	x, ok := tls.row.SetupRoundTrips.Get()
+	y, ok2 := tcp.row.SetupRoundTrips.Get()
+	if ok && ok2 && x-y >= 0.3 {
+		s += fmt.Sprintf(" and %s more", roundTrips(x-y))
+	}
+	if tcp, tls = find(linger.OverTCP, true), find(linger.OverTLS, true); tcp != nil && tls != nil {
+		a, ok := tls.row.DNS.Or(DNS{}).Kept.Get()
+		b, ok2 := tcp.row.DNS.Or(DNS{}).Kept.Get()
+		if ok && ok2 {
+			s += fmt.Sprintf(", a further query over %s %s times that of %s", tls.row.Strategy, Number(a.QueryBytes/b.QueryBytes, 1), tcp.row.Strategy)
+		}
+	}
+	j.say("Encryption: %s.", s)
 }
 
 // lonePackets is what a query takes at least whose messages share no packet with others:
@@ -417,7 +467,7 @@ func (j *judgement) bytesOverUDP() {
 	if len(cheaper) > 0 {
 		why := ""
 		switch d := udp.row.DNS.Or(DNS{}); {
-		case d.Truncated > 0:
+		case d.Truncated.Or(0) > 0:
 			why = ", whose answers did not fit and were asked for again"
 		case shared:
 			why = ": several messages share a packet"
@@ -449,7 +499,7 @@ func (j *judgement) resent() {
 		return
 	}
 	d := udp.row.DNS.Or(DNS{})
-	if d.SentAgain == 0 {
+	if d.SentAgain.Or(0) == 0 {
 		return
 	}
 	t, ok := d.Time.Get()
@@ -457,7 +507,7 @@ func (j *judgement) resent() {
 		return
 	}
 	s := fmt.Sprintf("udp asked %s again, a second or more after the first time: its queries take %s",
-		plural(float64(d.SentAgain), "query"), t.tell())
+		plural(float64(d.SentAgain.Or(0)), "query"), t.tell())
 	if tcp := first(j.cases, func(c *tried) bool { return c.strategy.DNS == linger.OverTCP && !c.strategy.Persistent }); tcp != nil {
 		if t, ok := tcp.row.DNS.Or(DNS{}).Time.Get(); ok {
 			s += fmt.Sprintf("; those of tcp, which sends again by itself, %s", t.tell())
@@ -469,9 +519,10 @@ func (j *judgement) resent() {
 // truncated tells of answers that did not fit.
 func (j *judgement) truncated() {
 	for _, c := range j.cases {
-		if d := c.row.DNS.Or(DNS{}); d.Truncated > 0 {
+		d := c.row.DNS.Or(DNS{})
+		if cut := d.Truncated.Or(0); cut > 0 {
 			j.say("%s: %d of %s did not fit into a datagram and were asked for again over TCP, which takes three round trips in all.",
-				c.row.Strategy, d.Truncated, plural(float64(d.Asked), "answer"))
+				c.row.Strategy, cut, plural(float64(d.Asked), "answer"))
 		}
 	}
 }
@@ -495,33 +546,76 @@ func (j *judgement) inLine() {
 	}
 }
 
-// idle tells up to which gap between two queries a connection is there to be kept.
+// idle tells up to which gap between two queries a connection is there to be kept,
+// which each transport has its own limit for.
 func (j *judgement) idle() {
-	rtt := milliseconds(j.rtt)
-	var limit, closed linger.Opt[float64]
-	kept := false
+	over := map[idleness][]string{}
+	var all []idleness
 	for _, c := range j.cases {
-		d := c.row.DNS.Or(DNS{})
-		kept = kept || c.strategy.Persistent
-		if v, ok := d.IdleLimit.Get(); ok && limit.IsZero() {
-			limit = linger.Known(v)
+		d, ok := c.row.DNS.Get()
+		if !ok || !c.strategy.Persistent {
+			continue
 		}
-		if v, ok := d.ClosedAfter.Get(); ok {
-			closed = linger.Known(min(v, closed.Or(v)))
+		i := idleness{limit: d.IdleLimit}
+		if i.limit.IsZero() { // else what was announced says it
+			i.closed = d.ClosedAfter
 		}
+		if over[i] == nil {
+			all = append(all, i)
+		}
+		over[i] = append(over[i], c.row.Strategy)
 	}
-	switch v, ok := limit.Get(); {
-	case !kept:
-	case ok && v > rtt:
+	if len(all) < 2 {
+		for _, i := range all {
+			j.idling(i)
+		}
+		return
+	}
+	var parts []string
+	for _, i := range all {
+		parts = append(parts, list(over[i])+" "+j.gap(i))
+	}
+	j.say("Up to which gap between two queries keeping pays: %s.", strings.Join(parts, "; "))
+}
+
+// idleness is what is known of how long a server lets a connection be without a query:
+// what it announced, in ms, or after what time it was seen to close one.
+type idleness struct{ limit, closed linger.Opt[float64] }
+
+// idling tells it where it is the same of all kept strategies.
+func (j *judgement) idling(i idleness) {
+	v, announced := i.limit.Get()
+	closed, seen := i.closed.Get()
+	switch {
+	case announced && v > milliseconds(j.rtt):
 		j.say("The server lets an idle connection be for %s, it says: up to gaps of %s keeping pays; after a longer one the next query pays the set-up again.",
 			Duration(v, 0), j.lessTrip(v))
-	case ok:
+	case announced:
 		j.say("The server says that a connection may not be idle: keeping pays only while queries follow one another.")
-	case !closed.IsZero():
-		j.say("The server announced no idle limit, and closed connections that had been idle for %s: up to gaps of %s keeping pays.", Duration(closed.Or(0), 0), j.lessTrip(closed.Or(0)))
+	case seen:
+		j.say("The server announced no idle limit, and closed connections that had been idle for %s: up to gaps of %s keeping pays.", Duration(closed, 0), j.lessTrip(closed))
 	default:
 		j.say("Up to which gap between two queries keeping pays is not known: the server announced no idle limit, and closed no idle connection.")
 	}
+}
+
+// gap is the same in a few words.
+func (j *judgement) gap(i idleness) string {
+	v, announced := i.limit.Get()
+	closed, seen := i.closed.Get()
+	switch {
+	case announced && v <= milliseconds(j.rtt):
+		return fmt.Sprintf("none (the server announced %s)", Duration(v, 0))
+	case announced && j.rtt == 0:
+		return fmt.Sprintf("%s, less a round trip (the server announced it)", Duration(v, 0))
+	case announced:
+		return fmt.Sprintf("%s (the server announced %s)", j.lessTrip(v), Duration(v, 0))
+	case seen && j.rtt == 0:
+		return fmt.Sprintf("%s, less a round trip (the server then closed)", Duration(closed, 0))
+	case seen:
+		return fmt.Sprintf("%s (the server closed after %s)", j.lessTrip(closed), Duration(closed, 0))
+	}
+	return "not known"
 }
 
 // lessTrip is a time in ms less a round trip, which a query takes to reach the server

@@ -64,7 +64,9 @@ func measure(in Input, s linger.Strategy, traces, still []*trace.Trace, failures
 	}
 	still = slices.DeleteFunc(slices.Clone(still), func(t *trace.Trace) bool { return t.Interrupted || !delivered(t, in.Workload) })
 	c.still = sample(still, load)
-	c.roundTrips(milliseconds(in.Network.RTT))
+	if !scheduled(in) {
+		c.roundTrips(milliseconds(in.Network.RTT))
+	}
 	c.large = slices.ContainsFunc(in.Workload.Exchanges, func(e linger.Exchange) bool { return e.ResponseBody > initialWindow })
 	seen := c.whole
 	if len(seen) == 0 {
@@ -156,7 +158,8 @@ func (c *tried) count(traces []*trace.Trace) {
 	}
 	r.Retransmitted = median(traces, func(t *trace.Trace) (float64, bool) {
 		up, down, ok := sum(t, func(f trace.Flow) int64 { return f.Retransmitted })
-		return up + down, ok && !hasQUIC(t) // whose packet numbers are encrypted
+		// The packet numbers of QUIC are encrypted, and datagrams of DNS have none.
+		return up + down, ok && !hasQUIC(t) && !slices.ContainsFunc(t.Connections, connectionless)
 	})
 	r.Retries = median(traces, func(t *trace.Trace) (float64, bool) { return float64(t.Retries), true })
 	client := func(t *trace.Trace) (trace.Host, bool) { return t.Client.Get() }

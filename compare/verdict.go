@@ -85,14 +85,18 @@ func alike(a, b *tried) bool {
 
 // judge finds the best strategy, what it saves, and the words for it.
 func judge(in Input, cases []*tried, best *tried) Verdict {
-	if best == nil {
+	if best == nil && !slices.ContainsFunc(cases, hasAnswers) {
 		return Verdict{Text: "No strategy delivered the workload, so there is nothing to compare."}
 	}
 	base := first(cases, func(c *tried) bool { return !c.strategy.Persistent })
 	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss, rtt: in.Network.RTT, chain: isChain(in.Workload)}
 	var v Verdict
-	paced := scheduled(in)
-	if paced {
+	whole := best != nil && !scheduled(in) // the time of the load tells something
+	if best == nil {
+		j.say("No trial had an answer to every query, so that the load has no time.")
+		j.perQuery()
+	} else if !whole {
+		j.say("When each query is asked is fixed, so that all of them take as long with any strategy.")
 		j.perQuery()
 	} else if rival := j.rival(); rival == nil {
 		j.say("%s takes %s; no other strategy %s to compare it with.", best.row.Strategy, best.took(), gave(len(cases)))
@@ -109,7 +113,7 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 	lead := strings.Join(j.sentences, " ")
 	j.sentences = nil
 	if in.Workload.Scheme == linger.SchemeDNS {
-		j.lookUps()
+		j.lookUps(whole)
 	} else if base != nil {
 		j.handshakes(base)
 		j.effort(base)
@@ -117,9 +121,9 @@ func judge(in Input, cases []*tried, best *tried) Verdict {
 		j.parallel()
 		j.queueing()
 	}
-	j.ease()
-	j.versions()
-	if !paced {
+	if whole {
+		j.ease()
+		j.versions()
 		j.ties()
 	}
 	v.Text = strings.Join(append([]string{lead}, j.sentences...), "\n- ")

@@ -38,8 +38,8 @@ func (o Options) queries(b *bufio.Writer, f compare.Findings) {
 			return of(k)
 		})
 	}
-	count := func(above, below string, of func(compare.DNS) int) column {
-		return some(figure(1, above, below, func(d compare.DNS) string { return strconv.Itoa(of(d)) }))
+	count := func(above, below string, of func(compare.DNS) linger.Opt[int]) column {
+		return some(figure(1, above, below, func(d compare.DNS) string { return known(float(of(d)), whole) }))
 	}
 	cols := filled([]column{
 		spread("a query", "ms", middle),
@@ -49,9 +49,9 @@ func (o Options) queries(b *bufio.Writer, f compare.Findings) {
 		figure(0, "", "packets", func(d compare.DNS) string { return known(d.Packets, trips) }),
 		kept(2, "further", "bytes", func(k compare.Kept) string { return whole(k.QueryBytes) }),
 		kept(3, "", "packets", func(k compare.Kept) string { return trips(k.QueryPackets) }),
-		count("", "failed", func(d compare.DNS) int { return d.Failed }),
-		count("asked", "again", func(d compare.DNS) int { return d.SentAgain }),
-		count("trun-", "cated", func(d compare.DNS) int { return d.Truncated }),
+		count("", "failed", func(d compare.DNS) linger.Opt[int] { return linger.Known(d.Failed) }),
+		count("asked", "again", func(d compare.DNS) linger.Opt[int] { return d.SentAgain }),
+		count("trun-", "cated", func(d compare.DNS) linger.Opt[int] { return d.Truncated }),
 	})
 	if len(cols) == 0 {
 		return
@@ -67,8 +67,8 @@ var dnsColumns = []csvColumn{
 	{"dns.asked", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.Asked)) })},
 	{"dns.answered", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.Answered)) })},
 	{"dns.failed", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.Failed)) })},
-	{"dns.sent_again", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.SentAgain)) })},
-	{"dns.truncated", dns(func(d compare.DNS) linger.Opt[float64] { return linger.Known(float64(d.Truncated)) })},
+	{"dns.sent_again", dns(func(d compare.DNS) linger.Opt[float64] { return float(d.SentAgain) })},
+	{"dns.truncated", dns(func(d compare.DNS) linger.Opt[float64] { return float(d.Truncated) })},
 	{"dns.query_ms.median", spread(middle)},
 	{"dns.query_ms.p95", spread(func(s compare.Spread) linger.Opt[float64] { return s.P95 })},
 	{"dns.query_ms.p99", spread(func(s compare.Spread) linger.Opt[float64] { return s.P99 })},
@@ -78,13 +78,15 @@ var dnsColumns = []csvColumn{
 	{"dns.kept.set_up_packets", kept(func(k compare.Kept) float64 { return k.SetUpPackets })},
 	{"dns.kept.query_bytes", kept(func(k compare.Kept) float64 { return k.QueryBytes })},
 	{"dns.kept.query_packets", kept(func(k compare.Kept) float64 { return k.QueryPackets })},
+	{"dns.kept.beats_udp_in_bytes", func(r compare.Row) string {
+		beats, ok := r.DNS.Or(compare.DNS{}).Kept.Or(compare.Kept{}).BeatsUDP.Get()
+		if !ok {
+			return ""
+		}
+		return strconv.FormatBool(beats)
+	}},
 	{"dns.kept.beats_udp_in_bytes_from", func(r compare.Row) string {
-		return part(r.DNS.Or(compare.DNS{}).Kept, func(k compare.Kept) (o linger.Opt[float64]) {
-			if n, ok := k.From.Get(); ok {
-				o = linger.Known(float64(n))
-			}
-			return o
-		})
+		return part(r.DNS.Or(compare.DNS{}).Kept, func(k compare.Kept) linger.Opt[float64] { return float(k.From) })
 	}},
 	{"dns.idle_limit_ms", dns(func(d compare.DNS) linger.Opt[float64] { return d.IdleLimit })},
 	{"dns.closed_idle_after_ms", dns(func(d compare.DNS) linger.Opt[float64] { return d.ClosedAfter })},
@@ -111,4 +113,11 @@ func kept(figure func(compare.Kept) float64) func(compare.Row) string {
 	return func(r compare.Row) string {
 		return part(r.DNS.Or(compare.DNS{}).Kept, func(k compare.Kept) linger.Opt[float64] { return linger.Known(figure(k)) })
 	}
+}
+
+func float(o linger.Opt[int]) (out linger.Opt[float64]) {
+	if n, ok := o.Get(); ok {
+		out = linger.Known(float64(n))
+	}
+	return out
 }

@@ -186,6 +186,8 @@ func outputs(t testing.TB) map[string]func(io.Writer) error {
 		"gallery.json": func(w io.Writer) error { return JSON(w, findings(t, "gallery"), "0.1.0") },
 		"secure.csv":   func(w io.Writer) error { return CSV(w, findings(t, "secure")) },
 		"secure-60":    func(w io.Writer) error { return Compare(w, findings(t, "secure"), Options{Width: 60}) },
+		"dns.csv":      func(w io.Writer) error { return CSV(w, findings(t, "dns")) },
+		"dns-60":       func(w io.Writer) error { return Compare(w, findings(t, "dns"), Options{Width: 60}) },
 		"doubtful.csv": func(w io.Writer) error { return CSV(w, findings(t, "doubtful")) },
 		"gallery-color": func(w io.Writer) error {
 			return Compare(w, findings(t, "gallery"), Options{Color: true, Version: "0.1.0"})
@@ -330,7 +332,7 @@ func TestProvenanceSaysWhatRan(t *testing.T) {
 }
 
 func TestJSONReadsBack(t *testing.T) {
-	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "https", "stopped", "lossy", "refused"} {
+	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "https", "stopped", "lossy", "refused", "dns"} {
 		var b bytes.Buffer
 		want := findings(t, name)
 		if err := JSON(&b, want, "1.2.3"); err != nil {
