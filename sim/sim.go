@@ -60,7 +60,7 @@ func Run(ctx context.Context, s linger.Scenario, c Config) (*trace.Trace, error)
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	if err := modelled(s); err != nil {
+	if err := Modelled(s); err != nil {
 		return nil, err
 	}
 	w := newWorld(s, c)
@@ -70,9 +70,11 @@ func Run(ctx context.Context, s linger.Scenario, c Config) (*trace.Trace, error)
 	return w.trace, nil
 }
 
-// modelled says what of a scenario is not, if something is.
-func modelled(s linger.Scenario) error {
+// Modelled says why a scenario is not, where it is not.
+func Modelled(s linger.Scenario) error {
 	switch {
+	case s.Strategy.Client != "":
+		return fmt.Errorf("strategy %q: a browser is not predicted; use --on lab", s.Strategy.Name)
 	case s.Strategy.DNS != "":
 		return fmt.Errorf("strategy %q: DNS is not predicted yet; use --on lab", s.Strategy.Name)
 	case s.Strategy.QUIC():
