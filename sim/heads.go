@@ -21,6 +21,9 @@ func saysLength(e *linger.Exchange) bool {
 
 // requestHead is the size of a request's head in HTTP/1.
 func (w *world) requestHead(e *linger.Exchange, version string, last bool) int {
+	if book := w.config.Textbook; book != nil {
+		return book.Control
+	}
 	n := len(e.Method) + 1 + len(e.Path) + len(" HTTP/1.1\r\n") +
 		len("Host: \r\n") + len(w.config.Host) + len("User-Agent: \r\n") + len(w.config.Agent) + len("Accept: */*\r\n") + len("\r\n")
 	switch {
@@ -37,6 +40,9 @@ func (w *world) requestHead(e *linger.Exchange, version string, last bool) int {
 
 // responseHead is the size of a response's head in HTTP/1.
 func (w *world) responseHead(e *linger.Exchange, version string, persists bool, mind *policy.Server) int {
+	if w.config.Textbook != nil {
+		return 0
+	}
 	n := len("HTTP/1.1 200 \r\n") + len(reason(e.Status)) + len("Date: \r\n") + dateBytes
 	if e.ContentType != "" {
 		n += len("Content-Type: \r\n") + len(e.ContentType)

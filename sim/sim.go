@@ -9,6 +9,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -33,15 +34,16 @@ type Config struct {
 	Machine Machine
 	// Congestion is that of both sides.
 	Congestion tcp.Congestion
-	// Textbook leaves out slow start, acknowledgements' cost, heads and the time that
-	// requests and handshakes take to transmit.
-	Textbook bool
+	// Textbook, where set, is TCP as exercises have it.
+	Textbook *Textbook
 	// Events bounds how many events a run may have; 0 is MostEvents.
 	Events int64
 }
 
 // A Machine is how long a host takes. The zero value takes no time.
 type Machine struct {
+	// Handover is from when a host sends until its packet is on the path.
+	Handover time.Duration
 	// Wake is from when a packet has come until the process that waits for it runs.
 	Wake time.Duration
 	// Begin is how long the process takes from a new connection to its first request,
@@ -50,6 +52,13 @@ type Machine struct {
 	// Signature and Verification are what a full handshake of TLS takes at the server
 	// and at the client, Resumption what a resumed one takes at either.
 	Signature, Verification, Resumption time.Duration
+}
+
+// A Textbook is TCP without slow start, headers, acknowledgements that take time, and
+// heads of responses, as the exercises of Kurose and Ross have it.
+type Textbook struct {
+	// Control is the size in bytes of a SYN, of its answer, and of a request.
+	Control int
 }
 
 // MostEvents is the budget of a run: some seconds of computing.
@@ -136,8 +145,14 @@ func newWorld(s linger.Scenario, c Config) *world {
 			Exchanges: make([]trace.Exchange, len(s.Workload.Exchanges)),
 		},
 	}
-	w.links[client] = link.New[packet](link.Up(s.Network), rand.NewPCG(seed, client))
-	w.links[server] = link.New[packet](link.Down(s.Network), rand.NewPCG(seed, server))
+	up, down := link.Up(s.Network), link.Down(s.Network)
+	up.Delay += c.Machine.Handover
+	down.Delay += c.Machine.Handover
+	if c.Textbook != nil {
+		up.Queue, down.Queue = math.MaxInt, math.MaxInt
+	}
+	w.links[client] = link.New[packet](up, rand.NewPCG(seed, client))
+	w.links[server] = link.New[packet](down, rand.NewPCG(seed, server))
 	for i, e := range s.Workload.Exchanges {
 		w.trace.Exchanges[i] = trace.Exchange{ID: i, Method: e.Method, URL: s.Workload.Scheme + "://" + c.Host + e.Path, Connection: -1}
 	}
@@ -256,6 +271,11 @@ func (w *world) close() {
 // sent, before the link may have dropped it.
 func (w *world) carry(c *conn, from int, s *tcp.Segment) {
 	headers := s.Headers()
+	if book := w.config.Textbook; book != nil {
+		if headers = 0; s.Flags&tcp.SYN != 0 {
+			headers = book.Control
+		}
+	}
 	size := headers + int(s.Len)
 	fate := w.links[from].Send(w.now, size, packet{int32(c.id), *s})
 	flow, pipe := &c.flows.Up, &w.ledger.Up

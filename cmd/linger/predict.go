@@ -26,8 +26,9 @@ type simEngine struct {
 // labMachine is how long the lab's hosts take on the machine of docs/fidelity.md, so
 // that predictions can be held against measurements; see docs/simulator.md.
 var labMachine = sim.Machine{
-	Wake:         60 * time.Microsecond,
-	Begin:        150 * time.Microsecond,
+	Handover:     70 * time.Microsecond,
+	Wake:         80 * time.Microsecond,
+	Begin:        200 * time.Microsecond,
 	Signature:    400 * time.Microsecond,
 	Verification: 500 * time.Microsecond,
 	Resumption:   250 * time.Microsecond,

@@ -87,7 +87,9 @@ func (s *sender) reset() {
 func (c *Conn) inFlight() int { return c.sent.n - c.sackedOut - c.lostOut + c.retransOut }
 
 func (c *Conn) setTimer(now linger.Instant, kind timerKind, d time.Duration) {
-	c.timer, c.timerAt = kind, onTick(now, d)
+	if !c.options.Ideal { // where nothing is lost, and nothing is late
+		c.timer, c.timerAt = kind, onTick(now, d)
+	}
 }
 
 // sampleRTT is tcp_rtt_estimator with tcp_set_rto: RFC 6298, 2, with a variance that

@@ -119,7 +119,7 @@ const (
 // Options change what a connection does from Linux's defaults.
 type Options struct {
 	Congestion Congestion
-	// Ideal is the textbook's TCP: no slow start, acknowledgements that cost nothing.
+	// Ideal is the textbook's TCP: no slow start, no window, no timer.
 	Ideal bool
 }
 
@@ -446,7 +446,10 @@ func (c *Conn) transmit(now linger.Instant) {
 		}
 		n := int64(0)
 		if more {
-			n = min(MSS, end-c.nxt, c.window-c.nxt)
+			n = min(MSS, end-c.nxt)
+			if !c.options.Ideal {
+				n = min(n, c.window-c.nxt)
+			}
 			// A segment that the window would cut short waits for more of it, unless it
 			// is all there is (tcp_snd_wnd_test, RFC 9293, 3.8.6.2.1).
 			if n <= 0 || n < MSS && n < end-c.nxt {
