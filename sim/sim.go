@@ -42,7 +42,8 @@ type Config struct {
 
 // A Machine is how long a host takes. The zero value takes no time.
 type Machine struct {
-	// Handover is from when a host sends until its packet is on the path.
+	// Handover is how much later a packet is on the path that is sent on a machine that
+	// had nothing to do for a while: the time that a core takes to get up.
 	Handover time.Duration
 	// Wake is from when a packet has come until the process that waits for it runs.
 	Wake time.Duration
@@ -121,7 +122,12 @@ type world struct {
 	ticketed bool    // a session can be resumed
 	loaded   bool
 	events   int64
+	idle     bool // nothing had happened for a while before this event
 }
+
+// asleep is after how long a core without work stops its clock tick, and takes
+// longest to get up: a tick of HZ 250.
+const asleep = 4 * time.Millisecond
 
 func newWorld(s linger.Scenario, c Config) *world {
 	if c.Limits == (policy.Limits{Pace: c.Limits.Pace}) {
@@ -146,8 +152,6 @@ func newWorld(s linger.Scenario, c Config) *world {
 		},
 	}
 	up, down := link.Up(s.Network), link.Down(s.Network)
-	up.Delay += c.Machine.Handover
-	down.Delay += c.Machine.Handover
 	if c.Textbook != nil {
 		up.Queue, down.Queue = math.MaxInt, math.MaxInt
 	}
@@ -169,6 +173,7 @@ const patience = 1 << 14
 // which the lab's pump would see them: arrivals at the origin, arrivals at the
 // client, timers, the client's own.
 func (w *world) run(ctx context.Context) error {
+	w.idle = true
 	w.mind.HandleStart(0)
 	w.obey()
 	for {
@@ -187,6 +192,7 @@ func (w *world) run(ctx context.Context) error {
 		if w.events > w.config.Events {
 			return fmt.Errorf("not over after %d events, %v of virtual time; predict a smaller workload or a path that loses less", w.config.Events, time.Duration(w.now).Round(time.Millisecond))
 		}
+		w.idle = at.Sub(w.now) > asleep
 		w.now = at
 		switch at {
 		case up:
@@ -277,7 +283,11 @@ func (w *world) carry(c *conn, from int, s *tcp.Segment) {
 		}
 	}
 	size := headers + int(s.Len)
-	fate := w.links[from].Send(w.now, size, packet{int32(c.id), *s})
+	at := w.now
+	if w.idle {
+		at = at.Add(w.config.Machine.Handover)
+	}
+	fate := w.links[from].Send(at, size, packet{int32(c.id), *s})
 	flow, pipe := &c.flows.Up, &w.ledger.Up
 	if from == server {
 		flow, pipe = &c.flows.Down, &w.ledger.Down

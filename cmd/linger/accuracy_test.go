@@ -29,6 +29,7 @@ import (
 //	go test ./cmd/linger -run TestAccuracy -update                writes docs/accuracy.md anew
 var (
 	measureGrid = flag.Bool("measure", false, "measure the cells of docs/accuracy.csv that are missing")
+	measureLoss = flag.Float64("measure-loss", -1, "measure the cells of that loss only")
 	updateDocs  = flag.Bool("update", false, "write docs/accuracy.md")
 )
 
@@ -225,6 +226,9 @@ func measureMissing(t *testing.T, cells []cell) {
 	}
 	engine := labEngine{lost: func(error) {}}
 	for _, c := range cells {
+		if *measureLoss >= 0 && c.network.Loss != *measureLoss {
+			continue
+		}
 		predicted := middle(c.predict(t), func(s sighting) float64 { return s.time })
 		if predicted > float64(longest.Milliseconds()) {
 			continue

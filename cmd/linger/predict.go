@@ -26,7 +26,7 @@ type simEngine struct {
 // labMachine is how long the lab's hosts take on the machine of docs/fidelity.md, so
 // that predictions can be held against measurements; see docs/simulator.md.
 var labMachine = sim.Machine{
-	Handover:     70 * time.Microsecond,
+	Handover:     90 * time.Microsecond,
 	Wake:         80 * time.Microsecond,
 	Begin:        200 * time.Microsecond,
 	Signature:    400 * time.Microsecond,

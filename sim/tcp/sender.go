@@ -224,7 +224,7 @@ func (c *Conn) armProbe(now linger.Instant, advancing bool) bool {
 		if c.sent.n == 1 {
 			d += rtoMin
 		} else {
-			d += 2 * tick // TCP_TIMEOUT_MIN_US
+			d += timeoutMin
 		}
 	}
 	left := c.rto
@@ -443,7 +443,7 @@ func (c *Conn) markLost(p *sentSegment) {
 // identifyLoss is tcp_identify_packet_loss.
 func (c *Conn) identifyLoss(now linger.Instant) {
 	if again := c.detectLoss(now); again > 0 {
-		c.setTimer(now, timerReorder, again+2*tick) // TCP_TIMEOUT_MIN_US
+		c.setTimer(now, timerReorder, again+timeoutMin)
 	}
 }
 
@@ -459,7 +459,7 @@ func (c *Conn) reorderTimeout(now linger.Instant) {
 		c.retransmitLost(now)
 	}
 	if again > 0 {
-		c.setTimer(now, timerReorder, again+2*tick)
+		c.setTimer(now, timerReorder, again+timeoutMin)
 	}
 	if c.timer != timerRTO && c.timer != timerReorder {
 		c.timer = timerReorder
@@ -698,7 +698,7 @@ func (c *Conn) probeTimeout(now linger.Instant) {
 		c.again(now, p)
 	}
 	c.tlpSeq = seq
-	c.timer = timerProbe
+	c.timer = timerNone // so that the RTO begins anew
 	c.rearm(now)
 }
 

@@ -41,6 +41,7 @@ const (
 	rtoInitial = time.Second            // RFC 6298, 2.1; TCP_TIMEOUT_INIT
 	rtoMin     = 200 * time.Millisecond // TCP_RTO_MIN; RFC 6298, 2.4 has a second
 	rtoMax     = 120 * time.Second      // TCP_RTO_MAX
+	timeoutMin = 2 * time.Millisecond   // TCP_TIMEOUT_MIN_US
 	// linearSYNs is how many SYNs are sent again without backing off
 	// (tcp_syn_linear_timeouts, since Linux 6.5), synRetries how many in all
 	// (tcp_syn_retries), and dataRetries those of anything else (tcp_retries2).
@@ -471,6 +472,9 @@ func (c *Conn) transmit(now linger.Instant) {
 			c.gso = 0
 		}
 		c.put(now, n, flags)
+		if c.ca == caCWR || c.ca == caRecovery {
+			c.prrOut++
+		}
 		any = true
 	}
 	c.gso = 0
