@@ -60,6 +60,7 @@ type sighting struct {
 	time                                   float64 // ms
 	packets, connections, handshakes, wire float64
 	contention                             float64 // share of the trial
+	trial                                  int
 }
 
 func sight(t *trace.Trace) sighting {
@@ -108,18 +109,12 @@ func grid(t *testing.T) []cell {
 	return out
 }
 
-// seeds is how many predictions a median is taken of.
-func (c cell) seeds() int {
-	if c.network.Loss == 0 {
-		return 1
-	}
-	return 25
-}
-
-func (c cell) predict(t *testing.T) []sighting {
+// predict returns what the model says of those trials: with the same number the n-th
+// packet is lost in both worlds.
+func (c cell) predict(t *testing.T, trials ...int) []sighting {
 	t.Helper()
 	var out []sighting
-	for trial := range c.seeds() {
+	for _, trial := range trials {
 		tr, err := simEngine{}.Run(context.Background(), linger.Scenario{Workload: c.workload, Strategy: c.strategy, Network: c.network, Seed: 1}, trial)
 		if err != nil {
 			t.Fatalf("%v: %v", c.key(), err)
@@ -182,7 +177,7 @@ func seen(t *testing.T) map[string][]sighting {
 			}
 		}
 		key := strings.Join(rec[:6], ",")
-		out[key] = append(out[key], sighting{v[0], v[1], v[2], v[3], v[4], v[5]})
+		out[key] = append(out[key], sighting{v[0], v[1], v[2], v[3], v[4], v[5], len(out[key])})
 	}
 }
 
@@ -229,7 +224,7 @@ func measureMissing(t *testing.T, cells []cell) {
 		if *measureLoss >= 0 && c.network.Loss != *measureLoss {
 			continue
 		}
-		predicted := middle(c.predict(t), func(s sighting) float64 { return s.time })
+		predicted := middle(c.predict(t, 0), func(s sighting) float64 { return s.time })
 		if predicted > float64(longest.Milliseconds()) {
 			continue
 		}
@@ -251,6 +246,7 @@ func measureMissing(t *testing.T, cells []cell) {
 			}
 			after, _ := pressure()
 			s := sight(tr)
+			s.trial = len(got)
 			s.contention = (after - before).Seconds() / time.Since(began).Seconds()
 			got = append(got, s)
 			rec := c.key()
@@ -287,10 +283,13 @@ func judge(t *testing.T, cells []cell) []verdict {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			predicted := c.predict(t)
 			v := &verdict{cell: c}
-			n := c.trials(middle(predicted, func(s sighting) float64 { return s.time }))
-			kept, noisy := best(all, n)
+			kept, noisy := best(all, c.trials(middle(c.predict(t, 0), func(s sighting) float64 { return s.time })))
+			var trials []int
+			for _, s := range kept {
+				trials = append(trials, s.trial)
+			}
+			predicted := c.predict(t, trials...)
 			v.noisy, v.trials = noisy, len(kept)
 			for _, of := range []func(*sighting) *float64{
 				func(s *sighting) *float64 { return &s.time }, func(s *sighting) *float64 { return &s.packets },

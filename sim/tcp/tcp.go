@@ -434,6 +434,9 @@ func (c *Conn) transmit(now linger.Instant) {
 	if c.state != Established {
 		return
 	}
+	if c.written <= c.nxt && (!c.finished || c.finSent) {
+		return // with nothing to send, nothing is learnt of the window (tcp_send_head)
+	}
 	any, limited := false, false
 	for {
 		end := c.written
