@@ -92,7 +92,6 @@ type stream2 struct {
 	got      int64 // bytes of frames
 	body     int64
 	used     int64
-	begun    bool
 	// The server's own.
 	left   int64
 	window int64
@@ -409,8 +408,7 @@ func (s *http2Server) eof() {
 func (s *http2Server) send() {
 	w := s.end.world
 	s.mind.HandleTimeout(w.now)
-	why, due := s.mind.Closing()
-	if why != "" && !s.ended {
+	if why, _ := s.mind.Closing(); why != "" && !s.ended {
 		s.goodbye()
 	}
 	kept := s.delayed[:0]
@@ -432,7 +430,7 @@ func (s *http2Server) send() {
 			s.settle()
 		}
 	}
-	if _, due = s.mind.Closing(); due && !s.closed && !s.end.blocked {
+	if _, due := s.mind.Closing(); due && !s.closed && !s.end.blocked {
 		s.closed = true
 		if w.config.Policy.Style == policy.CloseRST {
 			s.end.tcp.Abort(w.now)
