@@ -85,6 +85,8 @@ func Modelled(s linger.Scenario) error {
 	switch {
 	case s.Strategy.Client != "":
 		return fmt.Errorf("strategy %q: a browser is not predicted; use --on lab", s.Strategy.Name)
+	case s.Workload.OriginCount() > 1 || len(s.Workload.Origins) > 0 && s.Workload.Origins[0].ExtraRTT.Or(0) > 0:
+		return fmt.Errorf("workload %q: several origins, or one further off, are not predicted yet; use --on lab", s.Workload.Name)
 	case s.Strategy.DNS != "":
 		return fmt.Errorf("strategy %q: DNS is not predicted yet; use --on lab", s.Strategy.Name)
 	case s.Strategy.QUIC():
@@ -134,6 +136,9 @@ func newWorld(s linger.Scenario, c Config) *world {
 		pace := c.Limits.Pace
 		c.Limits = policy.DefaultLimits
 		c.Limits.Pace = pace
+	}
+	if len(s.Workload.Origins) > 0 && s.Workload.Origins[0].Name != "" {
+		c.Host = s.Workload.Origins[0].Name
 	}
 	if c.Events == 0 {
 		c.Events = MostEvents
