@@ -37,7 +37,7 @@ type compareCmd struct {
 	Client  string   `default:"linger" placeholder:"LIST" help:"Who fetches: linger; or chromium, a real browser in the lab, for close:6, keep:6, h2 and h3; or both, linger,chromium. Default linger."`
 	Workers int      `placeholder:"N" help:"Trials side by side; default what this machine carries on time."`
 	Timeout string   `default:"10m" placeholder:"D" help:"After how long a trial is given up; default 10m."`
-	On      string   `enum:"lab,live," default:"" placeholder:"lab|live" help:"Where it runs: lab, the emulated network; or live, the network that there is, for dns and URLs. Default lab, where a URL is fetched once and then served from here; live with --server."`
+	On      string   `default:"" placeholder:"lab|live|sim" help:"Where it runs: lab, the emulated network; live, the network that there is, for dns and URLs; sim, nowhere: predicted. lab,sim does both and tells how far off. Default lab, where a URL is fetched once and then served from here, and sim where there can be no lab; live with --server."`
 	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt, .html; .trace, which linger report reads; or of each strategy's first trial .pcapng, with the secrets that decrypt it, .qlog or .har; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
 	queriesFlag
@@ -46,6 +46,10 @@ type compareCmd struct {
 func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if c.Against != "" || strings.EqualFold(filepath.Ext(c.Workload), ".json") && !isURL(c.Workload) {
 		return c.difference(std)
+	}
+	inLab, _, inSim, err := engines(c.On)
+	if err != nil {
+		return err
 	}
 	network, err := c.networkFlags.parse()
 	if err != nil {
@@ -99,7 +103,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	}
 	endings := []string{".json", ".csv", ".txt", ".html", ".trace", ".pcapng", ".qlog"}
 	switch {
-	case c.isLive():
+	case c.isLive() || inSim && !inLab:
 		endings = endings[:5] // packets are seen in the lab only
 	case w.Scheme != linger.SchemeDNS:
 		endings = append(endings, ".har") // which is of HTTP
@@ -120,12 +124,28 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	bar := newProgress(std, out.layout(std.err))
 	var lost losses
 	var engine run.Engine = labEngine{policy: serverPolicy, keep: firstTrials(out, network, std.env("SSLKEYLOGFILE")), lost: lost.add, pace: pace}
-	if c.isLive() {
+	model := simEngine{policy: serverPolicy, pace: pace}
+	switch {
+	case c.isLive():
 		fmt.Fprintln(std.err, "linger: "+warning)
 		engine = outside
+	case inSim && !inLab:
+		engine = model
+		if plan, err = forecast(plan, c.Strategies != "", std.err); err != nil {
+			return err
+		}
 	}
 	experiment, err := run.Run(ctx, engine, plan, bar.tell)
 	bar.clear()
+	if errors.Is(err, lab.ErrUnsupported) && c.On == "" && !out.wantsPackets() {
+		// It would be refused for the same reason as with --on sim, then in its words.
+		if instead, none := forecast(plan, false, std.err); none == nil {
+			fmt.Fprintf(std.err, "linger: %s; predicting instead, as with --on sim\n", oneLine(err.Error()))
+			c.On = "sim"
+			experiment, err = run.Run(ctx, model, instead, bar.tell)
+			bar.clear()
+		}
+	}
 	if experiment == nil || len(experiment.Engine) == 0 {
 		if ctx.Err() != nil {
 			err = statusError{exitInterrupted, errors.New("interrupted before the first trial was over")}
@@ -140,7 +160,14 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		input:  compare.Input(*experiment),
 		header: trace.Header{Kind: trace.KindExperiment, Linger: version, Command: c.command()},
 	}
-	err = errors.Join(statusOf(err), lost.err(), out.write(measured.as(out, c.ShowQueries)))
+	write := measured.as(out, c.ShowQueries)
+	if inSim && inLab {
+		var failed error
+		if write, failed = beside(ctx, model, plan, measured, out, write, std.err); failed != nil {
+			fmt.Fprintf(std.err, "linger: %s\n", oneLine(failed.Error()))
+		}
+	}
+	err = errors.Join(statusOf(err), lost.err(), out.write(write))
 	if err == nil && ctx.Err() != nil {
 		return statusError{status: exitInterrupted}
 	}

@@ -33,6 +33,9 @@ var rooms = []room{
 	{"dns", []string{"."}, "messages of DNS, the same for both sides; it knows no sockets"},
 	{"live", []string{".", "trace", "policy", "dns"}, "an engine: a stranger to the other engines"},
 	{"browser", []string{".", "trace"}, "an engine: a stranger to the other engines"},
+	{"sim", []string{".", "trace", "policy", "link", "sim/tcp", "sim/tls"}, "an engine: a stranger to the other engines; shares mind and link with the lab, not sockets"},
+	{"sim/tcp", []string{"."}, "a model of one end of TCP; knows neither hosts nor HTTP"},
+	{"sim/tls", nil, "sizes of TLS; knows nothing of what is in it"},
 	{"capture", []string{".", "trace"}, "an engine: a stranger to the other engines"},
 	{"origin", []string{".", "trace", "policy", "dns"}, "the other side; it must not know how the client measures"},
 	{"lab", []string{".", "trace", "link"}, "carries packets of any program; knows neither client nor origin"},
@@ -55,7 +58,7 @@ var doors = []struct {
 	{"golang.org/x/perf", []string{"stats"}, "one place decides how sure we are"},
 	{"golang.org/x/sys", []string{"lab", "live", "origin"}, "socket options and namespaces; cmd asks these rooms"},
 	{"golang.org/x/term", []string{"cmd/linger"}, "only cmd decides about terminals"},
-	{"golang.org/x/net", []string{"live", "origin"}, "HTTP/2's frames are spoken, and HTML is read, where sockets are"},
+	{"golang.org/x/net", []string{"live", "origin", "sim"}, "HTTP/2's frames are spoken, and HTML is read, where sockets are; sim compresses heads as they do"},
 	{"github.com/miekg/dns", []string{"dns"}, "one door, so that its successor can come in by it"},
 	{"github.com/quic-go", []string{"live", "origin"}, "QUIC is spoken where sockets are"},
 }

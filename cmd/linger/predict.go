@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"time"
+
+	"linger"
+	"linger/compare"
+	"linger/policy"
+	"linger/report"
+	"linger/run"
+	"linger/sim"
+	"linger/trace"
+)
+
+// simEngine predicts what labEngine measures: the same scenario, the same policies.
+type simEngine struct {
+	policy policy.ServerPolicy
+	pace   time.Duration
+}
+
+// labMachine is how long the lab's hosts take on the machine of docs/fidelity.md, so
+// that predictions can be held against measurements; see docs/simulator.md.
+var labMachine = sim.Machine{
+	Handover:     90 * time.Microsecond,
+	Wake:         80 * time.Microsecond,
+	Begin:        200 * time.Microsecond,
+	Signature:    400 * time.Microsecond,
+	Verification: 500 * time.Microsecond,
+	Resumption:   250 * time.Microsecond,
+}
+
+// Run implements run.Engine.
+func (e simEngine) Run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
+	return sim.Run(ctx, s, sim.Config{
+		Policy: e.policy, Host: originHost, Agent: agent(), AltSvc: fmt.Sprintf("h3=\":%d\"", securePort),
+		Trial: trial, Limits: policy.Limits{Pace: e.pace}, Machine: labMachine,
+	})
+}
+
+// forecast is a plan for the simulator, for what of it is modelled. What is not is left
+// out with a note, or refused where it was named. Without loss each trial is like the
+// other, and one is enough.
+func forecast(p run.Plan, named bool, note io.Writer) (run.Plan, error) {
+	var kept []linger.Strategy
+	for i := range p.Strategies {
+		err := sim.Modelled(p.Scenario(run.Job{Strategy: i}))
+		switch {
+		case err == nil:
+			kept = append(kept, p.Strategies[i])
+		case named:
+			return p, usage("%w", err)
+		default:
+			fmt.Fprintf(note, "linger: left out: %v\n", err)
+		}
+	}
+	if len(kept) == 0 {
+		return p, usage("none of the strategies is predicted yet; use --on lab")
+	}
+	p.Strategies, p.Still, p.Workers = kept, 1, runtime.NumCPU()
+	if p.Network.Loss == 0 {
+		p.Trials = 1
+	}
+	return p, nil
+}
+
+// engines reads --on: where it runs, or nothing said.
+func engines(on string) (lab, live, predict bool, err error) {
+	if on == "" {
+		return false, false, false, nil
+	}
+	for word := range strings.SplitSeq(on, ",") {
+		switch word {
+		case "lab":
+			lab = true
+		case "live":
+			live = true
+		case "sim":
+			predict = true
+		default:
+			return lab, live, predict, usage("--on %q: write lab, live, sim, or lab,sim", on)
+		}
+	}
+	if live && (lab || predict) {
+		return lab, live, predict, usage("--on %s: what is not the lab's network cannot be predicted; write live alone", on)
+	}
+	return lab, live, predict, nil
+}
+
+// beside predicts what was measured, and returns what writes both where that can be
+// read: in text and in JSON. Other formats have what was measured.
+func beside(ctx context.Context, e run.Engine, plan run.Plan, measured result, out *outputs, plain func(string, io.Writer) error, note io.Writer) (func(string, io.Writer) error, error) {
+	plan, err := forecast(plan, false, note)
+	if err != nil {
+		return plain, err
+	}
+	x, err := run.Run(ctx, e, plan, nil)
+	if err != nil {
+		return plain, err
+	}
+	real, model := compare.Compare(measured.input), compare.Compare(compare.Input(*x))
+	return func(ending string, w io.Writer) error {
+		switch ending {
+		case ".json":
+			return report.JSONBoth(w, real, model, version)
+		case ".txt":
+			layout := out.layout(w)
+			layout.Version, layout.Command = measured.header.Linger, measured.header.Command
+			if err := report.Compare(w, real, layout); err != nil {
+				return err
+			}
+			fmt.Fprintln(w)
+			if err := report.Compare(w, model, layout); err != nil {
+				return err
+			}
+			fmt.Fprintln(w)
+			return report.Gaps(w, compare.Gaps(real, model))
+		}
+		return plain(ending, w)
+	}, nil
+}
+
+// wantsPackets reports whether something was asked for that only packets give.
+func (o *outputs) wantsPackets() bool {
+	return o.named(".pcapng") != "" || o.named(".qlog") != "" || o.named(".har") != ""
+}

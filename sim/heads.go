@@ -1,0 +1,94 @@
+package sim
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"linger"
+	"linger/policy"
+)
+
+// Heads have the sizes that live and origin give them, field by field.
+
+// dateBytes is the length of every date of HTTP (RFC 9110, 5.6.7).
+const dateBytes = len("Sun, 06 Nov 1994 08:49:37 GMT")
+
+// saysLength reports whether a request gives the length of its content (RFC 9110, 8.6).
+func saysLength(e *linger.Exchange) bool {
+	return e.RequestBody > 0 || e.Method == "POST" || e.Method == "PUT" || e.Method == "PATCH"
+}
+
+// requestHead is the size of a request's head in HTTP/1.
+func (w *world) requestHead(e *linger.Exchange, version string, last bool) int {
+	if book := w.config.Textbook; book != nil {
+		return book.Control
+	}
+	n := len(e.Method) + 1 + len(e.Path) + len(" HTTP/1.1\r\n") +
+		len("Host: \r\n") + len(w.config.Host) + len("User-Agent: \r\n") + len(w.config.Agent) + len("Accept: */*\r\n") + len("\r\n")
+	switch {
+	case version == "1.0" && !last:
+		n += len("Connection: keep-alive\r\n")
+	case version != "1.0" && last:
+		n += len("Connection: close\r\n")
+	}
+	if saysLength(e) {
+		n += len("Content-Length: \r\n") + digits(e.RequestBody)
+	}
+	return max(n, e.RequestHead)
+}
+
+// responseHead is the size of a response's head in HTTP/1.
+func (w *world) responseHead(e *linger.Exchange, version string, persists bool, mind *policy.Server) int {
+	if w.config.Textbook != nil {
+		return 0
+	}
+	n := len("HTTP/1.1 200 \r\n") + len(reason(e.Status)) + len("Date: \r\n") + dateBytes
+	if e.ContentType != "" {
+		n += len("Content-Type: \r\n") + len(e.ContentType)
+	}
+	if w.altSvc() != "" {
+		n += len("Alt-Svc: \r\n") + len(w.altSvc())
+	}
+	if e.HasBody() {
+		n += len("Content-Length: \r\n") + digits(e.ResponseBody)
+	}
+	announce := persists && w.config.Policy.Announce
+	switch {
+	case !persists:
+		n += len("Connection: close\r\n")
+	case version == "1.0" || announce:
+		n += len("Connection: keep-alive\r\n")
+	}
+	left, limited := mind.Remaining()
+	if timeout := w.config.Policy.IdleTimeout; announce && (timeout > 0 || limited) {
+		n += len("Keep-Alive: \r\n")
+		if timeout > 0 {
+			n += len("timeout=") + digits(int64(timeout/time.Second))
+		}
+		if timeout > 0 && limited {
+			n += len(", ")
+		}
+		if limited {
+			n += len("max=") + digits(int64(left))
+		}
+	}
+	return max(n+len("\r\n"), e.ResponseHead)
+}
+
+// altSvc is what responses say of HTTP/3: nothing in cleartext.
+func (w *world) altSvc() string {
+	if w.secure() {
+		return w.config.AltSvc
+	}
+	return ""
+}
+
+func reason(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return text
+	}
+	return "Status"
+}
+
+func digits(n int64) int { return len(strconv.FormatInt(n, 10)) }

@@ -1,0 +1,336 @@
+// Package sim is the engine that predicts: the client's and the server's connection
+// policy as live and origin drive them, over modelled TCP and TLS and the link that
+// the lab pumps, in virtual time. There is no goroutine, no clock and no luck but the
+// link's; the same scenario and seed give the same trace, to the byte.
+//
+// What is and what is not modelled stands in docs/simulator.md.
+package sim
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"linger"
+	"linger/link"
+	"linger/policy"
+	"linger/sim/tcp"
+	"linger/trace"
+)
+
+// Config is what a run needs beside its scenario.
+type Config struct {
+	Policy policy.ServerPolicy
+	// Host is the origin's name, Agent what the client calls itself, AltSvc what the
+	// origin says of HTTP/3 over TLS: they stand in heads.
+	Host, Agent, AltSvc string
+	// Trial tells the losses of one trial from those of another.
+	Trial int
+	// Limits are the client's; the zero value is policy.DefaultLimits.
+	Limits policy.Limits
+	// Machine is how long the hosts take for what is not the path's.
+	Machine Machine
+	// Congestion is that of both sides.
+	Congestion tcp.Congestion
+	// Textbook, where set, is TCP as exercises have it.
+	Textbook *Textbook
+	// Events bounds how many events a run may have; 0 is MostEvents.
+	Events int64
+}
+
+// A Machine is how long a host takes. The zero value takes no time.
+type Machine struct {
+	// Handover is how much later a packet is on the path that is sent on a machine that
+	// had nothing to do for a while: the time that a core takes to get up.
+	Handover time.Duration
+	// Wake is from when a packet has come until the process that waits for it runs.
+	Wake time.Duration
+	// Begin is how long the process takes from a new connection to its first request,
+	// or to reading the first one.
+	Begin time.Duration
+	// Signature and Verification are what a full handshake of TLS takes at the server
+	// and at the client, Resumption what a resumed one takes at either.
+	Signature, Verification, Resumption time.Duration
+}
+
+// A Textbook is TCP without slow start, headers, acknowledgements that take time, and
+// heads of responses, as the exercises of Kurose and Ross have it.
+type Textbook struct {
+	// Control is the size in bytes of a SYN, of its answer, and of a request.
+	Control int
+}
+
+// MostEvents is the budget of a run: some seconds of computing.
+const MostEvents = 20_000_000
+
+// Run predicts one trial of a scenario.
+func Run(ctx context.Context, s linger.Scenario, c Config) (*trace.Trace, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if err := Modelled(s); err != nil {
+		return nil, err
+	}
+	w := newWorld(s, c)
+	if err := w.run(ctx); err != nil {
+		return nil, err
+	}
+	return w.trace, nil
+}
+
+// Modelled says why a scenario is not, where it is not.
+func Modelled(s linger.Scenario) error {
+	switch {
+	case s.Strategy.Client != "":
+		return fmt.Errorf("strategy %q: a browser is not predicted; use --on lab", s.Strategy.Name)
+	case s.Workload.OriginCount() > 1 || len(s.Workload.Origins) > 0 && s.Workload.Origins[0].ExtraRTT.Or(0) > 0:
+		return fmt.Errorf("workload %q: several origins, or one further off, are not predicted yet; use --on lab", s.Workload.Name)
+	case s.Strategy.DNS != "":
+		return fmt.Errorf("strategy %q: DNS is not predicted yet; use --on lab", s.Strategy.Name)
+	case s.Strategy.QUIC():
+		return fmt.Errorf("strategy %q: QUIC is not predicted yet; use --on lab", s.Strategy.Name)
+	case s.Strategy.FastOpen:
+		return fmt.Errorf("strategy %q: TCP Fast Open is not predicted yet; use --on lab", s.Strategy.Name)
+	}
+	return nil
+}
+
+// Sides of the path, as the lab numbers them.
+const (
+	client = 0
+	server = 1
+)
+
+// A packet is what a link carries.
+type packet struct {
+	conn int32
+	tcp  tcp.Segment
+}
+
+// A world is one run.
+type world struct {
+	scenario linger.Scenario
+	config   Config
+	now      linger.Instant
+	links    [2]*link.Link[packet]
+	conns    []*conn
+	alarms   alarms
+	mind     *policy.Client
+	trace    *trace.Trace
+	ledger   trace.Ledger
+	stirred  []*conn // with something staged
+	ticketed bool    // a session can be resumed
+	loaded   bool
+	events   int64
+	idle     bool // nothing had happened for a while before this event
+}
+
+// asleep is after how long a core without work stops its clock tick, and takes
+// longest to get up: a tick of HZ 250.
+const asleep = 4 * time.Millisecond
+
+func newWorld(s linger.Scenario, c Config) *world {
+	if c.Limits == (policy.Limits{Pace: c.Limits.Pace}) {
+		pace := c.Limits.Pace
+		c.Limits = policy.DefaultLimits
+		c.Limits.Pace = pace
+	}
+	if len(s.Workload.Origins) > 0 && s.Workload.Origins[0].Name != "" {
+		c.Host = s.Workload.Origins[0].Name
+	}
+	if c.Events == 0 {
+		c.Events = MostEvents
+	}
+	// As the lab has it: trials of one number lose the same packets, whatever the
+	// strategy.
+	seed := rand.NewPCG(s.Seed, uint64(c.Trial)).Uint64()
+	w := &world{
+		scenario: s, config: c,
+		mind: policy.NewClient(s.Workload, s.Strategy, c.Limits),
+		trace: &trace.Trace{
+			Provenance: trace.Predicted, Engine: "sim",
+			Workload: s.Workload.Name, Strategy: s.Strategy.Name, Network: s.Network,
+			Seed: s.Seed, Trial: c.Trial, Connections: []trace.Connection{},
+			Exchanges: make([]trace.Exchange, len(s.Workload.Exchanges)),
+		},
+	}
+	up, down := link.Up(s.Network), link.Down(s.Network)
+	if c.Textbook != nil {
+		up.Queue, down.Queue = math.MaxInt, math.MaxInt
+	}
+	w.links[client] = link.New[packet](up, rand.NewPCG(seed, client))
+	w.links[server] = link.New[packet](down, rand.NewPCG(seed, server))
+	for i, e := range s.Workload.Exchanges {
+		w.trace.Exchanges[i] = trace.Exchange{ID: i, Method: e.Method, URL: s.Workload.Scheme + "://" + c.Host + e.Path, Connection: -1}
+	}
+	return w
+}
+
+// secure reports whether the run is over TLS.
+func (w *world) secure() bool { return w.scenario.Workload.Scheme == "https" }
+
+// patience is how many events pass between two looks at whether to go on.
+const patience = 1 << 14
+
+// run has everything happen in its order. Events of one instant come in the order in
+// which the lab's pump would see them: arrivals at the origin, arrivals at the
+// client, timers, the client's own.
+func (w *world) run(ctx context.Context) error {
+	w.idle = true
+	w.mind.HandleStart(0)
+	w.obey()
+	for {
+		up, down := w.links[client].Next(), w.links[server].Next()
+		alarm, wish := w.alarms.next(), linger.Never
+		if !w.mind.Finished() {
+			wish = w.mind.NextTimeout()
+		}
+		at := min(up, down, alarm, wish)
+		if at == linger.Never {
+			break
+		}
+		if w.events++; w.events%patience == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if w.events > w.config.Events {
+			return fmt.Errorf("not over after %d events, %v of virtual time; predict a smaller workload or a path that loses less", w.config.Events, time.Duration(w.now).Round(time.Millisecond))
+		}
+		w.idle = at.Sub(w.now) > asleep
+		w.now = at
+		switch at {
+		case up:
+			w.arrive(client)
+		case down:
+			w.arrive(server)
+		case alarm:
+			w.alarms.first().alarm()
+		default:
+			w.mind.HandleTimeout(at)
+			w.obey()
+		}
+	}
+	if !w.mind.Finished() {
+		return fmt.Errorf("nothing happens any more after %v, and the load is not over", time.Duration(w.now))
+	}
+	w.close()
+	return nil
+}
+
+// arrive hands over the next packet of a link.
+func (w *world) arrive(from int) {
+	p, _, _ := w.links[from].Receive(w.now)
+	w.conns[p.conn].ends[1-from].arrive(&p.tcp)
+}
+
+// obey does what the client's machine commands.
+func (w *world) obey() {
+	for cmd, ok := w.mind.Poll(); ok; cmd, ok = w.mind.Poll() {
+		switch cmd.Kind {
+		case policy.Dial:
+			w.dial(cmd.Conn)
+		case policy.Send:
+			c := w.conns[cmd.Conn]
+			x := &w.trace.Exchanges[cmd.Exchange]
+			*x = trace.Exchange{ID: x.ID, Method: x.Method, URL: x.URL, Connection: c.id, Attempts: x.Attempts}
+			if len(c.staged) == 0 {
+				w.stirred = append(w.stirred, c)
+			}
+			c.staged = append(c.staged, staged{cmd.Exchange, cmd.Last})
+		case policy.Close:
+			w.hangUp(w.conns[cmd.Conn], cmd.Reason)
+		case policy.Fail:
+			w.trace.Exchanges[cmd.Exchange].Failed = cmd.Reason
+		}
+	}
+	// What is sent may be answered by further commands.
+	for len(w.stirred) > 0 {
+		c := w.stirred[0]
+		w.stirred = w.stirred[:copy(w.stirred, w.stirred[1:])]
+		batch := c.staged
+		c.staged = nil
+		if !c.gone {
+			c.speaker.send(batch)
+			c.ends[client].flush()
+		}
+	}
+	if !w.loaded && w.mind.Loaded() {
+		w.loaded = true
+		w.trace.Ended = w.now
+	}
+}
+
+// close completes the trace.
+func (w *world) close() {
+	w.trace.Retries = w.mind.Retries()
+	for i := range w.trace.Exchanges {
+		w.trace.Exchanges[i].Queued = w.mind.Wanted(i).Or(w.trace.Ended)
+	}
+	l := &w.ledger
+	l.Connections = make([]trace.Flows, len(w.conns))
+	for i, c := range w.conns {
+		l.Connections[i] = c.flows
+	}
+	for side, pipe := range []*trace.Pipe{&l.Up, &l.Down} {
+		pipe.QueuePeak = int64(w.links[side].Peak())
+	}
+	w.trace.Ledger = linger.Known(*l)
+}
+
+// carry puts a packet on its link, and counts it as the lab's ledger does: as it was
+// sent, before the link may have dropped it.
+func (w *world) carry(c *conn, from int, s *tcp.Segment) {
+	headers := s.Headers()
+	if book := w.config.Textbook; book != nil {
+		if headers = 0; s.Flags&tcp.SYN != 0 {
+			headers = book.Control
+		}
+	}
+	size := headers + int(s.Len)
+	at := w.now
+	if w.idle {
+		at = at.Add(w.config.Machine.Handover)
+	}
+	fate := w.links[from].Send(at, size, packet{int32(c.id), *s})
+	flow, pipe := &c.flows.Up, &w.ledger.Up
+	if from == server {
+		flow, pipe = &c.flows.Down, &w.ledger.Down
+	}
+	if c.flows.Up.Packets == 0 {
+		c.flows.First = moment(w.now)
+	}
+	c.flows.Last = moment(w.now)
+	pipe.Packets++
+	pipe.Bytes += int64(size)
+	flow.Packets++
+	flow.Header += int64(headers)
+	flow.Payload += int64(s.Len)
+	switch fate {
+	case link.Dropped:
+		flow.DroppedQueue++
+		pipe.DroppedQueue++
+	case link.Lost:
+		flow.DroppedLoss++
+		pipe.DroppedLoss++
+	}
+	if s.Flags&tcp.SYN != 0 {
+		flow.SYN++
+	}
+	if s.Flags&tcp.FIN != 0 {
+		flow.FIN++
+	}
+	if s.Flags&tcp.RST != 0 {
+		flow.RST++
+	}
+	if s.Flags&(tcp.FIN|tcp.RST) != 0 && c.flows.ClosedBy == trace.Nobody {
+		c.flows.ClosedBy = [2]trace.Peer{trace.AtClient, trace.AtServer}[from]
+	}
+	if s.Again {
+		flow.Retransmitted++
+		flow.RetransmittedBytes += int64(s.Len)
+	}
+}
+
+// moment is an instant as the ledger has it; there is no wall clock.
+func moment(t linger.Instant) time.Time { return time.Time{}.Add(time.Duration(t)) }
