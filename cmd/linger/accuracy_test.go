@@ -413,6 +413,41 @@ func accuracyText(all []verdict) string {
 	return b.String()
 }
 
+// A short grid in both worlds. Times are another program's to disturb, so they are told
+// and not asserted; what is counted is.
+func TestPredictionsCountAsTheLabDoes(t *testing.T) {
+	needLab(t)
+	gallery, err := linger.Gallery(1).WithScheme("https")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := linger.Network{Name: "short", RTT: 30 * time.Millisecond, Down: 12 * linger.Mbps, Up: 12 * linger.Mbps, Queue: time.Second}
+	for _, x := range []struct {
+		w          linger.Workload
+		strategies string
+	}{{gallery, "close:6,keep,keep:6,h2"}, {linger.Textbook(5), "close,keep+1.0,pipeline"}} {
+		strategies, err := linger.ParseStrategies(x.strategies)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range strategies {
+			c := cell{x.w, s, path}
+			tr, err := labEngine{lost: func(error) {}}.Run(context.Background(), linger.Scenario{Workload: x.w, Strategy: s, Network: path, Seed: 1}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lab, sim := sight(tr), c.predict(t, 0)[0]
+			t.Logf("%v: time %+.1f %%, packets %+.1f %%", c.key(), 100*off(lab.time, sim.time), 100*off(lab.packets, sim.packets))
+			if lab.connections != sim.connections || lab.handshakes != sim.handshakes {
+				t.Errorf("%v: %v connections and %v handshakes, predicted %v and %v", c.key(), lab.connections, lab.handshakes, sim.connections, sim.handshakes)
+			}
+			if math.Abs(off(lab.packets, sim.packets)) > 0.05 {
+				t.Errorf("%v: %v packets, predicted %v", c.key(), lab.packets, sim.packets)
+			}
+		}
+	}
+}
+
 // accuracyPreface says what the figures are of, and what they leave out.
 const accuracyPreface = `The scenario ran in the lab and in the simulator: the same workload, strategy, path and seed. A path is a round-trip time (5, 20, 70,
 170, 300 ms), a rate each way (1.6, 5, 12, 100 Mbit/s), a queue of 100 ms, and a loss each way; the workloads take turns from path to path. Figures of time and packets are absolute

@@ -1,0 +1,42 @@
+package tls
+
+import "testing"
+
+// The records of a long write, as captures of the lab show them: one packet, two,
+// three, up to 16 KiB; after 128 KiB all of that size.
+func TestRecordsGrow(t *testing.T) {
+	var c Cutter
+	c.Handshaken(4150)
+	for i, want := range []int{1186, 2372, 3558, 4744} {
+		if got := c.Next(1 << 20); got != want {
+			t.Errorf("record %d holds %d bytes, want %d", i, got, want)
+		}
+	}
+	for range 20 {
+		c.Next(1 << 20)
+	}
+	if got := c.Next(1 << 20); got != maxPlaintext {
+		t.Errorf("a late record holds %d bytes", got)
+	}
+	if got := c.Next(100); got != 100 {
+		t.Errorf("a record of what is left holds %d bytes", got)
+	}
+}
+
+// As captured: hello, answer and Finished of a full and of a resumed handshake.
+func TestFlights(t *testing.T) {
+	for _, x := range []struct {
+		protocol       string
+		keeps, resumed bool
+		want           Handshake
+	}{
+		{"http/1.1", false, false, Handshake{1513, 4150, 64, 0}},
+		{"h2", false, false, Handshake{1507, 4144, 64, 0}},
+		{"http/1.1", true, false, Handshake{1523, 4296, 64, 146}},
+		{"http/1.1", true, true, Handshake{1675, 1472, 64, 146}},
+	} {
+		if got := NewHandshake("origin", x.protocol, x.keeps, x.resumed); got != x.want {
+			t.Errorf("%s, keeps %v, resumed %v: %+v, want %+v", x.protocol, x.keeps, x.resumed, got, x.want)
+		}
+	}
+}
