@@ -456,7 +456,8 @@ errors in per cent of what was measured. *Lab against itself* is how far the wor
 - Three trials without loss, five with loss, one fewer where a load takes more than 4 s; medians. Of each trial the prediction has the same number, so that the n-th packet is lost in both.
 - A trial counts as disturbed where some process had waited for a processor for more than 15 % of it (` + "`/proc/pressure/cpu`" + `); disturbed ones are repeated up to twice, and if there are no others they
   stand here and are marked. The machine was shared; the lab ran at nice -20, one trial at a time and at times two.
-- **Not in here: HTTP/3, HAR files, DNS, loads of more than 15 s, other machines.** What a host takes (core, process, TLS) is set to this machine's, from docs/fidelity.md and captures; see docs/simulator.md.
+- **Not in here: HTTP/3, HAR files, DNS, loads of more than 15 s, other machines.** What a host takes (core, process, TLS) is set to this machine's, from docs/fidelity.md and captures, and by ` + "`" + `api` + "`" + ` over ` + "`" + `keep` + "`" + ` at 5 ms and 12 Mbit/s; see docs/decisions.md.
+- The order is counted over pairs of undisturbed cells.
 
 `
 
