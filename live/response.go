@@ -9,7 +9,6 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"linger"
 	"linger/policy"
@@ -261,16 +260,4 @@ func unexpected(err error) error {
 }
 
 // brief makes foreign bytes fit to be shown in a line: printable and short.
-func brief(s string) string {
-	const most = 80
-	out := strings.Map(func(c rune) rune {
-		if !unicode.IsPrint(c) {
-			return '.'
-		}
-		return c
-	}, s[:min(len(s), most)])
-	if len(s) > most {
-		out += "..."
-	}
-	return out
-}
+func brief(s string) string { return linger.Brief(s) }

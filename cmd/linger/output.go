@@ -56,7 +56,7 @@ func openOutputs(names []string, json bool, std streams, endings ...string) (*ou
 				o.discard()
 				return nil, usage("-o %s: %s takes the %s already; name one of them", name, o.named(ending), ending)
 			}
-			err = probe(filepath.Dir(name))
+			err = writable(filepath.Dir(name))
 		} else {
 			_, missing := os.Stat(name)
 			f.existed = missing == nil
@@ -71,8 +71,8 @@ func openOutputs(names []string, json bool, std streams, endings ...string) (*ou
 	return o, nil
 }
 
-// probe reports why no file can be made in a folder.
-func probe(folder string) error {
+// writable reports why no file can be made in a folder.
+func writable(folder string) error {
 	f, err := os.CreateTemp(folder, ".linger-*")
 	if err != nil {
 		return err

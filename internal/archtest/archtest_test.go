@@ -42,7 +42,9 @@ var rooms = []room{
 	{"infer", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
 	{"run", []string{".", "trace"}, "declares the engine that it needs; cmd hands one in"},
 	{"compare", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
-	{"report", []string{".", "trace", "compare"}, "lays out findings; no engine, no arithmetic"},
+	{"conduct", []string{".", "trace"}, "what a probe found, and what follows from it; knows no sockets, so that reports may read it"},
+	{"probe", []string{".", "trace", "live", "dns", "conduct"}, "asks a server what it does; speaks itself where live would repair what is to be seen"},
+	{"report", []string{".", "trace", "compare", "conduct"}, "lays out findings; no engine, no arithmetic"},
 	{"cmd/linger", []string{"*"}, "wiring: the one place that knows every room"},
 	{"internal/archtest", []string{"*"}, "looks at all of them"},
 }
@@ -58,14 +60,14 @@ var doors = []struct {
 	{"golang.org/x/perf", []string{"stats"}, "one place decides how sure we are"},
 	{"golang.org/x/sys", []string{"lab", "live", "origin"}, "socket options and namespaces; cmd asks these rooms"},
 	{"golang.org/x/term", []string{"cmd/linger"}, "only cmd decides about terminals"},
-	{"golang.org/x/net", []string{"live", "origin", "sim"}, "HTTP/2's frames are spoken, and HTML is read, where sockets are; sim compresses heads as they do"},
+	{"golang.org/x/net", []string{"live", "origin", "probe", "sim"}, "HTTP/2's frames are spoken, and HTML is read, where sockets are; sim compresses heads as they do"},
 	{"github.com/miekg/dns", []string{"dns"}, "one door, so that its successor can come in by it"},
-	{"github.com/quic-go", []string{"live", "origin"}, "QUIC is spoken where sockets are"},
+	{"github.com/quic-go", []string{"live", "origin", "probe"}, "QUIC is spoken where sockets are"},
 }
 
 // outside are the rooms where time, luck and sockets come from the world; in all
 // others they are arguments, so that what they compute can be computed again.
-var outside = []string{"live", "browser", "origin", "lab", "run", "cmd/linger", "internal/archtest"}
+var outside = []string{"live", "browser", "origin", "lab", "run", "probe", "cmd/linger", "internal/archtest"}
 
 // worldly are the names that read the world, and who besides outside may not.
 var worldly = map[string][]string{

@@ -1,0 +1,257 @@
+// Package conduct holds what is known of a server's conduct with connections: the
+// document that a probe fills in, the cases of the standards it is held against, and
+// what follows from both. It opens no socket and reads no clock.
+package conduct
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// Format names the document and the version of its form.
+const Format = "linger connection policy 1"
+
+// A Duration is a length of time; JSON has it in milliseconds, to the microsecond.
+type Duration time.Duration
+
+// MarshalJSON writes milliseconds.
+func (d Duration) MarshalJSON() ([]byte, error) {
+	return json.Marshal(math.Round(float64(d)/1e3) / 1e3)
+}
+
+// UnmarshalJSON reads milliseconds.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var ms float64
+	if err := json.Unmarshal(b, &ms); err != nil {
+		return err
+	}
+	*d = Duration(ms * 1e6)
+	return nil
+}
+
+// A Policy is what one server was seen to do with connections.
+type Policy struct {
+	Format     string           `json:"format"`
+	Linger     string           `json:"linger,omitempty"` // version of the program
+	Provenance trace.Provenance `json:"provenance"`
+	Target     string           `json:"target"`             // the URL, as it was given
+	Address    string           `json:"address"`            // what was dialled
+	Software   string           `json:"software,omitempty"` // as the server calls itself (RFC 9110, 10.2.4)
+	Started    time.Time        `json:"started"`
+	Took       Duration         `json:"took_ms"`
+	RTT        Spread           `json:"rtt,omitzero"` // of TCP's handshake
+	Spent      Spent            `json:"spent"`
+	Bounds     Bounds           `json:"bounds"`
+	Baseline   Baseline         `json:"baseline,omitzero"` // what the requests of the probe are answered with
+
+	Protocols []*Protocol `json:"protocols,omitempty"`
+	Parallel  Count       `json:"parallel,omitzero"` // connections that were open at once and answered
+	TLS       *TLS        `json:"tls,omitempty"`
+	AltSvc    *AltSvc     `json:"alt_svc,omitempty"`
+	Survives  []Survival  `json:"survives,omitempty"` // what a connection of HTTP/1.1 survives
+	DNS       *DNS        `json:"dns,omitempty"`      // of a server of DNS only
+
+	Cases  []Result `json:"cases"`
+	Doubts []Doubt  `json:"doubts,omitempty"`
+}
+
+// Spent is what the probe took of the server.
+type Spent struct {
+	Connections int `json:"connections"`      // opened, of TCP and QUIC
+	Peak        int `json:"connections_peak"` // of these open at once
+	Requests    int `json:"requests"`         // begun to be sent
+}
+
+// Bounds are what the probe would have taken at most.
+type Bounds struct {
+	Connections int      `json:"connections_at_once"`
+	Requests    int      `json:"requests"`
+	Wait        Duration `json:"max_wait_ms"`
+}
+
+// Baseline is the ordinary answer of the target.
+type Baseline struct {
+	Status int   `json:"status,omitempty"`
+	Bytes  int64 `json:"bytes"` // of content
+}
+
+// A Protocol is what the server does with connections of one protocol.
+type Protocol struct {
+	Name    string `json:"name"` // http/1.1, h2, h3, as ALPN has them; of DNS the strategy's name
+	Offered bool   `json:"offered"`
+	Why     string `json:"why,omitempty"` // it is not, or could not be found out
+
+	// Idle limits, apart for what the connection was doing before: nothing since
+	// TCP's handshake, nothing since TLS's, nothing since a response.
+	AfterConnect  Timeout `json:"idle_after_connect,omitzero"`
+	AfterTLS      Timeout `json:"idle_after_tls,omitzero"`
+	AfterResponse Timeout `json:"idle_after_response,omitzero"`
+	// Age is for how long a connection may live that is never idle.
+	Age Timeout `json:"max_age,omitzero"`
+	// Requests is how many requests one connection may carry.
+	Requests Count `json:"requests_per_connection,omitzero"`
+	// Announced is what the server says of this, in the protocol's own terms.
+	Announced Announced `json:"announced,omitzero"`
+	// Pipelining is of HTTP/1.1 and of DNS over streams.
+	Pipelining *Pipelining `json:"pipelining,omitempty"`
+}
+
+// A State says what is known of a figure.
+type State string
+
+const (
+	// Measured: it was seen to happen.
+	Measured State = "measured"
+	// AtLeast: it had not happened when waiting ended; the figure is a lower bound.
+	AtLeast State = "at least"
+	// Unknown: it could not be measured, for a reason that stands beside it.
+	Unknown State = "not measured"
+)
+
+// A Spread is a sample of lengths of time.
+type Spread struct {
+	Median Duration `json:"median_ms"`
+	Low    Duration `json:"low_ms"`
+	High   Duration `json:"high_ms"`
+	N      int      `json:"n"`
+}
+
+// SpreadOf returns the spread of a sample; the zero Spread is that of none.
+func SpreadOf(sample []time.Duration) Spread {
+	if len(sample) == 0 {
+		return Spread{}
+	}
+	s := sorted(sample)
+	return Spread{Duration((s[(len(s)-1)/2] + s[len(s)/2]) / 2), Duration(s[0]), Duration(s[len(s)-1]), len(s)}
+}
+
+// A Timeout is after how long the server ends a connection, and how.
+//
+// The server's clock starts when the last byte has reached it, and its end travels
+// back for as long: both are half a round trip, so that what is seen here, from the
+// last byte in to the end in, is the limit itself, as long as the path does not change.
+type Timeout struct {
+	State State `json:"state"`
+	// Of Measured: the spread over the connections that were watched. Of AtLeast:
+	// Low alone, for how long the connection had been open.
+	Spread
+	// Uncertainty is how far the median may be from the limit, for the path and for
+	// the clocks: ± so much. Of a limit that had to be bracketed by waits, as that of
+	// a connection that falls silent, it reaches to the waits on both sides.
+	Uncertainty Duration `json:"uncertainty_ms,omitempty"`
+	Ending      Ending   `json:"ending,omitempty"` // of Measured
+	Method      string   `json:"method,omitempty"` // a sentence
+	Why         string   `json:"why,omitempty"`    // of Unknown
+}
+
+// An Ending is how the server ends a connection, in the words of the protocol, the
+// first to be seen first.
+type Ending string
+
+const (
+	FIN         Ending = "FIN"
+	RST         Ending = "RST"
+	CloseNotify Ending = "close_notify, FIN"
+	// CloseNotifyRST: the alert said goodbye, and then the connection was reset.
+	CloseNotifyRST Ending = "close_notify, RST"
+	GOAWAY         Ending = "GOAWAY, FIN"
+	// QUICClose is CONNECTION_CLOSE (RFC 9000, 10.2).
+	QUICClose Ending = "CONNECTION_CLOSE"
+	// QUICIdle: both sides let go without a word, as they had agreed (RFC 9000, 10.1).
+	QUICIdle Ending = "silent, as agreed"
+	// Silence: what is sent is neither answered nor refused.
+	Silence Ending = "silence"
+)
+
+// A Count is how many of something the server allows.
+type Count struct {
+	State State  `json:"state"`
+	N     int    `json:"n,omitempty"` // of AtLeast: so many were had
+	Why   string `json:"why,omitempty"`
+}
+
+// Announced is what a server says of its own limits.
+type Announced struct {
+	// Of HTTP/1.1: the fields as they stood in the response, and what they say.
+	Connection string               `json:"connection,omitempty"`
+	KeepAlive  string               `json:"keep_alive,omitempty"`
+	Timeout    linger.Opt[Duration] `json:"timeout_ms,omitzero"` // Keep-Alive: timeout; of QUIC max_idle_timeout; of DNS edns-tcp-keepalive
+	Max        linger.Opt[int]      `json:"max,omitzero"`        // Keep-Alive: max
+	Settings   map[string]uint64    `json:"settings,omitempty"`  // of HTTP/2 and HTTP/3, by the name of the RFC
+}
+
+// Pipelining is what becomes of requests that are sent without waiting.
+type Pipelining struct {
+	State    State  `json:"state"`
+	Sent     int    `json:"sent"`
+	Answered int    `json:"answered"`
+	InOrder  bool   `json:"in_order"` // the answers came in the order of the requests
+	Why      string `json:"why,omitempty"`
+}
+
+// TLS is what the server does with sessions of TLS.
+type TLS struct {
+	Versions []string `json:"versions,omitempty"` // accepted, "1.3" first
+	ALPN     []string `json:"alpn,omitempty"`     // that it takes, of those offered
+	Tickets  Count    `json:"tickets,omitzero"`   // sent after one handshake
+	// Lifetime is for how long the server says that a ticket is of use (RFC 8446, 4.6.1).
+	Lifetime linger.Opt[Duration] `json:"ticket_lifetime_ms,omitzero"`
+	Resumes  linger.Opt[bool]     `json:"resumes,omitzero"`    // a ticket worked
+	Early    linger.Opt[bool]     `json:"early_data,omitzero"` // a ticket allows early data (0-RTT)
+	Invalid  string               `json:"invalid,omitempty"`   // what is wrong with the certificate that was taken all the same
+}
+
+// AltSvc is whether HTTP/3 is announced, and whether it is there.
+type AltSvc struct {
+	Value string           `json:"value,omitempty"` // of the field (RFC 7838, 3)
+	Works linger.Opt[bool] `json:"works,omitzero"`
+	Why   string           `json:"why,omitempty"`
+}
+
+// A Survival is whether a connection can be used again after one exchange.
+type Survival struct {
+	What   string `json:"what"` // "GET 200", "POST 405", "GET 404"; "slow body"
+	Status int    `json:"status,omitempty"`
+	State  State  `json:"state"`
+	Kept   bool   `json:"kept"`
+	Said   string `json:"said,omitempty"` // the Connection field of the response
+	Why    string `json:"why,omitempty"`
+}
+
+// DNS is what only a server of DNS has.
+type DNS struct {
+	// Reordered: a slow answer did not hold up the next (RFC 7766, 7).
+	Reordered linger.Opt[bool] `json:"reordered,omitzero"`
+}
+
+// A Doubt is something about the probe itself that its figures may not be read without.
+type Doubt struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+// ProtocolNamed returns the protocol of that name, making it if there is none yet.
+func (p *Policy) ProtocolNamed(name string) *Protocol {
+	for _, known := range p.Protocols {
+		if known.Name == name {
+			return known
+		}
+	}
+	made := &Protocol{Name: name}
+	p.Protocols = append(p.Protocols, made)
+	return made
+}
+
+// ResultOf returns the result of a case; ok is false where it was not among those asked for.
+func (p *Policy) ResultOf(id string) (r Result, ok bool) {
+	for _, r := range p.Cases {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return Result{}, false
+}

@@ -1,0 +1,3 @@
+package conduct
+
+var dnsCases []Case

@@ -1,0 +1,281 @@
+package probe
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"linger/conduct"
+)
+
+const (
+	// maxHead bounds the head of a response, and maxBody its content, in bytes.
+	maxHead = 256 << 10
+	maxBody = 4 << 20
+)
+
+// A conn is one connection of HTTP/1 to the target, over TLS or not.
+type conn struct {
+	net.Conn // what HTTP is spoken over
+	prober   *prober
+	socket   *net.TCPConn
+	state    *tls.ConnectionState // nil in cleartext
+	bounded  *io.LimitedReader
+	in       *bufio.Reader
+
+	handshake   time.Duration // TCP's, as the caller sees it
+	established time.Time     // TCP's handshake was over
+	ready       time.Time     // HTTP may be spoken
+	last        time.Time     // the last byte of a response was read
+	dropped     bool
+}
+
+// open opens a connection of HTTP/1. alter, unless it is nil, changes the
+// configuration of TLS before it is used.
+func (p *prober) open(ctx context.Context, alter func(*tls.Config)) (*conn, error) {
+	c, err := p.connect(ctx)
+	if err != nil || p.target.tls == nil {
+		return c, err
+	}
+	if err := c.secure(ctx, alter); err != nil {
+		c.drop()
+		return nil, err
+	}
+	return c, nil
+}
+
+// connect opens a connection of TCP and says nothing on it.
+func (p *prober) connect(ctx context.Context) (*conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.config.Answer)
+	defer cancel()
+	began := time.Now()
+	socket, err := new(net.Dialer).DialContext(ctx, "tcp", p.target.address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to %s: %s", p.target.address, cause(err))
+	}
+	now := time.Now()
+	p.opened(1)
+	c := &conn{Conn: socket, prober: p, socket: socket.(*net.TCPConn), handshake: now.Sub(began), established: now, ready: now}
+	c.listen()
+	return c, nil
+}
+
+// secure does TLS's handshake on a connection that has said nothing yet.
+func (c *conn) secure(ctx context.Context, alter func(*tls.Config)) error {
+	ctx, cancel := context.WithTimeout(ctx, c.prober.config.Answer)
+	defer cancel()
+	config := c.prober.target.tls.Clone()
+	if alter != nil {
+		alter(config)
+	}
+	secured := tls.Client(c.socket, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("TLS with %s: %s", c.prober.target.address, cause(err))
+	}
+	state := secured.ConnectionState()
+	c.Conn, c.state, c.ready = secured, &state, time.Now()
+	c.listen()
+	return nil
+}
+
+func (c *conn) listen() {
+	c.bounded = &io.LimitedReader{R: c.Conn}
+	c.in = bufio.NewReader(c.bounded)
+}
+
+// drop ends the connection, and may be called twice.
+func (c *conn) drop() {
+	if !c.dropped {
+		c.dropped = true
+		c.prober.opened(-1)
+		c.socket.SetDeadline(time.Now().Add(100 * time.Millisecond)) // for TLS's goodbye
+		c.Conn.Close()
+	}
+}
+
+// opened counts connections.
+func (p *prober) opened(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.connected += n
+	if n > 0 {
+		p.policy.Spent.Connections += n
+		p.policy.Spent.Peak = max(p.policy.Spent.Peak, p.connected)
+	}
+}
+
+// A request is one of HTTP/1. The zero request is GET of the target's path, by
+// HTTP/1.1, that asks for the connection to stay.
+type request struct {
+	method, path string   // GET and the target's path, where empty
+	version      string   // 1.1, where empty
+	fields       []string // "Name: value", besides Host and User-Agent
+	body         string   // sent as it is, behind the head
+}
+
+// text is the request as it is sent.
+func (p *prober) text(q request) string {
+	if q.method == "" {
+		q.method = "GET"
+	}
+	if q.path == "" {
+		q.path = p.target.path
+	}
+	if q.version == "" {
+		q.version = "1.1"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/%s\r\nHost: %s\r\nUser-Agent: %s\r\nAccept: */*\r\n", q.method, q.path, q.version, p.target.host, p.config.Agent)
+	for _, f := range q.fields {
+		b.WriteString(f + "\r\n")
+	}
+	return b.String() + "\r\n" + q.body
+}
+
+// An answer is a final response, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	proto  string // HTTP/1.1
+	// close is whether the response ends the connection, by what it says and by the
+	// version of HTTP (RFC 9112, 9.3).
+	close  bool
+	length int64 // of the content, in bytes
+	// untilClose says that the end of the connection was the end of the content.
+	untilClose bool
+	first      time.Duration // from asking to the head
+}
+
+// exchange sends a request and reads its response.
+func (p *prober) exchange(ctx context.Context, c *conn, q request) (answer, error) {
+	if err := c.send(q); err != nil {
+		return answer{}, err
+	}
+	return c.receive(ctx, q)
+}
+
+// send sends requests in one go.
+func (c *conn) send(requests ...request) error {
+	if err := c.prober.spend(len(requests)); err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, q := range requests {
+		b.WriteString(c.prober.text(q))
+	}
+	c.socket.SetWriteDeadline(time.Now().Add(c.prober.config.Answer))
+	_, err := io.WriteString(c.Conn, b.String())
+	return err
+}
+
+// receive reads the final response to q, its content to the end. Of a response that
+// ends too early the error is io.ErrUnexpectedEOF; where there is none at all, io.EOF
+// or what the socket said.
+func (c *conn) receive(ctx context.Context, q request) (answer, error) {
+	asked := time.Now()
+	c.socket.SetReadDeadline(asked.Add(c.prober.config.Answer))
+	stop := context.AfterFunc(ctx, func() { c.socket.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	method := q.method
+	if method == "" {
+		method = http.MethodGet
+	}
+	for {
+		c.bounded.N = maxHead
+		r, err := http.ReadResponse(c.in, &http.Request{Method: method})
+		if err != nil {
+			if c.bounded.N <= 0 {
+				return answer{}, fmt.Errorf("the head of the response is longer than %d kB", maxHead>>10)
+			}
+			return answer{}, err
+		}
+		if r.StatusCode < 200 && r.StatusCode != http.StatusSwitchingProtocols {
+			continue
+		}
+		a := answer{status: r.StatusCode, header: r.Header, proto: r.Proto, close: r.Close, first: time.Since(asked)}
+		a.untilClose = r.ContentLength < 0 && len(r.TransferEncoding) == 0 && method != http.MethodHead
+		c.bounded.N = maxBody
+		a.length, err = io.Copy(io.Discard, r.Body)
+		c.last = time.Now()
+		if c.bounded.N <= 0 {
+			return a, fmt.Errorf("the response is longer than %d MB", maxBody>>20)
+		}
+		if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable {
+			c.prober.limited(a.status)
+		}
+		return a, err
+	}
+}
+
+// An end is how and when the server ended a connection.
+type end struct {
+	how conduct.Ending // "" is not at all, until waiting ended
+	at  time.Time
+	// stray is how many bytes came before it that nobody had asked for.
+	stray int
+	err   error
+}
+
+// awaitEnd waits until the server ends the connection, or ctx is over.
+func (c *conn) awaitEnd(ctx context.Context) end {
+	c.socket.SetReadDeadline(time.Time{})
+	stop := context.AfterFunc(ctx, func() { c.socket.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var e end
+	for {
+		c.bounded.N = maxBody
+		n, err := c.in.Discard(1)
+		e.at = time.Now()
+		if err == nil {
+			if e.stray += n; e.stray > maxBody {
+				e.err = fmt.Errorf("it sends without end")
+				return e
+			}
+			continue
+		}
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+		case isReset(err):
+			e.how = conduct.RST
+		case errors.Is(err, io.EOF) && c.state != nil:
+			// What came was the alert; what ends TCP comes behind it.
+			e.how = conduct.CloseNotify
+			c.socket.SetReadDeadline(time.Now().Add(c.prober.config.Answer))
+			if _, err := io.Copy(io.Discard, c.socket); isReset(err) {
+				e.how = conduct.CloseNotifyRST
+			}
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			e.how = conduct.FIN
+		default:
+			e.err = err
+		}
+		return e
+	}
+}
+
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// cause is the innermost reason of an error, in few words.
+func cause(err error) string {
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return number.Error()
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
+		return "nobody knows the name " + lookup.Name
+	}
+	return err.Error()
+}

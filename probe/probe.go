@@ -1,0 +1,346 @@
+// Package probe measures what a server does with connections: it opens some, sends
+// what standards and habit know, waits, and notes how each connection ends. What it
+// found is a conduct.Policy.
+//
+// An experiment is one question to the server: a row of data that says how many
+// connections and requests it takes at most, and which cases it decides. All of them
+// run at once, as far as the bounds of connections allow, the longest waits first, so
+// that a probe lasts as long as its longest wait.
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"linger"
+	"linger/conduct"
+	"linger/live"
+	"linger/trace"
+)
+
+// Config says what is probed, and what that may take.
+type Config struct {
+	// Target is an http or https URL, or dns://HOST[:PORT].
+	Target string
+	// Roots are the authorities that may vouch for the server; nil are the system's.
+	// Insecure takes any certificate, and notes what was wrong with it.
+	Roots    *x509.CertPool
+	Insecure bool
+	// MaxWait is the longest wait for the end of one connection; zero is DefaultWait.
+	MaxWait time.Duration
+	// Patient waits that long for each limit. Otherwise waiting ends some time after
+	// the idle limits after a response are known, and the others have lower bounds.
+	Patient bool
+	// Connections are how many are open at once, and Requests how many are sent in
+	// all, at most; zero is DefaultConnections and DefaultRequests.
+	Connections, Requests int
+	// Answer is how long one answer, or one handshake, may take; zero is DefaultAnswer.
+	Answer time.Duration
+	// Agent is the product that calls itself the client; empty is "linger".
+	Agent string
+	// Cases are those that are to be decided; nil is all.
+	Cases []conduct.Case
+	// Progress, where set, is told how far the probe is, from one goroutine at a time.
+	Progress func(Progress)
+}
+
+// What a probe takes at most unless it is told otherwise.
+const (
+	DefaultWait        = 75 * time.Second
+	DefaultConnections = 40
+	DefaultRequests    = 200
+	DefaultAnswer      = 5 * time.Second
+)
+
+// Progress is how far a probe is.
+type Progress struct {
+	Done, Total int // experiments
+	Connections int // open now
+	Requests    int // sent so far
+	Elapsed     time.Duration
+	// Waiting is what the longest of the running waits is for.
+	Waiting string
+}
+
+// An experiment is one question to the server.
+type experiment struct {
+	name string
+	// protocol is that of conduct.Case; "" is asked of any server of HTTP.
+	protocol string
+	cases    []string // that it decides
+	// connections are how many it has open at once, requests how many it sends, both
+	// at most.
+	connections, requests int
+	waits                 bool // for up to MaxWait
+	// run asks, and writes what it found with p.record and p.verdict.
+	run func(ctx context.Context, p *prober)
+}
+
+// experiments are all of them, those that wait first.
+func experiments() []experiment {
+	return slices.Concat(http1Experiments)
+}
+
+// A prober is one probe under way.
+type prober struct {
+	config Config
+	target target
+	slots  *slots
+
+	mu        sync.Mutex
+	policy    *conduct.Policy
+	results   map[string]conduct.Result
+	requests  int
+	connected int    // connections open now
+	refused   string // why no more is asked: rate limiting
+	patience  context.Context
+	impatient context.CancelFunc
+	progress  Progress
+	began     time.Time
+}
+
+// A target is where the server is.
+type target struct {
+	url     *url.URL
+	address string // that answers, IP:port
+	host    string // of the Host field
+	path    string // of the request, with its query
+	tls     *tls.Config
+}
+
+// Run probes a server. The error is about a probe that could not begin: a target that
+// is none, or one that cannot be reached (live.ErrUnreachable). Where ctx ends before
+// the probe, the policy holds what was found until then.
+func Run(ctx context.Context, config Config) (*conduct.Policy, error) {
+	p, err := newProber(config)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.reach(ctx); err != nil {
+		return nil, err
+	}
+	var all sync.WaitGroup
+	chosen := p.chosen()
+	p.progress.Total = len(chosen)
+	for _, e := range chosen {
+		if !p.slots.take(ctx, e.connections) {
+			break
+		}
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			defer p.slots.give(e.connections)
+			e.run(ctx, p)
+			p.done(e)
+		}()
+	}
+	all.Wait()
+	p.impatient()
+	return p.conclude(), nil
+}
+
+func newProber(config Config) (*prober, error) {
+	u, err := url.Parse(config.Target)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%q is not a URL; write https://host/path", config.Target)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return nil, fmt.Errorf("%q is not what can be probed; write https://host/path, http://host/path or dns://host", config.Target)
+	}
+	if config.MaxWait == 0 {
+		config.MaxWait = DefaultWait
+	}
+	if config.Connections == 0 {
+		config.Connections = DefaultConnections
+	}
+	if config.Requests == 0 {
+		config.Requests = DefaultRequests
+	}
+	if config.Answer == 0 {
+		config.Answer = DefaultAnswer
+	}
+	if config.Agent == "" {
+		config.Agent = "linger"
+	}
+	if config.Cases == nil {
+		config.Cases = conduct.Cases()
+	}
+	p := &prober{
+		config:  config,
+		target:  target{url: u, host: u.Host, path: u.RequestURI()},
+		slots:   newSlots(config.Connections),
+		results: map[string]conduct.Result{},
+		began:   time.Now(),
+		policy: &conduct.Policy{
+			Format: conduct.Format, Provenance: trace.Measured, Target: config.Target, Started: time.Now().UTC(),
+			Bounds: conduct.Bounds{Connections: config.Connections, Requests: config.Requests, Wait: conduct.Duration(config.MaxWait)},
+		},
+	}
+	p.patience, p.impatient = context.WithCancel(context.Background())
+	if u.Scheme == "https" {
+		p.target.tls = &tls.Config{
+			ServerName: u.Hostname(), RootCAs: config.Roots, InsecureSkipVerify: config.Insecure,
+			MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		}
+	}
+	return p, nil
+}
+
+// chosen are the experiments that decide a case which is asked for, or measure
+// something where no selection was made.
+func (p *prober) chosen() []experiment {
+	whole := len(p.config.Cases) == len(conduct.Cases())
+	var chosen []experiment
+	for _, e := range experiments() {
+		if whole || slices.ContainsFunc(p.config.Cases, func(c conduct.Case) bool { return slices.Contains(e.cases, c.ID) }) {
+			chosen = append(chosen, e)
+		}
+	}
+	return chosen
+}
+
+// reach finds the address that answers, the round-trip time to it, and what its
+// ordinary answer is.
+func (p *prober) reach(ctx context.Context) error {
+	port := p.target.url.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[p.target.url.Scheme]
+	}
+	p.target.address = net.JoinHostPort(p.target.url.Hostname(), port)
+	const samples = 3
+	var trips []time.Duration
+	for range samples {
+		c, err := p.open(ctx, nil)
+		if err != nil {
+			return unreachable(err.Error())
+		}
+		p.target.address = c.RemoteAddr().String() // one of several, the same for all that follows
+		trips = append(trips, c.handshake)
+		if len(trips) == samples {
+			a, err := p.exchange(ctx, c, request{path: p.target.path})
+			if err != nil {
+				c.drop()
+				return unreachable("no answer to GET " + p.target.path + " from " + p.target.address + ": " + err.Error())
+			}
+			p.policy.Baseline = conduct.Baseline{Status: a.status, Bytes: a.length}
+			p.policy.Software = linger.Brief(a.header.Get("Server"))
+		}
+		c.drop()
+	}
+	p.policy.Address = p.target.address
+	p.policy.RTT = conduct.SpreadOf(trips)
+	return nil
+}
+
+// unreachable is an error that counts as live.ErrUnreachable and has a text of its own.
+type unreachable string
+
+func (e unreachable) Error() string { return string(e) }
+
+func (e unreachable) Is(target error) bool { return target == live.ErrUnreachable }
+
+// record changes the policy; experiments run at once.
+func (p *prober) record(change func(*conduct.Policy)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p.policy)
+}
+
+// verdict says what came of a case. The first word stands.
+func (p *prober) verdict(id string, o conduct.Outcome, format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, said := p.results[id]; !said {
+		p.results[id] = conduct.Result{Case: conduct.CaseByID(id), Outcome: o, Text: fmt.Sprintf(format, args...)}
+	}
+}
+
+// broken says that the server breaks a case, as grave as its level.
+func (p *prober) broken(id, format string, args ...any) {
+	p.verdict(id, conduct.CaseByID(id).Level.Broken(), format, args...)
+}
+
+// settled is told once the idle limit after a response is known: what else is being
+// waited for has as long again, and not less than five seconds.
+func (p *prober) settled(limit time.Duration) {
+	if !p.config.Patient {
+		time.AfterFunc(max(limit, 5*time.Second), p.impatient)
+	}
+}
+
+// wait bounds a wait for the end of a connection by MaxWait and by patience.
+func (p *prober) wait(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, p.config.MaxWait)
+	stop := context.AfterFunc(p.patience, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// errSpent and errRefused are why an experiment could not ask on.
+var errSpent = errors.New("the bound of requests was reached; --requests raises it")
+
+// spend takes requests from what may be sent in all, and reports why it cannot.
+func (p *prober) spend(n int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.refused != "":
+		return errors.New(p.refused)
+	case p.requests+n > p.config.Requests:
+		return errSpent
+	}
+	p.requests += n
+	p.policy.Spent.Requests = p.requests
+	return nil
+}
+
+// limited notes that the server limits rates, so that nothing more is asked.
+func (p *prober) limited(status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refused == "" {
+		p.refused = fmt.Sprintf("the server answered %d: it limits how much it is asked, and was left alone from then on", status)
+	}
+}
+
+// done tells how far the probe is.
+func (p *prober) done(e experiment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.progress.Done++
+	if p.config.Progress != nil {
+		now := p.progress
+		now.Connections, now.Requests, now.Elapsed = p.connected, p.requests, time.Since(p.began)
+		p.config.Progress(now)
+	}
+}
+
+// conclude puts the cases in their order; what nobody has decided is not measured.
+func (p *prober) conclude() *conduct.Policy {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.config.Cases {
+		r, ok := p.results[c.ID]
+		if !ok {
+			why := "the server gave no occasion"
+			if p.refused != "" {
+				why = p.refused
+			}
+			r = conduct.Result{Case: c, Outcome: conduct.NotMeasured, Text: why}
+		}
+		p.policy.Cases = append(p.policy.Cases, r)
+	}
+	if strings.HasPrefix(p.refused, "the server answered") {
+		p.policy.Doubts = append(p.policy.Doubts, conduct.Doubt{Code: "rate-limited", Text: p.refused})
+	}
+	p.policy.Took = conduct.Duration(time.Since(p.began))
+	return p.policy
+}
