@@ -26,15 +26,31 @@ type session struct {
 	remote string
 	began  linger.Instant
 	mind   *policy.Server
-	altSvc string // the Alt-Svc field of its responses, or none
+	policy policy.ServerPolicy // that mind goes by
+	altSvc string              // the Alt-Svc field of its responses, or none
 
 	by     trace.Peer // who ended it first, and why
 	reason string
 }
 
-func (s *Server) newSession(id int64, remote net.Addr) session {
-	now := s.now()
-	return session{server: s, id: id, remote: remote.String(), began: now, mind: policy.NewServer(s.config.Policy, now)}
+// newSession is of a connection of that major version of HTTP; "" is of another protocol.
+func (s *Server) newSession(id int64, remote net.Addr, version string) session {
+	now, p := s.now(), s.policyOf(version)
+	return session{server: s, id: id, remote: remote.String(), began: now, policy: p, mind: policy.NewServer(p, now)}
+}
+
+// policyOf is the policy of the connections of that version.
+func (s *Server) policyOf(version string) policy.ServerPolicy {
+	if m := s.config.Misbehave; m != nil && m.isOf(version) {
+		return m.policy(s.config.Policy)
+	}
+	return s.config.Policy
+}
+
+// adopt has the connection go by another policy from now on.
+func (c *session) adopt(p policy.ServerPolicy) {
+	c.policy = p
+	c.mind.Adopt(p)
 }
 
 // end notes who ended the connection; only the first time counts.
@@ -97,6 +113,7 @@ type conn struct {
 	started linger.Instant // when the first byte of req arrived
 	out     outbox
 	unsent  []pending // responses in out
+	sent    int64     // bytes of content, in all responses so far
 }
 
 // pending is the log entry of a response that has not been handed to the kernel.
@@ -108,7 +125,7 @@ type pending struct {
 func newConn(s *Server, nc net.Conn, id int64) *conn {
 	_, secure := nc.(secured)
 	c := &conn{
-		session: s.newSession(id, nc.RemoteAddr()),
+		session: s.newSession(id, nc.RemoteAddr(), "1"),
 		nc:      nc,
 		in:      make([]byte, min(minBuffer, s.config.MaxHeader)),
 		out:     outbox{nc: nc, stall: s.config.Stall, whole: secure},
@@ -139,7 +156,9 @@ func (c *conn) serve() bool {
 			c.mind.HandleMalformed(no.text)
 			a, err = c.refused(no, a), nil
 		}
-		if err == nil {
+		if err == nil && c.policy.Breach.Swap && c.buffered() {
+			err = c.swap(a)
+		} else if err == nil {
 			err = c.respond(a)
 		}
 		if err != nil {
@@ -171,8 +190,9 @@ func (c *conn) next() (answer, error) {
 	if no := c.req.parse(head, c.server.maxTarget); no != nil {
 		return answer{}, no
 	}
-	c.mind.HandleRequest(c.server.now(), c.req.version, c.req.connection)
 	a := c.server.find(&c.req)
+	c.misbehave(&a, "1")
+	c.mind.HandleRequest(c.server.now(), c.req.version, c.req.connection)
 	content, err := c.content(&a)
 	if err != nil {
 		return a, err
@@ -203,6 +223,10 @@ func (c *conn) head() ([]byte, error) {
 		if c.scanned == 0 && c.skipEmptyLines() {
 			c.started = c.server.now()
 			c.mind.HandleRequestStart(c.started)
+			if reason, due := c.mind.Closing(); due {
+				c.end(trace.AtServer, reason)
+				return nil, errEnd
+			}
 			c.scanned = 1
 		}
 		if c.scanned > 0 {
@@ -332,25 +356,61 @@ func (c *conn) respond(a answer) error {
 	}
 	reason, _ := c.mind.Closing()
 	persists := reason == ""
+	cut := err == nil && c.cutShort(&a)
 	if err == nil {
-		err = c.write(&a, persists)
+		err = c.write(&a, persists || c.policy.Breach.Silent)
 	}
 	if c.server.config.Log != nil {
 		c.unsent = append(c.unsent, c.pending(&a, persists))
 	}
 	// Responses to requests that are here already go out together, in few
 	// segments; with nothing more to answer, nothing is held back.
-	if err == nil && !(persists && c.buffered()) {
+	if err == nil && (cut || !(persists && c.buffered())) {
 		err = c.flush()
 	}
 	if err != nil {
 		return err
+	}
+	if cut {
+		c.end(trace.AtServer, "cut off within a message")
+		return nil
 	}
 	c.mind.HandleResponse(c.server.now())
 	if reason, due := c.mind.Closing(); due {
 		c.end(trace.AtServer, reason)
 	}
 	return nil
+}
+
+// swap answers the next request, which is here already, before the one whose answer is
+// first.
+func (c *conn) swap(first answer) error {
+	second, err := c.next()
+	if err == nil {
+		err = c.respond(second)
+	}
+	return errors.Join(c.respond(first), err)
+}
+
+// cutShort reports whether the connection is to end within this answer, and takes
+// away of it what is not sent.
+func (c *conn) cutShort(a *answer) bool {
+	limit := c.policy.Breach.CutAfter
+	if limit == 0 || a.body == nil && a.stream == nil {
+		return false
+	}
+	if c.sent += a.length; c.sent <= limit {
+		return false
+	}
+	left := a.length - (c.sent - limit)
+	if a.stream != nil {
+		a.body = make([]byte, left)
+		n, _ := io.ReadFull(a.stream, a.body)
+		a.body, a.stream = a.body[:n], nil
+		return true
+	}
+	a.body = a.body[:left]
+	return true
 }
 
 // wait lets d pass, having sent what was due before.
@@ -431,8 +491,10 @@ func (c *conn) close() {
 	late := int64(0)
 	switch {
 	case c.by != trace.AtServer || c.out.failed:
-	case c.server.config.Policy.Style == policy.CloseRST:
+	case c.policy.Style == policy.CloseRST:
 		reset(c.nc)
+	case c.policy.Style == policy.CloseSilent:
+		late = c.drain(linger.Never)
 	default:
 		late = c.linger()
 	}
@@ -464,12 +526,21 @@ func (c *conn) linger() (late int64) {
 	if !ok || half.CloseWrite() != nil {
 		return 0
 	}
-	deadline := c.server.now().Add(c.server.config.Linger)
-	for {
+	if c.policy.Style == policy.CloseHalf {
+		return c.drain(linger.Never)
+	}
+	return c.drain(c.server.now().Add(c.server.config.Linger))
+}
+
+// drain reads until the client has closed, or until deadline, and returns how many
+// bytes that were.
+func (c *conn) drain(deadline linger.Instant) (late int64) {
+	for deadline != linger.Never || !c.told {
 		c.r, c.w = 0, 0
 		if c.fill(deadline) != nil || c.server.now() >= deadline {
-			return late
+			break
 		}
 		late += int64(c.w)
 	}
+	return late
 }

@@ -49,7 +49,7 @@ func (s *Server) ServeDoQ(ctx context.Context, pc net.PacketConn) error {
 
 func (s *Server) serveDoQ(qc *quic.Conn) {
 	c := &doqConn{
-		session: s.newSession(s.accepted.Add(1), qc.RemoteAddr()),
+		session: s.newSession(s.accepted.Add(1), qc.RemoteAddr(), ""),
 		qc:      qc,
 		wake:    make(chan struct{}, 1),
 	}

@@ -152,7 +152,8 @@ func newH2(c *conn) *h2conn {
 		initial:  65535,
 		progress: c.server.now(),
 	}
-	h.mind = policy.NewServer(c.server.config.Policy, c.server.now())
+	h.policy = c.server.policyOf("2")
+	h.mind = policy.NewServer(h.policy, c.server.now())
 	var r io.Reader = c.nc
 	if c.r < c.w {
 		r = io.MultiReader(bytes.NewReader(c.in[c.r:c.w]), c.nc)
@@ -417,6 +418,7 @@ func (c *h2conn) headers(f *http2.MetaHeadersFrame) error {
 	} else {
 		st.answer, early, c.scratch = c.server.answerTo(&h, c.scratch)
 	}
+	c.misbehave(&st.answer, "2")
 	c.streams[id] = st
 	c.server.requests.Add(1)
 	persists := c.mind.HandleRequest(c.progress, "2", nil)
@@ -608,7 +610,14 @@ func (c *h2conn) forget(st *h2stream, why string) {
 func (c *h2conn) goodbye() {
 	if c.farewell == maxWindow {
 		c.farewell = c.last
-		_ = c.framer.WriteGoAway(c.last, http2.ErrCodeNo, nil)
+		named := c.last
+		if c.policy.Breach.Disown {
+			// RFC 9113, 6.8: "The last stream identifier [...] contains the highest-numbered
+			// stream identifier for which the sender of the GOAWAY frame might have taken
+			// some action on": it has taken action on all of them.
+			named = 1
+		}
+		_ = c.framer.WriteGoAway(named, http2.ErrCodeNo, nil)
 	}
 }
 
@@ -866,7 +875,7 @@ func (c *h2conn) close() {
 	gently := c.by == trace.AtServer && !c.failed
 	c.mu.Unlock()
 	switch {
-	case gently && c.server.config.Policy.Style == policy.CloseRST:
+	case gently && c.policy.Style == policy.CloseRST:
 		reset(c.nc)
 	case gently:
 		c.linger()

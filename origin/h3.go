@@ -86,7 +86,7 @@ func (s *Server) acceptQUIC(ctx context.Context, pc net.PacketConn, protocol str
 
 func (s *Server) serveQUIC(qc *quic.Conn) {
 	c := &h3conn{
-		session: s.newSession(s.accepted.Add(1), qc.RemoteAddr()),
+		session: s.newSession(s.accepted.Add(1), qc.RemoteAddr(), "3"),
 		qc:      qc,
 		wake:    make(chan struct{}, 1),
 		limit:   unlimited,
@@ -569,6 +569,7 @@ func (st *h3stream) serve() error {
 		early = true
 	} else {
 		st.answer, early, st.scratch = s.answerTo(&st.head, st.scratch)
+		c.misbehave(&st.answer, "3")
 	}
 	// A query of DNS may be repeated, whatever the method that it comes by.
 	if !(linger.Exchange{Method: st.head.method}).Safe() && st.answer.take == nil {

@@ -35,6 +35,9 @@ type Config struct {
 	// Workload is served at its exchanges' paths; it may have none.
 	Workload linger.Workload
 	Policy   policy.ServerPolicy
+	// Misbehave, unless nil, is what the server does wrong on each connection of the
+	// protocols that it is of.
+	Misbehave *Misbehaviour
 	// Certificates are for TLS and QUIC, as Authority.Certificate and
 	// LoadCertificate return them; a server of cleartext needs none.
 	Certificates []tls.Certificate

@@ -222,7 +222,7 @@ func (c *conn) appendHead(b []byte, a *answer, persists bool) []byte {
 		b = strconv.AppendInt(b, a.length, 10)
 		b = append(b, "\r\n"...)
 	}
-	announce := persists && c.server.config.Policy.Announce
+	announce := persists && (c.policy.Announce || c.policy.Breach.Claim != "")
 	switch {
 	case !persists:
 		// RFC 9112, 9.3: "A server that does not support persistent connections MUST
@@ -245,7 +245,10 @@ func (c *conn) appendHead(b []byte, a *answer, persists bool) []byte {
 // appendKeepAlive announces the limits that there are, whole seconds rounded
 // down: a client that counts on less is never wrong.
 func (c *conn) appendKeepAlive(b []byte) []byte {
-	timeout := c.server.config.Policy.IdleTimeout
+	if claim := c.policy.Breach.Claim; claim != "" {
+		return append(append(append(b, "Keep-Alive: "...), claim...), "\r\n"...)
+	}
+	timeout := c.policy.IdleTimeout
 	left, limited := c.mind.Remaining()
 	if timeout == 0 && !limited {
 		return b

@@ -40,6 +40,8 @@ type answer struct {
 	delay time.Duration
 	// take, where set, makes the answer of the request's content, which is read for it.
 	take func(content []byte) answer
+	// misbehaviour is what the path asks of the connection; nil is nothing.
+	misbehaviour *Misbehaviour
 }
 
 // A field is one field of a head: its name as HTTP/1 heads have it, in lower case
@@ -161,6 +163,8 @@ func (s *site) other(method, target string) answer {
 	}
 	name, argument, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch name {
+	case "misbehave":
+		return misbehaving(argument)
 	case "bytes":
 		if n, ok := digits([]byte(argument)); ok && n <= linger.MaxBody {
 			a := answer{status: 200, fields: []field{contentType("application/octet-stream")}, length: n}
@@ -236,6 +240,7 @@ func (s *site) list() []byte {
 	fmt.Fprintf(&b, "/           this list\n/bytes/N    N bytes, 0 to %d\n", int64(linger.MaxBody))
 	fmt.Fprintf(&b, "/delay/D    an answer after D, as 250ms or 2s, up to %v\n", maxDelay)
 	fmt.Fprint(&b, "/status/N   an answer with status N, 200 to 599\n")
+	fmt.Fprint(&b, "/misbehave/ what a server should not do, by name\n")
 	if s.zone != nil {
 		fmt.Fprintf(&b, "%s  names by DNS: GET ?dns=, POST\n", dohPath)
 	}

@@ -16,6 +16,11 @@ const (
 	CloseFIN CloseStyle = "fin"
 	// CloseRST aborts: what the client has not read yet may be lost.
 	CloseRST CloseStyle = "rst"
+	// CloseHalf closes the sending side and reads on, for as long as the client
+	// likes; CloseSilent does not even that: neither FIN nor RST says that nobody
+	// answers any more. No server should.
+	CloseHalf   CloseStyle = "half"
+	CloseSilent CloseStyle = "silent"
 )
 
 // ServerPolicy is how long and for what a server keeps connections; a zero limit
@@ -36,6 +41,31 @@ type ServerPolicy struct {
 	// Announce sends Keep-Alive: timeout=S, max=N with responses that keep the
 	// connection (RFC 2068, 19.7.1.1; kept alive by practice alone).
 	Announce bool `json:"announce,omitempty"`
+
+	Breach Breach `json:"breach,omitzero"`
+}
+
+// A Breach is where a server breaks its promises, on purpose, so that clients can be
+// tried against one that does. The zero Breach keeps them all.
+type Breach struct {
+	// Silent says nothing of a close that it has decided on: the response looks like
+	// one of a connection that persists.
+	Silent bool `json:"silent,omitempty"`
+	// Deaf keeps a connection that the client has asked to close.
+	Deaf bool `json:"deaf,omitempty"`
+	// AtRequest closes an idle connection not when its limit is over, but when the
+	// first request after that begins.
+	AtRequest bool `json:"at_request,omitempty"`
+	// Claim stands in the Keep-Alive field of each response that does not announce the
+	// close, whatever the limits are.
+	Claim string `json:"claim,omitempty"`
+	// CutAfter ends a connection within the message that would make its content more
+	// than so many bytes; 0 does not.
+	CutAfter int64 `json:"cut_after,omitempty"`
+	// Swap answers the second of two requests that are here at once first.
+	Swap bool `json:"swap,omitempty"`
+	// Disown names in GOAWAY a stream before the last that is answered.
+	Disown bool `json:"disown,omitempty"`
 }
 
 type serverState uint8
@@ -64,6 +94,7 @@ type Server struct {
 	state    serverState
 	began    linger.Instant
 	deadline linger.Instant
+	rested   linger.Instant // when it last became idle
 	requests int
 	open     int // requests whose responses are not written
 	reason   string
@@ -76,8 +107,14 @@ func NewServer(p ServerPolicy, now linger.Instant) *Server {
 	return s
 }
 
+// Adopt has the connection go by another policy from its next decision on.
+func (s *Server) Adopt(p ServerPolicy) { s.policy = p }
+
 // HandleRequestStart says that the first byte of a request has arrived.
 func (s *Server) HandleRequestStart(now linger.Instant) {
+	if s.policy.Breach.AtRequest && s.state == idle && now >= after(s.rested, s.policy.IdleTimeout) {
+		s.state, s.deadline, s.reason = closing, linger.Never, "idle timeout, at the next request"
+	}
 	if s.state == idle {
 		s.state = reading
 		s.deadline = after(now, s.policy.RequestTimeout)
@@ -94,7 +131,7 @@ func (s *Server) HandleRequest(now linger.Instant, version string, connection []
 	s.deadline = linger.Never
 	switch {
 	case s.reason != "":
-	case !Persists(version, connection):
+	case !s.policy.Breach.Deaf && !Persists(version, connection):
 		s.reason = "client asked to close"
 		if version == "1.0" {
 			s.reason = "client did not ask to keep it (HTTP/1.0)"
@@ -187,8 +224,11 @@ func (s *Server) Remaining() (int, bool) {
 }
 
 func (s *Server) rest(now linger.Instant) {
-	s.state = idle
+	s.state, s.rested = idle, now
 	s.deadline = after(now, s.policy.IdleTimeout)
+	if s.policy.Breach.AtRequest && s.requests > 0 {
+		s.deadline = linger.Never
+	}
 	if s.policy.MaxAge != 0 {
 		s.deadline = min(s.deadline, s.began.Add(s.policy.MaxAge))
 	}

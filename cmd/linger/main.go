@@ -17,6 +17,7 @@ import (
 	"linger"
 	"linger/lab"
 	"linger/live"
+	"linger/origin"
 )
 
 // version is what --version prints and JSON carries; a release sets it with
@@ -170,20 +171,29 @@ func networkNames() string {
 	return strings.Join(names, ", ")
 }
 
+func misbehaviourNames() string {
+	var names []string
+	for _, m := range origin.Misbehaviours() {
+		names = append(names, m.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
 func newParser(c *cli, out, err io.Writer) (*kong.Kong, error) {
 	return kong.New(c,
 		kong.Name("linger"),
 		kong.Description("What keeping an HTTP connection open is worth, measured on real TCP."),
 		kong.Vars{
-			"version":    "linger " + version,
-			"workload":   linger.DefaultWorkload,
-			"workloads":  formNames(linger.Workloads()),
-			"strategies": linger.DefaultStrategies("https"),
-			"plain":      linger.DefaultStrategies("http"),
-			"modifiers":  formNames(linger.Modifiers()),
-			"forms":      formNames(linger.Forms()),
-			"network":    linger.DefaultNetwork,
-			"networks":   networkNames(),
+			"version":       "linger " + version,
+			"workload":      linger.DefaultWorkload,
+			"workloads":     formNames(linger.Workloads()),
+			"strategies":    linger.DefaultStrategies("https"),
+			"plain":         linger.DefaultStrategies("http"),
+			"modifiers":     formNames(linger.Modifiers()),
+			"forms":         formNames(linger.Forms()),
+			"network":       linger.DefaultNetwork,
+			"networks":      networkNames(),
+			"misbehaviours": misbehaviourNames(),
 		},
 		kong.Writers(out, err),
 		kong.Exit(func(status int) { panic(exited(status)) }),

@@ -41,6 +41,7 @@ type serveCmd struct {
 	Authority string `placeholder:"FILE" help:"Write the root of the certificate that is made on the spot to FILE, for clients to trust."`
 
 	serverPolicyFlags
+	Misbehave      string `placeholder:"NAME[:VALUE]" help:"Do on every connection what a server should not: ${misbehaviours}. Each is at /misbehave/NAME[:VALUE] too, without the flag."`
 	MaxConnections int    `placeholder:"N" help:"How many connections are open at once; more wait."`
 	MaxStreams     int    `placeholder:"N" help:"How many requests are open at once on a connection of HTTP/2 or HTTP/3; default 128."`
 	TFO            bool   `name:"tfo" help:"TCP Fast Open: take data in the SYN (Linux)."`
@@ -107,6 +108,11 @@ func (c serveCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
 	config := origin.Config{Workload: w, Policy: p, MaxConnections: c.MaxConnections, MaxStreams: c.MaxStreams}
+	if c.Misbehave != "" {
+		if config.Misbehave, err = origin.ParseMisbehaviour(c.Misbehave); err != nil {
+			return usage("--misbehave: %w", err)
+		}
+	}
 	if c.Log != "" {
 		log := io.Writer(std.out)
 		if c.Log != "-" {
@@ -152,6 +158,9 @@ func (c serveCmd) Run(ctx context.Context, std streams) error {
 	served := make(chan error, len(doors))
 	for _, d := range doors {
 		go func() { served <- d.serve(context.Background(), server) }()
+	}
+	if m := config.Misbehave; m != nil {
+		fmt.Fprintf(std.err, "linger: on every connection of HTTP/%s this server %s\n", strings.Join(m.Versions, " and HTTP/"), m.Says())
 	}
 	for _, d := range doors {
 		fmt.Fprintf(std.out, "linger: serving %s on %s\n", w.Name, d.sign(w, c.Authority))

@@ -1,0 +1,231 @@
+package origin
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+)
+
+var updateDocs = flag.Bool("update", false, "write docs/misbehave.md")
+
+// A plain client of HTTP/1 over a socket, that says what it sees.
+type watcher struct {
+	net.Conn
+	in   *bufio.Reader
+	seen []string
+}
+
+func (w *watcher) see(format string, args ...any) {
+	w.seen = append(w.seen, fmt.Sprintf(format, args...))
+}
+
+func (w *watcher) ask(paths ...string) {
+	var b strings.Builder
+	for _, p := range paths {
+		path, extra, _ := strings.Cut(p, " ")
+		fmt.Fprintf(&b, "GET %s HTTP/1.1\r\nHost: a\r\n", path)
+		if extra != "" {
+			b.WriteString(extra + "\r\n")
+		}
+		b.WriteString("\r\n")
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		w.see("unsent")
+	}
+}
+
+// read says what comes next: a status, and what is said of the connection; or its end.
+func (w *watcher) read() {
+	w.SetReadDeadline(time.Now().Add(400 * time.Millisecond))
+	r, err := http.ReadResponse(w.in, &http.Request{Method: "GET"})
+	var n int64
+	if err == nil {
+		n, err = io.Copy(io.Discard, r.Body)
+		if err == nil {
+			said := strings.Join(append(r.Header["Connection"], r.Header["Keep-Alive"]...), ", ")
+			if r.Close {
+				said = "close"
+			}
+			w.see("%s", strings.TrimSpace(fmt.Sprintf("%d %s", r.StatusCode, said)))
+			return
+		}
+		w.see("%d bytes", n)
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.see("silence")
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		w.see("RST")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		w.see("FIN")
+	default:
+		w.see("%v", err)
+	}
+}
+
+// after says whether what is sent behind the server's FIN is refused.
+func (w *watcher) after() {
+	for range 20 {
+		if _, err := io.WriteString(w, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+			w.see("refused")
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.see("taken")
+}
+
+func TestMisbehaviours(t *testing.T) {
+	const idle = 150 * time.Millisecond
+	tests := map[string]struct {
+		does func(w *watcher, path string)
+		want string
+	}{
+		"few-requests:2":    {func(w *watcher, p string) { w.ask(p); w.read(); w.ask(p); w.read(); w.read() }, "200; 200 close; FIN"},
+		"short-idle:50ms":   {func(w *watcher, p string) { w.ask(p); w.read(); w.read() }, "200; FIN"},
+		"cut-after-bytes:9": {func(w *watcher, p string) { w.ask(p); w.read() }, "9 bytes; FIN"},
+		"reset":             {func(w *watcher, p string) { w.ask(p + " Connection: close"); w.read(); w.read() }, "200 close; RST"},
+		"false-keep-alive":  {func(w *watcher, p string) { w.ask(p); w.read(); w.read() }, "200 keep-alive, timeout=60, max=100; FIN"},
+		"ignore-close":      {func(w *watcher, p string) { w.ask(p + " Connection: close"); w.read(); w.ask(p); w.read() }, "200; 200"},
+		"unannounced-close": {func(w *watcher, p string) { w.ask(p); w.read(); w.read() }, "200; FIN"},
+		"out-of-order":      {func(w *watcher, p string) { w.ask(p, "/status/404"); w.read(); w.read() }, "404; 200"},
+		"wrong-unit:50ms":   {func(w *watcher, p string) { w.ask(p); w.read(); w.read() }, "200 keep-alive, timeout=50; FIN"},
+		"half-close":        {func(w *watcher, p string) { w.ask(p); w.read(); w.read(); w.after() }, "200; FIN; taken"},
+		"black-hole:50ms":   {func(w *watcher, p string) { w.ask(p); w.read(); time.Sleep(idle); w.ask(p); w.read() }, "200; silence"},
+		"race:50ms": {func(w *watcher, p string) {
+			w.ask(p)
+			w.read()
+			w.ask(p)
+			w.read()
+			time.Sleep(idle)
+			w.ask(p)
+			w.read()
+		}, "200; 200; FIN"},
+	}
+	for _, m := range Misbehaviours() {
+		name := m.Name
+		for with := range tests {
+			if base, _, _ := strings.Cut(with, ":"); base == m.Name {
+				name = with
+			}
+		}
+		if !m.isOf("1") {
+			continue
+		}
+		test, ok := tests[name]
+		if !ok {
+			t.Errorf("%s is not tried here", m.Name)
+			continue
+		}
+		parsed := must(ParseMisbehaviour(name))
+		for _, way := range []struct {
+			name, path string
+			config     Config
+		}{{"path", "/misbehave/" + name, Config{}}, {"flag", "/bytes/20", Config{Misbehave: parsed}}} {
+			t.Run(name+" by "+way.name, func(t *testing.T) {
+				t.Parallel()
+				_, address := onLoopback(t, way.config)
+				c := must(net.Dial("tcp", address))
+				defer c.Close()
+				w := &watcher{Conn: c, in: bufio.NewReader(c)}
+				test.does(w, way.path)
+				if got := strings.Join(w.seen, "; "); got != test.want {
+					t.Errorf("%s\ngot  %s\nwant %s", m.Says(), got, test.want)
+				}
+			})
+		}
+	}
+}
+
+func TestGoawayLies(t *testing.T) {
+	_, address := onLoopback(t, Config{})
+	c := must(net.Dial("tcp", address))
+	defer c.Close()
+	h := newH2client(t, c)
+	for id := uint32(1); id <= 7; id += 2 {
+		h.request(id, true, "GET", "/misbehave/lying-goaway:4")
+	}
+	ended, named := map[uint32]bool{}, int64(-1)
+	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	for {
+		f, err := h.fr.ReadFrame()
+		if err != nil {
+			break
+		}
+		switch f := f.(type) {
+		case *http2.GoAwayFrame:
+			named = int64(f.LastStreamID)
+		case *http2.DataFrame:
+			if f.StreamEnded() {
+				ended[f.StreamID] = true
+			}
+		}
+	}
+	if named != 1 || len(ended) != 4 {
+		t.Errorf("GOAWAY names stream %d, and %d of 4 were answered; want 1 and 4", named, len(ended))
+	}
+}
+
+func TestMisbehaviourOfAnotherProtocol(t *testing.T) {
+	_, address := onLoopback(t, Config{})
+	resp := must(http.Get("http://" + address + "/misbehave/lying-goaway"))
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNotImplemented {
+		t.Errorf("lying-goaway over HTTP/1 is answered %d", resp.StatusCode)
+	}
+}
+
+func TestMisbehavioursThatAreNone(t *testing.T) {
+	for _, s := range []string{"", "x", "race:", "race:0s", "race:-1s", "race:2h", "race:1", "few-requests:0", "few-requests:x", "few-requests:99999999", "reset:1", "cut-after-bytes:-1"} {
+		if m, err := ParseMisbehaviour(s); err == nil {
+			t.Errorf("%q is %v", s, m)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: more than a line: %v", s, err)
+		}
+	}
+}
+
+// docs/misbehave.md has the table of what there is:
+//
+//	go test ./origin -run TestMisbehaviourDocument -update
+func TestMisbehaviourDocument(t *testing.T) {
+	const path, begin, end = "../docs/misbehave.md", "<!-- table -->\n", "<!-- end -->"
+	var table bytes.Buffer
+	fmt.Fprint(&table, "\n| name | over | the server | a good client |\n|---|---|---|---|\n")
+	for _, m := range Misbehaviours() {
+		name := m.Name
+		if m.Value != NoValue {
+			name += "[:" + string(m.Value) + "]"
+		}
+		fmt.Fprintf(&table, "| `%s` | HTTP/%s | %s | %s |\n", name, strings.Join(m.Versions, ", "), m.Says(), m.Client)
+	}
+	table.WriteString("\n")
+	doc := string(must(os.ReadFile(path)))
+	head, rest, ok := strings.Cut(doc, begin)
+	_, tail, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no place for the table", path)
+	}
+	whole := head + begin + table.String() + end + tail
+	switch {
+	case whole == doc:
+	case *updateDocs:
+		if err := os.WriteFile(path, []byte(whole), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s is not what the program does; go test ./origin -run TestMisbehaviourDocument -update", path)
+	}
+}
