@@ -97,6 +97,21 @@ measured at least, told, default, not known), "pairs" ("verdict", "margin_ms", "
 What it does not see: a program that retries (many do so for GET, few for POST), one that looks whether a kept connection has been closed before it uses it
 (which narrows the race and does not end it), limits of NATs and firewalls between the hops, and ages and numbers of requests that end connections, too.
 
+## A chain that fails, and one that does not
+
+` + "`go test ./cmd/linger -run TestWrongChain`" + ` puts HAProxy 2.6 between 100 services' clients (4 each, which POST at once, after gaps of 5 ms to 3 s, half of them
+around the application's limit) and ` + "`linger serve --idle-timeout 1s`" + `, 40 ms away. HAProxy is as it comes (http-reuse safe; retries 3, which are for connecting only).
+
+| HAProxy | application | clients | requests | failed | the chain |
+|---|---|---|---|---|---|
+| http-reuse safe | 1 s | keep their connection | 3200 | 308: closed without an answer | wrong |
+| http-reuse always | 1 s | come anew for each request | 3200 | 317: 502 | wrong |
+| http-reuse safe | 22 s, as advised | keep their connection | 10000 | 0 | right |
+| http-reuse safe, pool-purge-delay 187ms, as advised | 1 s | keep their connection | 10000 | 0 | right |
+
+Whether HAProxy answers 502 or just closes depends on whether the client has used its connection before: it may then ask again by itself, as browsers do,
+but not where the request must not be sent twice.
+
 ## Defaults
 
 Of HTTP/1.1. Versions are those that were read; a commit is that of the source named.

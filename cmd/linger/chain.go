@@ -207,26 +207,18 @@ func probeChain(ctx context.Context, text, assert string, config probe.Config, o
 		})
 	}
 	all.Wait()
-	probed, reached := 0, 0
-	for i, l := range links {
-		if l.url == "" {
-			continue
-		}
-		if probed++; failures[i] == nil {
-			reached++
-		} else {
-			fmt.Fprintf(out.std.err, "linger: %s: %s\n", l.name, oneLine(failures[i].Error()))
-		}
-	}
-	if probed > 0 && reached == 0 {
-		for _, err := range failures {
-			if err != nil {
-				return err
-			}
-		}
-	}
 	chain := conduct.Judge(hops)
 	chain.Linger = version
+	known := slices.ContainsFunc(chain.Pairs, func(p conduct.Pair) bool { return p.Verdict != conduct.Unclear })
+	for i, err := range failures {
+		switch {
+		case err == nil:
+		case !known:
+			return fmt.Errorf("%s: %w", links[i].name, err)
+		default:
+			fmt.Fprintf(out.std.err, "linger: %s: %s\n", links[i].name, oneLine(err.Error()))
+		}
+	}
 	for i, h := range hops {
 		if i > 0 && h.URL != "" && h.RTT.Value > 0 && !h.RTT.Told {
 			chain.Doubts = append(chain.Doubts, conduct.Doubt{Code: "path", Text: "round trips were seen from here, not from the hop before; tell others with NAME.rtt=20ms"})
