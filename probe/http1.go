@@ -7,8 +7,11 @@ import (
 	"linger/conduct"
 )
 
+// IdleAfterResponse begins the names of the experiments that measure nothing but that.
+const IdleAfterResponse = "idle after a response"
+
 var http1Experiments = []experiment{
-	{"idle after a response", "http/1.1", nil, idleConnections, idleConnections, true, idleAfterResponse},
+	{IdleAfterResponse, "http/1.1", nil, idleConnections, idleConnections, true, idleAfterResponse},
 }
 
 // idleConnections are how many watch one limit at once: enough to see whether it

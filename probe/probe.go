@@ -49,6 +49,8 @@ type Config struct {
 	Agent string
 	// Cases are those that are to be decided; nil is all.
 	Cases []conduct.Case
+	// Experiments are the beginnings of the names of those that are made; nil is all.
+	Experiments []string
 	// Progress, where set, is told how far the probe is, from one goroutine at a time.
 	Progress func(Progress)
 }
@@ -201,6 +203,10 @@ func (p *prober) chosen() []experiment {
 	whole := len(p.config.Cases) == len(conduct.Cases())
 	var chosen []experiment
 	for _, e := range experiments() {
+		named := func(name string) bool { return strings.HasPrefix(e.name, name) }
+		if p.config.Experiments != nil && !slices.ContainsFunc(p.config.Experiments, named) {
+			continue
+		}
 		if whole || slices.ContainsFunc(p.config.Cases, func(c conduct.Case) bool { return slices.Contains(e.cases, c.ID) }) {
 			chosen = append(chosen, e)
 		}

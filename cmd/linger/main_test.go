@@ -20,8 +20,11 @@ func TestMain(m *testing.M) {
 	if status, inside := lab.Inside(os.Args); inside {
 		os.Exit(status)
 	}
-	if len(os.Args) > 1 && os.Args[1] == "host" {
+	if len(os.Args) > 1 && (os.Args[1] == "host" || os.Args[1] == "probe") {
 		os.Exit(Main(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, os.Getenv}))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "load" {
+		os.Exit(loadMain(os.Args[2:]))
 	}
 	testscript.Main(m, map[string]func(){"linger": main})
 }

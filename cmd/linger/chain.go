@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"linger/conduct"
+	"linger/probe"
+	"linger/report"
+)
+
+// chainRight is what --assert can say of a chain.
+const chainRight = "right"
+
+// A link is one hop as the user gave it.
+type link struct {
+	name, url          string
+	accepts, opens     conduct.Limit // of the zero Source where nothing was told
+	software, upstream string        // told: of the hop; of its pool alone
+	rtt                conduct.Trip
+}
+
+// parts are what can be told of a hop behind its name and a dot.
+var parts = []string{"idle", "upstream", "software", "rtt"}
+
+// parseChain reads NAME=DURATION, NAME=SOFTWARE, URL, NAME=URL and NAME.PART=VALUE,
+// the client's hop first.
+func parseChain(text string) ([]link, error) {
+	var links []link
+	for entry := range strings.SplitSeq(text, ",") {
+		entry = strings.TrimSpace(entry)
+		name, value, named := strings.Cut(entry, "=")
+		if namesServer(entry) {
+			name, value, named = "", entry, false
+		}
+		switch {
+		case entry == "":
+			return nil, usage("--chain: an entry is empty; write client=90s,https://lb,http://app:8080")
+		case !named && value == "":
+			return nil, usage("--chain: %q is neither a URL nor NAME=VALUE; write client=90s,https://lb,http://app:8080", entry)
+		case named && (name == "" || value == ""):
+			return nil, usage("--chain: %q lacks a name or a value; write client=90s", entry)
+		}
+		if hop, part, ok := cutPart(name); ok {
+			i := slices.IndexFunc(links, func(l link) bool { return l.name == hop })
+			if i < 0 {
+				return nil, usage("--chain: %s comes before %s itself, or there is no such hop; put it behind", entry, hop)
+			}
+			if err := links[i].tell(part, value); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		l := link{name: name}
+		if namesServer(value) {
+			u, err := url.Parse(value)
+			if err != nil || u.Hostname() == "" {
+				return nil, usage("--chain: %q is not a URL; write https://host/path", value)
+			}
+			if l.url = value; name == "" {
+				l.name = u.Hostname()
+				if slices.ContainsFunc(links, func(l link) bool { return l.name == u.Hostname() }) {
+					l.name = u.Host
+				}
+			}
+		}
+		if slices.ContainsFunc(links, func(other link) bool { return other.name == l.name }) {
+			return nil, usage("--chain: two hops are called %s; name them: lb=%s", l.name, value)
+		}
+		links = append(links, l)
+		if l.url == "" {
+			if err := links[len(links)-1].tell("", value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(links) < 2 {
+		return nil, usage("--chain: %s is one hop; a chain has two or more: client=90s,https://lb,http://app:8080", text)
+	}
+	return links, nil
+}
+
+func namesServer(s string) bool {
+	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
+}
+
+// cutPart cuts NAME.PART; names have dots of their own.
+func cutPart(s string) (name, part string, ok bool) {
+	for _, part := range parts {
+		if name, ok := strings.CutSuffix(s, "."+part); ok {
+			return name, part, true
+		}
+	}
+	return s, "", false
+}
+
+// tell takes what the user says of a hop: of one part of it, or, if part is empty, of
+// the side that a hop has which is no URL.
+func (l *link) tell(part, value string) error {
+	d, err := parseDuration(value)
+	lasts := err == nil && d > 0
+	known := conduct.Known(value)
+	told := conduct.Limit{Source: conduct.FromUser, Value: conduct.Duration(d)}
+	switch {
+	case part == "software" && known:
+		l.software = value
+	case part == "software":
+		return usage("--chain: software %q is not known; known are %s", value, strings.Join(conduct.Softwares(), ", "))
+	case part == "rtt" && err == nil && d >= 0:
+		l.rtt = conduct.Trip{Value: conduct.Duration(d), Told: true}
+	case part == "rtt":
+		return usage("--chain: %s.rtt: %q is not a time; write 20ms", l.name, value)
+	case part == "upstream" && lasts:
+		l.opens = told
+	case part == "upstream" && value == "none":
+		l.opens = conduct.Limit{Source: conduct.FromUser, Endless: true}
+	case part == "upstream" && known:
+		l.upstream = value
+	case part == "idle" && lasts:
+		l.accepts = told
+	case part == "" && lasts:
+		// Of the first hop the pool, of the last what it accepts, of one between both.
+		l.accepts, l.opens = told, told
+	case part == "" && known:
+		l.software = value
+	default:
+		return usage("--chain: %s=%s: the value is neither a time, as 90s, nor a software that is known: %s", strings.TrimSuffix(l.name+"."+part, "."), value, strings.Join(conduct.Softwares(), ", "))
+	}
+	return nil
+}
+
+// hop is what is known of a link: what was told first, then what policy holds, where
+// the hop was probed, then the software's defaults.
+func (l link) hop(policy *conduct.Policy, why string) conduct.Hop {
+	h := conduct.Hop{Name: l.name, URL: l.url, Software: l.software, Accepts: l.accepts, Opens: l.opens, RTT: l.rtt}
+	if policy != nil {
+		h.Server = policy.Software
+		if h.Software == "" {
+			h.Software = conduct.Recognise(policy.Software)
+		}
+		if h.Accepts.Source == "" {
+			h.Accepts = conduct.LimitOf(policy)
+		}
+		if h.RTT.Value == 0 && !h.RTT.Told {
+			h.RTT = conduct.Trip{Value: policy.RTT.Median}
+		}
+	}
+	nowhere := func(side conduct.Side, software string) conduct.Limit {
+		if software == "" {
+			return conduct.Limit{Source: conduct.FromNowhere, Note: why}
+		}
+		return conduct.LimitFrom(software, side)
+	}
+	if h.Accepts.Source == "" {
+		if l.url != "" {
+			h.Accepts = conduct.Limit{Source: conduct.FromNowhere, Note: why}
+		} else {
+			h.Accepts = nowhere(conduct.Accepts, h.Software)
+		}
+	}
+	if h.Opens.Source == "" {
+		software := h.Software
+		if l.upstream != "" {
+			software = l.upstream
+		}
+		h.Opens = nowhere(conduct.Opens, software)
+	}
+	return h
+}
+
+// probeChain judges a chain: hops that are URLs are probed, all at once.
+func probeChain(ctx context.Context, text, assert string, config probe.Config, out *outputs) error {
+	links, err := parseChain(text)
+	if err != nil {
+		return err
+	}
+	if assert != "" && assert != chainRight {
+		return usage("--assert %s: of a chain it is --assert %s", assert, chainRight)
+	}
+	hops := make([]conduct.Hop, len(links))
+	failures := make([]error, len(links))
+	var all sync.WaitGroup
+	for i, l := range links {
+		// Of the first hop only the pool counts.
+		if l.url == "" {
+			hops[i] = l.hop(nil, "")
+			continue
+		}
+		all.Go(func() {
+			one := config
+			one.Target = l.url
+			one.Experiments = []string{probe.IdleAfterResponse}
+			policy, err := probe.Run(ctx, one)
+			if failures[i] = err; err != nil {
+				policy = nil
+			}
+			why := ""
+			if err != nil {
+				why = err.Error()
+			}
+			hops[i] = l.hop(policy, why)
+		})
+	}
+	all.Wait()
+	chain := conduct.Judge(hops)
+	chain.Linger = version
+	known := slices.ContainsFunc(chain.Pairs, func(p conduct.Pair) bool { return p.Verdict != conduct.Unclear })
+	for i, err := range failures {
+		switch {
+		case err == nil:
+		case !known:
+			return fmt.Errorf("%s: %w", links[i].name, err)
+		default:
+			fmt.Fprintf(out.std.err, "linger: %s: %s\n", links[i].name, oneLine(err.Error()))
+		}
+	}
+	for i, h := range hops {
+		if i > 0 && h.URL != "" && h.RTT.Value > 0 && !h.RTT.Told {
+			chain.Doubts = append(chain.Doubts, conduct.Doubt{Code: "path", Text: "round trips were seen from here, not from the hop before; tell others with NAME.rtt=20ms"})
+			break
+		}
+	}
+	err = out.write(func(ending string, w io.Writer) error {
+		if ending == ".json" {
+			return report.ChainJSON(w, chain)
+		}
+		return report.Chain(w, chain, out.layout(w))
+	})
+	if err == nil && assert != "" && chain.Verdict != conduct.Right {
+		return statusError{exitAssertion, fmt.Errorf("--assert %s: the chain is %s", assert, chain.Verdict)}
+	}
+	return err
+}

@@ -1,0 +1,150 @@
+package conduct
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func told(d time.Duration) Limit { return Limit{Source: FromUser, Value: Duration(d)} }
+
+func measured(d, doubt time.Duration) Limit {
+	return Limit{Source: FromProbe, Value: Duration(d), Uncertainty: Duration(doubt)}
+}
+
+func TestPairs(t *testing.T) {
+	const s, ms = time.Second, time.Millisecond
+	for _, test := range []struct {
+		name         string
+		pool, server Limit
+		rtt          time.Duration
+		want         Judgement
+		margin       time.Duration // -1 is none
+		trips        float64
+	}{
+		{"the pool gives up long before", told(60 * s), measured(75*s, 0), 20 * ms, Right, 15 * s, 750},
+		{"the server gives up long before", told(90 * s), measured(60*s, 0), 20 * ms, Wrong, -30 * s, -1500},
+		{"both at once", told(60 * s), told(60 * s), 20 * ms, Wrong, 0, 0},
+		{"both at once, as far as can be seen", told(60 * s), measured(60*s-5*ms, 10*ms), 20 * ms, TooClose, -5 * ms, -0.25},
+		{"less than a round trip", told(5 * s), told(5*s + 20*ms), 40 * ms, TooClose, 20 * ms, 0.5},
+		{"a round trip and no more", told(5 * s), told(5*s + 40*ms), 40 * ms, TooClose, 40 * ms, 1},
+		{"a round trip and some more", told(5 * s), told(5*s + 41*ms), 40 * ms, Right, 41 * ms, 1.02},
+		{"more than a round trip, less than the doubt", told(5 * s), measured(5*s+90*ms, 60*ms), 40 * ms, TooClose, 90 * ms, 2.25},
+		{"more than both", told(5 * s), measured(5*s+101*ms, 60*ms), 40 * ms, Right, 101 * ms, 2.53},
+		{"a server without a limit", told(5 * s), Limit{Source: FromDefault, Endless: true}, 40 * ms, Right, -1, 0},
+		{"a pool without a limit", Limit{Source: FromUser, Endless: true}, told(5 * s), 40 * ms, Wrong, -1, 0},
+		{"neither has a limit", Limit{Source: FromUser, Endless: true}, Limit{Source: FromDefault, Endless: true}, 40 * ms, Right, -1, 0},
+		{"waiting was longer than the pool keeps", told(60 * s), Limit{Source: FromWait, Value: Duration(75 * s)}, 40 * ms, Right, 15 * s, 375},
+		{"waiting was too short to tell", told(90 * s), Limit{Source: FromWait, Value: Duration(75 * s)}, 40 * ms, Unclear, -15 * s, -375},
+		{"waiting, and a pool without a limit", Limit{Source: FromUser, Endless: true}, Limit{Source: FromWait, Value: Duration(75 * s)}, 0, Unclear, -1, 0},
+		{"an unknown pool", Limit{Source: FromNowhere}, told(5 * s), 0, Unclear, -1, 0},
+		{"an unknown server", told(5 * s), Limit{Source: FromNowhere}, 0, Unclear, -1, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := Judge([]Hop{{Name: "a", Opens: test.pool}, {Name: "b", Accepts: test.server, RTT: Trip{Value: Duration(test.rtt)}}})
+			p := c.Pairs[0]
+			if p.Verdict != test.want || c.Verdict != test.want {
+				t.Errorf("%s, the chain %s, want %s: %s", p.Verdict, c.Verdict, test.want, p.Text)
+			}
+			margin, known := p.Margin.Get()
+			if known != (test.margin != -1) || known && margin != Duration(test.margin) {
+				t.Errorf("margin %v %v, want %v", time.Duration(margin), known, test.margin)
+			}
+			if p.Trips.Or(0) != test.trips {
+				t.Errorf("%v round trips, want %v", p.Trips.Or(0), test.trips)
+			}
+			if bad := p.Verdict == Wrong || p.Verdict == TooClose; bad != (len(p.Changes) > 0) {
+				t.Errorf("%s, and %d changes", p.Verdict, len(p.Changes))
+			}
+		})
+	}
+}
+
+// TestAdviceMends: each change alone makes its pair right, and says a value that the
+// software can be told.
+func TestAdviceMends(t *testing.T) {
+	for _, pool := range Defaults() {
+		for _, server := range Defaults() {
+			if pool.Side != Opens || server.Side != Accepts {
+				continue
+			}
+			for _, limits := range [][2]time.Duration{{90, 5}, {5, 5}, {2, 1}, {600, 60}, {0, 5}} {
+				keep, end := limits[0]*time.Second, limits[1]*time.Second
+				opener := Hop{Name: "a", Software: pool.Software, Opens: told(keep)}
+				if keep == 0 {
+					opener.Opens = Limit{Source: FromUser, Endless: true}
+				}
+				accepter := Hop{Name: "b", Software: server.Software, Accepts: measured(end, 20*time.Millisecond), RTT: Trip{Value: Duration(40 * time.Millisecond)}}
+				before := Judge([]Hop{opener, accepter})
+				if before.Verdict == Right {
+					t.Fatalf("%v before %v is right", keep, end)
+				}
+				if len(before.Pairs[0].Changes) == 0 && !pool.Fixed && !pool.Both && keep > 0 {
+					t.Errorf("no change for %s before %s, %v before %v", pool.Software, server.Software, keep, end)
+				}
+				for _, change := range before.Pairs[0].Changes {
+					a, b := opener, accepter
+					if change.Side == Opens {
+						a.Opens = told(time.Duration(change.Limit))
+					} else {
+						b.Accepts = told(time.Duration(change.Limit))
+					}
+					if after := Judge([]Hop{a, b}); after.Verdict != Right {
+						t.Errorf("%s before %s: %s leaves it %s", pool.Software, server.Software, change.Text, after.Verdict)
+					}
+					if change.Write == "" || strings.ContainsAny(strings.NewReplacer("{ keep", "", "true, t", "", " })", "").Replace(change.Write), "{}") {
+						t.Errorf("%s before %s: %q cannot be written", pool.Software, server.Software, change.Write)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestOneSettingForBothSides: what is raised for the client is raised towards the
+// application, too, and the advice there takes it into account.
+func TestOneSettingForBothSides(t *testing.T) {
+	hop := func(name, software string) Hop {
+		return Hop{Name: name, Software: software, Accepts: LimitFrom(software, Accepts), Opens: LimitFrom(software, Opens)}
+	}
+	app := hop("app", "nginx") // 75 s, right behind 60 s
+	c := Judge([]Hop{hop("client", "chromium"), hop("lb", "aws-alb"), app})
+	front, back := c.Pairs[0], c.Pairs[1]
+	if front.Verdict != Wrong || len(front.Changes) != 1 || front.Changes[0].Write != "idle_timeout.timeout_seconds=330" {
+		t.Errorf("client before lb: %s, %+v", front.Verdict, front.Changes)
+	}
+	if back.Verdict != Right || len(back.Changes) != 1 || back.Changes[0].Write != "keepalive_timeout 363s;" {
+		t.Errorf("lb before app: %s, %+v", back.Verdict, back.Changes)
+	}
+}
+
+func TestRecognise(t *testing.T) {
+	for field, want := range map[string]string{
+		"nginx/1.22.1": "nginx", "nginx": "nginx", "openresty/1.25.3.1": "nginx", "Apache/2.4.62 (Debian)": "apache", "Apache-Coyote/1.1": "tomcat",
+		"Caddy": "caddy", "envoy": "envoy", "awselb/2.0": "aws-alb", "gunicorn": "gunicorn", "uvicorn": "uvicorn",
+		"Python/3.11 aiohttp/3.9.1": "aiohttp", "lighttpd/1.4.69": "lighttpd", "": "", "cloudflare": "", "Microsoft-IIS/10.0": "",
+	} {
+		if got := Recognise(field); got != want {
+			t.Errorf("%q is taken for %q, want %q", field, got, want)
+		}
+	}
+	for _, r := range recognised {
+		if !Known(r.software) {
+			t.Errorf("%s is recognised and not in the table", r.software)
+		}
+	}
+}
+
+func TestTheShortestLimitCounts(t *testing.T) {
+	p := &Policy{}
+	if l := LimitOf(p); l.Known() {
+		t.Errorf("of nothing: %+v", l)
+	}
+	p.ProtocolNamed("http/1.1").AfterResponse = Timeout{State: Measured, Spread: Spread{Median: Duration(60 * time.Second), Low: Duration(59900 * time.Millisecond)}, Ending: FIN}
+	p.ProtocolNamed("h3").AfterResponse = Timeout{State: AtLeast, Spread: Spread{Low: Duration(10 * time.Second)}}
+	p.ProtocolNamed("h2").AfterResponse = Timeout{State: Measured, Spread: Spread{Median: Duration(30 * time.Second), Low: Duration(29900 * time.Millisecond)}, Uncertainty: Duration(time.Millisecond), Ending: GOAWAY}
+	l := LimitOf(p)
+	if l.Source != FromProbe || l.Value != Duration(30*time.Second) || l.Uncertainty != Duration(100*time.Millisecond) || !strings.HasPrefix(l.Note, "h2") {
+		t.Errorf("%+v", l)
+	}
+}
