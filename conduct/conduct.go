@@ -55,8 +55,10 @@ type Policy struct {
 	Survives  []Survival  `json:"survives,omitempty"` // what a connection of HTTP/1.1 survives
 	DNS       *DNS        `json:"dns,omitempty"`      // of a server of DNS only
 
-	Cases  []Result `json:"cases"`
-	Doubts []Doubt  `json:"doubts,omitempty"`
+	Cases       []Result   `json:"cases"`
+	Asserted    []Asserted `json:"assertions,omitempty"`
+	Doubts      []Doubt    `json:"doubts,omitempty"`
+	Interrupted bool       `json:"interrupted,omitempty"` // so that there is less than was asked for
 }
 
 // Spent is what the probe took of the server.
@@ -254,4 +256,13 @@ func (p *Policy) ResultOf(id string) (r Result, ok bool) {
 		}
 	}
 	return Result{}, false
+}
+
+// A Probed is one line of a list of servers, with what became of it: a policy, or why
+// there is none.
+type Probed struct {
+	Line   int     `json:"line,omitempty"` // of the list, the first is 1
+	Target string  `json:"target"`
+	Policy *Policy `json:"policy,omitempty"`
+	Failed string  `json:"error,omitempty"`
 }

@@ -20,6 +20,10 @@ const (
 	bold  style = "1"
 	faint style = "2"
 	green style = "1;32"
+
+	// What did not go well; the word beside it says so too.
+	red    style = "1;31"
+	yellow style = "1;33"
 )
 
 // paint puts s in a style where colour is wanted.

@@ -1,0 +1,152 @@
+package conduct
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// String tells a limit with as many digits as are known: "5.001 ± 0.002 s",
+// "at least 20 s", "not measured".
+func (t Timeout) String() string {
+	switch t.State {
+	case Measured:
+	case AtLeast:
+		// Rounded down: what is shown is never more than what was waited for.
+		return "at least " + lasting(time.Duration(t.Low).Truncate(precision(t.Low)))
+	default:
+		return string(Unknown)
+	}
+	unit, one := "s", float64(time.Second)
+	if t.High < Duration(time.Second) && t.Median < Duration(time.Second) {
+		unit, one = "ms", float64(time.Millisecond)
+	}
+	if t.scattered() {
+		n := decimals(float64(t.High-t.Low) / one / 10)
+		return number(float64(t.Low)/one, n) + " to " + number(float64(t.High)/one, n) + " " + unit
+	}
+	if t.Uncertainty <= 0 {
+		return number(float64(t.Median)/one, 3) + " " + unit
+	}
+	doubt := float64(t.Uncertainty) / one
+	n := decimals(doubt)
+	// Rounded up: what is shown is never surer than what was found.
+	step := math.Pow10(-n)
+	doubt = math.Ceil(doubt/step-1e-9) * step
+	return number(float64(t.Median)/one, n) + " ± " + number(doubt, n) + " " + unit
+}
+
+// scattered reports whether the connections that were watched differ by more than
+// can come from the path: then there is no one limit.
+func (t Timeout) scattered() bool {
+	return t.State == Measured && t.N > 1 && t.High-t.Low > max(4*t.Uncertainty, slack(t.Median))
+}
+
+// interval is where the limit lies; high is infinite where only a lower bound is
+// known, and ok false where nothing is.
+func (t Timeout) interval() (low, high Duration, ok bool) {
+	switch t.State {
+	case AtLeast:
+		return t.Low, math.MaxInt64, true
+	case Measured:
+		if t.scattered() {
+			return t.Low - t.Uncertainty, t.High + t.Uncertainty, true
+		}
+		return t.Median - t.Uncertainty, t.Median + t.Uncertainty, true
+	}
+	return 0, 0, false
+}
+
+// Keeps reports whether the limit is what was announced, as far as can be told: ok is
+// false where nothing was measured, or where waiting ended before.
+func (t Timeout) Keeps(announced Duration) (keeps, ok bool) {
+	low, high, known := t.interval()
+	near := slack(announced)
+	switch {
+	case !known:
+		return false, false
+	case announced-near > high || announced+near < low:
+		return false, true
+	}
+	return true, t.State == Measured
+}
+
+// slack is what two lengths of time may differ by and still be the same limit: 0.1 s
+// or 2 %, which is what a probe promises to be within.
+func slack(d Duration) Duration { return max(d/50, Duration(100*time.Millisecond)) }
+
+// String tells a count: "100", "at least 80", "not measured".
+func (c Count) String() string {
+	switch c.State {
+	case Measured:
+		return strconv.Itoa(c.N)
+	case AtLeast:
+		return "at least " + strconv.Itoa(c.N)
+	}
+	return string(Unknown)
+}
+
+// String tells what becomes of pipelined requests: "8 of 8, in order".
+func (p Pipelining) String() string {
+	if p.State != Measured {
+		return string(Unknown)
+	}
+	order := "in order"
+	if !p.InOrder {
+		order = "out of order"
+	}
+	return strconv.Itoa(p.Answered) + " of " + strconv.Itoa(p.Sent) + ", " + order
+}
+
+// String tells a length of time that was set or announced: "5 s", "250 ms".
+func (d Duration) String() string { return lasting(time.Duration(d)) }
+
+func lasting(d time.Duration) string {
+	if d < time.Second && d > -time.Second {
+		return trimmed(float64(d)/1e6) + " ms"
+	}
+	return trimmed(d.Seconds()) + " s"
+}
+
+// precision is the step that a lower bound is told in.
+func precision(d Duration) time.Duration {
+	if d < Duration(time.Second) {
+		return time.Millisecond
+	}
+	return 100 * time.Millisecond
+}
+
+// decimals are how many digits behind the point a doubt leaves, three at most.
+func decimals(doubt float64) int {
+	if doubt <= 0 {
+		return 3
+	}
+	return min(3, max(0, int(math.Ceil(-math.Log10(doubt)-1e-9))))
+}
+
+func number(v float64, decimals int) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
+
+// trimmed writes a number with as few decimals as it has, three at most.
+func trimmed(v float64) string {
+	s := number(v, 3)
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+}
+
+// Outcomes counts the cases of each outcome.
+func (p *Policy) Outcomes() map[Outcome]int {
+	n := map[Outcome]int{}
+	for _, r := range p.Cases {
+		n[r.Outcome]++
+	}
+	return n
+}
+
+// Strict makes failures of those warnings that are of a standard: SHOULD counts as MUST.
+func (p *Policy) Strict() {
+	for i, r := range p.Cases {
+		if r.Level == Should && r.Outcome == Warn {
+			p.Cases[i].Outcome = Fail
+		}
+	}
+}

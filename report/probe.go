@@ -1,0 +1,508 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"linger"
+	"linger/conduct"
+)
+
+// Probe writes what a server was seen to do with connections: its figures, observed
+// beside announced; then where it breaks a standard. verbose lists what it keeps too.
+func Probe(w io.Writer, p *conduct.Policy, verbose bool, o Options) error {
+	return buffered(w, func(b *bufio.Writer) {
+		for _, line := range wrap(probeTitle(p), o.width(), "", "") {
+			b.WriteString(o.paint(line, bold) + "\n")
+		}
+		o.probeLimits(b, p)
+		o.probeSurvivals(b, p)
+		o.probeRest(b, p)
+		o.probeCases(b, p, verbose)
+		if len(p.Asserted) > 0 {
+			b.WriteString("\nAssertions\n")
+		}
+		for _, a := range p.Asserted {
+			o.finding(b, truthWord[a.Truth], a.Text, sentence(a.Why))
+		}
+		if len(p.Doubts) > 0 {
+			b.WriteString("\nDoubts\n")
+		}
+		for _, d := range p.Doubts {
+			b.WriteString(strings.Join(wrap(d.Text, o.width(), "  ! ", "    "), "\n") + "\n")
+		}
+		b.WriteString("\n")
+		for _, line := range wrap(probeOrigin(p, o), o.width(), "", "") {
+			b.WriteString(o.paint(line, faint) + "\n")
+		}
+	})
+}
+
+// probeTitle says what was probed.
+func probeTitle(p *conduct.Policy) string {
+	s := p.Target
+	if p.Address != "" {
+		s += " at " + p.Address
+	}
+	if p.Software != "" {
+		s += ", " + p.Software
+	}
+	if p.Baseline.Status > 0 {
+		s += fmt.Sprintf("; answers %d", p.Baseline.Status)
+		if p.Baseline.Bytes > 0 {
+			s += ", " + size(float64(p.Baseline.Bytes))
+		}
+	}
+	if p.RTT.N > 0 {
+		s += "; round trip " + tiedRTT(p.RTT.Median)
+	}
+	return s
+}
+
+// tiedRTT is a round-trip time with two digits.
+func tiedRTT(d conduct.Duration) string {
+	ms := time.Duration(d).Seconds() * 1000
+	switch {
+	case ms >= 10:
+		return whole(ms) + " ms"
+	case ms >= 1:
+		return trim(ms) + " ms"
+	}
+	return fmt.Sprintf("%.2g ms", ms)
+}
+
+var protocolNames = map[string]string{"http/1.1": "HTTP/1.1", "h2": "HTTP/2", "h3": "HTTP/3", "tls": "TLS"}
+
+// protocolName is how a protocol is called, where ALPN calls it otherwise.
+func protocolName(id string) string { return cmp.Or(protocolNames[id], id) }
+
+// A limitRow is one figure of a protocol.
+type limitRow struct {
+	id                          string // of the figure, as JSON has it
+	name                        string
+	observed, ending, announced string
+	differs                     bool // announced is not what was observed
+	why                         string
+	limit                       conduct.Timeout // where it is one of time
+	said                        linger.Opt[conduct.Duration]
+}
+
+// limitRows are the figures of a protocol of which anything is to be said.
+func limitRows(p *conduct.Protocol) []limitRow {
+	var rows []limitRow
+	said := p.Announced
+	for _, one := range []struct {
+		id, name string
+		limit    conduct.Timeout
+	}{
+		{"idle_after_response", "idle after a response", p.AfterResponse},
+		{"idle_after_connect", "idle after connecting", p.AfterConnect},
+		{"idle_after_tls", "idle after TLS", p.AfterTLS},
+		{"max_age", "age, never idle", p.Age},
+	} {
+		if one.limit.State == "" {
+			continue
+		}
+		r := limitRow{id: one.id, name: one.name, observed: one.limit.String(), ending: string(one.limit.Ending), why: one.limit.Why, limit: one.limit}
+		if one.id == "idle_after_response" {
+			if d, ok := said.Timeout.Get(); ok {
+				keeps, told := one.limit.Keeps(d)
+				r.announced, r.differs, r.said = d.String(), told && !keeps, said.Timeout
+			}
+		}
+		rows = append(rows, r)
+	}
+	if c := p.Requests; c.State != "" {
+		r := limitRow{id: "requests_per_connection", name: "requests", observed: c.String(), why: c.Why}
+		if n, ok := said.Max.Get(); ok {
+			r.announced = fmt.Sprint(n)
+			r.differs = c.State == conduct.Measured && c.N != n || c.State == conduct.AtLeast && c.N > n
+		}
+		rows = append(rows, r)
+	}
+	if l := p.Pipelining; l != nil && l.State != "" {
+		rows = append(rows, limitRow{id: "pipelining", name: "pipelining", observed: l.String(), why: l.Why})
+	}
+	return rows
+}
+
+// probeLimits is the table of the figures of each protocol, and why some are missing.
+func (o Options) probeLimits(b *bufio.Writer, p *conduct.Policy) {
+	var rows []limitRow
+	heading := map[int]string{} // before a row
+	var missing []string
+	differs := false
+	for _, q := range p.Protocols {
+		some := limitRows(q)
+		if len(some) == 0 {
+			if q.Why != "" {
+				missing = append(missing, protocolName(q.Name)+": "+q.Why)
+			}
+			continue
+		}
+		heading[len(rows)] = protocolName(q.Name)
+		for _, r := range some {
+			if r.why != "" && (r.observed == string(conduct.Unknown)) {
+				missing = append(missing, protocolName(q.Name)+", "+r.name+": "+r.why)
+			}
+			differs = differs || r.differs
+		}
+		rows = append(rows, some...)
+	}
+	if p.Parallel.State == conduct.Unknown && p.Parallel.Why != "" {
+		missing = append(missing, "connections at once: "+p.Parallel.Why)
+	}
+	if len(rows) > 0 {
+		cell := func(above, below string, of func(limitRow) string) column {
+			c := column{head: [2]string{above, below}, left: true}
+			for _, r := range rows {
+				c.cells = append(c.cells, of(r))
+			}
+			return c
+		}
+		cols := filled([]column{
+			cell("", "", func(r limitRow) string { return "  " + r.name }),
+			cell("", "observed", func(r limitRow) string { return r.observed }),
+			cell("", "ended by", func(r limitRow) string { return r.ending }),
+			cell("", "announced", func(r limitRow) string {
+				if r.differs {
+					return r.announced + " !"
+				}
+				return r.announced
+			}),
+		})
+		for i := range cols {
+			if cols[i].head[1] == "announced" {
+				cols[i].style = func(row int) style {
+					if rows[row].differs {
+						return yellow
+					}
+					return plain
+				}
+			}
+			if cols[i].head[1] == "observed" {
+				cols[i].style = func(row int) style {
+					if rows[row].observed == string(conduct.Unknown) {
+						return faint
+					}
+					return plain
+				}
+			}
+		}
+		o.table(b, cols, upTo(len(rows)), func(i, row int) {
+			if name, ok := heading[row]; ok {
+				b.WriteString(o.paint(name, faint) + "\n")
+			}
+		})
+	}
+	if differs {
+		b.WriteString(o.paint("! is not what was observed.", faint) + "\n")
+	}
+	if len(missing) > 0 {
+		b.WriteString("\nNot measured\n")
+	}
+	for _, m := range missing {
+		b.WriteString(strings.Join(wrap(m, o.width(), "  ", "    "), "\n") + "\n")
+	}
+}
+
+// probeSurvivals says in a line each what a connection survives, and what it does not.
+func (o Options) probeSurvivals(b *bufio.Writer, p *conduct.Policy) {
+	var kept, closed, unknown []string
+	for _, s := range p.Survives {
+		switch {
+		case s.State == conduct.Unknown:
+			unknown = append(unknown, s.What)
+		case s.Kept:
+			kept = append(kept, s.What)
+		case s.Said != "":
+			closed = append(closed, fmt.Sprintf("%s (said %s)", s.What, s.Said))
+		default:
+			closed = append(closed, s.What)
+		}
+	}
+	if len(p.Survives) > 0 {
+		b.WriteString("\nA connection of HTTP/1.1\n")
+	}
+	for _, one := range []struct {
+		name string
+		what []string
+	}{{"is kept after", kept}, {"is closed after", closed}, {"not measured", unknown}} {
+		if len(one.what) > 0 {
+			b.WriteString(strings.Join(wrap(strings.Join(one.what, ", "), o.width(), left("  "+one.name, 20), left("", 20)), "\n") + "\n")
+		}
+	}
+}
+
+// rest are the figures that are the server's and not one protocol's.
+func rest(p *conduct.Policy) [][2]string {
+	var out [][2]string
+	add := func(name, value string) {
+		if value != "" {
+			out = append(out, [2]string{name, clean(value)})
+		}
+	}
+	if p.Parallel.State == conduct.Measured || p.Parallel.State == conduct.AtLeast {
+		add("connections at once", p.Parallel.String())
+	}
+	if t := p.TLS; t != nil {
+		add("TLS", strings.Join(t.Versions, ", "))
+		add("ALPN", strings.Join(t.ALPN, ", "))
+		tickets := ""
+		if t.Tickets.State != "" {
+			tickets = t.Tickets.String()
+			if d, ok := t.Lifetime.Get(); ok && t.Tickets.N > 0 {
+				tickets += ", of use for " + whole(time.Duration(d).Seconds()) + " s"
+			}
+			for _, one := range []struct {
+				is      linger.Opt[bool]
+				yes, no string
+			}{{t.Resumes, "they work", "they do not work"}, {t.Early, "with early data", "no early data"}} {
+				if is, ok := one.is.Get(); ok && is {
+					tickets += "; " + one.yes
+				} else if ok {
+					tickets += "; " + one.no
+				}
+			}
+		}
+		add("session tickets", tickets)
+		add("certificate", t.Invalid)
+	}
+	if a := p.AltSvc; a != nil {
+		value := cmp.Or(a.Value, "none")
+		if works, ok := a.Works.Get(); ok {
+			value += map[bool]string{true: "; is there", false: "; is not there"}[works]
+		}
+		if a.Why != "" {
+			value += ": " + a.Why
+		}
+		add("Alt-Svc", value)
+	}
+	for _, q := range p.Protocols {
+		a := q.Announced
+		var said []string
+		if a.Connection != "" {
+			said = append(said, "Connection: "+a.Connection)
+		}
+		if a.KeepAlive != "" {
+			said = append(said, "Keep-Alive: "+a.KeepAlive)
+		}
+		for _, name := range sortedKeys(a.Settings) {
+			said = append(said, fmt.Sprintf("%s %d", name, a.Settings[name]))
+		}
+		add(protocolName(q.Name)+" announces", strings.Join(said, ", "))
+	}
+	if d := p.DNS; d != nil {
+		if is, ok := d.Reordered.Get(); ok {
+			add("answers", map[bool]string{true: "a slow one does not hold up the next", false: "a slow one holds up the next"}[is])
+		}
+	}
+	return out
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (o Options) probeRest(b *bufio.Writer, p *conduct.Policy) {
+	facts := rest(p)
+	if len(facts) == 0 {
+		return
+	}
+	b.WriteString("\n")
+	room := 0
+	for _, f := range facts {
+		room = max(room, width(f[0]))
+	}
+	for _, f := range facts {
+		first := o.paint(f[0], faint) + strings.Repeat(" ", room+gap-width(f[0]))
+		lines := wrap(f[1], o.width(), left("", room+gap), left("", room+gap))
+		b.WriteString(first + strings.TrimLeft(lines[0], " ") + "\n")
+		for _, line := range lines[1:] {
+			b.WriteString(line + "\n")
+		}
+	}
+}
+
+// A word stands before a finding, in a colour that says the same.
+type tag struct {
+	text  string
+	style style
+}
+
+var (
+	outcomeWord = map[conduct.Outcome]tag{
+		conduct.Fail: {"FAIL", red}, conduct.Warn: {"WARN", yellow}, conduct.Pass: {"pass", green}, conduct.NotMeasured: {"-", faint},
+	}
+	truthWord = map[conduct.Truth]tag{conduct.Holds: {"pass", green}, conduct.Broken: {"FAIL", red}, conduct.NotKnown: {"FAIL", red}}
+)
+
+// tagRoom is for the longest tag, and what stands around it.
+const tagRoom = 6
+
+// finding writes a tag, a line beside it, and texts below that.
+func (o Options) finding(b *bufio.Writer, t tag, line string, texts ...string) {
+	indent := left("", tagRoom+2)
+	for i, l := range wrap(line, o.width(), indent, indent) {
+		if i == 0 {
+			l = "  " + o.paint(t.text, t.style) + strings.Repeat(" ", tagRoom-width(t.text)) + l[len(indent):]
+		}
+		b.WriteString(l + "\n")
+	}
+	for _, text := range texts {
+		if text != "" {
+			b.WriteString(strings.Join(wrap(text, o.width(), indent, indent), "\n") + "\n")
+		}
+	}
+}
+
+// sentence begins with a capital and ends with a point.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	if !strings.ContainsAny(s[len(s)-1:], ".!?…") {
+		s += "."
+	}
+	first, rest, _ := strings.Cut(s, " ")
+	if strings.ToLower(first) == first && !strings.ContainsAny(first, "_-=") {
+		r := []rune(s)
+		return strings.ToUpper(string(r[:1])) + string(r[1:])
+	}
+	return first + " " + rest
+}
+
+// probeCases lists the cases that fail or warn, and counts the others.
+func (o Options) probeCases(b *bufio.Writer, p *conduct.Policy, verbose bool) {
+	if len(p.Cases) == 0 {
+		return
+	}
+	titles := []struct {
+		outcome conduct.Outcome
+		title   string
+		shown   bool
+	}{
+		{conduct.Fail, "Breaks the standard", true}, {conduct.Warn, "Warnings", true},
+		{conduct.NotMeasured, "Cases not measured", verbose}, {conduct.Pass, "Keeps the standard", verbose},
+	}
+	for _, t := range titles {
+		first := true
+		for _, r := range p.Cases {
+			if r.Outcome != t.outcome || !t.shown {
+				continue
+			}
+			if first {
+				b.WriteString("\n" + t.title + "\n")
+				first = false
+			}
+			line := standard(r.Case) + ": " + r.ID
+			var texts []string
+			switch r.Outcome {
+			case conduct.Fail, conduct.Warn:
+				texts = []string{"Asked is that it " + r.Title + ".", sentence(r.Text)}
+				if r.Misbehaviour != "" {
+					texts = append(texts, "linger serve --misbehave "+r.Misbehaviour+" does the same.")
+				}
+			case conduct.Pass:
+				texts = []string{sentence(r.Title)}
+			default:
+				texts = []string{sentence(r.Text)}
+			}
+			o.finding(b, outcomeWord[r.Outcome], line, texts...)
+		}
+	}
+	b.WriteString("\n" + strings.Join(wrap(tally(p, verbose), o.width(), "", ""), "\n") + "\n")
+}
+
+// standard names the sentence that a case is of, and how binding it is.
+func standard(c conduct.Case) string { return fmt.Sprintf("%s (%s)", c.Standard, c.Level) }
+
+// tally counts the cases.
+func tally(p *conduct.Policy, all bool) string {
+	n := p.Outcomes()
+	s := fmt.Sprintf("%s: %d failed, %s, %d passed, %d not measured", plural(len(p.Cases), "case"), n[conduct.Fail], plural(n[conduct.Warn], "warning"), n[conduct.Pass], n[conduct.NotMeasured])
+	if !all && n[conduct.Pass]+n[conduct.NotMeasured] > 0 {
+		s += "; --verbose lists them all"
+	}
+	return s + "."
+}
+
+// probeOrigin says how the figures came about, and what that took.
+func probeOrigin(p *conduct.Policy, o Options) string {
+	s := fmt.Sprintf("Measured in %s, with %s (%d at once, of at most %d) and %s (of at most %d)",
+		conduct.Duration(time.Duration(p.Took).Round(100*time.Millisecond)), plural(p.Spent.Connections, "connection"), p.Spent.Peak, p.Bounds.Connections, plural(p.Spent.Requests, "request"), p.Bounds.Requests)
+	if p.Interrupted {
+		s += "; interrupted"
+	}
+	if v := cmp.Or(p.Linger, o.Version); v != "" {
+		s += "; linger " + v
+	}
+	return s + "."
+}
+
+// Cases writes the list of cases.
+func Cases(w io.Writer, cases []conduct.Case, o Options) error {
+	return buffered(w, func(b *bufio.Writer) {
+		protocol := ""
+		room := 0
+		for _, c := range cases {
+			room = max(room, width(c.ID))
+		}
+		for _, c := range cases {
+			if c.Protocol != protocol {
+				if protocol != "" {
+					b.WriteString("\n")
+				}
+				protocol = c.Protocol
+				b.WriteString(o.paint(protocolName(protocol), bold) + "\n")
+			}
+			b.WriteString("  " + left(c.ID, room+gap) + left(string(c.Level), 6+gap) + c.Standard + "\n")
+			for _, line := range wrap(c.Title, o.width(), left("", room+gap+2), left("", room+gap+2)) {
+				b.WriteString(o.paint(line, faint) + "\n")
+			}
+		}
+	})
+}
+
+// ProbeProgress returns one line, without its end, that says how far a probe is, what
+// is being waited for, and for how much longer at most; remaining below 0 is not known.
+func ProbeProgress(done, total int, waiting string, elapsed, remaining time.Duration, o Options) string {
+	columns := o.Width - 1
+	if o.Width <= 0 {
+		columns = 80 - 1
+	}
+	count := fmt.Sprintf(" %d/%d, %s", done, total, seconds(elapsed))
+	rest := ""
+	if remaining >= 0 {
+		rest = ", at most " + seconds(remaining) + " more"
+	}
+	if waiting != "" {
+		waiting = "; " + waiting
+	}
+	tail := ""
+	for _, tail = range []string{count + rest + waiting, count + rest, count} {
+		if width(tail)+12 < columns {
+			break
+		}
+	}
+	if width(tail) >= columns {
+		return ""
+	}
+	const widest = 20
+	n := min(widest, columns-width(tail))
+	full := ""
+	if total > 0 && done > 0 {
+		full = bar(min(1, float64(done)/float64(total)), n)
+	}
+	return o.paint(full, green) + o.paint(strings.Repeat("░", n-width(full)), faint) + clean(tail)
+}
