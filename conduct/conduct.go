@@ -92,6 +92,8 @@ type Protocol struct {
 	AfterConnect  Timeout `json:"idle_after_connect,omitzero"`
 	AfterTLS      Timeout `json:"idle_after_tls,omitzero"`
 	AfterResponse Timeout `json:"idle_after_response,omitzero"`
+	// AfterSettings is of HTTP/2: the prefaces were exchanged, and no request followed.
+	AfterSettings Timeout `json:"idle_after_settings,omitzero"`
 	// Age is for how long a connection may live that is never idle.
 	Age Timeout `json:"max_age,omitzero"`
 	// Requests is how many requests one connection may carry.
@@ -100,6 +102,25 @@ type Protocol struct {
 	Announced Announced `json:"announced,omitzero"`
 	// Pipelining is of HTTP/1.1 and of DNS over streams.
 	Pipelining *Pipelining `json:"pipelining,omitempty"`
+	// Ping is of HTTP/2, QUIC of HTTP/3.
+	Ping *Ping `json:"ping,omitempty"`
+	QUIC *QUIC `json:"quic,omitempty"`
+}
+
+// Ping is what PING does to a connection of HTTP/2 (RFC 9113, 6.7).
+type Ping struct {
+	Answered linger.Opt[bool] `json:"answered,omitzero"`
+	// Keeps is whether a connection lives on for it that has no request.
+	Keeps linger.Opt[bool] `json:"keeps_alive,omitzero"`
+	Why   string           `json:"why,omitempty"` // it is not known whether it keeps
+}
+
+// QUIC is what the server does with connections of QUIC, below HTTP/3.
+type QUIC struct {
+	Retry linger.Opt[bool] `json:"retry,omitzero"`       // it had the address validated first (RFC 9000, 8.1.2)
+	Token linger.Opt[bool] `json:"token,omitzero"`       // it gave one that saves that the next time (8.1.3)
+	Early linger.Opt[bool] `json:"early_data,omitzero"`  // a ticket allows early data (0-RTT; RFC 9001, 4.6.1)
+	Taken linger.Opt[bool] `json:"early_taken,omitzero"` // early data was accepted
 }
 
 // A State says what is known of a figure.
@@ -161,8 +182,15 @@ const (
 	// CloseNotifyRST: the alert said goodbye, and then the connection was reset.
 	CloseNotifyRST Ending = "close_notify, RST"
 	GOAWAY         Ending = "GOAWAY, FIN"
+	GOAWAYRST      Ending = "GOAWAY, RST"
+	// GOAWAYOpen: the client was told to go, and the connection left to it.
+	GOAWAYOpen Ending = "GOAWAY"
 	// QUICClose is CONNECTION_CLOSE (RFC 9000, 10.2).
 	QUICClose Ending = "CONNECTION_CLOSE"
+	// GOAWAYQUIC is HTTP/3's goodbye and then QUIC's (RFC 9114, 5.2).
+	GOAWAYQUIC Ending = "GOAWAY, CONNECTION_CLOSE"
+	// QUICReset: the server no longer knew the connection (RFC 9000, 10.3).
+	QUICReset Ending = "stateless reset"
 	// QUICIdle: both sides let go without a word, as they had agreed (RFC 9000, 10.1).
 	QUICIdle Ending = "silent, as agreed"
 	// Silence: what is sent is neither answered nor refused.

@@ -89,7 +89,17 @@ type experiment struct {
 
 // experiments are all of them, those that wait first.
 func experiments() []experiment {
-	return slices.Concat(http1Experiments)
+	all := slices.Concat(http1Experiments, http2Experiments)
+	slices.SortStableFunc(all, func(a, b experiment) int {
+		if a.waits == b.waits {
+			return 0
+		}
+		if a.waits {
+			return -1
+		}
+		return 1
+	})
+	return all
 }
 
 // A prober is one probe under way.
@@ -108,6 +118,8 @@ type prober struct {
 	impatient context.CancelFunc
 	progress  Progress
 	began     time.Time
+
+	http2 discovery
 }
 
 // A target is where the server is.

@@ -1,0 +1,1003 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"linger"
+	"linger/conduct"
+)
+
+const (
+	// What is asked on a connection to see how many requests it carries.
+	countedHTTP2 = 16
+	// How many streams are opened at once at most to see one refused.
+	crowdHTTP2 = 8
+	// Connections that are watched: silent since TLS's handshake, since the prefaces,
+	// since a response, and one that sends nothing but PING.
+	silentHTTP2, settledHTTP2, answeredHTTP2, pingedHTTP2 = 1, 2, 4, 1
+)
+
+var http2Experiments = []experiment{
+	{"idle on HTTP/2", "h2", []string{"goaway-idle"}, silentHTTP2 + settledHTTP2 + answeredHTTP2 + pingedHTTP2, answeredHTTP2 + pingedHTTP2, true, idleHTTP2},
+	{"what HTTP/2 says", "h2", []string{"h2-settings-first", "h2-settings-acknowledged", "h2-ping-answered", "h2-connection-fields"}, 1, 1, false,
+		func(ctx context.Context, p *prober) { p.speaksHTTP2(ctx) }},
+	{"requests on a connection of HTTP/2", "h2", []string{"goaway-last-stream", "goaway-never-rises", "goaway-last-request"}, 1, countedHTTP2, false, countHTTP2},
+	{"streams at once on HTTP/2", "h2", []string{"h2-stream-limit"}, 1, crowdHTTP2, false, crowdHTTP2Streams},
+}
+
+// A discovery is whether the server speaks a protocol, which is found out once, by
+// whoever asks first.
+type discovery struct {
+	once    sync.Once
+	offered bool
+	streams linger.Opt[uint64] // SETTINGS_MAX_CONCURRENT_STREAMS
+}
+
+// An http2Conn is one connection that speaks HTTP/2. It belongs to one goroutine.
+type http2Conn struct {
+	*conn
+	framer  *http2.Framer
+	out     bytes.Buffer
+	block   bytes.Buffer
+	encoder *hpack.Encoder
+
+	next         uint32 // stream
+	greeted      bool   // the preface is sent: before it, nothing may be
+	first        http2.FrameType
+	begun        bool // a frame has come
+	settings     map[string]uint64
+	settled      bool // SETTINGS has come
+	acknowledged bool // ours is
+	pinged       uint64
+	ponged       uint64
+	streams      map[uint32]*http2Answer
+	goodbyes     []goodbye
+	altSvc       string
+	sent         time.Time // the last byte of ours
+	received     time.Time // the last byte of the server's
+	over         end       // how it ended, once it has
+}
+
+// A goodbye is one GOAWAY.
+type goodbye struct {
+	last  uint32
+	code  http2.ErrCode
+	debug string
+	at    time.Time
+}
+
+// An http2Answer is a response, as far as it has come.
+type http2Answer struct {
+	status  int
+	fields  []hpack.HeaderField
+	length  int64
+	ended   bool
+	refused linger.Opt[http2.ErrCode] // RST_STREAM
+	at      time.Time                 // its last byte
+}
+
+// errNoHTTP2 is why a server does not count as one of HTTP/2.
+type errNoHTTP2 string
+
+func (e errNoHTTP2) Error() string { return string(e) }
+
+// openHTTP2 opens a connection on which HTTP/2 is agreed upon: over TLS by ALPN, in
+// cleartext by nothing but knowing it (RFC 9113, 3.3). Nothing has been sent.
+func (p *prober) openHTTP2(ctx context.Context) (*http2Conn, error) {
+	c, err := p.open(ctx, func(t *tls.Config) { t.NextProtos = []string{"h2"} })
+	switch {
+	case err != nil && strings.Contains(err.Error(), "no application protocol"):
+		return nil, errNoHTTP2("it refused a handshake that offered h2 (ALPN)")
+	case err != nil:
+		return nil, err
+	case c.state != nil && c.state.NegotiatedProtocol != "h2":
+		c.drop()
+		return nil, errNoHTTP2("it did not choose h2 where that was all it was offered (ALPN)")
+	}
+	h := &http2Conn{conn: c, next: 1, settings: map[string]uint64{}, streams: map[uint32]*http2Answer{}, sent: c.ready, received: c.ready}
+	h.framer = http2.NewFramer(&h.out, c.in)
+	h.framer.SetReuseFrames()
+	h.framer.SetMaxReadFrameSize(16 << 10) // SETTINGS_MAX_FRAME_SIZE, where nothing is said
+	h.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	h.framer.MaxHeaderListSize = maxHead
+	h.encoder = hpack.NewEncoder(&h.block)
+	return h, nil
+}
+
+// greet sends the preface, and waits for that of the server. Its windows are wide
+// enough that nothing but requests need be sent afterwards: what else is sent may
+// count as use of the connection.
+func (c *http2Conn) greet(ctx context.Context) error {
+	c.out.WriteString(http2.ClientPreface)
+	// Writing to memory does not fail.
+	_ = c.framer.WriteSettings(
+		http2.Setting{ID: http2.SettingEnablePush, Val: 0},
+		http2.Setting{ID: http2.SettingInitialWindowSize, Val: maxBody},
+	)
+	_ = c.framer.WriteWindowUpdate(0, 1<<30)
+	c.greeted = true
+	if err := c.flush(); err != nil {
+		return err
+	}
+	return c.read(ctx, c.prober.config.Answer, func() bool { return c.settled })
+}
+
+// flush writes what there is to be sent.
+func (c *http2Conn) flush() error {
+	if c.out.Len() == 0 {
+		return nil
+	}
+	c.socket.SetWriteDeadline(time.Now().Add(c.prober.config.Answer))
+	_, err := c.Write(c.out.Bytes())
+	c.out.Reset()
+	c.sent = time.Now()
+	return err
+}
+
+// errSilent is the error of waiting in vain.
+var errSilent = errors.New("no answer in time")
+
+// read reads frames until enough reports true. The error is errSilent where that was
+// not so within patience, or what ctx says; otherwise the connection is over.
+func (c *http2Conn) read(ctx context.Context, patience time.Duration, enough func() bool) error {
+	until := time.Now().Add(patience)
+	// What has been reached by what had come already is not to wait for more.
+	for !enough() {
+		if err := c.frame(ctx, until); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// frame waits for a frame and does what it asks for.
+func (c *http2Conn) frame(ctx context.Context, until time.Time) error {
+	if c.over.how != "" || c.over.err != nil {
+		return c.lost()
+	}
+	c.bounded.N = maxBody
+	c.socket.SetReadDeadline(until)
+	stop := context.AfterFunc(ctx, func() { c.socket.SetReadDeadline(time.Unix(1, 0)) })
+	_, err := c.in.Peek(1)
+	stop()
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errSilent
+	case err != nil:
+		c.ended(err)
+		return c.lost()
+	}
+	// What has begun must come.
+	c.socket.SetReadDeadline(time.Now().Add(c.prober.config.Answer))
+	f, err := c.framer.ReadFrame()
+	c.received = time.Now()
+	if err == nil && !c.begun {
+		c.begun, c.first = true, f.Header().Type
+	}
+	if err == nil {
+		err = c.handle(f)
+	}
+	stream, ok := errors.AsType[http2.StreamError](err)
+	switch {
+	case ok:
+		// Of a response that makes no sense the rest of the connection may be sound.
+		a := c.stream(stream.StreamID)
+		a.refused, a.at = linger.Known(stream.Code), c.received
+	case isFramed(err):
+		c.over = end{at: c.received, err: fmt.Errorf("what it sends is no HTTP/2: %s", linger.Brief(err.Error()))}
+		return c.lost()
+	case err != nil:
+		c.ended(err)
+		return c.lost()
+	}
+	return c.flush()
+}
+
+// isFramed reports whether an error is about a frame, and not about the connection
+// below.
+func isFramed(err error) bool {
+	_, connection := errors.AsType[http2.ConnectionError](err)
+	return connection || errors.Is(err, http2.ErrFrameTooLarge)
+}
+
+// lost is the error of a connection that is over.
+func (c *http2Conn) lost() error {
+	if c.over.err != nil {
+		return c.over.err
+	}
+	return fmt.Errorf("the server ended the connection (%s)", c.over.how)
+}
+
+// ended notes that the connection has been ended, as reading it said.
+func (c *http2Conn) ended(err error) {
+	c.over = end{at: time.Now()}
+	how, err := c.howEnded(err)
+	c.over.how, c.over.err = how, err
+	if len(c.goodbyes) == 0 || how == "" {
+		return
+	}
+	c.over.how = conduct.GOAWAY
+	if how == conduct.RST || how == conduct.CloseNotifyRST {
+		c.over.how = conduct.GOAWAYRST
+	}
+}
+
+// howEnded names the end that reading a connection met with.
+func (c *conn) howEnded(err error) (conduct.Ending, error) {
+	switch {
+	case isReset(err):
+		return conduct.RST, nil
+	case errors.Is(err, io.EOF) && c.state != nil:
+		// What came was the alert; what ends TCP comes behind it.
+		c.socket.SetReadDeadline(time.Now().Add(c.prober.config.Answer))
+		if _, err := io.Copy(io.Discard, io.LimitReader(c.socket, maxBody)); isReset(err) {
+			return conduct.CloseNotifyRST, nil
+		}
+		return conduct.CloseNotify, nil
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return conduct.FIN, nil
+	}
+	return "", err
+}
+
+// maxGoodbyes bounds how many GOAWAY are remembered.
+const maxGoodbyes = 16
+
+func (c *http2Conn) handle(f http2.Frame) error {
+	switch f := f.(type) {
+	case *http2.SettingsFrame:
+		if f.IsAck() {
+			c.acknowledged = true
+			return nil
+		}
+		c.settled = true
+		_ = f.ForeachSetting(func(s http2.Setting) error {
+			if len(c.settings) < 64 {
+				c.settings["SETTINGS_"+s.ID.String()] = uint64(s.Val)
+			}
+			if s.ID == http2.SettingHeaderTableSize {
+				c.encoder.SetMaxDynamicTableSize(min(s.Val, 4096))
+			}
+			return nil
+		})
+		// RFC 9113, 6.5.3: "the recipient MUST immediately emit a SETTINGS frame with
+		// the ACK flag set".
+		if c.greeted {
+			_ = c.framer.WriteSettingsAck()
+		}
+	case *http2.PingFrame:
+		if !f.IsAck() && c.greeted {
+			_ = c.framer.WritePing(true, f.Data)
+		} else if n := number(f.Data); n <= c.pinged {
+			c.ponged = max(c.ponged, n)
+		}
+	case *http2.GoAwayFrame:
+		if len(c.goodbyes) == maxGoodbyes {
+			return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
+		}
+		c.goodbyes = append(c.goodbyes, goodbye{f.LastStreamID, f.ErrCode, linger.Brief(string(f.DebugData())), c.received})
+	case *http2.MetaHeadersFrame:
+		a := c.streams[f.StreamID]
+		if a == nil {
+			return http2.ConnectionError(http2.ErrCodeProtocol) // a response to nothing
+		}
+		if status, err := strconv.Atoi(f.PseudoValue("status")); err == nil && status >= 200 {
+			a.status = status
+			if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+				c.prober.limited(status)
+			}
+		}
+		if len(a.fields) < 1000 {
+			a.fields = append(a.fields, slices.Clone(f.RegularFields())...)
+		}
+		c.finish(a, f.StreamEnded())
+	case *http2.DataFrame:
+		if a := c.streams[f.StreamID]; a != nil {
+			a.length += int64(f.Length)
+			c.finish(a, f.StreamEnded())
+		}
+	case *http2.RSTStreamFrame:
+		if a := c.streams[f.StreamID]; a != nil && !a.ended {
+			a.refused, a.at = linger.Known(f.ErrCode), c.received
+		}
+	case *http2.UnknownFrame:
+		// RFC 7838, 4: ALTSVC is a frame of type 0xa: the length of an origin, which is
+		// empty on a stream, and the value of the field.
+		const altSvc = 0xa
+		if b := f.Payload(); f.Type == altSvc && len(b) > 2 && len(b) >= 2+int(b[0])<<8+int(b[1]) {
+			c.altSvc = string(b[2+int(b[0])<<8+int(b[1]):])
+		}
+	}
+	return nil
+}
+
+func (c *http2Conn) finish(a *http2Answer, ended bool) {
+	a.at = c.received
+	a.ended = a.ended || ended
+}
+
+// stream is the answer on a stream of ours, or one that nobody will look at.
+func (c *http2Conn) stream(id uint32) *http2Answer {
+	if a := c.streams[id]; a != nil {
+		return a
+	}
+	return new(http2Answer)
+}
+
+// done reports whether nothing more comes.
+func (a *http2Answer) done() bool {
+	_, reset := a.refused.Get()
+	return a.ended || reset || a.length >= maxBody
+}
+
+// err says why an answer that is done is none.
+func (a *http2Answer) err() error {
+	code, reset := a.refused.Get()
+	switch {
+	case a.ended && a.status != 0:
+		return nil
+	case reset:
+		return fmt.Errorf("the request was refused (RST_STREAM, %s)", code)
+	case a.ended:
+		return errors.New("the response has no status")
+	}
+	return fmt.Errorf("the response is longer than %d MB", maxBody>>20)
+}
+
+// ask begins a request on a new stream; with whole it is complete.
+func (c *http2Conn) ask(method string, whole bool) (uint32, error) {
+	if err := c.prober.spend(1); err != nil {
+		return 0, err
+	}
+	c.block.Reset()
+	scheme := "http"
+	if c.state != nil {
+		scheme = "https"
+	}
+	for _, f := range []hpack.HeaderField{
+		{Name: ":method", Value: method}, {Name: ":scheme", Value: scheme},
+		{Name: ":authority", Value: c.prober.target.host}, {Name: ":path", Value: c.prober.target.path},
+		{Name: "user-agent", Value: c.prober.config.Agent}, {Name: "accept", Value: "*/*"},
+	} {
+		_ = c.encoder.WriteField(f)
+	}
+	id := c.next
+	c.next += 2
+	c.streams[id] = new(http2Answer)
+	for kind, block := true, c.block.Bytes(); ; kind = false {
+		n := min(len(block), 16<<10)
+		last := n == len(block)
+		if kind {
+			_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block[:n], EndStream: whole, EndHeaders: last})
+		} else {
+			_ = c.framer.WriteContinuation(id, last, block[:n])
+		}
+		if block = block[n:]; last {
+			return id, nil
+		}
+	}
+}
+
+// get asks for the target, and reads the answer to its end.
+func (c *http2Conn) get(ctx context.Context) (*http2Answer, error) {
+	id, err := c.ask(http.MethodGet, true)
+	if err != nil {
+		return new(http2Answer), err
+	}
+	a := c.streams[id]
+	if err := c.flush(); err != nil {
+		// What the server has said before it closed is there to be read.
+		if err := c.read(ctx, c.prober.config.Answer, a.done); err != nil {
+			return a, err
+		}
+		return a, a.err()
+	}
+	if err := c.read(ctx, c.prober.config.Answer, a.done); err != nil {
+		return a, err
+	}
+	c.last = a.at
+	return a, a.err()
+}
+
+// ping sends PING; pong reports whether that was answered.
+func (c *http2Conn) ping() error {
+	c.pinged++
+	_ = c.framer.WritePing(false, payload(c.pinged))
+	return c.flush()
+}
+
+func (c *http2Conn) pong() bool { return c.ponged == c.pinged }
+
+// payload and number are the same number, as PING carries it.
+func payload(n uint64) (b [8]byte) {
+	copy(b[:], "linger")
+	b[6], b[7] = byte(n>>8), byte(n)
+	return b
+}
+
+func number(b [8]byte) uint64 {
+	if string(b[:6]) != "linger" {
+		return 0
+	}
+	return uint64(b[6])<<8 | uint64(b[7])
+}
+
+// awaitEnd reads until the server says goodbye or ends the connection, or ctx is
+// over. The end is dated to the first sign of it.
+func (c *http2Conn) awaitEnd(ctx context.Context) end {
+	err := c.read(ctx, forever, func() bool { return len(c.goodbyes) > 0 })
+	if err == nil {
+		// What is told to go may be left to go by itself, or be closed a little later.
+		grace, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		err = c.read(grace, forever, func() bool { return false })
+		e := c.over
+		if e.how == "" && e.err == nil {
+			e.how = conduct.GOAWAYOpen
+		}
+		e.at = c.goodbyes[0].at
+		return e
+	}
+	if c.over.how != "" || c.over.err != nil {
+		return c.over
+	}
+	return end{at: time.Now()}
+}
+
+// forever is longer than any probe lasts.
+const forever = 24 * time.Hour
+
+// connectionFields are those that HTTP/2 and HTTP/3 have no use for, as they stand
+// among fields.
+func connectionFields(names []string) []string {
+	var found []string
+	for _, name := range names {
+		switch strings.ToLower(name) {
+		case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// speaksHTTP2 reports whether the server speaks HTTP/2. Who asks first finds it out, on
+// one connection, and with it what the server says of itself.
+func (p *prober) speaksHTTP2(ctx context.Context) bool {
+	p.http2.once.Do(func() {
+		why := p.greetHTTP2(ctx)
+		p.record(func(policy *conduct.Policy) {
+			h := policy.ProtocolNamed("h2")
+			h.Offered, h.Why = p.http2.offered, why
+		})
+		if !p.http2.offered {
+			for _, c := range conduct.Cases() {
+				if c.Protocol == "h2" {
+					p.verdict(c.ID, conduct.NotMeasured, "%s", why)
+				}
+			}
+		}
+	})
+	return p.http2.offered
+}
+
+// greetHTTP2 finds out whether the server speaks HTTP/2, or why it does not.
+func (p *prober) greetHTTP2(ctx context.Context) (why string) {
+	c, err := p.openHTTP2(ctx)
+	if none, ok := errors.AsType[errNoHTTP2](err); ok {
+		return "not offered: " + none.Error()
+	} else if err != nil {
+		return "not known: " + err.Error()
+	}
+	defer c.drop()
+	err = c.greet(ctx)
+	switch {
+	case err != nil && c.state == nil && !c.begun:
+		return "not offered: the preface of HTTP/2 in cleartext was not answered by its own"
+	case err != nil && !c.begun:
+		return "it chose h2 (ALPN), and then did not speak it: " + err.Error()
+	case err != nil && c.state == nil:
+		return "not offered: " + err.Error()
+	}
+	p.http2.offered = true
+	// RFC 9113, 3.4: "The server connection preface consists of a potentially empty
+	// SETTINGS frame (Section 6.5) that MUST be the first frame the server sends in the
+	// HTTP/2 connection."
+	if c.first == http2.FrameSettings {
+		p.verdict("h2-settings-first", conduct.Pass, "its first frame was SETTINGS")
+	} else {
+		p.broken("h2-settings-first", "its first frame was %s", c.first)
+	}
+	if err != nil {
+		return "it began by " + c.first.String() + ", and no SETTINGS came: " + err.Error()
+	}
+	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("h2").Announced.Settings = c.settings })
+	if n, ok := c.settings["SETTINGS_"+http2.SettingMaxConcurrentStreams.String()]; ok {
+		p.http2.streams = linger.Known(n)
+	}
+	err = c.read(ctx, p.config.Answer, func() bool { return c.acknowledged })
+	switch {
+	case err == nil:
+		// RFC 9113, 6.5.3: "Once all values have been processed, the recipient MUST
+		// immediately emit a SETTINGS frame with the ACK flag set."
+		p.verdict("h2-settings-acknowledged", conduct.Pass, "SETTINGS was acknowledged")
+	case err == errSilent:
+		p.broken("h2-settings-acknowledged", "SETTINGS was not acknowledged within %v", p.config.Answer)
+	default:
+		p.verdict("h2-settings-acknowledged", conduct.NotMeasured, "%s", err)
+		return ""
+	}
+	asked := time.Now()
+	if err = c.ping(); err == nil {
+		err = c.read(ctx, p.config.Answer, c.pong)
+	}
+	switch {
+	case err == nil:
+		// RFC 9113, 6.7: "Receivers of a PING frame that does not include an ACK flag
+		// MUST send a PING frame with the ACK flag set in response, with an identical
+		// frame payload."
+		p.verdict("h2-ping-answered", conduct.Pass, "PING was answered after %v", time.Since(asked).Round(10*time.Microsecond))
+	case err == errSilent:
+		p.broken("h2-ping-answered", "PING was not answered within %v", p.config.Answer)
+	default:
+		p.verdict("h2-ping-answered", conduct.NotMeasured, "%s", err)
+		return ""
+	}
+	p.record(func(policy *conduct.Policy) {
+		policy.ProtocolNamed("h2").Ping = &conduct.Ping{Answered: linger.Known(err == nil)}
+	})
+	a, err := c.get(ctx)
+	if err != nil {
+		p.verdict("h2-connection-fields", conduct.NotMeasured, "%s", err)
+		return ""
+	}
+	names := make([]string, 0, len(a.fields))
+	for _, f := range a.fields {
+		names = append(names, f.Name)
+		if f.Name == "alt-svc" && c.altSvc == "" {
+			c.altSvc = f.Value
+		}
+	}
+	// RFC 9113, 8.2.2: "An endpoint MUST NOT generate an HTTP/2 message containing
+	// connection-specific header fields."
+	if found := connectionFields(names); len(found) > 0 {
+		p.broken("h2-connection-fields", "a response (%d) has the field %s", a.status, strings.Join(found, ", "))
+	} else {
+		p.verdict("h2-connection-fields", conduct.Pass, "a response (%d) has none", a.status)
+	}
+	if c.altSvc != "" {
+		p.announcedAltSvc(c.altSvc)
+	}
+	return ""
+}
+
+// A sighting is one connection that was watched until it ended, or until waiting did.
+type sighting struct {
+	end
+	idle time.Duration
+}
+
+// limitOf is the limit that connections show which were watched at once, up to doubt
+// for what the method cannot tell apart.
+func limitOf(seen []sighting, doubt time.Duration, method string) conduct.Timeout {
+	t := conduct.Timeout{State: conduct.Unknown, Why: "no connection could be watched"}
+	var ended, open []time.Duration
+	silent := 0
+	first := forever
+	for _, s := range seen {
+		switch {
+		case s.err != nil:
+			t.Why = s.err.Error()
+		case s.how == conduct.Silence:
+			silent++
+		case s.how != "":
+			ended = append(ended, s.idle)
+			if s.idle < first {
+				first, t.Ending = s.idle, s.how
+			}
+		default:
+			open = append(open, s.idle)
+		}
+	}
+	switch {
+	case len(ended) > 0:
+		t.State, t.Spread, t.Uncertainty = conduct.Measured, conduct.SpreadOf(ended), conduct.Duration(doubt)
+	case len(open) > 0:
+		t.State, t.Ending = conduct.AtLeast, ""
+		t.Low, t.N = conduct.SpreadOf(open).Low, len(open)
+	case silent > 0:
+		t.Ending = conduct.Silence
+		t.Why = "it fell silent at some time: no end came, and what was sent at last was neither answered nor refused"
+	}
+	if t.State != conduct.Unknown {
+		t.Why, t.Method = "", method
+	}
+	return t
+}
+
+// pathDoubt is how far a limit may be off because the path was not the same all the time,
+// and for the clocks of two hosts.
+func (p *prober) pathDoubt() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Duration(p.policy.RTT.High-p.policy.RTT.Low) + time.Millisecond
+}
+
+func (p *prober) roundTrip() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Duration(p.policy.RTT.Median)
+}
+
+// idleHTTP2 watches connections that are silent, in what state they may be. They begin
+// some time apart, as those of HTTP/1 do.
+func idleHTTP2(ctx context.Context, p *prober) {
+	if !p.speaksHTTP2(ctx) {
+		return
+	}
+	wait, cancel := p.wait(ctx)
+	defer cancel()
+	watch := func(n int, step time.Duration, prepare func(*http2Conn) error, since func(*http2Conn) time.Time) []sighting {
+		seen := make([]sighting, n)
+		var all sync.WaitGroup
+		for i := range n {
+			all.Go(func() { seen[i] = p.watchHTTP2(ctx, wait, time.Duration(i)*step, prepare, since) })
+		}
+		all.Wait()
+		return seen
+	}
+	var all sync.WaitGroup
+	defer all.Wait()
+	set := func(limit conduct.Timeout, where func(*conduct.Protocol) *conduct.Timeout) {
+		p.record(func(policy *conduct.Policy) { *where(policy.ProtocolNamed("h2")) = limit })
+	}
+	if p.target.tls != nil {
+		all.Go(func() {
+			seen := watch(silentHTTP2, 0, func(*http2Conn) error { return nil }, func(c *http2Conn) time.Time { return c.ready })
+			// TLS's handshake is over for the server half a round trip, or one, apart from us.
+			limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "a connection on which HTTP/2 was agreed upon, and nothing sent, was left alone until the server ended it")
+			set(limit, func(h *conduct.Protocol) *conduct.Timeout { return &h.AfterTLS })
+		})
+	}
+	all.Go(func() {
+		seen := watch(settledHTTP2, 500*time.Millisecond,
+			func(c *http2Conn) error {
+				if err := c.greet(ctx); err != nil {
+					return err
+				}
+				return c.read(ctx, p.config.Answer, func() bool { return c.acknowledged })
+			},
+			func(c *http2Conn) time.Time { return later(c.sent, c.received) })
+		limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which SETTINGS were exchanged, and nothing asked, were left alone until the server ended them")
+		set(limit, func(h *conduct.Protocol) *conduct.Timeout { return &h.AfterSettings })
+	})
+	known := make(chan conduct.Timeout, 1)
+	all.Go(func() { p.pingHTTP2(ctx, wait, known) })
+	seen := watch(answeredHTTP2, time.Second/answeredHTTP2,
+		func(c *http2Conn) error {
+			if err := c.greet(ctx); err != nil {
+				return err
+			}
+			_, err := c.get(ctx)
+			return err
+		},
+		func(c *http2Conn) time.Time { return c.last })
+	limit := limitOf(seen, p.pathDoubt(), "connections that had one response were left alone until the server ended them")
+	set(limit, func(h *conduct.Protocol) *conduct.Timeout { return &h.AfterResponse })
+	known <- limit
+	if limit.State == conduct.Measured {
+		p.settled(time.Duration(limit.Median))
+	}
+	p.judgeIdleHTTP2(limit, seen)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// judgeIdleHTTP2 decides what idle connections tell of GOAWAY.
+func (p *prober) judgeIdleHTTP2(limit conduct.Timeout, seen []sighting) {
+	without := 0
+	for _, s := range seen {
+		switch s.how {
+		case conduct.FIN, conduct.RST, conduct.CloseNotify, conduct.CloseNotifyRST:
+			without++
+		}
+	}
+	// RFC 9113, 6.8: "Endpoints SHOULD always send a GOAWAY frame before closing a
+	// connection so that the remote peer can know whether a stream has been partially
+	// processed or not."
+	switch {
+	case limit.State != conduct.Measured:
+		p.verdict("goaway-idle", conduct.NotMeasured, "no idle connection was ended")
+	case without > 0:
+		p.broken("goaway-idle", "%d of %d idle connections were ended without one (%s)", without, limit.N, limit.Ending)
+	default:
+		p.verdict("goaway-idle", conduct.Pass, "all %d idle connections were ended by one", limit.N)
+	}
+}
+
+// watchHTTP2 watches one connection, once it is prepared, from an instant on that since
+// returns. What is still open when waiting ends has to answer, or else has fallen silent.
+func (p *prober) watchHTTP2(ctx, wait context.Context, delay time.Duration, prepare func(*http2Conn) error, since func(*http2Conn) time.Time) (s sighting) {
+	if s.err = sleep(wait, delay); s.err != nil {
+		return s
+	}
+	c, err := p.openHTTP2(ctx)
+	if err != nil {
+		s.err = err
+		return s
+	}
+	defer c.drop()
+	if s.err = prepare(c); s.err != nil {
+		return s
+	}
+	began := since(c)
+	s.end = c.awaitEnd(wait)
+	s.idle = s.at.Sub(began)
+	if s.how == "" && s.err == nil && ctx.Err() == nil && c.settled {
+		err := c.ping()
+		if err == nil {
+			err = c.read(ctx, p.config.Answer, c.pong)
+		}
+		if err == errSilent {
+			s.how = conduct.Silence
+		}
+	}
+	return s
+}
+
+// pingHTTP2 finds out whether PING keeps a connection open. The pauses between them
+// double, so that at the limit the last one came when half of it was over, or later:
+// a connection that lives well past the limit lives for them, and few are enough.
+func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan conduct.Timeout) {
+	say := func(keeps linger.Opt[bool], why string) {
+		p.record(func(policy *conduct.Policy) {
+			h := policy.ProtocolNamed("h2")
+			if h.Ping == nil {
+				h.Ping = new(conduct.Ping)
+			}
+			h.Ping.Keeps, h.Ping.Why = keeps, why
+		})
+	}
+	c, err := p.openHTTP2(ctx)
+	if err != nil {
+		say(linger.Opt[bool]{}, err.Error())
+		return
+	}
+	defer c.drop()
+	if err = c.greet(ctx); err == nil {
+		_, err = c.get(ctx)
+	}
+	if err != nil {
+		say(linger.Opt[bool]{}, err.Error())
+		return
+	}
+	began := c.last
+	var limit conduct.Timeout
+	margin := func() time.Duration {
+		return time.Duration(limit.High)*5/4 + 500*time.Millisecond
+	}
+	for pause := 600 * time.Millisecond; ; pause = time.Since(began) {
+		due := time.Now().Add(pause)
+		for time.Now().Before(due) && c.over.how == "" && c.over.err == nil && len(c.goodbyes) == 0 && wait.Err() == nil {
+			select {
+			case limit = <-known:
+				known = nil
+			default:
+			}
+			if limit.State == conduct.Measured && time.Since(began) > margin() {
+				say(linger.Known(true), "")
+				return
+			}
+			until, cancel := context.WithTimeout(wait, min(time.Until(due), 250*time.Millisecond))
+			_ = c.read(until, forever, func() bool { return len(c.goodbyes) > 0 })
+			cancel()
+		}
+		if c.over.how != "" || c.over.err != nil || len(c.goodbyes) > 0 || wait.Err() != nil {
+			break
+		}
+		if err := c.ping(); err != nil {
+			c.ended(err)
+			break
+		}
+	}
+	lived := time.Since(began)
+	if len(c.goodbyes) > 0 {
+		lived = c.goodbyes[0].at.Sub(began)
+	} else if c.over.how != "" {
+		lived = c.over.at.Sub(began)
+	}
+	if known != nil {
+		select {
+		case limit = <-known:
+		case <-ctx.Done():
+		}
+	}
+	switch {
+	case limit.State != conduct.Measured:
+		say(linger.Opt[bool]{}, "no limit was seen that it could put off")
+	case lived > margin():
+		say(linger.Known(true), "")
+	case len(c.goodbyes) > 0 && c.goodbyes[0].code != http2.ErrCodeNo:
+		say(linger.Known(false), fmt.Sprintf("the server ended the connection that sent them: GOAWAY, %s %s", c.goodbyes[0].code, c.goodbyes[0].debug))
+	case c.over.how != "" || len(c.goodbyes) > 0:
+		say(linger.Known(false), "")
+	default:
+		say(linger.Opt[bool]{}, "waiting ended before it could be told")
+	}
+}
+
+// countHTTP2 asks on one connection until the server has enough of it.
+func countHTTP2(ctx context.Context, p *prober) {
+	if !p.speaksHTTP2(ctx) {
+		return
+	}
+	count := conduct.Count{State: conduct.Unknown}
+	record := func() {
+		p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("h2").Requests = count })
+	}
+	defer record()
+	c, err := p.openHTTP2(ctx)
+	if err == nil {
+		defer c.drop()
+		err = c.greet(ctx)
+	}
+	for range countedHTTP2 {
+		if err != nil || len(c.goodbyes) > 0 {
+			break
+		}
+		if _, err = c.get(ctx); err == nil {
+			count.N++
+		}
+	}
+	switch {
+	case c == nil:
+		count.Why = err.Error()
+	case len(c.goodbyes) > 0, c.over.how != "" && count.N > 0:
+		count.State = conduct.Measured
+	case err == nil || count.N > 0:
+		count.State = conduct.AtLeast
+		if err != nil {
+			count.Why = err.Error()
+		}
+	default:
+		count.Why = err.Error()
+	}
+	if c == nil || count.State != conduct.Measured {
+		for _, id := range []string{"goaway-last-stream", "goaway-never-rises", "goaway-last-request"} {
+			p.verdict(id, conduct.NotMeasured, "no connection was ended for the number of its requests, %d at most", countedHTTP2)
+		}
+		return
+	}
+	record()
+	if len(c.goodbyes) == 0 {
+		p.broken("goaway-last-request", "a connection was ended after %d responses without one (%s)", count.N, c.over.how)
+		p.verdict("goaway-last-stream", conduct.NotMeasured, "there was no GOAWAY")
+		p.verdict("goaway-never-rises", conduct.NotMeasured, "there was no GOAWAY")
+		return
+	}
+	p.verdict("goaway-last-request", conduct.Pass, "GOAWAY came with response %d", count.N)
+	// A second one may follow, and what is under way must be answered.
+	c.awaitEnd(ctx)
+	p.judgeGoodbyes(c)
+}
+
+// judgeGoodbyes holds GOAWAY against what was answered.
+func (p *prober) judgeGoodbyes(c *http2Conn) {
+	var answered uint32
+	for id, a := range c.streams {
+		if a.status != 0 {
+			answered = max(answered, id)
+		}
+	}
+	last := c.goodbyes[len(c.goodbyes)-1].last
+	for _, g := range c.goodbyes {
+		last = min(last, g.last)
+	}
+	// RFC 9113, 6.8: "The last stream identifier in the GOAWAY frame contains the
+	// highest-numbered stream identifier for which the sender of the GOAWAY frame might
+	// have taken some action on or might yet take action on."
+	if answered > last {
+		p.broken("goaway-last-stream", "GOAWAY names stream %d, and stream %d was answered: a client would repeat what has been done", last, answered)
+	} else {
+		p.verdict("goaway-last-stream", conduct.Pass, "GOAWAY names stream %d, and the last to be answered was %d", last, answered)
+	}
+	// RFC 9113, 6.8: "Endpoints MUST NOT increase the value they send in the last stream
+	// identifier, since the peers might already have retried unprocessed requests on
+	// another connection."
+	rises := slices.ContainsFunc(c.goodbyes, func(g goodbye) bool { return g.last > c.goodbyes[0].last })
+	switch {
+	case len(c.goodbyes) == 1:
+		p.verdict("goaway-never-rises", conduct.NotMeasured, "there was one GOAWAY only")
+	case rises:
+		p.broken("goaway-never-rises", "GOAWAY names stream %d, and a later one a higher one", c.goodbyes[0].last)
+	default:
+		p.verdict("goaway-never-rises", conduct.Pass, "of %d GOAWAY none names a higher stream than the first", len(c.goodbyes))
+	}
+}
+
+// crowdHTTP2Streams opens one stream more than the server allows, where that takes
+// few. They are requests that are not complete, so that none is over before the last
+// one has come.
+func crowdHTTP2Streams(ctx context.Context, p *prober) {
+	if !p.speaksHTTP2(ctx) {
+		return
+	}
+	allowed, said := p.http2.streams.Get()
+	switch {
+	case !said:
+		p.verdict("h2-stream-limit", conduct.NotMeasured, "it announces no limit of streams")
+		return
+	case allowed == 0 || allowed >= crowdHTTP2:
+		p.verdict("h2-stream-limit", conduct.NotMeasured, "it allows %d streams at once; %d are opened at most", allowed, crowdHTTP2)
+		return
+	}
+	c, err := p.openHTTP2(ctx)
+	if err == nil {
+		defer c.drop()
+		if err = c.greet(ctx); err == nil {
+			err = c.read(ctx, p.config.Answer, func() bool { return c.acknowledged })
+		}
+	}
+	for range allowed + 1 {
+		if err == nil {
+			_, err = c.ask(http.MethodPost, false)
+		}
+	}
+	if err == nil {
+		err = c.flush()
+	}
+	if err != nil {
+		p.verdict("h2-stream-limit", conduct.NotMeasured, "%s", err)
+		return
+	}
+	refused := func() (http2.ErrCode, bool) {
+		for _, a := range c.streams {
+			if code, reset := a.refused.Get(); reset {
+				return code, true
+			}
+		}
+		return 0, false
+	}
+	err = c.read(ctx, p.config.Answer, func() bool { _, some := refused(); return some })
+	if err == nil {
+		if err = c.ping(); err == nil {
+			err = c.read(ctx, p.config.Answer, c.pong)
+		}
+	}
+	code, some := refused()
+	// RFC 9113, 5.1.2: "An endpoint that receives a HEADERS frame that causes its
+	// advertised concurrent stream limit to be exceeded MUST treat this as a stream error
+	// (Section 5.4.2) of type PROTOCOL_ERROR or REFUSED_STREAM." But also, 5.4.1: "In
+	// particular, an endpoint MAY choose to treat a stream error as a connection error."
+	switch {
+	case some && err == nil && (code == http2.ErrCodeRefusedStream || code == http2.ErrCodeProtocol):
+		p.verdict("h2-stream-limit", conduct.Pass, "of %d streams at once one was refused (%s), and the connection stayed", allowed+1, code)
+	case c.over.how != "" || len(c.goodbyes) > 0:
+		p.broken("h2-stream-limit", "%d streams at once, where %d are allowed, ended the connection with all that was on it; RFC 9113, 5.4.1, permits that", allowed+1, allowed)
+	case some:
+		p.verdict("h2-stream-limit", conduct.NotMeasured, "of %d streams at once one was refused by %s", allowed+1, code)
+	default:
+		p.verdict("h2-stream-limit", conduct.NotMeasured, "%d streams at once were not refused, where %d are allowed", allowed+1, allowed)
+	}
+}
