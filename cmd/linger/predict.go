@@ -21,6 +21,7 @@ import (
 type simEngine struct {
 	policy policy.ServerPolicy
 	pace   time.Duration
+	events int64 // the budget of a run; 0 is the simulator's own
 }
 
 // labMachine is how long the lab's hosts take on the machine of docs/fidelity.md, so
@@ -36,10 +37,17 @@ var labMachine = sim.Machine{
 
 // Run implements run.Engine.
 func (e simEngine) Run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
-	return sim.Run(ctx, s, sim.Config{
+	c := e.config()
+	c.Trial = trial
+	return sim.Run(ctx, s, c)
+}
+
+// config is what a run needs beside its scenario.
+func (e simEngine) config() sim.Config {
+	return sim.Config{
 		Policy: e.policy, Host: originHost, Agent: agent(), AltSvc: fmt.Sprintf("h3=\":%d\"", securePort),
-		Trial: trial, Limits: policy.Limits{Pace: e.pace}, Machine: labMachine,
-	})
+		Limits: policy.Limits{Pace: e.pace}, Machine: labMachine, Events: e.events,
+	}
 }
 
 // forecast is a plan for the simulator, for what of it is modelled. What is not is left
