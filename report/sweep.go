@@ -180,7 +180,7 @@ func sweepOrigin(s compare.Sweep, o Options) string {
 
 // Sweep writes the maps for a person, what they come to, what is not modelled, and
 // where it all comes from.
-func Sweep(w io.Writer, m *Map, v compare.Survey, limits []Limit, o Options) error {
+func Sweep(w io.Writer, m *Map, v compare.Survey, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
 		say := func(text, first, indent string, st style) {
 			for _, line := range wrap(text, o.width(), first, indent) {
@@ -214,9 +214,9 @@ func Sweep(w io.Writer, m *Map, v compare.Survey, limits []Limit, o Options) err
 			say(text, first, indent, plain)
 		}
 		b.WriteString("\n")
-		if len(limits) > 0 {
+		if len(o.Limits) > 0 {
 			var names []string
-			for _, l := range limits {
+			for _, l := range o.Limits {
 				names = append(names, strings.TrimSuffix(l.What, "."))
 			}
 			say("Not modelled: "+strings.Join(names, "; ")+" (docs/simulator.md).", "", "", plain)
@@ -320,14 +320,14 @@ type SweepJSON struct {
 }
 
 // NewSweepJSON begins the document.
-func NewSweepJSON(w io.Writer, s compare.Sweep, limits []Limit, o Options) (*SweepJSON, error) {
+func NewSweepJSON(w io.Writer, s compare.Sweep, o Options) (*SweepJSON, error) {
 	j := &SweepJSON{w: bufio.NewWriter(w)}
 	head, err := encoded(struct {
 		Linger string `json:"linger"`
 		compare.Sweep
 		Accuracy    string  `json:"accuracy"`
 		NotModelled []Limit `json:"not_modelled"`
-	}{o.Version, s, accuracyDoc, limits}, "")
+	}{o.Version, s, accuracyDoc, o.Limits}, "")
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -48,6 +49,26 @@ func (e simEngine) config() sim.Config {
 		Policy: e.policy, Host: originHost, Agent: agent(), AltSvc: fmt.Sprintf("h3=\":%d\"", securePort),
 		Limits: policy.Limits{Pace: e.pace}, Machine: labMachine, Events: e.events,
 	}
+}
+
+// model is what a page needs to predict as e does, of a workload that the command line
+// names by argument, with further flags.
+func (e simEngine) model(argument string, words []string, trials int) (*report.Model, error) {
+	config, err := json.Marshal(e.config())
+	if err != nil {
+		return nil, err
+	}
+	return &report.Model{Config: config, Workload: quote(argument), Words: words, Trials: trials}, nil
+}
+
+// modelOf reads what a trace file holds of a model, nil where that is nothing that is
+// known here.
+func modelOf(text json.RawMessage) *report.Model {
+	var m report.Model
+	if len(text) == 0 || json.Unmarshal(text, &m) != nil || len(m.Config) == 0 {
+		return nil
+	}
+	return &m
 }
 
 // forecast is a plan for the simulator, for what of it is modelled. What is not is left

@@ -101,7 +101,11 @@ func (c sweepCmd) Run(ctx context.Context, std streams) error {
 func (c sweepCmd) sweep(ctx context.Context, s run.Sweep, e simEngine, out *outputs, std streams) error {
 	about := compare.SweepOf(s.Workload, s.Strategies, s.Grid, s.Seed, s.Trials)
 	limits := limits()
-	layout := report.Options{Version: version, Command: c.command(), Queries: c.ShowQueries}
+	model, err := e.model(c.Workload, c.fetching(), c.Trials)
+	if err != nil {
+		return err
+	}
+	layout := report.Options{Version: version, Command: c.command(), Queries: c.ShowQueries, Model: model, Limits: limits}
 	surveyor := compare.NewSurveyor(about, s.Grid.Paths())
 	text, page := report.NewMap(about, false), report.NewMap(about, true)
 	var written *sinks
@@ -112,7 +116,7 @@ func (c sweepCmd) sweep(ctx context.Context, s run.Sweep, e simEngine, out *outp
 		page.Add(i, cell)
 		if written == nil {
 			// Not before there is something: an older result is worth more than nothing.
-			written = openSinks(out, about, limits, layout)
+			written = openSinks(out, about, layout)
 		}
 		return written.add(cell)
 	}
@@ -132,8 +136,11 @@ func (c sweepCmd) sweep(ctx context.Context, s run.Sweep, e simEngine, out *outp
 	}
 	err = errors.Join(err, out.write(func(ending string, w io.Writer) error {
 		o := out.layout(w)
-		o.Version, o.Command, o.Queries = layout.Version, layout.Command, layout.Queries
-		return report.Sweep(w, text, survey, limits, o)
+		o.Version, o.Command, o.Queries, o.Model, o.Limits = layout.Version, layout.Command, layout.Queries, layout.Model, layout.Limits
+		if ending == ".html" {
+			return report.SweepHTML(w, page, survey, s.Workload, s.Strategies, s.Grid, o)
+		}
+		return report.Sweep(w, text, survey, o)
 	}))
 	switch {
 	case err != nil:
@@ -222,6 +229,15 @@ func (c sweepCmd) command() string {
 	return strings.Join(append(words, c.serverPolicyFlags.words()...), " ")
 }
 
+// fetching are the flags that say how and from what kind of server is fetched.
+func (c sweepCmd) fetching() []string {
+	var words []string
+	if c.Think != "" {
+		words = append(words, "--think", quote(c.Think))
+	}
+	return append(words, c.serverPolicyFlags.words()...)
+}
+
 // limits are what predictions leave out, as docs/simulator.md has it.
 func limits() []report.Limit {
 	var out []report.Limit
@@ -241,7 +257,7 @@ type sinks struct {
 }
 
 // openSinks takes over the files of CSV and JSON.
-func openSinks(out *outputs, s compare.Sweep, limits []report.Limit, o report.Options) *sinks {
+func openSinks(out *outputs, s compare.Sweep, o report.Options) *sinks {
 	k := &sinks{}
 	for _, f := range out.take(".csv", ".json") {
 		k.files, k.names = append(k.files, f.file), append(k.names, f.name)
@@ -249,7 +265,7 @@ func openSinks(out *outputs, s compare.Sweep, limits []report.Limit, o report.Op
 			k.csv = append(k.csv, report.NewSweepCSV(f.file))
 			continue
 		}
-		j, err := report.NewSweepJSON(f.file, s, limits, o)
+		j, err := report.NewSweepJSON(f.file, s, o)
 		if err != nil {
 			k.err = err
 			continue
