@@ -43,6 +43,7 @@ var rooms = []room{
 	{"run", []string{".", "trace"}, "declares the engine that it needs; cmd hands one in"},
 	{"compare", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
 	{"report", []string{".", "trace", "compare"}, "lays out findings; no engine, no arithmetic"},
+	{"predictor", []string{".", "trace", "sim", "compare"}, "the simulator as a page has it: wiring, without sockets, clock and files"},
 	{"docs", nil, "what the program shows of its documents; it reads nothing but them"},
 	{"cmd/linger", []string{"*"}, "wiring: the one place that knows every room"},
 	{"internal/archtest", []string{"*"}, "looks at all of them"},

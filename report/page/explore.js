@@ -124,7 +124,8 @@
       th.className = 'l';
       th.textContent = row.strategy;
       tr.append(th);
-      td(t === undefined ? '-' : unit(t));
+      const doubt = t === undefined || row.time_ms.low === undefined ? '' : ' ± ' + unit(Math.max(t - row.time_ms.low, row.time_ms.high - t));
+      td(t === undefined ? '-' : unit(t) + doubt);
       const bar = td(row.reason ?? '', true);
       if (t !== undefined) {
         const picture = svg('svg', { class: 'bar', viewBox: '0 0 240 12', width: 240, height: 12, 'aria-hidden': 'true' });
@@ -139,7 +140,7 @@
     }));
     $('wide').hidden = false;
     let verdict = cell.best ? `${cell.best} takes least, ${unit(time(best))}` : 'Nothing is known of this path';
-    if (cell.best && !cell.clear) verdict += '; another takes hardly more, or luck is not ruled out';
+    if (cell.best && !cell.clear) verdict += '; another takes hardly more' + (cell.network.loss > 0 ? ', or luck is not ruled out' : '');
     verdict += '.';
     if (cell.saves !== undefined) {
       verdict += ({
