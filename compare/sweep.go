@@ -132,7 +132,7 @@ type Surveyor struct {
 	shares  [shares]int
 	columns int
 	border  Border
-	running bool // no cell of this line has made a difference yet
+	running bool // no cell of this line that is known has made a difference yet
 	most    Cell // where keeping saves most
 	reasons map[string]int
 }
@@ -195,11 +195,17 @@ func (y *Surveyor) Add(c Cell) {
 	if at == 0 {
 		y.border, y.running = Border{Loss: c.Network.Loss.Or(0), Down: c.Network.Down.Or(0)}, true
 	}
-	if y.running = y.running && c.Keeping == KeepingSame; y.running {
-		y.border.Same = c.Network.RTT
+	switch c.Keeping {
+	case KeepingUnknown, KeepingLuck: // the border may lie beyond
+	case KeepingSame:
+		if y.running {
+			y.border.Same = c.Network.RTT
+		}
+	default:
+		y.running = false
 	}
 	if at == y.columns-1 {
-		y.border.All = y.running
+		y.border.All = y.running && !y.border.Same.IsZero()
 		v.Borders = append(v.Borders, y.border)
 	}
 }

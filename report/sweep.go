@@ -254,11 +254,16 @@ func (m *Map) draw(b *bufio.Writer, loss int, o Options) {
 		var line strings.Builder
 		for _, column := range places {
 			c, ok := m.at(loss, row, column)
-			line.WriteString(o.paint(m.symbol(c, ok), m.colour(c.Best)) + o.paint(sureness(c), faint))
+			line.WriteString(o.paint(m.symbol(c, ok), m.colour(c.Best)))
+			if sure := sureness(c); sure == " " {
+				line.WriteString(sure) // not painted, so that it can be cut off
+			} else {
+				line.WriteString(o.paint(sure, faint))
+			}
 		}
 		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
-	axis := strings.Repeat(" ", room+1)
+	axis := right("RTT, ms", room) + " "
 	for i, column := range places {
 		name := trim(m.sweep.Axes.RTT[column])
 		at := room + 1 + 2*i
@@ -267,7 +272,7 @@ func (m *Map) draw(b *bufio.Writer, loss int, o Options) {
 		}
 		axis = left(axis, at) + name
 	}
-	b.WriteString(o.paint(axis+" ms round trip", faint) + "\n")
+	b.WriteString(o.paint(axis, faint) + "\n")
 }
 
 // list writes named paths, one a line.
