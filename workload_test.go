@@ -34,14 +34,17 @@ func TestEveryWorkloadIsValid(t *testing.T) {
 
 func TestParseWorkloadExplains(t *testing.T) {
 	for in, want := range map[string]string{
-		"galery":      "did you mean gallery?",
-		"micro":       "did you mean microscape?",
-		"":            "known: gallery, microscape, api, textbook, dns (or a .har file",
-		"gallery:3":   "gallery takes no number",
-		"api:0":       "write 1 to 100, as in api:100",
-		"api:101":     "write 1 to 100",
-		"api:":        `"" is not a number`,
-		"textbook:41": "write 1 to 40",
+		"galery":               "did you mean gallery?",
+		"micro":                "did you mean microscape?",
+		"":                     "known: gallery, microscape, api, textbook, objects, dns (or a .har file",
+		"gallery:3":            "gallery takes no number",
+		"api:0":                "write 1 to 100, as in api:100",
+		"api:101":              "write 1 to 100",
+		"api:":                 `"" is not a number`,
+		"textbook:41":          "write 1 to 40",
+		"objects:0x5":          "write 1 to 1000 and 0 to 104857600, as in objects:40x14000",
+		"objects:5":            "write 1 to 1000",
+		"objects:1000000x1000": "write 1 to 1000",
 	} {
 		if _, err := ParseWorkload(in, 1); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ParseWorkload(%q): %v; want it to say %q", in, err, want)

@@ -29,6 +29,8 @@ var builtins = []struct {
 		func(n int, _ uint64) Workload { return API(n) }},
 	{"textbook", "a page and 10 objects of one segment each; textbook:N has N objects", "objects", 10, 40,
 		func(n int, _ uint64) Workload { return Textbook(n) }},
+	{"objects", "a page and 10 objects of 10 KB; objects:NxBYTES has N objects of so many bytes", "", 0, 0,
+		func(int, uint64) Workload { return sized(10, 10<<10) }},
 	{"dns", "the 20 names that a page needs, looked up by DNS", "", 0, 0,
 		func(int, uint64) Workload { return Names() }},
 }
@@ -54,6 +56,9 @@ func ParseWorkload(s string, seed uint64) (Workload, error) {
 		}
 		if !counted {
 			return b.build(b.initial, seed), nil
+		}
+		if name == "objects" {
+			return parseObjects(s, count)
 		}
 		if b.count == "" {
 			return Workload{}, fmt.Errorf("workload %q: %s takes no number; write %s", s, name, name)
@@ -204,6 +209,34 @@ func Textbook(objects int) Workload {
 		w.Name = fmt.Sprintf("textbook:%d", objects)
 	}
 	w.Description = fmt.Sprintf("A page and %d objects of one TCP segment each, for which round trips can be counted by hand.", objects)
+	return w
+}
+
+// Bounds of objects:NxBYTES: what a page of a HAR may have, and a body that any
+// network of the list carries.
+const (
+	maxObjects    = 1000
+	maxObjectSize = 100 << 20
+)
+
+// parseObjects reads "NxBYTES" of the workload spelled s.
+func parseObjects(s, spec string) (Workload, error) {
+	count, bytes, _ := strings.Cut(spec, "x")
+	n, err := strconv.Atoi(count)
+	size, err2 := strconv.Atoi(bytes)
+	if err != nil || err2 != nil || n < 1 || n > maxObjects || size < 0 || size > maxObjectSize {
+		return Workload{}, fmt.Errorf("workload %q: %q is not a number of objects and their bytes; write 1 to %d and 0 to %d, as in objects:40x14000", s, spec, maxObjects, maxObjectSize)
+	}
+	return sized(n, size), nil
+}
+
+// sized is Objects with a page that has room for the tags of all of them.
+func sized(n, size int) Workload {
+	const html, tag = 1200, 60
+	w := Objects(html+n*tag, n, size)
+	if n != 10 || size != 10<<10 {
+		w.Name = fmt.Sprintf("objects:%dx%d", n, size)
+	}
 	return w
 }
 

@@ -152,7 +152,7 @@ func (n leaf) decide(p *Policy) (Truth, []string) {
 			whys = append(whys, side.v.told(side.o.name))
 		}
 	}
-	if n.left.kind == word || n.left.kind == flag {
+	if n.left.kind == word || n.left.kind == yesNo {
 		same := l.text == r.text && l.low == r.low
 		return truthOf(l.known() && r.known(), same == (n.op == "==")), whys
 	}
@@ -194,11 +194,11 @@ type kind string
 const (
 	span  kind = "a time"
 	count kind = "a number"
-	flag  kind = "yes or no"
+	yesNo  kind = "yes or no"
 	word  kind = "a text"
 )
 
-// A value is a figure as an assertion sees it: between low and high. Of a flag low is
+// A value is a figure as an assertion sees it: between low and high. Of a yesNo low is
 // 1 or 0.
 type value struct {
 	low, high float64
@@ -389,7 +389,7 @@ func (p *parser) comparison() (node, error) {
 		if p.token == "=" {
 			return nil, p.wrong("= alone is no operator; write ==")
 		}
-		if left.kind != flag || left.name == "" {
+		if left.kind != yesNo || left.name == "" {
 			what := p.text[left.offset:p.at]
 			return nil, &SyntaxError{p.text, left.offset, fmt.Sprintf("%s is %s; compare it with something, as in %s", strings.TrimSpace(what), left.kind, example(left.kind))}
 		}
@@ -415,7 +415,7 @@ func (p *parser) comparison() (node, error) {
 		fallthrough
 	case left.kind != right.kind:
 		return nil, &SyntaxError{p.text, at, fmt.Sprintf("%s cannot be compared with %s", left.kind, right.kind)}
-	case (left.kind == flag || left.kind == word) && op != "==" && op != "!=":
+	case (left.kind == yesNo || left.kind == word) && op != "==" && op != "!=":
 		return nil, &SyntaxError{p.text, at, fmt.Sprintf("%s is compared by == or != only", left.kind)}
 	}
 	return leaf{left, right, op}, nil
@@ -525,7 +525,7 @@ var protocolFigures = []protocolFigure{
 		}
 		return value{text: string(p.AfterResponse.Ending), said: string(p.AfterResponse.Ending)}
 	}},
-	{"pipelining", "requests sent without waiting are all answered, in order", flag, func(p *Protocol) value {
+	{"pipelining", "requests sent without waiting are all answered, in order", yesNo, func(p *Protocol) value {
 		if p.Pipelining == nil || p.Pipelining.State != Measured {
 			return value{why: "it was not measured"}
 		}
@@ -534,9 +534,9 @@ var protocolFigures = []protocolFigure{
 }
 
 var figures = []figure{
-	{"h1", "HTTP/1.1 is spoken", flag, offered("http/1.1")},
-	{"h2", "HTTP/2 is spoken", flag, offered("h2")},
-	{"h3", "HTTP/3 is spoken", flag, offered("h3")},
+	{"h1", "HTTP/1.1 is spoken", yesNo, offered("http/1.1")},
+	{"h2", "HTTP/2 is spoken", yesNo, offered("h2")},
+	{"h3", "HTTP/3 is spoken", yesNo, offered("h3")},
 	{"rtt", "round-trip time of TCP's handshake", span, func(p *Policy) value {
 		if p.RTT.N == 0 {
 			return value{why: "it was not measured"}
@@ -565,21 +565,21 @@ var figures = []figure{
 		}
 		return p.TLS.Tickets.value()
 	}},
-	{"resumes", "a session ticket works", flag, func(p *Policy) value {
+	{"resumes", "a session ticket works", yesNo, func(p *Policy) value {
 		if p.TLS == nil {
 			return value{why: noTLS}
 		}
 		b, ok := p.TLS.Resumes.Get()
 		return yesIf(b, ok)
 	}},
-	{"early_data", "a session ticket allows early data", flag, func(p *Policy) value {
+	{"early_data", "a session ticket allows early data", yesNo, func(p *Policy) value {
 		if p.TLS == nil {
 			return value{why: noTLS}
 		}
 		b, ok := p.TLS.Early.Get()
 		return yesIf(b, ok)
 	}},
-	{"alt_svc", "HTTP/3 is where Alt-Svc says", flag, func(p *Policy) value {
+	{"alt_svc", "HTTP/3 is where Alt-Svc says", yesNo, func(p *Policy) value {
 		if p.AltSvc == nil || p.AltSvc.Value == "" {
 			return value{why: "there is no Alt-Svc"}
 		}
@@ -637,7 +637,7 @@ func figureNamed(name string) (figure, bool) {
 	}
 	for _, c := range Cases() {
 		if caseName(c.ID) == name {
-			return figure{name, c.Title, flag, verdictOn(c.ID)}, true
+			return figure{name, c.Title, yesNo, verdictOn(c.ID)}, true
 		}
 	}
 	for _, f := range protocolFigures {

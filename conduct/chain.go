@@ -179,7 +179,7 @@ func judge(opener, accepter Hop) Pair {
 	case !p.Pool.Known():
 		p.Verdict = Unclear
 		p.Text = fmt.Sprintf("for how long %s keeps idle connections is not known%s; say %s, or which software it is",
-			opener.Name, because(p.Pool), example(opener))
+			opener.Name, because(p.Pool), sayLimit(opener))
 		return p
 	case !p.Server.Known():
 		p.Verdict = Unclear
@@ -224,8 +224,8 @@ func because(l Limit) string {
 	return " (" + l.Note + ")"
 }
 
-// example is how the user tells the limit of a pool.
-func example(h Hop) string {
+// sayLimit is how the user tells the limit of a pool.
+func sayLimit(h Hop) string {
 	if h.Accepts.Source != "" || h.URL != "" {
 		return h.Name + ".upstream=60s"
 	}

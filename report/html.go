@@ -175,6 +175,21 @@ type view struct {
 	Command string
 	// Comparable says that time scales can be switched between.
 	Comparable bool
+	// Explorer lets the reader predict other paths, Explore is its script; Limits is
+	// what predictions leave out. Each is empty where nothing was predicted.
+	Explorer *explorer
+	Explore  template.JS
+	Limits   []Limit
+}
+
+// pagePolicy is the Content-Security-Policy of a page: its own style and script, no
+// request, and where it has a simulator, WebAssembly.
+func pagePolicy(explores bool) string {
+	policy := "default-src 'none'; style-src " + hash(pageStyle) + "; script-src " + hash(pageScript)
+	if explores {
+		policy += " " + hash(exploreScript) + " 'wasm-unsafe-eval'"
+	}
+	return policy + "; base-uri 'none'; form-action 'none'"
 }
 
 type lanesView struct {
@@ -206,8 +221,7 @@ func HTML(w io.Writer, f compare.Findings, in compare.Input, o Options) error {
 	typical := compare.Typical(in)
 	v := view{
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript),
-		Policy: "default-src 'none'; style-src " + hash(pageStyle) + "; script-src " + hash(pageScript) + "; base-uri 'none'; form-action 'none'",
-		Title:  clean(title(f)), Kicker: clean(f.Workload.Name),
+		Title: clean(title(f)), Kicker: clean(f.Workload.Name),
 		Doubts: f.Doubts, Figures: figures(f, o), Legend: strings.Replace(legend(f), "* takes least", "in colour: takes least", 1), Origin: origin(f, o), Command: clean(o.Command),
 		Several: len(f.Rows) > 0 && (len(f.Rows) > 1 || f.Trials > 1), Time: timeChart(f, compare.TrialsOf(in)), Facets: facets(f),
 	}
@@ -222,6 +236,13 @@ func HTML(w io.Writer, f compare.Findings, in compare.Input, o Options) error {
 			v.Notes = append(v.Notes, text)
 		}
 	}
+	if f.Provenance == trace.Predicted {
+		v.Limits = o.Limits
+		if x, ok := explore(in.Workload, in.Strategies, in.Network, in.Seed, o); ok {
+			v.Explorer, v.Explore = x, template.JS(exploreScript)
+		}
+	}
+	v.Policy = pagePolicy(v.Explorer != nil)
 	if c, ok := trafficChart(f); ok {
 		v.Traffic = &c
 	}

@@ -8,8 +8,8 @@ import (
 
 // Progress returns one line that says how far a run has come, without a line
 // end: it is to be written over the one before. It is shorter than the width,
-// however little that is, so that it never wraps.
-func Progress(done, failed, total int, elapsed, remaining time.Duration, o Options) string {
+// however little that is, so that it never wraps. unit is what is counted: "trial".
+func Progress(unit string, done, failed, total int, elapsed, remaining time.Duration, o Options) string {
 	share := 0.0
 	if total > 0 {
 		share = min(1, float64(done)/float64(total))
@@ -25,9 +25,9 @@ func Progress(done, failed, total int, elapsed, remaining time.Duration, o Optio
 	if o.Width <= 0 {
 		columns = 80 - 1
 	}
-	tail := fmt.Sprintf(" %d of %s, %s%s%s", done, plural(total, "trial"), seconds(elapsed), rest, bad)
+	tail := fmt.Sprintf(" %d of %s, %s%s%s", done, plural(total, unit), seconds(elapsed), rest, bad)
 	for _, shorter := range []string{
-		fmt.Sprintf(" %d of %s%s%s", done, plural(total, "trial"), rest, bad),
+		fmt.Sprintf(" %d of %s%s%s", done, plural(total, unit), rest, bad),
 		fmt.Sprintf(" %d/%d%s%s", done, total, rest, bad),
 		fmt.Sprintf(" %d/%d%s", done, total, bad),
 		fmt.Sprintf(" %d/%d", done, total),

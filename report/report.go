@@ -31,6 +31,10 @@ type Options struct {
 	Command string
 	// Queries shows the query strings of URLs in HTML, where they are left out otherwise.
 	Queries bool
+	// Model is what predictions were made with, so that a page can make further ones;
+	// nil where nothing was predicted. Limits are what they leave out.
+	Model  *Model
+	Limits []Limit
 
 	// gather takes tables in place of the text that they would be.
 	gather func(cols []column, rows []int)

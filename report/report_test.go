@@ -401,7 +401,7 @@ func TestProgress(t *testing.T) {
 		if test.done < 56 {
 			rest = 20*time.Second - time.Duration(test.done)*390*time.Millisecond
 		}
-		got := Progress(test.done, test.failed, 56, time.Duration(test.done)*20*time.Second/56, rest, Options{})
+		got := Progress("trial", test.done, test.failed, 56, time.Duration(test.done)*20*time.Second/56, rest, Options{})
 		if got != test.want || width(got) > 79 {
 			t.Errorf("Progress(%d) = %q; want %q", test.done, got, test.want)
 		}
@@ -416,19 +416,19 @@ func TestProgress(t *testing.T) {
 		{20, "█░ 1000/2000"},
 		{5, ""},
 	} {
-		got := Progress(1000, 3, 2000, 600*time.Second, 900*time.Second, Options{Width: test.columns})
+		got := Progress("trial", 1000, 3, 2000, 600*time.Second, 900*time.Second, Options{Width: test.columns})
 		if width(got) >= test.columns || strings.TrimLeft(got, "█▏▎▍▌▋▊▉░") != strings.TrimLeft(test.want, "█▏▎▍▌▋▊▉░") {
 			t.Errorf("in %d columns it is %q; want %q", test.columns, got, test.want)
 		}
 	}
 	for columns := range 90 {
 		for _, total := range []int{0, 1, 56, 100_000} {
-			if got := Progress(total/2, total/4, total, time.Hour, time.Hour, Options{Width: columns + 1}); width(got) > columns {
+			if got := Progress("trial", total/2, total/4, total, time.Hour, time.Hour, Options{Width: columns + 1}); width(got) > columns {
 				t.Errorf("in %d columns it is %q", columns+1, got)
 			}
 		}
 	}
-	if got := Progress(0, 0, 0, 0, 0, Options{Width: 60}); strings.Contains(got, "NaN") {
+	if got := Progress("trial", 0, 0, 0, 0, 0, Options{Width: 60}); strings.Contains(got, "NaN") {
 		t.Error(got)
 	}
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"net/http"
 	"strconv"
 	"time"
 
@@ -11,8 +10,12 @@ import (
 
 // Heads have the sizes that live and origin give them, field by field.
 
-// dateBytes is the length of every date of HTTP (RFC 9110, 5.6.7).
-const dateBytes = len("Sun, 06 Nov 1994 08:49:37 GMT")
+// dateFormat is that of HTTP's dates, which are in GMT (RFC 9110, 5.6.7); dateBytes is
+// the length of each.
+const (
+	dateFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
+	dateBytes  = len(dateFormat)
+)
 
 // saysLength reports whether a request gives the length of its content (RFC 9110, 8.6).
 func saysLength(e *linger.Exchange) bool {
@@ -85,7 +88,7 @@ func (w *world) altSvc() string {
 }
 
 func reason(status int) string {
-	if text := http.StatusText(status); text != "" {
+	if text := linger.Reason(status); text != "" {
 		return text
 	}
 	return "Status"

@@ -3,7 +3,6 @@ package sim
 import (
 	"bytes"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -513,7 +512,7 @@ func (s *http2Server) head(st *stream2) int64 {
 	if x.HasBody() {
 		encode("content-length", strconv.FormatInt(x.ResponseBody, 10), false)
 	}
-	encode("date", time.Unix(0, int64(w.now)).UTC().Format(http.TimeFormat), false)
+	encode("date", time.Unix(0, int64(w.now)).UTC().Format(dateFormat), false)
 	if n := x.ResponseHead - size - len("X-Pad: \r\n"); n > 0 {
 		encode("x-pad", strings.Repeat("x", n), true)
 	}

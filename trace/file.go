@@ -57,6 +57,9 @@ type Header struct {
 	Network    linger.Network    `json:"network"`
 	Seed       uint64            `json:"seed"`
 	Trials     int               `json:"trials"` // planned, of each strategy
+	// Model is what predictions were made with, where there are any, as the program
+	// that wrote the file has it.
+	Model json.RawMessage `json:"model,omitempty"`
 }
 
 // Entry is one trial: its trace, or why there is none.

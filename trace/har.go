@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
-	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -158,7 +157,9 @@ func WriteHAR(w io.Writer, t *Trace, recipe linger.Workload, version string) err
 		e.Time = math.Round(e.Time*1e3) / 1e3
 		if ok {
 			e.Connection = strconv.Itoa(c.ID + 1) // 0 is none to some readers
-			e.Server, _, _ = net.SplitHostPort(c.Remote)
+			if a, err := netip.ParseAddrPort(c.Remote); err == nil {
+				e.Server = a.Addr().String()
+			}
 		}
 		e.Request, e.Response = messages(x, c.Protocol)
 		if x.ID < len(recipe.Exchanges) {
@@ -232,7 +233,7 @@ func messages(x Exchange, protocol string) (harRequest, harResponse) {
 		}
 	}
 	r := harResponse{
-		Status: x.Status, Text: http.StatusText(x.Status), Version: version,
+		Status: x.Status, Text: linger.Reason(x.Status), Version: version,
 		Cookies: []struct{}{}, Headers: []struct{}{},
 		Content:  harContent{x.ResponseBody, cmp.Or(x.ContentType, "x-unknown")},
 		Redirect: x.Redirect, HeadersSize: head(x.ResponseHead), BodySize: x.ResponseBody,

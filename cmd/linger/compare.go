@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -159,6 +160,15 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	measured := result{
 		input:  compare.Input(*experiment),
 		header: trace.Header{Kind: trace.KindExperiment, Linger: version, Command: c.command()},
+	}
+	if experiment.Provenance == trace.Predicted {
+		m, err := model.model(c.Workload, c.fetching(), c.Trials)
+		if err != nil {
+			return err
+		}
+		if measured.header.Model, err = json.Marshal(m); err != nil {
+			return err
+		}
 	}
 	write := measured.as(out, c.ShowQueries)
 	if inSim && inLab {
@@ -331,6 +341,16 @@ func (c compareCmd) command() string {
 		words = append(words, "--on", c.On)
 	}
 	return strings.Join(words, " ")
+}
+
+// fetching are the flags that say how and from what kind of server is fetched, whatever
+// the path and the strategies.
+func (c compareCmd) fetching() []string {
+	var words []string
+	if c.Think != "" {
+		words = append(words, "--think", quote(c.Think))
+	}
+	return append(append(words, c.namesFlags.words()...), c.serverPolicyFlags.words()...)
 }
 
 // quote makes a word safe for a shell.

@@ -138,7 +138,7 @@ func flagNames(v verb) string {
 // argumentWords are the words that a verb takes besides files.
 func argumentWords(v verb, words map[string][]string) string {
 	switch v.name {
-	case "compare", "serve", "get":
+	case "compare", "sweep", "serve", "get":
 		return strings.Join(words[""], " ")
 	case "completion":
 		return "bash zsh fish"

@@ -36,6 +36,7 @@ const (
 
 type cli struct {
 	Compare compareCmd `cmd:"" help:"One workload, several strategies, one network: what each costs, and which to use."`
+	Sweep   sweepCmd   `cmd:"" help:"Predict one workload and several strategies over many paths: which wins where."`
 	Get     getCmd     `cmd:"" help:"Fetch a page and its objects once, with a waterfall a connection."`
 	Report  reportCmd  `cmd:"" help:"Draw again what a trace file holds, that compare or get wrote: HTML, text, JSON, CSV."`
 	Serve   serveCmd   `cmd:"" help:"The origin, for any client: any workload, any connection policy."`
@@ -194,6 +195,9 @@ func newParser(c *cli, out, err io.Writer) (*kong.Kong, error) {
 			"network":       linger.DefaultNetwork,
 			"networks":      networkNames(),
 			"misbehaviours": misbehaviourNames(),
+			"rtts":          sweepRTTs,
+			"downs":         sweepDowns,
+			"losses":        sweepLosses,
 		},
 		kong.Writers(out, err),
 		kong.Exit(func(status int) { panic(exited(status)) }),

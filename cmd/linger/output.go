@@ -120,6 +120,24 @@ func (o *outputs) write(as func(ending string, w io.Writer) error) error {
 	return errors.Join(errs...)
 }
 
+// take hands over the files of some endings, emptied, to who writes them bit by bit
+// and closes them.
+func (o *outputs) take(endings ...string) []output {
+	var out []output
+	for i := range o.files {
+		f := &o.files[i]
+		if f.file == nil || !slices.Contains(endings, f.ending) {
+			continue
+		}
+		if info, _ := f.file.Stat(); info != nil && info.Mode().IsRegular() && f.name != "-" {
+			f.file.Truncate(0) // where it cannot, writing tells why
+		}
+		out = append(out, *f)
+		f.file = nil
+	}
+	return out
+}
+
 // discard takes away what was created and not written.
 func (o *outputs) discard() {
 	for i := range o.files {

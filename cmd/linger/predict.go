@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -21,6 +22,7 @@ import (
 type simEngine struct {
 	policy policy.ServerPolicy
 	pace   time.Duration
+	events int64 // the budget of a run; 0 is the simulator's own
 }
 
 // labMachine is how long the lab's hosts take on the machine of docs/fidelity.md, so
@@ -36,10 +38,37 @@ var labMachine = sim.Machine{
 
 // Run implements run.Engine.
 func (e simEngine) Run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
-	return sim.Run(ctx, s, sim.Config{
+	c := e.config()
+	c.Trial = trial
+	return sim.Run(ctx, s, c)
+}
+
+// config is what a run needs beside its scenario.
+func (e simEngine) config() sim.Config {
+	return sim.Config{
 		Policy: e.policy, Host: originHost, Agent: agent(), AltSvc: fmt.Sprintf("h3=\":%d\"", securePort),
-		Trial: trial, Limits: policy.Limits{Pace: e.pace}, Machine: labMachine,
-	})
+		Limits: policy.Limits{Pace: e.pace}, Machine: labMachine, Events: e.events,
+	}
+}
+
+// model is what a page needs to predict as e does, of a workload that the command line
+// names by argument, with further flags.
+func (e simEngine) model(argument string, words []string, trials int) (*report.Model, error) {
+	config, err := json.Marshal(e.config())
+	if err != nil {
+		return nil, err
+	}
+	return &report.Model{Config: config, Workload: quote(argument), Words: words, Trials: trials}, nil
+}
+
+// modelOf reads what a trace file holds of a model, nil where that is nothing that is
+// known here.
+func modelOf(text json.RawMessage) *report.Model {
+	var m report.Model
+	if len(text) == 0 || json.Unmarshal(text, &m) != nil || len(m.Config) == 0 {
+		return nil
+	}
+	return &m
 }
 
 // forecast is a plan for the simulator, for what of it is modelled. What is not is left

@@ -17,25 +17,30 @@ type progress struct {
 	to    *os.File
 	moves bool
 	said  bool
+	unit  string // what is counted
 	style report.Options
 }
 
 func newProgress(std streams, o report.Options) *progress {
-	return &progress{to: std.err, moves: term.IsTerminal(int(std.err.Fd())) && std.env("TERM") != "dumb", style: o}
+	return &progress{to: std.err, unit: "trial", moves: term.IsTerminal(int(std.err.Fd())) && std.env("TERM") != "dumb", style: o}
 }
 
 // tell draws how far the run has come.
 func (p *progress) tell(r run.Progress) {
 	switch {
 	case p.moves:
-		fmt.Fprintf(p.to, "\r\x1b[K%s", report.Progress(r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, p.style))
+		fmt.Fprintf(p.to, "\r\x1b[K%s", report.Progress(p.unit, r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, p.style))
 	case !p.said:
 		p.said = true
-		trials := "1 trial"
+		trials := "1 " + p.unit
 		if r.Total != 1 {
-			trials = fmt.Sprintf("%d trials", r.Total)
+			trials = fmt.Sprintf("%d %ss", r.Total, p.unit)
 		}
-		fmt.Fprintf(p.to, "linger: %s, about %v\n", trials, max(time.Second, r.Remaining.Round(time.Second)))
+		about := ""
+		if r.Remaining > 0 { // otherwise nothing is known of it yet
+			about = fmt.Sprintf(", about %v", max(time.Second, r.Remaining.Round(time.Second)))
+		}
+		fmt.Fprintf(p.to, "linger: %s%s\n", trials, about)
 	}
 }
 

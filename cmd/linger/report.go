@@ -38,6 +38,9 @@ func (r result) as(out *outputs, queries bool) func(ending string, w io.Writer) 
 			return r.fetch(ending, w, layout)
 		}
 		findings := compare.Compare(r.input)
+		if r.input.Provenance == trace.Predicted {
+			layout.Model, layout.Limits = modelOf(r.header.Model), limits()
+		}
 		switch ending {
 		case ".json":
 			return report.JSON(w, findings, r.header.Linger)

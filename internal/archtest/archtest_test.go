@@ -45,6 +45,8 @@ var rooms = []room{
 	{"conduct", []string{".", "trace"}, "what a probe found, and what follows from it; knows no sockets, so that reports may read it"},
 	{"probe", []string{".", "trace", "live", "dns", "conduct"}, "asks a server what it does; speaks itself where live would repair what is to be seen"},
 	{"report", []string{".", "trace", "compare", "conduct"}, "lays out findings; no engine, no arithmetic"},
+	{"predictor", []string{".", "trace", "sim", "compare"}, "the simulator as a page has it: wiring, without sockets, clock and files"},
+	{"docs", nil, "what the program shows of its documents; it reads nothing but them"},
 	{"cmd/linger", []string{"*"}, "wiring: the one place that knows every room"},
 	{"internal/archtest", []string{"*"}, "looks at all of them"},
 }

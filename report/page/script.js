@@ -47,6 +47,19 @@
     });
   }
 
+  // One map at a time, where a slider chooses it; without a script all stand there.
+  const third = document.getElementById('third');
+  if (third) {
+    const maps = [...document.querySelectorAll('.map')], name = document.getElementById('third-name');
+    const choose = () => {
+      maps.forEach((map, i) => { map.hidden = i !== +third.value; });
+      name.textContent = maps[third.value].dataset.name;
+      third.setAttribute('aria-valuetext', name.textContent);
+    };
+    third.addEventListener('input', choose);
+    choose();
+  }
+
   const common = document.getElementById('common');
   if (common) {
     const apply = () => {

@@ -1,0 +1,174 @@
+package compare
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"linger"
+)
+
+func strategiesOf(t testing.TB, list string) []linger.Strategy {
+	t.Helper()
+	s, err := linger.ParseStrategies(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// trialsOf is what trials of one strategy came to; less than nothing is one that failed.
+func trialsOf(times ...float64) []Outcome {
+	var out []Outcome
+	for _, ms := range times {
+		o := Outcome{Time: ms, Whole: ms >= 0, Connections: linger.Known(1.0)}
+		if ms < 0 {
+			o = Outcome{Reason: "not over after 5 events, 3 s of virtual time"}
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+var onePath = linger.Network{RTT: 70 * time.Millisecond, Down: linger.Mbps, Up: linger.Mbps, Queue: linger.DefaultQueue}
+
+func TestCellSaysWhatTakesLeastAndWhatKeepingDoes(t *testing.T) {
+	s := strategiesOf(t, "close,close:6,keep,h2")
+	for _, x := range []struct {
+		name               string
+		outcomes           [][]Outcome
+		best, kept, closed string
+		clear              bool
+		keeping            Keeping
+		saves              string
+	}{
+		{"one is clearly ahead", [][]Outcome{trialsOf(1000), trialsOf(500), trialsOf(400), trialsOf(100)}, "h2", "h2", "close:6", true, KeepingSaves, "0.8"},
+		{"the next is as good", [][]Outcome{trialsOf(1000), trialsOf(500), trialsOf(102), trialsOf(100)}, "h2", "h2", "close:6", false, KeepingSaves, "0.8"},
+		{"no difference", [][]Outcome{trialsOf(1000), trialsOf(104), trialsOf(300), trialsOf(100)}, "h2", "h2", "close:6", false, KeepingSame, "0.0385"},
+		{"keeping costs", [][]Outcome{trialsOf(50), trialsOf(104), trialsOf(300), trialsOf(100)}, "close", "h2", "close", true, KeepingCosts, "-1"},
+		{"what failed is not compared", [][]Outcome{trialsOf(1000), trialsOf(500), trialsOf(400), trialsOf(-1)}, "keep", "keep", "close:6", false, KeepingSaves, "0.2"},
+		{"only kept ones delivered", [][]Outcome{trialsOf(-1), trialsOf(-1), trialsOf(400), trialsOf(100)}, "h2", "h2", "", false, KeepingUnknown, ""},
+		{"none delivered", [][]Outcome{trialsOf(-1), trialsOf(-1), trialsOf(-1), trialsOf(-1)}, "", "", "", false, KeepingUnknown, ""},
+		{"luck", [][]Outcome{trialsOf(900, 1000), trialsOf(500, 700), trialsOf(550, 650), trialsOf(100, 300)}, "h2", "h2", "close:6", false, KeepingLuck, "0.6667"},
+		{"trials that tell", [][]Outcome{trialsOf(9, 9.1, 9.2, 9.3, 9.4), trialsOf(5, 5.1, 5.2, 5.3, 5.4), trialsOf(7, 7, 7, 7, 7.1), trialsOf(1, 1.1, 1.2, 1.3, 1.4)}, "h2", "h2", "close:6", true, KeepingSaves, "0.7692"},
+		{"one trial of three failed", [][]Outcome{trialsOf(9, 9, 9), trialsOf(5, 5, 5), trialsOf(7, 7, 7), trialsOf(1, 1, -1)}, "close:6", "keep", "close:6", false, KeepingLuck, "-0.4"},
+	} {
+		c := CellOf(onePath, s, x.outcomes)
+		saves := ""
+		if v, ok := c.Saves.Get(); ok {
+			saves = fmt.Sprint(v)
+		}
+		if c.Best != x.best || c.Kept != x.kept || c.Closed != x.closed || c.Clear != x.clear || c.Keeping != x.keeping || saves != x.saves {
+			t.Errorf("%s: best %q, kept %q, closed %q, clear %v, keeping %q, saves %q", x.name, c.Best, c.Kept, c.Closed, c.Clear, c.Keeping, saves)
+		}
+	}
+	c := CellOf(onePath, s, [][]Outcome{trialsOf(3, 1, 2), trialsOf(5, -1, 5), trialsOf(-1, -1, -1), {{Time: 3}, {Time: 4}, {Time: 5}}})
+	if m, _ := c.Rows[0].Time.Get(); m.Median != 2 || c.Rows[0].Failed != 0 || c.Rows[0].Reason != "" {
+		t.Errorf("%+v", c.Rows[0])
+	}
+	if m, _ := c.Rows[1].Time.Get(); m.Median != 5 || c.Rows[1].Failed != 1 || !strings.HasPrefix(c.Rows[1].Reason, "not over") {
+		t.Errorf("%+v", c.Rows[1])
+	}
+	if !c.Rows[2].Time.IsZero() || c.Rows[3].Reason != "3 of 3 trials did not deliver everything" || !c.Rows[3].Time.IsZero() {
+		t.Errorf("%+v, %+v", c.Rows[2], c.Rows[3])
+	}
+}
+
+// survey sweeps a grid over which a function says how long close:6 and h2 take.
+func survey(t testing.TB, g linger.Grid, took func(linger.Network) (closed, kept []Outcome)) Survey {
+	t.Helper()
+	s := strategiesOf(t, "close:6,h2")
+	y := NewSurveyor(SweepOf(linger.Gallery(1), s, g, 1, 5), g.Paths())
+	for i := range g.Paths() {
+		closed, kept := took(g.Path(i))
+		y.Add(CellOf(g.Path(i), s, [][]Outcome{closed, kept}))
+	}
+	return y.Survey()
+}
+
+func ladder(n int) (out []time.Duration) {
+	for i := range n {
+		out = append(out, time.Duration(i+1)*10*time.Millisecond)
+	}
+	return out
+}
+
+// From a round-trip time that depends on the rate, keeping saves; before, it makes no
+// difference.
+func TestSurveyFindsTheBorder(t *testing.T) {
+	g := linger.Grid{Loss: []float64{0}, Down: []linger.Rate{linger.Mbps, 10 * linger.Mbps, linger.Gbps}, RTT: ladder(10), Queue: linger.DefaultQueue}
+	v := survey(t, g, func(n linger.Network) (closed, kept []Outcome) {
+		limit := map[linger.Rate]time.Duration{linger.Mbps: time.Second, 10 * linger.Mbps: 40 * time.Millisecond, linger.Gbps: 0}[n.Down]
+		if n.RTT <= limit {
+			return trialsOf(100), trialsOf(99)
+		}
+		return trialsOf(200), trialsOf(100)
+	})
+	if v.Same != 14 || v.Saves != 16 || len(v.Borders) != 3 {
+		t.Fatalf("%+v", v)
+	}
+	if b := v.Borders[0]; !b.All || b.Same.Or(0) != 100 {
+		t.Errorf("at 1 Mbit/s: %+v", b)
+	}
+	if b := v.Borders[1]; b.All || b.Same.Or(0) != 40 || b.Down != 10_000 {
+		t.Errorf("at 10 Mbit/s: %+v", b)
+	}
+	if b := v.Borders[2]; b.All || !b.Same.IsZero() {
+		t.Errorf("at 1 Gbit/s: %+v", b)
+	}
+	for _, want := range []string{
+		"h2 takes least on 30 of 30 paths. Keeping connections saves time on 16, half of it or more on 16; the median is 50 %.",
+		"Without loss it begins to make one beyond 40 ms at 10 Mbit/s; it makes none at any of the round-trip times at 1 Mbit/s.",
+		"It makes no difference (at most 5 % between", "on 14 of 30",
+		"It saves most, 50 %, at 50 ms, 10 Mbit/s: 100 ms of h2 against 200 ms of close:6.",
+	} {
+		if !strings.Contains(v.Text, want) {
+			t.Errorf("%q is not in\n%s", want, v.Text)
+		}
+	}
+}
+
+func TestSurveyTellsWhatIsNotKnown(t *testing.T) {
+	g := linger.Grid{Loss: []float64{0}, Down: []linger.Rate{linger.Mbps}, RTT: ladder(4), Queue: linger.DefaultQueue}
+	v := survey(t, g, func(n linger.Network) (closed, kept []Outcome) {
+		if n.RTT > 20*time.Millisecond {
+			return trialsOf(-1), trialsOf(100)
+		}
+		return trialsOf(100), trialsOf(300)
+	})
+	if v.Unknown != 2 || v.Costs != 2 || len(v.Reasons) != 1 || v.Reasons[0] != (Reason{"close:6: not over after 5 events", 2}) {
+		t.Errorf("%+v", v)
+	}
+	if !strings.Contains(v.Text, "Not known on 2 paths: close:6: not over after 5 events.") || !strings.Contains(v.Text, "On 2 paths keeping costs time") {
+		t.Error(v.Text)
+	}
+	none := survey(t, g, func(linger.Network) (closed, kept []Outcome) { return trialsOf(-1), trialsOf(-1) })
+	if none.Known() != 0 || !strings.HasPrefix(none.Text, "On none of 4 paths a strategy delivered everything.") {
+		t.Error(none.Text)
+	}
+}
+
+// What is kept of a sweep does not grow with it, but for a line on each rate.
+func TestSurveyorKeepsNoCells(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	s := strategiesOf(t, "close:6,h2")
+	g := linger.Grid{Loss: []float64{0}, Down: []linger.Rate{linger.Mbps}, RTT: ladder(1000), Queue: linger.DefaultQueue}
+	y := NewSurveyor(SweepOf(linger.Gallery(1), s, g, 1, 5), 1)
+	before := heap()
+	for i := range 300_000 {
+		y.Add(CellOf(g.Path(i%1000), s, [][]Outcome{trialsOf(100 + float64(i%7)), trialsOf(float64(i % 300))}))
+	}
+	if grown := int64(heap()) - int64(before); grown > 1<<20 {
+		t.Errorf("%d bytes more after 300,000 paths", grown)
+	}
+	if v := y.Survey(); v.Done != 300_000 {
+		t.Errorf("%d", v.Done)
+	}
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"linger"
+	"linger/sim"
+)
+
+var rewrite = flag.Bool("update", false, "build what report/page embeds")
+
+const (
+	committed = "../report/page/predictor.wasm.gz"
+	// recorded says what it was built with and from.
+	recorded = "testdata/built.json"
+)
+
+// A record is what stands in testdata/built.json.
+type record struct {
+	Go      string `json:"go"`
+	Sources string `json:"sources_sha256"` // of this module's files and go.sum
+	Bytes   int    `json:"bytes"`          // before compression
+	Gzipped int    `json:"gzipped_bytes"`
+}
+
+// sources returns the hash of every file of this module that goes into it.
+func sources(t *testing.T) string {
+	t.Helper()
+	list := exec.Command("go", "list", "-deps", "-f", `{{if and .Module (eq .Module.Path "linger")}}{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}{{range .EmbedFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}{{end}}`, ".")
+	list.Env = wasm()
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := sha256.New()
+	files := append(strings.Fields(string(out)), filepath.Join(root, "go.sum"))
+	slices.Sort(files)
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(h, filepath.ToSlash(rel)+"\n")
+		h.Write(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func wasm() []string {
+	return append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=")
+}
+
+// build compiles it: the same bytes wherever the same Go does.
+func build(t *testing.T) []byte {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "predictor.wasm")
+	cmd := exec.Command("go", "build", "-buildmode=c-shared", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", name, ".")
+	cmd.Env = wasm()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// What reports embed was built from the sources that are here. Where the same Go is at
+// hand, it is built again and must be the same; otherwise the sources must be.
+func TestCommittedIsCurrent(t *testing.T) {
+	if *rewrite {
+		code := build(t)
+		var b bytes.Buffer
+		z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		z.Write(code)
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.MarshalIndent(record{runtime.Version(), sources(t), len(code), b.Len()}, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(committed, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(recorded, append(text, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d bytes, %d compressed", len(code), b.Len())
+		return
+	}
+	const again = "; run go generate ./predictor"
+	b, err := os.ReadFile(recorded)
+	if err != nil {
+		t.Fatalf("%v%s", err, again)
+	}
+	var was record
+	if err := json.Unmarshal(b, &was); err != nil {
+		t.Fatalf("%v%s", err, again)
+	}
+	if got := sources(t); got != was.Sources {
+		t.Errorf("%s was built from other sources%s", committed, again)
+	}
+	f, err := os.Open(committed)
+	if err != nil {
+		t.Fatalf("%v%s", err, again)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatalf("%v%s", err, again)
+	}
+	code, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatalf("%v%s", err, again)
+	}
+	switch {
+	case testing.Short():
+	case was.Go != runtime.Version():
+		t.Logf("built with %s, and this is %s: only the sources were compared", was.Go, runtime.Version())
+	case !bytes.Equal(code, build(t)):
+		t.Errorf("%s is not what these sources build to%s", committed, again)
+	}
+}
+
+// What it is built from leaves the network, and cryptography that moves secrets, out:
+// they would be most of it.
+func TestItStaysSmall(t *testing.T) {
+	list := exec.Command("go", "list", "-deps", ".")
+	list.Env = wasm()
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range strings.Fields(string(out)) {
+		if p == "net" || p == "net/http" || p == "crypto/tls" {
+			t.Errorf("it imports %s: find out by go mod why or go list -deps -test=false, and do without", p)
+		}
+	}
+	if info, err := os.Stat(committed); err == nil && info.Size() > 1_600_000 {
+		t.Errorf("%d bytes, compressed; a report should not carry so much", info.Size())
+	}
+}
+
+// A session predicts what the simulator predicts, and says what is wrong.
+func TestSession(t *testing.T) {
+	ask := request{
+		Config: sim.Config{Host: "origin", Agent: "linger/test"}, Workload: linger.Workload{Scheme: "https"}, Named: "objects:3x5000",
+		Strategies: []string{"close", "h2"}, Network: linger.Network{RTT: 70e6, Down: linger.Mbps, Up: linger.Mbps, Queue: linger.DefaultQueue, Loss: 0.02}, Seed: 1, Trials: 3,
+	}
+	text, err := json.Marshal(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := begin(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := 1
+	for s.step() {
+		steps++
+	}
+	out, err := s.result()
+	if err != nil || steps != 6 || !bytes.Contains(out, []byte(`"strategy":"h2","persistent":true,"trials":3,"failed":0,"time_ms"`)) {
+		t.Errorf("%d steps, %v: %s", steps, err, out)
+	}
+	for _, x := range []struct{ in, want string }{
+		{"{", "unexpected end"}, {`{"strategies":["kep"]}`, "did you mean keep"}, {`{"named":"objects:x"}`, "is not a number"}, {`{"network":{"rtt_ns":-1}}`, "round-trip time"},
+	} {
+		if _, err := begin([]byte(x.in)); err == nil || !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s: %v, want %q", x.in, err, x.want)
+		}
+	}
+}
