@@ -194,7 +194,7 @@ type kind string
 const (
 	span  kind = "a time"
 	count kind = "a number"
-	yesNo  kind = "yes or no"
+	yesNo kind = "yes or no"
 	word  kind = "a text"
 )
 
@@ -529,7 +529,11 @@ var protocolFigures = []protocolFigure{
 		if p.Pipelining == nil || p.Pipelining.State != Measured {
 			return value{why: "it was not measured"}
 		}
-		return yes(p.Pipelining.InOrder && p.Pipelining.Answered == p.Pipelining.Sent, p.Pipelining.String())
+		ordered, known := p.Pipelining.InOrder.Get()
+		if !known && p.Pipelining.Answered == p.Pipelining.Sent {
+			return value{why: "all requests are answered alike, so that the order does not show"}
+		}
+		return yes(ordered && p.Pipelining.Answered == p.Pipelining.Sent, p.Pipelining.String())
 	}},
 }
 

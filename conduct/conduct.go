@@ -195,6 +195,8 @@ const (
 	QUICIdle Ending = "silent, as agreed"
 	// Silence: what is sent is neither answered nor refused.
 	Silence Ending = "silence"
+	// AtRequest: the connection looks open, until the next request has it closed.
+	AtRequest Ending = "at the next request"
 )
 
 // A Count is how many of something the server allows.
@@ -216,11 +218,13 @@ type Announced struct {
 
 // Pipelining is what becomes of requests that are sent without waiting.
 type Pipelining struct {
-	State    State  `json:"state"`
-	Sent     int    `json:"sent"`
-	Answered int    `json:"answered"`
-	InOrder  bool   `json:"in_order"` // the answers came in the order of the requests
-	Why      string `json:"why,omitempty"`
+	State    State `json:"state"`
+	Sent     int   `json:"sent"`
+	Answered int   `json:"answered"`
+	// InOrder is whether the answers came in the order of the requests, where those are
+	// answered so differently that it shows.
+	InOrder linger.Opt[bool] `json:"in_order,omitzero"`
+	Why     string           `json:"why,omitempty"`
 }
 
 // TLS is what the server does with sessions of TLS.

@@ -92,11 +92,15 @@ func (p Pipelining) String() string {
 	if p.State != Measured {
 		return string(Unknown)
 	}
-	order := "in order"
-	if !p.InOrder {
-		order = "out of order"
+	text := strconv.Itoa(p.Answered) + " of " + strconv.Itoa(p.Sent)
+	switch ordered, known := p.InOrder.Get(); {
+	case !known:
+	case ordered:
+		text += ", in order"
+	default:
+		text += ", out of order"
 	}
-	return strconv.Itoa(p.Answered) + " of " + strconv.Itoa(p.Sent) + ", " + order
+	return text
 }
 
 // String tells a length of time that was set or announced: "5 s", "250 ms".

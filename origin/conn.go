@@ -493,7 +493,7 @@ func (c *conn) close() {
 	case c.by != trace.AtServer || c.out.failed:
 	case c.policy.Style == policy.CloseRST:
 		reset(c.nc)
-	case c.policy.Style == policy.CloseSilent:
+	case c.policy.Style == policy.CloseSilent && c.mind.Expired():
 		late = c.drain(linger.Never)
 	default:
 		late = c.linger()

@@ -17,8 +17,8 @@ const (
 	// CloseRST aborts: what the client has not read yet may be lost.
 	CloseRST CloseStyle = "rst"
 	// CloseHalf closes the sending side and reads on, for as long as the client
-	// likes; CloseSilent does not even that: neither FIN nor RST says that nobody
-	// answers any more. No server should.
+	// likes; CloseSilent does not even that where a connection was idle for too long:
+	// neither FIN nor RST says that nobody answers any more. No server should.
 	CloseHalf   CloseStyle = "half"
 	CloseSilent CloseStyle = "silent"
 )
@@ -98,6 +98,7 @@ type Server struct {
 	requests int
 	open     int // requests whose responses are not written
 	reason   string
+	expired  bool
 }
 
 // NewServer returns the machine of a connection accepted at now.
@@ -192,7 +193,7 @@ func (s *Server) HandleTimeout(now linger.Instant) {
 	}
 	switch s.state {
 	case idle:
-		s.reason = "idle timeout"
+		s.reason, s.expired = "idle timeout", true
 		if s.policy.MaxAge != 0 && now >= s.began.Add(s.policy.MaxAge) {
 			s.reason = "maximum age reached"
 		}
@@ -213,6 +214,9 @@ func (s *Server) NextTimeout() linger.Instant { return s.deadline }
 func (s *Server) Closing() (reason string, due bool) {
 	return s.reason, s.state == closing
 }
+
+// Expired reports whether the connection closes because it was idle for too long.
+func (s *Server) Expired() bool { return s.expired }
 
 // Requests returns how many requests the connection has carried.
 func (s *Server) Requests() int { return s.requests }

@@ -152,6 +152,7 @@ type answer struct {
 	length int64 // of the content, in bytes
 	// untilClose says that the end of the connection was the end of the content.
 	untilClose bool
+	chunked    bool
 	first      time.Duration // from asking to the head
 }
 
@@ -203,15 +204,21 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 		}
 		a := answer{status: r.StatusCode, header: r.Header, proto: r.Proto, close: r.Close, first: time.Since(asked)}
 		a.untilClose = r.ContentLength < 0 && len(r.TransferEncoding) == 0 && method != http.MethodHead
+		a.chunked = len(r.TransferEncoding) > 0
 		c.bounded.N = maxBody
 		a.length, err = io.Copy(io.Discard, r.Body)
 		c.last = time.Now()
+		if errors.Is(err, io.ErrUnexpectedEOF) || isReset(err) {
+			text := fmt.Sprintf("a response (%d) ended after %d bytes of its content", a.status, a.length)
+			c.prober.note(func(f *http1Facts) { f.cut = text })
+		}
 		if c.bounded.N <= 0 {
 			return a, fmt.Errorf("the response is longer than %d MB", maxBody>>20)
 		}
 		if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable {
 			c.prober.limited(a.status)
 		}
+		c.prober.heard(a)
 		return a, err
 	}
 }

@@ -2,77 +2,544 @@ package probe
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
+	"linger"
 	"linger/conduct"
+)
+
+const (
+	// idleConnections are how many watch the limit after a response: enough to see
+	// whether it spreads, as that of a server that looks once a second does. As many as
+	// unusedConnections watch those that were never used.
+	idleConnections   = 4
+	unusedConnections = 2
+	// rungs are how many connections are asked again after waits that grow.
+	rungs = 7
+	// rounds of narrowing connections each find out where a connection falls silent.
+	rounds, narrowing = 2, 4
+	// countedHTTP1 is how many requests one connection is asked at most.
+	countedHTTP1 = 50
+	// agedHTTP1 is how many requests keep one connection busy.
+	agedHTTP1 = 8
+	// crowdHTTP1 is how many connections are open and answered at once.
+	crowdHTTP1 = 8
 )
 
 // IdleAfterResponse begins the names of the experiments that measure nothing but that.
 const IdleAfterResponse = "idle after a response"
 
 var http1Experiments = []experiment{
-	{IdleAfterResponse, "http/1.1", nil, idleConnections, idleConnections, true, idleAfterResponse},
+	{IdleAfterResponse, "http/1.1", []string{"timeout-honoured", "idle-orderly", "idle-long-enough"},
+		idleConnections, idleConnections, true, idleAfterResponse},
+	{"idle, then asked again", "http/1.1", []string{"idle-answered", "idle-no-race"},
+		rungs, 2*rungs + 2*rounds*narrowing, true, askedAgain},
+	{"idle after connecting", "http/1.1", nil, unusedConnections, 0, true, idleAfterConnect},
+	{"idle after TLS", "http/1.1", nil, unusedConnections, 0, true, idleAfterTLS},
+	{"age of a busy connection", "http/1.1", nil, 1, agedHTTP1, true, ageHTTP1},
+	{"requests on a connection", "http/1.1", []string{"close-announced", "close-kept", "keep-alive-honoured", "keep-alive-listed", "requests-enough", "message-complete", "idle-closed-whole"},
+		1, countedHTTP1, false, countHTTP1},
+	{"Connection: close", "http/1.1", []string{"close-honoured", "close-repeated", "idle-orderly"}, 1, 2, false, askedToClose},
+	{"behind Connection: close", "http/1.1", []string{"close-last"}, 1, 2, false, behindClose},
+	{"HTTP/1.0", "http/1.1", []string{"http10-closes", "http10-keep-alive", "http10-no-chunks"}, 1, 4, false, oldHTTP},
+	{"pipelining", "http/1.1", []string{"pipeline-order"}, 1, 3 + pipelined, false, pipelineHTTP1},
+	{"what a connection survives", "http/1.1", []string{"head-empty"}, 1, 2 * survivals, false, surviveHTTP1},
+	{"content of requests", "http/1.1", []string{"body-read", "expect-answered"}, 1, 6, false, contents},
+	{"framing", "http/1.1", []string{"framing-both", "framing-lengths", "framing-length", "framing-chunks", "host-missing", "field-space"}, 1, 7, false, framing},
+	{"connections at once", "http/1.1", nil, crowdHTTP1, crowdHTTP1, false, crowdHTTP1Connections},
 }
 
-// idleConnections are how many watch one limit at once: enough to see whether it
-// spreads, as that of a server that looks once a second does.
-const idleConnections = 4
+// http1Facts are what the experiments saw that only together decide a case.
+type http1Facts struct {
+	idle conduct.Timeout // after a response, by watching
+	// Of connections that were asked again: the last wait after which they answered, and
+	// the first after which they did not, and how.
+	answered, failed time.Duration
+	how              conduct.Ending
+	count            linger.Opt[int] // requests of a connection that the server ended
+	announced        bool            // that end was announced
+	claimed          string          // Connection or Keep-Alive on the response behind which it ended
+	half             string          // what shows that a closed connection was open in the other direction
+	whole            bool            // what was sent behind the end was refused
+	cut              string          // a message that the connection ended within
+	resets           []string        // on what occasions connections were reset
+	orderly          int             // how often they were not
+	deaf             string          // a request to close that was not honoured
+	unlisted         string          // a Keep-Alive that Connection does not name
+	keepAlive        bool            // some response had one
+	lies             string          // a response said close, and the connection stayed
+	kept             int             // how often it did not
+	timeout          linger.Opt[time.Duration]
+	said             bool   // some response said Connection: keep-alive
+	counted          int    // requests on the connection that was asked most
+	last             string // what came behind a request to close
+	lastPass         bool
+	old              string // a connection of HTTP/1.0 was not closed
+	unrepeated       bool   // the response to a request to close did not say so
+	oldLie           string // one was, though it said keep-alive
+}
 
-// idleAfterResponse watches connections that have had one response. They begin a
-// quarter of a second apart, so that a server whose clock ticks shows that it does.
-func idleAfterResponse(ctx context.Context, p *prober) {
+// note changes what the experiments have seen.
+func (p *prober) note(change func(*http1Facts)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(&p.facts)
+}
+
+// heard notes what a response says of its connection.
+func (p *prober) heard(a answer) {
+	connection, keepAlive := strings.Join(a.header.Values("Connection"), ", "), a.header.Get("Keep-Alive")
+	if connection == "" && keepAlive == "" {
+		return
+	}
+	timeout, most := readKeepAlive(keepAlive)
+	p.record(func(policy *conduct.Policy) {
+		h := policy.ProtocolNamed("http/1.1")
+		if said := &h.Announced; !a.close && said.Connection == "" && said.KeepAlive == "" {
+			said.Connection, said.KeepAlive = linger.Brief(connection), linger.Brief(keepAlive)
+			if d, ok := timeout.Get(); ok {
+				said.Timeout = linger.Known(conduct.Duration(d))
+			}
+			said.Max = most
+		}
+		f := &p.facts
+		f.said = f.said || lists(connection, "keep-alive")
+		if keepAlive != "" {
+			f.keepAlive, f.timeout = true, timeout
+			if !lists(connection, "keep-alive") && f.unlisted == "" {
+				f.unlisted = linger.Brief(keepAlive)
+			}
+		}
+	})
+}
+
+// readKeepAlive reads the parameters of a Keep-Alive field (RFC 2068, 19.7.1.1), which
+// no standard defines any more: "timeout=5, max=100", in seconds and in requests.
+func readKeepAlive(s string) (timeout linger.Opt[time.Duration], most linger.Opt[int]) {
+	for part := range strings.SplitSeq(s, ",") {
+		name, value, _ := strings.Cut(part, "=")
+		n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
+		if err != nil || n < 0 {
+			continue
+		}
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "timeout":
+			if n <= int(forever/time.Second) {
+				timeout = linger.Known(time.Duration(n) * time.Second)
+			}
+		case "max":
+			most = linger.Known(n)
+		}
+	}
+	return timeout, most
+}
+
+// lists reports whether a list field has an element, whatever its case.
+func lists(field, element string) bool {
+	for part := range strings.SplitSeq(field, ",") {
+		if strings.EqualFold(strings.TrimSpace(part), element) {
+			return true
+		}
+	}
+	return false
+}
+
+// watch watches n connections at once, once prepare has done what comes before the
+// silence and returned when that began. They begin a part of a second apart, so that a
+// server whose clock ticks shows that it does.
+func (p *prober) watch(ctx context.Context, n int, prepare func() (*conn, time.Time, error)) []sighting {
 	wait, cancel := p.wait(ctx)
 	defer cancel()
-	type sighting struct {
-		end
-		idle time.Duration
-	}
-	seen := make(chan sighting, idleConnections)
-	for i := range idleConnections {
-		go func() {
-			var s sighting
-			defer func() { seen <- s }()
-			if s.err = sleep(ctx, time.Duration(i)*time.Second/idleConnections); s.err != nil {
+	seen := make([]sighting, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			s := &seen[i]
+			if s.err = sleep(wait, time.Duration(i)*time.Second/time.Duration(n)); s.err != nil {
 				return
 			}
-			c, err := p.open(ctx, nil)
+			c, since, err := prepare()
 			if err != nil {
 				s.err = err
 				return
 			}
-			defer c.drop()
-			if _, s.err = p.exchange(ctx, c, request{}); s.err != nil {
+			s.end = c.awaitEnd(wait)
+			s.idle = s.at.Sub(since)
+			if s.how == "" {
+				c.drop()
 				return
 			}
-			s.end = c.awaitEnd(wait)
-			s.idle = s.at.Sub(c.last)
-		}()
+			p.leave(ctx, c, "an idle connection that it had ended")
+		})
 	}
-	limit := conduct.Timeout{State: conduct.Unknown, Method: "connections that had one response were left alone until the server ended them"}
-	var ended, open []time.Duration
-	for range idleConnections {
-		switch s := <-seen; {
-		case s.err != nil:
-			limit.Why = s.err.Error()
-		case s.how != "":
-			ended = append(ended, s.idle)
-			limit.Ending = s.how
-		default:
-			open = append(open, s.idle)
+	all.Wait()
+	return seen
+}
+
+// idleAfterResponse watches connections that have had one response.
+func idleAfterResponse(ctx context.Context, p *prober) {
+	seen := p.watch(ctx, idleConnections, func() (*conn, time.Time, error) {
+		c, err := p.open(ctx, nil)
+		if err != nil {
+			return nil, time.Time{}, err
 		}
+		a, err := p.exchange(ctx, c, request{})
+		if err != nil {
+			c.drop()
+			return nil, time.Time{}, err
+		}
+		if a.close {
+			c.drop()
+			return nil, time.Time{}, errors.New("it ends each connection after one response")
+		}
+		return c, c.last, nil
+	})
+	limit := limitOf(seen, p.pathDoubt(), "connections that had one response were left alone until the server ended them")
+	for _, s := range seen {
+		p.ended(s.how, "an idle connection")
 	}
-	switch {
-	case len(ended) > 0:
-		limit.State, limit.Why, limit.Spread = conduct.Measured, "", conduct.SpreadOf(ended)
+	if limit.State == conduct.Measured {
 		p.settled(time.Duration(limit.Median))
-	case len(open) > 0:
-		limit.State, limit.Why, limit.Ending = conduct.AtLeast, "", ""
-		limit.Low, limit.N = conduct.SpreadOf(open).Low, len(open)
 	}
+	p.note(func(f *http1Facts) { f.idle = limit })
 	p.record(func(policy *conduct.Policy) {
 		h := policy.ProtocolNamed("http/1.1")
 		h.Offered, h.AfterResponse = true, limit
 	})
+}
+
+// idleAfterConnect watches connections on which nothing was sent at all.
+func idleAfterConnect(ctx context.Context, p *prober) {
+	seen := p.watch(ctx, unusedConnections, func() (*conn, time.Time, error) {
+		c, err := p.connect(ctx)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		return c, c.established, nil
+	})
+	// The server counts from when our ACK has reached it, or from when it was accepted.
+	limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which nothing was sent were left alone until the server ended them")
+	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").AfterConnect = limit })
+}
+
+// idleAfterTLS watches connections on which nothing was sent behind TLS's handshake.
+func idleAfterTLS(ctx context.Context, p *prober) {
+	if p.target.tls == nil {
+		return
+	}
+	seen := p.watch(ctx, unusedConnections, func() (*conn, time.Time, error) {
+		c, err := p.open(ctx, nil)
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		return c, c.ready, nil
+	})
+	limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which nothing was sent behind TLS's handshake were left alone until the server ended them")
+	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").AfterTLS = limit })
+}
+
+// ended counts how connections end.
+func (p *prober) ended(how conduct.Ending, occasion string) {
+	p.note(func(f *http1Facts) {
+		switch how {
+		case conduct.RST, conduct.CloseNotifyRST:
+			f.resets = append(f.resets, occasion)
+		case "":
+		default:
+			f.orderly++
+		}
+	})
+}
+
+// lingering is for how long servers read on after their close, so that no RST destroys
+// the response ("in stages", RFC 9112, 9.6): 5 s in nginx, 2 s in Apache.
+const lingering = 7 * time.Second
+
+// leave drops a connection that the server has ended. On the first of them it is seen
+// before, after some time, whether the server has closed the other direction, too.
+func (p *prober) leave(ctx context.Context, c *conn, occasion string) {
+	checked := false
+	p.note(func(*http1Facts) { checked, p.checking = p.checking, true })
+	if checked || !p.slots.take(ctx, 1) {
+		c.drop()
+		return
+	}
+	p.later.Go(func() {
+		defer p.slots.give(1)
+		defer c.drop()
+		if sleep(ctx, lingering) != nil {
+			return
+		}
+		refused := c.refuses(ctx)
+		p.note(func(f *http1Facts) {
+			if f.whole = refused; !refused && ctx.Err() == nil {
+				f.half = occasion + " took what was sent " + lingering.String() + " later, and did not answer"
+			}
+		})
+	})
+}
+
+// refuses reports whether the other side resets the connection for what is sent.
+func (c *conn) refuses(ctx context.Context) bool {
+	for range 3 {
+		c.socket.SetWriteDeadline(time.Now().Add(time.Second))
+		if _, err := io.WriteString(c.socket, "GET "); isReset(err) {
+			return true
+		}
+		if sleep(ctx, c.prober.roundTrip()+100*time.Millisecond) != nil {
+			break
+		}
+	}
+	return false
+}
+
+// askedAgain asks connections again after waits that grow, which finds those that look
+// open and are not. Where some answer and others do not, the limit lies between: more
+// waits there narrow it.
+func askedAgain(ctx context.Context, p *prober) {
+	const least, factor = 300 * time.Millisecond, 2.5
+	var waits []time.Duration
+	for w := float64(least); len(waits) < rungs && w < float64(p.config.MaxWait); w *= factor {
+		waits = append(waits, time.Duration(w))
+	}
+	began := time.Now()
+	low, high, how := p.askAfter(ctx, waits)
+	for range rounds {
+		if how == "" || time.Since(began)+high > p.config.MaxWait || high-low < high/50 {
+			break
+		}
+		waits = waits[:0]
+		for i := range narrowing {
+			waits = append(waits, low+(high-low)*time.Duration(i+1)/(narrowing+1))
+		}
+		l, h, again := p.askAfter(ctx, waits)
+		if low = max(low, l); again != "" {
+			high = min(high, h)
+		}
+	}
+	p.note(func(f *http1Facts) { f.answered, f.failed, f.how = low, high, how })
+	if how != "" {
+		p.settled(high)
+	}
+}
+
+// askAfter asks connections again, each after a wait of its own, and returns the
+// longest wait after which one answered, and the shortest after which one did not
+// though it seemed to be open, and what came instead.
+func (p *prober) askAfter(ctx context.Context, waits []time.Duration) (low, high time.Duration, how conduct.Ending) {
+	type report struct {
+		wait time.Duration
+		how  conduct.Ending
+		ok   bool
+	}
+	patience, cancel := p.wait(ctx)
+	defer cancel()
+	shorter, stop := context.WithCancel(patience) // no need to wait longer than what failed
+	defer stop()
+	reports := make(chan report, len(waits))
+	for _, w := range waits {
+		go func() {
+			r := report{wait: w}
+			defer func() { reports <- r }()
+			c, err := p.open(ctx, nil)
+			if err != nil {
+				return
+			}
+			defer c.drop()
+			if a, err := p.exchange(ctx, c, request{}); err != nil || a.close {
+				return
+			}
+			until, cancel := context.WithDeadline(shorter, c.last.Add(w))
+			defer cancel()
+			if e := c.awaitEnd(until); e.how != "" || e.err != nil || time.Since(c.last) < w {
+				return // ended before, or not waited for
+			}
+			r.wait = time.Since(c.last)
+			_, err = p.exchange(ctx, c, request{})
+			switch {
+			case err == nil:
+				r.ok = true
+			case errors.Is(err, os.ErrDeadlineExceeded):
+				r.how = conduct.Silence
+			case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isReset(err):
+				r.how = conduct.AtRequest
+			}
+			if r.how != "" {
+				time.AfterFunc(time.Second, stop)
+			}
+		}()
+	}
+	for range waits {
+		switch r := <-reports; {
+		case r.ok:
+			low = max(low, r.wait)
+		case r.how != "" && (how == "" || r.wait < high):
+			high, how = r.wait, r.how
+		}
+	}
+	return low, high, how
+}
+
+// ageHTTP1 keeps one connection busy until waiting ends. Its pauses are a third of the
+// idle limit once that is known; until then they grow, and a connection that ends in
+// one of them has been idle.
+func ageHTTP1(ctx context.Context, p *prober) {
+	wait, cancel := p.wait(ctx)
+	defer cancel()
+	age := conduct.Timeout{State: conduct.Unknown, Method: "one connection was asked again and again until the server ended it"}
+	defer func() {
+		p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").Age = age })
+	}()
+	c, err := p.open(ctx, nil)
+	if err != nil {
+		age.Why = err.Error()
+		return
+	}
+	defer c.drop()
+	for n := range agedHTTP1 {
+		a, err := p.exchange(ctx, c, request{})
+		if err == nil {
+			age.Low, age.N = conduct.Duration(c.last.Sub(c.established)), 1
+			age.State = conduct.AtLeast
+		}
+		switch {
+		case err != nil && n == 0:
+			age.Why = err.Error()
+			return
+		case err != nil, a.close:
+			// Which of idleness, number of requests and age ended it, one connection does not tell.
+			return
+		}
+		pause := 250 * time.Millisecond << n
+		p.note(func(f *http1Facts) {
+			if f.idle.State == conduct.Measured {
+				pause = min(pause, time.Duration(f.idle.Low)/3)
+			}
+		})
+		until, stop := context.WithTimeout(wait, pause)
+		e := c.awaitEnd(until)
+		stop()
+		if e.how != "" || e.err != nil || wait.Err() != nil {
+			return
+		}
+	}
+}
+
+// countHTTP1 asks on one connection until the server has enough of it.
+func countHTTP1(ctx context.Context, p *prober) {
+	count := conduct.Count{State: conduct.Unknown}
+	defer func() {
+		p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").Requests = count })
+	}()
+	c, err := p.open(ctx, nil)
+	if err != nil {
+		count.Why = err.Error()
+		return
+	}
+	defer func() {
+		if c != nil {
+			c.drop()
+		}
+		p.note(func(f *http1Facts) { f.counted = count.N })
+	}()
+	var last answer
+	for range countedHTTP1 {
+		a, err := p.exchange(ctx, c, request{})
+		switch {
+		case err == nil:
+			last = a
+			count.N++
+			count.State = conduct.AtLeast
+		case count.N > 0 && ends(err):
+			count.State = conduct.Measured
+			p.note(func(f *http1Facts) { f.count, f.claimed = linger.Known(count.N), claim(last) })
+			over := c
+			c = nil
+			p.leave(ctx, over, "a connection that it had ended without a word")
+			return
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			count.Why = "a response was cut off"
+			return
+		default:
+			count.Why = err.Error()
+			return
+		}
+		if !a.close {
+			continue
+		}
+		count.State = conduct.Measured
+		p.note(func(f *http1Facts) { f.count, f.announced = linger.Known(count.N), true })
+		p.closes(ctx, c, a, "after the last of "+strconv.Itoa(count.N)+" requests")
+		return
+	}
+}
+
+// ends reports whether an error says that there was no response at all, as where the
+// server had closed.
+func ends(err error) bool {
+	return errors.Is(err, io.EOF) || isReset(err) || err == io.ErrUnexpectedEOF
+}
+
+// claim is what a response says of keeping its connection, in its own words.
+func claim(a answer) string {
+	var parts []string
+	if lists(strings.Join(a.header.Values("Connection"), ","), "keep-alive") {
+		parts = append(parts, "Connection: keep-alive")
+	}
+	if k := a.header.Get("Keep-Alive"); k != "" {
+		parts = append(parts, "Keep-Alive: "+linger.Brief(k))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// closes holds a response that said close against what becomes of the connection.
+func (p *prober) closes(ctx context.Context, c *conn, a answer, occasion string) (e end, closed bool) {
+	wait, cancel := context.WithTimeout(ctx, p.config.Answer)
+	defer cancel()
+	e = c.awaitEnd(wait)
+	p.ended(e.how, occasion)
+	p.note(func(f *http1Facts) {
+		switch {
+		case e.how != "":
+			f.kept++
+		case e.err == nil && ctx.Err() == nil && f.lies == "":
+			f.lies = occasion + ", " + strconv.Itoa(a.status) + ": still open " + p.config.Answer.String() + " later"
+		}
+	})
+	return e, e.how != ""
+}
+
+// crowdHTTP1Connections opens some connections and asks each once all are there.
+func crowdHTTP1Connections(ctx context.Context, p *prober) {
+	count := conduct.Count{State: conduct.AtLeast}
+	conns := make([]*conn, 0, crowdHTTP1)
+	for range crowdHTTP1 {
+		c, err := p.open(ctx, nil)
+		if err != nil {
+			count.State, count.Why = conduct.Unknown, err.Error()
+			break
+		}
+		defer c.drop()
+		conns = append(conns, c)
+	}
+	for _, c := range conns {
+		if _, err := p.exchange(ctx, c, request{}); err == nil {
+			count.N++
+		} else if count.Why == "" {
+			count.Why = err.Error()
+		}
+	}
+	if count.N == 0 {
+		count.State = conduct.Unknown
+	}
+	p.record(func(policy *conduct.Policy) { policy.Parallel = count })
 }
 
 // sleep waits, or returns why it did not.
@@ -84,5 +551,150 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+const (
+	// pipelined requests are sent at once.
+	pipelined = 6
+	survivals = 7
+)
+
+// nowhere is a path that a server is unlikely to have.
+const nowhere = "/linger-probe-of-what-is-not-here"
+
+// pipelineHTTP1 sends requests without waiting. Two that are answered differently when
+// they are asked alone show in which order the answers come.
+func pipelineHTTP1(ctx context.Context, p *prober) {
+	found := conduct.Pipelining{State: conduct.Unknown, Sent: pipelined}
+	defer func() {
+		p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").Pipelining = &found })
+	}()
+	kinds := []request{{}, {path: nowhere}, {method: http.MethodOptions}}
+	alone := make([]answer, len(kinds))
+	other := 0 // a request that is answered differently from the ordinary one
+	for i, q := range kinds {
+		c, err := p.open(ctx, nil)
+		if err == nil {
+			alone[i], err = p.exchange(ctx, c, q)
+			c.drop()
+		}
+		if err != nil {
+			found.Why = err.Error()
+			return
+		}
+		if alone[i].status != alone[0].status || alone[i].length != alone[0].length {
+			other = i
+			break
+		}
+	}
+	turns := [2]int{0, other}
+	c, err := p.open(ctx, nil)
+	if err != nil {
+		found.Why = err.Error()
+		return
+	}
+	defer c.drop()
+	var requests []request
+	for i := range pipelined {
+		requests = append(requests, kinds[turns[i%2]])
+	}
+	if err := c.send(requests...); err != nil {
+		found.Why = err.Error()
+		return
+	}
+	found.State = conduct.Measured
+	var wrong string
+	for i, q := range requests {
+		a, err := c.receive(ctx, q)
+		if err != nil {
+			found.Why = "the rest was not answered: " + cause(err)
+			break
+		}
+		found.Answered++
+		if want := alone[turns[i%2]]; (a.status != want.status || a.status/100 == 2 && a.length != want.length) && other != 0 && wrong == "" {
+			wrong = "the answer to request " + strconv.Itoa(i+1) + " is that of another: " + strconv.Itoa(a.status) + ", not " + strconv.Itoa(want.status)
+		}
+		if a.close {
+			break
+		}
+	}
+	// RFC 9112, 9.3.2: "A server MAY process a sequence of pipelined requests in parallel
+	// if they all have safe methods, but it MUST send the corresponding responses in the
+	// same order that the requests were received."
+	switch {
+	case found.Answered < 2:
+		p.verdict("pipeline-order", conduct.NotMeasured, "of %d requests that were sent at once %d were answered", pipelined, found.Answered)
+	case other == 0:
+		p.verdict("pipeline-order", conduct.NotMeasured, "all that it is asked is answered alike, so that the order does not show")
+	case wrong != "":
+		found.InOrder = linger.Known(false)
+		p.broken("pipeline-order", "%s", wrong)
+	default:
+		found.InOrder = linger.Known(true)
+		p.verdict("pipeline-order", conduct.Pass, "%d answers came in the order of their requests", found.Answered)
+	}
+}
+
+// surviveHTTP1 asks for one thing, and then for the ordinary one on the same connection.
+func surviveHTTP1(ctx context.Context, p *prober) {
+	var validator []string
+	ask := func(what string, q request) {
+		s := conduct.Survival{What: what, State: conduct.Unknown}
+		defer func() { p.record(func(policy *conduct.Policy) { policy.Survives = append(policy.Survives, s) }) }()
+		c, err := p.open(ctx, nil)
+		if err != nil {
+			s.Why = err.Error()
+			return
+		}
+		defer c.drop()
+		a, err := p.exchange(ctx, c, q)
+		if err != nil {
+			s.Why = "no answer: " + cause(err)
+			return
+		}
+		s.Status, s.Said = a.status, linger.Brief(strings.Join(a.header.Values("Connection"), ", "))
+		if q.method == "" && validator == nil {
+			if tag := a.header.Get("Etag"); tag != "" {
+				validator = []string{"If-None-Match: " + tag}
+			} else if at := a.header.Get("Last-Modified"); at != "" {
+				validator = []string{"If-Modified-Since: " + at}
+			}
+		}
+		if a.close {
+			s.State = conduct.Measured
+			p.closes(ctx, c, a, "after "+what)
+			return
+		}
+		_, err = p.exchange(ctx, c, request{})
+		switch {
+		case err == nil:
+			s.State, s.Kept = conduct.Measured, true
+		case ends(err):
+			s.State = conduct.Measured
+		case q.method == http.MethodHead:
+			s.Why = "what follows is no response: " + cause(err)
+		default:
+			s.Why = cause(err)
+		}
+		if q.method != http.MethodHead {
+			return
+		}
+		// RFC 9110, 9.3.2: "the server MUST NOT send content in the response".
+		switch {
+		case err == nil:
+			p.verdict("head-empty", conduct.Pass, "the response to HEAD (%d) has none", a.status)
+		case !ends(err) && !errors.Is(err, os.ErrDeadlineExceeded):
+			p.broken("head-empty", "what follows the head of the response to HEAD is no response: %s", linger.Brief(cause(err)))
+		}
+	}
+	ask("GET", request{})
+	ask("HEAD", request{method: http.MethodHead})
+	ask("OPTIONS", request{method: http.MethodOptions})
+	ask("POST, no content", request{method: http.MethodPost, fields: []string{"Content-Length: 0"}})
+	ask("GET of what is not there", request{path: nowhere})
+	ask("an unknown method", request{method: "LINGER"})
+	if validator != nil {
+		ask("GET of what is known", request{fields: validator})
 	}
 }

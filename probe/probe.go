@@ -14,6 +14,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"slices"
@@ -120,6 +121,10 @@ type prober struct {
 	began     time.Time
 
 	http2 discovery
+
+	facts    http1Facts
+	checking bool           // of one connection it is being seen whether it is closed whole
+	later    sync.WaitGroup // what goes on behind the experiments
 }
 
 // A target is where the server is.
@@ -159,6 +164,8 @@ func Run(ctx context.Context, config Config) (*conduct.Policy, error) {
 	}
 	all.Wait()
 	p.impatient()
+	p.later.Wait()
+	p.judgeHTTP1()
 	return p.conclude(), nil
 }
 
@@ -245,7 +252,7 @@ func (p *prober) reach(ctx context.Context) error {
 		trips = append(trips, c.handshake)
 		if len(trips) == samples {
 			a, err := p.exchange(ctx, c, request{path: p.target.path})
-			if err != nil {
+			if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 				c.drop()
 				return unreachable("no answer to GET " + p.target.path + " from " + p.target.address + ": " + err.Error())
 			}

@@ -1,0 +1,206 @@
+package probe
+
+import (
+	"fmt"
+	"time"
+
+	"linger/conduct"
+)
+
+// judgeHTTP1 decides the cases that no experiment can alone: what one thing explains
+// is not held against the server a second time.
+func (p *prober) judgeHTTP1() {
+	p.mu.Lock()
+	f := p.facts
+	rtt := time.Duration(p.policy.RTT.Median)
+	pipelined, asked := p.results["pipeline-order"]
+	p.mu.Unlock()
+	wrongOrder := asked && pipelined.Outcome == conduct.Fail
+
+	requests, limited := f.count.Get()
+	// A limit of idleness that is no longer than a round trip ends connections between
+	// two requests: that is no limit of requests.
+	idled := f.idle.State == conduct.Measured && time.Duration(f.idle.Low) > 20*time.Millisecond && time.Duration(f.idle.Low) < 2*rtt
+	unsaid := limited && !f.announced && !idled
+	atOnce := unsaid && requests == 1 // every connection ends behind its first response
+
+	// RFC 9112, 8: "A client that receives an incomplete response message, which can occur
+	// when a connection is closed prematurely [...], MUST record the message as incomplete."
+	switch {
+	case f.cut != "":
+		p.broken("message-complete", "%s", f.cut)
+	case f.counted > 0:
+		p.verdict("message-complete", conduct.Pass, "%d responses on one connection were complete", f.counted)
+	}
+
+	switch {
+	case f.half != "":
+		p.broken("idle-closed-whole", "%s", f.half)
+	case f.whole:
+		p.verdict("idle-closed-whole", conduct.Pass, "what was sent %s after its end was refused", lingering)
+	}
+
+	// RFC 9112, 9.3: "A server that does not support persistent connections MUST send the
+	// "close" connection option in every response message that does not have a 1xx
+	// (Informational) status code." And 9.6: "A server that initiates a close [...] SHOULD
+	// send a "close" connection option in its final response".
+	switch {
+	case f.half != "" && unsaid:
+		p.verdict("close-announced", conduct.NotMeasured, "it closes one direction only; see idle-closed-whole")
+	case unsaid && f.claimed != "":
+		p.verdict("close-announced", conduct.NotMeasured, "it announced the contrary; see keep-alive-honoured")
+		p.broken("keep-alive-honoured", "response %d said %s, and the connection was closed behind it", requests, f.claimed)
+	case unsaid && requests == 1:
+		p.broken("close-announced", "connections were closed behind one response, which did not say so")
+	case unsaid:
+		p.verdict("close-announced", conduct.Warn, "a connection was closed behind response %d, which did not say so", requests)
+	case limited && f.announced:
+		p.verdict("close-announced", conduct.Pass, "the last of %d responses said so", requests)
+	case f.counted > 0 && !limited:
+		p.verdict("close-announced", conduct.NotMeasured, "%d requests did not exhaust a connection", f.counted)
+	}
+	if f.counted > 1 && (f.said || f.keepAlive) {
+		p.verdict("keep-alive-honoured", conduct.Pass, "%d requests were answered on one connection", f.counted)
+	} else if !f.said && !f.keepAlive {
+		p.verdict("keep-alive-honoured", conduct.NotMeasured, "it announces nothing")
+	}
+
+	// RFC 9110, 7.6.1: "When a field aside from Connection is used to supply control
+	// information for or about the current connection, the sender MUST list the
+	// corresponding field name within the Connection header field."
+	switch {
+	case f.unlisted != "":
+		p.broken("keep-alive-listed", "a response has Keep-Alive: %s, and Connection does not name it", f.unlisted)
+	case f.keepAlive:
+		p.verdict("keep-alive-listed", conduct.Pass, "Connection names it")
+	default:
+		p.verdict("keep-alive-listed", conduct.NotMeasured, "there is no Keep-Alive field")
+	}
+
+	p.judgeIdleHTTP1(f, atOnce)
+
+	switch {
+	case !limited && f.counted >= 10:
+		p.verdict("requests-enough", conduct.Pass, "%d were answered, and the connection is open", f.counted)
+	case limited && f.announced && requests < 10:
+		p.broken("requests-enough", "it closes after %d: all others pay for a handshake", requests)
+	case limited && f.announced:
+		p.verdict("requests-enough", conduct.Pass, "it closes after %d", requests)
+	}
+
+	switch {
+	case f.lies != "":
+		p.broken("close-kept", "%s", f.lies)
+	case f.kept > 0:
+		p.verdict("close-kept", conduct.Pass, "it did, %d times", f.kept)
+	}
+	switch {
+	case f.last != "" && f.deaf != "":
+		p.verdict("close-last", conduct.NotMeasured, "%s", f.deaf)
+	case f.last != "" && wrongOrder:
+		p.verdict("close-last", conduct.NotMeasured, "it answers pipelined requests in another order")
+	case f.last != "":
+		p.broken("close-last", "%s", f.last)
+	case f.lastPass:
+		p.verdict("close-last", conduct.Pass, "the request behind it was not answered")
+	}
+	switch {
+	case f.old != "" && f.deaf != "":
+		p.verdict("http10-closes", conduct.NotMeasured, "%s", f.deaf)
+	case f.old != "":
+		p.broken("http10-closes", "%s", f.old)
+	}
+	switch {
+	case f.unrepeated && unsaid:
+		p.verdict("close-repeated", conduct.NotMeasured, "it says of no close that it comes")
+	case f.unrepeated:
+		p.broken("close-repeated", "the response does not say so")
+	}
+	if f.oldLie != "" && !unsaid {
+		p.broken("http10-keep-alive", "%s", f.oldLie)
+	}
+}
+
+// judgeIdleHTTP1 decides what idle connections tell, and puts together the limit that
+// was watched and the one that asking again has shown.
+func (p *prober) judgeIdleHTTP1(f http1Facts, atOnce bool) {
+	limit := f.idle
+	how := f.how
+	if limit.State == conduct.Measured && how == conduct.AtRequest && (f.failed-time.Duration(limit.Median)).Abs() < max(100*time.Millisecond, 2*p.roundTrip()) {
+		how = "" // its ordinary end has met a request
+	}
+	bracketed := how != "" && limit.State != conduct.Measured
+	switch {
+	case atOnce:
+		limit = conduct.Timeout{State: conduct.Unknown, Why: "it ends each connection behind one response"}
+	case bracketed:
+		middle := (f.answered + f.failed) / 2
+		limit = conduct.Timeout{
+			State: conduct.Measured, Spread: conduct.SpreadOf([]time.Duration{middle}),
+			Uncertainty: conduct.Duration((f.failed-f.answered)/2 + p.pathDoubt()), Ending: how,
+			Method: "connections that looked open were asked again after waits that differed: the longest that was answered and the shortest that was not bracket the limit",
+		}
+	}
+	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").AfterResponse = limit })
+
+	// RFC 9112, 9.5: "A client or server that wishes to time out SHOULD issue a graceful
+	// close on the connection."
+	after := fmt.Sprintf("after %s of idleness, where %s was still fine,", round(f.failed), round(f.answered))
+	switch how {
+	case conduct.Silence:
+		p.broken("idle-answered", "%s a request was neither answered nor refused, and no end of the connection had come", after)
+	case conduct.AtRequest:
+		p.broken("idle-no-race", "%s the connection looked open, and the request had it closed without an answer", after)
+	}
+	seen := f.answered > 0 || limit.State == conduct.Measured && !bracketed
+	if seen && f.cut == "" && !atOnce {
+		text := fmt.Sprintf("connections answered after %s of idleness", round(f.answered))
+		if limit.State == conduct.Measured && !bracketed {
+			text = fmt.Sprintf("idle connections were ended (%s)", limit.Ending)
+		}
+		p.verdict("idle-answered", conduct.Pass, "%s", text)
+		p.verdict("idle-no-race", conduct.Pass, "%s", text)
+	}
+
+	switch {
+	case len(f.resets) > 0:
+		p.broken("idle-orderly", "%s was ended by RST, which may destroy what is under way; %d of %d ends that were seen", f.resets[0], len(f.resets), len(f.resets)+f.orderly)
+	case f.orderly > 0:
+		p.verdict("idle-orderly", conduct.Pass, "%d ends were by FIN", f.orderly)
+	}
+
+	switch {
+	case atOnce || bracketed && limit.Median < conduct.Duration(time.Second):
+	case limit.State == conduct.Measured && limit.Median < conduct.Duration(time.Second):
+		p.broken("idle-long-enough", "it closes them after %s: hardly a client comes back so soon", limit)
+	case limit.State == conduct.Measured, limit.State == conduct.AtLeast && limit.Low >= conduct.Duration(time.Second):
+		p.verdict("idle-long-enough", conduct.Pass, "%s", limit)
+	}
+
+	announced, said := f.timeout.Get()
+	near := max(announced/50, 100*time.Millisecond)
+	switch {
+	case !said:
+		p.verdict("timeout-honoured", conduct.NotMeasured, "it announces no Keep-Alive: timeout")
+	case atOnce:
+		p.verdict("timeout-honoured", conduct.NotMeasured, "it ends each connection behind one response")
+	case limit.State == conduct.AtLeast && time.Duration(limit.Low) < announced, limit.State == conduct.Unknown:
+		p.verdict("timeout-honoured", conduct.NotMeasured, "it announces %s, and waiting ended before", announced)
+	case limit.State == conduct.Measured && time.Duration(limit.Low)+near < announced:
+		text := fmt.Sprintf("it announces %s, and closes after %s", announced, limit)
+		if ms := announced / 1000; (time.Duration(limit.Median) - ms).Abs() < max(ms/50, 100*time.Millisecond) {
+			text += ": the unit is seconds, and this looks like milliseconds"
+		}
+		p.broken("timeout-honoured", "%s", text)
+	default:
+		p.verdict("timeout-honoured", conduct.Pass, "it announces %s, and closes after %s", announced, limit)
+	}
+}
+
+// round shortens a wait for a sentence.
+func round(d time.Duration) time.Duration {
+	if d < time.Second {
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(10 * time.Millisecond)
+}
