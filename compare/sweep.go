@@ -176,7 +176,7 @@ func (y *Surveyor) Add(c Cell) {
 		}
 		v.Wins[i].Near += btoi(c.near(i))
 	}
-	v.Beyond += btoi(!covered(c.Network))
+	v.Beyond += btoi(!c.Covered)
 	seen := map[string]bool{}
 	for _, r := range c.Rows {
 		// Behind a comma stand figures of this path alone.
