@@ -61,6 +61,8 @@ type Cell struct {
 	// Saves is the share of Closed's time that Kept saves; less than nothing is more.
 	Saves   linger.Opt[float64] `json:"saves,omitzero"`
 	Keeping Keeping             `json:"keeping"`
+	// Covered says that predictions were held against measurements on such paths.
+	Covered bool `json:"within_accuracy"`
 }
 
 // Keeping is what keeping connections does on one path.
@@ -95,6 +97,7 @@ type Swept struct {
 // trials that were lucky says nothing of the others.
 func CellOf(n linger.Network, strategies []linger.Strategy, outcomes [][]Outcome) Cell {
 	c := Cell{Network: path(n), Rows: make([]Swept, len(strategies)), Keeping: KeepingUnknown}
+	c.Covered = covered(c.Network)
 	times := make([]stats.Sample, len(strategies))
 	var order []int // of those that can be compared, by time
 	middle := make([]float64, len(strategies))

@@ -46,6 +46,9 @@ type Survey struct {
 	Same    int `json:"no_difference"`
 	Luck    int `json:"luck"`
 	Unknown int `json:"not_known"`
+	// Beyond counts the paths on which no prediction was held against a measurement:
+	// they lie outside of what docs/accuracy.md covers.
+	Beyond int `json:"beyond_accuracy"`
 	// Least, Median and Most are what keeping saves over the paths on which that is
 	// known; the median to a hundredth.
 	Least  linger.Opt[float64] `json:"saves_least,omitzero"`
@@ -57,6 +60,20 @@ type Survey struct {
 	// frequent first.
 	Reasons []Reason `json:"reasons,omitempty"`
 	Text    string   `json:"text"`
+}
+
+// What docs/accuracy.md covers: paths on which predictions were held against
+// measurements.
+const (
+	coveredRTT, coveredRTTs   = 5, 300        // ms
+	coveredRate, coveredRates = 1600, 100_000 // kbit/s
+	coveredLoss               = 0.01
+)
+
+// covered reports whether a path lies within that.
+func covered(n Network) bool {
+	within := func(v linger.Opt[float64], least, most float64) bool { return v.Or(-1) >= least && v.Or(-1) <= most }
+	return within(n.RTT, coveredRTT, coveredRTTs) && within(n.Down, coveredRate, coveredRates) && within(n.Up, coveredRate, coveredRates) && n.Loss.Or(1) <= coveredLoss
 }
 
 // Known returns on how many paths something takes least.
@@ -159,6 +176,7 @@ func (y *Surveyor) Add(c Cell) {
 		}
 		v.Wins[i].Near += btoi(c.near(i))
 	}
+	v.Beyond += btoi(!c.Covered)
 	seen := map[string]bool{}
 	for _, r := range c.Rows {
 		// Behind a comma stand figures of this path alone.
@@ -299,6 +317,10 @@ func (y *Surveyor) text(v Survey) string {
 			break
 		}
 		say("Not known on %s: %s.", plural(float64(r.Paths), "path"), r.Text)
+	}
+	if v.Beyond > 0 {
+		say("%d of %s lie outside of what predictions were held against measurements on (%d to %d ms, %s to %s each way, up to %s lost): nobody knows how far off they are there.",
+			v.Beyond, plural(float64(v.Done), "path"), coveredRTT, coveredRTTs, rateOf(coveredRate), rateOf(coveredRates), Share(coveredLoss))
 	}
 	if v.Interrupted {
 		say("It was interrupted: the first %d of %d paths are there.", v.Done, v.Paths)

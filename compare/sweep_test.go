@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -147,6 +148,23 @@ func TestSurveyTellsWhatIsNotKnown(t *testing.T) {
 	none := survey(t, g, func(linger.Network) (closed, kept []Outcome) { return trialsOf(-1), trialsOf(-1) })
 	if none.Known() != 0 || !strings.HasPrefix(none.Text, "On none of 4 paths a strategy delivered everything.") {
 		t.Error(none.Text)
+	}
+}
+
+// What counts as covered is what the document on accuracy covers, and what lies outside
+// is said.
+func TestSurveySaysWhereNobodyHasMeasured(t *testing.T) {
+	b, err := os.ReadFile("../docs/accuracy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := strings.Join(strings.Fields(string(b)), " "); !strings.Contains(said, "a round-trip time (5, 20, 70, 170, 300 ms), a rate each way (1.6, 5, 12, 100 Mbit/s)") || !strings.Contains(said, "loss 1 %, all") {
+		t.Error("docs/accuracy.md covers other paths now: correct what compare/sweep.go says of it")
+	}
+	g := linger.Grid{Loss: []float64{0, 0.02}, Down: []linger.Rate{linger.Mbps, 100 * linger.Mbps}, RTT: []time.Duration{5 * time.Millisecond, 300 * time.Millisecond, 600 * time.Millisecond}, Queue: linger.DefaultQueue}
+	v := survey(t, g, func(linger.Network) (closed, kept []Outcome) { return trialsOf(2), trialsOf(1) })
+	if v.Beyond != 10 || !strings.Contains(v.Text, "10 of 12 paths lie outside of what predictions were held against measurements on (5 to 300 ms, 1600 kbit/s to 100 Mbit/s each way, up to 1 % lost)") {
+		t.Errorf("%d: %s", v.Beyond, v.Text)
 	}
 }
 

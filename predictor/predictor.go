@@ -49,7 +49,7 @@ func begin(text []byte) (*session, error) {
 	if err := json.Unmarshal(text, &s.request); err != nil {
 		return nil, err
 	}
-	if s.Config.Events == 0 || s.Config.Events > budget {
+	if s.Config.Events <= 0 || s.Config.Events > budget {
 		s.Config.Events = budget
 	}
 	if s.Named != "" {

@@ -115,9 +115,12 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 	if w.Scheme == linger.SchemeDNS {
 		x.Objects = nil // there are none
 	}
-	var names []string
+	var names, words []string
 	for _, s := range strategies {
 		names = append(names, s.Name)
+	}
+	for _, word := range o.Model.Words {
+		words = append(words, clean(word))
 	}
 	text, err := json.Marshal(struct {
 		Config     json.RawMessage `json:"config"`
@@ -131,7 +134,7 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 		Words      []string        `json:"words"`
 		Standard   bool            `json:"standard"` // the queue is what it is without a word
 	}{
-		o.Model.Config, w, names, n, seed, max(1, o.Model.Trials), slices.Concat(x.Paths, x.Objects), redact(o.Model.Workload), o.Model.Words, n.Queue == linger.DefaultQueue,
+		o.Model.Config, w, names, n, seed, max(1, o.Model.Trials), slices.Concat(x.Paths, x.Objects), clean(redact(o.Model.Workload)), words, n.Queue == linger.DefaultQueue,
 	})
 	if err != nil {
 		return nil, false // a model that is no JSON comes from a file of others

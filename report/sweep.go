@@ -408,6 +408,7 @@ var sweepColumns = []struct {
 	{"cell.clear", func(c compare.Cell, _ compare.Swept) string { return strconv.FormatBool(c.Clear) }},
 	{"cell.keeping", func(c compare.Cell, _ compare.Swept) string { return string(c.Keeping) }},
 	{"cell.saves", func(c compare.Cell, _ compare.Swept) string { return exact(c.Saves) }},
+	{"cell.within_accuracy", func(c compare.Cell, _ compare.Swept) string { return strconv.FormatBool(c.Covered) }},
 	{"provenance", func(compare.Cell, compare.Swept) string { return "predicted" }},
 	{"reason", func(_ compare.Cell, r compare.Swept) string { return r.Reason }},
 }

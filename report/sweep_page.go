@@ -109,7 +109,7 @@ func (m *Map) chart(number, loss int) chart {
 	high := min(highest, max(24, wide*2/3))
 	cols := []column{{head: [2]string{"network"}, left: true}, {head: [2]string{"rate"}}, {head: [2]string{"RTT, ms"}}, {head: [2]string{"takes least"}, left: true}, {head: [2]string{"time, ms"}},
 		{head: [2]string{"fastest kept"}, left: true}, {head: [2]string{"time, ms"}}, {head: [2]string{"fastest closed"}, left: true}, {head: [2]string{"time, ms"}},
-		{head: [2]string{"keeping"}, left: true}, {head: [2]string{"saves"}}}
+		{head: [2]string{"keeping"}, left: true}, {head: [2]string{"saves"}}, {head: [2]string{"accuracy"}, left: true}}
 	named := len(m.sweep.Axes.Named) > 0
 	if named {
 		cols[1].head, cols[2].head = [2]string{}, [2]string{}
@@ -133,7 +133,7 @@ func (m *Map) chart(number, loss int) chart {
 			}
 			for k, text := range []string{
 				clean(cell.Network.Name), rateName(cell.Network.Down.Or(0)), exact(cell.Network.RTT), cell.Best, msOf(cell, cell.Best), cell.Kept, msOf(cell, cell.Kept), cell.Closed, msOf(cell, cell.Closed),
-				string(cell.Keeping), known(cell.Saves, signed),
+				string(cell.Keeping), known(cell.Saves, signed), map[bool]string{true: "measured on such paths", false: "not known here"}[cell.Covered],
 			} {
 				if text == "" {
 					text = unknown

@@ -187,7 +187,7 @@ func TestSweepFiles(t *testing.T) {
 	}
 	for _, row := range rows[1:] {
 		failed := row[1] == "13"
-		if (row[9] == "") != failed || (row[21] != "") != failed || row[20] != "predicted" {
+		if (row[9] == "") != failed || (row[22] != "") != failed || row[21] != "predicted" {
 			t.Errorf("%q", row)
 		}
 	}

@@ -106,7 +106,7 @@ func (w *world) dial(id int) {
 	c := &conn{id: id, world: w}
 	o := tcp.Options{Congestion: w.config.Congestion, Ideal: w.config.Textbook != nil}
 	for side := range c.ends {
-		c.ends[side] = &end{world: w, conn: c, side: side, number: 2*id + side, tcp: tcp.New(o), place: -1,
+		c.ends[side] = &end{world: w, conn: c, side: side, number: 2*id + side, tcp: newTCP(o), place: -1,
 			wakeAt: linger.Never, stepAt: linger.Never, readAt: linger.Never}
 	}
 	w.conns = append(w.conns, c)

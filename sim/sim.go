@@ -74,6 +74,7 @@ func Run(ctx context.Context, s linger.Scenario, c Config) (*trace.Trace, error)
 		return nil, err
 	}
 	w := newWorld(s, c)
+	defer w.recycle()
 	if err := w.run(ctx); err != nil {
 		return nil, err
 	}

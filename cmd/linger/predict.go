@@ -76,6 +76,7 @@ func modelOf(text json.RawMessage) *report.Model {
 // other, and one is enough.
 func forecast(p run.Plan, named bool, note io.Writer) (run.Plan, error) {
 	var kept []linger.Strategy
+	said := ""
 	for i := range p.Strategies {
 		err := sim.Modelled(p.Scenario(run.Job{Strategy: i}))
 		switch {
@@ -83,7 +84,8 @@ func forecast(p run.Plan, named bool, note io.Writer) (run.Plan, error) {
 			kept = append(kept, p.Strategies[i])
 		case named:
 			return p, usage("%w", err)
-		default:
+		case err.Error() != said: // what is wrong with the workload is the same for all
+			said = err.Error()
 			fmt.Fprintf(note, "linger: left out: %v\n", err)
 		}
 	}

@@ -150,6 +150,7 @@
         luck: ` Whether keeping saves is not told: luck is not ruled out between ${cell.kept} and ${cell.closed}.`,
       })[cell.keeping] ?? '';
     }
+    if (!cell.within_accuracy) verdict += ' No prediction was held against a measurement on such a path.';
     $('verdict').textContent = verdict;
     const own = !objects();
     const command = ['linger', 'compare', own ? scenario.argument : `objects:${value('count')}x${value('size')}`, '--on', 'sim',
