@@ -45,7 +45,7 @@ var dnsExperiments = []experiment{
 	{"a slow answer before a fast one", protocolDNS, []string{"dns-reorders"}, 1, 2 + 2*tries, false, dnsReorder},
 	{"a client that sends no more", protocolDNS, nil, 1, 1, false, dnsHalfClose},
 	{"EDNS and truncation", protocolDNS, []string{"dns-edns-asked", "dns-keepalive-udp", "dns-truncates"}, 1, 4, false, dnsDatagrams},
-	{IdleAfterResponse + ", DNS", protocolDNS, []string{"dns-idle-long-enough", "dns-idle-orderly"}, 2, 2, true, dnsIdleAfterAnswer},
+	{idleAfterResponseName + ", DNS", protocolDNS, []string{"dns-idle-long-enough", "dns-idle-orderly"}, 2, 2, true, dnsIdleAfterAnswer},
 	{"idle after an answer, with edns-tcp-keepalive", protocolDNS, []string{"dns-keepalive-true"}, 1, 1, true, dnsKeepalive},
 	{"idle after connect, DNS", protocolDNS, nil, 1, 0, true, dnsIdleAfterConnect},
 }
@@ -546,8 +546,9 @@ func dnsWatch(ctx context.Context, p *prober, n int, method string, prepare func
 	switch {
 	case len(ended) > 0:
 		limit.State, limit.Why, limit.Spread = conduct.Measured, "", conduct.SpreadOf(ended)
-		// How long a packet takes varies by as much as it was seen to, and clocks tick.
-		limit.Uncertainty = max(p.policy.RTT.High-p.policy.RTT.Low, conduct.Duration(time.Millisecond))
+		// How long a packet takes varies by as much as it was seen to, and many servers
+		// look every second or two only, so that the limit spreads.
+		limit.Uncertainty = max(p.policy.RTT.High-p.policy.RTT.Low, limit.High-limit.Low, conduct.Duration(time.Millisecond))
 	case len(open) > 0:
 		limit.State, limit.Why, limit.Ending = conduct.AtLeast, "", ""
 		limit.Low, limit.N = conduct.SpreadOf(open).Low, len(open)

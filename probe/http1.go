@@ -7,11 +7,21 @@ import (
 	"linger/conduct"
 )
 
-// IdleAfterResponse begins the names of the experiments that measure nothing but that.
-const IdleAfterResponse = "idle after a response"
+// idleAfterResponseName and idleHTTP2Name begin the names of the experiments that
+// measure for how long a connection may be idle.
+const idleAfterResponseName, idleHTTP2Name = "idle after a response", "idle on HTTP/2"
+
+// IdleExperiments names, for Config.Experiments, what measures the idle limits after a
+// response: where it is agreed upon over TLS, of HTTP/2 too.
+func IdleExperiments(scheme string) []string {
+	if scheme == "https" {
+		return []string{idleAfterResponseName, idleHTTP2Name}
+	}
+	return []string{idleAfterResponseName}
+}
 
 var http1Experiments = []experiment{
-	{IdleAfterResponse, "http/1.1", nil, idleConnections, idleConnections, true, idleAfterResponse},
+	{idleAfterResponseName, "http/1.1", nil, idleConnections, idleConnections, true, idleAfterResponse},
 }
 
 // idleConnections are how many watch one limit at once: enough to see whether it
