@@ -77,8 +77,9 @@ type Bounds struct {
 
 // Baseline is the ordinary answer of the target.
 type Baseline struct {
-	Status int   `json:"status,omitempty"`
-	Bytes  int64 `json:"bytes"` // of content
+	Status int    `json:"status,omitempty"`
+	Rcode  string `json:"rcode,omitempty"` // of DNS
+	Bytes  int64  `json:"bytes"`           // of content; of DNS of the message
 }
 
 // A Protocol is what the server does with connections of one protocol.
@@ -260,6 +261,12 @@ type Survival struct {
 type DNS struct {
 	// Reordered: a slow answer did not hold up the next (RFC 7766, 7).
 	Reordered linger.Opt[bool] `json:"reordered,omitzero"`
+	// HalfClosed: a query was answered whose client had closed its side behind it. A
+	// server may take that for the end (RFC 7766, 6.2.4), so it is no case.
+	HalfClosed linger.Opt[bool] `json:"answers_half_closed,omitzero"`
+	// AfterKeepalive is the idle limit after an answer to a query that had asked for it
+	// by edns-tcp-keepalive; servers may have another one there.
+	AfterKeepalive Timeout `json:"idle_after_keepalive,omitzero"`
 }
 
 // A Doubt is something about the probe itself that its figures may not be read without.

@@ -77,7 +77,7 @@ its way when he closes: it is lost, and who sent it cannot know whether it was a
 
     linger probe --chain client=90s,https://lb.example,http://app:8080
 
-probes the hops that are URLs, all at once, and judges each pair. *right*: the server's limit less the pool's is more than a round trip
+probes the hops that are URLs, all at once (of https the shorter limit of HTTP/1.1 and HTTP/2 counts), and judges each pair. *right*: the server's limit less the pool's is more than a round trip
 and the uncertainty of both. *too close*: it is not. *wrong*: the server gives up first. *not known*: a limit is missing, or waiting was too short (` + "`--max-wait`" + `).
 The round trip counts whole: the pool's clock starts half of one after the server's, and what the pool sends takes another half.
 

@@ -40,6 +40,8 @@ type Options struct {
 	// Keepalive asks how long the connection may be idle (RFC 7828): over TCP and
 	// TLS only. It is forbidden over UDP (RFC 7828, 3.2.1) and QUIC (RFC 9250, 5.5.2).
 	Keepalive bool
+	// Plain leaves EDNS out, and with it all other options.
+	Plain bool
 }
 
 // HeaderSize is the size of what each message begins with, in bytes (RFC 1035, 4.1.1).
@@ -66,13 +68,15 @@ func Ask(q linger.Query, o Options) ([]byte, error) {
 	}
 	m := new(wire.Msg).SetQuestion(wire.Fqdn(q.Name), kind)
 	m.Id = o.ID
-	m.SetEdns0(UDPSize, false)
-	opt := m.IsEdns0()
-	if o.Keepalive {
-		opt.Option = append(opt.Option, &wire.EDNS0_TCP_KEEPALIVE{Code: wire.EDNS0TCPKEEPALIVE})
-	}
-	if o.Pad {
-		pad(m, queryBlock)
+	if !o.Plain {
+		m.SetEdns0(UDPSize, false)
+		opt := m.IsEdns0()
+		if o.Keepalive {
+			opt.Option = append(opt.Option, &wire.EDNS0_TCP_KEEPALIVE{Code: wire.EDNS0TCPKEEPALIVE})
+		}
+		if o.Pad {
+			pad(m, queryBlock)
+		}
 	}
 	b, err := m.Pack()
 	if err != nil {

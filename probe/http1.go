@@ -33,11 +33,21 @@ const (
 	crowdHTTP1 = 8
 )
 
-// IdleAfterResponse begins the names of the experiments that measure nothing but that.
-const IdleAfterResponse = "idle after a response"
+// idleAfterResponseName and idleHTTP2Name begin the names of the experiments that
+// measure for how long a connection may be idle.
+const idleAfterResponseName, idleHTTP2Name = "idle after a response", "idle on HTTP/2"
+
+// IdleExperiments names, for Config.Experiments, what measures the idle limits after a
+// response: where it is agreed upon over TLS, of HTTP/2 too.
+func IdleExperiments(scheme string) []string {
+	if scheme == "https" {
+		return []string{idleAfterResponseName, idleHTTP2Name}
+	}
+	return []string{idleAfterResponseName}
+}
 
 var http1Experiments = []experiment{
-	{IdleAfterResponse, "http/1.1", []string{"timeout-honoured", "idle-orderly", "idle-long-enough"},
+	{idleAfterResponseName, "http/1.1", []string{"timeout-honoured", "idle-orderly", "idle-long-enough"},
 		idleConnections, idleConnections, true, idleAfterResponse},
 	{"idle, then asked again", "http/1.1", []string{"idle-answered", "idle-no-race"},
 		rungs, 2*rungs + 2*rounds*narrowing, true, askedAgain},

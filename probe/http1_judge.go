@@ -141,7 +141,9 @@ func (p *prober) judgeIdleHTTP1(f http1Facts, atOnce bool) {
 			Method: "connections that looked open were asked again after waits that differed: the longest that was answered and the shortest that was not bracket the limit",
 		}
 	}
-	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").AfterResponse = limit })
+	if limit.State != "" {
+		p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").AfterResponse = limit })
+	}
 
 	// RFC 9112, 9.5: "A client or server that wishes to time out SHOULD issue a graceful
 	// close on the connection."

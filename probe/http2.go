@@ -33,7 +33,7 @@ const (
 )
 
 var http2Experiments = []experiment{
-	{"idle on HTTP/2", "h2", []string{"goaway-idle"}, silentHTTP2 + settledHTTP2 + answeredHTTP2 + pingedHTTP2, answeredHTTP2 + pingedHTTP2, true, idleHTTP2},
+	{idleHTTP2Name, "h2", []string{"goaway-idle"}, silentHTTP2 + settledHTTP2 + answeredHTTP2 + pingedHTTP2, answeredHTTP2 + pingedHTTP2, true, idleHTTP2},
 	{"what HTTP/2 says", "h2", []string{"h2-settings-first", "h2-settings-acknowledged", "h2-ping-answered", "h2-connection-fields"}, 1, 1, false,
 		func(ctx context.Context, p *prober) { p.speaksHTTP2(ctx) }},
 	{"requests on a connection of HTTP/2", "h2", []string{"goaway-last-stream", "goaway-never-rises", "goaway-last-request"}, 1, countedHTTP2, false, countHTTP2},

@@ -30,7 +30,8 @@ import (
 
 // Config says what is probed, and what that may take.
 type Config struct {
-	// Target is an http or https URL, or dns://HOST[:PORT].
+	// Target is an http or https URL, dns://HOST[:PORT][/NAME][?type=TYPE], or the same
+	// with dot: for TLS.
 	Target string
 	// Roots are the authorities that may vouch for the server; nil are the system's.
 	// Insecure takes any certificate, and notes what was wrong with it.
@@ -100,12 +101,14 @@ func experiments() []experiment {
 		}
 		return 1
 	})
-	return all
+	// Those of DNS have an order of their own.
+	return append(all, dnsExperiments...)
 }
 
 // A prober is one probe under way.
 type prober struct {
 	config Config
+	whole  bool // no selection of cases was made
 	target target
 	slots  *slots
 
@@ -134,6 +137,7 @@ type target struct {
 	host    string // of the Host field
 	path    string // of the request, with its query
 	tls     *tls.Config
+	query   linger.Query // of DNS
 }
 
 // Run probes a server. The error is about a probe that could not begin: a target that
@@ -144,7 +148,11 @@ func Run(ctx context.Context, config Config) (*conduct.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.reach(ctx); err != nil {
+	reach := p.reach
+	if isDNS(p.target.url.Scheme) {
+		reach = p.reachDNS
+	}
+	if err := reach(ctx); err != nil {
 		return nil, err
 	}
 	var all sync.WaitGroup
@@ -165,7 +173,9 @@ func Run(ctx context.Context, config Config) (*conduct.Policy, error) {
 	all.Wait()
 	p.impatient()
 	p.later.Wait()
-	p.judgeHTTP1()
+	if !isDNS(p.target.url.Scheme) {
+		p.judgeHTTP1()
+	}
 	return p.conclude(), nil
 }
 
@@ -174,14 +184,17 @@ func newProber(config Config) (*prober, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%q is not a URL; write https://host/path", config.Target)
-	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		return nil, fmt.Errorf("%q is not what can be probed; write https://host/path, http://host/path or dns://host", config.Target)
+	case u.Scheme != "http" && u.Scheme != "https" && !isDNS(u.Scheme) || u.Hostname() == "":
+		return nil, fmt.Errorf("%q is not what can be probed; write https://host/path, http://host/path, dns://host or dot://host", config.Target)
 	}
 	if config.MaxWait == 0 {
 		config.MaxWait = DefaultWait
 	}
 	if config.Connections == 0 {
 		config.Connections = DefaultConnections
+	}
+	if isDNS(u.Scheme) {
+		config.Connections = min(config.Connections, dnsConnections)
 	}
 	if config.Requests == 0 {
 		config.Requests = DefaultRequests
@@ -195,8 +208,13 @@ func newProber(config Config) (*prober, error) {
 	if config.Cases == nil {
 		config.Cases = conduct.Cases()
 	}
+	whole := len(config.Cases) == len(conduct.Cases())
+	config.Cases = slices.DeleteFunc(slices.Clone(config.Cases), func(c conduct.Case) bool {
+		return (c.Protocol == protocolDNS) != isDNS(u.Scheme)
+	})
 	p := &prober{
 		config:  config,
+		whole:   whole,
 		target:  target{url: u, host: u.Host, path: u.RequestURI()},
 		slots:   newSlots(config.Connections),
 		results: map[string]conduct.Result{},
@@ -207,6 +225,11 @@ func newProber(config Config) (*prober, error) {
 		},
 	}
 	p.patience, p.impatient = context.WithCancel(context.Background())
+	if isDNS(u.Scheme) {
+		if p.target, err = dnsTarget(u, config); err != nil {
+			return nil, err
+		}
+	}
 	if u.Scheme == "https" {
 		p.target.tls = &tls.Config{
 			ServerName: u.Hostname(), RootCAs: config.Roots, InsecureSkipVerify: config.Insecure,
@@ -219,14 +242,16 @@ func newProber(config Config) (*prober, error) {
 // chosen are the experiments that decide a case which is asked for, or measure
 // something where no selection was made.
 func (p *prober) chosen() []experiment {
-	whole := len(p.config.Cases) == len(conduct.Cases())
 	var chosen []experiment
 	for _, e := range experiments() {
 		named := func(name string) bool { return strings.HasPrefix(e.name, name) }
 		if p.config.Experiments != nil && !slices.ContainsFunc(p.config.Experiments, named) {
 			continue
 		}
-		if whole || slices.ContainsFunc(p.config.Cases, func(c conduct.Case) bool { return slices.Contains(e.cases, c.ID) }) {
+		if (e.protocol == protocolDNS) != isDNS(p.target.url.Scheme) {
+			continue
+		}
+		if p.whole || slices.ContainsFunc(p.config.Cases, func(c conduct.Case) bool { return slices.Contains(e.cases, c.ID) }) {
 			chosen = append(chosen, e)
 		}
 	}

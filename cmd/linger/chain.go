@@ -25,6 +25,12 @@ type link struct {
 	rtt                conduct.Trip
 }
 
+// scheme is that of a hop which is a URL.
+func (l link) scheme() string {
+	scheme, _, _ := strings.Cut(l.url, "://")
+	return scheme
+}
+
 // parts are what can be told of a hop behind its name and a dot.
 var parts = []string{"idle", "upstream", "software", "rtt"}
 
@@ -194,7 +200,7 @@ func probeChain(ctx context.Context, text, assert string, config probe.Config, o
 		all.Go(func() {
 			one := config
 			one.Target = l.url
-			one.Experiments = []string{probe.IdleAfterResponse}
+			one.Experiments = probe.IdleExperiments(l.scheme())
 			policy, err := probe.Run(ctx, one)
 			if failures[i] = err; err != nil {
 				policy = nil

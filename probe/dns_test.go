@@ -1,0 +1,540 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"linger"
+	"linger/conduct"
+	"linger/dns"
+	"linger/origin"
+	"linger/policy"
+)
+
+// dnsServer is a program of others' that answers names, on the loopback interface.
+type dnsServer struct{ dir, address, port string }
+
+func newDNSServer(t *testing.T) dnsServer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	address := l.Addr().String()
+	_, port, _ := net.SplitHostPort(address)
+	return dnsServer{t.TempDir(), address, port}
+}
+
+func (s dnsServer) write(t *testing.T, name, text string) string {
+	t.Helper()
+	name = filepath.Join(s.dir, name)
+	if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// start runs the program until the test ends, and waits until a query is answered.
+func (s dnsServer) start(t *testing.T, name string, args ...string) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if path, err = exec.LookPath("/usr/sbin/" + name); err != nil {
+			if os.Getenv("LINGER_TEST_ALL") == "1" {
+				t.Fatalf("%s is not installed; .ci/run says how", name)
+			}
+			t.Skipf("%s is not installed", name)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	for range 500 {
+		if answersOverTCP(s.address) {
+			return
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("%s: %v\n%s", name, err, out.Bytes())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	t.Fatalf("%s answers nothing\n%s", name, out.Bytes())
+}
+
+func answersOverTCP(address string) bool {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(time.Second))
+	c.Write(framed(query(linger.Query{Name: "www.example", Type: "A"}, dns.Options{})))
+	var length [2]byte
+	_, err = io.ReadFull(c, length[:])
+	b := make([]byte, binary.BigEndian.Uint16(length[:]))
+	if err == nil {
+		_, err = io.ReadFull(c, b)
+	}
+	m, _ := dns.Read(b)
+	return err == nil && m.Rcode == 0
+}
+
+func probed(t *testing.T, target string, change func(*Config)) *conduct.Policy {
+	t.Helper()
+	config := Config{Target: target, MaxWait: 20 * time.Second}
+	if change != nil {
+		change(&config)
+	}
+	p, err := Run(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Spent.Peak > dnsConnections || p.Spent.Requests > 60 {
+		t.Errorf("%d connections at once, %d queries", p.Spent.Peak, p.Spent.Requests)
+	}
+	for _, r := range p.Cases {
+		t.Logf("%s: %s: %s", r.ID, r.Outcome, r.Text)
+	}
+	return p
+}
+
+// breaks holds which cases are broken; all others but the unknown ones have passed.
+func breaks(t *testing.T, p *conduct.Policy, unknown []string, broken ...string) {
+	t.Helper()
+	if all, err := conduct.Select([]string{protocolDNS}, nil); err != nil || len(p.Cases) != len(all) {
+		t.Errorf("%d cases, want %d: %v", len(p.Cases), len(all), err)
+	}
+	for _, r := range p.Cases {
+		want := conduct.Pass
+		switch {
+		case slices.Contains(broken, r.ID):
+			want = r.Level.Broken()
+		case slices.Contains(unknown, r.ID):
+			want = conduct.NotMeasured
+		}
+		if r.Outcome != want {
+			t.Errorf("%s: %s, want %s: %s", r.ID, r.Outcome, want, r.Text)
+		}
+	}
+}
+
+// isLimit holds a limit within 0.1 s or 2 % of what was set, or up to late more for a
+// server that looks now and then only.
+func isLimit(t *testing.T, what string, got conduct.Timeout, want, early, late time.Duration) {
+	t.Helper()
+	slack := max(100*time.Millisecond, want/50)
+	median := time.Duration(got.Median)
+	t.Logf("%s: %v to %v, set to %v, by %s", what, time.Duration(got.Low), time.Duration(got.High), want, got.Ending)
+	if got.State != conduct.Measured || median < want-early-slack || median > want+late+slack {
+		t.Errorf("%s: %s %v, set to %v", what, got.State, median, want)
+	}
+	if got.Ending != conduct.FIN && got.Ending != conduct.CloseNotify {
+		t.Errorf("%s: ended by %s", what, got.Ending)
+	}
+}
+
+func TestDNSOfOurOwn(t *testing.T) {
+	authority, err := origin.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := authority.Certificate("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := linger.Workload{Name: "names", Scheme: linger.SchemeDNS, Exchanges: []linger.Exchange{
+		{Query: linger.Query{Name: "www.example", Type: "A"}, Parent: linger.NoParent},
+		{Query: linger.Query{Name: "big.example", Type: "TXT"}, ResponseBody: 3000, Parent: linger.NoParent},
+	}}
+	config := origin.Config{Workload: w, Policy: policy.ServerPolicy{IdleTimeout: 2 * time.Second, Announce: true}}
+	config.Certificates = append(config.Certificates, certificate)
+	s, err := origin.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen := func() net.Listener {
+		ln, err := origin.Listen(t.Context(), "127.0.0.1:0", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ln
+	}
+	tcp, tls := listen(), listen()
+	udp, err := origin.ListenQUIC(t.Context(), tcp.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 3)
+	go func() { served <- s.ServeDNSStream(context.Background(), tcp) }()
+	go func() { served <- s.ServeDoT(context.Background(), tls) }()
+	go func() { served <- s.ServeDNS(context.Background(), udp) }()
+	defer func() {
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		for range cap(served) {
+			<-served
+		}
+	}()
+	t.Run("tcp", func(t *testing.T) {
+		p := probed(t, "dns://"+tcp.Addr().String()+"/big.example?type=TXT", nil)
+		breaks(t, p, []string{"dns-reorders"})
+		stream := p.ProtocolNamed("tcp")
+		isLimit(t, "after connect", stream.AfterConnect, 2*time.Second, 0, 0)
+		isLimit(t, "after an answer", stream.AfterResponse, 2*time.Second, 0, 0)
+		isLimit(t, "with the option", p.DNS.AfterKeepalive, 2*time.Second, 0, 0)
+		if said := stream.Announced.Timeout.Or(0); said != conduct.Duration(2*time.Second) {
+			t.Errorf("announced %v", time.Duration(said))
+		}
+		if p.Baseline.Rcode != "NOERROR" || !p.DNS.HalfClosed.Or(false) {
+			t.Errorf("%+v %+v", p.Baseline, p.DNS)
+		}
+	})
+	t.Run("dot", func(t *testing.T) {
+		p := probed(t, "dot://"+tls.Addr().String()+"/www.example", func(c *Config) { c.Roots = authority.Pool() })
+		breaks(t, p, []string{"dns-reorders", "dns-truncates", "dns-keepalive-udp"})
+		isLimit(t, "after TLS", p.ProtocolNamed("dot").AfterTLS, 2*time.Second, 0, 0)
+		isLimit(t, "after an answer", p.ProtocolNamed("dot").AfterResponse, 2*time.Second, 0, 0)
+	})
+}
+
+// big is a record that is longer than 512 bytes.
+var big = strings.Repeat(`"`+strings.Repeat("x", 200)+`" `, 4)
+
+func unboundConfig(s dnsServer, more string) string {
+	return fmt.Sprintf(`server:
+	interface: 127.0.0.1@%[2]s
+	do-daemonize: no
+	use-syslog: no
+	username: ""
+	chroot: ""
+	directory: %[1]s
+	pidfile: %[1]s/pid
+	module-config: "iterator"
+	do-not-query-localhost: no
+	local-zone: "example." transparent
+	local-data: "www.example. 300 IN A 192.0.2.1"
+	local-data: 'big.example. 300 IN TXT %[3]s'
+%[4]s
+`, s.dir, s.port, big, more)
+}
+
+// TestDNSOfUnbound: with the option switched on, all its connections have that limit,
+// whether they have asked or not, and tcp-idle-timeout is of no account.
+func TestDNSOfUnbound(t *testing.T) {
+	for _, test := range []struct {
+		name, set string
+		limit     time.Duration
+		unknown   []string
+	}{
+		{"tcp-idle-timeout", "tcp-idle-timeout: 3000", 3 * time.Second, []string{"dns-keepalive-true"}},
+		{"edns-tcp-keepalive", "tcp-idle-timeout: 3000\n\tedns-tcp-keepalive: yes\n\tedns-tcp-keepalive-timeout: 5000", 5 * time.Second, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newDNSServer(t)
+			// Nothing is looked for elsewhere: what is not here is not there.
+			s.start(t, "unbound", "-d", "-c", s.write(t, "unbound.conf", unboundConfig(s, "\t"+test.set+"\n\tlocal-zone: \"www.example.\" static\n\tlocal-zone: \"big.example.\" static\n\tlocal-zone: \".\" static")))
+			p := probed(t, "dns://"+s.address+"/big.example?type=TXT", nil)
+			breaks(t, p, append(test.unknown, "dns-reorders"))
+			isLimit(t, "after connect", p.ProtocolNamed("tcp").AfterConnect, test.limit, 0, 0)
+			isLimit(t, "after an answer", p.ProtocolNamed("tcp").AfterResponse, test.limit, 0, 0)
+			isLimit(t, "with the option", p.DNS.AfterKeepalive, test.limit, 0, 0)
+		})
+	}
+}
+
+// TestDNSReordered has unbound ask a server that takes its time, and answer what it
+// knows meanwhile. The same server, asked over TCP itself, answers in order.
+func TestDNSReordered(t *testing.T) {
+	const slow = 150 * time.Millisecond
+	answer := func(b []byte) []byte {
+		m, err := dns.Read(b)
+		if err != nil {
+			return nil
+		}
+		if strings.HasPrefix(m.Query.Name, "linger-") {
+			time.Sleep(slow)
+		}
+		return m.Reply(dns.Answer{Rcode: 3, None: true}).Message
+	}
+	upstream, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer upstream.Close()
+	go func() {
+		in := make([]byte, 4096)
+		for {
+			n, from, err := upstream.ReadFrom(in)
+			if err != nil {
+				return
+			}
+			b := bytes.Clone(in[:n])
+			go func() { upstream.WriteTo(answer(b), from) }()
+		}
+	}()
+	_, port, _ := net.SplitHostPort(upstream.LocalAddr().String())
+	s := newDNSServer(t)
+	s.start(t, "unbound", "-d", "-c", s.write(t, "unbound.conf", unboundConfig(s, fmt.Sprintf("\tqname-minimisation: no\nforward-zone:\n\tname: \".\"\n\tforward-addr: 127.0.0.1@%s", port))))
+	only, err := conduct.Select([]string{"dns-reorders"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := probed(t, "dns://"+s.address+"/www.example", func(c *Config) { c.Cases = only })
+	if !p.DNS.Reordered.Or(false) || p.Cases[0].Outcome != conduct.Pass {
+		t.Errorf("unbound: %+v", p.Cases[0])
+	}
+
+	serial := dnsOverTCP(t, func(c net.Conn) {
+		for {
+			b := readFramed(c)
+			if b == nil {
+				return
+			}
+			c.Write(framed(answer(b)))
+		}
+	})
+	p = probed(t, "dns://"+serial+"/www.example", func(c *Config) { c.Cases = only })
+	if p.DNS.Reordered.Or(true) || p.Cases[0].Outcome != conduct.Warn {
+		t.Errorf("a serial server: %+v", p.Cases[0])
+	}
+}
+
+// TestDNSOfKnot: it looks every two seconds, and closes what is over then.
+func TestDNSOfKnot(t *testing.T) {
+	s := newDNSServer(t)
+	s.write(t, "example.zone", "$TTL 300\n@ SOA ns.example. hostmaster.example. 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.1\nbig TXT "+big+"\n")
+	s.start(t, "knotd", "-c", s.write(t, "knot.conf", fmt.Sprintf(`server:
+  listen: 127.0.0.1@%[2]s
+  rundir: %[1]s
+  pidfile: %[1]s/pid
+  tcp-idle-timeout: 3
+control:
+  listen: %[1]s/control
+database:
+  storage: %[1]s
+template:
+  - id: default
+    storage: %[1]s
+zone:
+  - domain: example
+    file: example.zone
+`, s.dir, s.port)))
+	p := probed(t, "dns://"+s.address+"/big.example?type=TXT", nil)
+	breaks(t, p, []string{"dns-reorders", "dns-keepalive-true"})
+	isLimit(t, "after an answer", p.ProtocolNamed("tcp").AfterResponse, 3*time.Second, time.Second, 2*time.Second)
+}
+
+// TestDNSOfDnsdist: it looks every second, and its limit is of whole seconds.
+func TestDNSOfDnsdist(t *testing.T) {
+	s := newDNSServer(t)
+	s.start(t, "dnsdist", "--supervised", "--disable-syslog", "-C", s.write(t, "dnsdist.conf", fmt.Sprintf(`setLocal(%q)
+setSecurityPollSuffix("")
+setTCPRecvTimeout(3)
+addAction(AllRule(), SpoofAction("192.0.2.1"))
+`, s.address)))
+	p := probed(t, "dns://"+s.address+"/www.example", nil)
+	breaks(t, p, []string{"dns-reorders", "dns-keepalive-true", "dns-truncates"})
+	isLimit(t, "after an answer", p.ProtocolNamed("tcp").AfterResponse, 3*time.Second, 0, time.Second)
+}
+
+// dnsOverTCP serves each connection by a function until the test ends.
+func dnsOverTCP(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				serve(c)
+			}()
+		}
+	}()
+	return ln.Addr().String()
+}
+
+// readFramed reads one query, or nil at the end.
+func readFramed(c net.Conn) []byte {
+	var length [2]byte
+	if _, err := io.ReadFull(c, length[:]); err != nil {
+		return nil
+	}
+	b := make([]byte, binary.BigEndian.Uint16(length[:]))
+	if _, err := io.ReadFull(c, b); err != nil {
+		return nil
+	}
+	return b
+}
+
+// TestBadServersOfDNS: each breaks one case, and the probe names that one.
+func TestBadServersOfDNS(t *testing.T) {
+	good := func(b []byte) []byte {
+		m, err := dns.Read(b)
+		if err != nil || !m.IsQuery() {
+			return nil
+		}
+		return m.Reply(dns.Answer{Keepalive: linger.Known(2 * time.Second)}).Message
+	}
+	// looping answers query after query, and ends after an idle limit.
+	looping := func(c net.Conn, limit time.Duration, most int, answer func([]byte) []byte) {
+		for range most {
+			c.SetReadDeadline(time.Now().Add(limit))
+			b := readFramed(c)
+			if b == nil {
+				return
+			}
+			c.Write(framed(answer(b)))
+		}
+	}
+	alone := []string{"dns-reorders", "dns-truncates", "dns-keepalive-udp"}
+	for _, test := range []struct {
+		name    string
+		serve   func(net.Conn)
+		broken  []string
+		unknown []string
+	}{
+		{"a good one", func(c net.Conn) { looping(c, 2*time.Second, 100, good) }, nil, alone},
+		{"ends early of what it said", func(c net.Conn) { looping(c, 1200*time.Millisecond, 100, good) }, []string{"dns-keepalive-true"}, alone},
+		{"ends at once", func(c net.Conn) {
+			looping(c, 300*time.Millisecond, 100, func(b []byte) []byte {
+				m, _ := dns.Read(b)
+				return m.Reply(dns.Answer{}).Message
+			})
+		}, []string{"dns-idle-long-enough"}, append([]string{"dns-keepalive-true"}, alone...)},
+		{"one query a segment", func(c net.Conn) {
+			in := make([]byte, 4096)
+			whole := []byte{}
+			for {
+				c.SetReadDeadline(time.Now().Add(2 * time.Second))
+				n, err := c.Read(in)
+				if err != nil {
+					return
+				}
+				whole = append(whole, in[:n]...)
+				if len(whole) < 2 || len(whole) < 2+int(binary.BigEndian.Uint16(whole)) {
+					continue
+				}
+				c.Write(framed(good(whole[2 : 2+int(binary.BigEndian.Uint16(whole))])))
+				whole = whole[:0] // what came along is lost
+			}
+		}, []string{"dns-pipelining"}, alone},
+		{"whole queries only", func(c net.Conn) {
+			in := make([]byte, 4096)
+			for {
+				c.SetReadDeadline(time.Now().Add(2 * time.Second))
+				n, err := c.Read(in)
+				if err != nil || n < 14 {
+					return
+				}
+				for b := in[:n]; len(b) > 2; b = b[2+int(binary.BigEndian.Uint16(b)):] {
+					if int(binary.BigEndian.Uint16(b)) > len(b)-2 {
+						return
+					}
+					c.Write(framed(good(b[2 : 2+int(binary.BigEndian.Uint16(b))])))
+				}
+			}
+		}, []string{"dns-split"}, alone},
+		{"resets", func(c net.Conn) {
+			looping(c, 2*time.Second, 100, good)
+			c.(*net.TCPConn).SetLinger(0)
+		}, []string{"dns-idle-orderly"}, alone},
+		{"has EDNS unasked", func(c net.Conn) {
+			looping(c, 2*time.Second, 100, func(b []byte) []byte {
+				out := good(b)
+				if m, _ := dns.Read(b); !m.EDNS {
+					out = append(out, 0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0)
+					out[11]++ // one more additional record
+				}
+				return out
+			})
+		}, []string{"dns-edns-asked"}, alone},
+		{"says TC over TCP", func(c net.Conn) {
+			looping(c, 2*time.Second, 100, func(b []byte) []byte {
+				out := good(b)
+				out[2] |= 2
+				return out
+			})
+		}, []string{"dns-truncates"}, []string{"dns-reorders", "dns-keepalive-udp"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := probed(t, "dns://"+dnsOverTCP(t, test.serve)+"/www.example", func(c *Config) { c.Answer = time.Second })
+			breaks(t, p, test.unknown, test.broken...)
+		})
+	}
+}
+
+// TestOneQueryAConnection: the old way, which a server may still have.
+func TestOneQueryAConnection(t *testing.T) {
+	at := dnsOverTCP(t, func(c net.Conn) {
+		b := readFramed(c)
+		if m, err := dns.Read(b); err == nil {
+			c.Write(framed(m.Reply(dns.Answer{}).Message))
+		}
+		c.(*net.TCPConn).CloseWrite()
+		io.Copy(io.Discard, c)
+	})
+	p := probed(t, "dns://"+at+"/www.example", func(c *Config) { c.Answer = time.Second })
+	count := p.ProtocolNamed("tcp").Requests
+	if r, _ := p.ResultOf("dns-many-queries"); r.Outcome != conduct.Warn || count.State != conduct.Measured || count.N != 1 {
+		t.Errorf("%+v %+v", r, count)
+	}
+}
+
+func TestTargetsOfDNS(t *testing.T) {
+	for _, test := range []struct{ target, query, wrong string }{
+		{"dns://192.0.2.1", ". NS", ""},
+		{"dns://192.0.2.1:5300/", ". NS", ""},
+		{"dns://[2001:db8::1]/www.example.?type=aaaa", "www.example AAAA", ""},
+		{"dot://192.0.2.1/example?type=MX", "example MX", ""},
+		{"dns://192.0.2.1/example?type=NONESUCH", "", "no type of record"},
+		{"dns://192.0.2.1/example?class=CH", "", "not what can be asked"},
+		{"dns:///www.example", "", "not what can be probed"},
+		{"doq://192.0.2.1", "", "not what can be probed"},
+	} {
+		p, err := newProber(Config{Target: test.target})
+		switch {
+		case test.wrong != "" && (err == nil || !strings.Contains(err.Error(), test.wrong)):
+			t.Errorf("%s: %v, want %q", test.target, err, test.wrong)
+		case test.wrong == "" && err != nil:
+			t.Errorf("%s: %v", test.target, err)
+		case test.wrong == "" && p.target.query.String() != test.query:
+			t.Errorf("%s asks %s, want %s", test.target, p.target.query, test.query)
+		}
+	}
+}
