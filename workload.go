@@ -105,7 +105,8 @@ type Exchange struct {
 	// Origin is the index of the workload's origin that it is fetched from; 0 where
 	// that names none.
 	Origin int `json:"origin,omitempty"`
-	// Path is the request target in origin form, unique for its method and origin.
+	// Path is the request target in origin form, unique for its method and origin but
+	// for what is asked again: an exchange whose parent is the same one.
 	Path string `json:"path"`
 	// RequestHead is the size that the request's head is padded to; 0, or less
 	// than the shortest head that says what must be said, leaves it as it is.
@@ -174,6 +175,12 @@ func (w Workload) Bytes() int64 {
 	return n
 }
 
+// answersAs reports whether two exchanges have the same response.
+func (e Exchange) answersAs(other Exchange) bool {
+	return e.Status == other.Status && e.ContentType == other.ContentType && e.Delay == other.Delay &&
+		e.ResponseHead == other.ResponseHead && e.ResponseBody == other.ResponseBody
+}
+
 // Validate reports the first exchange, counted from 1, that no client could
 // fetch. A valid workload has at least one exchange without a parent.
 func (w Workload) Validate() error {
@@ -205,7 +212,10 @@ func (w Workload) Validate() error {
 			return fmt.Errorf("exchange %d of workload %q: it is of origin %d, and there are %d", i+1, w.Name, e.Origin+1, w.OriginCount())
 		}
 		k := key{e.Origin, e.Method, e.Path}
-		if first, ok := paths[k]; ok {
+		// What is asked again once it has come is answered as it was.
+		if first, ok := paths[k]; ok && e.Parent == first && w.Exchanges[first].answersAs(e) {
+			continue
+		} else if ok {
 			return fmt.Errorf("exchange %d of workload %q: %s %s is exchange %d already; make the paths differ", i+1, w.Name, e.Method, e.Path, first+1)
 		}
 		paths[k] = i

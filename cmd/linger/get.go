@@ -21,6 +21,7 @@ type getCmd struct {
 	namesFlags
 	serverPolicyFlags
 	Seed     uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
+	At       string   `placeholder:"D,D,…" help:"Of a URL: ask it twice on a connection of its own for each pause D between, and say how the client fared: is the connection still there? Default strategy keep."`
 	Think    string   `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
 	Insecure bool     `short:"k" help:"Take any certificate of a URL's server."`
 	CACert   string   `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for a URL's server; default the system's."`
@@ -35,6 +36,9 @@ type getCmd struct {
 
 // Run fetches once and draws what happened on each connection.
 func (c getCmd) Run(ctx context.Context, std streams) error {
+	if c.At != "" {
+		return c.at(ctx, std)
+	}
 	usual := "keep:6"
 	if c.URL == linger.Names().Name {
 		usual = "udp"

@@ -1,0 +1,89 @@
+package compare
+
+import (
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// A Fate is what became of a request that a client wanted to send on a connection that
+// had been idle.
+type Fate string
+
+const (
+	// Reused: it was answered on the same connection.
+	Reused Fate = "reused"
+	// Noticed: the connection had been closed before, which the client saw; the request
+	// went on another one at once.
+	Noticed Fate = "closed before"
+	// Repeated: it was sent, the connection ended without an answer, and it was sent
+	// again on another.
+	Repeated Fate = "lost, sent again"
+	// Lost: it was not answered at all.
+	Lost Fate = "lost"
+	// Unasked: there was no idle connection to try.
+	Unasked Fate = "not tried"
+)
+
+// A Reuse is how a client fared that asked again after a pause, on one connection of
+// its own.
+type Reuse struct {
+	Wait time.Duration `json:"-"`
+	// WaitMS is the pause that was asked for, after the last byte of the first response.
+	WaitMS float64 `json:"wait_ms"`
+	Fate   Fate    `json:"fate"`
+	// WantedMS is when the client wanted to send, after the last byte; TookMS how long
+	// it then took until the last byte of the answer, a new connection included.
+	WantedMS linger.Opt[float64] `json:"wanted_ms,omitzero"`
+	TookMS   linger.Opt[float64] `json:"took_ms,omitzero"`
+	Status   int                 `json:"status,omitempty"`
+	Attempts int                 `json:"attempts"` // times that it was sent
+	// ClosedMS is when the first connection ended, after the last byte; who ended it
+	// first, and why, in the words of the trace.
+	ClosedMS linger.Opt[float64] `json:"closed_ms,omitzero"`
+	ClosedBy trace.Peer          `json:"closed_by,omitempty"`
+	Reason   string              `json:"reason,omitempty"`
+}
+
+// ReuseOf reads the trace of two exchanges, of which the second was wanted a pause
+// after the first.
+func ReuseOf(t *trace.Trace, wait time.Duration) Reuse {
+	r := Reuse{Wait: wait, WaitMS: float64(wait) / 1e6, Fate: Unasked}
+	if len(t.Exchanges) < 2 {
+		r.Reason = "the trace has no second request"
+		return r
+	}
+	first, second := t.Exchanges[0], t.Exchanges[1]
+	done, ok := first.Done.Get()
+	if !ok || first.Failed != "" {
+		r.Reason = first.Failed
+		return r
+	}
+	since := func(at linger.Opt[linger.Instant]) linger.Opt[float64] {
+		if at, ok := at.Get(); ok {
+			return linger.Known(float64(at.Sub(done)) / 1e6)
+		}
+		return linger.Opt[float64]{}
+	}
+	for _, c := range t.Connections {
+		if c.ID == first.Connection && c.ClosedBy == trace.AtServer {
+			r.ClosedMS, r.ClosedBy, r.Reason = since(c.Closed), c.ClosedBy, c.Reason
+		}
+	}
+	r.WantedMS, r.Status, r.Attempts = since(linger.Known(second.Queued)), second.Status, second.Attempts
+	if at, ok := second.Done.Get(); ok && second.Failed == "" {
+		r.TookMS = linger.Known(float64(at.Sub(second.Queued)) / 1e6)
+	}
+	switch {
+	case second.Failed != "":
+		r.Fate, r.Reason = Lost, second.Failed
+	case second.Attempts > 1:
+		r.Fate = Repeated
+	case second.Connection == first.Connection:
+		r.Fate = Reused
+	default:
+		r.Fate = Noticed
+	}
+	return r
+}
