@@ -120,6 +120,9 @@ type request struct {
 	version      string   // 1.1, where empty
 	fields       []string // "Name: value", besides Host and User-Agent
 	body         string   // sent as it is, behind the head
+	// beyond says that nobody should answer, so that what the answer says of the
+	// server's load is not taken for that.
+	beyond bool
 }
 
 // text is the request as it is sent.
@@ -215,7 +218,7 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 		if c.bounded.N <= 0 {
 			return a, fmt.Errorf("the response is longer than %d MB", maxBody>>20)
 		}
-		if a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable {
+		if !q.beyond && (a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable) {
 			c.prober.limited(a.status)
 		}
 		c.prober.heard(a)
