@@ -290,7 +290,7 @@ func advise(p *Pair, opener, accepter Hop, raised Duration) (next Duration) {
 		p.Notes = append(p.Notes, fmt.Sprintf("%s has one setting for both its sides: to lower it would lower what %s accepts, too", pool.Title, opener.Name))
 		return next
 	}
-	limit := pool.Setting.down(time.Duration(p.Server.Value) - headroom(p.Server.Value, p.Need, min(time.Second, time.Duration(p.Server.Value)/4)))
+	limit := pool.Setting.down(time.Duration(p.Server.Value) - headroom(p.Server.Value, p.Need, min(time.Second, time.Duration(p.Server.Value)/2)))
 	write, ok := pool.Setting.For(limit)
 	if limit > 0 && (!poolKnown || ok && !pool.Fixed) {
 		change := Change{Hop: opener.Name, Side: Opens, Software: pool.Software, Limit: Duration(limit), Where: pool.Setting.Where, Write: write}

@@ -88,7 +88,7 @@ The round trip counts whole: the pool's clock starts half of one after the serve
 | ` + "`https://lb.example`" + `, ` + "`lb=https://lb.example`" + ` | a hop that is probed; without a name it is called by its host |
 | ` + "`lb.upstream=60s`" + `, ` + "`lb.upstream=nginx`" + `, ` + "`lb.upstream=none`" + ` | for how long its pool keeps connections (none: without a limit), which nobody can see from outside |
 | ` + "`lb.idle=75s`" + ` | after how long it ends what it accepts |
-| ` + "`app.software=gunicorn`" + ` | what it is, where its Server field does not say it |
+| ` + "`app.software=gunicorn`" + ` | what it is, where its Server field does not say it, or is that of a hop behind it, which many load balancers pass on |
 | ` + "`app.rtt=2ms`" + ` | the round trip from the hop before; else that from here is taken |
 
 ` + "`--assert right`" + ` ends with status 1 unless every pair is right. ` + "`-o FILE.json`" + `, ` + "`--json`" + `: format "` + ChainFormat + `", with "hops" (limits with their "source": measured,
