@@ -123,9 +123,9 @@ Of HTTP/1.1. Versions are those that were read; a commit is that of the source n
 		limit := "for ever"
 		switch {
 		case d.Limit > 0 && d.Soft:
-			limit = "up to " + Lasting(Duration(d.Limit)) + ", as was seen"
+			limit = "up to " + Duration(d.Limit).String() + ", as was seen"
 		case d.Limit > 0:
-			limit = Lasting(Duration(d.Limit))
+			limit = Duration(d.Limit).String()
 		case !d.Endless:
 			limit = "-"
 		}
