@@ -550,9 +550,8 @@ func dnsWatch(ctx context.Context, p *prober, n int, method string, prepare func
 	switch {
 	case len(ended) > 0:
 		limit.State, limit.Why, limit.Spread = conduct.Measured, "", conduct.SpreadOf(ended)
-		// How long a packet takes varies by as much as it was seen to, and many servers
-		// look every second or two only, so that the limit spreads.
-		limit.Uncertainty = max(p.policy.RTT.High-p.policy.RTT.Low, limit.High-limit.Low, conduct.Duration(time.Millisecond))
+		// How long a packet takes varies by as much as it was seen to, and clocks tick.
+		limit.Uncertainty = max(p.policy.RTT.High-p.policy.RTT.Low, conduct.Duration(time.Millisecond))
 	case len(open) > 0:
 		limit.State, limit.Why, limit.Ending = conduct.AtLeast, "", ""
 		limit.Low, limit.N = conduct.SpreadOf(open).Low, len(open)
