@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -195,6 +197,15 @@ func probeChain(ctx context.Context, text, assert string, config probe.Config, o
 	if assert != "" && assert != chainRight {
 		return usage("--assert %s: of a chain it is --assert %s", assert, chainRight)
 	}
+	asked := 0
+	for _, l := range links {
+		if l.url != "" {
+			asked++
+		}
+	}
+	if asked > 0 {
+		fmt.Fprintf(out.std.err, "linger: hops to probe: %d; each is watched until it ends idle connections, %v at most\n", asked, cmp.Or(config.MaxWait, probe.DefaultWait))
+	}
 	policies := make([]*conduct.Policy, len(links))
 	failures := make([]error, len(links))
 	var all sync.WaitGroup
@@ -244,6 +255,9 @@ func probeChain(ctx context.Context, text, assert string, config probe.Config, o
 		}
 		return report.Chain(w, chain, out.layout(w))
 	})
+	if err == nil && ctx.Err() != nil {
+		return statusError{exitInterrupted, errors.New("interrupted; what was seen until then stands above")}
+	}
 	if err == nil && assert != "" && chain.Verdict != conduct.Right {
 		return statusError{exitAssertion, fmt.Errorf("--assert %s: the chain is %s", assert, chain.Verdict)}
 	}
