@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"linger"
@@ -48,29 +47,11 @@ func (l Limit) Text() string {
 	case l.Endless:
 		return fmt.Sprintf("for ever (%s)", l.Source)
 	case l.Source == FromWait:
-		return fmt.Sprintf("at least %s (measured)", Lasting(l.Value))
+		return fmt.Sprintf("at least %s (measured)", l.Value)
 	case l.Uncertainty > 0:
-		return fmt.Sprintf("%s ± %s (%s)", Lasting(l.Value), Lasting(l.Uncertainty), l.Source)
+		return fmt.Sprintf("%s ± %s (%s)", l.Value, l.Uncertainty, l.Source)
 	}
-	return fmt.Sprintf("%s (%s)", Lasting(l.Value), l.Source)
-}
-
-// Lasting writes a length of time in the unit that suits it: 3.2 ms, 60 s.
-func Lasting(d Duration) string {
-	t := time.Duration(d)
-	trim := func(s string) string {
-		if strings.Contains(s, ".") {
-			s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
-		}
-		return s
-	}
-	switch size := max(t, -t); {
-	case size < 10*time.Millisecond:
-		return trim(fmt.Sprintf("%.2f", t.Seconds()*1e3)) + " ms"
-	case size < time.Second:
-		return trim(fmt.Sprintf("%.1f", t.Seconds()*1e3)) + " ms"
-	}
-	return trim(fmt.Sprintf("%.3f", t.Seconds())) + " s"
+	return fmt.Sprintf("%s (%s)", l.Value, l.Source)
 }
 
 // A Hop is one program of a chain. What it accepts has one limit, and what it opens
@@ -212,7 +193,7 @@ func judge(opener, accepter Hop) Pair {
 		p.Text = who + ": a request may be sent on a connection that is being closed"
 	default:
 		p.Verdict = TooClose
-		p.Text = fmt.Sprintf("%s: the margin is to be more than a round trip and the doubt about the limits, %s", who, Lasting(p.Need))
+		p.Text = fmt.Sprintf("%s: the margin is to be more than a round trip and the doubt about the limits, %s", who, p.Need)
 	}
 	return p
 }
@@ -245,10 +226,10 @@ func advise(p *Pair, opener, accepter Hop, raised Duration) (next Duration) {
 	pool, poolKnown := DefaultOf(opener.Software, Opens)
 	server, serverKnown := DefaultOf(accepter.Software, Accepts)
 	if p.Pool.Soft {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s promises no limit: %s is what was seen once a load had ended", pool.Title, Lasting(p.Pool.Value)))
+		p.Notes = append(p.Notes, fmt.Sprintf("%s promises no limit: %s is what was seen once a load had ended", pool.Title, p.Pool.Value))
 	}
 	if p.Server.Soft {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s promises no limit: %s is what was seen", server.Title, Lasting(p.Server.Value)))
+		p.Notes = append(p.Notes, fmt.Sprintf("%s promises no limit: %s is what was seen", server.Title, p.Server.Value))
 	}
 	if p.Pool.Source == FromDefault && pool.Note != "" {
 		p.Notes = append(p.Notes, pool.Title+": "+pool.Note)
@@ -258,7 +239,7 @@ func advise(p *Pair, opener, accepter Hop, raised Duration) (next Duration) {
 	}
 	keeps := max(p.Pool.Value, raised)
 	if raised > p.Pool.Value {
-		p.Notes = append(p.Notes, fmt.Sprintf("%s has one setting for both its sides: as advised above it keeps connections %s", opener.Name, Lasting(raised)))
+		p.Notes = append(p.Notes, fmt.Sprintf("%s has one setting for both its sides: as advised above it keeps connections %s", opener.Name, raised))
 		if p.Verdict == Right && !p.Server.Endless && p.Server.Value-raised <= p.Need {
 			p.Notes = append(p.Notes, "that would spoil this pair, which is right as it is")
 		}
@@ -290,7 +271,7 @@ func advise(p *Pair, opener, accepter Hop, raised Duration) (next Duration) {
 		p.Notes = append(p.Notes, fmt.Sprintf("%s has one setting for both its sides: to lower it would lower what %s accepts, too", pool.Title, opener.Name))
 		return next
 	}
-	limit := pool.Setting.down(time.Duration(p.Server.Value) - headroom(p.Server.Value, p.Need, min(time.Second, time.Duration(p.Server.Value)/4)))
+	limit := pool.Setting.down(time.Duration(p.Server.Value) - headroom(p.Server.Value, p.Need, min(time.Second, time.Duration(p.Server.Value)/2)))
 	write, ok := pool.Setting.For(limit)
 	if limit > 0 && (!poolKnown || ok && !pool.Fixed) {
 		change := Change{Hop: opener.Name, Side: Opens, Software: pool.Software, Limit: Duration(limit), Where: pool.Setting.Where, Write: write}
@@ -298,7 +279,7 @@ func advise(p *Pair, opener, accepter Hop, raised Duration) (next Duration) {
 		p.Changes = append(p.Changes, change)
 	}
 	if poolKnown && pool.Fixed && len(p.Changes) == 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("neither side can be set: %s keeps connections %s whatever it is told", pool.Title, Lasting(p.Pool.Value)))
+		p.Notes = append(p.Notes, fmt.Sprintf("neither side can be set: %s keeps connections %s whatever it is told", pool.Title, p.Pool.Value))
 	}
 	return next
 }
@@ -308,7 +289,7 @@ func (c Change) text(verb, than string, limit Duration, title string) string {
 	if c.Side == Opens {
 		what = "the time that " + c.Hop + " keeps idle connections"
 	}
-	text := fmt.Sprintf("%s %s to %s, %s %s", verb, what, Lasting(c.Limit), than, Lasting(limit))
+	text := fmt.Sprintf("%s %s to %s, %s %s", verb, what, c.Limit, than, limit)
 	if c.Write != "" {
 		text += fmt.Sprintf("; in %s (%s): %s", title, c.Where, c.Write)
 	}

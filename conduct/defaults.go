@@ -168,7 +168,7 @@ var defaults = []Default{
 	{
 		Software: "haproxy", Title: "HAProxy", Version: "2.6.12", Side: Opens, Limit: 20 * second, Soft: true,
 		Setting: Setting{"server line; a connection was seen to last three to four of these", "pool-purge-delay {1/4}ms", 4 * milli, 0},
-		Note:    "every pool-purge-delay (5 s) half of what is idle and was not needed is closed: no connection has a limit of its own. A busy pool may keep one for longer; option http-server-close keeps none, and retry-on conn-failure empty-response has HAProxy send again what got no answer, POST too",
+		Note:    "every pool-purge-delay (5 s) half of what is idle and was not needed is closed: no connection has a limit of its own. A busy pool may keep one for longer; http-reuse never changes nothing of that, option http-server-close keeps none, and retry-on conn-failure empty-response has HAProxy send again what got no answer, POST too",
 		Source:  "haproxy, doc/configuration.txt, pool-purge-delay; seen: idle connections were closed 15 to 20 s after the load had ended",
 	},
 	{

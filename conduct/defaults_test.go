@@ -88,7 +88,7 @@ The round trip counts whole: the pool's clock starts half of one after the serve
 | ` + "`https://lb.example`" + `, ` + "`lb=https://lb.example`" + ` | a hop that is probed; without a name it is called by its host |
 | ` + "`lb.upstream=60s`" + `, ` + "`lb.upstream=nginx`" + `, ` + "`lb.upstream=none`" + ` | for how long its pool keeps connections (none: without a limit), which nobody can see from outside |
 | ` + "`lb.idle=75s`" + ` | after how long it ends what it accepts |
-| ` + "`app.software=gunicorn`" + ` | what it is, where its Server field does not say it |
+| ` + "`app.software=gunicorn`" + ` | what it is, where its Server field does not say it, or is that of a hop behind it, which many load balancers pass on |
 | ` + "`app.rtt=2ms`" + ` | the round trip from the hop before; else that from here is taken |
 
 ` + "`--assert right`" + ` ends with status 1 unless every pair is right. ` + "`-o FILE.json`" + `, ` + "`--json`" + `: format "` + ChainFormat + `", with "hops" (limits with their "source": measured,
@@ -107,10 +107,14 @@ around the application's limit) and ` + "`linger serve --idle-timeout 1s`" + `, 
 | http-reuse safe | 1 s | keep their connection | 3200 | 308: closed without an answer | wrong |
 | http-reuse always | 1 s | come anew for each request | 3200 | 317: 502 | wrong |
 | http-reuse safe | 22 s, as advised | keep their connection | 10000 | 0 | right |
-| http-reuse safe, pool-purge-delay 187ms, as advised | 1 s | keep their connection | 10000 | 0 | right |
+| http-reuse safe, pool-purge-delay 125ms, as advised | 1 s | keep their connection | 10000 | 0 | right |
 
 Whether HAProxy answers 502 or just closes depends on whether the client has used its connection before: it may then ask again by itself, as browsers do,
 but not where the request must not be sent twice.
+
+The same by hand, 40 services with 5 clients each: http-reuse never, 1094 of 10000 closed without an answer; option http-server-close, 0 of 10000; retry-on conn-failure empty-response, 0 of 2400. nginx 1.22
+with ` + "`keepalive 16;`" + ` in upstream: 245 of 2400 POST answered 502, and no GET, which it sends again itself; with ` + "`--idle-timeout 66s`" + ` or ` + "`keepalive_timeout 500ms;`" + `, as advised, 0 of 10000.
+With 750 ms, a margin of 250 ms, one run of three lost 71 of 10000, all at one moment: machines are late now and then, and advice leaves more than the round trip for that.
 
 ## Defaults
 
@@ -123,9 +127,9 @@ Of HTTP/1.1. Versions are those that were read; a commit is that of the source n
 		limit := "for ever"
 		switch {
 		case d.Limit > 0 && d.Soft:
-			limit = "up to " + Lasting(Duration(d.Limit)) + ", as was seen"
+			limit = "up to " + Duration(d.Limit).String() + ", as was seen"
 		case d.Limit > 0:
-			limit = Lasting(Duration(d.Limit))
+			limit = Duration(d.Limit).String()
 		case !d.Endless:
 			limit = "-"
 		}

@@ -282,3 +282,15 @@ func FuzzReplies(f *testing.F) {
 		}
 	})
 }
+
+// A plain query has no OPT record, whatever else is asked of it.
+func TestPlainQuery(t *testing.T) {
+	b, err := Ask(linger.Query{Name: "www.example", Type: "A"}, Options{Plain: true, Keepalive: true, Pad: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Read(b)
+	if _, said := m.Keepalive.Get(); err != nil || m.EDNS || m.Padded || said {
+		t.Errorf("%v %+v", err, m)
+	}
+}

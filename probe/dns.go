@@ -357,7 +357,7 @@ func dnsReorder(ctx context.Context, p *prober) {
 		p.verdict(id, conduct.NotMeasured, "a name that nobody has: %s", cause(err))
 		return
 	case slow < fast+noticeable:
-		p.verdict(id, conduct.NotMeasured, "nothing is slow to answer: %s what it knows, %s what nobody has", conduct.Lasting(conduct.Duration(fast)), conduct.Lasting(conduct.Duration(slow)))
+		p.verdict(id, conduct.NotMeasured, "nothing is slow to answer: %s what it knows, %s what nobody has", conduct.Duration(fast), conduct.Duration(slow))
 		return
 	}
 	var waited time.Duration
@@ -378,15 +378,15 @@ func dnsReorder(ctx context.Context, p *prober) {
 			p.verdict(id, conduct.NotMeasured, "%s", cause(err))
 			return
 		case first.ID == number+1:
-			p.verdict(id, conduct.Pass, "what it knows was answered first, after %s, though asked for behind what nobody has", conduct.Lasting(conduct.Duration(waited)))
+			p.verdict(id, conduct.Pass, "what it knows was answered first, after %s, though asked for behind what nobody has", conduct.Duration(waited))
 			p.record(func(policy *conduct.Policy) { policy.DNS.Reordered = linger.Known(true) })
 			return
 		case waited < fast+noticeable:
-			p.verdict(id, conduct.NotMeasured, "what was slow before, %s, was not so again", conduct.Lasting(conduct.Duration(slow)))
+			p.verdict(id, conduct.NotMeasured, "what was slow before, %s, was not so again", conduct.Duration(slow))
 			return
 		}
 	}
-	p.broken(id, "what it knows, and answers in %s, had to wait %s for what nobody has", conduct.Lasting(conduct.Duration(fast)), conduct.Lasting(conduct.Duration(waited)))
+	p.broken(id, "what it knows, and answers in %s, had to wait %s for what nobody has", conduct.Duration(fast), conduct.Duration(waited))
 	p.record(func(policy *conduct.Policy) { policy.DNS.Reordered = linger.Known(false) })
 }
 
@@ -550,9 +550,8 @@ func dnsWatch(ctx context.Context, p *prober, n int, method string, prepare func
 	switch {
 	case len(ended) > 0:
 		limit.State, limit.Why, limit.Spread = conduct.Measured, "", conduct.SpreadOf(ended)
-		// How long a packet takes varies by as much as it was seen to, and many servers
-		// look every second or two only, so that the limit spreads.
-		limit.Uncertainty = max(p.policy.RTT.High-p.policy.RTT.Low, limit.High-limit.Low, conduct.Duration(time.Millisecond))
+		// How long a packet takes varies by as much as it was seen to, and clocks tick.
+		limit.Uncertainty = max(p.policy.RTT.High-p.policy.RTT.Low, conduct.Duration(time.Millisecond))
 	case len(open) > 0:
 		limit.State, limit.Why, limit.Ending = conduct.AtLeast, "", ""
 		limit.Low, limit.N = conduct.SpreadOf(open).Low, len(open)
@@ -576,14 +575,14 @@ func dnsIdleAfterAnswer(ctx context.Context, p *prober) {
 		p.verdict(orderly, conduct.NotMeasured, "%s", limit.Why)
 	case limit.State == conduct.AtLeast:
 		if limit.Low >= conduct.Duration(time.Second) {
-			p.verdict(long, conduct.Pass, "kept for %s at least", conduct.Lasting(limit.Low))
+			p.verdict(long, conduct.Pass, "kept for %s at least", limit.Low)
 		}
-		p.verdict(orderly, conduct.NotMeasured, "no idle connection was ended within %s", conduct.Lasting(limit.Low))
+		p.verdict(orderly, conduct.NotMeasured, "no idle connection was ended within %s", limit.Low)
 	default:
 		if limit.Median < conduct.Duration(time.Second) {
-			p.broken(long, "ended after %s", conduct.Lasting(limit.Median))
+			p.broken(long, "ended after %s", limit.Median)
 		} else {
-			p.verdict(long, conduct.Pass, "ended after %s", conduct.Lasting(limit.Median))
+			p.verdict(long, conduct.Pass, "ended after %s", limit.Median)
 		}
 		if limit.Ending == conduct.RST || limit.Ending == conduct.CloseNotifyRST {
 			p.broken(orderly, "ended by %s", limit.Ending)
@@ -612,7 +611,6 @@ func dnsKeepalive(ctx context.Context, p *prober) {
 	// The option counts tenths of a second (RFC 7828, 3.1), and servers' clocks tick.
 	const slack = 100 * time.Millisecond
 	least := said - max(slack, said/50)
-	text := func(d conduct.Duration) string { return conduct.Lasting(d) }
 	switch {
 	case limit.State == conduct.Unknown:
 		p.verdict(id, conduct.NotMeasured, "%s", limit.Why)
@@ -621,13 +619,13 @@ func dnsKeepalive(ctx context.Context, p *prober) {
 	case said == 0:
 		p.verdict(id, conduct.Pass, "it asks to close at once")
 	case limit.State == conduct.Measured && limit.Median < conduct.Duration(least):
-		p.broken(id, "it said %s, and ended the connection after %s", text(conduct.Duration(said)), text(limit.Median))
+		p.broken(id, "it said %s, and ended the connection after %s", conduct.Duration(said), limit.Median)
 	case limit.State == conduct.Measured:
-		p.verdict(id, conduct.Pass, "it said %s, and ended the connection after %s", text(conduct.Duration(said)), text(limit.Median))
+		p.verdict(id, conduct.Pass, "it said %s, and ended the connection after %s", conduct.Duration(said), limit.Median)
 	case limit.Low >= conduct.Duration(least):
-		p.verdict(id, conduct.Pass, "it said %s, and kept the connection for %s at least", text(conduct.Duration(said)), text(limit.Low))
+		p.verdict(id, conduct.Pass, "it said %s, and kept the connection for %s at least", conduct.Duration(said), limit.Low)
 	default:
-		p.verdict(id, conduct.NotMeasured, "it said %s, and waiting ended after %s; --patient and --max-wait wait for longer", text(conduct.Duration(said)), text(limit.Low))
+		p.verdict(id, conduct.NotMeasured, "it said %s, and waiting ended after %s; --patient and --max-wait wait for longer", conduct.Duration(said), limit.Low)
 	}
 }
 

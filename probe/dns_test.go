@@ -499,6 +499,87 @@ func TestBadServersOfDNS(t *testing.T) {
 	}
 }
 
+// TestBadDatagrams: what is over TCP as it should be, and over UDP is not.
+func TestBadDatagrams(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		over   func(m dns.Message, good []byte) []byte
+		broken []string
+	}{
+		{"good ones", func(_ dns.Message, good []byte) []byte { return good }, nil},
+		{"the option over UDP", func(m dns.Message, good []byte) []byte {
+			return m.Reply(dns.Answer{Size: 700, Keepalive: linger.Known(2 * time.Second), Datagram: true}).Message
+		}, []string{"dns-keepalive-udp"}},
+		{"refuses the option over UDP", func(m dns.Message, good []byte) []byte {
+			if _, asked := m.Keepalive.Get(); asked {
+				good[3] = good[3]&0xf0 | 1 // FORMERR
+			}
+			return good
+		}, []string{"dns-keepalive-udp"}},
+		{"silent to the option over UDP", func(m dns.Message, good []byte) []byte {
+			if _, asked := m.Keepalive.Get(); asked {
+				return nil
+			}
+			return good
+		}, []string{"dns-keepalive-udp"}},
+		{"longer than 512 bytes", func(m dns.Message, good []byte) []byte {
+			return m.Reply(dns.Answer{Size: 700}).Message
+		}, []string{"dns-truncates"}},
+		{"cut without a word", func(_ dns.Message, good []byte) []byte {
+			good[2] &^= 2
+			return good
+		}, []string{"dns-truncates"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			at := dnsOverTCP(t, func(c net.Conn) {
+				for {
+					c.SetReadDeadline(time.Now().Add(2 * time.Second))
+					b := readFramed(c)
+					m, err := dns.Read(b)
+					if b == nil || err != nil {
+						return
+					}
+					c.Write(framed(m.Reply(dns.Answer{Size: 700}).Message))
+				}
+			})
+			udp, err := net.ListenPacket("udp", at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer udp.Close()
+			go func() {
+				in := make([]byte, 4096)
+				for {
+					n, from, err := udp.ReadFrom(in)
+					if err != nil {
+						return
+					}
+					if m, err := dns.Read(in[:n]); err == nil {
+						if b := test.over(m, m.Reply(dns.Answer{Size: 700, Datagram: true}).Message); b != nil {
+							udp.WriteTo(b, from)
+						}
+					}
+				}
+			}()
+			only, err := conduct.Select([]string{"dns-keepalive-udp", "dns-truncates", "dns-edns-asked"}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := probed(t, "dns://"+at+"/big.example?type=TXT", func(c *Config) { c.Cases, c.Answer = only, time.Second })
+			for _, r := range p.Cases {
+				want := conduct.Pass
+				if slices.Contains(test.broken, r.ID) {
+					want = conduct.Fail
+				}
+				if r.Outcome != want {
+					t.Errorf("%s: %s, want %s: %s", r.ID, r.Outcome, want, r.Text)
+				}
+			}
+		})
+	}
+}
+
 // TestOneQueryAConnection: the old way, which a server may still have.
 func TestOneQueryAConnection(t *testing.T) {
 	at := dnsOverTCP(t, func(c net.Conn) {

@@ -38,7 +38,7 @@ func Chain(w io.Writer, c conduct.Chain, o Options) error {
 			text += ", taken for " + h.Software
 		}
 		if h.RTT.Value > 0 && !h.RTT.Told {
-			text += ", round trip " + conduct.Lasting(h.RTT.Value) + " from here"
+			text += fmt.Sprintf(", round trip %s from here", h.RTT.Value)
 		}
 		line("", "  ", text)
 	}
@@ -52,9 +52,9 @@ func Chain(w io.Writer, c conduct.Chain, o Options) error {
 		}
 		fmt.Fprintf(b, "%s > %s: %s", short(p.Opener, 30), short(p.Accepter, 30), o.paint(string(p.Verdict), st))
 		if m, ok := p.Margin.Get(); ok {
-			fmt.Fprintf(b, ", margin %s", conduct.Lasting(m))
+			fmt.Fprintf(b, ", margin %s", m)
 			if n, ok := p.Trips.Get(); ok {
-				fmt.Fprintf(b, ", %s round trips of %s", trips(n), conduct.Lasting(p.RTT.Value))
+				fmt.Fprintf(b, ", %s round trips of %s", trips(n), p.RTT.Value)
 			}
 		}
 		fmt.Fprintln(b)

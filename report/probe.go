@@ -76,7 +76,7 @@ func tiedRTT(d conduct.Duration) string {
 	return fmt.Sprintf("%.2g ms", ms)
 }
 
-var protocolNames = map[string]string{"http/1.1": "HTTP/1.1", "h2": "HTTP/2", "h3": "HTTP/3", "tls": "TLS"}
+var protocolNames = map[string]string{"http/1.1": "HTTP/1.1", "h2": "HTTP/2", "h3": "HTTP/3", "tls": "TLS", "dns": "DNS", "tcp": "DNS over TCP", "dot": "DNS over TLS"}
 
 // protocolName is how a protocol is called, where ALPN calls it otherwise.
 func protocolName(id string) string { return cmp.Or(protocolNames[id], id) }
@@ -300,6 +300,12 @@ func rest(p *conduct.Policy) [][2]string {
 	if d := p.DNS; d != nil {
 		if is, ok := d.Reordered.Get(); ok {
 			add("answers", map[bool]string{true: "a slow one does not hold up the next", false: "a slow one holds up the next"}[is])
+		}
+		if is, ok := d.HalfClosed.Get(); ok {
+			add("half-closed", map[bool]string{true: "who closes his side behind a query has its answer", false: "who closes his side behind a query has no answer"}[is])
+		}
+		if d.AfterKeepalive.State != "" {
+			add("idle, where edns-tcp-keepalive was asked for", d.AfterKeepalive.String())
 		}
 	}
 	return out

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -141,13 +143,20 @@ func (l *link) tell(part, value string) error {
 }
 
 // hop is what is known of a link: what was told first, then what policy holds, where
-// the hop was probed, then the software's defaults.
-func (l link) hop(policy *conduct.Policy, why string) conduct.Hop {
+// the hop was probed, then the software's defaults. behind are the Server fields of
+// the hops behind it: one that says the same may have passed it on.
+func (l link) hop(policy *conduct.Policy, why string, behind []string) conduct.Hop {
 	h := conduct.Hop{Name: l.name, URL: l.url, Software: l.software, Accepts: l.accepts, Opens: l.opens, RTT: l.rtt}
 	if policy != nil {
 		h.Server = policy.Software
-		if h.Software == "" {
-			h.Software = conduct.Recognise(policy.Software)
+		switch {
+		case h.Software != "":
+		case slices.Contains(behind, h.Server):
+			if h.Server != "" {
+				why = "its Server field is that of a hop behind it, that it may have passed on"
+			}
+		default:
+			h.Software = conduct.Recognise(h.Server)
 		}
 		if h.Accepts.Source == "" {
 			h.Accepts = conduct.LimitOf(policy)
@@ -188,31 +197,40 @@ func probeChain(ctx context.Context, text, assert string, config probe.Config, o
 	if assert != "" && assert != chainRight {
 		return usage("--assert %s: of a chain it is --assert %s", assert, chainRight)
 	}
-	hops := make([]conduct.Hop, len(links))
+	asked := 0
+	for _, l := range links {
+		if l.url != "" {
+			asked++
+		}
+	}
+	if asked > 0 {
+		fmt.Fprintf(out.std.err, "linger: hops to probe: %d; each is watched until it ends idle connections, %v at most\n", asked, cmp.Or(config.MaxWait, probe.DefaultWait))
+	}
+	policies := make([]*conduct.Policy, len(links))
 	failures := make([]error, len(links))
 	var all sync.WaitGroup
 	for i, l := range links {
-		// Of the first hop only the pool counts.
 		if l.url == "" {
-			hops[i] = l.hop(nil, "")
 			continue
 		}
 		all.Go(func() {
 			one := config
 			one.Target = l.url
 			one.Experiments = probe.IdleExperiments(l.scheme())
-			policy, err := probe.Run(ctx, one)
-			if failures[i] = err; err != nil {
-				policy = nil
-			}
-			why := ""
-			if err != nil {
-				why = err.Error()
-			}
-			hops[i] = l.hop(policy, why)
+			policies[i], failures[i] = probe.Run(ctx, one)
 		})
 	}
 	all.Wait()
+	hops := make([]conduct.Hop, len(links))
+	var servers []string
+	for i, l := range slices.Backward(links) {
+		why := ""
+		if failures[i] != nil {
+			why = failures[i].Error()
+		}
+		hops[i] = l.hop(policies[i], why, servers)
+		servers = append(servers, hops[i].Server)
+	}
 	chain := conduct.Judge(hops)
 	chain.Linger = version
 	known := slices.ContainsFunc(chain.Pairs, func(p conduct.Pair) bool { return p.Verdict != conduct.Unclear })
@@ -237,6 +255,9 @@ func probeChain(ctx context.Context, text, assert string, config probe.Config, o
 		}
 		return report.Chain(w, chain, out.layout(w))
 	})
+	if err == nil && ctx.Err() != nil {
+		return statusError{exitInterrupted, errors.New("interrupted; what was seen until then stands above")}
+	}
 	if err == nil && assert != "" && chain.Verdict != conduct.Right {
 		return statusError{exitAssertion, fmt.Errorf("--assert %s: the chain is %s", assert, chain.Verdict)}
 	}

@@ -344,14 +344,19 @@ func TestHopsByPrecedence(t *testing.T) {
 	}
 	policy := &conduct.Policy{Software: "nginx/1.22.1", RTT: conduct.Spread{Median: conduct.Duration(time.Millisecond)}}
 	policy.ProtocolNamed("http/1.1").AfterResponse = conduct.Timeout{State: conduct.Measured, Spread: conduct.Spread{Median: conduct.Duration(6 * time.Second), Low: conduct.Duration(6 * time.Second)}}
-	lb, app := links[1].hop(policy, ""), links[2].hop(nil, "")
+	lb, app := links[1].hop(policy, "", nil), links[2].hop(nil, "", nil)
 	if lb.Software != "nginx" || lb.Accepts.Source != conduct.FromProbe || lb.Opens.Source != conduct.FromUser || lb.RTT.Value == 0 {
 		t.Errorf("lb %+v", lb)
 	}
 	if app.Accepts.Source != conduct.FromUser || app.Accepts.Value != conduct.Duration(9*time.Second) || app.Opens.Source != conduct.FromDefault {
 		t.Errorf("app %+v", app)
 	}
-	if gone := links[1].hop(nil, "refused"); gone.Accepts.Known() || gone.Accepts.Note != "refused" {
+	if gone := links[1].hop(nil, "refused", nil); gone.Accepts.Known() || gone.Accepts.Note != "refused" {
 		t.Errorf("an unreachable hop %+v", gone)
+	}
+	links[1].opens = conduct.Limit{}
+	passed := links[1].hop(policy, "", []string{"nginx/1.22.1"})
+	if passed.Software != "" || passed.Opens.Known() || !strings.Contains(passed.Opens.Note, "passed on") {
+		t.Errorf("a Server field that may be another's: %+v", passed)
 	}
 }
