@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"linger"
 	"linger/conduct"
 )
 
@@ -78,7 +79,12 @@ func (c *conn) secure(ctx context.Context, alter func(*tls.Config)) error {
 		alter(config)
 	}
 	secured := tls.Client(c.socket, config)
-	if err := secured.HandshakeContext(ctx); err != nil {
+	err := secured.HandshakeContext(ctx)
+	if wrong, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		text := strings.TrimPrefix(linger.Brief(wrong.Err.Error()), "x509: ")
+		return fmt.Errorf("the certificate of %s is not valid: %s; -k goes on all the same", c.prober.target.address, text)
+	}
+	if err != nil {
 		return fmt.Errorf("TLS with %s: %s", c.prober.target.address, cause(err))
 	}
 	state := secured.ConnectionState()
@@ -195,8 +201,14 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 	}
 	for {
 		c.bounded.N = maxHead
+		if _, err := c.in.Peek(1); err != nil {
+			return answer{}, err
+		}
 		r, err := http.ReadResponse(c.in, &http.Request{Method: method})
 		if err != nil {
+			if time.Since(asked) >= c.prober.config.Answer {
+				return answer{}, os.ErrDeadlineExceeded // of which may be left but a broken line
+			}
 			if c.bounded.N <= 0 {
 				return answer{}, fmt.Errorf("the head of the response is longer than %d kB", maxHead>>10)
 			}
@@ -216,7 +228,7 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 			c.prober.note(func(f *http1Facts) { f.cut = text })
 		}
 		if c.bounded.N <= 0 {
-			return a, fmt.Errorf("the response is longer than %d MB", maxBody>>20)
+			return a, fmt.Errorf("the response is longer than %d MB; name a URL with a shorter one", maxBody>>20)
 		}
 		if !q.beyond && (a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable) {
 			c.prober.limited(a.status)
@@ -286,6 +298,9 @@ func cause(err error) string {
 	}
 	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
 		return "nobody knows the name " + lookup.Name
+	}
+	if ends(err) {
+		return "it closed the connection"
 	}
 	return err.Error()
 }

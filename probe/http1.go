@@ -23,13 +23,13 @@ const (
 	idleConnections   = 4
 	unusedConnections = 2
 	// rungs are how many connections are asked again after waits that grow.
-	rungs = 7
+	rungs = 6
 	// rounds of narrowing connections each find out where a connection falls silent.
-	rounds, narrowing = 2, 4
+	rounds, narrowing = 2, 3
 	// countedHTTP1 is how many requests one connection is asked at most.
-	countedHTTP1 = 50
-	// agedHTTP1 is how many requests keep one connection busy.
-	agedHTTP1 = 8
+	countedHTTP1 = 45
+	// Two connections are kept busy, by numbers of requests that differ.
+	agedHTTP1, agedRarelyHTTP1 = 8, 5
 	// crowdHTTP1 is how many connections are open and answered at once.
 	crowdHTTP1 = 8
 )
@@ -54,7 +54,7 @@ var http1Experiments = []experiment{
 		rungs, 2*rungs + 2*rounds*narrowing, true, askedAgain},
 	{"idle after connecting", "http/1.1", nil, unusedConnections, 0, true, idleAfterConnect},
 	{"idle after TLS", "http/1.1", nil, unusedConnections, 0, true, idleAfterTLS},
-	{"age of a busy connection", "http/1.1", nil, 1, agedHTTP1, true, ageHTTP1},
+	{"age of a busy connection", "http/1.1", nil, 2, agedHTTP1 + agedRarelyHTTP1, true, ageHTTP1},
 	{"requests on a connection", "http/1.1", []string{"close-announced", "close-kept", "keep-alive-honoured", "keep-alive-listed", "requests-enough", "message-complete", "idle-closed-whole"},
 		1, countedHTTP1 + 1, false, countHTTP1},
 	{"Connection: close", "http/1.1", []string{"close-honoured", "close-repeated", "idle-orderly"}, 1, 2, false, askedToClose},
@@ -92,6 +92,7 @@ type http1Facts struct {
 	counted          int    // requests on the connection that was asked most
 	last             string // what came behind a request to close
 	lastPass         bool
+	lives            []life // of connections that were kept busy
 	old              string // a connection of HTTP/1.0 was not closed
 	unrepeated       bool   // the response to a request to close did not say so
 	oldLie           string // one was, though it said keep-alive
@@ -315,7 +316,7 @@ func (c *conn) refuses(ctx context.Context) bool {
 // open and are not. Where some answer and others do not, the limit lies between: more
 // waits there narrow it.
 func askedAgain(ctx context.Context, p *prober) {
-	const least, factor = 300 * time.Millisecond, 2.5
+	const least, factor = 300 * time.Millisecond, 3
 	var waits []time.Duration
 	for w := float64(least); len(waits) < rungs && w < float64(p.config.MaxWait); w *= factor {
 		waits = append(waits, time.Duration(w))
@@ -377,6 +378,7 @@ func (p *prober) askAfter(ctx context.Context, waits []time.Duration) (low, high
 			switch {
 			case err == nil:
 				r.ok = true
+			case ctx.Err() != nil:
 			case errors.Is(err, os.ErrDeadlineExceeded):
 				r.how = conduct.Silence
 			case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isReset(err):
@@ -398,49 +400,128 @@ func (p *prober) askAfter(ctx context.Context, waits []time.Duration) (low, high
 	return low, high, how
 }
 
-// ageHTTP1 keeps one connection busy until waiting ends. Its pauses are a third of the
-// idle limit once that is known; until then they grow, and a connection that ends in
-// one of them has been idle.
+// A life is that of a connection that was kept busy.
+type life struct {
+	requests int
+	low      time.Duration // its age when the last response came that did not end it
+	high     time.Duration // when it was seen to have ended, or to be about to
+	ended    bool
+	exact    bool          // the end came by itself, so that high is when it ended
+	idle     time.Duration // before such an end
+	how      conduct.Ending
+	err      error
+}
+
+// ageHTTP1 keeps two connections busy until waiting ends. Where both end at one age,
+// and neither has been idle for as long as the server allows nor carried as many
+// requests as it allows, it is the age that has ended them: they have carried numbers
+// of requests that differ.
 func ageHTTP1(ctx context.Context, p *prober) {
 	wait, cancel := p.wait(ctx)
 	defer cancel()
-	age := conduct.Timeout{State: conduct.Unknown, Method: "one connection was asked again and again until the server ended it"}
-	defer func() {
-		p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").Age = age })
-	}()
+	var lives [2]life
+	var both sync.WaitGroup
+	both.Go(func() { lives[0] = p.live(ctx, wait, agedHTTP1, 250*time.Millisecond) })
+	both.Go(func() { lives[1] = p.live(ctx, wait, agedRarelyHTTP1, 600*time.Millisecond) })
+	both.Wait()
+	p.note(func(f *http1Facts) { f.lives = lives[:] })
+}
+
+// live keeps one connection busy by requests, with pauses that double from the first
+// on, as long as they are well below the idle limit, where that is known.
+func (p *prober) live(ctx, wait context.Context, requests int, pause time.Duration) (l life) {
 	c, err := p.open(ctx, nil)
 	if err != nil {
-		age.Why = err.Error()
-		return
+		l.err = err
+		return l
 	}
 	defer c.drop()
-	for n := range agedHTTP1 {
+	for l.requests < requests {
 		a, err := p.exchange(ctx, c, request{})
-		if err == nil {
-			age.Low, age.N = conduct.Duration(c.last.Sub(c.established)), 1
-			age.State = conduct.AtLeast
+		age := time.Since(c.established)
+		if ctx.Err() != nil {
+			return l
 		}
-		switch {
-		case err != nil && n == 0:
-			age.Why = err.Error()
-			return
-		case err != nil, a.close:
-			// Which of idleness, number of requests and age ended it, one connection does not tell.
-			return
+		if err != nil {
+			l.high, l.ended, l.err = age, ends(err), err
+			return l
 		}
-		pause := 250 * time.Millisecond << n
+		l.requests++
+		if a.close {
+			l.high, l.ended, l.how = age, true, conduct.FIN
+			return l
+		}
+		l.low = age
+		next := pause
 		p.note(func(f *http1Facts) {
 			if f.idle.State == conduct.Measured {
-				pause = min(pause, time.Duration(f.idle.Low)/3)
+				next = min(pause, time.Duration(f.idle.Low)*6/10)
 			}
 		})
-		until, stop := context.WithTimeout(wait, pause)
+		pause *= 2
+		until, stop := context.WithTimeout(wait, next)
 		e := c.awaitEnd(until)
 		stop()
-		if e.how != "" || e.err != nil || wait.Err() != nil {
-			return
+		switch {
+		case e.how != "":
+			l.high, l.ended, l.exact, l.how = e.at.Sub(c.established), true, true, e.how
+			l.idle = e.at.Sub(c.last)
+			return l
+		case e.err != nil || wait.Err() != nil:
+			l.low = time.Since(c.established)
+			return l
 		}
+		l.low = time.Since(c.established)
 	}
+	return l
+}
+
+// ageOf is what the lives of busy connections tell of a maximum age, where limit is
+// how many requests the server is known to allow.
+func ageOf(lives []life, idle conduct.Timeout, limit linger.Opt[int], doubt time.Duration) conduct.Timeout {
+	t := conduct.Timeout{State: conduct.Unknown, Method: "two connections were kept busy, with pauses that differed, until the server ended both at one age"}
+	most, counted := limit.Get()
+	var low, high, alive time.Duration
+	high = forever
+	exact := true
+	var ends []time.Duration
+	for _, l := range lives {
+		alive = max(alive, l.low)
+		switch {
+		case l.err != nil && !l.ended:
+			t.Why = l.err.Error()
+			continue
+		case !l.ended:
+			continue
+		case counted && l.requests >= most:
+			t.Why = "the connections that were kept busy had carried as many requests as the server allows"
+			continue
+		case l.exact && l.idle > time.Duration(idle.Low)*8/10:
+			t.Why = "the connections that were to be kept busy were idle for too long"
+			continue
+		}
+		ends = append(ends, l.high)
+		low, high, exact = max(low, l.low), min(high, l.high), exact && l.exact
+		t.Ending = l.how
+	}
+	switch {
+	case len(ends) == len(lives) && len(ends) > 1 && lives[0].requests != lives[1].requests && (low <= high || exact && low <= high+near(high)):
+		t.State, t.Why = conduct.Measured, ""
+		if exact {
+			t.Spread, t.Uncertainty = conduct.SpreadOf(ends), conduct.Duration(doubt)
+			return t
+		}
+		t.Spread = conduct.SpreadOf([]time.Duration{(low + high) / 2})
+		t.Uncertainty = conduct.Duration((high-low)/2 + doubt)
+		return t
+	case alive > 0:
+		// One of them has lived for so long, whatever ended it.
+		return conduct.Timeout{State: conduct.AtLeast, Spread: conduct.Spread{Low: conduct.Duration(alive), N: 1}, Method: t.Method}
+	case t.Why == "":
+		t.Why = "no connection could be kept busy"
+	}
+	t.Ending = ""
+	return t
 }
 
 // countHTTP1 asks on one connection until the server has enough of it.
@@ -495,7 +576,7 @@ func countHTTP1(ctx context.Context, p *prober) {
 // ends reports whether an error says that there was no response at all, as where the
 // server had closed.
 func ends(err error) bool {
-	return errors.Is(err, io.EOF) || isReset(err) || err == io.ErrUnexpectedEOF
+	return errors.Is(err, io.EOF) || isReset(err)
 }
 
 // claim is what a response says of keeping its connection, in its own words.
@@ -510,16 +591,16 @@ func claim(a answer) string {
 	return strings.Join(parts, ", ")
 }
 
-// atOnce is how soon a server has closed that closes behind a response, besides the
+// promptly is how soon a server has closed that closes behind a response, besides the
 // round trip. What ends later may have ended for being idle.
-const atOnce = 500 * time.Millisecond
+const promptly = 500 * time.Millisecond
 
 // afterLast sees what becomes of a connection whose last response has come. An end that
 // does not come at once is not waited for, because it would come to any idle connection
 // some time: next tells whether this one is still in use. answered says that
 // it is; where it is not, and has not ended, e.how is "".
 func (p *prober) afterLast(ctx context.Context, c *conn, next request) (e end, answered bool) {
-	wait, cancel := context.WithTimeout(ctx, atOnce+2*p.roundTrip())
+	wait, cancel := context.WithTimeout(ctx, promptly+2*p.roundTrip())
 	e = c.awaitEnd(wait)
 	cancel()
 	if e.how != "" || e.err != nil || ctx.Err() != nil {

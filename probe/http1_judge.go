@@ -77,6 +77,16 @@ func (p *prober) judgeHTTP1() {
 		p.verdict("keep-alive-listed", conduct.NotMeasured, "there is no Keep-Alive field")
 	}
 
+	if f.lives != nil {
+		age := ageOf(f.lives, f.idle, f.count, p.pathDoubt())
+		p.record(func(policy *conduct.Policy) {
+			h := policy.ProtocolNamed("http/1.1")
+			h.Age = age
+			for _, t := range []*conduct.Timeout{&f.idle, &h.AfterConnect, &h.AfterTLS} {
+				*t = beyondAge(*t, age)
+			}
+		})
+	}
 	p.judgeIdleHTTP1(f, atOnce)
 
 	switch {
@@ -180,7 +190,6 @@ func (p *prober) judgeIdleHTTP1(f http1Facts, atOnce bool) {
 	}
 
 	announced, said := f.timeout.Get()
-	near := max(announced/50, 100*time.Millisecond)
 	switch {
 	case !said:
 		p.verdict("timeout-honoured", conduct.NotMeasured, "it announces no Keep-Alive: timeout")
@@ -188,7 +197,7 @@ func (p *prober) judgeIdleHTTP1(f http1Facts, atOnce bool) {
 		p.verdict("timeout-honoured", conduct.NotMeasured, "it ends each connection behind one response")
 	case limit.State == conduct.AtLeast && time.Duration(limit.Low) < announced, limit.State == conduct.Unknown:
 		p.verdict("timeout-honoured", conduct.NotMeasured, "it announces %s, and waiting ended before", announced)
-	case limit.State == conduct.Measured && time.Duration(limit.Low)+near < announced:
+	case limit.State == conduct.Measured && time.Duration(limit.Low)+near(announced) < announced:
 		text := fmt.Sprintf("it announces %s, and closes after %s", announced, limit)
 		if ms := announced / 1000; (time.Duration(limit.Median) - ms).Abs() < max(ms/50, 100*time.Millisecond) {
 			text += ": the unit is seconds, and this looks like milliseconds"
@@ -198,6 +207,18 @@ func (p *prober) judgeIdleHTTP1(f http1Facts, atOnce bool) {
 		p.verdict("timeout-honoured", conduct.Pass, "it announces %s, and closes after %s", announced, limit)
 	}
 }
+
+// beyondAge is an idle limit where connections live no longer than age: those that were
+// left alone were as old when they ended, and the limit of idleness lies beyond.
+func beyondAge(idle, age conduct.Timeout) conduct.Timeout {
+	if age.State != conduct.Measured || idle.State != conduct.Measured || time.Duration(idle.Median)+near(time.Duration(age.Median)) < time.Duration(age.Median) {
+		return idle
+	}
+	return conduct.Timeout{State: conduct.AtLeast, Spread: conduct.Spread{Low: idle.Low, N: idle.N}, Method: idle.Method}
+}
+
+// near is how close to a limit counts as the limit.
+func near(limit time.Duration) time.Duration { return max(limit/50, 100*time.Millisecond) }
 
 // round shortens a wait for a sentence.
 func round(d time.Duration) time.Duration {

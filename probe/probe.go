@@ -148,6 +148,10 @@ func Run(ctx context.Context, config Config) (*conduct.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	longest := p.plan().Longest
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, errLate)
+	defer cancel()
+	defer p.impatient()
 	reach := p.reach
 	if isDNS(p.target.url.Scheme) {
 		reach = p.reachDNS
@@ -176,8 +180,14 @@ func Run(ctx context.Context, config Config) (*conduct.Policy, error) {
 	if !isDNS(p.target.url.Scheme) {
 		p.judgeHTTP1()
 	}
+	if context.Cause(ctx) == errLate {
+		p.policy.Doubts = append(p.policy.Doubts, conduct.Doubt{Code: "late", Text: fmt.Sprintf("the probe was ended after %s, with some questions not asked or not answered", longest)})
+	}
 	return p.conclude(), nil
 }
+
+// errLate is the cause of a probe that has taken its longest.
+var errLate = errors.New("it took too long")
 
 func newProber(config Config) (*prober, error) {
 	u, err := url.Parse(config.Target)
@@ -275,11 +285,14 @@ func (p *prober) reach(ctx context.Context) error {
 		}
 		p.target.address = c.RemoteAddr().String() // one of several, the same for all that follows
 		trips = append(trips, c.handshake)
+		if len(trips) == 1 && p.config.Insecure && c.state != nil {
+			p.takeAnyway(*c.state)
+		}
 		if len(trips) == samples {
 			a, err := p.exchange(ctx, c, request{path: p.target.path})
-			if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			if err != nil && (a.status == 0 || !errors.Is(err, io.ErrUnexpectedEOF)) {
 				c.drop()
-				return unreachable("no answer to GET " + p.target.path + " from " + p.target.address + ": " + err.Error())
+				return unreachable("no answer to GET " + p.target.path + " from " + p.target.address + ": " + linger.Brief(cause(err)))
 			}
 			p.policy.Baseline = conduct.Baseline{Status: a.status, Bytes: a.length}
 			p.policy.Software = linger.Brief(a.header.Get("Server"))
@@ -289,6 +302,24 @@ func (p *prober) reach(ctx context.Context) error {
 	p.policy.Address = p.target.address
 	p.policy.RTT = conduct.SpreadOf(trips)
 	return nil
+}
+
+// takeAnyway notes what is wrong with a certificate that nobody has looked at.
+func (p *prober) takeAnyway(state tls.ConnectionState) {
+	chain := x509.NewCertPool()
+	for _, c := range state.PeerCertificates[1:] {
+		chain.AddCert(c)
+	}
+	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: p.target.url.Hostname(), Roots: p.config.Roots, Intermediates: chain})
+	if err == nil {
+		return
+	}
+	p.record(func(policy *conduct.Policy) {
+		if policy.TLS == nil {
+			policy.TLS = &conduct.TLS{}
+		}
+		policy.TLS.Invalid = linger.Brief(strings.TrimPrefix(err.Error(), "x509: "))
+	})
 }
 
 // unreachable is an error that counts as live.ErrUnreachable and has a text of its own.
@@ -309,6 +340,10 @@ func (p *prober) record(change func(*conduct.Policy)) {
 func (p *prober) verdict(id string, o conduct.Outcome, format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.refused != "" {
+		// Whoever limits what it is asked may not answer as it would.
+		o, format, args = conduct.NotMeasured, "%s", []any{p.refused}
+	}
 	if _, said := p.results[id]; !said {
 		p.results[id] = conduct.Result{Case: conduct.CaseByID(id), Outcome: o, Text: fmt.Sprintf(format, args...)}
 	}
@@ -327,9 +362,10 @@ func (p *prober) settled(limit time.Duration) {
 	}
 }
 
-// wait bounds a wait for the end of a connection by MaxWait and by patience.
+// wait bounds a wait for the end of a connection by MaxWait, and what it takes to
+// begin it, and by patience.
 func (p *prober) wait(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, p.config.MaxWait)
+	ctx, cancel := context.WithTimeout(ctx, p.config.MaxWait+begun)
 	stop := context.AfterFunc(p.patience, cancel)
 	return ctx, func() { stop(); cancel() }
 }

@@ -220,6 +220,9 @@ var realServers = []realServer{
 		idle: setIdle, ending: conduct.FIN, breaks: []string{"close-repeated", "field-space", "host-missing", "http10-keep-alive"}},
 }
 
+// quiet is the log of a server of which errors are expected.
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
+
 func goServer(secure bool) func(*testing.T, place) {
 	return func(t *testing.T, at place) {
 		ln, err := net.Listen("tcp", at.address)
@@ -228,7 +231,7 @@ func goServer(secure bool) func(*testing.T, place) {
 		}
 		mux := http.NewServeMux()
 		mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
-		s := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0), IdleTimeout: setIdle, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}}
+		s := &http.Server{Handler: mux, ErrorLog: quiet(), IdleTimeout: setIdle, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}}
 		if secure {
 			go s.ServeTLS(ln, at.pem, at.pem)
 		} else {

@@ -1,0 +1,47 @@
+package probe
+
+import (
+	"time"
+)
+
+// An Outlay is what a probe takes of a server at most. It is known beforehand, from the
+// bounds and from what the experiments state.
+type Outlay struct {
+	Connections int // at a time
+	Requests    int
+	// Longest is after how long the probe ends, whatever the server does.
+	Longest time.Duration
+}
+
+const (
+	// begun is how long the waits take to begin: connections are opened over a second,
+	// so that clocks that tick are seen to. A limit of MaxWait itself is to be seen, and
+	// some more, where the server looks for idle connections only now and then.
+	begun = 3 * time.Second
+	// besides is what a probe lasts at most besides its longest wait: until the server
+	// is reached, and for what comes behind the waits.
+	besides = 25 * time.Second
+)
+
+// Plan says beforehand what a probe would take.
+func Plan(config Config) (Outlay, error) {
+	p, err := newProber(config)
+	if err != nil {
+		return Outlay{}, err
+	}
+	defer p.impatient()
+	return p.plan(), nil
+}
+
+func (p *prober) plan() Outlay {
+	// Reaching the server takes one request.
+	plan := Outlay{Requests: 1, Longest: p.config.MaxWait + besides}
+	plan.Connections = 1 // on which it is seen whether connections are closed whole
+	for _, e := range p.chosen() {
+		plan.Requests += e.requests
+		plan.Connections += e.connections
+	}
+	plan.Connections = min(plan.Connections, p.config.Connections)
+	plan.Requests = min(plan.Requests, p.config.Requests)
+	return plan
+}

@@ -1,0 +1,108 @@
+package probe
+
+import (
+	"testing"
+	"time"
+
+	"linger"
+	"linger/conduct"
+)
+
+// TestExperimentsKeepToTheBounds adds up what the experiments state.
+func TestExperimentsKeepToTheBounds(t *testing.T) {
+	for _, target := range []string{"http://127.0.0.1/", "https://127.0.0.1/", "dns://127.0.0.1"} {
+		p, err := newProber(Config{Target: target})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.impatient()
+		requests, waiting, busiest := 1, 1, 0
+		of := map[string]int{}
+		for _, e := range p.chosen() {
+			requests += e.requests
+			of[e.protocol] += e.requests
+			if e.waits {
+				waiting += e.connections
+			} else {
+				busiest = max(busiest, e.connections)
+			}
+		}
+		t.Logf("%s: %d requests (%v), %d connections wait, %d more at a time are busy", target, requests, of, waiting, busiest)
+		if requests > DefaultRequests {
+			t.Errorf("%s: the experiments state %d requests, and %d are sent at most", target, requests, DefaultRequests)
+		}
+		if waiting+busiest > DefaultConnections {
+			t.Errorf("%s: %d connections wait and %d more are busy, and %d are open at most", target, waiting, busiest, DefaultConnections)
+		}
+		plan, err := Plan(Config{Target: target})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plan.Connections > DefaultConnections || plan.Requests != requests || plan.Longest > 100*time.Second {
+			t.Errorf("%s: the plan is %+v", target, plan)
+		}
+	}
+	less, err := Plan(Config{Target: "http://127.0.0.1/", Connections: 5, Requests: 20, MaxWait: time.Second})
+	if err != nil || less.Connections != 5 || less.Requests != 20 || less.Longest > 30*time.Second {
+		t.Errorf("the plan within tight bounds is %+v, %v", less, err)
+	}
+	if _, err := Plan(Config{Target: "ftp://127.0.0.1/"}); err == nil {
+		t.Error("there is a plan for ftp")
+	}
+}
+
+func TestAgeIsNeitherIdlenessNorANumberOfRequests(t *testing.T) {
+	const ms = time.Millisecond
+	idle := conduct.Timeout{State: conduct.Measured, Spread: conduct.SpreadOf([]time.Duration{3000 * ms})}
+	open := conduct.Timeout{State: conduct.AtLeast, Spread: conduct.Spread{Low: conduct.Duration(8000 * ms)}}
+	for _, test := range []struct {
+		name   string
+		lives  []life
+		idle   conduct.Timeout
+		limit  linger.Opt[int]
+		state  conduct.State
+		median time.Duration
+		low    time.Duration
+	}{
+		{"both ended by themselves at one age", []life{
+			{requests: 6, low: 3900 * ms, high: 4000 * ms, ended: true, exact: true, idle: 1000 * ms},
+			{requests: 4, low: 3000 * ms, high: 4001 * ms, ended: true, exact: true, idle: 1800 * ms},
+		}, idle, linger.Opt[int]{}, conduct.Measured, 4000500 * time.Microsecond, 4000 * ms},
+		{"both were ended by a response, in brackets that overlap", []life{
+			{requests: 6, low: 3500 * ms, high: 4100 * ms, ended: true, idle: 600 * ms},
+			{requests: 4, low: 3000 * ms, high: 4300 * ms, ended: true, idle: 1300 * ms},
+		}, idle, linger.Opt[int]{}, conduct.Measured, 3800 * ms, 3800 * ms},
+		{"after the same number of requests", []life{
+			{requests: 4, low: 1000 * ms, high: 2000 * ms, ended: true},
+			{requests: 4, low: 1500 * ms, high: 2500 * ms, ended: true},
+		}, idle, linger.Opt[int]{}, conduct.AtLeast, 0, 1500 * ms},
+		{"after as many as are allowed", []life{
+			{requests: 5, low: 1000 * ms, high: 2000 * ms, ended: true},
+			{requests: 4, low: 1500 * ms, high: 2500 * ms, ended: true},
+		}, idle, linger.Known(4), conduct.AtLeast, 0, 1500 * ms},
+		{"at ages that differ", []life{
+			{requests: 5, low: 1000 * ms, high: 2000 * ms, ended: true, exact: true, idle: 100 * ms},
+			{requests: 4, low: 3000 * ms, high: 3500 * ms, ended: true, exact: true, idle: 100 * ms},
+		}, idle, linger.Opt[int]{}, conduct.AtLeast, 0, 3000 * ms},
+		{"in a pause as long as the idle limit", []life{
+			{requests: 4, low: 1000 * ms, high: 4000 * ms, ended: true, exact: true, idle: 3100 * ms},
+			{requests: 3, low: 1000 * ms, high: 4000 * ms, ended: true, exact: true, idle: 3100 * ms},
+		}, idle, linger.Opt[int]{}, conduct.AtLeast, 0, 1000 * ms},
+		{"in a pause that others have outlived", []life{
+			{requests: 4, low: 1000 * ms, high: 4000 * ms, ended: true, exact: true, idle: 3100 * ms},
+			{requests: 3, low: 1000 * ms, high: 4000 * ms, ended: true, exact: true, idle: 3100 * ms},
+		}, open, linger.Opt[int]{}, conduct.Measured, 4000 * ms, 4000 * ms},
+		{"only one ended", []life{
+			{requests: 4, low: 1000 * ms, high: 2000 * ms, ended: true, exact: true, idle: 100 * ms},
+			{requests: 3, low: 7000 * ms},
+		}, idle, linger.Opt[int]{}, conduct.AtLeast, 0, 7000 * ms},
+		{"none could be opened", []life{{err: errSpent}, {err: errSpent}}, idle, linger.Opt[int]{}, conduct.Unknown, 0, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			age := ageOf(test.lives, test.idle, test.limit, ms)
+			if age.State != test.state || time.Duration(age.Median) != test.median || time.Duration(age.Low) != test.low {
+				t.Errorf("it is %s: median %v, low %v (%s); want %s: %v, %v", age.State, time.Duration(age.Median), time.Duration(age.Low), age.Why, test.state, test.median, test.low)
+			}
+		})
+	}
+}
