@@ -277,8 +277,8 @@ const lingering = 7 * time.Second
 // leave drops a connection that the server has ended. On the first of them it is seen
 // before, after some time, whether the server has closed the other direction, too.
 func (p *prober) leave(ctx context.Context, c *conn, occasion string) {
-	checked := false
-	p.note(func(*http1Facts) { checked, p.checking = p.checking, true })
+	checked := p.config.Experiments != nil // nothing but what was named is of interest
+	p.note(func(*http1Facts) { checked, p.checking = checked || p.checking, true })
 	if checked || !p.slots.take(ctx, 1) {
 		c.drop()
 		return
