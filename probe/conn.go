@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -126,6 +127,8 @@ type request struct {
 	version      string   // 1.1, where empty
 	fields       []string // "Name: value", besides Host and User-Agent
 	body         string   // sent as it is, behind the head
+	// within is how long the answer may take, where not Config.Answer.
+	within time.Duration
 	// beyond says that nobody should answer, so that what the answer says of the
 	// server's load is not taken for that.
 	beyond bool
@@ -191,8 +194,8 @@ func (c *conn) send(requests ...request) error {
 // ends too early the error is io.ErrUnexpectedEOF; where there is none at all, io.EOF
 // or what the socket said.
 func (c *conn) receive(ctx context.Context, q request) (answer, error) {
-	asked := time.Now()
-	c.socket.SetReadDeadline(asked.Add(c.prober.config.Answer))
+	asked, within := time.Now(), cmp.Or(q.within, c.prober.config.Answer)
+	c.socket.SetReadDeadline(asked.Add(within))
 	stop := context.AfterFunc(ctx, func() { c.socket.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	method := q.method
@@ -206,7 +209,7 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 		}
 		r, err := http.ReadResponse(c.in, &http.Request{Method: method})
 		if err != nil {
-			if time.Since(asked) >= c.prober.config.Answer {
+			if time.Since(asked) >= within {
 				return answer{}, os.ErrDeadlineExceeded // of which may be left but a broken line
 			}
 			if c.bounded.N <= 0 {

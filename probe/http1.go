@@ -322,7 +322,9 @@ func askedAgain(ctx context.Context, p *prober) {
 		waits = append(waits, time.Duration(w))
 	}
 	began := time.Now()
-	low, high, how := p.askAfter(ctx, waits)
+	low, high, how := p.askAfter(ctx, waits, p.config.Answer)
+	// That it falls silent is known by now, so that less time shows it again.
+	again := min(p.config.Answer, time.Second+10*p.roundTrip())
 	for range rounds {
 		if how == "" || time.Since(began)+high > p.config.MaxWait || high-low < high/50 {
 			break
@@ -331,8 +333,8 @@ func askedAgain(ctx context.Context, p *prober) {
 		for i := range narrowing {
 			waits = append(waits, low+(high-low)*time.Duration(i+1)/(narrowing+1))
 		}
-		l, h, again := p.askAfter(ctx, waits)
-		if low = max(low, l); again != "" {
+		l, h, failed := p.askAfter(ctx, waits, again)
+		if low = max(low, l); failed != "" {
 			high = min(high, h)
 		}
 	}
@@ -344,8 +346,8 @@ func askedAgain(ctx context.Context, p *prober) {
 
 // askAfter asks connections again, each after a wait of its own, and returns the
 // longest wait after which one answered, and the shortest after which one did not
-// though it seemed to be open, and what came instead.
-func (p *prober) askAfter(ctx context.Context, waits []time.Duration) (low, high time.Duration, how conduct.Ending) {
+// within so long, though it seemed to be open, and what came instead.
+func (p *prober) askAfter(ctx context.Context, waits []time.Duration, within time.Duration) (low, high time.Duration, how conduct.Ending) {
 	type report struct {
 		wait time.Duration
 		how  conduct.Ending
@@ -374,7 +376,7 @@ func (p *prober) askAfter(ctx context.Context, waits []time.Duration) (low, high
 				return // ended before, or not waited for
 			}
 			r.wait = time.Since(c.last)
-			_, err = p.exchange(ctx, c, request{})
+			_, err = p.exchange(ctx, c, request{within: within})
 			switch {
 			case err == nil:
 				r.ok = true

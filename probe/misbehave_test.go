@@ -1,0 +1,109 @@
+package probe_test
+
+import (
+	"context"
+	"crypto/tls"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"linger/conduct"
+	"linger/origin"
+	"linger/policy"
+	"linger/probe"
+)
+
+// TestEachMisbehaviourIsNamed shows that of a server which does one thing wrong exactly
+// that is found, and of one which does nothing wrong nothing, in cleartext and over
+// TLS.
+func TestEachMisbehaviourIsNamed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	authority, err := origin.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := authority.Certificate("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type server struct {
+		name, wants string // the case that is to be found, "" is none
+		config      origin.Config
+	}
+	ordinary := policy.ServerPolicy{IdleTimeout: 3 * time.Second}
+	announcing := policy.ServerPolicy{IdleTimeout: 3 * time.Second, MaxRequests: 20, Announce: true}
+	servers := []server{
+		{"nothing, no limit", "", origin.Config{}},
+		{"nothing", "", origin.Config{Policy: ordinary}},
+		{"nothing, announced", "", origin.Config{Policy: announcing}},
+	}
+	for _, m := range origin.Misbehaviours() {
+		parsed, err := origin.ParseMisbehaviour(m.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(conduct.Cases(), func(c conduct.Case) bool { return c.Misbehaviour == m.Name })
+		if i < 0 {
+			t.Errorf("no case is about %s", m.Name)
+			continue
+		}
+		servers = append(servers, server{m.Name, conduct.Cases()[i].ID, origin.Config{Policy: ordinary, Misbehave: parsed}})
+	}
+	schemes := []string{"http", "https"}
+	policies := make([]*conduct.Policy, len(servers)*len(schemes))
+	errs := make([]error, len(policies))
+	atOnce := make(chan struct{}, 16) // so that the machine does not spoil what is measured
+	var all sync.WaitGroup
+	for i := range policies {
+		s, scheme := servers[i/len(schemes)], schemes[i%len(schemes)]
+		s.config.Certificates = []tls.Certificate{certificate}
+		o, err := origin.New(s.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ln, err := origin.Listen(context.Background(), "127.0.0.1:0", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		serve := o.Serve
+		if scheme == "https" {
+			serve = o.ServeTLS
+		}
+		served := make(chan error, 1)
+		go func() { served <- serve(ctx, ln) }()
+		defer func() {
+			stop()
+			<-served
+		}()
+		all.Go(func() {
+			atOnce <- struct{}{}
+			defer func() { <-atOnce }()
+			policies[i], errs[i] = probe.Run(context.Background(), probe.Config{
+				Target: scheme + "://" + ln.Addr().String() + "/", Roots: authority.Pool(), MaxWait: 8 * time.Second,
+			})
+		})
+	}
+	all.Wait()
+	for i, p := range policies {
+		s, scheme := servers[i/len(schemes)], schemes[i%len(schemes)]
+		t.Run(s.name+"/"+scheme, func(t *testing.T) {
+			if errs[i] != nil {
+				t.Fatal(errs[i])
+			}
+			var found []string
+			for _, r := range p.Cases {
+				if r.Outcome == conduct.Fail || r.Outcome == conduct.Warn {
+					found = append(found, r.ID)
+					t.Logf("%s: %s, %s", r.ID, r.Outcome, r.Text)
+				}
+			}
+			if s.wants == "" && len(found) > 0 || s.wants != "" && !slices.Equal(found, []string{s.wants}) {
+				t.Errorf("it names %v, want %q", found, s.wants)
+			}
+		})
+	}
+}
