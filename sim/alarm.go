@@ -2,9 +2,17 @@ package sim
 
 import "linger"
 
+// A sleeper is who wants to be woken.
+type sleeper struct {
+	wakeAt linger.Instant
+	number int
+	place  int // in the alarms
+	wake   interface{ alarm() }
+}
+
 // alarms are the ends that want to be woken, the earliest first; of equals the one
 // that was made first.
-type alarms struct{ heap []*end }
+type alarms struct{ heap []*sleeper }
 
 func (a *alarms) next() linger.Instant {
 	if len(a.heap) == 0 {
@@ -13,14 +21,14 @@ func (a *alarms) next() linger.Instant {
 	return a.heap[0].wakeAt
 }
 
-func (a *alarms) first() *end { return a.heap[0] }
+func (a *alarms) first() *sleeper { return a.heap[0] }
 
-func before(x, y *end) bool {
+func before(x, y *sleeper) bool {
 	return x.wakeAt < y.wakeAt || x.wakeAt == y.wakeAt && x.number < y.number
 }
 
 // set changes when an end wants to be woken.
-func (a *alarms) set(e *end, at linger.Instant) {
+func (a *alarms) set(e *sleeper, at linger.Instant) {
 	if e.wakeAt == at && (e.place >= 0) == (at != linger.Never) {
 		return
 	}

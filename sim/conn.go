@@ -16,13 +16,17 @@ type conn struct {
 	id      int
 	world   *world
 	ends    [2]*end
-	speaker speaker // the client's
+	quic    [2]*quicEnd // where that is below, in place of ends
+	speaker speaker     // the client's
 	staged  []staged
 	flows   trace.Flows
 	tls     tls.Handshake
 	resumed bool
-	gone    bool // the client has let go of it
-	over    bool // the server has closed, and the client knows
+	early   bool  // 0-RTT was sent
+	hello   int64 // of QUIC's handshake, in CRYPTO frames: the client's
+	answer  int64 // and the server's
+	gone    bool  // the client has let go of it
+	over    bool  // the server has closed, and the client knows
 }
 
 // staged is a request that is to be sent.
@@ -50,14 +54,12 @@ type speaker interface {
 
 // An end is a socket with the process behind it.
 type end struct {
-	world  *world
-	conn   *conn
-	side   int
-	number int
-	tcp    *tcp.Conn
-	app    app
-	place  int // in the alarms
-	wakeAt linger.Instant
+	sleeper
+	world *world
+	conn  *conn
+	side  int
+	tcp   *tcp.Conn
+	app   app
 
 	// step is what the process does next, at stepAt.
 	step   func()
@@ -103,11 +105,16 @@ const (
 
 // dial begins connection number id.
 func (w *world) dial(id int) {
+	if w.scenario.Strategy.QUIC() {
+		w.dialQUIC(id)
+		return
+	}
 	c := &conn{id: id, world: w}
 	o := tcp.Options{Congestion: w.config.Congestion, Ideal: w.config.Textbook != nil}
 	for side := range c.ends {
-		c.ends[side] = &end{world: w, conn: c, side: side, number: 2*id + side, tcp: newTCP(o), place: -1,
-			wakeAt: linger.Never, stepAt: linger.Never, readAt: linger.Never}
+		e := &end{world: w, conn: c, side: side, tcp: newTCP(o), stepAt: linger.Never, readAt: linger.Never}
+		e.sleeper = sleeper{wakeAt: linger.Never, number: 2*id + side, place: -1, wake: e}
+		c.ends[side] = e
 	}
 	w.conns = append(w.conns, c)
 	port := 80
@@ -140,6 +147,10 @@ func (w *world) hangUp(c *conn, reason string) {
 	k.Closed, k.Reason = linger.Known(w.now), reason
 	if k.ClosedBy == trace.Nobody {
 		k.ClosedBy = trace.AtClient
+	}
+	if q := c.quic[client]; q != nil {
+		q.hangUp()
+		return
 	}
 	e := c.ends[client]
 	switch {
@@ -224,7 +235,7 @@ func (e *end) flush() {
 	if e.opened && e.step == nil {
 		at = min(at, e.app.deadline())
 	}
-	e.world.alarms.set(e, at)
+	e.world.alarms.set(&e.sleeper, at)
 }
 
 // established begins what comes above TCP.

@@ -16,6 +16,7 @@ import (
 	"linger"
 	"linger/link"
 	"linger/policy"
+	"linger/sim/quic"
 	"linger/sim/tcp"
 	"linger/trace"
 )
@@ -90,8 +91,6 @@ func Modelled(s linger.Scenario) error {
 		return fmt.Errorf("workload %q: several origins, or one further off, are not predicted yet; use --on lab", s.Workload.Name)
 	case s.Strategy.DNS != "":
 		return fmt.Errorf("strategy %q: DNS is not predicted yet; use --on lab", s.Strategy.Name)
-	case s.Strategy.QUIC():
-		return fmt.Errorf("strategy %q: QUIC is not predicted yet; use --on lab", s.Strategy.Name)
 	case s.Strategy.FastOpen:
 		return fmt.Errorf("strategy %q: TCP Fast Open is not predicted yet; use --on lab", s.Strategy.Name)
 	}
@@ -108,6 +107,7 @@ const (
 type packet struct {
 	conn int32
 	tcp  tcp.Segment
+	quic *quic.Datagram // in place of tcp
 }
 
 // A world is one run.
@@ -123,6 +123,9 @@ type world struct {
 	ledger   trace.Ledger
 	stirred  []*conn // with something staged
 	ticketed bool    // a session can be resumed
+	tokens   tokens
+	visited  bool // a ticket for early data was fetched before the load
+	pool     quic.Pool
 	loaded   bool
 	events   int64
 	idle     bool // nothing had happened for a while before this event
@@ -206,7 +209,7 @@ func (w *world) run(ctx context.Context) error {
 		case down:
 			w.arrive(server)
 		case alarm:
-			w.alarms.first().alarm()
+			w.alarms.first().wake.alarm()
 		default:
 			w.mind.HandleTimeout(at)
 			w.obey()
@@ -222,7 +225,11 @@ func (w *world) run(ctx context.Context) error {
 // arrive hands over the next packet of a link.
 func (w *world) arrive(from int) {
 	p, _, _ := w.links[from].Receive(w.now)
-	w.conns[p.conn].ends[1-from].arrive(&p.tcp)
+	if c := w.conns[p.conn]; p.quic != nil {
+		c.quic[1-from].arrive(p.quic)
+	} else {
+		c.ends[1-from].arrive(&p.tcp)
+	}
 }
 
 // obey does what the client's machine commands.
@@ -253,7 +260,9 @@ func (w *world) obey() {
 		c.staged = nil
 		if !c.gone {
 			c.speaker.send(batch)
-			c.ends[client].flush()
+			if c.quic[client] == nil {
+				c.ends[client].flush()
+			}
 		}
 	}
 	if !w.loaded && w.mind.Loaded() {
@@ -288,33 +297,11 @@ func (w *world) carry(c *conn, from int, s *tcp.Segment) {
 			headers = book.Control
 		}
 	}
-	size := headers + int(s.Len)
 	at := w.now
 	if w.idle {
 		at = at.Add(w.config.Machine.Handover)
 	}
-	fate := w.links[from].Send(at, size, packet{int32(c.id), *s})
-	flow, pipe := &c.flows.Up, &w.ledger.Up
-	if from == server {
-		flow, pipe = &c.flows.Down, &w.ledger.Down
-	}
-	if c.flows.Up.Packets == 0 {
-		c.flows.First = moment(w.now)
-	}
-	c.flows.Last = moment(w.now)
-	pipe.Packets++
-	pipe.Bytes += int64(size)
-	flow.Packets++
-	flow.Header += int64(headers)
-	flow.Payload += int64(s.Len)
-	switch fate {
-	case link.Dropped:
-		flow.DroppedQueue++
-		pipe.DroppedQueue++
-	case link.Lost:
-		flow.DroppedLoss++
-		pipe.DroppedLoss++
-	}
+	flow, _ := w.put(at, c, from, packet{conn: int32(c.id), tcp: *s}, headers, int(s.Len))
 	if s.Flags&tcp.SYN != 0 {
 		flow.SYN++
 	}
@@ -331,6 +318,34 @@ func (w *world) carry(c *conn, from int, s *tcp.Segment) {
 		flow.Retransmitted++
 		flow.RetransmittedBytes += int64(s.Len)
 	}
+}
+
+// put gives a link a packet, and counts it.
+func (w *world) put(at linger.Instant, c *conn, from int, p packet, headers, payload int) (*trace.Flow, link.Fate) {
+	size := headers + payload
+	fate := w.links[from].Send(at, size, p)
+	flow, pipe := &c.flows.Up, &w.ledger.Up
+	if from == server {
+		flow, pipe = &c.flows.Down, &w.ledger.Down
+	}
+	if c.flows.Up.Packets == 0 {
+		c.flows.First = moment(w.now)
+	}
+	c.flows.Last = moment(w.now)
+	pipe.Packets++
+	pipe.Bytes += int64(size)
+	flow.Packets++
+	flow.Header += int64(headers)
+	flow.Payload += int64(payload)
+	switch fate {
+	case link.Dropped:
+		flow.DroppedQueue++
+		pipe.DroppedQueue++
+	case link.Lost:
+		flow.DroppedLoss++
+		pipe.DroppedLoss++
+	}
+	return flow, fate
 }
 
 // moment is an instant as the ledger has it; there is no wall clock.

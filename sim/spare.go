@@ -20,6 +20,9 @@ func newTCP(o tcp.Options) *tcp.Conn {
 func (w *world) recycle() {
 	for _, c := range w.conns {
 		for _, e := range c.ends {
+			if e == nil {
+				continue // QUIC has none
+			}
 			spare.Put(e.tcp)
 			e.tcp = nil
 		}
