@@ -67,7 +67,7 @@ func TestWhatCannotBeProbed(t *testing.T) {
 		{"a closed port", "http://" + closed.Addr().String(), "connection refused", true},
 		{"accepts and never speaks", "http://" + peer(t, func(c net.Conn) { io.Copy(io.Discard, c) }), "no answer in time", true},
 		{"accepts and never speaks TLS", "https://" + peer(t, func(c net.Conn) { io.Copy(io.Discard, c) }), "no answer in time", true},
-		{"closes at once", "http://" + peer(t, func(net.Conn) {}), "it closed the connection", true},
+		{"closes without an answer", "http://" + peer(t, head), "it closed the connection", true},
 		{"speaks something else", "http://" + peer(t, func(c net.Conn) { io.WriteString(c, "220 mail\r\n"); io.Copy(io.Discard, c) }), "malformed HTTP", true},
 		{"sends content for ever", "http://" + peer(t, func(c net.Conn) {
 			head(c)
