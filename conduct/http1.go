@@ -3,6 +3,7 @@ package conduct
 var http1Cases = []Case{
 	{"close-honoured", "closes after the response to a request that said Connection: close", "http/1.1", "RFC 9112, 9.6", Must, "ignore-close"},
 	{"close-last", "answers nothing that comes behind a request that said Connection: close", "http/1.1", "RFC 9112, 9.6", Must, ""},
+	{"close-staged", "closes in stages, so that no reset destroys the last response", "http/1.1", "RFC 9112, 9.6", Advice, ""},
 	{"close-repeated", "says Connection: close in the response to a request that said it", "http/1.1", "RFC 9112, 9.6", Should, ""},
 	{"close-kept", "closes after a response that said Connection: close", "http/1.1", "RFC 9112, 9.6", Must, ""},
 	{"close-announced", "says Connection: close on the last response of a connection", "http/1.1", "RFC 9112, 9.3 and 9.6", Must, "unannounced-close"},

@@ -58,7 +58,7 @@ var http1Experiments = []experiment{
 	{"requests on a connection", "http/1.1", []string{"close-announced", "close-kept", "keep-alive-honoured", "keep-alive-listed", "requests-enough", "message-complete", "idle-closed-whole"},
 		1, countedHTTP1 + 1, false, countHTTP1},
 	{"Connection: close", "http/1.1", []string{"close-honoured", "close-repeated", "idle-orderly"}, 1, 2, false, askedToClose},
-	{"behind Connection: close", "http/1.1", []string{"close-last"}, 1, 2, false, behindClose},
+	{"behind Connection: close", "http/1.1", []string{"close-last", "close-staged"}, 1, 2, false, behindClose},
 	{"HTTP/1.0", "http/1.1", []string{"http10-closes", "http10-keep-alive", "http10-no-chunks"}, 1, 4, false, oldHTTP},
 	{"pipelining", "http/1.1", []string{"pipeline-order"}, 1, 3 + pipelined, false, pipelineHTTP1},
 	{"what a connection survives", "http/1.1", []string{"head-empty"}, 1, 2 * survivals, false, surviveHTTP1},
@@ -92,10 +92,12 @@ type http1Facts struct {
 	counted          int    // requests on the connection that was asked most
 	last             string // what came behind a request to close
 	lastPass         bool
-	lives            []life // of connections that were kept busy
-	old              string // a connection of HTTP/1.0 was not closed
-	unrepeated       bool   // the response to a request to close did not say so
-	oldLie           string // one was, though it said keep-alive
+	staged           linger.Opt[bool] // no reset answered what came behind it
+	destroyed        bool             // one did, and the response was lost
+	lives            []life           // of connections that were kept busy
+	old              string           // a connection of HTTP/1.0 was not closed
+	unrepeated       bool             // the response to a request to close did not say so
+	oldLie           string           // one was, though it said keep-alive
 }
 
 // note changes what the experiments have seen.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"linger"
 	"linger/conduct"
 )
 
@@ -46,7 +47,12 @@ func askedToClose(ctx context.Context, p *prober) {
 	}
 }
 
-// behindClose sends a request behind one that ends the connection.
+// unread is how much content is sent behind the end of a connection: more than what
+// servers read in one go, in bytes.
+const unread = 64 << 10
+
+// behindClose sends a request behind one that ends the connection, with content that
+// the server has no reason to read.
 func behindClose(ctx context.Context, p *prober) {
 	c, err := p.open(ctx, nil)
 	if err != nil {
@@ -54,13 +60,33 @@ func behindClose(ctx context.Context, p *prober) {
 	}
 	defer c.drop()
 	last := request{fields: []string{"Connection: close"}}
-	if c.send(last, request{}) != nil {
+	behind := request{fields: []string{"Content-Length: " + strconv.Itoa(unread)}, body: strings.Repeat("x", unread)}
+	// What cannot be sent any more is none of the probe's.
+	if err := c.send(last, behind); err != nil && !isReset(err) {
 		return
 	}
-	if _, err := c.receive(ctx, last); err != nil {
+	_, err = c.receive(ctx, last)
+	// RFC 9112, 9.6: "If a server performs an immediate close of a TCP connection, there is
+	// a significant risk that the client will not be able to read the last HTTP response.
+	// [...] To avoid the TCP reset problem, servers typically close a connection in
+	// stages."
+	if isReset(err) {
+		p.note(func(f *http1Facts) { f.staged, f.destroyed = linger.Known(false), true })
+	}
+	if err != nil {
 		return
 	}
-	_, err = c.receive(ctx, request{})
+	behind.beyond = true
+	_, err = c.receive(ctx, behind)
+	if ends(err) {
+		reset := isReset(err)
+		if !reset && sleep(ctx, promptly+p.roundTrip()) == nil {
+			// A reset behind the FIN shows to whoever writes only; nothing is written.
+			_, err := c.socket.Write(nil)
+			reset = isReset(err)
+		}
+		p.note(func(f *http1Facts) { f.staged = linger.Known(!reset) })
+	}
 	// RFC 9112, 9.6: "The server MUST NOT process any further requests received on that
 	// connection."
 	switch {

@@ -114,6 +114,17 @@ func (p *prober) judgeHTTP1() {
 	case f.lastPass:
 		p.verdict("close-last", conduct.Pass, "the request behind it was not answered")
 	}
+	staged, known := f.staged.Get()
+	switch {
+	case known && !staged && len(f.resets) > 0:
+		p.verdict("close-staged", conduct.NotMeasured, "it ends all connections by RST; see idle-orderly")
+	case f.destroyed:
+		p.broken("close-staged", "of %d kB that were sent behind a request to close came a reset, and no response", unread>>10)
+	case known && !staged:
+		p.broken("close-staged", "of %d kB that were sent behind a request to close came a reset: a client that is still sending may lose the response", unread>>10)
+	case known:
+		p.verdict("close-staged", conduct.Pass, "%d kB that were sent behind a request to close brought no reset", unread>>10)
+	}
 	switch {
 	case f.old != "" && f.deaf != "":
 		p.verdict("http10-closes", conduct.NotMeasured, "%s", f.deaf)
