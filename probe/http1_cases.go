@@ -309,6 +309,13 @@ func framing(ctx context.Context, p *prober) {
 	}
 }
 
+// ordinary is the status that the target is answered with.
+func (p *prober) ordinary() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.policy.Baseline.Status
+}
+
 // malformed sends what is no request, and holds what comes back against what has to.
 func (p *prober) malformed(ctx context.Context, id, sent string, refused, closes bool) {
 	c, err := p.open(ctx, nil)
@@ -336,6 +343,9 @@ func (p *prober) malformed(ctx context.Context, id, sent string, refused, closes
 		return
 	case refused && a.status/100 != 4 && a.status/100 != 5:
 		p.broken(id, "it was answered %d", a.status)
+		return
+	case refused && strings.HasPrefix(sent, "GET ") && a.status != http.StatusBadRequest && a.status == p.ordinary():
+		p.verdict(id, conduct.NotMeasured, "it was answered %d, as what is well-formed", a.status)
 		return
 	}
 	ended := ""
