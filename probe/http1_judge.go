@@ -12,15 +12,15 @@ import (
 func (p *prober) judgeHTTP1() {
 	p.mu.Lock()
 	f := p.facts
-	rtt := time.Duration(p.policy.RTT.Median)
+	rtt, late := time.Duration(p.policy.RTT.Median), p.late
 	pipelined, asked := p.results["pipeline-order"]
 	p.mu.Unlock()
 	wrongOrder := asked && pipelined.Outcome == conduct.Fail
 
 	requests, limited := f.count.Get()
-	// A limit of idleness that is no longer than a round trip ends connections between
+	// A limit of idleness that is no longer than a round trip, or than this side is late, ends connections between
 	// two requests: that is no limit of requests.
-	idled := f.idle.State == conduct.Measured && time.Duration(f.idle.Low) > 20*time.Millisecond && time.Duration(f.idle.Low) < 2*rtt
+	idled := f.idle.State == conduct.Measured && time.Duration(f.idle.Low) > 20*time.Millisecond && time.Duration(f.idle.Low) < 2*(rtt+late)
 	unsaid := limited && !f.announced && !idled
 	atOnce := unsaid && requests == 1 // every connection ends behind its first response
 
@@ -194,7 +194,7 @@ func (p *prober) judgeIdleHTTP1(f http1Facts, atOnce bool) {
 
 	switch {
 	case atOnce || bracketed && limit.Median < conduct.Duration(time.Second):
-	case limit.State == conduct.Measured && limit.Median < conduct.Duration(time.Second):
+	case limit.State == conduct.Measured && time.Duration(limit.Median)+2*p.lateness() < time.Second:
 		p.broken("idle-long-enough", "it closes them after %s: hardly a client comes back so soon", limit)
 	case limit.State == conduct.Measured, limit.State == conduct.AtLeast && limit.Low >= conduct.Duration(time.Second):
 		p.verdict("idle-long-enough", conduct.Pass, "%s", limit)
@@ -208,7 +208,7 @@ func (p *prober) judgeIdleHTTP1(f http1Facts, atOnce bool) {
 		p.verdict("timeout-honoured", conduct.NotMeasured, "it ends each connection behind one response")
 	case limit.State == conduct.AtLeast && time.Duration(limit.Low) < announced, limit.State == conduct.Unknown:
 		p.verdict("timeout-honoured", conduct.NotMeasured, "it announces %s, and waiting ended before", announced)
-	case limit.State == conduct.Measured && time.Duration(limit.Low)+near(announced) < announced:
+	case limit.State == conduct.Measured && time.Duration(limit.Low)+near(announced)+2*p.lateness() < announced:
 		text := fmt.Sprintf("it announces %s, and closes after %s", announced, limit)
 		if ms := announced / 1000; (time.Duration(limit.Median) - ms).Abs() < max(ms/50, 100*time.Millisecond) {
 			text += ": the unit is seconds, and this looks like milliseconds"

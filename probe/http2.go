@@ -636,7 +636,11 @@ func limitOf(seen []sighting, doubt time.Duration, method string) conduct.Timeou
 func (p *prober) pathDoubt() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return time.Duration(p.policy.RTT.High-p.policy.RTT.Low) + time.Millisecond
+	doubt := time.Duration(p.policy.RTT.High-p.policy.RTT.Low) + time.Millisecond
+	if p.late > tardy {
+		doubt += p.late
+	}
+	return doubt
 }
 
 func (p *prober) roundTrip() time.Duration {

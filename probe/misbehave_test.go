@@ -14,6 +14,22 @@ import (
 	"linger/probe"
 )
 
+// again makes a probe that this machine has spoiled once more, alone.
+func again(p *conduct.Policy, err error, config probe.Config) (*conduct.Policy, error) {
+	for range 3 {
+		if err != nil || !wasBusy(p) {
+			break
+		}
+		p, err = probe.Run(context.Background(), config)
+	}
+	return p, err
+}
+
+// wasBusy reports whether a probe says of itself that this machine has spoiled it.
+func wasBusy(p *conduct.Policy) bool {
+	return slices.ContainsFunc(p.Doubts, func(d conduct.Doubt) bool { return d.Code == "busy" })
+}
+
 // TestEachMisbehaviourIsNamed shows that of a server which does one thing wrong exactly
 // that is found, and of one which does nothing wrong nothing, in cleartext and over
 // TLS.
@@ -55,6 +71,7 @@ func TestEachMisbehaviourIsNamed(t *testing.T) {
 	schemes := []string{"http", "https"}
 	policies := make([]*conduct.Policy, len(servers)*len(schemes))
 	errs := make([]error, len(policies))
+	configs := make([]probe.Config, len(policies))
 	atOnce := make(chan struct{}, 16) // so that the machine does not spoil what is measured
 	var all sync.WaitGroup
 	for i := range policies {
@@ -79,20 +96,23 @@ func TestEachMisbehaviourIsNamed(t *testing.T) {
 			stop()
 			<-served
 		}()
+		configs[i] = probe.Config{Target: scheme + "://" + ln.Addr().String() + "/", Roots: authority.Pool(), MaxWait: 8 * time.Second}
 		all.Go(func() {
 			atOnce <- struct{}{}
 			defer func() { <-atOnce }()
-			policies[i], errs[i] = probe.Run(context.Background(), probe.Config{
-				Target: scheme + "://" + ln.Addr().String() + "/", Roots: authority.Pool(), MaxWait: 8 * time.Second,
-			})
+			policies[i], errs[i] = probe.Run(context.Background(), configs[i])
 		})
 	}
 	all.Wait()
 	for i, p := range policies {
+		p, errs[i] = again(p, errs[i], configs[i])
 		s, scheme := servers[i/len(schemes)], schemes[i%len(schemes)]
 		t.Run(s.name+"/"+scheme, func(t *testing.T) {
 			if errs[i] != nil {
 				t.Fatal(errs[i])
+			}
+			if wasBusy(p) {
+				skip(t, "this machine is too busy to say")
 			}
 			var found []string
 			for _, r := range p.Cases {

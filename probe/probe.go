@@ -128,6 +128,7 @@ type prober struct {
 	facts    http1Facts
 	checking bool           // of one connection it is being seen whether it is closed whole
 	later    sync.WaitGroup // what goes on behind the experiments
+	late     time.Duration  // see lookLate
 }
 
 // A target is where the server is.
@@ -159,6 +160,11 @@ func Run(ctx context.Context, config Config) (*conduct.Policy, error) {
 	if err := reach(ctx); err != nil {
 		return nil, err
 	}
+	looking, enough := context.WithCancel(ctx)
+	var looked sync.WaitGroup
+	looked.Go(func() { p.lookLate(looking) })
+	defer looked.Wait()
+	defer enough()
 	var all sync.WaitGroup
 	chosen := p.chosen()
 	p.progress.Total = len(chosen)
@@ -427,6 +433,7 @@ func (p *prober) conclude() *conduct.Policy {
 	if strings.HasPrefix(p.refused, "the server answered") {
 		p.policy.Doubts = append(p.policy.Doubts, conduct.Doubt{Code: "rate-limited", Text: p.refused})
 	}
+	p.doubtLate()
 	p.policy.Took = conduct.Duration(time.Since(p.began))
 	return p.policy
 }

@@ -387,19 +387,27 @@ func TestRealServers(t *testing.T) {
 	errs := make([]error, len(realServers))
 	servers := slices.Clone(realServers)
 	dirs := make([]string, len(servers))
+	configs := make([]probe.Config, len(servers))
 	var all sync.WaitGroup
 	for i, s := range servers {
 		var target string
 		target, dirs[i] = s.start(t, pemFile)
+		configs[i] = probe.Config{Target: target, Roots: roots, MaxWait: 20 * time.Second}
 		all.Go(func() {
-			policies[i], errs[i] = probe.Run(context.Background(), probe.Config{Target: target, Roots: roots, MaxWait: 20 * time.Second})
+			policies[i], errs[i] = probe.Run(context.Background(), configs[i])
 		})
 	}
 	all.Wait()
+	for i, p := range policies {
+		policies[i], errs[i] = again(p, errs[i], configs[i])
+	}
 	for i, s := range servers {
 		t.Run(s.name, func(t *testing.T) {
 			if errs[i] != nil {
 				t.Fatal(errs[i])
+			}
+			if wasBusy(policies[i]) {
+				skip(t, "this machine is too busy to say")
 			}
 			// What a server makes of what it was told, where it says so.
 			if told, err := os.ReadFile(filepath.Join(dirs[i], "told")); err == nil {

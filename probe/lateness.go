@@ -1,0 +1,44 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"linger/conduct"
+)
+
+const (
+	// looks is how often this side looks whether it wakes when it should.
+	looks = 10 * time.Millisecond
+	// tardy is how late it may wake before its figures carry a doubt.
+	tardy = 50 * time.Millisecond
+)
+
+// lookLate notes by how much this side wakes too late, until ctx is over: what it sees
+// of the server it may see as late. A response that is read late makes an idle limit
+// look shorter, an end that is read late makes it look longer.
+func (p *prober) lookLate(ctx context.Context) {
+	for due := time.Now().Add(looks); sleep(ctx, time.Until(due)) == nil; due = time.Now().Add(looks) {
+		late := time.Since(due)
+		p.mu.Lock()
+		p.late = max(p.late, late)
+		p.mu.Unlock()
+	}
+}
+
+// lateness is the most by which this side has woken too late so far.
+func (p *prober) lateness() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.late
+}
+
+// doubtLate says so where it matters; p.mu is held.
+func (p *prober) doubtLate() {
+	if p.late > tardy {
+		p.policy.Doubts = append(p.policy.Doubts, conduct.Doubt{
+			Code: "busy", Text: fmt.Sprintf("this machine was busy: the probe woke up to %d ms too late, and its times may be off by as much", p.late.Milliseconds()),
+		})
+	}
+}
