@@ -106,3 +106,39 @@ func TestAgeIsNeitherIdlenessNorANumberOfRequests(t *testing.T) {
 		})
 	}
 }
+
+func TestKeepAliveIsReadAsItIsWritten(t *testing.T) {
+	for _, test := range []struct {
+		field   string
+		timeout linger.Opt[time.Duration]
+		most    linger.Opt[int]
+	}{
+		{"timeout=5, max=100", linger.Known(5 * time.Second), linger.Known(100)},
+		{"timeout=5", linger.Known(5 * time.Second), linger.Opt[int]{}},
+		{"MAX=7,Timeout = \"60\"", linger.Known(60 * time.Second), linger.Known(7)},
+		{"", linger.Opt[time.Duration]{}, linger.Opt[int]{}},
+		{"timeout", linger.Opt[time.Duration]{}, linger.Opt[int]{}},
+		{"timeout=-1, max=x", linger.Opt[time.Duration]{}, linger.Opt[int]{}},
+		{"timeout=99999999999999999999", linger.Opt[time.Duration]{}, linger.Opt[int]{}},
+	} {
+		timeout, most := readKeepAlive(test.field)
+		if timeout != test.timeout || most != test.most {
+			t.Errorf("%q: timeout %v, max %v; want %v, %v", test.field, timeout, most, test.timeout, test.most)
+		}
+	}
+}
+
+func FuzzKeepAlive(f *testing.F) {
+	for _, s := range []string{"timeout=5, max=100", "timeout=\"5\"", ",,=,", "timeout=9223372036854775807"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		timeout, most := readKeepAlive(s)
+		if d, ok := timeout.Get(); ok && (d < 0 || d > forever) {
+			t.Errorf("%q: timeout %v", s, d)
+		}
+		if n, ok := most.Get(); ok && n < 0 {
+			t.Errorf("%q: max %d", s, n)
+		}
+	})
+}
