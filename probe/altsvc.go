@@ -1,9 +1,15 @@
 package probe
 
-import "linger/conduct"
+import (
+	"linger"
+	"linger/conduct"
+)
 
 // announcedAltSvc notes what Alt-Svc says; the first word stands.
 func (p *prober) announcedAltSvc(value string) {
+	if value = linger.Brief(value); value == "" {
+		return
+	}
 	p.record(func(policy *conduct.Policy) {
 		if policy.AltSvc == nil {
 			policy.AltSvc = new(conduct.AltSvc)

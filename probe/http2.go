@@ -581,9 +581,7 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 	} else {
 		p.verdict("h2-connection-fields", conduct.Pass, "a response (%d) has none", a.status)
 	}
-	if c.altSvc != "" {
-		p.announcedAltSvc(c.altSvc)
-	}
+	p.announcedAltSvc(c.altSvc)
 	return ""
 }
 
