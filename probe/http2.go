@@ -45,7 +45,8 @@ var http2Experiments = []experiment{
 type discovery struct {
 	once    sync.Once
 	offered bool
-	streams linger.Opt[uint64] // SETTINGS_MAX_CONCURRENT_STREAMS
+	streams linger.Opt[uint64] // of HTTP/2: SETTINGS_MAX_CONCURRENT_STREAMS
+	address string             // of HTTP/3: where it was tried
 }
 
 // An http2Conn is one connection that speaks HTTP/2. It belongs to one goroutine.
