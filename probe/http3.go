@@ -499,7 +499,7 @@ func (p *prober) greetHTTP3(ctx context.Context) (why string) {
 	}
 	if c == nil {
 		why = "no HTTP/3 at " + p.http3.address + " (UDP): " + quicCause(err)
-		if announced {
+		if announced && ctx.Err() == nil {
 			p.broken("alt-svc-true", "Alt-Svc announces HTTP/3, and there is %s; UDP may be blocked on the way", why)
 		}
 		if _, wrong := errors.AsType[*tls.CertificateVerificationError](err); wrong {
@@ -513,7 +513,7 @@ func (p *prober) greetHTTP3(ctx context.Context) (why string) {
 		p.verdict("alt-svc-true", conduct.NotMeasured, "Alt-Svc announces no HTTP/3, though it is there")
 	case err == nil:
 		p.verdict("alt-svc-true", conduct.Pass, "Alt-Svc announces HTTP/3, and a request was answered (%d)", a.status)
-	default:
+	case ctx.Err() == nil:
 		p.broken("alt-svc-true", "Alt-Svc announces HTTP/3, and a request was not answered: %s", quicCause(err))
 	}
 	// RFC 9114, 4.2: "An endpoint MUST NOT generate an HTTP/3 field section containing
@@ -533,11 +533,11 @@ func (p *prober) greetHTTP3(ctx context.Context) (why string) {
 
 // hearHTTP3 notes what the server says of itself.
 func (p *prober) hearHTTP3(ctx context.Context, c *http3Conn) {
-	ctx, cancel := context.WithTimeout(ctx, p.config.Answer)
+	patience, cancel := context.WithTimeout(ctx, p.config.Answer)
 	defer cancel()
 	select {
 	case <-c.settled:
-	case <-ctx.Done():
+	case <-patience.Done():
 	case <-c.Context().Done():
 	}
 	c.mu.Lock()
@@ -550,7 +550,7 @@ func (p *prober) hearHTTP3(ctx context.Context, c *http3Conn) {
 		p.verdict("h3-settings-first", conduct.Pass, "its control stream began with SETTINGS")
 	case began:
 		p.broken("h3-settings-first", "its control stream began with a frame of type 0x%x", first)
-	case c.Context().Err() == nil:
+	case c.Context().Err() == nil && ctx.Err() == nil:
 		p.broken("h3-settings-first", "no SETTINGS came within %v", p.config.Answer)
 	}
 	p.record(func(policy *conduct.Policy) {
@@ -647,6 +647,11 @@ func idleHTTP3(ctx context.Context, p *prober) {
 // limitHTTP3 is limitOf, for connections that may end by agreement.
 func limitHTTP3(seen []sighting, doubt time.Duration, method string) conduct.Timeout {
 	t := limitOf(seen, doubt, method)
+	if t.Ending == conduct.QUICIdle {
+		// It counts from the last packet, which may be an acknowledgement: those may be
+		// late by max_ack_delay, 25 ms unless more is announced (RFC 9000, 18.2).
+		t.Uncertainty += conduct.Duration(100 * time.Millisecond)
+	}
 	if t.Ending == conduct.QUICIdle && time.Duration(t.Low) < leastIdle+time.Second {
 		return conduct.Timeout{State: conduct.Unknown, Ending: conduct.QUICIdle,
 			Why: fmt.Sprintf("it announces a max_idle_timeout of %v or less, and lets go in silence; how much less, the QUIC stack of this program does not say", leastIdle)}
@@ -715,7 +720,10 @@ func (p *prober) revisitHTTP3(ctx, wait context.Context) {
 	// RFC 9000, 10.1: "By announcing a max_idle_timeout, an endpoint commits to initiating
 	// an immediate close (Section 10.2) if it abandons the connection prior to the
 	// effective value."
-	if _, err := c.get(ctx); err != nil {
+	if _, err = c.get(ctx); ctx.Err() != nil || err == errSpent {
+		return
+	}
+	if err != nil {
 		p.broken(id, "it announces a max_idle_timeout of %v, and did not answer on a connection that was idle for %v: %s", announced, kept.Round(time.Millisecond), quicCause(err))
 		return
 	}
