@@ -448,7 +448,7 @@ func (c *http2Conn) awaitEnd(ctx context.Context) end {
 		// What is told to go may be left to go by itself, or be closed a little later.
 		grace, cancel := context.WithTimeout(ctx, 3*time.Second)
 		defer cancel()
-		err = c.read(grace, forever, func() bool { return false })
+		_ = c.read(grace, forever, func() bool { return false })
 		e := c.over
 		if e.how == "" && e.err == nil {
 			e.how = conduct.GOAWAYOpen

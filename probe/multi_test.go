@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -177,12 +178,39 @@ func TestMultiplexedServers(t *testing.T) {
 
 // probeMultiplexed asks what is not of HTTP/1.
 func probeMultiplexed(target string, roots *x509.CertPool) (*conduct.Policy, error) {
-	cases, err := conduct.Select([]string{"h2", "h3", "tls"}, nil)
-	if err != nil {
-		return nil, err
-	}
 	// Waiting ends some time after the first limit; that of the other protocol may be longer.
-	return probe.Run(context.Background(), probe.Config{Target: target, Roots: roots, MaxWait: 8 * time.Second, Patient: true, Cases: cases})
+	return probe.Run(context.Background(), probe.Config{Target: target, Roots: roots, MaxWait: 8 * time.Second, Patient: true, Experiments: []string{
+		"idle on HTTP/", "what HTTP/", "requests on a connection of HTTP/", "streams at once", "versions and protocols of TLS", "tickets of TLS", "how TLS ends",
+	}})
+}
+
+// TestNothingOfManyStreamsIsLeftBehind counts goroutines around probes of HTTP/2 and
+// HTTP/3 that end well, and before their time.
+func TestNothingOfManyStreamsIsLeftBehind(t *testing.T) {
+	roots, pemFile := authority(t)
+	target, _ := realServer{scheme: "https", serve: func(t *testing.T, at place) {
+		serveOrigin(t, at, policy.ServerPolicy{IdleTimeout: 300 * time.Millisecond})
+	}}.start(t, pemFile)
+	run := func() {
+		for _, patience := range []time.Duration{time.Minute, 100 * time.Millisecond} {
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			probe.Run(ctx, probe.Config{Target: target, Roots: roots, MaxWait: 500 * time.Millisecond})
+			cancel()
+		}
+	}
+	run() // what is made once
+	time.Sleep(time.Second)
+	before := runtime.NumGoroutine()
+	run()
+	now := 0
+	for range 100 {
+		if now = runtime.NumGoroutine(); now <= before {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	stacks := make([]byte, 1<<20)
+	t.Errorf("%d goroutines were there before, %d after\n%s", before, now, stacks[:runtime.Stack(stacks, true)])
 }
 
 func (s multiplexed) holdMultiplexed(t *testing.T, p *conduct.Policy) {
