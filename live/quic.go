@@ -137,6 +137,9 @@ func (u *connectedUDP) SyscallConn() (syscall.RawConn, error) {
 	return u.UDPConn.SyscallConn()
 }
 
+// QUICSocket makes of a connected socket what a QUIC stack can use.
+func QUICSocket(u *net.UDPConn) net.PacketConn { return &connectedUDP{UDPConn: u} }
+
 // SetReadBuffer asks for the buffer; to get less is no error.
 func (u *connectedUDP) SetReadBuffer(int) error {
 	_ = u.UDPConn.SetReadBuffer(udpBuffer)

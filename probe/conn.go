@@ -73,13 +73,18 @@ func (p *prober) connect(ctx context.Context) (*conn, error) {
 
 // secure does TLS's handshake on a connection that has said nothing yet.
 func (c *conn) secure(ctx context.Context, alter func(*tls.Config)) error {
+	return c.secureOver(ctx, c.socket, alter)
+}
+
+// secureOver is secure, by way of what stands for the socket.
+func (c *conn) secureOver(ctx context.Context, wire net.Conn, alter func(*tls.Config)) error {
 	ctx, cancel := context.WithTimeout(ctx, c.prober.config.Answer)
 	defer cancel()
 	config := c.prober.target.tls.Clone()
 	if alter != nil {
 		alter(config)
 	}
-	secured := tls.Client(c.socket, config)
+	secured := tls.Client(wire, config)
 	err := secured.HandshakeContext(ctx)
 	if wrong, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		text := strings.TrimPrefix(linger.Brief(wrong.Err.Error()), "x509: ")
@@ -269,19 +274,8 @@ func (c *conn) awaitEnd(ctx context.Context) end {
 		}
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
-		case isReset(err):
-			e.how = conduct.RST
-		case errors.Is(err, io.EOF) && c.state != nil:
-			// What came was the alert; what ends TCP comes behind it.
-			e.how = conduct.CloseNotify
-			c.socket.SetReadDeadline(time.Now().Add(c.prober.config.Answer))
-			if _, err := io.Copy(io.Discard, c.socket); isReset(err) {
-				e.how = conduct.CloseNotifyRST
-			}
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			e.how = conduct.FIN
 		default:
-			e.err = err
+			e.how, e.err = c.howEnded(err)
 		}
 		return e
 	}

@@ -45,7 +45,8 @@ var http2Experiments = []experiment{
 type discovery struct {
 	once    sync.Once
 	offered bool
-	streams linger.Opt[uint64] // SETTINGS_MAX_CONCURRENT_STREAMS
+	streams linger.Opt[uint64] // of HTTP/2: SETTINGS_MAX_CONCURRENT_STREAMS
+	address string             // of HTTP/3: where it was tried
 }
 
 // An http2Conn is one connection that speaks HTTP/2. It belongs to one goroutine.
@@ -581,9 +582,7 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 	} else {
 		p.verdict("h2-connection-fields", conduct.Pass, "a response (%d) has none", a.status)
 	}
-	if c.altSvc != "" {
-		p.announcedAltSvc(c.altSvc)
-	}
+	p.announcedAltSvc(c.altSvc)
 	return ""
 }
 

@@ -91,7 +91,7 @@ type experiment struct {
 
 // experiments are all of them, those that wait first.
 func experiments() []experiment {
-	all := slices.Concat(http1Experiments, http2Experiments)
+	all := slices.Concat(http1Experiments, http2Experiments, http3Experiments, tlsExperiments)
 	slices.SortStableFunc(all, func(a, b experiment) int {
 		if a.waits == b.waits {
 			return 0
@@ -123,7 +123,7 @@ type prober struct {
 	progress  Progress
 	began     time.Time
 
-	http2 discovery
+	http2, http3 discovery
 
 	facts    http1Facts
 	checking bool           // of one connection it is being seen whether it is closed whole
@@ -302,6 +302,7 @@ func (p *prober) reach(ctx context.Context) error {
 			}
 			p.policy.Baseline = conduct.Baseline{Status: a.status, Bytes: a.length}
 			p.policy.Software = linger.Brief(a.header.Get("Server"))
+			p.announcedAltSvc(a.header.Get("Alt-Svc"))
 		}
 		c.drop()
 	}

@@ -1,0 +1,264 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"linger"
+	"linger/conduct"
+)
+
+var tlsExperiments = []experiment{
+	{"versions and protocols of TLS", "tls", []string{"tls-current", "tls-alpn-refused"}, 1, 0, false, overTLS(versionsTLS)},
+	{"tickets of TLS", "tls", []string{"tls-tickets-work"}, 1, 1, false, overTLS(ticketsTLS)},
+	{"how TLS ends", "tls", []string{"tls-close-notify"}, 1, 1, false, overTLS(endTLS)},
+}
+
+// overTLS is an experiment that has no meaning in cleartext.
+func overTLS(run func(context.Context, *prober)) func(context.Context, *prober) {
+	return func(ctx context.Context, p *prober) {
+		if p.target.tls != nil {
+			run(ctx, p)
+			return
+		}
+		for _, c := range conduct.Cases() {
+			if c.Protocol == "tls" {
+				p.verdict(c.ID, conduct.NotMeasured, "not offered: the target is in cleartext")
+			}
+		}
+	}
+}
+
+func (p *prober) recordTLS(change func(*conduct.TLS)) {
+	p.record(func(policy *conduct.Policy) {
+		if policy.TLS == nil {
+			policy.TLS = &conduct.TLS{}
+		}
+		change(policy.TLS)
+	})
+}
+
+// shake does one handshake and drops the connection. late is whether nothing came of it
+// at all.
+func (p *prober) shake(ctx context.Context, alter func(*tls.Config)) (state tls.ConnectionState, late bool, err error) {
+	c, err := p.connect(ctx)
+	if err != nil {
+		return state, true, err
+	}
+	defer c.drop()
+	ctx, cancel := context.WithTimeout(ctx, p.config.Answer)
+	defer cancel()
+	config := p.target.tls.Clone()
+	alter(config)
+	secured := tls.Client(c.socket, config)
+	if err = secured.HandshakeContext(ctx); err != nil {
+		return state, errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil, err
+	}
+	c.Conn = secured
+	return secured.ConnectionState(), false, nil
+}
+
+// versionsTLS offers one version at a time, and then one protocol at a time. What the
+// certificate is worth does not matter here.
+func versionsTLS(ctx context.Context, p *prober) {
+	var suites []uint16
+	for _, s := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		suites = append(suites, s.ID)
+	}
+	var taken, old []string
+	unknown := ""
+	for _, version := range []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10} {
+		name := strings.TrimPrefix(tls.VersionName(version), "TLS ")
+		_, late, err := p.shake(ctx, func(c *tls.Config) {
+			c.MinVersion, c.MaxVersion, c.CipherSuites, c.InsecureSkipVerify = version, version, suites, true
+		})
+		switch {
+		case err == nil:
+			taken = append(taken, name)
+			if version < tls.VersionTLS12 {
+				old = append(old, name)
+			}
+		case late:
+			unknown = fmt.Sprintf("a handshake of TLS %s was neither accepted nor refused in %v", name, p.config.Answer)
+		}
+	}
+	var alpn []string
+	for _, protocol := range []string{"h2", "http/1.1"} {
+		state, _, err := p.shake(ctx, func(c *tls.Config) { c.NextProtos, c.InsecureSkipVerify = []string{protocol}, true })
+		if err == nil && state.NegotiatedProtocol == protocol {
+			alpn = append(alpn, protocol)
+		}
+	}
+	p.recordTLS(func(t *conduct.TLS) { t.Versions, t.ALPN = taken, alpn })
+	// RFC 8996, 4: "TLS 1.0 MUST NOT be used. Negotiation of TLS 1.0 from any version of
+	// TLS MUST NOT be permitted." 5 says the same of TLS 1.1.
+	switch {
+	case len(old) > 0:
+		p.broken("tls-current", "it takes TLS %s", strings.Join(old, ", "))
+	case unknown != "":
+		p.verdict("tls-current", conduct.NotMeasured, "%s", unknown)
+	case len(taken) == 0:
+		p.verdict("tls-current", conduct.NotMeasured, "it took no version that was offered")
+	default:
+		p.verdict("tls-current", conduct.Pass, "it takes TLS %s, and neither 1.0 nor 1.1", strings.Join(taken, ", "))
+	}
+	if len(alpn) == 0 {
+		p.verdict("tls-alpn-refused", conduct.NotMeasured, "it chooses no protocol (ALPN)")
+		return
+	}
+	const nobodys = "linger-none"
+	state, _, err := p.shake(ctx, func(c *tls.Config) { c.NextProtos, c.InsecureSkipVerify = []string{nobodys}, true })
+	// RFC 7301, 3.2: "In the event that the server supports no protocols that the client
+	// advertises, then the server SHALL respond with a fatal "no_application_protocol"
+	// alert."
+	switch {
+	case err == nil && state.NegotiatedProtocol == "":
+		p.broken("tls-alpn-refused", "it went on with a client that offered nothing but %q (ALPN)", nobodys)
+	case err != nil && strings.Contains(err.Error(), "no application protocol"):
+		p.verdict("tls-alpn-refused", conduct.Pass, "it refused a client that offered nothing but %q (ALPN)", nobodys)
+	case err != nil:
+		p.verdict("tls-alpn-refused", conduct.NotMeasured, "offered %q, it ended the handshake by another word: %s", nobodys, linger.Brief(cause(err)))
+	}
+}
+
+// A ticketStore keeps the tickets of one probe.
+type ticketStore struct {
+	mu    sync.Mutex
+	last  *tls.ClientSessionState
+	count int
+}
+
+func (s *ticketStore) Get(string) (*tls.ClientSessionState, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last, s.last != nil
+}
+
+func (s *ticketStore) Put(_ string, session *tls.ClientSessionState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last = session; session != nil {
+		s.count++
+	}
+}
+
+// early reports whether the last ticket allows early data; over TCP crypto/tls does not
+// say.
+func (s *ticketStore) early() bool {
+	session, ok := s.Get("")
+	if !ok {
+		return false
+	}
+	_, state, err := session.ResumptionState()
+	return err == nil && state != nil && state.EarlyData
+}
+
+// A tap keeps the first bytes that come by a socket.
+type tap struct {
+	net.Conn
+	seen bytes.Buffer
+}
+
+func (t *tap) Read(b []byte) (int, error) {
+	n, err := t.Conn.Read(b)
+	t.seen.Write(b[:min(n, max(maxHead-t.seen.Len(), 0))])
+	return n, err
+}
+
+// ticketsTLS looks at the tickets that come after a handshake and before the end of a
+// response, and uses one.
+func ticketsTLS(ctx context.Context, p *prober) {
+	store := new(ticketStore)
+	var keys bytes.Buffer
+	alter := func(c *tls.Config) { c.ClientSessionCache, c.KeyLogWriter = store, &keys }
+	c, err := p.connect(ctx)
+	if err == nil {
+		wire := &tap{Conn: c.socket}
+		if err = c.secureOver(ctx, wire, alter); err == nil {
+			_, err = p.exchange(ctx, c, request{})
+		}
+		if err == nil {
+			p.countTickets(wire.seen.Bytes(), *c.state, keys.Bytes(), store)
+		}
+		c.drop()
+	}
+	if err != nil {
+		p.recordTLS(func(t *conduct.TLS) { t.Tickets = conduct.Count{State: conduct.Unknown, Why: err.Error()} })
+		p.verdict("tls-tickets-work", conduct.NotMeasured, "%s", err)
+		return
+	}
+	if _, some := store.Get(""); !some {
+		p.verdict("tls-tickets-work", conduct.NotMeasured, "it gave no ticket")
+		return
+	}
+	state, _, err := p.shake(ctx, func(c *tls.Config) { c.ClientSessionCache = store })
+	if err != nil {
+		p.verdict("tls-tickets-work", conduct.NotMeasured, "%s", linger.Brief(cause(err)))
+		return
+	}
+	p.recordTLS(func(t *conduct.TLS) { t.Resumes = linger.Known(state.DidResume) })
+	if state.DidResume {
+		p.verdict("tls-tickets-work", conduct.Pass, "a second connection was resumed by a ticket of the first")
+	} else {
+		p.broken("tls-tickets-work", "a second connection was not resumed by a ticket of the first, that was just given")
+	}
+}
+
+// countTickets reads the tickets out of what came by the wire, and where it cannot, counts
+// those that were kept.
+func (p *prober) countTickets(wire []byte, state tls.ConnectionState, keys []byte, store *ticketStore) {
+	tickets, ok := ticketsOn(wire, state.Version, state.CipherSuite, serverSecret(keys))
+	p.recordTLS(func(t *conduct.TLS) {
+		t.Tickets = conduct.Count{State: conduct.Measured, N: store.count}
+		if !ok {
+			return
+		}
+		t.Tickets.N = len(tickets)
+		for _, k := range tickets {
+			t.Lifetime = linger.Known(conduct.Duration(k.lifetime))
+			t.Early = linger.Known(k.early > 0)
+		}
+	})
+}
+
+// endTLS asks for the connection to be closed, and looks how that is said.
+func endTLS(ctx context.Context, p *prober) {
+	const id = "tls-close-notify"
+	c, err := p.open(ctx, nil)
+	if err != nil {
+		p.verdict(id, conduct.NotMeasured, "%s", err)
+		return
+	}
+	defer c.drop()
+	a, err := p.exchange(ctx, c, request{fields: []string{"Connection: close"}})
+	if err != nil && a.status == 0 {
+		p.verdict(id, conduct.NotMeasured, "%s", linger.Brief(cause(err)))
+		return
+	}
+	short, cancel := context.WithTimeout(ctx, p.config.Answer)
+	defer cancel()
+	e := c.awaitEnd(short)
+	// RFC 8446, 6.1: "Each party MUST send a "close_notify" alert before closing its write
+	// side of the connection, unless it has already sent some error alert." RFC 9112, 9.8:
+	// "Servers MUST attempt to initiate an exchange of closure alerts with the client
+	// before closing the connection." Many do not, and where a message says how long it
+	// is, nothing is lost by it: a warning.
+	switch {
+	case (e.how == conduct.CloseNotify || e.how == conduct.CloseNotifyRST) && err == nil:
+		p.verdict(id, conduct.Pass, "after a response to Connection: close: %s", e.how)
+	case e.how == conduct.FIN && err == nil:
+		p.verdict(id, conduct.Warn, "after a response to Connection: close it ended TCP without a word of TLS, which must say goodbye")
+	case e.how != "":
+		p.verdict(id, conduct.NotMeasured, "after a response to Connection: close: %s", e.how)
+	default:
+		p.verdict(id, conduct.NotMeasured, "it did not close when it was asked to, within %v", p.config.Answer.Round(time.Second))
+	}
+}
