@@ -28,7 +28,7 @@ func Probe(w io.Writer, p *conduct.Policy, verbose bool, o Options) error {
 			b.WriteString("\nAssertions\n")
 		}
 		for _, a := range p.Asserted {
-			o.finding(b, truthWord[a.Truth], a.Text, sentence(a.Why))
+			o.finding(b, truthWord[a.Truth], a.Text, brokenBy(a))
 		}
 		if len(p.Doubts) > 0 {
 			b.WriteString("\nDoubts\n")
@@ -41,6 +41,14 @@ func Probe(w io.Writer, p *conduct.Policy, verbose bool, o Options) error {
 			b.WriteString(o.paint(line, faint) + "\n")
 		}
 	})
+}
+
+// brokenBy says why an assertion does not hold; "" is that it does.
+func brokenBy(a conduct.Asserted) string {
+	if a.Truth == conduct.Holds {
+		return ""
+	}
+	return string(a.Truth) + ": " + a.Why
 }
 
 // probeTitle says what was probed.
@@ -103,6 +111,7 @@ func limitRows(p *conduct.Protocol) []limitRow {
 		{"idle_after_response", "idle after a response", p.AfterResponse},
 		{"idle_after_connect", "idle after connecting", p.AfterConnect},
 		{"idle_after_tls", "idle after TLS", p.AfterTLS},
+		{"idle_after_settings", "idle after SETTINGS", p.AfterSettings},
 		{"max_age", "age, never idle", p.Age},
 	} {
 		if one.limit.State == "" {
@@ -259,16 +268,8 @@ func rest(p *conduct.Policy) [][2]string {
 			if d, ok := t.Lifetime.Get(); ok && t.Tickets.N > 0 {
 				tickets += ", of use for " + whole(time.Duration(d).Seconds()) + " s"
 			}
-			for _, one := range []struct {
-				is      linger.Opt[bool]
-				yes, no string
-			}{{t.Resumes, "they work", "they do not work"}, {t.Early, "with early data", "no early data"}} {
-				if is, ok := one.is.Get(); ok && is {
-					tickets += "; " + one.yes
-				} else if ok {
-					tickets += "; " + one.no
-				}
-			}
+			said := opinion([]string{tickets}, t.Resumes, "they work", "they do not work")
+			tickets = strings.Join(opinion(said, t.Early, "with early data", "no early data"), "; ")
 		}
 		add("session tickets", tickets)
 		add("certificate", t.Invalid)
@@ -296,10 +297,27 @@ func rest(p *conduct.Policy) [][2]string {
 			said = append(said, fmt.Sprintf("%s %d", name, a.Settings[name]))
 		}
 		add(protocolName(q.Name)+" announces", strings.Join(said, ", "))
+		if g := q.Ping; g != nil {
+			said = said[:0]
+			said = opinion(said, g.Answered, "answered", "not answered")
+			said = opinion(said, g.Keeps, "keeps an idle connection", "does not keep an idle connection")
+			add("PING", strings.Join(said, "; "))
+		}
+		if g := q.QUIC; g != nil {
+			said = said[:0]
+			said = opinion(said, g.Retry, "the address is validated first (Retry)", "no Retry")
+			said = opinion(said, g.Token, "a token for the next time", "no token")
+			said = opinion(said, g.Early, "early data is allowed", "no early data")
+			said = opinion(said, g.Taken, "and taken", "and not taken")
+			add("QUIC", strings.Join(said, "; "))
+		}
 	}
 	if d := p.DNS; d != nil {
-		if is, ok := d.Reordered.Get(); ok {
-			add("answers", map[bool]string{true: "a slow one does not hold up the next", false: "a slow one holds up the next"}[is])
+		said := opinion(nil, d.Reordered, "a slow one does not hold up the next", "a slow one holds up the next")
+		said = opinion(said, d.HalfClosed, "comes on a connection that is closed behind the query", "none comes on a connection that is closed behind the query")
+		add("answers", strings.Join(said, "; "))
+		if d.AfterKeepalive.State == conduct.Measured || d.AfterKeepalive.State == conduct.AtLeast {
+			add("idle after keepalive", d.AfterKeepalive.String())
 		}
 		if is, ok := d.HalfClosed.Get(); ok {
 			add("half-closed", map[bool]string{true: "who closes his side behind a query has its answer", false: "who closes his side behind a query has no answer"}[is])
@@ -309,6 +327,18 @@ func rest(p *conduct.Policy) [][2]string {
 		}
 	}
 	return out
+}
+
+// opinion adds what is known to be so, or not to be so.
+func opinion(to []string, is linger.Opt[bool], yes, no string) []string {
+	v, ok := is.Get()
+	switch {
+	case !ok:
+		return to
+	case v:
+		return append(to, yes)
+	}
+	return append(to, no)
 }
 
 func sortedKeys[V any](m map[string]V) []string {

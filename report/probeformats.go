@@ -660,7 +660,7 @@ func (o Options) surveyFindings(b *bufio.Writer, s []conduct.Probed) {
 					b.WriteString("\nAssertions\n")
 					first = false
 				}
-				o.finding(b, truthWord[a.Truth], hostOf(p.Target)+": "+a.Text+": "+string(a.Truth), sentence(a.Why))
+				o.finding(b, truthWord[a.Truth], hostOf(p.Target)+": "+a.Text, brokenBy(a))
 			}
 		}
 	}
