@@ -186,6 +186,9 @@ func (o Options) probeLimits(b *bufio.Writer, p *conduct.Policy) {
 			}),
 		})
 		for i := range cols {
+			if cols[i].head[1] == "ended by" {
+				cols[i].spare = 1
+			}
 			if cols[i].head[1] == "announced" {
 				cols[i].style = func(row int) style {
 					if rows[row].differs {
@@ -203,14 +206,26 @@ func (o Options) probeLimits(b *bufio.Writer, p *conduct.Policy) {
 				}
 			}
 		}
+		all := len(cols)
+		cols = squeeze(cols, o.width())
 		o.table(b, cols, upTo(len(rows)), func(i, row int) {
 			if name, ok := heading[row]; ok {
 				b.WriteString(o.paint(name, faint) + "\n")
 			}
 		})
-	}
-	if differs {
-		b.WriteString(o.paint("! is not what was observed.", faint) + "\n")
+		if differs {
+			b.WriteString(o.paint("! is not what was observed.", faint) + "\n")
+		}
+		if len(cols) < all { // there was no room for it beside the others
+			b.WriteString("\nEnded by\n")
+			name := ""
+			for row, r := range rows {
+				name = cmp.Or(heading[row], name)
+				if r.ending != "" {
+					b.WriteString(strings.Join(wrap(name+", "+r.name+": "+r.ending, o.width(), "  ", "    "), "\n") + "\n")
+				}
+			}
+		}
 	}
 	if len(missing) > 0 {
 		b.WriteString("\nNot measured\n")
@@ -502,7 +517,8 @@ func Cases(w io.Writer, cases []conduct.Case, o Options) error {
 				protocol = c.Protocol
 				b.WriteString(o.paint(protocolName(protocol), bold) + "\n")
 			}
-			b.WriteString("  " + left(c.ID, room+gap) + left(string(c.Level), 6+gap) + c.Standard + "\n")
+			first, indent := left("  "+c.ID, room+gap+2)+left(string(c.Level), 6+gap), left("", room+gap+2+6+gap)
+			b.WriteString(strings.Join(wrap(c.Standard, o.width(), first, indent), "\n") + "\n")
 			for _, line := range wrap(c.Title, o.width(), left("", room+gap+2), left("", room+gap+2)) {
 				b.WriteString(o.paint(line, faint) + "\n")
 			}
