@@ -144,27 +144,17 @@ func limitRows(p *conduct.Protocol) []limitRow {
 func (o Options) probeLimits(b *bufio.Writer, p *conduct.Policy) {
 	var rows []limitRow
 	heading := map[int]string{} // before a row
-	var missing []string
 	differs := false
 	for _, q := range p.Protocols {
 		some := limitRows(q)
 		if len(some) == 0 {
-			if q.Why != "" {
-				missing = append(missing, protocolName(q.Name)+": "+q.Why)
-			}
 			continue
 		}
 		heading[len(rows)] = protocolName(q.Name)
 		for _, r := range some {
-			if r.why != "" && (r.observed == string(conduct.Unknown)) {
-				missing = append(missing, protocolName(q.Name)+", "+r.name+": "+r.why)
-			}
 			differs = differs || r.differs
 		}
 		rows = append(rows, some...)
-	}
-	if p.Parallel.State == conduct.Unknown && p.Parallel.Why != "" {
-		missing = append(missing, "connections at once: "+p.Parallel.Why)
 	}
 	if len(rows) > 0 {
 		cell := func(above, below string, of func(limitRow) string) column {
@@ -227,10 +217,11 @@ func (o Options) probeLimits(b *bufio.Writer, p *conduct.Policy) {
 			}
 		}
 	}
-	if len(missing) > 0 {
+	unseen := missing(p)
+	if len(unseen) > 0 {
 		b.WriteString("\nNot measured\n")
 	}
-	for _, m := range missing {
+	for _, m := range unseen {
 		b.WriteString(strings.Join(wrap(m, o.width(), "  ", "    "), "\n") + "\n")
 	}
 }

@@ -33,8 +33,9 @@ type probeCmd struct {
 	Requests    int           `default:"200" placeholder:"N" help:"Send N requests to a server, at most; default 200."`
 	Insecure    bool          `short:"k" help:"Take any certificate, and go on."`
 	CACert      string        `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for the server; default the system's."`
-	Output      []string      `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .txt, .xml (JUnit), .sarif, .prom (OpenMetrics), of a list .csv; - is standard output, in JSON."`
+	Output      []string      `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .txt, .html, .xml (JUnit), .sarif, .prom (OpenMetrics); of a list .csv, not .html; - is standard output, in JSON."`
 	JSON        bool          `help:"Print JSON, as -o -."`
+	queriesFlag
 }
 
 // Run probes one server, the servers of a list, or those of a chain.
@@ -43,12 +44,12 @@ func (c probeCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	endings := []string{".json", ".txt", ".xml", ".sarif", ".prom"}
+	endings := []string{".json", ".txt", ".html", ".xml", ".sarif", ".prom"}
 	switch {
 	case c.List, c.Chain != "":
 		endings = []string{".json", ".txt"}
 	case c.File != "":
-		endings = append(endings, ".csv")
+		endings = []string{".json", ".txt", ".csv", ".xml", ".sarif", ".prom"}
 	}
 	out, err := openOutputs(c.Output, c.JSON, std, endings...)
 	if err != nil {
@@ -145,6 +146,10 @@ func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []con
 			return report.PolicyJSON(w, found.policy)
 		case ".txt":
 			return report.Probe(w, found.policy, c.Verbose, out.layout(w))
+		case ".html":
+			layout := out.layout(w)
+			layout.Command, layout.Queries = c.command(), c.ShowQueries
+			return report.ProbeHTML(w, found.policy, layout)
 		}
 		return formats(ending, w, list)
 	})
@@ -174,6 +179,31 @@ func (c probeCmd) longest(plan probe.Outlay) time.Duration {
 		return min(c.Timeout, plan.Longest)
 	}
 	return plan.Longest
+}
+
+// command is the command line that measures the same again, without the defaults.
+func (c probeCmd) command() string {
+	words := []string{"linger", "probe", quote(c.URL)}
+	for _, a := range c.Assert {
+		words = append(words, "--assert", quote(a))
+	}
+	for _, f := range []struct{ flag, value, standard string }{
+		{"--only", strings.Join(c.Only, ","), ""}, {"--skip", strings.Join(c.Skip, ","), ""}, {"--max-wait", c.MaxWait.String(), probe.DefaultWait.String()}, {"--timeout", c.Timeout.String(), "0s"},
+		{"--connections", fmt.Sprint(c.Connections), fmt.Sprint(probe.DefaultConnections)}, {"--requests", fmt.Sprint(c.Requests), fmt.Sprint(probe.DefaultRequests)}, {"--cacert", c.CACert, ""},
+	} {
+		if f.value != f.standard {
+			words = append(words, f.flag, quote(f.value))
+		}
+	}
+	for _, f := range []struct {
+		flag string
+		set  bool
+	}{{"--strict", c.Strict}, {"--patient", c.Patient}, {"--insecure", c.Insecure}} {
+		if f.set {
+			words = append(words, f.flag)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // A found is what came of a probe.
