@@ -320,16 +320,10 @@ func rest(p *conduct.Policy) [][2]string {
 	}
 	if d := p.DNS; d != nil {
 		said := opinion(nil, d.Reordered, "a slow one does not hold up the next", "a slow one holds up the next")
-		said = opinion(said, d.HalfClosed, "comes on a connection that is closed behind the query", "none comes on a connection that is closed behind the query")
+		said = opinion(said, d.HalfClosed, "who closes his side behind a query has its answer", "who closes his side behind a query has no answer")
 		add("answers", strings.Join(said, "; "))
-		if d.AfterKeepalive.State == conduct.Measured || d.AfterKeepalive.State == conduct.AtLeast {
-			add("idle after keepalive", d.AfterKeepalive.String())
-		}
-		if is, ok := d.HalfClosed.Get(); ok {
-			add("half-closed", map[bool]string{true: "who closes his side behind a query has its answer", false: "who closes his side behind a query has no answer"}[is])
-		}
 		if d.AfterKeepalive.State != "" {
-			add("idle, where edns-tcp-keepalive was asked for", d.AfterKeepalive.String())
+			add("idle, keepalive asked", d.AfterKeepalive.String())
 		}
 	}
 	return out
@@ -481,8 +475,12 @@ func tally(p *conduct.Policy, all bool) string {
 
 // probeOrigin says how the figures came about, and what that took.
 func probeOrigin(p *conduct.Policy, o Options) string {
+	step := time.Millisecond
+	if time.Duration(p.Took) > time.Second {
+		step = 100 * time.Millisecond
+	}
 	s := fmt.Sprintf("Measured in %s, with %s (%d at once, of at most %d) and %s (of at most %d)",
-		conduct.Duration(time.Duration(p.Took).Round(100*time.Millisecond)), plural(p.Spent.Connections, "connection"), p.Spent.Peak, p.Bounds.Connections, plural(p.Spent.Requests, "request"), p.Bounds.Requests)
+		conduct.Duration(time.Duration(p.Took).Round(step)), plural(p.Spent.Connections, "connection"), p.Spent.Peak, p.Bounds.Connections, plural(p.Spent.Requests, "request"), p.Bounds.Requests)
 	if p.Interrupted {
 		s += "; interrupted"
 	}

@@ -36,7 +36,7 @@ func probed() *conduct.Policy {
 		Requests: conduct.Count{State: conduct.Measured, N: 1000},
 	}
 	h2.Announced.Settings = map[string]uint64{"SETTINGS_MAX_CONCURRENT_STREAMS": 128}
-	h3 := &conduct.Protocol{Name: "h3", Why: "UDP port 443 does not answer"}
+	h3 := &conduct.Protocol{Name: "h3", Why: "not offered: nothing listens there"}
 	result := func(id string, o conduct.Outcome, text string) conduct.Result {
 		return conduct.Result{Case: conduct.CaseByID(id), Outcome: o, Text: text}
 	}
