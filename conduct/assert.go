@@ -698,12 +698,14 @@ func verdictOn(id string) func(*Policy) value {
 func offered(protocol string) func(*Policy) value {
 	return func(p *Policy) value {
 		for _, q := range p.Protocols {
-			if q.Name == protocol && (q.Offered || q.Why != "") {
-				said := "spoken"
-				if !q.Offered {
-					said = "not spoken: " + q.Why
-				}
-				return yes(q.Offered, said)
+			switch offers, known := q.Offers(); {
+			case q.Name != protocol:
+			case known && offers:
+				return yes(true, "spoken")
+			case known:
+				return yes(false, q.Why)
+			case q.Why != "":
+				return value{why: q.Why}
 			}
 		}
 		return value{why: "it was not measured"}

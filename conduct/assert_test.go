@@ -20,7 +20,7 @@ func sample() *Policy {
 		Requests: Count{State: AtLeast, N: 80}, Age: Timeout{State: Unknown, Why: "no connection could be kept busy"}}
 	h1.Announced.Timeout = linger.Known(65 * s)
 	h2 := &Protocol{Name: "h2", Offered: true, AfterResponse: Timeout{State: Measured, Spread: Spread{7 * s, 5 * s, 10 * s, 4}, Uncertainty: s / 200, Ending: GOAWAY}, Requests: Count{State: Measured, N: 100}}
-	h3 := &Protocol{Name: "h3", Why: "UDP port 443 does not answer"}
+	h3 := &Protocol{Name: "h3", Why: "not offered: nothing listens there"}
 	return &Policy{
 		Protocols: []*Protocol{h1, h2, h3}, Parallel: Count{State: AtLeast, N: 20}, Software: "nginx/1.22.1",
 		TLS: &TLS{Versions: []string{"1.3", "1.2"}, Resumes: linger.Known(true)},
@@ -67,7 +67,7 @@ func TestAssertionsSayWhatDecidedThem(t *testing.T) {
 		"idle_connect>=60s":           "idle_connect is at least 20 s",
 		"age>=1s":                     "age is not known: no connection could be kept busy",
 		"idle_h2>=7s":                 "idle_h2 is 5.0 to 10.0 s",
-		"h3":                          "h3 is not spoken: UDP port 443 does not answer",
+		"h3":                          "h3 is not offered: nothing listens there",
 		"idle>=90s && close_honoured": "idle is 59.998 ± 0.005 s",
 		"idle>=90s && age>=1s":        "idle is 59.998 ± 0.005 s",
 		"pipeline_order":              "pipeline_order is not so: answer 3 came first",
@@ -108,6 +108,20 @@ func TestWrongAssertionsNameTheirPlace(t *testing.T) {
 		_, err := ParseAssertion(c.text)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.30q: %v, want %s", c.text, err, c.want)
+		}
+	}
+}
+
+// Whether HTTP/3 is spoken is not known where nobody could find out.
+func TestProtocolThatCouldNotBeTriedIsNotKnown(t *testing.T) {
+	p := &Policy{Protocols: []*Protocol{{Name: "h3", Why: "not known: no connection could be opened"}}}
+	for _, text := range []string{"h3", "!h3"} {
+		a, err := ParseAssertion(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.Of(p); got.Truth != NotKnown {
+			t.Errorf("%s %s", text, got.Truth)
 		}
 	}
 }

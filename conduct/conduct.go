@@ -86,7 +86,7 @@ type Baseline struct {
 type Protocol struct {
 	Name    string `json:"name"` // http/1.1, h2, h3, as ALPN has them; of DNS the strategy's name
 	Offered bool   `json:"offered"`
-	Why     string `json:"why,omitempty"` // it is not, or could not be found out
+	Why     string `json:"why,omitempty"` // "not offered: …", or why that could not be found out; see Offers
 
 	// Idle limits, apart for what the connection was doing before: nothing since
 	// TCP's handshake, nothing since TLS's, nothing since a response.

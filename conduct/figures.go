@@ -154,3 +154,12 @@ func (p *Policy) Strict() {
 		}
 	}
 }
+
+// declined begins the reason of a protocol that is known not to be offered.
+const declined = "not offered"
+
+// Offers reports whether the server offers the protocol; known is false where that
+// could not be found out.
+func (p *Protocol) Offers() (offers, known bool) {
+	return p.Offered, p.Offered || strings.HasPrefix(p.Why, declined)
+}

@@ -189,6 +189,7 @@ func Run(ctx context.Context, config Config) (*conduct.Policy, error) {
 	if context.Cause(ctx) == errLate {
 		p.policy.Doubts = append(p.policy.Doubts, conduct.Doubt{Code: "late", Text: fmt.Sprintf("the probe was ended after %s, with some questions not asked or not answered", longest)})
 	}
+	p.policy.Interrupted = ctx.Err() != nil
 	return p.conclude(), nil
 }
 
@@ -424,8 +425,11 @@ func (p *prober) conclude() *conduct.Policy {
 		r, ok := p.results[c.ID]
 		if !ok {
 			why := "the server gave no occasion"
-			if p.refused != "" {
+			switch {
+			case p.refused != "":
 				why = p.refused
+			case p.policy.Interrupted:
+				why = "the probe was ended before"
 			}
 			r = conduct.Result{Case: c, Outcome: conduct.NotMeasured, Text: why}
 		}

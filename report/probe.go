@@ -28,7 +28,7 @@ func Probe(w io.Writer, p *conduct.Policy, verbose bool, o Options) error {
 			b.WriteString("\nAssertions\n")
 		}
 		for _, a := range p.Asserted {
-			o.finding(b, truthWord[a.Truth], a.Text, sentence(a.Why))
+			o.finding(b, truthWord[a.Truth], a.Text, brokenBy(a))
 		}
 		if len(p.Doubts) > 0 {
 			b.WriteString("\nDoubts\n")
@@ -41,6 +41,14 @@ func Probe(w io.Writer, p *conduct.Policy, verbose bool, o Options) error {
 			b.WriteString(o.paint(line, faint) + "\n")
 		}
 	})
+}
+
+// brokenBy says why an assertion does not hold; "" is that it does.
+func brokenBy(a conduct.Asserted) string {
+	if a.Truth == conduct.Holds {
+		return ""
+	}
+	return string(a.Truth) + ": " + a.Why
 }
 
 // probeTitle says what was probed.
@@ -103,6 +111,7 @@ func limitRows(p *conduct.Protocol) []limitRow {
 		{"idle_after_response", "idle after a response", p.AfterResponse},
 		{"idle_after_connect", "idle after connecting", p.AfterConnect},
 		{"idle_after_tls", "idle after TLS", p.AfterTLS},
+		{"idle_after_settings", "idle after SETTINGS", p.AfterSettings},
 		{"max_age", "age, never idle", p.Age},
 	} {
 		if one.limit.State == "" {
@@ -135,27 +144,17 @@ func limitRows(p *conduct.Protocol) []limitRow {
 func (o Options) probeLimits(b *bufio.Writer, p *conduct.Policy) {
 	var rows []limitRow
 	heading := map[int]string{} // before a row
-	var missing []string
 	differs := false
 	for _, q := range p.Protocols {
 		some := limitRows(q)
 		if len(some) == 0 {
-			if q.Why != "" {
-				missing = append(missing, protocolName(q.Name)+": "+q.Why)
-			}
 			continue
 		}
 		heading[len(rows)] = protocolName(q.Name)
 		for _, r := range some {
-			if r.why != "" && (r.observed == string(conduct.Unknown)) {
-				missing = append(missing, protocolName(q.Name)+", "+r.name+": "+r.why)
-			}
 			differs = differs || r.differs
 		}
 		rows = append(rows, some...)
-	}
-	if p.Parallel.State == conduct.Unknown && p.Parallel.Why != "" {
-		missing = append(missing, "connections at once: "+p.Parallel.Why)
 	}
 	if len(rows) > 0 {
 		cell := func(above, below string, of func(limitRow) string) column {
@@ -177,6 +176,9 @@ func (o Options) probeLimits(b *bufio.Writer, p *conduct.Policy) {
 			}),
 		})
 		for i := range cols {
+			if cols[i].head[1] == "ended by" {
+				cols[i].spare = 1
+			}
 			if cols[i].head[1] == "announced" {
 				cols[i].style = func(row int) style {
 					if rows[row].differs {
@@ -194,19 +196,32 @@ func (o Options) probeLimits(b *bufio.Writer, p *conduct.Policy) {
 				}
 			}
 		}
+		all := len(cols)
+		cols = squeeze(cols, o.width())
 		o.table(b, cols, upTo(len(rows)), func(i, row int) {
 			if name, ok := heading[row]; ok {
 				b.WriteString(o.paint(name, faint) + "\n")
 			}
 		})
+		if differs {
+			b.WriteString(o.paint("! is not what was observed.", faint) + "\n")
+		}
+		if len(cols) < all { // there was no room for it beside the others
+			b.WriteString("\nEnded by\n")
+			name := ""
+			for row, r := range rows {
+				name = cmp.Or(heading[row], name)
+				if r.ending != "" {
+					b.WriteString(strings.Join(wrap(name+", "+r.name+": "+r.ending, o.width(), "  ", "    "), "\n") + "\n")
+				}
+			}
+		}
 	}
-	if differs {
-		b.WriteString(o.paint("! is not what was observed.", faint) + "\n")
-	}
-	if len(missing) > 0 {
+	unseen := missing(p)
+	if len(unseen) > 0 {
 		b.WriteString("\nNot measured\n")
 	}
-	for _, m := range missing {
+	for _, m := range unseen {
 		b.WriteString(strings.Join(wrap(m, o.width(), "  ", "    "), "\n") + "\n")
 	}
 }
@@ -259,16 +274,8 @@ func rest(p *conduct.Policy) [][2]string {
 			if d, ok := t.Lifetime.Get(); ok && t.Tickets.N > 0 {
 				tickets += ", of use for " + whole(time.Duration(d).Seconds()) + " s"
 			}
-			for _, one := range []struct {
-				is      linger.Opt[bool]
-				yes, no string
-			}{{t.Resumes, "they work", "they do not work"}, {t.Early, "with early data", "no early data"}} {
-				if is, ok := one.is.Get(); ok && is {
-					tickets += "; " + one.yes
-				} else if ok {
-					tickets += "; " + one.no
-				}
-			}
+			said := opinion([]string{tickets}, t.Resumes, "they work", "they do not work")
+			tickets = strings.Join(opinion(said, t.Early, "with early data", "no early data"), "; ")
 		}
 		add("session tickets", tickets)
 		add("certificate", t.Invalid)
@@ -296,19 +303,42 @@ func rest(p *conduct.Policy) [][2]string {
 			said = append(said, fmt.Sprintf("%s %d", name, a.Settings[name]))
 		}
 		add(protocolName(q.Name)+" announces", strings.Join(said, ", "))
+		if g := q.Ping; g != nil {
+			said = said[:0]
+			said = opinion(said, g.Answered, "answered", "not answered")
+			said = opinion(said, g.Keeps, "keeps an idle connection", "does not keep an idle connection")
+			add("PING", strings.Join(said, "; "))
+		}
+		if g := q.QUIC; g != nil {
+			said = said[:0]
+			said = opinion(said, g.Retry, "the address is validated first (Retry)", "no Retry")
+			said = opinion(said, g.Token, "a token for the next time", "no token")
+			said = opinion(said, g.Early, "early data is allowed", "no early data")
+			said = opinion(said, g.Taken, "and taken", "and not taken")
+			add("QUIC", strings.Join(said, "; "))
+		}
 	}
 	if d := p.DNS; d != nil {
-		if is, ok := d.Reordered.Get(); ok {
-			add("answers", map[bool]string{true: "a slow one does not hold up the next", false: "a slow one holds up the next"}[is])
-		}
-		if is, ok := d.HalfClosed.Get(); ok {
-			add("half-closed", map[bool]string{true: "who closes his side behind a query has its answer", false: "who closes his side behind a query has no answer"}[is])
-		}
+		said := opinion(nil, d.Reordered, "a slow one does not hold up the next", "a slow one holds up the next")
+		said = opinion(said, d.HalfClosed, "who closes his side behind a query has its answer", "who closes his side behind a query has no answer")
+		add("answers", strings.Join(said, "; "))
 		if d.AfterKeepalive.State != "" {
-			add("idle, where edns-tcp-keepalive was asked for", d.AfterKeepalive.String())
+			add("idle, keepalive asked", d.AfterKeepalive.String())
 		}
 	}
 	return out
+}
+
+// opinion adds what is known to be so, or not to be so.
+func opinion(to []string, is linger.Opt[bool], yes, no string) []string {
+	v, ok := is.Get()
+	switch {
+	case !ok:
+		return to
+	case v:
+		return append(to, yes)
+	}
+	return append(to, no)
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -445,8 +475,12 @@ func tally(p *conduct.Policy, all bool) string {
 
 // probeOrigin says how the figures came about, and what that took.
 func probeOrigin(p *conduct.Policy, o Options) string {
+	step := time.Millisecond
+	if time.Duration(p.Took) > time.Second {
+		step = 100 * time.Millisecond
+	}
 	s := fmt.Sprintf("Measured in %s, with %s (%d at once, of at most %d) and %s (of at most %d)",
-		conduct.Duration(time.Duration(p.Took).Round(100*time.Millisecond)), plural(p.Spent.Connections, "connection"), p.Spent.Peak, p.Bounds.Connections, plural(p.Spent.Requests, "request"), p.Bounds.Requests)
+		conduct.Duration(time.Duration(p.Took).Round(step)), plural(p.Spent.Connections, "connection"), p.Spent.Peak, p.Bounds.Connections, plural(p.Spent.Requests, "request"), p.Bounds.Requests)
 	if p.Interrupted {
 		s += "; interrupted"
 	}
@@ -472,7 +506,8 @@ func Cases(w io.Writer, cases []conduct.Case, o Options) error {
 				protocol = c.Protocol
 				b.WriteString(o.paint(protocolName(protocol), bold) + "\n")
 			}
-			b.WriteString("  " + left(c.ID, room+gap) + left(string(c.Level), 6+gap) + c.Standard + "\n")
+			first, indent := left("  "+c.ID, room+gap+2)+left(string(c.Level), 6+gap), left("", room+gap+2+6+gap)
+			b.WriteString(strings.Join(wrap(c.Standard, o.width(), first, indent), "\n") + "\n")
 			for _, line := range wrap(c.Title, o.width(), left("", room+gap+2), left("", room+gap+2)) {
 				b.WriteString(o.paint(line, faint) + "\n")
 			}

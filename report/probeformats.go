@@ -337,8 +337,8 @@ func OpenMetrics(w io.Writer, s []conduct.Probed) error {
 		}
 		for _, q := range p.Protocols {
 			labels := with("protocol", q.Name)
-			if q.Offered || q.Why != "" {
-				add("protocol_offered", "", "Whether the protocol is spoken.", bit(q.Offered), labels...)
+			if offers, known := q.Offers(); known {
+				add("protocol_offered", "", "Whether the protocol is spoken.", bit(offers), labels...)
 			}
 			for _, r := range limitRows(q) {
 				if r.id == "requests_per_connection" || r.id == "pipelining" {
@@ -660,7 +660,7 @@ func (o Options) surveyFindings(b *bufio.Writer, s []conduct.Probed) {
 					b.WriteString("\nAssertions\n")
 					first = false
 				}
-				o.finding(b, truthWord[a.Truth], hostOf(p.Target)+": "+a.Text+": "+string(a.Truth), sentence(a.Why))
+				o.finding(b, truthWord[a.Truth], hostOf(p.Target)+": "+a.Text, brokenBy(a))
 			}
 		}
 	}

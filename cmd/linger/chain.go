@@ -189,11 +189,12 @@ func (l link) hop(policy *conduct.Policy, why string, behind []string) conduct.H
 }
 
 // probeChain judges a chain: hops that are URLs are probed, all at once.
-func probeChain(ctx context.Context, text, assert string, config probe.Config, out *outputs) error {
+func probeChain(ctx context.Context, text string, asserted []string, config probe.Config, out *outputs) error {
 	links, err := parseChain(text)
 	if err != nil {
 		return err
 	}
+	assert := strings.Join(asserted, " && ")
 	if assert != "" && assert != chainRight {
 		return usage("--assert %s: of a chain it is --assert %s", assert, chainRight)
 	}

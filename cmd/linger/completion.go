@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"linger"
+	"linger/conduct"
 )
 
 type completionCmd struct {
@@ -32,7 +33,14 @@ func values() map[string][]string {
 	for _, w := range linger.Workloads() {
 		workloads = append(workloads, w.Name)
 	}
-	return map[string][]string{"strategies": strategies, "strategy": strategies, "network": networks, "": workloads}
+	cases := []string{"http/1.1", "h2", "h3", "tls"}
+	for _, c := range conduct.Cases() {
+		cases = append(cases, c.ID)
+	}
+	return map[string][]string{
+		"strategies": strategies, "strategy": strategies, "network": networks, "": workloads,
+		"only": cases, "skip": cases, "assert": conduct.Words(),
+	}
 }
 
 // Run prints the script; the README says where each shell wants it.
@@ -60,7 +68,7 @@ func bashCompletion(w io.Writer, verbs []verb) error {
 	b.WriteString("  if [ \"$COMP_CWORD\" -eq 1 ]; then\n")
 	fmt.Fprintf(&b, "    COMPREPLY=($(compgen -W %q -- \"$cur\")); return\n  fi\n  case $prev in\n", names(verbs))
 	words := values()
-	for _, flag := range []string{"strategies", "strategy", "network"} {
+	for _, flag := range []string{"strategies", "strategy", "network", "only", "skip", "assert"} {
 		fmt.Fprintf(&b, "    --%s) COMPREPLY=($(compgen -W %q -- \"$cur\")); return;;\n", flag, strings.Join(words[flag], " "))
 	}
 	b.WriteString("  esac\n  case $verb in\n")
@@ -81,7 +89,7 @@ func zshCompletion(w io.Writer, verbs []verb) error {
 	}
 	b.WriteString("    )\n    _describe verb verbs; return\n  fi\n  case $words[CURRENT-1] in\n")
 	words := values()
-	for _, flag := range []string{"strategies", "strategy", "network"} {
+	for _, flag := range []string{"strategies", "strategy", "network", "only", "skip", "assert"} {
 		fmt.Fprintf(&b, "    --%s) compadd %s; return;;\n", flag, strings.Join(words[flag], " "))
 	}
 	b.WriteString("  esac\n  case $words[2] in\n")

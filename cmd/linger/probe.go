@@ -2,55 +2,277 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
+	"linger/conduct"
+	"linger/live"
 	"linger/probe"
+	"linger/report"
 )
 
 // probeCmd measures what a server does with connections.
 type probeCmd struct {
-	URL      string        `arg:"" optional:"" help:"http or https URL."`
-	Chain    string        `sep:"none" placeholder:"HOPS" help:"Instead of a URL, the hops from client to application, as client=90s,https://lb,http://app:8080: is each one's idle limit shorter than that of the next? See docs/keepalive.md."`
-	Assert   string        `placeholder:"WHAT" help:"Of a chain: right; exit status 1 if it is not."`
-	MaxWait  time.Duration `default:"75s" placeholder:"D" help:"Wait that long at most for the server to end a connection; default 75s."`
-	Patient  bool          `help:"Wait that long for each limit, not only until the one after a response is known."`
-	Insecure bool          `short:"k" help:"Take any certificate."`
-	Output   []string      `short:"o" placeholder:"FILE" help:"Write the result there; the ending says the format: .json; - is standard output."`
-	JSON     bool          `help:"The same as -o -."`
+	URL         string        `arg:"" optional:"" help:"http, https, dns or dot URL."`
+	File        string        `short:"f" placeholder:"FILE" help:"Instead of a URL, a list of them, one a line, # begins a comment; - is standard input."`
+	AtOnce      int           `default:"2" placeholder:"N" help:"Of a list, probe N servers at once; default 2."`
+	Chain       string        `sep:"none" placeholder:"HOPS" help:"Instead of a URL, the hops from client to application, as client=90s,https://lb,http://app:8080: is each one's idle limit shorter than that of the next? See docs/keepalive.md."`
+	Assert      []string      `sep:"none" placeholder:"WHAT" help:"A condition, as 'idle>=60s && close_honoured'; exit status 1 if it does not hold, or is not known. May stand several times. Of a chain: right."`
+	List        bool          `help:"List the cases that a server is held against, and probe nothing."`
+	Only        []string      `placeholder:"CASE,…" help:"Decide these cases only; a protocol stands for all of its cases."`
+	Skip        []string      `placeholder:"CASE,…" help:"Leave these out."`
+	Strict      bool          `help:"Count what a standard says a server SHOULD do as a failure, too."`
+	Verbose     bool          `short:"v" help:"List the cases that pass, and those that were not measured."`
+	MaxWait     time.Duration `default:"75s" placeholder:"D" help:"Wait that long at most for the server to end a connection; default 75s."`
+	Patient     bool          `help:"Wait that long for each limit, not only until the one after a response is known."`
+	Timeout     time.Duration `placeholder:"D" help:"After how long the probe of a server is ended, with what was found until then."`
+	Connections int           `default:"40" placeholder:"N" help:"Open N connections to a server at once, at most; default 40."`
+	Requests    int           `default:"200" placeholder:"N" help:"Send N requests to a server, at most; default 200."`
+	Insecure    bool          `short:"k" help:"Take any certificate, and go on."`
+	CACert      string        `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for the server; default the system's."`
+	Output      []string      `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .txt, .html, .xml (JUnit), .sarif, .prom (OpenMetrics); of a list .csv, not .html; - is standard output, in JSON."`
+	JSON        bool          `help:"Print JSON, as -o -."`
+	queriesFlag
 }
 
-// Run probes.
+// Run probes one server, the servers of a list, or those of a chain.
 func (c probeCmd) Run(ctx context.Context, std streams) error {
-	out, err := openOutputs(c.Output, c.JSON, std, ".json")
+	config, assertions, err := c.parse()
+	if err != nil {
+		return err
+	}
+	endings := []string{".json", ".txt", ".html", ".xml", ".sarif", ".prom"}
+	switch {
+	case c.List, c.Chain != "":
+		endings = []string{".json", ".txt"}
+	case c.File != "":
+		endings = []string{".json", ".txt", ".csv", ".xml", ".sarif", ".prom"}
+	}
+	out, err := openOutputs(c.Output, c.JSON, std, endings...)
 	if err != nil {
 		return err
 	}
 	defer out.discard()
-	config := probe.Config{Target: c.URL, MaxWait: c.MaxWait, Patient: c.Patient, Insecure: c.Insecure}
 	switch {
-	case c.Chain != "" && c.URL != "":
-		return usage("--chain names what is probed; leave %s out", c.URL)
+	case c.List:
+		return out.write(func(ending string, w io.Writer) error {
+			if ending == ".json" {
+				return report.CasesJSON(w, config.Cases)
+			}
+			return report.Cases(w, config.Cases, out.layout(w))
+		})
 	case c.Chain != "":
 		return probeChain(ctx, c.Chain, c.Assert, config, out)
+	case c.File != "":
+		return c.survey(ctx, config, assertions, out)
 	}
-	policy, err := probe.Run(ctx, config)
+	return c.one(ctx, config, assertions, out)
+}
+
+// parse reads the flags, before anything is asked of a server.
+func (c probeCmd) parse() (probe.Config, []conduct.Assertion, error) {
+	config := probe.Config{
+		Target: c.URL, MaxWait: c.MaxWait, Patient: c.Patient, Insecure: c.Insecure,
+		Connections: c.Connections, Requests: c.Requests, Agent: agent(),
+	}
+	given := 0
+	for _, one := range []bool{c.URL != "", c.File != "", c.Chain != "", c.List} {
+		if one {
+			given++
+		}
+	}
+	switch {
+	case given == 0:
+		return config, nil, usage("what is to be probed is missing; name a URL, or a list of them by -f FILE")
+	case given > 1:
+		return config, nil, usage("a URL, -f, --chain and --list exclude each other; leave all but one out")
+	case c.MaxWait <= 0:
+		return config, nil, usage("--max-wait: %v is not a time to wait; write 30s or 10m", c.MaxWait)
+	case c.Timeout < 0:
+		return config, nil, usage("--timeout: %v is not a time to wait; write 30s or 10m", c.Timeout)
+	case c.Connections < 1:
+		return config, nil, usage("--connections: %d; give 1 or more", c.Connections)
+	case c.Requests < 1:
+		return config, nil, usage("--requests: %d; give 1 or more", c.Requests)
+	case c.AtOnce < 1:
+		return config, nil, usage("--at-once: %d; give 1 or more", c.AtOnce)
+	}
+	server, err := serverFlags{Insecure: c.Insecure, CACert: c.CACert}.liveConfig()
 	if err != nil {
+		return config, nil, err
+	}
+	config.Roots = server.Roots
+	if len(c.Only)+len(c.Skip) > 0 || c.List {
+		if config.Cases, err = conduct.Select(c.Only, c.Skip); err != nil {
+			return config, nil, usage("%w", err)
+		}
+	}
+	if c.Chain != "" {
+		return config, nil, nil
+	}
+	assertions, err := conduct.ParseAssertions(c.Assert)
+	if err != nil {
+		return config, nil, usage("--assert: %w", err)
+	}
+	return config, assertions, nil
+}
+
+// one probes one server.
+func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []conduct.Assertion, out *outputs) error {
+	plan, err := probe.Plan(config)
+	if err != nil {
+		return usage("%w", err)
+	}
+	fmt.Fprintf(out.std.err, "linger: %s: at most %d connections at a time and %d requests; it takes %v at most\n", c.URL, plan.Connections, plan.Requests, c.longest(plan).Round(time.Second))
+	line := watch(out.std, out.layout(out.std.err), c.longest(plan))
+	config.Progress = line.tell
+	found := c.probe(ctx, config, assertions)
+	line.end()
+	switch {
+	case found.policy == nil && ctx.Err() != nil:
+		return statusError{exitInterrupted, errors.New("interrupted before the server was reached")}
+	case errors.Is(found.err, live.ErrUnreachable):
+		return statusError{exitUnreachable, found.err}
+	case found.err != nil:
+		return found.err
+	}
+	list := []conduct.Probed{{Target: config.Target, Policy: found.policy}}
+	err = out.write(func(ending string, w io.Writer) error {
+		switch ending {
+		case ".json":
+			return report.PolicyJSON(w, found.policy)
+		case ".txt":
+			return report.Probe(w, found.policy, c.Verbose, out.layout(w))
+		case ".html":
+			layout := out.layout(w)
+			layout.Command, layout.Queries = c.command(), c.ShowQueries
+			return report.ProbeHTML(w, found.policy, layout)
+		}
+		return formats(ending, w, list)
+	})
+	switch {
+	case err != nil:
 		return err
+	case ctx.Err() != nil:
+		return statusError{status: exitInterrupted}
+	}
+	return verdictOn(list)
+}
+
+// formats writes what is the same of one server and of several.
+func formats(ending string, w io.Writer, list []conduct.Probed) error {
+	switch ending {
+	case ".xml":
+		return report.JUnit(w, list)
+	case ".sarif":
+		return report.SARIF(w, list, version)
+	}
+	return report.OpenMetrics(w, list)
+}
+
+// longest is after how long the probe ends, whatever the server does.
+func (c probeCmd) longest(plan probe.Outlay) time.Duration {
+	if c.Timeout > 0 {
+		return min(c.Timeout, plan.Longest)
+	}
+	return plan.Longest
+}
+
+// command is the command line that measures the same again, without the defaults.
+func (c probeCmd) command() string {
+	words := []string{"linger", "probe", quote(c.URL)}
+	for _, a := range c.Assert {
+		words = append(words, "--assert", quote(a))
+	}
+	for _, f := range []struct{ flag, value, standard string }{
+		{"--only", strings.Join(c.Only, ","), ""}, {"--skip", strings.Join(c.Skip, ","), ""}, {"--max-wait", c.MaxWait.String(), probe.DefaultWait.String()}, {"--timeout", c.Timeout.String(), "0s"},
+		{"--connections", fmt.Sprint(c.Connections), fmt.Sprint(probe.DefaultConnections)}, {"--requests", fmt.Sprint(c.Requests), fmt.Sprint(probe.DefaultRequests)}, {"--cacert", c.CACert, ""},
+	} {
+		if f.value != f.standard {
+			words = append(words, f.flag, quote(f.value))
+		}
+	}
+	for _, f := range []struct {
+		flag string
+		set  bool
+	}{{"--strict", c.Strict}, {"--patient", c.Patient}, {"--insecure", c.Insecure}} {
+		if f.set {
+			words = append(words, f.flag)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// A found is what came of a probe.
+type found struct {
+	policy *conduct.Policy
+	err    error
+}
+
+// probe probes one server, and decides what is asserted.
+func (c probeCmd) probe(ctx context.Context, config probe.Config, assertions []conduct.Assertion) found {
+	within := ctx
+	if c.Timeout > 0 {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, c.Timeout)
+		defer cancel()
+	}
+	policy, err := probe.Run(within, config)
+	if err != nil {
+		if ctx.Err() == nil && within.Err() != nil {
+			err = statusError{exitUnreachable, fmt.Errorf("%s: not reached after %v; give it longer with --timeout", config.Target, c.Timeout)}
+		}
+		return found{err: err}
 	}
 	policy.Linger = version
-	return out.write(func(ending string, w io.Writer) error {
-		if ending == ".json" {
-			e := json.NewEncoder(w)
-			e.SetEscapeHTML(false)
-			e.SetIndent("", "  ")
-			return e.Encode(policy)
+	if c.Strict {
+		policy.Strict()
+	}
+	for _, a := range assertions {
+		policy.Asserted = append(policy.Asserted, a.Of(policy))
+	}
+	return found{policy: policy}
+}
+
+// verdictOn is the error of servers that break a case or an assertion, or of which
+// some were not probed.
+func verdictOn(list []conduct.Probed) error {
+	var words []string
+	count := func(n int, one, several string) {
+		if n == 1 {
+			words = append(words, "1 "+one)
+		} else if n > 1 {
+			words = append(words, fmt.Sprintf("%d %s", n, several))
 		}
-		for _, p := range policy.Protocols {
-			fmt.Fprintf(w, "%s idle after a response: %s %v %s\n", p.Name, p.AfterResponse.State, time.Duration(p.AfterResponse.Median), p.AfterResponse.Ending)
+	}
+	fails, missing := 0, 0
+	var first error
+	broken := 0
+	for _, p := range list {
+		if p.Policy == nil {
+			missing++
+			continue
 		}
+		fails += p.Policy.Outcomes()[conduct.Fail]
+		for _, a := range p.Policy.Asserted {
+			if a.Truth != conduct.Holds {
+				if broken++; first == nil {
+					first = fmt.Errorf("--assert %s: %s: %s", quote(a.Text), a.Truth, a.Why)
+				}
+			}
+		}
+	}
+	if broken == 1 && fails == 0 && missing == 0 {
+		return statusError{exitAssertion, first}
+	}
+	count(fails, "case fails", "cases fail")
+	count(broken, "assertion does not hold", "assertions do not hold")
+	count(missing, "line could not be probed", "lines could not be probed")
+	if len(words) == 0 {
 		return nil
-	})
+	}
+	return statusError{exitAssertion, errors.New(strings.Join(words, ", "))}
 }
