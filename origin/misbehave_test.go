@@ -333,3 +333,91 @@ func TestMisbehaviourDocument(t *testing.T) {
 		t.Errorf("%s is not what the program does; go test ./origin -run TestMisbehaviourDocument -update", path)
 	}
 }
+
+// TestMisbehavioursAgainstPython shows what each does to a client that others wrote and
+// that keeps its connections: two requests on one, with a pause between.
+func TestMisbehavioursAgainstPython(t *testing.T) {
+	const script = `
+import http.client, sys, time
+host, path, pause, close = sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4] == "close"
+c = http.client.HTTPConnection(host, timeout=2)
+c.connect()
+c.auto_open = 0 # a second connection would be another's
+for i in range(2):
+    try:
+        c.request("GET", path, headers={"Connection": "close"} if close else {})
+        r = c.getresponse()
+        n = len(r.read())
+        print(r.status, n, "closes" if r.will_close else "keeps")
+    except Exception as e:
+        print(type(e).__name__)
+        break
+    time.sleep(pause)
+`
+	_, address := onLoopback(t, Config{})
+	for _, test := range []struct {
+		path, pause, request string
+		want                 string
+	}{
+		{"few-requests:1/bytes/9", "0", "", "200 9 closes; NotConnected"},
+		{"few-requests:2/bytes/9", "0", "", "200 9 keeps; 200 9 closes"},
+		{"short-idle:50ms/bytes/9", "0.3", "", "200 9 keeps; RemoteDisconnected"},
+		{"cut-after-bytes:12/bytes/9", "0", "", "200 9 keeps; IncompleteRead"},
+		{"false-keep-alive/bytes/9", "0.1", "", "200 9 keeps; RemoteDisconnected"},
+		{"unannounced-close/bytes/9", "0.1", "", "200 9 keeps; RemoteDisconnected"},
+		{"ignore-close/bytes/9", "0", "close", "200 9 keeps; 200 9 keeps"},
+		{"wrong-unit:50ms/bytes/9", "0.3", "", "200 9 keeps; RemoteDisconnected"},
+		{"half-close/bytes/9", "0.1", "", "200 9 keeps; RemoteDisconnected"},
+		{"black-hole:50ms/bytes/9", "0.3", "", "200 9 keeps; TimeoutError"},
+		{"race:50ms/bytes/9", "0.3", "", "200 9 keeps; RemoteDisconnected"},
+		{"race:50ms:rst/bytes/9", "0.3", "", "200 9 keeps; ConnectionResetError"},
+		{"bytes/9", "0", "", "404 "},
+	} {
+		t.Run(test.path, func(t *testing.T) {
+			t.Parallel()
+			out := program(t, "python3", "-c", script, address, "/misbehave/"+test.path, test.pause, test.request)
+			got := strings.Join(strings.Split(strings.TrimSpace(out), "\n"), "; ")
+			if !strings.HasPrefix(got, test.want) {
+				t.Errorf("python: %s\nwant    %s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestMisbehavioursAgainstCurl shows what curl makes of them, over TLS and in HTTP/2,
+// too: bytes that came, connections that were opened, and its exit status.
+func TestMisbehavioursAgainstCurl(t *testing.T) {
+	_, plain := onLoopback(t, Config{})
+	_, secure := serveOn(t, Config{}, ways[1])
+	for _, test := range []struct {
+		name, url string
+		flags     []string
+		want      string // of each of three requests
+	}{
+		{"few requests", "http://" + plain + "/misbehave/few-requests:2/bytes/9", nil, "200 9 1 0; 200 9 0 0; 200 9 1 0"},
+		{"few requests in HTTP/2", "https://" + secure + "/misbehave/few-requests:2/bytes/9", nil, "200 9 1 0; 200 9 0 0; 200 9 1 0"},
+		{"no announcement", "http://" + plain + "/misbehave/unannounced-close/bytes/9", nil, "200 9 1 0; 200 9 1 0; 200 9 1 0"},
+		{"no announcement over TLS", "https://" + secure + "/misbehave/unannounced-close/bytes/9", []string{"--http1.1"}, "200 9 1 0; 200 9 1 0; 200 9 1 0"},
+		{"half of a close over TLS", "https://" + secure + "/misbehave/half-close/bytes/9", []string{"--http1.1"}, "200 9 1 0; 200 9 1 0; 200 9 1 0"},
+		{"cut", "http://" + plain + "/misbehave/cut-after-bytes:12/bytes/9", nil, "200 9 1 0; 200 3 0 18; 200 9 1 0"},
+		{"cut over TLS", "https://" + secure + "/misbehave/cut-after-bytes:12/bytes/9", []string{"--http1.1"}, "200 9 1 0; 200 3 0 18; 200 9 1 0"},
+		{"not of HTTP/2", "https://" + secure + "/misbehave/race", []string{"-I"}, "501 0 1 0; 501 0 0 0; 501 0 0 0"},
+		{"not of HTTP/1", "http://" + plain + "/misbehave/lying-goaway", []string{"-I"}, "501 0 1 0; 501 0 0 0; 501 0 0 0"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var args []string
+			for i := range 3 {
+				if i > 0 {
+					args = append(args, "--next")
+				}
+				args = append(args, "-s", "-k", "-m", "10", "-o", os.DevNull, "-w", "%{http_code} %{size_download} %{num_connects} %{exitcode}\n")
+				args = append(append(args, test.flags...), test.url)
+			}
+			out := program(t, "curl", args...)
+			if got := strings.Join(strings.Split(strings.TrimSpace(out), "\n"), "; "); got != test.want {
+				t.Errorf("curl: %s\nwant  %s", got, test.want)
+			}
+		})
+	}
+}
