@@ -111,6 +111,8 @@ type conn struct {
 	keep    bool           // the content of req is wanted
 	kept    []byte         // what has come of it
 	started linger.Instant // when the first byte of req arrived
+	number  int            // of req on the connection
+	owing   bool           // an answer is kept back behind the next one
 	out     outbox
 	unsent  []pending // responses in out
 	sent    int64     // bytes of content, in all responses so far
@@ -148,15 +150,11 @@ func (c *conn) cut() { bare(c.nc).Close() }
 // false, with nothing answered, where the client turns out to speak HTTP/2.
 func (c *conn) serve() bool {
 	for c.by == trace.Nobody {
-		a, err := c.next()
+		a, err := c.turn()
 		if err == errPreface {
 			return false
 		}
-		if no, ok := errors.AsType[*refusal](err); ok {
-			c.mind.HandleMalformed(no.text)
-			a, err = c.refused(no, a), nil
-		}
-		if err == nil && c.policy.Breach.Swap && c.buffered() {
+		if reason, _ := c.mind.Closing(); err == nil && c.policy.Breach.Swap && reason == "" && c.buffered() {
 			err = c.swap(a)
 		} else if err == nil {
 			err = c.respond(a)
@@ -167,6 +165,17 @@ func (c *conn) serve() bool {
 	}
 	c.close()
 	return true
+}
+
+// turn returns the answer to the next request, or a refusal's.
+func (c *conn) turn() (answer, error) {
+	a, err := c.next()
+	if no, ok := errors.AsType[*refusal](err); ok {
+		c.mind.HandleMalformed(no.text)
+		a, err = c.refused(no, a), nil
+	}
+	c.number = c.mind.Requests()
+	return a, err
 }
 
 // errEnd says that the connection ends in good order.
@@ -355,7 +364,7 @@ func (c *conn) respond(a answer) error {
 		c.mind.HandleShutdown()
 	}
 	reason, _ := c.mind.Closing()
-	persists := reason == ""
+	persists := reason == "" || c.owing
 	cut := err == nil && c.cutShort(&a)
 	if err == nil {
 		err = c.write(&a, persists || c.policy.Breach.Silent)
@@ -363,17 +372,18 @@ func (c *conn) respond(a answer) error {
 	if c.server.config.Log != nil {
 		c.unsent = append(c.unsent, c.pending(&a, persists))
 	}
+	if err == nil && cut {
+		if err = c.out.flush(); err == nil {
+			err = errCut
+		}
+	}
 	// Responses to requests that are here already go out together, in few
 	// segments; with nothing more to answer, nothing is held back.
-	if err == nil && (cut || !(persists && c.buffered())) {
+	if err == nil && !(persists && c.buffered()) {
 		err = c.flush()
 	}
 	if err != nil {
 		return err
-	}
-	if cut {
-		c.end(trace.AtServer, "cut off within a message")
-		return nil
 	}
 	c.mind.HandleResponse(c.server.now())
 	if reason, due := c.mind.Closing(); due {
@@ -385,12 +395,22 @@ func (c *conn) respond(a answer) error {
 // swap answers the next request, which is here already, before the one whose answer is
 // first.
 func (c *conn) swap(first answer) error {
-	second, err := c.next()
+	version, started, number := c.req.version, c.started, c.number
+	second, err := c.turn()
 	if err == nil {
+		c.owing = true
 		err = c.respond(second)
+		c.owing = false
 	}
-	return errors.Join(c.respond(first), err)
+	if err != nil {
+		return err
+	}
+	c.req.version, c.started, c.number = version, started, number
+	return c.respond(first)
 }
+
+// errCut says that the connection was to end within a message.
+var errCut = errors.New("cut off within a message")
 
 // cutShort reports whether the connection is to end within this answer, and takes
 // away of it what is not sent.
@@ -441,7 +461,7 @@ func (c *conn) flush() error {
 }
 
 func (c *conn) pending(a *answer, persists bool) pending {
-	e := c.entry(a, c.req.version, c.mind.Requests())
+	e := c.entry(a, c.req.version, c.number)
 	e.Kept = persists
 	return pending{e, c.started}
 }
@@ -479,7 +499,7 @@ func (c *session) blame(err error, midway bool) {
 		c.end(trace.AtClient, "client closed in mid-request")
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
 		c.end(trace.AtClient, "client reset")
-	case errors.Is(err, errShort):
+	case errors.Is(err, errShort), errors.Is(err, errCut):
 		c.end(trace.AtServer, err.Error())
 	default:
 		c.end(trace.AtClient, err.Error())
@@ -491,9 +511,9 @@ func (c *conn) close() {
 	late := int64(0)
 	switch {
 	case c.by != trace.AtServer || c.out.failed:
-	case c.policy.Style == policy.CloseRST:
+	case c.mind.Style() == policy.CloseRST:
 		reset(c.nc)
-	case c.policy.Style == policy.CloseSilent && c.mind.Expired():
+	case c.mind.Style() == policy.CloseSilent:
 		late = c.drain(linger.Never)
 	default:
 		late = c.linger()
@@ -526,7 +546,7 @@ func (c *conn) linger() (late int64) {
 	if !ok || half.CloseWrite() != nil {
 		return 0
 	}
-	if c.policy.Style == policy.CloseHalf {
+	if c.mind.Style() == policy.CloseHalf {
 		return c.drain(linger.Never)
 	}
 	return c.drain(c.server.now().Add(c.server.config.Linger))

@@ -615,7 +615,9 @@ func (c *h2conn) goodbye() {
 			// RFC 9113, 6.8: "The last stream identifier [...] contains the highest-numbered
 			// stream identifier for which the sender of the GOAWAY frame might have taken
 			// some action on": it has taken action on all of them.
-			named = 1
+			if named = 1; c.last == 1 {
+				named = 0
+			}
 		}
 		_ = c.framer.WriteGoAway(named, http2.ErrCodeNo, nil)
 	}

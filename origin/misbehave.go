@@ -3,6 +3,7 @@ package origin
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +16,7 @@ import (
 // is allowed and hurts: for authors of clients. See Misbehaviours.
 type Misbehaviour struct {
 	Name string
-	// Value is what may stand behind the name and a colon: of Count and Bytes a whole
-	// number, of Wait a duration. Without one it is Default.
+	// Value is what may stand behind the name and a colon. Without one it is Default.
 	Value   ValueKind
 	Default string
 	// Versions of HTTP that it is of: "1", "2", "3"; in cleartext and over TLS.
@@ -25,8 +25,8 @@ type Misbehaviour struct {
 	// does about it.
 	Does, Client string
 
-	value string
-	apply func(p *policy.ServerPolicy, n int64, d time.Duration)
+	given string // the value as it was given
+	apply func(*policy.ServerPolicy, value)
 }
 
 // A ValueKind is what kind of value a misbehaviour has.
@@ -34,9 +34,19 @@ type ValueKind string
 
 const (
 	NoValue ValueKind = ""
-	Count   ValueKind = "N"
-	Wait    ValueKind = "D"
+	Count   ValueKind = "N" // a whole number
+	Wait    ValueKind = "D" // a duration
+	// Race is a duration, and behind it how the connection closes and by how much
+	// later, or earlier, than that: each may be left out.
+	Race ValueKind = "D[:fin|rst][:SHIFT]"
 )
+
+// A value is what a misbehaviour's value says.
+type value struct {
+	n        int64
+	d, shift time.Duration
+	style    policy.CloseStyle // empty is the server's own
+}
 
 const (
 	// maxMisCount and maxMisWait bound the values.
@@ -54,68 +64,69 @@ func Misbehaviours() []Misbehaviour {
 		{"few-requests", Count, "2", allVersions[:2],
 			"closes after %s requests on a connection, and says so on the last",
 			"takes the announced close as one: the next request goes on another connection, and nothing is lost", "",
-			func(p *policy.ServerPolicy, n int64, _ time.Duration) { p.MaxRequests = int(n) }},
+			func(p *policy.ServerPolicy, v value) { p.MaxRequests = int(v.n) }},
 		{"short-idle", Wait, "200ms", allVersions[:2],
 			"closes a connection that has been idle for %s, by FIN, without a word before",
 			"notices the FIN before it sends, and sends again on a new connection what is idempotent and came too late (RFC 9112, 9.3.1)", "",
-			func(p *policy.ServerPolicy, _ int64, d time.Duration) { p.IdleTimeout = d }},
+			func(p *policy.ServerPolicy, v value) { p.IdleTimeout = v.d }},
 		{"cut-after-bytes", Count, "4096", allVersions[:1],
 			"ends the connection by FIN when %s bytes of content have been sent on it, within a message",
 			"takes the response for incomplete, never for whole (RFC 9112, 8)", "",
-			func(p *policy.ServerPolicy, n int64, _ time.Duration) { p.Breach.CutAfter = n }},
+			func(p *policy.ServerPolicy, v value) { p.Breach.CutAfter = v.n }},
 		{"reset", NoValue, "", allVersions[:1],
 			"closes by RST where it should by FIN: after a response that ends the connection, and after a second of idleness",
 			"keeps what it has read, and treats the reset of an idle connection as its close", "",
-			func(p *policy.ServerPolicy, _ int64, _ time.Duration) {
+			func(p *policy.ServerPolicy, _ value) {
 				p.Style, p.IdleTimeout = policy.CloseRST, time.Second
 			}},
 		{"false-keep-alive", NoValue, "", allVersions[:1],
 			"announces Connection: keep-alive and Keep-Alive: timeout=60, max=100, then closes after the response",
 			"takes the announcement for a hint: the connection may be gone all the same", "",
-			func(p *policy.ServerPolicy, _ int64, _ time.Duration) {
+			func(p *policy.ServerPolicy, _ value) {
 				p.MaxRequests, p.Breach.Silent, p.Breach.Claim = 1, true, "timeout=60, max=100"
 			}},
 		{"ignore-close", NoValue, "", allVersions[:1],
 			"keeps the connection open though the request said Connection: close, and says nothing of it",
 			"closes by itself once it has the response; whoever waits for the server's close waits for ever", "",
-			func(p *policy.ServerPolicy, _ int64, _ time.Duration) { p.Breach.Deaf = true }},
+			func(p *policy.ServerPolicy, _ value) { p.Breach.Deaf = true }},
 		{"unannounced-close", NoValue, "", allVersions[:1],
 			"closes after each response without Connection: close",
 			"sends the next request again on a new connection if it is idempotent, and does not pipeline to such a server", "",
-			func(p *policy.ServerPolicy, _ int64, _ time.Duration) { p.MaxRequests, p.Breach.Silent = 1, true }},
+			func(p *policy.ServerPolicy, _ value) { p.MaxRequests, p.Breach.Silent = 1, true }},
 		{"out-of-order", NoValue, "", allVersions[:1],
 			"answers the second of two pipelined requests first",
 			"cannot notice, and gives each response to the wrong request: does not pipeline", "",
-			func(p *policy.ServerPolicy, _ int64, _ time.Duration) { p.Breach.Swap = true }},
+			func(p *policy.ServerPolicy, _ value) { p.Breach.Swap = true }},
 		{"wrong-unit", Wait, "5s", allVersions[:1],
 			"closes after %s of idleness, and announces it in milliseconds where Keep-Alive: timeout has seconds",
 			"bounds what it believes, and watches for the FIN", "",
-			func(p *policy.ServerPolicy, _ int64, d time.Duration) {
-				p.IdleTimeout, p.Breach.Claim = d, "timeout="+strconv.FormatInt(max(1, d.Milliseconds()), 10)
+			func(p *policy.ServerPolicy, v value) {
+				p.IdleTimeout, p.Breach.Claim = v.d, "timeout="+strconv.FormatInt(max(1, v.d.Milliseconds()), 10)
 			}},
 		{"lying-goaway", Count, "4", allVersions[1:2],
 			"answers %s streams and then names the first of them as the last in GOAWAY",
 			"has the responses already and keeps them; it sends again what GOAWAY says was not looked at, which was (RFC 9113, 6.8)", "",
-			func(p *policy.ServerPolicy, n int64, _ time.Duration) {
-				p.MaxRequests, p.Breach.Disown = int(n), true
+			func(p *policy.ServerPolicy, v value) {
+				p.MaxRequests, p.Breach.Disown = int(v.n), true
 			}},
 		{"half-close", NoValue, "", allVersions[:1],
 			"closes its sending side after each response, says nothing, and reads on for ever",
 			"takes the FIN for the end: whatever it sends behind that is never answered", "",
-			func(p *policy.ServerPolicy, _ int64, _ time.Duration) {
+			func(p *policy.ServerPolicy, _ value) {
 				p.MaxRequests, p.Breach.Silent, p.Style = 1, true, policy.CloseHalf
 			}},
 		{"black-hole", Wait, "1s", allVersions[:1],
 			"says nothing more once a connection has been idle for %s: no FIN, no RST, no answer",
 			"bounds its wait for the answer, and then tries a new connection", "",
-			func(p *policy.ServerPolicy, _ int64, d time.Duration) {
-				p.IdleTimeout, p.Style = d, policy.CloseSilent
+			func(p *policy.ServerPolicy, v value) {
+				p.IdleTimeout, p.Breach.IdleStyle = v.d, policy.CloseSilent
 			}},
-		{"race", Wait, "1s", allVersions[:1],
+		{"race", Race, "1s", allVersions[:1],
 			"keeps an idle connection beyond %s, and closes it at the next request, which it does not answer",
 			"sends the request again on a new connection if it is idempotent, since it cannot know whether it was processed (RFC 9112, 9.5)", "",
-			func(p *policy.ServerPolicy, _ int64, d time.Duration) {
-				p.IdleTimeout, p.Breach.AtRequest = d, true
+			func(p *policy.ServerPolicy, v value) {
+				p.IdleTimeout, p.Breach.AtRequest = v.d+min(v.shift, 0), v.shift >= 0
+				p.Breach.Ambush, p.Breach.IdleStyle = max(v.shift, 0), v.style
 			}},
 	}
 }
@@ -133,25 +144,49 @@ func ParseMisbehaviour(s string) (*Misbehaviour, error) {
 		return nil, fmt.Errorf("no misbehaviour is called %q; there are %s", name, strings.Join(names, ", "))
 	}
 	m := all[i]
-	m.value = m.Default
+	m.given = m.Default
 	if given {
-		m.value = value
+		m.given = value
 	}
-	switch m.Value {
-	case NoValue:
-		if given {
-			return nil, fmt.Errorf("%s has no value; write %s alone", name, name)
-		}
-	case Count:
-		if n, err := strconv.Atoi(m.value); err != nil || n < 1 || n > maxMisCount {
-			return nil, fmt.Errorf("%s:%s: the value is a number, 1 to %d", name, value, maxMisCount)
-		}
-	case Wait:
-		if d, err := time.ParseDuration(m.value); err != nil || d <= 0 || d > maxMisWait {
-			return nil, fmt.Errorf("%s:%s: the value is a time, as 1.5s, up to %v", name, value, maxMisWait)
-		}
+	if m.Value == NoValue && given {
+		return nil, fmt.Errorf("%s has no value; write %s alone", name, name)
+	}
+	if _, err := m.Value.read(m.given); err != nil {
+		return nil, fmt.Errorf("%s:%s: %w", name, value, err)
 	}
 	return &m, nil
+}
+
+// read reads a value of that kind. The error says what it can be.
+func (k ValueKind) read(text string) (v value, err error) {
+	switch k {
+	case Count:
+		if v.n, err = strconv.ParseInt(text, 10, 64); err != nil || v.n < 1 || v.n > maxMisCount {
+			return v, fmt.Errorf("the value is a number, 1 to %d", maxMisCount)
+		}
+	case Wait:
+		if v.d, err = time.ParseDuration(text); err != nil || v.d <= 0 || v.d > maxMisWait {
+			return v, fmt.Errorf("the value is a time, as 1.5s, up to %v", maxMisWait)
+		}
+	case Race:
+		wait, rest, more := strings.Cut(text, ":")
+		if v, err = Wait.read(wait); err != nil || !more {
+			return v, err
+		}
+		style, shift, both := strings.Cut(rest, ":")
+		v.style = policy.CloseStyle(style)
+		if v.style != policy.CloseFIN && v.style != policy.CloseRST {
+			// A shift alone.
+			v.style, shift, both = "", rest, true
+		}
+		if !both {
+			return v, nil
+		}
+		if v.shift, err = time.ParseDuration(shift); err != nil || v.d+v.shift <= 0 || v.shift > maxMisWait {
+			return v, fmt.Errorf("behind the time stands fin or rst, then by how much later the close comes, as 20ms, or earlier, as -20ms; write race:1s:rst or race:1s:fin:-20ms")
+		}
+	}
+	return v, nil
 }
 
 // String is the name, with its value.
@@ -159,7 +194,15 @@ func (m *Misbehaviour) String() string {
 	if m.Value == NoValue {
 		return m.Name
 	}
-	return m.Name + ":" + m.value
+	return m.Name + ":" + m.given
+}
+
+// Form is the name with the form of its value, as "few-requests[:N]".
+func (m *Misbehaviour) Form() string {
+	if m.Value == NoValue {
+		return m.Name
+	}
+	return m.Name + "[:" + string(m.Value) + "]"
 }
 
 // Says is what the server does, with the value.
@@ -167,26 +210,44 @@ func (m *Misbehaviour) Says() string {
 	if m.Value == NoValue {
 		return m.Does
 	}
-	value := m.value
-	if value == "" {
-		value = m.Default
+	given := m.given
+	if given == "" {
+		given = m.Default
 	}
-	return fmt.Sprintf(m.Does, value)
+	v, _ := m.Value.read(given)
+	if m.Value != Race {
+		return fmt.Sprintf(m.Does, given)
+	}
+	if v.shift < 0 {
+		return fmt.Sprintf("closes a connection %v before it has been idle for %v, by itself", -v.shift, v.d)
+	}
+	said := fmt.Sprintf(m.Does, v.d)
+	if v.shift > 0 {
+		said += fmt.Sprintf("; without one it closes by itself %v later", v.shift)
+	}
+	return said
 }
 
 func (m *Misbehaviour) isOf(version string) bool { return slices.Contains(m.Versions, version) }
 
 // policy is p with what the misbehaviour makes of it.
 func (m *Misbehaviour) policy(p policy.ServerPolicy) policy.ServerPolicy {
-	n, _ := strconv.ParseInt(m.value, 10, 64)
-	d, _ := time.ParseDuration(m.value)
-	m.apply(&p, n, d)
+	v, _ := m.Value.read(m.given) // which ParseMisbehaviour has tried
+	m.apply(&p, v)
 	return p
 }
 
-// misbehaving is the answer of /misbehave/ARGUMENT.
-func misbehaving(argument string) answer {
-	name, _, _ := strings.Cut(argument, "/")
+// misbehaving is the answer of /misbehave/ARGUMENT: the list of what there is, about
+// one of it, or behind its name and a slash anything that the site has.
+func (s *site) misbehaving(method, argument string) answer {
+	name, rest, content := strings.Cut(argument, "/")
+	if !content {
+		name, _, _ = strings.Cut(argument, "?")
+	}
+	// RFC 3986, 2.4: a colon may come encoded, though it need not be.
+	if plain, err := url.PathUnescape(name); err == nil {
+		name = plain
+	}
 	if name == "" {
 		return text(200, listMisbehaviours())
 	}
@@ -194,9 +255,15 @@ func misbehaving(argument string) answer {
 	if err != nil {
 		return text(404, err.Error()+"\n")
 	}
-	about := m.String() + ": this server " + m.Says() + ".\nA good client " + m.Client + ".\n\n"
-	fill, _ := io.ReadAll(filler(misContent - int64(len(about))))
-	a := text(200, about+string(fill))
+	var a answer
+	if content {
+		key := []byte(method + " /" + rest)
+		a = s.find(&request{key: key, method: key[:len(method)], target: key[len(method)+1:]})
+	} else {
+		about := m.String() + ": this server " + m.Says() + ".\nA good client " + m.Client + ".\n\n"
+		fill, _ := io.ReadAll(filler(misContent - int64(len(about))))
+		a = text(200, about+string(fill))
+	}
 	a.misbehaviour = m
 	return a
 }
@@ -221,13 +288,10 @@ func (c *session) misbehave(a *answer, version string) {
 
 func listMisbehaviours() string {
 	var b strings.Builder
-	fmt.Fprintln(&b, "What a server should not do with connections, each at /misbehave/NAME.")
+	fmt.Fprintln(&b, "What a server should not do with connections, each at /misbehave/NAME, and with what is\n"+
+		"served elsewhere behind it: /misbehave/NAME/bytes/1000.")
 	for _, m := range Misbehaviours() {
-		name := m.Name
-		if m.Value != NoValue {
-			name += "[:" + string(m.Value) + "]"
-		}
-		fmt.Fprintf(&b, "\n%s\n  HTTP/%s: %s.\n  A good client %s.\n", name, strings.Join(m.Versions, ", "), m.Says(), m.Client)
+		fmt.Fprintf(&b, "\n%s\n  HTTP/%s: %s.\n  A good client %s.\n", m.Form(), strings.Join(m.Versions, ", "), m.Says(), m.Client)
 	}
 	return b.String()
 }

@@ -164,7 +164,8 @@ func (s *site) other(method, target string) answer {
 	name, argument, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch name {
 	case "misbehave":
-		return misbehaving(argument)
+		// With its query, which is one of what stands behind the name.
+		return s.misbehaving(method, strings.TrimPrefix(strings.TrimPrefix(target, "/misbehave"), "/"))
 	case "bytes":
 		if n, ok := digits([]byte(argument)); ok && n <= linger.MaxBody {
 			a := answer{status: 200, fields: []field{contentType("application/octet-stream")}, length: n}

@@ -17,8 +17,8 @@ const (
 	// CloseRST aborts: what the client has not read yet may be lost.
 	CloseRST CloseStyle = "rst"
 	// CloseHalf closes the sending side and reads on, for as long as the client
-	// likes; CloseSilent does not even that where a connection was idle for too long:
-	// neither FIN nor RST says that nobody answers any more. No server should.
+	// likes; CloseSilent does not even that: neither FIN nor RST says that nobody
+	// answers any more. No server should.
 	CloseHalf   CloseStyle = "half"
 	CloseSilent CloseStyle = "silent"
 )
@@ -56,6 +56,12 @@ type Breach struct {
 	// AtRequest closes an idle connection not when its limit is over, but when the
 	// first request after that begins.
 	AtRequest bool `json:"at_request,omitempty"`
+	// Ambush is for how long that request is waited for before the connection closes
+	// without it; 0 is for ever.
+	Ambush time.Duration `json:"ambush_ns,omitempty"`
+	// IdleStyle is how a connection closes that was idle for too long; empty is the
+	// policy's Style.
+	IdleStyle CloseStyle `json:"idle_style,omitempty"`
 	// Claim stands in the Keep-Alive field of each response that does not announce the
 	// close, whatever the limits are.
 	Claim string `json:"claim,omitempty"`
@@ -115,6 +121,7 @@ func (s *Server) Adopt(p ServerPolicy) { s.policy = p }
 func (s *Server) HandleRequestStart(now linger.Instant) {
 	if s.policy.Breach.AtRequest && s.state == idle && now >= after(s.rested, s.policy.IdleTimeout) {
 		s.state, s.deadline, s.reason = closing, linger.Never, "idle timeout, at the next request"
+		s.expired = true
 	}
 	if s.state == idle {
 		s.state = reading
@@ -130,9 +137,12 @@ func (s *Server) HandleRequest(now linger.Instant, version string, connection []
 	s.open++
 	s.state = responding
 	s.deadline = linger.Never
+	if s.policy.Breach.Deaf && hasOption(connection, "close") {
+		connection = nil
+	}
 	switch {
 	case s.reason != "":
-	case !s.policy.Breach.Deaf && !Persists(version, connection):
+	case !Persists(version, connection):
 		s.reason = "client asked to close"
 		if version == "1.0" {
 			s.reason = "client did not ask to keep it (HTTP/1.0)"
@@ -215,8 +225,13 @@ func (s *Server) Closing() (reason string, due bool) {
 	return s.reason, s.state == closing
 }
 
-// Expired reports whether the connection closes because it was idle for too long.
-func (s *Server) Expired() bool { return s.expired }
+// Style is how the connection is to be closed.
+func (s *Server) Style() CloseStyle {
+	if s.expired && s.policy.Breach.IdleStyle != "" {
+		return s.policy.Breach.IdleStyle
+	}
+	return s.policy.Style
+}
 
 // Requests returns how many requests the connection has carried.
 func (s *Server) Requests() int { return s.requests }
@@ -232,6 +247,9 @@ func (s *Server) rest(now linger.Instant) {
 	s.deadline = after(now, s.policy.IdleTimeout)
 	if s.policy.Breach.AtRequest && s.requests > 0 {
 		s.deadline = linger.Never
+		if s.policy.Breach.Ambush > 0 {
+			s.deadline = after(now, s.policy.IdleTimeout+s.policy.Breach.Ambush)
+		}
 	}
 	if s.policy.MaxAge != 0 {
 		s.deadline = min(s.deadline, s.began.Add(s.policy.MaxAge))

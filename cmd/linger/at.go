@@ -71,7 +71,7 @@ func (c getCmd) at(ctx context.Context, std streams) error {
 	longest := slices.Max(pauses)
 	config.Limits = policy.DefaultLimits
 	config.Limits.Stall = silence
-	fmt.Fprintf(std.err, "linger: one request, then two for each pause; %v, and %v more where one is not answered\n", longest.Round(time.Second), silence)
+	fmt.Fprintf(std.err, "linger: one request, then two for each pause; %v, and %v more where one is not answered\n", longest, silence)
 	interrupted := ctx
 	ctx, cancel := context.WithTimeout(ctx, timeout+longest)
 	defer cancel()

@@ -9,6 +9,7 @@ import (
 
 	"linger"
 	"linger/conduct"
+	"linger/origin"
 )
 
 type completionCmd struct {
@@ -23,7 +24,7 @@ type verb struct {
 
 // values are the words that complete a flag's value or a verb's argument.
 func values() map[string][]string {
-	var strategies, networks, workloads []string
+	var strategies, networks, workloads, misbehaviours []string
 	for _, f := range linger.Forms() {
 		strategies = append(strategies, f.Name)
 	}
@@ -33,15 +34,21 @@ func values() map[string][]string {
 	for _, w := range linger.Workloads() {
 		workloads = append(workloads, w.Name)
 	}
+	for _, m := range origin.Misbehaviours() {
+		misbehaviours = append(misbehaviours, m.Name)
+	}
 	cases := []string{"http/1.1", "h2", "h3", "tls"}
 	for _, c := range conduct.Cases() {
 		cases = append(cases, c.ID)
 	}
 	return map[string][]string{
-		"strategies": strategies, "strategy": strategies, "network": networks, "": workloads,
+		"strategies": strategies, "strategy": strategies, "network": networks, "misbehave": misbehaviours, "": workloads,
 		"only": cases, "skip": cases, "assert": conduct.Words(),
 	}
 }
+
+// completed are the flags whose values are completed by every shell.
+var completed = []string{"strategies", "strategy", "network", "misbehave", "only", "skip", "assert"}
 
 // Run prints the script; the README says where each shell wants it.
 func (c completionCmd) Run(std streams, parser *kong.Kong) error {
@@ -68,7 +75,7 @@ func bashCompletion(w io.Writer, verbs []verb) error {
 	b.WriteString("  if [ \"$COMP_CWORD\" -eq 1 ]; then\n")
 	fmt.Fprintf(&b, "    COMPREPLY=($(compgen -W %q -- \"$cur\")); return\n  fi\n  case $prev in\n", names(verbs))
 	words := values()
-	for _, flag := range []string{"strategies", "strategy", "network", "only", "skip", "assert"} {
+	for _, flag := range completed {
 		fmt.Fprintf(&b, "    --%s) COMPREPLY=($(compgen -W %q -- \"$cur\")); return;;\n", flag, strings.Join(words[flag], " "))
 	}
 	b.WriteString("  esac\n  case $verb in\n")
@@ -89,7 +96,7 @@ func zshCompletion(w io.Writer, verbs []verb) error {
 	}
 	b.WriteString("    )\n    _describe verb verbs; return\n  fi\n  case $words[CURRENT-1] in\n")
 	words := values()
-	for _, flag := range []string{"strategies", "strategy", "network", "only", "skip", "assert"} {
+	for _, flag := range completed {
 		fmt.Fprintf(&b, "    --%s) compadd %s; return;;\n", flag, strings.Join(words[flag], " "))
 	}
 	b.WriteString("  esac\n  case $words[2] in\n")

@@ -138,6 +138,9 @@ func (c serveCmd) Run(ctx context.Context, std streams) error {
 	if config.Certificates, err = c.certificates(doors); err != nil {
 		return err
 	}
+	if err := meets(config.Misbehave, doors); err != nil {
+		return err
+	}
 	config.AltSvc = altSvc(doors)
 	server, err := origin.New(config)
 	if err != nil {
@@ -155,12 +158,12 @@ func (c serveCmd) Run(ctx context.Context, std streams) error {
 		}
 		defer os.Remove(c.PortFile)
 	}
+	if m := config.Misbehave; m != nil {
+		fmt.Fprintf(std.err, "linger: on every connection of HTTP/%s this server %s\n", strings.Join(m.Versions, " and HTTP/"), m.Says())
+	}
 	served := make(chan error, len(doors))
 	for _, d := range doors {
 		go func() { served <- d.serve(context.Background(), server) }()
-	}
-	if m := config.Misbehave; m != nil {
-		fmt.Fprintf(std.err, "linger: on every connection of HTTP/%s this server %s\n", strings.Join(m.Versions, " and HTTP/"), m.Says())
 	}
 	for _, d := range doors {
 		fmt.Fprintf(std.out, "linger: serving %s on %s\n", w.Name, d.sign(w, c.Authority))
@@ -294,6 +297,32 @@ type door struct {
 	host, port    string // as bound
 	socket        io.Closer
 	serve         func(context.Context, *origin.Server) error
+}
+
+// speaks are the versions of HTTP that are spoken at the door.
+func (d door) speaks() []string {
+	switch d.flag {
+	case "--port", "--http", "--https":
+		return []string{"1", "2"}
+	case "--h3":
+		return []string{"3"}
+	}
+	return nil
+}
+
+// meets says whether anything that is served can misbehave so.
+func meets(m *origin.Misbehaviour, doors []door) error {
+	if m == nil {
+		return nil
+	}
+	for _, d := range doors {
+		for _, version := range d.speaks() {
+			if slices.Contains(m.Versions, version) {
+				return nil
+			}
+		}
+	}
+	return usage("--misbehave: %s is of HTTP/%s, and nothing is served over that; add --http 8080 or --https 8443", m.Name, strings.Join(m.Versions, " and HTTP/"))
 }
 
 // secure reports whether the door needs a certificate.
