@@ -667,9 +667,9 @@ func (s *http3Server) write(x *stream3, resumed bool) {
 	for x.left > 0 {
 		n := min(x.left, pageSize)
 		x.left -= n
-		taken := s.end.quic.Write(x.id, n)
-		s.end.sends()
-		if !taken {
+		// Where the stream takes the last of it at once, its end goes with it.
+		if !s.end.quic.Write(x.id, n) {
+			s.end.sends()
 			return
 		}
 	}
