@@ -368,6 +368,28 @@ func TestServerPolicies(t *testing.T) {
 	}
 }
 
+// What a client uploads is bounded by the windows of the server's stack, which grow.
+func TestUploadsOverQUIC(t *testing.T) {
+	w := linger.Workload{Name: "upload", Scheme: "https"}
+	sizes := []int64{0, 1, 100_000, 3 << 20}
+	for i, n := range sizes {
+		w.Exchanges = append(w.Exchanges, linger.Exchange{Method: "POST", Path: fmt.Sprintf("/%d", i), Status: 200, RequestBody: n, ResponseBody: 1000, Parent: linger.NoParent})
+	}
+	for _, loss := range []float64{0, 0.02} {
+		for _, strategy := range []string{"h3", "h3+0rtt"} {
+			tr := predict(t, scenario(t, w, strategy, symmetric(50*time.Millisecond, 100*linger.Mbps, loss)), plain)
+			for i, x := range tr.Exchanges {
+				if x.RequestBody != sizes[i] || x.ResponseBody != 1000 || x.Failed != "" {
+					t.Errorf("%s, loss %g: %+v", strategy, loss, x)
+				}
+			}
+			if l := tr.Ledger.Or(trace.Ledger{}); l.Up.Bytes < 3<<20 {
+				t.Errorf("%s, loss %g: %d bytes sent", strategy, loss, l.Up.Bytes)
+			}
+		}
+	}
+}
+
 func TestWhatIsNotModelledIsRefused(t *testing.T) {
 	for _, x := range []struct{ strategy, want string }{
 		{"keep+tfo", "TCP Fast Open is not predicted yet"},
