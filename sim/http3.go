@@ -18,7 +18,8 @@ import (
 // of live, the server's those of quic-go.
 const (
 	quicIdle         = 30 * time.Second
-	serverIdle       = time.Hour // unless the policy has one
+	serverIdle       = time.Hour       // unless the policy has one
+	leastIdle        = 5 * time.Second // that quic-go takes a server's word for (MinRemoteIdleTimeout)
 	originLinger     = 5 * time.Second
 	mostDrain        = 2 * time.Second
 	serverStreamData = 512 << 10
@@ -83,6 +84,7 @@ func (w *world) dialQUIC(id int) {
 			o.RTT = w.tokens.rtt[side]
 		}
 		if side == client {
+			o.Idle = max(o.Idle, leastIdle)
 			o.StreamWindow, o.MaxStreamWindow, o.ConnWindow, o.MaxConnWindow = streamCredit, streamCredit, connCredit, connCredit
 			o.PeerStreamWindow, o.PeerConnWindow = serverStreamData, serverConnData
 		} else {
@@ -282,7 +284,6 @@ type stream3 struct {
 	refused  bool  // by the server
 	request  int64 // of the request's head, its frame included
 	upload   int64 // what of the request is still to be written
-	early    bool  // it waits for the end of the handshake
 	due      linger.Instant
 
 	block   int64 // of the response's field section
@@ -348,6 +349,10 @@ func (h *http3Client) event(v quic.Event) {
 			for side := range c.quic {
 				w.tokens.rtt[side], _ = c.quic[side].quic.RTT()
 			}
+		}
+		if limit := w.config.Policy.IdleTimeout; limit > leastIdle && limit < quicIdle {
+			k.IdleLimit = linger.Known(limit)
+			w.mind.HandleIdleLimit(w.now, c.id, limit)
 		}
 		h.open()
 		w.mind.HandleConnected(w.now, c.id)
@@ -481,7 +486,7 @@ func (h *http3Client) head(x *linger.Exchange) int64 {
 	b.add(":scheme", "https")
 	b.add("user-agent", agent)
 	b.add("accept", "*/*")
-	if saysLength(x) && x.RequestBody > 0 {
+	if saysLength(x) {
 		b.add("content-length", strconv.FormatInt(x.RequestBody, 10))
 	}
 	return b.size
@@ -667,9 +672,9 @@ func (s *http3Server) write(x *stream3, resumed bool) {
 	for x.left > 0 {
 		n := min(x.left, pageSize)
 		x.left -= n
-		taken := s.end.quic.Write(x.id, n)
-		s.end.sends()
-		if !taken {
+		// Where the stream takes the last of it at once, its end goes with it.
+		if !s.end.quic.Write(x.id, n) {
+			s.end.sends()
 			return
 		}
 	}

@@ -55,6 +55,10 @@ func (b *fieldBlock) add(name, value string) {
 		b.size += prefixed(n, 3) + n + literal
 		return
 	}
+	if known.values == nil && value == "" {
+		b.size += prefixed(known.index, 6)
+		return
+	}
 	if index, ok := known.values[value]; ok {
 		b.size += prefixed(index, 6)
 		return

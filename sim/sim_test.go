@@ -114,7 +114,10 @@ func behaviour(t *testing.T) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-10s %-6s %-9s %6s %5s %9s %7s %6s %5s\n", "workload", "scheme", "strategy", "rtt", "loss", "ms", "packets", "again", "conns")
 	for _, w := range []linger.Workload{linger.Gallery(1), linger.Microscape()} {
-		for _, name := range []string{"close", "close:6", "keep", "keep:6", "pipeline", "h2"} {
+		for _, name := range []string{"close", "close:6", "keep", "keep:6", "pipeline", "h2", "h3", "h3+0rtt"} {
+			if strings.HasPrefix(name, "h3") && w.Scheme == "http" {
+				continue
+			}
 			for _, rtt := range []time.Duration{5, 70, 300} {
 				for _, loss := range []float64{0, 0.01} {
 					tr := predict(t, scenario(t, w, name, symmetric(rtt*time.Millisecond, 12*linger.Mbps, loss)), plain)
@@ -237,10 +240,14 @@ func TestTimeGrowsWithDistanceAndSize(t *testing.T) {
 	deep := func(rtt time.Duration) linger.Network {
 		return linger.Network{RTT: rtt, Down: 12 * linger.Mbps, Up: 12 * linger.Mbps, Queue: 30 * time.Second}
 	}
-	for _, name := range []string{"close", "close:6", "keep", "keep:6", "pipeline", "h2"} {
+	for _, name := range []string{"close", "close:6", "keep", "keep:6", "pipeline", "h2", "h3"} {
+		scheme := "http"
+		if name == "h3" {
+			scheme = "https"
+		}
 		last := linger.Instant(0)
 		for rtt := time.Duration(0); rtt <= 400*time.Millisecond; rtt += 10 * time.Millisecond {
-			tr := predict(t, scenario(t, over(t, linger.Gallery(1), "http"), name, deep(rtt)), plain)
+			tr := predict(t, scenario(t, over(t, linger.Gallery(1), scheme), name, deep(rtt)), plain)
 			if tr.Ended < last {
 				t.Errorf("%s takes %v at %v, less than %v at 10 ms less", name, time.Duration(tr.Ended), rtt, time.Duration(last))
 			}
@@ -248,7 +255,7 @@ func TestTimeGrowsWithDistanceAndSize(t *testing.T) {
 		}
 		last = 0
 		for size := 100; size <= 200_000; size += size/3 + 1 {
-			tr := predict(t, scenario(t, linger.Objects(1200, 5, size), name, deep(80*time.Millisecond)), plain)
+			tr := predict(t, scenario(t, over(t, linger.Objects(1200, 5, size), scheme), name, deep(80*time.Millisecond)), plain)
 			if tr.Ended < last {
 				t.Errorf("%s takes %v for objects of %d bytes, less than %v for smaller ones", name, time.Duration(tr.Ended), size, time.Duration(last))
 			}
@@ -340,6 +347,10 @@ func TestServerPolicies(t *testing.T) {
 		{"ten streams a connection", "h2", linger.API(1), policy.ServerPolicy{MaxRequests: 10}, 10},
 		{"never kept", "keep", linger.Textbook(5), policy.ServerPolicy{MaxRequests: 1}, 6},
 		{"idle for less than the client thinks", "keep", linger.API(1).WithThink(time.Second), policy.ServerPolicy{IdleTimeout: 500 * time.Millisecond}, 100},
+		{"ten requests a connection of QUIC", "h3", over(t, linger.API(1), "https"), policy.ServerPolicy{MaxRequests: 10}, 10},
+		{"ten requests, resumed", "h3+resume", over(t, linger.API(1), "https"), policy.ServerPolicy{MaxRequests: 10}, 10},
+		{"ten requests, early", "h3+0rtt", over(t, linger.API(1), "https"), policy.ServerPolicy{MaxRequests: 10}, 10},
+		{"ten requests of many at once", "h3", linger.Gallery(1), policy.ServerPolicy{MaxRequests: 10}, 5},
 		{"aborted", "keep", linger.Textbook(5), policy.ServerPolicy{MaxRequests: 2, Style: policy.CloseFIN, Announce: true}, 3},
 	} {
 		c := plain
@@ -352,6 +363,28 @@ func TestServerPolicies(t *testing.T) {
 			if e.Failed != "" {
 				t.Errorf("%s: exchange %d: %s", x.name, i, e.Failed)
 				break
+			}
+		}
+	}
+}
+
+// What a client uploads is bounded by the windows of the server's stack, which grow.
+func TestUploadsOverQUIC(t *testing.T) {
+	w := linger.Workload{Name: "upload", Scheme: "https"}
+	sizes := []int64{0, 1, 100_000, 3 << 20}
+	for i, n := range sizes {
+		w.Exchanges = append(w.Exchanges, linger.Exchange{Method: "POST", Path: fmt.Sprintf("/%d", i), Status: 200, RequestBody: n, ResponseBody: 1000, Parent: linger.NoParent})
+	}
+	for _, loss := range []float64{0, 0.02} {
+		for _, strategy := range []string{"h3", "h3+0rtt"} {
+			tr := predict(t, scenario(t, w, strategy, symmetric(50*time.Millisecond, 100*linger.Mbps, loss)), plain)
+			for i, x := range tr.Exchanges {
+				if x.RequestBody != sizes[i] || x.ResponseBody != 1000 || x.Failed != "" {
+					t.Errorf("%s, loss %g: %+v", strategy, loss, x)
+				}
+			}
+			if l := tr.Ledger.Or(trace.Ledger{}); l.Up.Bytes < 3<<20 {
+				t.Errorf("%s, loss %g: %d bytes sent", strategy, loss, l.Up.Bytes)
 			}
 		}
 	}
@@ -371,7 +404,7 @@ func TestWhatIsNotModelledIsRefused(t *testing.T) {
 func BenchmarkPageLoad(b *testing.B) {
 	lte := symmetric(70*time.Millisecond, 12*linger.Mbps, 0)
 	for _, x := range []struct{ strategy, scheme string }{
-		{"keep:6", "http"}, {"keep:6", "https"}, {"close", "https"}, {"pipeline", "http"}, {"h2", "https"},
+		{"keep:6", "http"}, {"keep:6", "https"}, {"close", "https"}, {"pipeline", "http"}, {"h2", "https"}, {"h3", "https"},
 	} {
 		b.Run(x.strategy+"/"+x.scheme, func(b *testing.B) {
 			s := scenario(b, over(b, linger.Gallery(1), x.scheme), x.strategy, lte)
@@ -388,11 +421,15 @@ func BenchmarkPageLoad(b *testing.B) {
 
 // One long transfer: the cost of a packet in the steady state.
 func BenchmarkPackets(b *testing.B) {
-	s := scenario(b, linger.Objects(1200, 1, 50<<20), "keep", symmetric(20*time.Millisecond, 100*linger.Mbps, 0))
-	b.ReportAllocs()
-	n := int64(0)
-	for b.Loop() {
-		n += packets(predict(b, s, plain))
+	for _, x := range []struct{ strategy, scheme string }{{"keep", "http"}, {"h3", "https"}} {
+		b.Run(x.strategy, func(b *testing.B) {
+			s := scenario(b, over(b, linger.Objects(1200, 1, 50<<20), x.scheme), x.strategy, symmetric(20*time.Millisecond, 100*linger.Mbps, 0))
+			b.ReportAllocs()
+			n := int64(0)
+			for b.Loop() {
+				n += packets(predict(b, s, plain))
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "pkts/s")
+		})
 	}
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "pkts/s")
 }

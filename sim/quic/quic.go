@@ -143,7 +143,6 @@ type Conn struct {
 	started  bool
 	complete bool
 	confirm  bool
-	ready    bool
 	dropped  [spaces]bool // keys are gone
 	keys     [4]bool      // to read with, by level
 	seal     [4]bool      // to write with

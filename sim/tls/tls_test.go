@@ -40,3 +40,20 @@ func TestFlights(t *testing.T) {
 		}
 	}
 }
+
+// As captured: the messages of QUIC's handshakes, full, with a session to be kept, and
+// with early data.
+func TestMessages(t *testing.T) {
+	for _, x := range []struct {
+		keeps, resumed, early bool
+		want                  Messages
+	}{
+		{false, false, false, Messages{1509, 1178, 2957, 36, 181}},
+		{true, false, false, Messages{1524, 1178, 2957, 36, 181}},
+		{true, true, true, Messages{1719, 1184, 163, 36, 181}},
+	} {
+		if got := QUIC("origin", x.keeps, x.resumed, x.early); got != x.want {
+			t.Errorf("keeps %v, resumed %v, early %v: %+v, want %+v", x.keeps, x.resumed, x.early, got, x.want)
+		}
+	}
+}
