@@ -361,7 +361,7 @@ func (y *Surveyor) borders(v Survey, share string, say func(string, ...any)) {
 			if b.All {
 				never = append(never, rateOf(b.Down))
 			} else {
-				beyond = append(beyond, fmt.Sprintf("beyond %s ms at %s", trimmed(b.Same.Or(0)), rateOf(b.Down)))
+				beyond = append(beyond, fmt.Sprintf("beyond %s ms at %s", Setting(b.Same.Or(0)), rateOf(b.Down)))
 			}
 		}
 		var parts []string
@@ -398,12 +398,12 @@ func took(c Cell, strategy string) string {
 
 // Where names a path by what it is: "70 ms, 12 Mbit/s, 1 % loss".
 func Where(n Network) string {
-	s := trimmed(n.RTT.Or(0)) + " ms, " + rateOf(n.Down.Or(0))
+	s := Setting(n.RTT.Or(0)) + " ms, " + rateOf(n.Down.Or(0))
 	if n.Name != "" {
 		s = n.Name
 	}
 	if loss := n.Loss.Or(0); loss > 0 {
-		s += ", " + trimmed(100*loss) + " % loss"
+		s += ", " + Setting(100*loss) + " % loss"
 	}
 	return s
 }
@@ -412,15 +412,15 @@ func lossOf(loss float64) string {
 	if loss == 0 {
 		return "Without loss"
 	}
-	return "At " + trimmed(100*loss) + " % loss"
+	return "At " + Setting(100*loss) + " % loss"
 }
 
 func rateOf(kbps float64) string {
 	return linger.Rate(math.Round(kbps * float64(linger.Kbps))).String()
 }
 
-// trimmed writes a number that was set, not measured, to four digits.
-func trimmed(v float64) string {
+// Setting writes a number that was set, not measured, to four digits.
+func Setting(v float64) string {
 	s := Number(v, max(0, Decimals(v, 0)+1))
 	if strings.Contains(s, ".") {
 		s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
