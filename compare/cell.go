@@ -116,7 +116,7 @@ func CellOf(n linger.Network, strategies []linger.Strategy, outcomes [][]Outcome
 	c.Best = strategies[best].Name
 	c.Clear = len(order) == len(strategies) && len(order) > 1
 	for _, i := range order[1:] {
-		c.Clear = c.Clear && differ(middle[best], middle[i]) && !lucky(times[best], times[i])
+		c.Clear = c.Clear && differ(middle[best], middle[i]) && !lucky(n, times[best], times[i])
 	}
 	kept, closed := -1, -1
 	for _, i := range slices.Backward(order) {
@@ -139,7 +139,7 @@ func CellOf(n linger.Network, strategies []linger.Strategy, outcomes [][]Outcome
 	switch {
 	case !differ(middle[kept], middle[closed]):
 		c.Keeping = KeepingSame
-	case lucky(times[kept], times[closed]):
+	case lucky(n, times[kept], times[closed]):
 		c.Keeping = KeepingLuck
 	case middle[kept] < middle[closed]:
 		c.Keeping = KeepingSaves
@@ -163,10 +163,10 @@ func (c Cell) near(i int) bool {
 // differ reports whether two times differ by more than Margin of the longer one.
 func differ(a, b float64) bool { return math.Abs(a-b) > Margin*max(a, b) }
 
-// lucky reports whether two samples may differ by luck. A single trial of each is a
-// prediction without any.
-func lucky(a, b stats.Sample) bool {
-	return (a.N() > 1 || b.N() > 1) && !stats.Compare(a, b).Differs()
+// lucky reports whether two samples of a path may differ by luck. Where no packet is
+// lost there is none in a prediction; where some are, a single trial is all luck.
+func lucky(n linger.Network, a, b stats.Sample) bool {
+	return (n.Loss > 0 || a.N() > 1 || b.N() > 1) && !stats.Compare(a, b).Differs()
 }
 
 // swept is the row of one strategy, with its times in ms.

@@ -147,6 +147,7 @@ type Surveyor struct {
 	sweep   Sweep
 	survey  Survey
 	shares  [shares]int
+	halves  int // paths on which keeping saves half of the time or more
 	columns int
 	border  Border
 	running bool // no cell of this line that is known has made a difference yet
@@ -191,6 +192,7 @@ func (y *Surveyor) Add(c Cell) {
 	switch c.Keeping {
 	case KeepingSaves:
 		v.Saves++
+		y.halves += btoi(c.Saves.Or(0) >= 0.5)
 	case KeepingCosts:
 		v.Costs++
 	case KeepingSame:
@@ -283,8 +285,8 @@ func (y *Surveyor) text(v Survey) string {
 			lead += fmt.Sprintf(" Keeping connections saves time on %d", v.Saves)
 		}
 		if median, ok := v.Median.Get(); ok && v.Saves > 0 {
-			if n := y.above(50); n > 0 {
-				lead += fmt.Sprintf(", half of it or more on %d", n)
+			if y.halves > 0 {
+				lead += fmt.Sprintf(", half of it or more on %d", y.halves)
 			}
 			lead += fmt.Sprintf("; the median is %s", Share(median))
 		}
@@ -309,7 +311,11 @@ func (y *Surveyor) text(v Survey) string {
 		say("On %s keeping costs time: the fastest non-persistent strategy takes less than the fastest persistent one, by more than %s.", plural(float64(v.Costs), "path"), share)
 	}
 	if v.Luck > 0 {
-		say("On %s %d trials do not rule out that the difference is luck.", plural(float64(v.Luck), "path"), y.sweep.Trials)
+		verb := "do"
+		if y.sweep.Trials == 1 {
+			verb = "does"
+		}
+		say("On %s %s %s not rule out that what keeping saves or costs is luck.", plural(float64(v.Luck), "path"), plural(float64(y.sweep.Trials), "trial"), verb)
 	}
 	for i, r := range v.Reasons {
 		if i == 3 {
@@ -329,14 +335,6 @@ func (y *Surveyor) text(v Survey) string {
 		return lead
 	}
 	return lead + "\n\n- " + strings.Join(facts, "\n- ")
-}
-
-// above counts the paths on which keeping saves so many hundredths or more.
-func (y *Surveyor) above(hundredths int) (n int) {
-	for _, k := range y.shares[hundredths-leastShare:] {
-		n += k
-	}
-	return n
 }
 
 // borders says where keeping begins to make a difference.
@@ -363,7 +361,7 @@ func (y *Surveyor) borders(v Survey, share string, say func(string, ...any)) {
 			if b.All {
 				never = append(never, rateOf(b.Down))
 			} else {
-				beyond = append(beyond, fmt.Sprintf("beyond %s ms at %s", trimmed(b.Same.Or(0)), rateOf(b.Down)))
+				beyond = append(beyond, fmt.Sprintf("beyond %s ms at %s", Setting(b.Same.Or(0)), rateOf(b.Down)))
 			}
 		}
 		var parts []string
@@ -400,12 +398,12 @@ func took(c Cell, strategy string) string {
 
 // Where names a path by what it is: "70 ms, 12 Mbit/s, 1 % loss".
 func Where(n Network) string {
-	s := trimmed(n.RTT.Or(0)) + " ms, " + rateOf(n.Down.Or(0))
+	s := Setting(n.RTT.Or(0)) + " ms, " + rateOf(n.Down.Or(0))
 	if n.Name != "" {
 		s = n.Name
 	}
 	if loss := n.Loss.Or(0); loss > 0 {
-		s += ", " + trimmed(100*loss) + " % loss"
+		s += ", " + Setting(100*loss) + " % loss"
 	}
 	return s
 }
@@ -414,15 +412,15 @@ func lossOf(loss float64) string {
 	if loss == 0 {
 		return "Without loss"
 	}
-	return "At " + trimmed(100*loss) + " % loss"
+	return "At " + Setting(100*loss) + " % loss"
 }
 
 func rateOf(kbps float64) string {
 	return linger.Rate(math.Round(kbps * float64(linger.Kbps))).String()
 }
 
-// trimmed writes a number that was set, not measured, to four digits.
-func trimmed(v float64) string {
+// Setting writes a number that was set, not measured, to four digits.
+func Setting(v float64) string {
 	s := Number(v, max(0, Decimals(v, 0)+1))
 	if strings.Contains(s, ".") {
 		s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")

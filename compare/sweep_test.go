@@ -65,6 +65,11 @@ func TestCellSaysWhatTakesLeastAndWhatKeepingDoes(t *testing.T) {
 			t.Errorf("%s: best %q, kept %q, closed %q, clear %v, keeping %q, saves %q", x.name, c.Best, c.Kept, c.Closed, c.Clear, c.Keeping, saves)
 		}
 	}
+	lossy := onePath
+	lossy.Loss = 0.01
+	if c := CellOf(lossy, s, [][]Outcome{trialsOf(1000), trialsOf(500), trialsOf(400), trialsOf(100)}); c.Clear || c.Keeping != KeepingLuck {
+		t.Errorf("one trial where packets are lost: clear %v, keeping %q", c.Clear, c.Keeping)
+	}
 	c := CellOf(onePath, s, [][]Outcome{trialsOf(3, 1, 2), trialsOf(5, -1, 5), trialsOf(-1, -1, -1), {{Time: 3}, {Time: 4}, {Time: 5}}})
 	if m, _ := c.Rows[0].Time.Get(); m.Median != 2 || c.Rows[0].Failed != 0 || c.Rows[0].Reason != "" {
 		t.Errorf("%+v", c.Rows[0])
@@ -125,6 +130,19 @@ func TestSurveyFindsTheBorder(t *testing.T) {
 		"It makes no difference (at most 5 % between", "on 14 of 30",
 		"It saves most, 50 %, at 50 ms, 10 Mbit/s: 100 ms of h2 against 200 ms of close:6.",
 	} {
+		if !strings.Contains(v.Text, want) {
+			t.Errorf("%q is not in\n%s", want, v.Text)
+		}
+	}
+}
+
+// Half is half, not what rounds to it, and where luck is not ruled out nothing is saved.
+func TestSurveyCountsHalvesExactly(t *testing.T) {
+	g := linger.Grid{Loss: []float64{0, 0.01}, Down: []linger.Rate{linger.Mbps}, RTT: ladder(3), Queue: linger.DefaultQueue}
+	v := survey(t, g, func(n linger.Network) (closed, kept []Outcome) {
+		return trialsOf(1000), trialsOf(map[time.Duration]float64{10 * time.Millisecond: 500, 20 * time.Millisecond: 504, 30 * time.Millisecond: 600}[n.RTT])
+	})
+	for _, want := range []string{"saves time on 3, half of it or more on 1;", "On 3 paths 5 trials do not rule out that what keeping saves or costs is luck."} {
 		if !strings.Contains(v.Text, want) {
 			t.Errorf("%q is not in\n%s", want, v.Text)
 		}

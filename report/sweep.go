@@ -89,8 +89,11 @@ func (m *Map) thinned() string {
 	if len(m.losses) == len(m.sweep.Axes.Loss) && len(m.lines) == m.rows && len(m.places) == m.columns {
 		return ""
 	}
-	return fmt.Sprintf("Drawn are %d of %s and %d of %s; all stand in the CSV and the JSON.",
-		len(m.lines), plural(m.rows, "rate"), len(m.places), plural(m.columns, "round-trip time"))
+	text := fmt.Sprintf("Drawn are %d of %s and %d of %s", len(m.lines), plural(m.rows, "rate"), len(m.places), plural(m.columns, "round-trip time"))
+	if n := len(m.sweep.Axes.Loss); len(m.losses) < n {
+		text += fmt.Sprintf(", at %d of %d losses", len(m.losses), n)
+	}
+	return text + "; all stand in the CSV and the JSON."
 }
 
 // symbols gives each strategy a letter of its own: the first of its name, a capital
@@ -232,7 +235,7 @@ func lossName(loss float64) string {
 	if loss == 0 {
 		return "Without loss"
 	}
-	return trim(100*loss) + " % of packets lost, each way"
+	return compare.Setting(100*loss) + " % of packets lost, each way"
 }
 
 // rateName is a rate in kbit/s, with its unit.
@@ -265,7 +268,7 @@ func (m *Map) draw(b *bufio.Writer, loss int, o Options) {
 	}
 	axis := right("RTT, ms", room) + " "
 	for i, column := range places {
-		name := trim(m.sweep.Axes.RTT[column])
+		name := compare.Setting(m.sweep.Axes.RTT[column])
 		at := room + 1 + 2*i
 		if i > 0 && at < width(axis)+1 || at+width(name) > o.width() {
 			continue

@@ -152,7 +152,7 @@ func (m *Map) chart(number, loss int) chart {
 		}
 		// As many names as there is room for.
 		if every := int(math.Ceil(38 / float64(wide))); i%every == 0 {
-			c.Marks = append(c.Marks, label("tick", "middle", x, y+16, trim(m.sweep.Axes.RTT[place])))
+			c.Marks = append(c.Marks, label("tick", "middle", x, y+16, compare.Setting(m.sweep.Axes.RTT[place])))
 		}
 	}
 	if !named {

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -702,7 +701,7 @@ func (s *http3Server) head(e *linger.Exchange) int64 {
 	if e.HasBody() {
 		add("content-length", strconv.FormatInt(e.ResponseBody, 10))
 	}
-	add("date", time.Unix(0, int64(s.end.world.now)).UTC().Format(http.TimeFormat))
+	add("date", time.Unix(0, int64(s.end.world.now)).UTC().Format(dateFormat))
 	if n := e.ResponseHead - size - len("X-Pad: \r\n"); n > 0 {
 		add("x-pad", strings.Repeat("x", n))
 	}
