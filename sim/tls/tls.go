@@ -45,10 +45,11 @@ type Handshake struct {
 	Ticket   int // of Answer
 }
 
-// NewHandshake returns the handshake with a host for a protocol (ALPN). keeps says
-// that the client keeps sessions, resumed that it continues one.
-func NewHandshake(host, protocol string, keeps, resumed bool) Handshake {
-	h := Handshake{Hello: helloBytes + len(host) + len(protocol), Answer: fullBytes + len(protocol), Finished: finishedBytes}
+// NewHandshake returns the handshake with a host for a protocol (ALPN), whose chain has
+// so many bytes of names more than Certificates. keeps says that the client keeps
+// sessions, resumed that it continues one.
+func NewHandshake(host, protocol string, names int, keeps, resumed bool) Handshake {
+	h := Handshake{Hello: helloBytes + len(host) + len(protocol), Answer: fullBytes + len(protocol) + names, Finished: finishedBytes}
 	if keeps {
 		h.Hello += offerBytes
 		h.Ticket = ticketBytes
@@ -106,17 +107,17 @@ const (
 // Messages are a handshake's, in bytes.
 type Messages struct{ Hello, ServerHello, Flight, Finished, Ticket int64 }
 
-// QUIC returns the messages of a handshake for HTTP/3 with a host. keeps says that the
-// client keeps sessions, resumed that it continues one, early that it sends early data.
-func QUIC(host string, keeps, resumed, early bool) Messages {
-	m := Messages{Hello: int64(quicHello + len(host) + len("h3")), ServerHello: quicServerHello, Flight: quicFlight, Finished: quicFinished, Ticket: quicTicket}
+// QUIC returns the messages of a handshake with a host for a protocol (ALPN), whose chain
+// has so many bytes of names more than Certificates. keeps says that the client keeps sessions, resumed that it continues one, early that it sends early data.
+func QUIC(host, protocol string, names int, keeps, resumed, early bool) Messages {
+	m := Messages{Hello: int64(quicHello + len(host) + len(protocol)), ServerHello: quicServerHello, Flight: quicFlight + int64(names+len(protocol)-len("h3")), Finished: quicFinished, Ticket: quicTicket}
 	if keeps {
 		m.Hello += quicOffer
 	}
 	if resumed {
 		m.Hello += quicPSK - quicOffer
 		m.ServerHello += quicSelectedPSK
-		m.Flight = quicShortFlight
+		m.Flight = quicShortFlight + int64(len(protocol)-len("h3"))
 	}
 	if early {
 		m.Hello += quicEarly

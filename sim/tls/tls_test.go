@@ -35,7 +35,7 @@ func TestFlights(t *testing.T) {
 		{"http/1.1", true, false, Handshake{1523, 4296, 64, 146}},
 		{"http/1.1", true, true, Handshake{1675, 1472, 64, 146}},
 	} {
-		if got := NewHandshake("origin", x.protocol, x.keeps, x.resumed); got != x.want {
+		if got := NewHandshake("origin", x.protocol, 0, x.keeps, x.resumed); got != x.want {
 			t.Errorf("%s, keeps %v, resumed %v: %+v, want %+v", x.protocol, x.keeps, x.resumed, got, x.want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestMessages(t *testing.T) {
 		{true, false, false, Messages{1524, 1178, 2957, 36, 181}},
 		{true, true, true, Messages{1719, 1184, 163, 36, 181}},
 	} {
-		if got := QUIC("origin", x.keeps, x.resumed, x.early); got != x.want {
+		if got := QUIC("origin", "h3", 0, x.keeps, x.resumed, x.early); got != x.want {
 			t.Errorf("keeps %v, resumed %v, early %v: %+v, want %+v", x.keeps, x.resumed, x.early, got, x.want)
 		}
 	}
