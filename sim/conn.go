@@ -453,9 +453,7 @@ func (e *end) write(n int64) {
 // hand gives the kernel one write, or as much of it as it has room for.
 func (e *end) hand(n int64) {
 	if len(e.backlog) == 0 {
-		k := min(n, e.room())
-		e.tcp.Write(e.world.now, k)
-		if n -= k; n == 0 {
+		if n -= e.tcp.Take(e.world.now, n); n == 0 {
 			return
 		}
 		e.blocked = true
@@ -463,28 +461,13 @@ func (e *end) hand(n int64) {
 	e.backlog = append(e.backlog, n)
 }
 
-// sendSpace is what the kernel lets a socket hold for each segment of its congestion
-// window: two, and a segment takes 4352 bytes as it is counted (tcp_sndbuf_expand).
-const sendSpace = 2 * 4352
-
-// room is how many bytes the socket's send buffer has room for.
-func (e *end) room() int64 {
-	return max(0, sendSpace*int64(max(tcp.InitialWindow, e.tcp.Window()))-e.tcp.Unacknowledged())
-}
-
-// drain hands over what has found no room before, once a third is free again
-// (sk_stream_is_writeable).
+// drain hands over what has found no room before, once there is.
 func (e *end) drain() {
-	if len(e.backlog) == 0 {
-		return
-	}
-	if room := e.room(); room < e.tcp.Unacknowledged()/2 {
+	if len(e.backlog) == 0 || !e.tcp.Writable() {
 		return
 	}
 	for len(e.backlog) > 0 {
-		k := min(e.backlog[0], e.room())
-		e.tcp.Write(e.world.now, k)
-		if e.backlog[0] -= k; e.backlog[0] > 0 {
+		if e.backlog[0] -= e.tcp.Take(e.world.now, e.backlog[0]); e.backlog[0] > 0 {
 			return
 		}
 		e.backlog = e.backlog[:copy(e.backlog, e.backlog[1:])]

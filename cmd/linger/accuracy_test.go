@@ -337,14 +337,18 @@ func measureMissing(t *testing.T, cells []cell) {
 				t.Fatal(err)
 			}
 			began := time.Now()
-			tr, err := engine.Run(context.Background(), linger.Scenario{Workload: c.workload, Strategy: c.strategy, Network: c.network, Seed: 1}, len(got))
+			next := 0 // lines may have been taken out of the file
+			for _, s := range got {
+				next = max(next, s.trial+1)
+			}
+			tr, err := engine.Run(context.Background(), linger.Scenario{Workload: c.workload, Strategy: c.strategy, Network: c.network, Seed: 1}, next)
 			if err != nil {
 				t.Logf("%v: %v", c.key(), err)
 				continue
 			}
 			after, _ := pressure()
 			s := sight(tr)
-			s.trial = len(got)
+			s.trial = next
 			s.contention = (after - before).Seconds() / time.Since(began).Seconds()
 			got = append(got, s)
 			rec := append(c.key(), strconv.Itoa(s.trial))

@@ -62,12 +62,11 @@ type sender struct {
 	limited    bool
 	maxOut     int
 	usageSeq   int64
-	cwndUsed   int
-	cwndStamp  linger.Instant
 	rackAt     linger.Instant // when the segment was sent that was delivered last
 	rackEnd    int64
 	rackRTT    time.Duration
-	reordering bool // has been seen
+	reordering bool  // has been seen
+	sackedTo   int64 // the highest that was
 	reoSteps   int
 	tlpSeq     int64
 	tlpAgain   bool
@@ -133,26 +132,13 @@ func (c *Conn) sampleRTT(m time.Duration) {
 	c.backoff = 0
 }
 
-// validateWindow is tcp_cwnd_validate: a window that is not used does not grow, and
-// shrinks.
-func (c *Conn) validateWindow(now linger.Instant, limited bool) {
+// validateWindow is tcp_cwnd_validate: a window that is not used does not grow. It does
+// not shrink either: tcp_cwnd_application_limited, which would halve what is not used for
+// an RTO, was never seen to act where a connection sent something every round trip
+// (TCP_INFO over 5 s; captures of the lab).
+func (c *Conn) validateWindow(limited bool) {
 	if c.una >= c.usageSeq || limited || !c.limited && c.sent.n > c.maxOut {
 		c.limited, c.maxOut, c.usageSeq = limited, c.sent.n, c.nxt
-	}
-	if c.isLimited() {
-		c.cwndUsed, c.cwndStamp = 0, now
-		return
-	}
-	c.cwndUsed = max(c.cwndUsed, c.sent.n)
-	if now.Sub(c.cwndStamp) >= c.rto && !c.options.Ideal {
-		if c.ca == caOpen { // tcp_cwnd_application_limited
-			if used := max(c.cwndUsed, InitialWindow); used < c.cwnd {
-				c.ssthresh = c.currentSsthresh()
-				c.cwnd = (c.cwnd + used) / 2
-			}
-			c.cwndUsed = 0
-		}
-		c.cwndStamp = now
 	}
 }
 
@@ -192,7 +178,6 @@ func (c *Conn) restartAfterIdle(now linger.Instant) {
 		c.cwnd /= 2
 	}
 	c.cwnd = max(c.cwnd, least)
-	c.cwndStamp, c.cwndUsed = now, 0
 }
 
 // armAfterSend sets the timer for what has just been sent.
@@ -264,6 +249,13 @@ func (c *Conn) acknowledged(now linger.Instant, s *Segment) {
 		return
 	}
 	prior := c.una
+	// How far SACKs had reached before this one (prior_fack).
+	before, reached := c.sackedOut, c.una
+	if before > 0 {
+		reached = c.sackedTo
+	} else {
+		c.sackedTo = c.una
+	}
 	delivered, lost := c.delivered, c.lostOut
 	var firstAcked, lastAcked, firstSacked, lastSacked linger.Instant = -1, -1, -1, -1
 	again := false
@@ -301,10 +293,12 @@ func (c *Conn) acknowledged(now linger.Instant, s *Segment) {
 					firstSacked = p.at
 				}
 				lastSacked = p.at
-				if c.rackEnd > p.end {
+				// It was in a hole: what was sent later has come earlier.
+				if before > 0 && p.seq < c.sackedTo {
 					c.reordering = true
 				}
 			}
+			c.sackedTo = max(c.sackedTo, p.end)
 			c.rackAdvance(now, p)
 		}
 	}
@@ -312,6 +306,9 @@ func (c *Conn) acknowledged(now linger.Instant, s *Segment) {
 	acked := 0
 	for c.sent.n > 0 && c.sent.at(0).end <= s.Ack {
 		p := c.sent.pop()
+		if c.sent.n == 0 || c.sent.at(0).first {
+			c.buffer.sent--
+		}
 		acked++
 		if p.out {
 			c.retransOut--
@@ -323,8 +320,8 @@ func (c *Conn) acknowledged(now linger.Instant, s *Segment) {
 			if firstAcked < 0 {
 				firstAcked = p.at
 			}
-			if c.rackEnd > p.end && c.sackedOut > 0 {
-				c.reordering = true
+			if p.seq < reached {
+				c.reordering = true // the hole is filled, and not by us (tcp_clean_rtx_queue)
 			}
 		}
 		if p.sacked {
@@ -473,14 +470,14 @@ func (c *Conn) alert(now linger.Instant, advanced bool, s *Segment) bool {
 		switch c.ca {
 		case caCWR:
 			if c.una != c.highSeq {
-				c.endReduction(now)
+				c.endReduction()
 				c.ca = caOpen
 			}
 		case caRecovery:
 			if c.tryUndo(s) {
 				return false
 			}
-			c.endReduction(now)
+			c.endReduction()
 			c.ca = caOpen
 		case caLoss:
 			if c.tryUndo(s) {
@@ -614,10 +611,9 @@ func (c *Conn) reduce(delivered, lost int, advanced bool) {
 	c.cwnd = c.inFlight() + max(send, 0)
 }
 
-func (c *Conn) endReduction(now linger.Instant) {
+func (c *Conn) endReduction() {
 	if c.ssthresh < unlimited && (c.ca == caCWR || c.undoMarker > 0) {
 		c.cwnd = c.ssthresh
-		c.cwndStamp = now
 	}
 	c.undoMarker = 0
 }
@@ -682,7 +678,7 @@ func (c *Conn) probeTimeout(now linger.Instant) {
 				flags |= FIN
 			}
 		}
-		c.put(now, n, flags)
+		c.put(now, n, flags, true)
 		seq = c.nxt
 	} else {
 		p := c.sent.at(c.sent.n - 1)
@@ -715,7 +711,7 @@ func (c *Conn) tlpAcked(now linger.Instant, s *Segment, dsack, advanced bool, de
 		if c.ca == caOpen || c.ca == caDisorder {
 			c.beginReduction()
 			c.ca = caCWR
-			c.endReduction(now)
+			c.endReduction()
 			c.ca = caOpen
 		}
 		c.tlpSeq = 0
@@ -757,7 +753,6 @@ func (c *Conn) retransmitTimeout(now linger.Instant) {
 	c.highSeq = c.nxt
 	c.cwnd = c.inFlight() + 1
 	c.cwndCount = 0
-	c.cwndStamp = now
 	c.tlpSeq = 0
 	c.cubic.restart()
 	c.again(now, c.sent.at(0))

@@ -143,6 +143,7 @@ type Conn struct {
 	maxWindow int64
 	sent      queue
 	gso       int // segments of the burst under way that PSH does not end yet
+	buffer    sendBuffer
 
 	sender
 
@@ -354,6 +355,7 @@ func (c *Conn) HandleSegment(now linger.Instant, s *Segment) {
 	}
 	c.acknowledged(now, s)
 	c.transmit(now)
+	c.checkSpace()
 	if s.span() > 0 {
 		c.ackCheck(now, s)
 	}
@@ -410,8 +412,8 @@ func (c *Conn) initTransfer(now linger.Instant) {
 	if c.options.Ideal {
 		c.cwnd = 1 << 30
 	}
-	c.cwndStamp = now
 	c.lastSent = now
+	c.buffer = sendBuffer{size: sendSpace * InitialWindow}
 	c.hystartReset(now)
 }
 
@@ -467,6 +469,7 @@ func (c *Conn) transmit(now linger.Instant) {
 				flags |= FIN
 			}
 		}
+		first := c.gso == 0
 		c.gso++
 		if c.gso >= c.burst() { // tcp_tso_autosize; a burst ends with PSH
 			flags |= PSH
@@ -474,7 +477,7 @@ func (c *Conn) transmit(now linger.Instant) {
 		if flags&PSH != 0 {
 			c.gso = 0
 		}
-		c.put(now, n, flags)
+		c.put(now, n, flags, first)
 		if c.ca == caCWR || c.ca == caRecovery {
 			c.prrOut++
 		}
@@ -483,15 +486,15 @@ func (c *Conn) transmit(now linger.Instant) {
 	c.gso = 0
 	limited = limited || c.inFlight() >= c.cwnd
 	if any || limited {
-		c.validateWindow(now, limited)
+		c.validateWindow(limited)
 	}
 	if any {
 		c.armAfterSend(now)
 	}
 }
 
-// put sends n new bytes.
-func (c *Conn) put(now linger.Instant, n int64, flags uint8) {
+// put sends n new bytes; first says that they begin a super-packet.
+func (c *Conn) put(now linger.Instant, n int64, flags uint8, first bool) {
 	s := Segment{Seq: c.nxt, Len: int32(n), Flags: flags}
 	end := c.nxt + s.span()
 	if flags&FIN != 0 {
@@ -506,7 +509,10 @@ func (c *Conn) put(now linger.Instant, n int64, flags uint8) {
 	if c.sent.n == 0 {
 		c.firstOut = now
 	}
-	c.sent.push(sentSegment{seq: c.nxt, end: end, at: now, flags: flags})
+	c.sent.push(sentSegment{seq: c.nxt, end: end, at: now, flags: flags, first: first})
+	if first {
+		c.buffer.sent++
+	}
 	c.nxt = end
 	c.dataSent(now)
 	c.emit(now, s)
@@ -536,6 +542,7 @@ type sentSegment struct {
 	seq, end int64
 	at       linger.Instant // last sent
 	flags    uint8
+	first    bool // of a super-packet
 	sacked   bool
 	lost     bool
 	out      bool // sent again, and that is not known to be lost
