@@ -810,6 +810,10 @@ func (c *Conn) afterLoss() int {
 const (
 	cubicBeta  = 717 // of 1024: 0.7 (RFC 9438, 4.6)
 	cubicScale = 41  // bic_scale: C = 0.4 as 41 * 10 / 1024
+	cubicHz    = 10  // BICTCP_HZ: time is counted in 2^-10 s
+	// What bounds arithmetic, far beyond any window.
+	mostOffset = 1 << 20 // a quarter of an hour
+	mostTarget = 1 << 24 // segments
 
 	hystartLow   = 16                   // segments
 	hystartDelta = 2 * time.Millisecond // between acknowledgements of one train
@@ -822,12 +826,12 @@ type cubic struct {
 	lossWindow int
 	epoch      linger.Instant // -1 or 0 is none
 	origin     int
-	k          time.Duration
+	k          int64 // in 2^-10 s
 	ackCount   int
 	tcpWindow  int
 	every      int
 	lastWindow int
-	lastUpdate linger.Instant
+	lastUpdate int64 // in jiffies
 	delayMin   time.Duration
 
 	found      bool
@@ -847,11 +851,12 @@ func (b *cubic) restart() {
 func (c *Conn) cubicUpdate(now linger.Instant, acked int) int {
 	b := &c.cubic
 	b.ackCount += acked
-	if b.lastWindow == c.cwnd && now.Sub(b.lastUpdate) <= time.Second/32 && b.every > 0 {
+	jiffy := int64(now / linger.Instant(tick))
+	if b.lastWindow == c.cwnd && jiffy-b.lastUpdate <= hz/32 && b.every > 0 {
 		return b.every
 	}
-	if !(b.epoch > 0 && now == b.lastUpdate) {
-		b.lastWindow, b.lastUpdate = c.cwnd, now
+	if !(b.epoch > 0 && jiffy == b.lastUpdate) { // once a jiffy
+		b.lastWindow, b.lastUpdate = c.cwnd, jiffy
 		if b.epoch <= 0 {
 			b.epoch = now
 			b.ackCount = acked
@@ -860,13 +865,16 @@ func (c *Conn) cubicUpdate(now linger.Instant, acked int) int {
 				b.k, b.origin = 0, c.cwnd
 			} else {
 				// K = cubic_root((W_max - cwnd) / C) (RFC 9438, 4.2)
-				b.k = time.Duration(math.Cbrt(float64(b.lastMax-c.cwnd)*1024/(cubicScale*10)) * float64(time.Second))
+				b.k = cubeRoot(uint64(b.lastMax-c.cwnd) * (1 << (10 + 3*cubicHz)) / (cubicScale * 10))
 				b.origin = b.lastMax
 			}
 		}
-		t := now.Sub(b.epoch) + b.delayMin
-		d := (t - b.k).Seconds()
-		target := b.origin + int(math.Trunc(cubicScale*10./1024*d*d*d))
+		t := jiffy - int64(b.epoch/linger.Instant(tick)) + int64((b.delayMin+tick-1)/tick)
+		offset := t<<cubicHz/hz - b.k
+		// C * (t - K)^3, in whole segments; for longer than an hour nobody transmits here.
+		d := min(max(offset, -mostOffset), mostOffset)
+		d = d * d * d / (1 << 20) * (cubicScale * 10) / (1 << (10 + 3*cubicHz - 20))
+		target := int(min(int64(b.origin)+d, mostTarget))
 		if target > c.cwnd {
 			b.every = c.cwnd / (target - c.cwnd)
 		} else {
@@ -887,6 +895,18 @@ func (c *Conn) cubicUpdate(now linger.Instant, acked int) int {
 	}
 	b.every = max(b.every, 2)
 	return b.every
+}
+
+// cubeRoot is that of x, rounded down. Floating point would differ from processor to
+// processor.
+func cubeRoot(x uint64) int64 {
+	root := uint64(0)
+	for bit := uint64(1) << 20; bit > 0; bit >>= 1 {
+		if r := root | bit; r*r*r <= x {
+			root = r
+		}
+	}
+	return int64(root)
 }
 
 func (c *Conn) hystartReset(now linger.Instant) {
@@ -923,8 +943,7 @@ func (c *Conn) hystartSample(now linger.Instant, rtt time.Duration) {
 		b.trainAt = now
 		threshold := b.delayMin
 		if c.srtt > 0 { // hystart_ack_delay
-			rate := 2 * float64(c.cwnd) * MSS / c.srtt.Seconds()
-			threshold += min(time.Millisecond, time.Duration(65536*4/rate*1e9))
+			threshold += min(time.Millisecond, 65536*4*time.Second/time.Duration(c.pacingRate(200, c.cwnd)))
 		}
 		if now.Sub(b.roundAt) > threshold/2 {
 			b.found = true

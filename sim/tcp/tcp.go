@@ -37,6 +37,7 @@ const (
 	// whole ones, and one is added "to guarantee that a timer does not fire early"
 	// (kernel/time/timer.c, calc_index).
 	tick = 4 * time.Millisecond
+	hz   = int64(time.Second / tick)
 
 	rtoInitial = time.Second            // RFC 6298, 2.1; TCP_TIMEOUT_INIT
 	rtoMin     = 200 * time.Millisecond // TCP_RTO_MIN; RFC 6298, 2.4 has a second
@@ -525,16 +526,22 @@ func (c *Conn) burst() int {
 	if c.srtt == 0 {
 		return 2
 	}
-	ratio := 2.0 // tcp_pacing_ss_ratio, in slow start (tcp_update_pacing_rate)
+	ratio := int64(200) // tcp_pacing_ss_ratio, in slow start (tcp_update_pacing_rate)
 	if c.cwnd >= c.ssthresh/2 {
-		ratio = 1.2
+		ratio = 120
 	}
-	rate := ratio * float64(max(c.cwnd, c.sent.n)) * MSS / c.srtt.Seconds()
-	bytes := rate / 1024
+	bytes := c.pacingRate(ratio, max(c.cwnd, c.sent.n)) >> 10
 	if r := c.minRTT / 512 / time.Microsecond; r < 32 { // tcp_tso_rtt_log
-		bytes += float64(int(65536) >> uint(r))
+		bytes += 65536 >> uint(r)
 	}
-	return max(2, min(44, int(bytes/MSS)))
+	return int(max(2, min(44, bytes/MSS)))
+}
+
+// pacingRate is so many per cent of the rate in bytes a second at which a window of n
+// segments lasts a round trip (tcp_update_pacing_rate).
+func (c *Conn) pacingRate(percent int64, n int) int64 {
+	us := max(1, int64(c.srtt/time.Microsecond))
+	return max(1, percent*int64(n)*MSS*10_000/us)
 }
 
 // A sentSegment is one that is not acknowledged.
