@@ -14,9 +14,11 @@ import (
 // A conn is one connection, both of its ends.
 type conn struct {
 	id      int
+	origin  int
 	world   *world
 	ends    [2]*end
 	quic    [2]*quicEnd // where that is below, in place of ends
+	socket  *dnsSocket  // or a datagram's
 	speaker speaker     // the client's
 	staged  []staged
 	flows   trace.Flows
@@ -33,6 +35,7 @@ type conn struct {
 type staged struct {
 	exchange int
 	last     bool
+	again    bool // a datagram once more
 }
 
 // An app is what reads and writes at one end.
@@ -103,13 +106,19 @@ const (
 	firstPort     = 32768
 )
 
-// dial begins connection number id.
-func (w *world) dial(id int) {
-	if w.scenario.Strategy.QUIC() {
-		w.dialQUIC(id)
+// dial begins connection number id, to an origin; where requests are datagrams, a
+// stream is of TCP.
+func (w *world) dial(id, origin int, stream bool) {
+	s := w.scenario.Strategy
+	switch {
+	case s.QUIC():
+		w.dialQUIC(id, origin)
+		return
+	case s.Datagram && !stream:
+		w.dialUDP(id, origin)
 		return
 	}
-	c := &conn{id: id, world: w}
+	c := &conn{id: id, origin: origin, world: w}
 	o := tcp.Options{Congestion: w.config.Congestion, Ideal: w.config.Textbook != nil}
 	for side := range c.ends {
 		e := &end{world: w, conn: c, side: side, tcp: newTCP(o), stepAt: linger.Never, readAt: linger.Never}
@@ -117,24 +126,46 @@ func (w *world) dial(id int) {
 		c.ends[side] = e
 	}
 	w.conns = append(w.conns, c)
+	k := trace.Connection{ID: id, Origin: w.originOf(origin), Protocol: "http/" + s.Version, Dialled: w.now}
 	port := 80
-	if w.secure() {
-		port = 443
-	}
-	c.flows = trace.Flows{Protocol: "tcp", Client: fmt.Sprintf("%s:%d", clientAddress, firstPort+id%28232), Server: fmt.Sprintf("%s:%d", originAddress, port)}
-	k := trace.Connection{ID: id, Protocol: "http/" + w.scenario.Strategy.Version, Dialled: w.now}
-	if w.scenario.Strategy.Version == "2" {
-		k.Protocol = "h2"
-	}
-	w.trace.Connections = append(w.trace.Connections, k)
-	if w.scenario.Strategy.Version == "2" {
+	switch {
+	case s.DNS == linger.OverTLS:
+		k.Protocol = "dot"
+		c.speaker, c.ends[server].app = newDNSStream(c, linger.OverTLS)
+	case s.DNS == linger.OverHTTPS:
+		k.Protocol = "doh"
 		c.speaker, c.ends[server].app = newHTTP2(c)
-	} else {
+	case s.DNS != "":
+		k.Protocol = "tcp"
+		c.speaker, c.ends[server].app = newDNSStream(c, linger.OverTCP)
+	case s.Version == "2":
+		k.Protocol = "h2"
+		c.speaker, c.ends[server].app = newHTTP2(c)
+	default:
 		c.speaker, c.ends[server].app = newHTTP1(c)
 	}
+	switch {
+	case s.DNS != "":
+		port = linger.PortOf(s.DNS)
+	case w.secure():
+		port = 443
+	}
+	c.flows = trace.Flows{Protocol: "tcp", Client: fmt.Sprintf("%s:%d", clientAddress, firstPort+id%28232), Server: fmt.Sprintf("%s:%d", w.places[origin].address, port)}
+	w.trace.Connections = append(w.trace.Connections, k)
 	c.ends[client].app = c.speaker
 	c.ends[client].tcp.Open(w.now)
 	c.ends[client].flush()
+}
+
+// alpn names what is spoken over TLS (RFC 7301).
+func (w *world) alpn() string {
+	switch s := w.scenario.Strategy; {
+	case s.DNS == linger.OverTLS:
+		return "dot"
+	case s.Version == "2":
+		return "h2"
+	}
+	return "http/1.1"
 }
 
 // hangUp is the client's letting go of a connection.
@@ -150,6 +181,9 @@ func (w *world) hangUp(c *conn, reason string) {
 	}
 	if q := c.quic[client]; q != nil {
 		q.hangUp()
+		return
+	}
+	if c.socket != nil {
 		return
 	}
 	e := c.ends[client]
@@ -255,12 +289,9 @@ func (e *end) established() {
 		return
 	}
 	if e.side == client {
-		c.resumed = w.ticketed
-		alpn := "http/1.1"
-		if w.scenario.Strategy.Version == "2" {
-			alpn = "h2"
-		}
-		c.tls = tls.NewHandshake(w.config.Host, alpn, w.scenario.Strategy.Resume, c.resumed)
+		p := &w.places[c.origin]
+		c.resumed = p.ticketed
+		c.tls = tls.NewHandshake(p.server, w.alpn(), p.names, w.scenario.Strategy.Resume, c.resumed)
 		e.flight(hello, c.tls.Hello)
 	}
 }
@@ -277,11 +308,8 @@ func (e *end) open() {
 		k.Connected = linger.Known(w.now)
 		if w.secure() {
 			k.Secured = k.Connected
-			t := trace.TLS{Version: "1.3", ALPN: "http/1.1", Cipher: "TLS_AES_128_GCM_SHA256", Resumed: c.resumed,
-				Up: int64(c.tls.Hello + c.tls.Finished), Down: int64(c.tls.Answer - c.tls.Ticket), Certificates: tls.Certificates}
-			if w.scenario.Strategy.Version == "2" {
-				t.ALPN = "h2"
-			}
+			t := trace.TLS{Version: "1.3", ALPN: w.alpn(), Cipher: "TLS_AES_128_GCM_SHA256", Resumed: c.resumed,
+				Up: int64(c.tls.Hello + c.tls.Finished), Down: int64(c.tls.Answer - c.tls.Ticket), Certificates: int64(tls.Certificates + w.places[c.origin].names)}
 			if c.resumed {
 				t.Certificates = 0
 			}
@@ -289,7 +317,9 @@ func (e *end) open() {
 		}
 	}
 	w := e.world
-	w.ticketed = w.ticketed || e.side == client && w.scenario.Strategy.Resume
+	if e.side == client && w.scenario.Strategy.Resume {
+		w.places[e.conn.origin].ticketed = true
+	}
 	e.app.begin()
 	w.obey()
 }
@@ -423,9 +453,7 @@ func (e *end) write(n int64) {
 // hand gives the kernel one write, or as much of it as it has room for.
 func (e *end) hand(n int64) {
 	if len(e.backlog) == 0 {
-		k := min(n, e.room())
-		e.tcp.Write(e.world.now, k)
-		if n -= k; n == 0 {
+		if n -= e.tcp.Take(e.world.now, n); n == 0 {
 			return
 		}
 		e.blocked = true
@@ -433,28 +461,13 @@ func (e *end) hand(n int64) {
 	e.backlog = append(e.backlog, n)
 }
 
-// sendSpace is what the kernel lets a socket hold for each segment of its congestion
-// window: two, and a segment takes 4352 bytes as it is counted (tcp_sndbuf_expand).
-const sendSpace = 2 * 4352
-
-// room is how many bytes the socket's send buffer has room for.
-func (e *end) room() int64 {
-	return max(0, sendSpace*int64(max(tcp.InitialWindow, e.tcp.Window()))-e.tcp.Unacknowledged())
-}
-
-// drain hands over what has found no room before, once a third is free again
-// (sk_stream_is_writeable).
+// drain hands over what has found no room before, once there is.
 func (e *end) drain() {
-	if len(e.backlog) == 0 {
-		return
-	}
-	if room := e.room(); room < e.tcp.Unacknowledged()/2 {
+	if len(e.backlog) == 0 || !e.tcp.Writable() {
 		return
 	}
 	for len(e.backlog) > 0 {
-		k := min(e.backlog[0], e.room())
-		e.tcp.Write(e.world.now, k)
-		if e.backlog[0] -= k; e.backlog[0] > 0 {
+		if e.backlog[0] -= e.tcp.Take(e.world.now, e.backlog[0]); e.backlog[0] > 0 {
 			return
 		}
 		e.backlog = e.backlog[:copy(e.backlog, e.backlog[1:])]

@@ -28,7 +28,7 @@ func (w *world) requestHead(e *linger.Exchange, version string, last bool) int {
 		return book.Control
 	}
 	n := len(e.Method) + 1 + len(e.Path) + len(" HTTP/1.1\r\n") +
-		len("Host: \r\n") + len(w.config.Host) + len("User-Agent: \r\n") + len(w.config.Agent) + len("Accept: */*\r\n") + len("\r\n")
+		len("Host: \r\n") + len(w.authority(e)) + len("User-Agent: \r\n") + len(w.config.Agent) + len("Accept: */*\r\n") + len("\r\n")
 	switch {
 	case version == "1.0" && !last:
 		n += len("Connection: keep-alive\r\n")

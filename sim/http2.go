@@ -199,10 +199,18 @@ func (h *http2Client) head(x *linger.Exchange) int64 {
 	}
 	encode(":method", x.Method, false)
 	encode(":scheme", w.scenario.Workload.Scheme, false)
-	encode(":authority", w.config.Host, false)
+	encode(":authority", w.authority(x), false)
 	encode(":path", x.Path, true)
-	encode("user-agent", agent, false)
-	encode("accept", "*/*", false)
+	switch {
+	case x.IsQuery(): // no more than must be said (RFC 8484, 8.2)
+		encode("accept", dnsType, false)
+		if x.RequestBody > 0 {
+			encode("content-type", dnsType, false)
+		}
+	default:
+		encode("user-agent", agent, false)
+		encode("accept", "*/*", false)
+	}
 	if saysLength(x) {
 		encode("content-length", strconv.FormatInt(x.RequestBody, 10), false)
 	}
@@ -270,7 +278,11 @@ func (h *http2Client) finish(s *stream2) {
 	w := h.conn.world
 	x := &w.trace.Exchanges[s.exchange]
 	x.ResponseHead, x.ResponseBody, x.Done = s.got-s.body, s.body, linger.Known(w.now)
-	x.ContentType = w.scenario.Workload.Exchanges[s.exchange].ContentType
+	e := &w.scenario.Workload.Exchanges[s.exchange]
+	x.ContentType = e.ContentType
+	if e.IsQuery() {
+		x.Rcode = w.message(s.exchange, linger.OverHTTPS).Rcode
+	}
 	delete(h.streams, s.exchange)
 	w.mind.HandleResponse(w.now, h.conn.id, s.exchange, true)
 }
@@ -505,6 +517,9 @@ func (s *http2Server) head(st *stream2) int64 {
 	_ = s.encoder.WriteField(hpack.HeaderField{Name: ":status", Value: strconv.Itoa(x.Status)})
 	if x.ContentType != "" {
 		encode("content-type", x.ContentType, false)
+	}
+	if x.IsQuery() {
+		encode("cache-control", w.message(st.exchange, linger.OverHTTPS).fresh(), false)
 	}
 	if w.altSvc() != "" {
 		encode("alt-svc", w.altSvc(), false)

@@ -52,6 +52,9 @@ type quicEnd struct {
 	deafAt linger.Instant // when the socket is closed
 	app    quicApp
 	busy   bool
+	// gathers says that what the program above writes while the stack is awake goes out
+	// together.
+	gathers bool
 }
 
 // A quicApp is what uses the streams at one end.
@@ -61,26 +64,28 @@ type quicApp interface {
 	deadline() linger.Instant
 }
 
-// dialQUIC begins connection number id.
-func (w *world) dialQUIC(id int) {
-	c := &conn{id: id, world: w}
+// dialQUIC begins connection number id, to an origin.
+func (w *world) dialQUIC(id, origin int) {
+	c := &conn{id: id, origin: origin, world: w}
+	p := &w.places[origin]
 	s := w.scenario.Strategy
-	if s.EarlyData && !w.visited {
-		w.visit()
+	if s.EarlyData && !p.visited {
+		w.visit(p)
 	}
-	c.resumed = w.ticketed
+	c.resumed = p.ticketed
 	early := s.EarlyData && c.resumed
-	token := s.Resume && w.tokens.n > 0
-	sizes := tls.QUIC(w.config.Host, s.Resume, c.resumed, early)
+	token := s.Resume && p.tokens.n > 0
+	protocol, alpn := w.spokenOverQUIC()
+	sizes := tls.QUIC(p.server, alpn, p.names, s.Resume, c.resumed, early)
 	idle := serverIdle
 	if limit := w.config.Policy.IdleTimeout; limit > 0 {
 		idle = limit
 	}
 	for side := range c.quic {
-		o := quic.Options{Client: side == client, Early: early, Token: token, Streams: serverStreams, Idle: min(quicIdle, idle),
+		o := quic.Options{Client: side == client, Early: early, Token: token, Streams: serverStreams, Idle: min(quicIdle, idle), Small: s.DNS != "",
 			Sizes: quic.Sizes{Hello: sizes.Hello, ServerHello: sizes.ServerHello, Flight: sizes.Flight, Finished: sizes.Finished, Ticket: sizes.Ticket, Token: tls.QUICToken}}
 		if token {
-			o.RTT = w.tokens.rtt[side]
+			o.RTT = p.tokens.rtt[side]
 		}
 		if side == client {
 			o.Idle = max(o.Idle, leastIdle)
@@ -95,29 +100,35 @@ func (w *world) dialQUIC(id int) {
 		c.quic[side] = e
 	}
 	if token {
-		w.tokens.n--
+		p.tokens.n--
 	}
 	w.conns = append(w.conns, c)
-	c.flows = trace.Flows{Protocol: "udp", Client: fmt.Sprintf("%s:%d", clientAddress, firstPort+id%28232), Server: originAddress + ":443"}
-	w.trace.Connections = append(w.trace.Connections, trace.Connection{ID: id, Protocol: "h3", Dialled: w.now})
+	c.flows = trace.Flows{Protocol: "udp", Client: fmt.Sprintf("%s:%d", clientAddress, firstPort+id%28232), Server: w.quicPort(p)}
+	w.trace.Connections = append(w.trace.Connections, trace.Connection{ID: id, Origin: w.originOf(origin), Protocol: protocol, Dialled: w.now})
 	c.hello = int64(sizes.Hello + sizes.Finished)
 	c.answer = int64(sizes.ServerHello + sizes.Flight)
 	c.early = early
-	h := &http3Client{end: c.quic[client], streams: map[int64]*stream3{}}
-	h.server = &http3Server{client: h, end: c.quic[server], limit: -1}
-	c.speaker, c.quic[client].app, c.quic[server].app = h, h, h.server
+	if s.DNS == linger.OverQUIC {
+		h, answers := newDoQ(c)
+		c.speaker, c.quic[client].app, c.quic[server].app = h, h, answers
+		c.quic[server].gathers = true
+	} else {
+		h := &http3Client{end: c.quic[client], streams: map[int64]*stream3{}}
+		h.server = &http3Server{client: h, end: c.quic[server], limit: -1}
+		c.speaker, c.quic[client].app, c.quic[server].app = h, h, h.server
+	}
 	c.quic[client].quic.Open(w.now)
 	c.quic[client].loop()
 }
 
 // visit notes what the earlier visit of early data has left: a ticket, and a token with
 // the round-trip time of its handshake. It has taken place before the load.
-func (w *world) visit() {
-	w.visited, w.ticketed = true, true
-	w.tokens.n = 1
+func (w *world) visit(p *place) {
+	p.visited, p.ticketed = true, true
+	p.tokens.n = 1
 	n := w.scenario.Network
-	trip := n.RTT + n.Up.Time(quic.HeaderBytes+1280) + n.Down.Time(quic.HeaderBytes+1280)
-	w.tokens.rtt = [2]time.Duration{trip, trip}
+	trip := n.RTT + w.detour(p) + n.Up.Time(quic.HeaderBytes+1280) + n.Down.Time(quic.HeaderBytes+1280)
+	p.tokens.rtt = [2]time.Duration{trip, trip}
 }
 
 // arrive takes a datagram in.
@@ -208,25 +219,31 @@ func (e *quicEnd) loop() {
 	}
 	e.busy = true
 	if e.workAt == linger.Never {
-		e.sends()
+		said := e.sends()
 		for v, ok := e.quic.NextEvent(); ok; v, ok = e.quic.NextEvent() {
 			e.app.event(v)
-			e.sends()
+			if !e.gathers || !said {
+				said = e.sends() || said
+			}
 		}
+		e.sends()
 	}
 	e.busy = false
 	e.sleep()
 	e.world.obey()
 }
 
-// sends puts on the link what the stack has to send now.
-func (e *quicEnd) sends() {
+// sends puts on the link what the stack has to send now. It reports whether there was
+// anything.
+func (e *quicEnd) sends() (any bool) {
 	if e.workAt == linger.Never {
 		e.quic.Send(e.world.now)
 	}
 	for d, ok := e.quic.Poll(); ok; d, ok = e.quic.Poll() {
 		e.world.carryDatagram(e.conn, e.side, d)
+		any = true
 	}
+	return any
 }
 
 // sleep sets the alarm. A timer of the process is late by the time that a process takes
@@ -248,14 +265,7 @@ func (w *world) carryDatagram(c *conn, from int, d *quic.Datagram) {
 	if w.idle {
 		at = at.Add(w.config.Machine.Handover)
 	}
-	initial := d.Initial
-	flow, fate := w.put(at, c, from, packet{conn: int32(c.id), quic: d}, quic.HeaderBytes, int(d.Size))
-	if initial {
-		flow.Initial++
-	}
-	if fate != 0 {
-		w.pool.Drop(d)
-	}
+	w.launch(at, from, packet{conn: int32(c.id), quic: d})
 }
 
 // hangUp is the client's letting go of a connection.
@@ -329,30 +339,7 @@ func (h *http3Client) event(v quic.Event) {
 		w.mind.HandleEarly(w.now, c.id)
 		w.obey()
 	case quic.Complete:
-		k.Local, k.Remote = c.flows.Client, c.flows.Server
-		k.Secured = linger.Known(w.now)
-		k.Connected = linger.Known(k.Connected.Or(w.now))
-		t := trace.TLS{Version: "1.3", ALPN: "h3", Cipher: "TLS_AES_128_GCM_SHA256", Resumed: c.resumed, Up: c.hello, Down: c.answer, Certificates: tls.Certificates}
-		if c.resumed {
-			t.Certificates = 0
-		}
-		if c.early {
-			t.EarlyData = linger.Known(true)
-		}
-		k.TLS = linger.Known(t)
-		if w.scenario.Strategy.Resume {
-			// Ticket and token come with the server's next packet, before another
-			// connection can have a use for them.
-			w.ticketed = true
-			w.tokens.n++
-			for side := range c.quic {
-				w.tokens.rtt[side], _ = c.quic[side].quic.RTT()
-			}
-		}
-		if limit := w.config.Policy.IdleTimeout; limit > leastIdle && limit < quicIdle {
-			k.IdleLimit = linger.Known(limit)
-			w.mind.HandleIdleLimit(w.now, c.id, limit)
-		}
+		w.secured(c, "h3")
 		h.open()
 		w.mind.HandleConnected(w.now, c.id)
 		w.obey()
@@ -388,6 +375,36 @@ func (h *http3Client) event(v quic.Event) {
 		}
 		c.over = true
 		w.mind.HandleClosed(w.now, c.id, policy.ClosedByPeer, reason)
+	}
+}
+
+// secured notes the end of QUIC's handshake.
+func (w *world) secured(c *conn, alpn string) {
+	k := &w.trace.Connections[c.id]
+	k.Local, k.Remote = c.flows.Client, c.flows.Server
+	k.Secured = linger.Known(w.now)
+	k.Connected = linger.Known(k.Connected.Or(w.now))
+	t := trace.TLS{Version: "1.3", ALPN: alpn, Cipher: "TLS_AES_128_GCM_SHA256", Resumed: c.resumed, Up: c.hello, Down: c.answer, Certificates: int64(tls.Certificates + w.places[c.origin].names)}
+	if c.resumed {
+		t.Certificates = 0
+	}
+	if c.early {
+		t.EarlyData = linger.Known(true)
+	}
+	k.TLS = linger.Known(t)
+	if w.scenario.Strategy.Resume {
+		// Ticket and token come with the server's next packet, before another
+		// connection can have a use for them.
+		p := &w.places[c.origin]
+		p.ticketed = true
+		p.tokens.n++
+		for side := range c.quic {
+			p.tokens.rtt[side], _ = c.quic[side].quic.RTT()
+		}
+	}
+	if limit := w.config.Policy.IdleTimeout; limit > leastIdle && limit < quicIdle {
+		k.IdleLimit = linger.Known(limit)
+		w.mind.HandleIdleLimit(w.now, c.id, limit)
 	}
 }
 
@@ -479,12 +496,19 @@ func (h *http3Client) head(x *linger.Exchange) int64 {
 		agent += strings.Repeat(".", missing)
 	}
 	b := newFieldBlock()
-	b.add(":authority", w.config.Host)
+	b.add(":authority", w.authority(x))
 	b.add(":method", x.Method)
 	b.add(":path", x.Path)
 	b.add(":scheme", "https")
-	b.add("user-agent", agent)
-	b.add("accept", "*/*")
+	if x.IsQuery() {
+		b.add("accept", dnsType)
+		if x.RequestBody > 0 {
+			b.add("content-type", dnsType)
+		}
+	} else {
+		b.add("user-agent", agent)
+		b.add("accept", "*/*")
+	}
 	if saysLength(x) {
 		b.add("content-length", strconv.FormatInt(x.RequestBody, 10))
 	}
@@ -544,7 +568,11 @@ func (h *http3Client) finish(s *stream3) {
 	w, c := h.end.world, h.end.conn
 	x := &w.trace.Exchanges[s.exchange]
 	x.ResponseBody, x.Done = s.body, linger.Known(w.now)
-	x.ContentType = w.scenario.Workload.Exchanges[s.exchange].ContentType
+	e := &w.scenario.Workload.Exchanges[s.exchange]
+	x.ContentType = e.ContentType
+	if e.IsQuery() {
+		x.Rcode = w.message(s.exchange, linger.OverHTTPS).Rcode
+	}
 	h.lose(s)
 	w.mind.HandleResponse(w.now, c.id, s.exchange, true)
 }
@@ -652,7 +680,7 @@ func (s *http3Server) answer(x *stream3) {
 // respond writes HEADERS and all content in one DATA frame.
 func (s *http3Server) respond(x *stream3) {
 	e := &s.end.world.scenario.Workload.Exchanges[x.exchange]
-	x.block = s.head(e)
+	x.block = s.head(x.exchange)
 	x.head = frame3(x.block)
 	if e.HasBody() && e.ResponseBody > 0 {
 		x.body = e.ResponseBody
@@ -687,7 +715,8 @@ func (s *http3Server) write(x *stream3, resumed bool) {
 }
 
 // head is the size of a response's field section.
-func (s *http3Server) head(e *linger.Exchange) int64 {
+func (s *http3Server) head(exchange int) int64 {
+	e := &s.end.world.scenario.Workload.Exchanges[exchange]
 	size := len("HTTP/1.1 200 ") + len(reason(e.Status)) + len("\r\n\r\n")
 	b := newFieldBlock()
 	add := func(name, value string) {
@@ -697,6 +726,9 @@ func (s *http3Server) head(e *linger.Exchange) int64 {
 	b.add(":status", strconv.Itoa(e.Status))
 	if e.ContentType != "" {
 		add("content-type", e.ContentType)
+	}
+	if e.IsQuery() {
+		add("cache-control", s.end.world.message(exchange, linger.OverHTTPS).fresh())
 	}
 	if e.HasBody() {
 		add("content-length", strconv.FormatInt(e.ResponseBody, 10))

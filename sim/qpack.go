@@ -29,6 +29,8 @@ var staticFields = map[string]struct {
 	"content-type": {44, map[string]int64{"application/dns-message": 44, "application/javascript": 45, "application/json": 46,
 		"application/x-www-form-urlencoded": 47, "image/gif": 48, "image/jpeg": 49, "image/png": 50, "text/css": 51,
 		"text/html; charset=utf-8": 52, "text/plain": 53, "text/plain;charset=utf-8": 54}},
+	"cache-control": {36, map[string]int64{"max-age=0": 36, "max-age=2592000": 37, "max-age=604800": 38, "no-cache": 39, "no-store": 40,
+		"public, max-age=31536000": 41}},
 	"user-agent": {95, nil},
 }
 

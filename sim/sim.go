@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"linger"
@@ -24,12 +25,15 @@ import (
 // Config is what a run needs beside its scenario.
 type Config struct {
 	Policy policy.ServerPolicy
-	// Host is the origin's name, Agent what the client calls itself, AltSvc what the
-	// origin says of HTTP/3 over TLS: they stand in heads.
+	// Host is the name of an origin that has none, Agent what the client calls itself,
+	// AltSvc what the origin says of HTTP/3 over TLS: they stand in heads.
 	Host, Agent, AltSvc string
+	// Messages are those of the workload's exchanges, by what carries them
+	// (linger.OverUDP and others), where it is of DNS.
+	Messages map[string][]Message `json:",omitempty"`
 	// Trial tells the losses of one trial from those of another.
 	Trial int
-	// Limits are the client's; the zero value is policy.DefaultLimits.
+	// Limits are the client's; the zero value is policy.DefaultLimits, or DNSLimits.
 	Limits policy.Limits
 	// Machine is how long the hosts take for what is not the path's.
 	Machine Machine
@@ -74,6 +78,11 @@ func Run(ctx context.Context, s linger.Scenario, c Config) (*trace.Trace, error)
 	if err := Modelled(s); err != nil {
 		return nil, err
 	}
+	if s.Strategy.DNS != "" {
+		if err := c.asked(s); err != nil {
+			return nil, err
+		}
+	}
 	w := newWorld(s, c)
 	defer w.recycle()
 	if err := w.run(ctx); err != nil {
@@ -87,10 +96,6 @@ func Modelled(s linger.Scenario) error {
 	switch {
 	case s.Strategy.Client != "":
 		return fmt.Errorf("strategy %q: a browser is not predicted; use --on lab", s.Strategy.Name)
-	case s.Workload.OriginCount() > 1 || len(s.Workload.Origins) > 0 && s.Workload.Origins[0].ExtraRTT.Or(0) > 0:
-		return fmt.Errorf("workload %q: several origins, or one further off, are not predicted yet; use --on lab", s.Workload.Name)
-	case s.Strategy.DNS != "":
-		return fmt.Errorf("strategy %q: DNS is not predicted yet; use --on lab", s.Strategy.Name)
 	case s.Strategy.FastOpen:
 		return fmt.Errorf("strategy %q: TCP Fast Open is not predicted yet; use --on lab", s.Strategy.Name)
 	}
@@ -108,6 +113,8 @@ type packet struct {
 	conn int32
 	tcp  tcp.Segment
 	quic *quic.Datagram // in place of tcp
+	// Where neither is, a datagram of DNS: its size, and what it is about.
+	datagram, exchange int32
 }
 
 // A world is one run.
@@ -122,9 +129,8 @@ type world struct {
 	trace    *trace.Trace
 	ledger   trace.Ledger
 	stirred  []*conn // with something staged
-	ticketed bool    // a session can be resumed
-	tokens   tokens
-	visited  bool // a ticket for early data was fetched before the load
+	places   []place // of the workload's origins
+	lines    []line
 	pool     quic.Pool
 	loaded   bool
 	events   int64
@@ -138,11 +144,10 @@ const asleep = 4 * time.Millisecond
 func newWorld(s linger.Scenario, c Config) *world {
 	if c.Limits == (policy.Limits{Pace: c.Limits.Pace}) {
 		pace := c.Limits.Pace
-		c.Limits = policy.DefaultLimits
+		if c.Limits = policy.DefaultLimits; s.Strategy.DNS != "" {
+			c.Limits = policy.DNSLimits
+		}
 		c.Limits.Pace = pace
-	}
-	if len(s.Workload.Origins) > 0 && s.Workload.Origins[0].Name != "" {
-		c.Host = s.Workload.Origins[0].Name
 	}
 	if c.Events == 0 {
 		c.Events = MostEvents
@@ -166,21 +171,42 @@ func newWorld(s linger.Scenario, c Config) *world {
 	}
 	w.links[client] = link.New[packet](up, rand.NewPCG(seed, client))
 	w.links[server] = link.New[packet](down, rand.NewPCG(seed, server))
+	w.settle()
 	for i, e := range s.Workload.Exchanges {
-		w.trace.Exchanges[i] = trace.Exchange{ID: i, Method: e.Method, URL: s.Workload.Scheme + "://" + c.Host + e.Path, Connection: -1}
+		x := &w.trace.Exchanges[i]
+		*x = trace.Exchange{ID: i, Method: e.Method, URL: s.Workload.Scheme + "://" + w.places[e.Origin].host + e.Path, Connection: -1}
+		if e.IsQuery() {
+			w.question(x, e.Query)
+		}
+	}
+	if s.Strategy.DNS == linger.OverHTTPS {
+		all := slices.Clone(s.Workload.Exchanges)
+		for i := range all {
+			all[i] = w.overHTTP(i, all[i])
+		}
+		w.scenario.Workload.Exchanges = all
 	}
 	return w
 }
 
 // secure reports whether the run is over TLS.
-func (w *world) secure() bool { return w.scenario.Workload.Scheme == "https" }
+func (w *world) secure() bool {
+	switch w.scenario.Strategy.DNS {
+	case "":
+		return w.scenario.Workload.Scheme == "https"
+	case linger.OverUDP, linger.OverTCP:
+		return false
+	}
+	return true
+}
 
 // patience is how many events pass between two looks at whether to go on.
 const patience = 1 << 14
 
 // run has everything happen in its order. Events of one instant come in the order in
-// which the lab's pump would see them: arrivals at the origin, arrivals at the
-// client, timers, the client's own.
+// which the lab's pump would see them: arrivals at the origin's end of the link,
+// arrivals at the client, then of packets on their own way to or from an origin,
+// timers, the client's own.
 func (w *world) run(ctx context.Context) error {
 	w.idle = true
 	w.mind.HandleStart(0)
@@ -191,7 +217,8 @@ func (w *world) run(ctx context.Context) error {
 		if !w.mind.Finished() {
 			wish = w.mind.NextTimeout()
 		}
-		at := min(up, down, alarm, wish)
+		along, way := w.nextLine()
+		at := min(up, down, along, alarm, wish)
 		if at == linger.Never {
 			break
 		}
@@ -205,9 +232,17 @@ func (w *world) run(ctx context.Context) error {
 		w.now = at
 		switch at {
 		case up:
-			w.arrive(client)
+			p, _, _ := w.links[client].Receive(at)
+			if l := w.places[w.conns[p.conn].origin].line; l >= 0 {
+				w.lines[l].in.Send(at, 0, p)
+			} else {
+				w.arrive(client, &p)
+			}
 		case down:
-			w.arrive(server)
+			p, _, _ := w.links[server].Receive(at)
+			w.arrive(server, &p)
+		case along:
+			w.travel(way)
 		case alarm:
 			w.alarms.first().wake.alarm()
 		default:
@@ -222,12 +257,14 @@ func (w *world) run(ctx context.Context) error {
 	return nil
 }
 
-// arrive hands over the next packet of a link.
-func (w *world) arrive(from int) {
-	p, _, _ := w.links[from].Receive(w.now)
-	if c := w.conns[p.conn]; p.quic != nil {
+// arrive hands a packet to the end that it is for.
+func (w *world) arrive(from int, p *packet) {
+	switch c := w.conns[p.conn]; {
+	case p.quic != nil:
 		c.quic[1-from].arrive(p.quic)
-	} else {
+	case p.datagram > 0:
+		c.socket.ends[1-from].arrive(int(p.exchange))
+	default:
 		c.ends[1-from].arrive(&p.tcp)
 	}
 }
@@ -237,15 +274,16 @@ func (w *world) obey() {
 	for cmd, ok := w.mind.Poll(); ok; cmd, ok = w.mind.Poll() {
 		switch cmd.Kind {
 		case policy.Dial:
-			w.dial(cmd.Conn)
+			w.dial(cmd.Conn, cmd.Origin, cmd.Stream)
 		case policy.Send:
 			c := w.conns[cmd.Conn]
-			x := &w.trace.Exchanges[cmd.Exchange]
-			*x = trace.Exchange{ID: x.ID, Method: x.Method, URL: x.URL, Connection: c.id, Attempts: x.Attempts}
+			if x := &w.trace.Exchanges[cmd.Exchange]; !cmd.Again {
+				*x = trace.Exchange{ID: x.ID, Method: x.Method, URL: x.URL, Connection: c.id, Attempts: x.Attempts, Truncated: x.Truncated}
+			}
 			if len(c.staged) == 0 {
 				w.stirred = append(w.stirred, c)
 			}
-			c.staged = append(c.staged, staged{cmd.Exchange, cmd.Last})
+			c.staged = append(c.staged, staged{cmd.Exchange, cmd.Last, cmd.Again})
 		case policy.Close:
 			w.hangUp(w.conns[cmd.Conn], cmd.Reason)
 		case policy.Fail:
@@ -260,8 +298,8 @@ func (w *world) obey() {
 		c.staged = nil
 		if !c.gone {
 			c.speaker.send(batch)
-			if c.quic[client] == nil {
-				c.ends[client].flush()
+			if e := c.ends[client]; e != nil {
+				e.flush()
 			}
 		}
 	}
@@ -288,20 +326,78 @@ func (w *world) close() {
 	w.trace.Ledger = linger.Known(*l)
 }
 
-// carry puts a packet on its link, and counts it as the lab's ledger does: as it was
-// sent, before the link may have dropped it.
+// carry sends a segment on its way.
 func (w *world) carry(c *conn, from int, s *tcp.Segment) {
-	headers := s.Headers()
-	if book := w.config.Textbook; book != nil {
-		if headers = 0; s.Flags&tcp.SYN != 0 {
-			headers = book.Control
-		}
-	}
 	at := w.now
 	if w.idle {
 		at = at.Add(w.config.Machine.Handover)
 	}
-	flow, _ := w.put(at, c, from, packet{conn: int32(c.id), tcp: *s}, headers, int(s.Len))
+	w.launch(at, from, packet{conn: int32(c.id), tcp: *s})
+}
+
+// launch sends a packet on its way, which for an origin's may begin with one of its own.
+func (w *world) launch(at linger.Instant, from int, p packet) {
+	if from == server {
+		if l := w.places[w.conns[p.conn].origin].line; l >= 0 {
+			w.lines[l].out.Send(at, 0, p)
+			return
+		}
+	}
+	w.enter(at, from, &p)
+}
+
+// enter gives a link a packet, and counts it as the lab's ledger does: as it was sent,
+// before the link may have dropped it.
+func (w *world) enter(at linger.Instant, from int, p *packet) {
+	c := w.conns[p.conn]
+	headers, payload := datagramHeaders, int(p.datagram)
+	if p.quic != nil {
+		payload = int(p.quic.Size)
+	} else if payload == 0 {
+		headers, payload = p.tcp.Headers(), int(p.tcp.Len)
+		if book := w.config.Textbook; book != nil {
+			if headers = 0; p.tcp.Flags&tcp.SYN != 0 {
+				headers = book.Control
+			}
+		}
+	}
+	size := headers + payload
+	flow, pipe := &c.flows.Up, &w.ledger.Up
+	if from == server {
+		flow, pipe = &c.flows.Down, &w.ledger.Down
+	}
+	if c.flows.Up.Packets == 0 {
+		c.flows.First = moment(w.now)
+	}
+	c.flows.Last = moment(w.now)
+	pipe.Packets++
+	pipe.Bytes += int64(size)
+	flow.Packets++
+	flow.Header += int64(headers)
+	flow.Payload += int64(payload)
+	switch {
+	case p.quic != nil && p.quic.Initial:
+		flow.Initial++
+	case p.quic == nil && p.datagram == 0:
+		countSegment(c, flow, from, &p.tcp)
+	}
+	switch w.links[from].Send(at, size, *p) {
+	case link.Carried:
+		return
+	case link.Dropped:
+		flow.DroppedQueue++
+		pipe.DroppedQueue++
+	case link.Lost:
+		flow.DroppedLoss++
+		pipe.DroppedLoss++
+	}
+	if p.quic != nil {
+		w.pool.Drop(p.quic)
+	}
+}
+
+// countSegment notes what a segment's flags say.
+func countSegment(c *conn, flow *trace.Flow, from int, s *tcp.Segment) {
 	if s.Flags&tcp.SYN != 0 {
 		flow.SYN++
 	}
@@ -318,34 +414,6 @@ func (w *world) carry(c *conn, from int, s *tcp.Segment) {
 		flow.Retransmitted++
 		flow.RetransmittedBytes += int64(s.Len)
 	}
-}
-
-// put gives a link a packet, and counts it.
-func (w *world) put(at linger.Instant, c *conn, from int, p packet, headers, payload int) (*trace.Flow, link.Fate) {
-	size := headers + payload
-	fate := w.links[from].Send(at, size, p)
-	flow, pipe := &c.flows.Up, &w.ledger.Up
-	if from == server {
-		flow, pipe = &c.flows.Down, &w.ledger.Down
-	}
-	if c.flows.Up.Packets == 0 {
-		c.flows.First = moment(w.now)
-	}
-	c.flows.Last = moment(w.now)
-	pipe.Packets++
-	pipe.Bytes += int64(size)
-	flow.Packets++
-	flow.Header += int64(headers)
-	flow.Payload += int64(payload)
-	switch fate {
-	case link.Dropped:
-		flow.DroppedQueue++
-		pipe.DroppedQueue++
-	case link.Lost:
-		flow.DroppedLoss++
-		pipe.DroppedLoss++
-	}
-	return flow, fate
 }
 
 // moment is an instant as the ledger has it; there is no wall clock.

@@ -303,7 +303,7 @@ func TestAbsurdInput(t *testing.T) {
 	for i := range linger.MaxExchanges {
 		many.Exchanges = append(many.Exchanges, linger.Exchange{Method: "GET", Path: fmt.Sprintf("/%d", i), Status: 200, ResponseBody: 100, Parent: linger.NoParent})
 	}
-	huge := linger.Objects(1200, 1, 1<<31)
+	huge := linger.Objects(1200, 1, 2_000_000_000)
 	for _, x := range []struct {
 		name, strategy string
 		w              linger.Workload

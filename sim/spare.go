@@ -21,7 +21,7 @@ func (w *world) recycle() {
 	for _, c := range w.conns {
 		for _, e := range c.ends {
 			if e == nil {
-				continue // QUIC has none
+				continue // QUIC and datagrams have none
 			}
 			spare.Put(e.tcp)
 			e.tcp = nil

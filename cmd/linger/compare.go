@@ -162,7 +162,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		header: trace.Header{Kind: trace.KindExperiment, Linger: version, Command: c.command()},
 	}
 	if experiment.Provenance == trace.Predicted {
-		m, err := model.model(c.Workload, c.fetching(), c.Trials)
+		m, err := model.model(w, plan.Strategies, c.Workload, c.fetching(), c.Trials)
 		if err != nil {
 			return err
 		}

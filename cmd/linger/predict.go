@@ -38,23 +38,35 @@ var labMachine = sim.Machine{
 
 // Run implements run.Engine.
 func (e simEngine) Run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
-	c := e.config()
+	c, err := e.config(s.Workload, s.Strategy)
+	if err != nil {
+		return nil, err
+	}
 	c.Trial = trial
 	return sim.Run(ctx, s, c)
 }
 
-// config is what a run needs beside its scenario.
-func (e simEngine) config() sim.Config {
-	return sim.Config{
+// config is what runs of strategies need beside their scenario.
+func (e simEngine) config(w linger.Workload, strategies ...linger.Strategy) (sim.Config, error) {
+	c := sim.Config{
 		Policy: e.policy, Host: originHost, Agent: agent(), AltSvc: fmt.Sprintf("h3=\":%d\"", securePort),
 		Limits: policy.Limits{Pace: e.pace}, Machine: labMachine, Events: e.events,
 	}
+	var err error
+	if w.Scheme == linger.SchemeDNS {
+		c.Messages, err = messagesOf(w, e.policy, carriersOf(strategies...)...)
+	}
+	return c, err
 }
 
-// model is what a page needs to predict as e does, of a workload that the command line
-// names by argument, with further flags.
-func (e simEngine) model(argument string, words []string, trials int) (*report.Model, error) {
-	config, err := json.Marshal(e.config())
+// model is what a page needs to predict as e does the strategies on a workload that
+// the command line names by argument, with further flags.
+func (e simEngine) model(w linger.Workload, strategies []linger.Strategy, argument string, words []string, trials int) (*report.Model, error) {
+	c, err := e.config(w, strategies...)
+	if err != nil {
+		return nil, err
+	}
+	config, err := json.Marshal(c)
 	if err != nil {
 		return nil, err
 	}

@@ -102,7 +102,7 @@ func (c sweepCmd) Run(ctx context.Context, std streams) error {
 func (c sweepCmd) sweep(ctx context.Context, s run.Sweep, e simEngine, out *outputs, std streams) error {
 	about := compare.SweepOf(s.Workload, s.Strategies, s.Grid, s.Seed, s.Trials)
 	limits := limits()
-	model, err := e.model(c.Workload, c.fetching(), c.Trials)
+	model, err := e.model(s.Workload, s.Strategies, c.Workload, c.fetching(), c.Trials)
 	if err != nil {
 		return err
 	}

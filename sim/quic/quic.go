@@ -89,6 +89,8 @@ type Options struct {
 	PeerStreamWindow, PeerConnWindow int64
 	// Streams is how many requests the server allows at once.
 	Streams int64
+	// Small says that nobody searches for a larger datagram than the first.
+	Small bool
 	// Idle is after how long without a packet the connection is over.
 	Idle time.Duration
 }
@@ -426,7 +428,9 @@ func (c *Conn) confirmed(now linger.Instant) {
 	c.drop(now, Initial)
 	c.drop(now, Handshake)
 	c.confirm = true
-	c.mtu.start(now)
+	if !c.o.Small {
+		c.mtu.start(now)
+	}
 }
 
 // Close ends the connection by CONNECTION_CLOSE (RFC 9000, 10.2), with a reason of so

@@ -178,8 +178,9 @@ func (r *recovery) sample(d, delay time.Duration) {
 	if off < 0 {
 		off = -off
 	}
-	r.deviation = time.Duration(0.75*us(r.deviation)+0.25*us(off)) * time.Microsecond
-	r.srtt = time.Duration(0.875*us(r.srtt)+0.125*us(d)) * time.Microsecond
+	// Each product is rounded, so that no processor adds it unrounded.
+	r.deviation = time.Duration(float32(0.75*us(r.deviation))+float32(0.25*us(off))) * time.Microsecond
+	r.srtt = time.Duration(float32(0.875*us(r.srtt))+float32(0.125*us(d))) * time.Microsecond
 }
 
 func (r *recovery) limited() bool { return !r.validated && r.sentBytes >= amplification*r.received }

@@ -200,6 +200,7 @@ func (c *Conn) receive(now linger.Instant, s *Segment) {
 		c.duplicate, c.hasDuplicate = Block{s.Seq, c.next}, true
 		c.quicken()
 	}
+	waits := c.next > max(c.copied, 1)
 	c.next = end
 	hadGaps := len(c.gaps) > 0
 	for again := true; again; {
@@ -218,7 +219,7 @@ func (c *Conn) receive(now linger.Instant, s *Segment) {
 		// in all or part of a gap" (RFC 5681, 4.2).
 		c.ackNow = true
 	}
-	c.dataReceived(now, s)
+	c.dataReceived(now, s, waits)
 	if c.finSeen && c.next > c.finAt && !c.finReceived {
 		c.finReceived = true
 		if c.finSent {
@@ -255,8 +256,9 @@ func (r *receiver) quicken() {
 	r.quick = max(r.quick, min(n, maxQuick))
 }
 
-// dataReceived is tcp_event_data_recv.
-func (c *Conn) dataReceived(now linger.Instant, s *Segment) {
+// dataReceived is tcp_event_data_recv; waits says that there was something before that
+// nobody has read.
+func (c *Conn) dataReceived(now linger.Instant, s *Segment, waits bool) {
 	c.ackPending = true
 	n := int64(s.Len)
 	// tcp_measure_rcv_mss: a full segment with PSH ends a write; of two short ones
@@ -278,7 +280,7 @@ func (c *Conn) dataReceived(now linger.Instant, s *Segment) {
 	// tcp_rcv_rtt_measure_ts, and where nothing echoes, tcp_rcv_rtt_measure.
 	if s.Echo != c.rttEcho && n >= c.rcvMSS {
 		c.rttEcho = s.Echo
-		c.sampleReceiver(now.Sub(s.Echo))
+		c.sampleReceiver(now.Sub(s.Echo), waits)
 	}
 	if c.ato == 0 { // the first
 		c.quicken()
@@ -299,12 +301,15 @@ func (c *Conn) dataReceived(now linger.Instant, s *Segment) {
 	}
 }
 
-func (r *receiver) sampleReceiver(m time.Duration) {
-	if r.rtt8 == 0 {
+// sampleReceiver is tcp_rcv_rtt_update: the least counts at once, and a longer one only
+// where nothing waits to be read.
+func (r *receiver) sampleReceiver(m time.Duration, waits bool) {
+	switch {
+	case r.rtt8 == 0 || 8*m < r.rtt8:
 		r.rtt8 = 8 * m
-		return
+	case !waits:
+		r.rtt8 += m - r.rtt8/8
 	}
-	r.rtt8 += m - r.rtt8/8
 }
 
 // growWindow is tcp_grow_window: two segments for each that comes.

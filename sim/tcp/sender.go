@@ -62,12 +62,11 @@ type sender struct {
 	limited    bool
 	maxOut     int
 	usageSeq   int64
-	cwndUsed   int
-	cwndStamp  linger.Instant
 	rackAt     linger.Instant // when the segment was sent that was delivered last
 	rackEnd    int64
 	rackRTT    time.Duration
-	reordering bool // has been seen
+	reordering bool  // has been seen
+	sackedTo   int64 // the highest that was
 	reoSteps   int
 	tlpSeq     int64
 	tlpAgain   bool
@@ -133,26 +132,13 @@ func (c *Conn) sampleRTT(m time.Duration) {
 	c.backoff = 0
 }
 
-// validateWindow is tcp_cwnd_validate: a window that is not used does not grow, and
-// shrinks.
-func (c *Conn) validateWindow(now linger.Instant, limited bool) {
+// validateWindow is tcp_cwnd_validate: a window that is not used does not grow. It does
+// not shrink either: tcp_cwnd_application_limited, which would halve what is not used for
+// an RTO, was never seen to act where a connection sent something every round trip
+// (TCP_INFO over 5 s; captures of the lab).
+func (c *Conn) validateWindow(limited bool) {
 	if c.una >= c.usageSeq || limited || !c.limited && c.sent.n > c.maxOut {
 		c.limited, c.maxOut, c.usageSeq = limited, c.sent.n, c.nxt
-	}
-	if c.isLimited() {
-		c.cwndUsed, c.cwndStamp = 0, now
-		return
-	}
-	c.cwndUsed = max(c.cwndUsed, c.sent.n)
-	if now.Sub(c.cwndStamp) >= c.rto && !c.options.Ideal {
-		if c.ca == caOpen { // tcp_cwnd_application_limited
-			if used := max(c.cwndUsed, InitialWindow); used < c.cwnd {
-				c.ssthresh = c.currentSsthresh()
-				c.cwnd = (c.cwnd + used) / 2
-			}
-			c.cwndUsed = 0
-		}
-		c.cwndStamp = now
 	}
 }
 
@@ -192,7 +178,6 @@ func (c *Conn) restartAfterIdle(now linger.Instant) {
 		c.cwnd /= 2
 	}
 	c.cwnd = max(c.cwnd, least)
-	c.cwndStamp, c.cwndUsed = now, 0
 }
 
 // armAfterSend sets the timer for what has just been sent.
@@ -264,6 +249,13 @@ func (c *Conn) acknowledged(now linger.Instant, s *Segment) {
 		return
 	}
 	prior := c.una
+	// How far SACKs had reached before this one (prior_fack).
+	before, reached := c.sackedOut, c.una
+	if before > 0 {
+		reached = c.sackedTo
+	} else {
+		c.sackedTo = c.una
+	}
 	delivered, lost := c.delivered, c.lostOut
 	var firstAcked, lastAcked, firstSacked, lastSacked linger.Instant = -1, -1, -1, -1
 	again := false
@@ -301,10 +293,12 @@ func (c *Conn) acknowledged(now linger.Instant, s *Segment) {
 					firstSacked = p.at
 				}
 				lastSacked = p.at
-				if c.rackEnd > p.end {
+				// It was in a hole: what was sent later has come earlier.
+				if before > 0 && p.seq < c.sackedTo {
 					c.reordering = true
 				}
 			}
+			c.sackedTo = max(c.sackedTo, p.end)
 			c.rackAdvance(now, p)
 		}
 	}
@@ -312,6 +306,9 @@ func (c *Conn) acknowledged(now linger.Instant, s *Segment) {
 	acked := 0
 	for c.sent.n > 0 && c.sent.at(0).end <= s.Ack {
 		p := c.sent.pop()
+		if c.sent.n == 0 || c.sent.at(0).first {
+			c.buffer.sent--
+		}
 		acked++
 		if p.out {
 			c.retransOut--
@@ -323,8 +320,8 @@ func (c *Conn) acknowledged(now linger.Instant, s *Segment) {
 			if firstAcked < 0 {
 				firstAcked = p.at
 			}
-			if c.rackEnd > p.end && c.sackedOut > 0 {
-				c.reordering = true
+			if p.seq < reached {
+				c.reordering = true // the hole is filled, and not by us (tcp_clean_rtx_queue)
 			}
 		}
 		if p.sacked {
@@ -473,14 +470,14 @@ func (c *Conn) alert(now linger.Instant, advanced bool, s *Segment) bool {
 		switch c.ca {
 		case caCWR:
 			if c.una != c.highSeq {
-				c.endReduction(now)
+				c.endReduction()
 				c.ca = caOpen
 			}
 		case caRecovery:
 			if c.tryUndo(s) {
 				return false
 			}
-			c.endReduction(now)
+			c.endReduction()
 			c.ca = caOpen
 		case caLoss:
 			if c.tryUndo(s) {
@@ -614,10 +611,9 @@ func (c *Conn) reduce(delivered, lost int, advanced bool) {
 	c.cwnd = c.inFlight() + max(send, 0)
 }
 
-func (c *Conn) endReduction(now linger.Instant) {
+func (c *Conn) endReduction() {
 	if c.ssthresh < unlimited && (c.ca == caCWR || c.undoMarker > 0) {
 		c.cwnd = c.ssthresh
-		c.cwndStamp = now
 	}
 	c.undoMarker = 0
 }
@@ -682,7 +678,7 @@ func (c *Conn) probeTimeout(now linger.Instant) {
 				flags |= FIN
 			}
 		}
-		c.put(now, n, flags)
+		c.put(now, n, flags, true)
 		seq = c.nxt
 	} else {
 		p := c.sent.at(c.sent.n - 1)
@@ -715,7 +711,7 @@ func (c *Conn) tlpAcked(now linger.Instant, s *Segment, dsack, advanced bool, de
 		if c.ca == caOpen || c.ca == caDisorder {
 			c.beginReduction()
 			c.ca = caCWR
-			c.endReduction(now)
+			c.endReduction()
 			c.ca = caOpen
 		}
 		c.tlpSeq = 0
@@ -757,7 +753,6 @@ func (c *Conn) retransmitTimeout(now linger.Instant) {
 	c.highSeq = c.nxt
 	c.cwnd = c.inFlight() + 1
 	c.cwndCount = 0
-	c.cwndStamp = now
 	c.tlpSeq = 0
 	c.cubic.restart()
 	c.again(now, c.sent.at(0))
@@ -815,6 +810,10 @@ func (c *Conn) afterLoss() int {
 const (
 	cubicBeta  = 717 // of 1024: 0.7 (RFC 9438, 4.6)
 	cubicScale = 41  // bic_scale: C = 0.4 as 41 * 10 / 1024
+	cubicHz    = 10  // BICTCP_HZ: time is counted in 2^-10 s
+	// What bounds arithmetic, far beyond any window.
+	mostOffset = 1 << 20 // a quarter of an hour
+	mostTarget = 1 << 24 // segments
 
 	hystartLow   = 16                   // segments
 	hystartDelta = 2 * time.Millisecond // between acknowledgements of one train
@@ -827,12 +826,12 @@ type cubic struct {
 	lossWindow int
 	epoch      linger.Instant // -1 or 0 is none
 	origin     int
-	k          time.Duration
+	k          int64 // in 2^-10 s
 	ackCount   int
 	tcpWindow  int
 	every      int
 	lastWindow int
-	lastUpdate linger.Instant
+	lastUpdate int64 // in jiffies
 	delayMin   time.Duration
 
 	found      bool
@@ -852,11 +851,12 @@ func (b *cubic) restart() {
 func (c *Conn) cubicUpdate(now linger.Instant, acked int) int {
 	b := &c.cubic
 	b.ackCount += acked
-	if b.lastWindow == c.cwnd && now.Sub(b.lastUpdate) <= time.Second/32 && b.every > 0 {
+	jiffy := int64(now / linger.Instant(tick))
+	if b.lastWindow == c.cwnd && jiffy-b.lastUpdate <= hz/32 && b.every > 0 {
 		return b.every
 	}
-	if !(b.epoch > 0 && now == b.lastUpdate) {
-		b.lastWindow, b.lastUpdate = c.cwnd, now
+	if !(b.epoch > 0 && jiffy == b.lastUpdate) { // once a jiffy
+		b.lastWindow, b.lastUpdate = c.cwnd, jiffy
 		if b.epoch <= 0 {
 			b.epoch = now
 			b.ackCount = acked
@@ -865,13 +865,16 @@ func (c *Conn) cubicUpdate(now linger.Instant, acked int) int {
 				b.k, b.origin = 0, c.cwnd
 			} else {
 				// K = cubic_root((W_max - cwnd) / C) (RFC 9438, 4.2)
-				b.k = time.Duration(math.Cbrt(float64(b.lastMax-c.cwnd)*1024/(cubicScale*10)) * float64(time.Second))
+				b.k = cubeRoot(uint64(b.lastMax-c.cwnd) * (1 << (10 + 3*cubicHz)) / (cubicScale * 10))
 				b.origin = b.lastMax
 			}
 		}
-		t := now.Sub(b.epoch) + b.delayMin
-		d := (t - b.k).Seconds()
-		target := b.origin + int(math.Trunc(cubicScale*10./1024*d*d*d))
+		t := jiffy - int64(b.epoch/linger.Instant(tick)) + int64((b.delayMin+tick-1)/tick)
+		offset := t<<cubicHz/hz - b.k
+		// C * (t - K)^3, in whole segments; for longer than an hour nobody transmits here.
+		d := min(max(offset, -mostOffset), mostOffset)
+		d = d * d * d / (1 << 20) * (cubicScale * 10) / (1 << (10 + 3*cubicHz - 20))
+		target := int(min(int64(b.origin)+d, mostTarget))
 		if target > c.cwnd {
 			b.every = c.cwnd / (target - c.cwnd)
 		} else {
@@ -892,6 +895,18 @@ func (c *Conn) cubicUpdate(now linger.Instant, acked int) int {
 	}
 	b.every = max(b.every, 2)
 	return b.every
+}
+
+// cubeRoot is that of x, rounded down. Floating point would differ from processor to
+// processor.
+func cubeRoot(x uint64) int64 {
+	root := uint64(0)
+	for bit := uint64(1) << 20; bit > 0; bit >>= 1 {
+		if r := root | bit; r*r*r <= x {
+			root = r
+		}
+	}
+	return int64(root)
 }
 
 func (c *Conn) hystartReset(now linger.Instant) {
@@ -928,8 +943,7 @@ func (c *Conn) hystartSample(now linger.Instant, rtt time.Duration) {
 		b.trainAt = now
 		threshold := b.delayMin
 		if c.srtt > 0 { // hystart_ack_delay
-			rate := 2 * float64(c.cwnd) * MSS / c.srtt.Seconds()
-			threshold += min(time.Millisecond, time.Duration(65536*4/rate*1e9))
+			threshold += min(time.Millisecond, 65536*4*time.Second/time.Duration(c.pacingRate(200, c.cwnd)))
 		}
 		if now.Sub(b.roundAt) > threshold/2 {
 			b.found = true

@@ -37,6 +37,7 @@ const (
 	// whole ones, and one is added "to guarantee that a timer does not fire early"
 	// (kernel/time/timer.c, calc_index).
 	tick = 4 * time.Millisecond
+	hz   = int64(time.Second / tick)
 
 	rtoInitial = time.Second            // RFC 6298, 2.1; TCP_TIMEOUT_INIT
 	rtoMin     = 200 * time.Millisecond // TCP_RTO_MIN; RFC 6298, 2.4 has a second
@@ -143,6 +144,7 @@ type Conn struct {
 	maxWindow int64
 	sent      queue
 	gso       int // segments of the burst under way that PSH does not end yet
+	buffer    sendBuffer
 
 	sender
 
@@ -354,6 +356,7 @@ func (c *Conn) HandleSegment(now linger.Instant, s *Segment) {
 	}
 	c.acknowledged(now, s)
 	c.transmit(now)
+	c.checkSpace()
 	if s.span() > 0 {
 		c.ackCheck(now, s)
 	}
@@ -410,8 +413,8 @@ func (c *Conn) initTransfer(now linger.Instant) {
 	if c.options.Ideal {
 		c.cwnd = 1 << 30
 	}
-	c.cwndStamp = now
 	c.lastSent = now
+	c.buffer = sendBuffer{size: sendSpace * InitialWindow}
 	c.hystartReset(now)
 }
 
@@ -467,6 +470,7 @@ func (c *Conn) transmit(now linger.Instant) {
 				flags |= FIN
 			}
 		}
+		first := c.gso == 0
 		c.gso++
 		if c.gso >= c.burst() { // tcp_tso_autosize; a burst ends with PSH
 			flags |= PSH
@@ -474,7 +478,7 @@ func (c *Conn) transmit(now linger.Instant) {
 		if flags&PSH != 0 {
 			c.gso = 0
 		}
-		c.put(now, n, flags)
+		c.put(now, n, flags, first)
 		if c.ca == caCWR || c.ca == caRecovery {
 			c.prrOut++
 		}
@@ -483,15 +487,15 @@ func (c *Conn) transmit(now linger.Instant) {
 	c.gso = 0
 	limited = limited || c.inFlight() >= c.cwnd
 	if any || limited {
-		c.validateWindow(now, limited)
+		c.validateWindow(limited)
 	}
 	if any {
 		c.armAfterSend(now)
 	}
 }
 
-// put sends n new bytes.
-func (c *Conn) put(now linger.Instant, n int64, flags uint8) {
+// put sends n new bytes; first says that they begin a super-packet.
+func (c *Conn) put(now linger.Instant, n int64, flags uint8, first bool) {
 	s := Segment{Seq: c.nxt, Len: int32(n), Flags: flags}
 	end := c.nxt + s.span()
 	if flags&FIN != 0 {
@@ -506,7 +510,10 @@ func (c *Conn) put(now linger.Instant, n int64, flags uint8) {
 	if c.sent.n == 0 {
 		c.firstOut = now
 	}
-	c.sent.push(sentSegment{seq: c.nxt, end: end, at: now, flags: flags})
+	c.sent.push(sentSegment{seq: c.nxt, end: end, at: now, flags: flags, first: first})
+	if first {
+		c.buffer.sent++
+	}
 	c.nxt = end
 	c.dataSent(now)
 	c.emit(now, s)
@@ -519,16 +526,22 @@ func (c *Conn) burst() int {
 	if c.srtt == 0 {
 		return 2
 	}
-	ratio := 2.0 // tcp_pacing_ss_ratio, in slow start (tcp_update_pacing_rate)
+	ratio := int64(200) // tcp_pacing_ss_ratio, in slow start (tcp_update_pacing_rate)
 	if c.cwnd >= c.ssthresh/2 {
-		ratio = 1.2
+		ratio = 120
 	}
-	rate := ratio * float64(max(c.cwnd, c.sent.n)) * MSS / c.srtt.Seconds()
-	bytes := rate / 1024
+	bytes := c.pacingRate(ratio, max(c.cwnd, c.sent.n)) >> 10
 	if r := c.minRTT / 512 / time.Microsecond; r < 32 { // tcp_tso_rtt_log
-		bytes += float64(int(65536) >> uint(r))
+		bytes += 65536 >> uint(r)
 	}
-	return max(2, min(44, int(bytes/MSS)))
+	return int(max(2, min(44, bytes/MSS)))
+}
+
+// pacingRate is so many per cent of the rate in bytes a second at which a window of n
+// segments lasts a round trip (tcp_update_pacing_rate).
+func (c *Conn) pacingRate(percent int64, n int) int64 {
+	us := max(1, int64(c.srtt/time.Microsecond))
+	return max(1, percent*int64(n)*MSS*10_000/us)
 }
 
 // A sentSegment is one that is not acknowledged.
@@ -536,6 +549,7 @@ type sentSegment struct {
 	seq, end int64
 	at       linger.Instant // last sent
 	flags    uint8
+	first    bool // of a super-packet
 	sacked   bool
 	lost     bool
 	out      bool // sent again, and that is not known to be lost

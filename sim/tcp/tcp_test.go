@@ -181,3 +181,38 @@ func TestIdleConnectionsStartAnew(t *testing.T) {
 		t.Errorf("the window is %d after a transfer and %d after a minute", grown, idle)
 	}
 }
+
+func TestCubeRoots(t *testing.T) {
+	for x, want := range map[uint64]int64{0: 0, 1: 1, 7: 1, 8: 2, 26: 2, 27: 3, 1 << 60: 1 << 20, 1<<60 - 1: 1<<20 - 1, 1_000_000: 100} {
+		if got := cubeRoot(x); got != want {
+			t.Errorf("the cube root of %d is %d, not %d", x, got, want)
+		}
+	}
+}
+
+// RFC 9438, 4.2: after a loss at W_max, the window is back there K = cubic_root(W_max * (1
+// - beta) / C) later, in between it stays near.
+func TestCubicReturnsToWhereItLost(t *testing.T) {
+	c := New(Options{})
+	c.cwnd, c.ssthresh = 500, 1000
+	c.ssthresh = c.afterLoss()
+	c.cwnd = c.ssthresh
+	k := 7200 * time.Millisecond // the cube root of (500 - 350) / 0.4
+	at := linger.Instant(time.Second)
+	for now := at; now < at.Add(k); now = now.Add(4 * time.Millisecond) {
+		// As many acknowledgements as a window has in 100 ms.
+		if every := c.cubicUpdate(now, c.cwnd/25); every > 0 {
+			c.cwndCount += c.cwnd / 25
+			for c.cwndCount >= every {
+				c.cwndCount -= every
+				c.cwnd++
+			}
+		}
+		if c.cwnd > 510 {
+			t.Fatalf("the window is %d after %v", c.cwnd, now.Sub(at))
+		}
+	}
+	if c.cwnd < 495 {
+		t.Errorf("the window is %d after %v, and was 500 when it lost", c.cwnd, k)
+	}
+}

@@ -9,8 +9,9 @@ const (
 	RecordOverhead = 5 + 1 + 16
 	// AlertBytes are those of close_notify, two bytes in a record.
 	AlertBytes = 2 + RecordOverhead
-	// Certificates is the size in DER of the origin's chain for two names.
-	Certificates = 2672
+	// Certificates is the size in DER of the origin's chain for two names: in the middle,
+	// since three signatures of it vary by a byte or two each.
+	Certificates = 2699
 
 	maxPlaintext = 16 << 10 // RFC 8446, 5.1
 	// boostAfter is when records are no longer made to fit packets, mssEstimate what
@@ -29,7 +30,7 @@ const (
 	pskBytes   = 162
 	// fullBytes are the server's flight without the protocol's name, resumedBytes the
 	// same without certificates, ticketBytes the ticket behind both.
-	fullBytes    = 4142
+	fullBytes    = 4158
 	resumedBytes = 1318
 	ticketBytes  = 146
 	// finishedBytes are the client's second flight: a ChangeCipherSpec for middleboxes
@@ -45,10 +46,11 @@ type Handshake struct {
 	Ticket   int // of Answer
 }
 
-// NewHandshake returns the handshake with a host for a protocol (ALPN). keeps says
-// that the client keeps sessions, resumed that it continues one.
-func NewHandshake(host, protocol string, keeps, resumed bool) Handshake {
-	h := Handshake{Hello: helloBytes + len(host) + len(protocol), Answer: fullBytes + len(protocol), Finished: finishedBytes}
+// NewHandshake returns the handshake with a host for a protocol (ALPN), whose chain has
+// so many bytes of names more than Certificates. keeps says that the client keeps
+// sessions, resumed that it continues one.
+func NewHandshake(host, protocol string, names int, keeps, resumed bool) Handshake {
+	h := Handshake{Hello: helloBytes + len(host) + len(protocol), Answer: fullBytes + len(protocol) + names, Finished: finishedBytes}
 	if keeps {
 		h.Hello += offerBytes
 		h.Ticket = ticketBytes
@@ -106,17 +108,17 @@ const (
 // Messages are a handshake's, in bytes.
 type Messages struct{ Hello, ServerHello, Flight, Finished, Ticket int64 }
 
-// QUIC returns the messages of a handshake for HTTP/3 with a host. keeps says that the
-// client keeps sessions, resumed that it continues one, early that it sends early data.
-func QUIC(host string, keeps, resumed, early bool) Messages {
-	m := Messages{Hello: int64(quicHello + len(host) + len("h3")), ServerHello: quicServerHello, Flight: quicFlight, Finished: quicFinished, Ticket: quicTicket}
+// QUIC returns the messages of a handshake with a host for a protocol (ALPN), whose chain
+// has so many bytes of names more than Certificates. keeps says that the client keeps sessions, resumed that it continues one, early that it sends early data.
+func QUIC(host, protocol string, names int, keeps, resumed, early bool) Messages {
+	m := Messages{Hello: int64(quicHello + len(host) + len(protocol)), ServerHello: quicServerHello, Flight: quicFlight + int64(names+len(protocol)-len("h3")), Finished: quicFinished, Ticket: quicTicket}
 	if keeps {
 		m.Hello += quicOffer
 	}
 	if resumed {
 		m.Hello += quicPSK - quicOffer
 		m.ServerHello += quicSelectedPSK
-		m.Flight = quicShortFlight
+		m.Flight = quicShortFlight + int64(len(protocol)-len("h3"))
 	}
 	if early {
 		m.Hello += quicEarly

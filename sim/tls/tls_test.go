@@ -6,7 +6,7 @@ import "testing"
 // three, up to 16 KiB; after 128 KiB all of that size.
 func TestRecordsGrow(t *testing.T) {
 	var c Cutter
-	c.Handshaken(4150)
+	c.Handshaken(4166)
 	for i, want := range []int{1186, 2372, 3558, 4744} {
 		if got := c.Next(1 << 20); got != want {
 			t.Errorf("record %d holds %d bytes, want %d", i, got, want)
@@ -30,12 +30,12 @@ func TestFlights(t *testing.T) {
 		keeps, resumed bool
 		want           Handshake
 	}{
-		{"http/1.1", false, false, Handshake{1513, 4150, 64, 0}},
-		{"h2", false, false, Handshake{1507, 4144, 64, 0}},
-		{"http/1.1", true, false, Handshake{1523, 4296, 64, 146}},
+		{"http/1.1", false, false, Handshake{1513, 4166, 64, 0}},
+		{"h2", false, false, Handshake{1507, 4160, 64, 0}},
+		{"http/1.1", true, false, Handshake{1523, 4312, 64, 146}},
 		{"http/1.1", true, true, Handshake{1675, 1472, 64, 146}},
 	} {
-		if got := NewHandshake("origin", x.protocol, x.keeps, x.resumed); got != x.want {
+		if got := NewHandshake("origin", x.protocol, 0, x.keeps, x.resumed); got != x.want {
 			t.Errorf("%s, keeps %v, resumed %v: %+v, want %+v", x.protocol, x.keeps, x.resumed, got, x.want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestMessages(t *testing.T) {
 		{true, false, false, Messages{1524, 1178, 2957, 36, 181}},
 		{true, true, true, Messages{1719, 1184, 163, 36, 181}},
 	} {
-		if got := QUIC("origin", x.keeps, x.resumed, x.early); got != x.want {
+		if got := QUIC("origin", "h3", 0, x.keeps, x.resumed, x.early); got != x.want {
 			t.Errorf("keeps %v, resumed %v, early %v: %+v, want %+v", x.keeps, x.resumed, x.early, got, x.want)
 		}
 	}

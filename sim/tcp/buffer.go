@@ -1,0 +1,88 @@
+package tcp
+
+import "linger"
+
+const (
+	// sendSpace is what the kernel lets a socket hold for each segment of its congestion
+	// window: two, and a segment counts 2304 bytes: data, headers and skb_shared_info,
+	// rounded up to a power of two, and an sk_buff (tcp_sndbuf_expand).
+	sendSpace = 2 * 2304
+	// skbBytes are those that each super-packet counts beside its data, as SO_MEMINFO
+	// tells.
+	skbBytes = 832
+	// gsoBytes are the most that a super-packet holds (sk_gso_max_size).
+	gsoBytes = 65536 - 321
+)
+
+// A sendBuffer is what the kernel holds of what was written.
+type sendBuffer struct {
+	size  int64 // how much it may hold (sk_sndbuf)
+	sent  int   // super-packets that are sent and not acknowledged
+	tail  int64 // bytes in the last super-packet that is not sent
+	short bool  // somebody waits for room (SOCK_NOSPACE)
+}
+
+// sizeGoal is how many bytes a super-packet is filled to: half of the peer's window,
+// in whole segments (tcp_xmit_size_goal, tcp_bound_to_half_wnd).
+func (c *Conn) sizeGoal() int64 { return max(1, min(gsoBytes, c.maxWindow/2)/MSS) * MSS }
+
+// queued is how much of the buffer is taken (sk_wmem_queued).
+func (c *Conn) queued() int64 {
+	packets, unsent := int64(c.buffer.sent), c.Unsent()
+	if unsent > 0 {
+		tail, goal := min(c.buffer.tail, unsent), c.sizeGoal()
+		packets += 1 + (unsent-tail+goal-1)/goal
+	}
+	return c.Unacknowledged() + packets*skbBytes
+}
+
+// Take hands over up to n more bytes to be sent, as many as the kernel has room for: the
+// last super-packet is filled, and another begun where the buffer is not full
+// (tcp_sendmsg_locked). It returns how many were taken.
+func (c *Conn) Take(now linger.Instant, n int64) int64 {
+	if c.options.Ideal {
+		c.Write(now, n)
+		return n
+	}
+	b := &c.buffer
+	taken := int64(0)
+	for taken < n && !c.failed {
+		room := int64(0)
+		if b.tail = min(b.tail, c.Unsent()); b.tail > 0 {
+			room = c.sizeGoal() - b.tail
+		}
+		if room <= 0 {
+			if c.queued() >= b.size {
+				b.short = true
+				break
+			}
+			room, b.tail = c.sizeGoal(), 0
+		}
+		k := min(room, n-taken)
+		b.tail += k
+		taken += k
+		c.Write(now, k)
+	}
+	return taken
+}
+
+// Writable reports whether who waits for room is woken: once a third of what the buffer
+// holds is free (sk_stream_is_writeable).
+func (c *Conn) Writable() bool {
+	queued := c.queued()
+	return c.buffer.size-queued >= queued/2
+}
+
+// checkSpace is tcp_check_space: a buffer that was full grows with the congestion window,
+// where that is not full itself (tcp_should_expand_sndbuf).
+func (c *Conn) checkSpace() {
+	if !c.buffer.short {
+		return
+	}
+	if c.inFlight() < c.cwnd {
+		c.buffer.size = max(c.buffer.size, sendSpace*int64(max(InitialWindow, c.cwnd)))
+	}
+	if c.Writable() {
+		c.buffer.short = false
+	}
+}
