@@ -218,7 +218,7 @@ func (c cell) predict(t *testing.T, trials ...int) []sighting {
 // trials is how often a cell is measured: more often where luck is in it, and less where
 // a load takes long.
 func (c cell) trials(predicted float64) int {
-	n := []int{3, 3, 2, 2}
+	n := []int{3, 3, 3, 2}
 	if c.network.Loss > 0 {
 		n = []int{15, 11, 7, 5}
 	}
@@ -682,7 +682,7 @@ const accuracyPreface = `The scenario ran in the lab and in the simulator: the s
 170, 300 ms), a rate each way (1.6, 5, 12, 100 Mbit/s), a queue of 100 ms, and a loss each way; the workloads take turns from path to path. Figures of time and packets are absolute
 errors in per cent of what was measured. *Lab against itself* is how far the worst trial of a cell is from the median of its own trials: no prediction can be told to be better than that.
 
-- Three trials without loss, two where a load takes more than 4 s, and nine where they differ by more than 3 %: where a queue is just full or just not, a packet makes another load of it, in the lab from trial to trial. With loss fifteen
+- Three trials without loss, two where a load takes more than 9 s, and nine where they differ by more than 3 %: where a queue is just full or just not, a packet makes another load of it, in the lab from trial to trial. With loss fifteen
   trials, fewer where a load takes more than 2 s. Medians. Of each trial the prediction has the same number, so that the n-th packet is lost in both, until the first difference.
 - So with loss single cells say little: a median of that many loads is itself uncertain. The last column has its interval (95 %, by order statistics), and the median of 101 predicted loads beside it; how many of these lie in the interval is counted below the table.
 - A trial counts as disturbed where some process had waited for a processor for more than 15 % of it (` + "`/proc/pressure/cpu`" + `); disturbed ones are repeated up to twice, and if there are no others they

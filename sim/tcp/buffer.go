@@ -74,12 +74,15 @@ func (c *Conn) Writable() bool {
 }
 
 // checkSpace is tcp_check_space: a buffer that was full grows with the congestion window,
-// where that is not full itself (tcp_should_expand_sndbuf).
-func (c *Conn) checkSpace() {
+// where that is not full itself (tcp_should_expand_sndbuf). room is what was free of the
+// window before this acknowledgement had anything sent. SO_MEMINFO shows that the kernel
+// looks when no more than one super-packet of it has left: acknowledgements of two
+// segments let the buffer grow while there is still something to send, those of one do not.
+func (c *Conn) checkSpace(room int) {
 	if !c.buffer.short {
 		return
 	}
-	if c.inFlight() < c.cwnd {
+	if c.inFlight() < c.cwnd || room > c.burst() {
 		c.buffer.size = max(c.buffer.size, sendSpace*int64(max(InitialWindow, c.cwnd)))
 	}
 	if c.Writable() {

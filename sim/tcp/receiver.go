@@ -14,10 +14,10 @@ const (
 	serverWindow = 65160
 	initialBuf   = 131072  // tcp_rmem[1]
 	maxBuf       = 6291456 // tcp_rmem[2]
-	// truesize is what a full segment takes of the buffer: 2048 bytes of a slab and
+	// fullSize is what a full segment takes of the buffer: 2048 bytes of a slab and
 	// the 256 of its sk_buff; of those, so many in 256 are payload (scaling_ratio).
-	truesize     = 2304
-	scalingRatio = MSS * 256 / truesize
+	fullSize     = 2304
+	scalingRatio = MSS * 256 / fullSize
 	firstRatio   = 128 // TCP_DEFAULT_SCALING_RATIO
 	// windowUnit is that of a window scale of 7, which follows from tcp_rmem[2].
 	windowUnit = 128
@@ -64,6 +64,7 @@ type receiver struct {
 	slowWindow int64 // what may be advertised (rcv_ssthresh)
 	clamp      int64
 	buf        int64
+	held       int64 // of buf, by what is unread
 	ratio      int64
 
 	rtt8       time.Duration // 8 times the receiver's estimate
@@ -90,19 +91,24 @@ func (r *receiver) openWindow(n int64) {
 	r.buf = initialBuf
 	r.clamp = r.fromSpace(r.buf)
 	r.rcvWindow, r.slowWindow = n, n
-	r.space = min(r.slowWindow, InitialWindow*(MSS+12)) // tcp_init_buffer_space
+	r.space = min(r.slowWindow, InitialWindow*MSS) // tcp_init_buffer_space
 }
 
 func (r *receiver) fromSpace(n int64) int64 { return n * r.ratio >> 8 }
 
-// queued is what unread bytes take of the buffer.
-func (r *receiver) queued() int64 {
-	n := r.next - r.copied
-	return (n + MSS - 1) / MSS * truesize
+// truesize is what a segment of n bytes takes of the buffer: its headers, room before it
+// and skb_shared_info behind it in a slab of a power of two, and an sk_buff.
+func truesize(n int64) int64 {
+	const around, header = headerBytes + 64 + 320, 256
+	slab := int64(512)
+	for slab < n+around {
+		slab *= 2
+	}
+	return slab + header
 }
 
 // freeSpace is tcp_space.
-func (r *receiver) freeSpace() int64 { return r.fromSpace(max(0, r.buf-r.queued())) }
+func (r *receiver) freeSpace() int64 { return r.fromSpace(max(0, r.buf-r.held)) }
 
 // selectWindow is __tcp_select_window.
 func (r *receiver) selectWindow() int64 {
@@ -201,6 +207,7 @@ func (c *Conn) receive(now linger.Instant, s *Segment) {
 		c.quicken()
 	}
 	waits := c.next > max(c.copied, 1)
+	c.held += truesize(end - c.next)
 	c.next = end
 	hadGaps := len(c.gaps) > 0
 	for again := true; again; {
@@ -214,6 +221,7 @@ func (c *Conn) receive(now linger.Instant, s *Segment) {
 			}
 		}
 	}
+	c.held += (c.next - end + MSS - 1) / MSS * fullSize
 	if hadGaps && len(c.gaps) == 0 {
 		// "A TCP receiver SHOULD send an immediate ACK when the incoming segment fills
 		// in all or part of a gap" (RFC 5681, 4.2).
@@ -312,14 +320,29 @@ func (r *receiver) sampleReceiver(m time.Duration, waits bool) {
 	}
 }
 
-// growWindow is tcp_grow_window: two segments for each that comes.
+// growWindow is tcp_grow_window: two segments for each that comes, fewer where they are
+// so short that they take more of the buffer than they bring, as long as that is small.
 func (r *receiver) growWindow(n int64) {
 	room := min(r.clamp, r.freeSpace()) - r.slowWindow
-	if room <= 0 || r.fromSpace(truesize) > n {
+	if room <= 0 {
 		return
 	}
-	r.quick |= 1
-	r.slowWindow += min(room, max(2*(MSS+12), 2*n))
+	grow := int64(2 * MSS)
+	if size := r.fromSpace(truesize(n)); size > n {
+		grow = 0
+		size /= 2
+		for most := r.fromSpace(maxBuf) / 2; r.slowWindow <= most; most /= 2 {
+			if size <= n {
+				grow = 2 * r.rcvMSS
+				break
+			}
+			size /= 2
+		}
+	}
+	if grow > 0 {
+		r.quick |= 1
+		r.slowWindow += min(room, max(grow, 2*n))
+	}
 }
 
 // Readable returns how many bytes the application may read.
@@ -338,6 +361,11 @@ func (c *Conn) Ended() bool { return c.finReceived && c.Readable() == 0 }
 func (c *Conn) Read(now linger.Instant, n int64) {
 	if n == 0 {
 		return
+	}
+	if left := c.Readable() - n; left <= 0 {
+		c.held = 0
+	} else {
+		c.held -= c.held * n / (left + n)
 	}
 	c.copied = max(c.copied, 1) + n
 	c.adjustSpace(now)

@@ -355,8 +355,9 @@ func (c *Conn) HandleSegment(now linger.Instant, s *Segment) {
 		c.receive(now, s)
 	}
 	c.acknowledged(now, s)
+	room := c.cwnd - c.inFlight()
 	c.transmit(now)
-	c.checkSpace()
+	c.checkSpace(room)
 	if s.span() > 0 {
 		c.ackCheck(now, s)
 	}
