@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -45,4 +46,41 @@ func JSONBoth(w io.Writer, measured, predicted compare.Findings, version string)
 		Predicted compare.Findings `json:"predicted"`
 		Gaps      []compare.Gap    `json:"gaps"`
 	}{version, measured, predicted, compare.Gaps(measured, predicted)})
+}
+
+// CSVBoth is CSV of what was measured, and below it of what was predicted: the first
+// column says which.
+func CSVBoth(w io.Writer, measured, predicted compare.Findings) error {
+	c := csv.NewWriter(w)
+	columns := columnsOf(measured)
+	c.Write(append([]string{"provenance"}, namesOf(columns)...))
+	for _, f := range []compare.Findings{measured, predicted} {
+		for _, r := range f.Rows {
+			c.Write(append([]string{string(f.Provenance)}, lineOf(columns, r)...))
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// gapTable puts a prediction beside what was measured, and how far it is off.
+func gapTable(measured, predicted compare.Findings) table {
+	t := table{Caption: "Of each strategy: time as measured and as predicted, and how far the prediction is off, in per cent of what was measured",
+		Heads: []tableHead{{"strategy", true}, {"measured, ms", false}, {"predicted, ms", false}, {"time", false}, {"packets", false}, {"wire bytes", false}, {"connections", false}, {"handshakes", false}}}
+	time := func(f compare.Findings, strategy string) string {
+		for _, r := range f.Rows {
+			if t, ok := r.Time.Get(); ok && r.Strategy == strategy {
+				return compare.Number(t.Median, compare.Decimals(t.Median, t.Blur(f.Provenance)))
+			}
+		}
+		return unknown
+	}
+	for _, g := range compare.Gaps(measured, predicted) {
+		cells := []tableCell{{Text: g.Strategy, Left: true}}
+		for _, text := range []string{time(measured, g.Strategy), time(predicted, g.Strategy), share(g.Time), share(g.Packets), share(g.WireBytes), share(g.Connections), share(g.Handshakes)} {
+			cells = append(cells, tableCell{Text: text})
+		}
+		t.Rows = append(t.Rows, tableRow{Cells: cells})
+	}
+	return t
 }

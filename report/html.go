@@ -163,6 +163,8 @@ type view struct {
 	Notes         []string
 	Figures       []table
 	Legend        string
+	// Gaps is how far predictions are off that were made beside; nil is none.
+	Gaps *table
 	// Several says that there is more than one trial to draw.
 	Several bool
 	Time    chart
@@ -241,6 +243,10 @@ func HTML(w io.Writer, f compare.Findings, in compare.Input, o Options) error {
 		if x, ok := explore(in.Workload, in.Strategies, in.Network, in.Seed, o); ok {
 			v.Explorer, v.Explore = x, template.JS(exploreScript)
 		}
+	}
+	if o.Predicted != nil {
+		t := gapTable(f, *o.Predicted)
+		v.Gaps, v.Limits = &t, o.Limits
 	}
 	v.Policy = pagePolicy(v.Explorer != nil)
 	if c, ok := trafficChart(f); ok {

@@ -35,6 +35,8 @@ type Options struct {
 	// nil where nothing was predicted. Limits are what they leave out.
 	Model  *Model
 	Limits []Limit
+	// Predicted is what was predicted beside what was measured, for HTML; nil is nothing.
+	Predicted *compare.Findings
 
 	// gather takes tables in place of the text that they would be.
 	gather func(cols []column, rows []int)
@@ -129,24 +131,37 @@ var columns = []csvColumn{
 // CSV writes the rows of the findings, a line each below a line of names. What
 // was not measured is empty.
 func CSV(w io.Writer, f compare.Findings) error {
-	columns := columns
-	if isDNS(f) {
-		columns = slices.Concat(columns, dnsColumns)
-	}
 	c := csv.NewWriter(w)
+	columns := columnsOf(f)
+	c.Write(namesOf(columns))
+	for _, r := range f.Rows {
+		c.Write(lineOf(columns, r))
+	}
+	c.Flush()
+	return c.Error()
+}
+
+func columnsOf(f compare.Findings) []csvColumn {
+	if isDNS(f) {
+		return slices.Concat(columns, dnsColumns)
+	}
+	return columns
+}
+
+func namesOf(columns []csvColumn) []string {
 	line := make([]string, len(columns))
 	for i, col := range columns {
 		line[i] = col.name
 	}
-	c.Write(line)
-	for _, r := range f.Rows {
-		for i, col := range columns {
-			line[i] = col.value(r)
-		}
-		c.Write(line)
+	return line
+}
+
+func lineOf(columns []csvColumn, r compare.Row) []string {
+	line := make([]string, len(columns))
+	for i, col := range columns {
+		line[i] = col.value(r)
 	}
-	c.Flush()
-	return c.Error()
+	return line
 }
 
 func up(w compare.Ways) linger.Opt[float64]   { return linger.Known(w.Up) }

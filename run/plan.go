@@ -27,6 +27,9 @@ type Plan struct {
 	Workers int
 	// Timeout is after how long a trial is given up; 0 is never.
 	Timeout time.Duration
+	// Virtual says that the path's time is not waited for, so that it tells nothing of how
+	// long trials take.
+	Virtual bool
 }
 
 // A Job is one trial of a plan.

@@ -139,7 +139,9 @@ func newOwner(p Plan) *owner {
 	o := &owner{plan: p, jobs: p.Jobs(), running: map[Job]time.Time{}, began: time.Now(), took: map[Job]pace{}, guess: map[Job]time.Duration{}}
 	for i := range p.Strategies {
 		for _, kind := range []Job{{Strategy: i}, {Strategy: i, Still: true}} {
-			o.guess[kind] = p.expected(kind)
+			if !p.Virtual {
+				o.guess[kind] = p.expected(kind)
+			}
 		}
 		o.traces = append(o.traces, make([]*trace.Trace, p.Trials))
 		o.still = append(o.still, make([]*trace.Trace, p.Still))

@@ -67,11 +67,13 @@ type sighting struct {
 	packets, connections, handshakes, wire float64
 	contention                             float64 // share of the trial
 	trial                                  int
+	dropped                                bool // a queue was full
 }
 
 func sight(t *trace.Trace) sighting {
 	l := t.Ledger.Or(trace.Ledger{})
 	s := sighting{time: t.Ended.Milliseconds(), packets: float64(l.Up.Packets + l.Down.Packets), wire: float64(l.Up.Bytes + l.Down.Bytes)}
+	s.dropped = l.Up.DroppedQueue+l.Down.DroppedQueue > 0
 	for _, f := range l.Connections {
 		switch {
 		case f.Protocol == "tcp" && f.Up.SYN > 0:
@@ -215,15 +217,19 @@ func (c cell) predict(t *testing.T, trials ...int) []sighting {
 	return out
 }
 
-// trials is how often a cell is measured: more often where luck is in it, and less where
-// a load takes long.
-func (c cell) trials(predicted float64) int {
+// trials is how often a cell is measured: more often where luck is in it, as where
+// packets are lost, or where a full queue drops them: which, a microsecond decides. And
+// less often where a load takes long.
+func (c cell) trials(predicted sighting) int {
 	n := []int{3, 3, 3, 2}
-	if c.network.Loss > 0 {
+	switch {
+	case c.network.Loss > 0:
 		n = []int{15, 11, 7, 5}
+	case predicted.dropped:
+		n = []int{9, 9, 7, 5}
 	}
 	for i, ms := range []float64{2000, 4000, 9000} {
-		if predicted <= ms {
+		if predicted.time <= ms {
 			return n[i]
 		}
 	}
@@ -238,7 +244,7 @@ const (
 )
 
 // wanted is how many of those trials there ought to be.
-func (c cell) wanted(predicted float64, got []sighting) int {
+func (c cell) wanted(predicted sighting, got []sighting) int {
 	n := c.trials(predicted)
 	var least, most float64
 	for _, s := range got {
@@ -301,7 +307,7 @@ func seen(t *testing.T) map[string][]sighting {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[key] = append(out[key], sighting{v[0], v[1], v[2], v[3], v[4], v[5], trial})
+		out[key] = append(out[key], sighting{v[0], v[1], v[2], v[3], v[4], v[5], trial, false})
 	}
 }
 
@@ -348,8 +354,8 @@ func measureMissing(t *testing.T, cells []cell) {
 		if *measureLoss >= 0 && c.network.Loss != *measureLoss || !strings.HasPrefix(c.strategy.Name, *measureOnly) {
 			continue
 		}
-		predicted := middle(c.predict(t, 0), func(s sighting) float64 { return s.time })
-		if predicted > float64(longest.Milliseconds()) {
+		predicted := c.predict(t, 0)[0]
+		if predicted.time > float64(longest.Milliseconds()) {
 			continue
 		}
 		got := have[strings.Join(c.key(), ",")]
@@ -422,7 +428,9 @@ func judge(t *testing.T, cells []cell) []verdict {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			v := &verdict{cell: c}
-			kept, noisy := best(all, c.wanted(middle(c.predict(t, 0), func(s sighting) float64 { return s.time }), all))
+			first := c.predict(t, 0)[0]
+			v.sim.dropped = first.dropped
+			kept, noisy := best(all, c.wanted(first, all))
 			var trials []int
 			for _, s := range kept {
 				trials = append(trials, s.trial)
@@ -586,6 +594,10 @@ func (p part) write(b *strings.Builder, all []verdict) {
 		calm := func(v verdict) bool { return at(v) && v.noisy == 0 }
 		group(fmt.Sprintf("loss %g %%, all", 100*loss), at)
 		group(fmt.Sprintf("loss %g %%, undisturbed", 100*loss), calm)
+		if loss == 0 {
+			group("… no packet dropped", func(v verdict) bool { return calm(v) && !v.sim.dropped })
+			group("… packets dropped by a full queue", func(v verdict) bool { return calm(v) && v.sim.dropped })
+		}
 		for _, name := range strategies {
 			group("… "+name, func(v verdict) bool { return calm(v) && v.strategy.Name == name })
 		}
@@ -604,7 +616,7 @@ func (p part) write(b *strings.Builder, all []verdict) {
 		}
 	}
 	if inside, cells := within(all); cells > 0 {
-		fmt.Fprintf(b, "\nLoss, %d seeds: of %d undisturbed cells with an interval of the lab's median (95 %%), the median that is predicted over %d seeds lies in it in %d (%.1f %%).\n", manySeeds, cells, manySeeds, inside, 100*float64(inside)/float64(cells))
+		fmt.Fprintf(b, "\nLoss, %d seeds: of %d undisturbed cells with an interval of the lab's median (95 %%), the median that is predicted over %d seeds lies in it or within 2 %% of it in %d (%.1f %%).\n", manySeeds, cells, manySeeds, inside, 100*float64(inside)/float64(cells))
 	}
 	b.WriteString("\n| workload | strategy | RTT, ms | rate | loss | lab, ms | predicted | off | packets | predicted | lab's noise |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, v := range all {
@@ -620,6 +632,10 @@ func (p part) write(b *strings.Builder, all []verdict) {
 	}
 }
 
+// slight is what no interval tells: where hardly a trial meets a loss, all are alike, and
+// what the prediction is off without loss is all there is.
+const slight = 0.02
+
 // within counts the undisturbed cells with loss whose prediction over many seeds lies in
 // the interval of what was measured.
 func within(all []verdict) (inside, cells int) {
@@ -628,7 +644,8 @@ func within(all []verdict) (inside, cells int) {
 			continue
 		}
 		cells++
-		if v.interval.Low <= v.many && v.many <= v.interval.High {
+		slack := slight * v.lab.time
+		if v.interval.Low-slack <= v.many && v.many <= v.interval.High+slack {
 			inside++
 		}
 	}
@@ -682,7 +699,7 @@ const accuracyPreface = `The scenario ran in the lab and in the simulator: the s
 170, 300 ms), a rate each way (1.6, 5, 12, 100 Mbit/s), a queue of 100 ms, and a loss each way; the workloads take turns from path to path. Figures of time and packets are absolute
 errors in per cent of what was measured. *Lab against itself* is how far the worst trial of a cell is from the median of its own trials: no prediction can be told to be better than that.
 
-- Three trials without loss, two where a load takes more than 9 s, and nine where they differ by more than 3 %: where a queue is just full or just not, a packet makes another load of it, in the lab from trial to trial. With loss fifteen
+- Three trials without loss, two where a load takes more than 9 s, and up to nine where they differ by more than 3 % or a full queue drops packets: which packets, a microsecond decides, in the lab from trial to trial, and one of several outcomes is predicted. With loss fifteen
   trials, fewer where a load takes more than 2 s. Medians. Of each trial the prediction has the same number, so that the n-th packet is lost in both, until the first difference.
 - So with loss single cells say little: a median of that many loads is itself uncertain. The last column has its interval (95 %, by order statistics), and the median of 101 predicted loads beside it; how many of these lie in the interval is counted below the table.
 - A trial counts as disturbed where some process had waited for a processor for more than 15 % of it (` + "`/proc/pressure/cpu`" + `); disturbed ones are repeated up to twice, and if there are no others they

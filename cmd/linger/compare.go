@@ -173,7 +173,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	write := measured.as(out, c.ShowQueries)
 	if inSim && inLab {
 		var failed error
-		if write, failed = beside(ctx, model, plan, measured, out, write, std.err); failed != nil {
+		if write, failed = beside(ctx, model, plan, measured, out, c.ShowQueries, write, std.err); failed != nil {
 			fmt.Fprintf(std.err, "linger: %s\n", oneLine(failed.Error()))
 		}
 	}

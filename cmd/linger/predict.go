@@ -104,7 +104,7 @@ func forecast(p run.Plan, named bool, note io.Writer) (run.Plan, error) {
 	if len(kept) == 0 {
 		return p, usage("none of the strategies is predicted yet; use --on lab")
 	}
-	p.Strategies, p.Still, p.Workers = kept, 1, runtime.NumCPU()
+	p.Strategies, p.Still, p.Workers, p.Virtual = kept, 1, runtime.NumCPU(), true
 	if p.Network.Loss == 0 {
 		p.Trials = 1
 	}
@@ -134,9 +134,9 @@ func engines(on string) (lab, live, predict bool, err error) {
 	return lab, live, predict, nil
 }
 
-// beside predicts what was measured, and returns what writes both where that can be
-// read: in text and in JSON. Other formats have what was measured.
-func beside(ctx context.Context, e run.Engine, plan run.Plan, measured result, out *outputs, plain func(string, io.Writer) error, note io.Writer) (func(string, io.Writer) error, error) {
+// beside predicts what was measured, and returns what writes both. A trace file, and
+// what is of packets, has what was measured.
+func beside(ctx context.Context, e run.Engine, plan run.Plan, measured result, out *outputs, queries bool, plain func(string, io.Writer) error, note io.Writer) (func(string, io.Writer) error, error) {
 	plan, err := forecast(plan, false, note)
 	if err != nil {
 		return plain, err
@@ -150,6 +150,13 @@ func beside(ctx context.Context, e run.Engine, plan run.Plan, measured result, o
 		switch ending {
 		case ".json":
 			return report.JSONBoth(w, real, model, version)
+		case ".csv":
+			return report.CSVBoth(w, real, model)
+		case ".html":
+			layout := out.layout(w)
+			layout.Version, layout.Command, layout.Queries = measured.header.Linger, measured.header.Command, queries
+			layout.Predicted, layout.Limits = &model, limits()
+			return report.HTML(w, real, measured.input, layout)
 		case ".txt":
 			layout := out.layout(w)
 			layout.Version, layout.Command = measured.header.Linger, measured.header.Command
