@@ -29,7 +29,8 @@ const (
 	openingBytes  = 8
 	clientControl = 2 // streams (RFC 9000, 2.1)
 	serverControl = 3
-	uploadChunk   = 8 << 10 // http3, bodyCopyBufferSize
+	uploadChunk   = 8 << 10          // http3, bodyCopyBufferSize
+	stackAgent    = "quic-go HTTP/3" // what it calls itself where nobody else says anything
 )
 
 // tokens are what a client keeps of NEW_TOKEN (RFC 9000, 8.1.3): how many, and the
@@ -465,6 +466,9 @@ func (h *http3Client) uploads(s *stream3, resumed bool) {
 		if !h.end.quic.Write(s.id, frame3(n)) {
 			return
 		}
+		if s.upload == 0 {
+			break // where the stream takes the last of it at once, its end goes with it
+		}
 		h.end.sends()
 	}
 	h.end.quic.Finish(s.id)
@@ -501,6 +505,7 @@ func (h *http3Client) head(x *linger.Exchange) int64 {
 	b.add(":path", x.Path)
 	b.add(":scheme", "https")
 	if x.IsQuery() {
+		b.add("user-agent", stackAgent)
 		b.add("accept", dnsType)
 		if x.RequestBody > 0 {
 			b.add("content-type", dnsType)
