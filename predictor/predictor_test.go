@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"linger"
 	"linger/sim"
@@ -193,6 +194,42 @@ func TestSession(t *testing.T) {
 	out, err := s.result()
 	if err != nil || steps != 6 || !bytes.Contains(out, []byte(`"strategy":"h2","persistent":true,"trials":3,"failed":0,"time_ms"`)) {
 		t.Errorf("%d steps, %v: %s", steps, err, out)
+	}
+	// Names, with what their messages come to, and pages of several origins.
+	names := linger.Workload{Name: "names", Scheme: linger.SchemeDNS, Exchanges: []linger.Exchange{{Query: linger.Query{Name: "host.example", Type: "A"}, Parent: linger.NoParent}}}
+	page := linger.Workload{Name: "page", Scheme: "https", Origins: []linger.Origin{{Name: "a.example"}, {Name: "b.example", ExtraRTT: linger.Known(30 * time.Millisecond)}},
+		Exchanges: []linger.Exchange{{Method: "GET", Path: "/", Status: 200, ResponseBody: 10, Parent: linger.NoParent, Origin: 1}}}
+	for _, x := range []struct {
+		w        linger.Workload
+		strategy string
+		trips    float64
+	}{{names, "udp", 70}, {names, "tcp", 140}, {page, "h2", 300}} {
+		ask := ask
+		ask.Named, ask.Workload, ask.Strategies, ask.Trials = "", x.w, []string{x.strategy}, 1
+		ask.Network.Loss, ask.Network.Down, ask.Network.Up = 0, 0, 0
+		ask.Config.Messages = map[string][]sim.Message{}
+		for _, over := range []string{linger.OverUDP, linger.OverTCP} {
+			ask.Config.Messages[over] = []sim.Message{{Query: 40, Answer: 56, Rcode: "NOERROR"}}
+		}
+		text, err := json.Marshal(ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := begin(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for s.step() {
+		}
+		out, err := s.result()
+		var got struct {
+			Rows []struct {
+				Time struct{ Median float64 } `json:"time_ms"`
+			}
+		}
+		if err != nil || json.Unmarshal(out, &got) != nil || len(got.Rows) != 1 || got.Rows[0].Time.Median != x.trips {
+			t.Errorf("%s of %s: %v: %s", x.strategy, x.w.Name, err, out)
+		}
 	}
 	for _, x := range []struct{ in, want string }{
 		{"{", "unexpected end"}, {`{"strategies":["kep"]}`, "did you mean keep"}, {`{"named":"objects:x"}`, "is not a number"}, {`{"network":{"rtt_ns":-1}}`, "round-trip time"},

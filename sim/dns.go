@@ -30,6 +30,8 @@ const (
 	// lengthPrefix is the size of what stands before each message on a stream (RFC
 	// 1035, 4.2.2).
 	lengthPrefix = 2
+	// leastMessage is a header alone (RFC 1035, 4.1.1).
+	leastMessage = 12
 	// datagramHeaders are those of IPv4 and UDP.
 	datagramHeaders = 20 + 8
 	// dnsPath is where DNS over HTTPS is asked, dnsType what a message is (RFC 8484,
@@ -54,6 +56,11 @@ func (c *Config) asked(s linger.Scenario) error {
 	for _, over := range all {
 		if len(c.Messages[over]) != len(s.Workload.Exchanges) {
 			return fmt.Errorf("the sizes of %d messages over %s are known, and %d queries are asked; give each", len(c.Messages[over]), over, len(s.Workload.Exchanges))
+		}
+		for i, m := range c.Messages[over] {
+			if min(m.Query, m.Answer) < leastMessage || max(m.Query, m.Answer) > linger.MaxMessage {
+				return fmt.Errorf("message %d over %s has %d and %d bytes; a message has %d to %d", i, over, m.Query, m.Answer, leastMessage, linger.MaxMessage)
+			}
 		}
 	}
 	return nil

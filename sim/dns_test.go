@@ -117,6 +117,13 @@ func TestAnnouncedIdleLimits(t *testing.T) {
 
 // A query whose size nobody knows is refused in words.
 func TestUnknownMessagesAreRefused(t *testing.T) {
+	for _, size := range []int64{-1, 0, 11, linger.MaxMessage + 1} {
+		w, c := lookups(1)
+		c.Messages[linger.OverUDP][0].Query = size
+		if _, err := Run(t.Context(), scenario(t, w, "udp", symmetric(0, 0, 0)), c); err == nil {
+			t.Errorf("a query of %d bytes was predicted", size)
+		}
+	}
 	w, c := lookups(1)
 	c.Messages = nil
 	if _, err := Run(t.Context(), scenario(t, w, "udp", symmetric(0, 0, 0)), c); err == nil {
