@@ -623,7 +623,7 @@ func (p part) write(b *strings.Builder, all []verdict) {
 		}
 	}
 	if inside, near, cells := within(all); cells > 0 {
-		fmt.Fprintf(b, "\nLoss, %d seeds: of %d undisturbed cells with an interval of the lab's median (95 %%), the median that is predicted over %d seeds lies in it or within 2 %% of it in %d (%.1f %%), and within 10 %% of the lab's median, which is itself uncertain, in %d (%.1f %%).\n", manySeeds, cells, manySeeds, inside, 100*float64(inside)/float64(cells), near, 100*float64(near)/float64(cells))
+		fmt.Fprintf(b, "\nLoss, %d seeds: of %d undisturbed cells with an interval of the lab's median (95 %%), the median that is predicted over %d seeds lies in it or within 2 %% of it in %d (%.1f %%), and the median over the lab's own seeds is within 10 %% of the lab's in %d (%.1f %%).\n", manySeeds, cells, manySeeds, inside, 100*float64(inside)/float64(cells), near, 100*float64(near)/float64(cells))
 	}
 	b.WriteString("\n| workload | strategy | RTT, ms | rate | loss | lab, ms | predicted | off | packets | predicted | lab's noise |\n|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, v := range all {
@@ -644,7 +644,8 @@ func (p part) write(b *strings.Builder, all []verdict) {
 const slight = 0.02
 
 // within counts the undisturbed cells with loss whose prediction over many seeds lies in
-// the interval of what was measured, and near its median.
+// the interval of what was measured, and those whose prediction over the lab's seeds is
+// near its median.
 func within(all []verdict) (inside, near, cells int) {
 	for _, v := range all {
 		if v.many == 0 || v.noisy > 0 {
@@ -655,7 +656,7 @@ func within(all []verdict) (inside, near, cells int) {
 		if v.interval.Low-slack <= v.many && v.many <= v.interval.High+slack {
 			inside++
 		}
-		if math.Abs(off(v.lab.time, v.many)) <= 0.1 {
+		if math.Abs(off(v.lab.time, v.sim.time)) <= 0.1 {
 			near++
 		}
 	}
