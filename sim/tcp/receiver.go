@@ -506,11 +506,25 @@ func (c *Conn) dataSent(now linger.Instant) {
 	}
 }
 
-// onTick returns when a timer of d that is set at now goes off.
+// onTick returns when a timer of d that is set at now goes off. The kernel's wheel has
+// levels, each eight times coarser than the one before, and rounds up: a timer of a
+// quarter of a second and more is up to 32 ms late, one of two seconds 256
+// (kernel/time/timer.c, calc_wheel_index). Where a jiffy begins, and eight of them, is
+// anybody's guess; here it is when the run does.
 func onTick(now linger.Instant, d time.Duration) linger.Instant {
 	if d == 0 {
 		return now
 	}
 	ticks := (d + tick - 1) / tick
-	return (now/linger.Instant(tick) + linger.Instant(ticks) + 1) * linger.Instant(tick)
+	expires := uint64(now/linger.Instant(tick)) + uint64(ticks)
+	shift := 0
+	for shift < 3*wheelLevels && ticks >= wheelSize<<shift {
+		shift += 3
+	}
+	return linger.Instant((expires>>shift+1)<<shift) * linger.Instant(tick)
 }
+
+const (
+	wheelSize   = 63 // LVL_START of the second level, in jiffies
+	wheelLevels = 8  // LVL_DEPTH, with HZ above 100 one more
+)

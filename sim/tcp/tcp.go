@@ -151,8 +151,10 @@ type Conn struct {
 	// Receiving.
 	receiver
 
-	output ring // to be polled
-	synTry int
+	output   ring // to be polled
+	synTry   int
+	synAgain int            // SYNs or SYN-ACKs sent again, for whatever reason
+	synAt    linger.Instant // when the first was sent
 }
 
 // New returns an end in state Closed.
@@ -293,6 +295,7 @@ func (c *Conn) synTimeout(now linger.Instant) {
 	if c.state == SynReceived || c.synTry > linearSYNs {
 		c.rto = min(2*c.rto, rtoMax)
 	}
+	c.synAgain++
 	s := c.sent.at(0)
 	s.at, s.ever = now, true
 	flags := uint8(SYN)
@@ -326,6 +329,7 @@ func (c *Conn) HandleSegment(now linger.Instant, s *Segment) {
 	case SynReceived:
 		if s.Flags&SYN != 0 && s.Flags&ACK == 0 {
 			// The SYN came again: so does the answer (tcp_check_req).
+			c.synAgain++
 			c.emit(now, Segment{Flags: SYN | ACK, Again: true})
 			return
 		}
@@ -341,6 +345,11 @@ func (c *Conn) HandleSegment(now linger.Instant, s *Segment) {
 		c.sent.pop()
 		c.una = 1
 		c.initTransfer(now)
+		if c.synTry > 0 && c.synAgain > 1 && s.Echo != c.synAt {
+			// tcp_init_transfer; RFC 5681, 3.1, where more than one had to be repeated, and
+			// the first one's answer is not just late.
+			c.cwnd = 1
+		}
 	case TimeWait:
 		if s.span() > 0 { // its last ACK was lost (RFC 9293, 3.10.7.4)
 			c.emit(now, Segment{Seq: c.nxt, Flags: ACK})
@@ -376,7 +385,7 @@ func (c *Conn) HandleSegment(now linger.Instant, s *Segment) {
 
 // accept answers a SYN.
 func (c *Conn) accept(now linger.Instant, s *Segment) {
-	c.state = SynReceived
+	c.state, c.synAt = SynReceived, now
 	c.written, c.nxt = 1, 1
 	c.next = 1
 	c.echo = s.Stamp

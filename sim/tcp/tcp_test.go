@@ -216,3 +216,55 @@ func TestCubicReturnsToWhereItLost(t *testing.T) {
 		t.Errorf("the window is %d after %v, and was 500 when it lost", c.cwnd, k)
 	}
 }
+
+// A SYN-ACK that is lost is sent again by the server's timer and for the client's second
+// SYN, at about the same time; the server then begins with one segment, as captures of the
+// lab show.
+func TestALostSYNACKCostsTheInitialWindow(t *testing.T) {
+	for _, lose := range []bool{false, true} {
+		p := newPath(10 * time.Millisecond)
+		answers := 0
+		p.lose = func(from int, s Segment) bool {
+			if from == 1 && s.Flags&SYN != 0 {
+				answers++
+				return lose && answers == 1
+			}
+			return false
+		}
+		p.ends[0].Open(0)
+		p.run(2 * second)
+		p.ends[0].Write(p.now, 80)
+		p.run(p.now + second/50)
+		sent := 0
+		p.seen = func(from int, _ linger.Instant, s Segment) {
+			if from == 1 && s.Len > 0 {
+				sent++
+			}
+		}
+		p.ends[1].Write(p.now, 5*MSS)
+		p.run(p.now + second/200)
+		want, again := 5, 1
+		if lose {
+			want, again = 1, 3
+		}
+		if sent != want || answers != again {
+			t.Errorf("lost %v: %d SYN-ACKs, then %d segments, want %d and %d", lose, answers, sent, again, want)
+		}
+	}
+}
+
+// Timers of more than 63 jiffies go off on multiples of eight of them, of more than 504 on
+// multiples of 64, and never early.
+func TestTimersAreAsCoarseAsTheWheel(t *testing.T) {
+	for _, x := range []struct{ d, most time.Duration }{
+		{200 * time.Millisecond, tick}, {248 * time.Millisecond, tick}, {252 * time.Millisecond, 8 * tick}, {time.Second, 8 * tick}, {2 * time.Second, 8 * tick}, {2200 * time.Millisecond, 64 * tick}, {16 * time.Second, 64 * tick},
+	} {
+		for now := linger.Instant(0); now < second; now += 1_234_567 {
+			late := onTick(now, x.d).Sub(now) - x.d
+			if late < 0 || late > x.most+tick {
+				t.Errorf("%v at %v goes off %v late", x.d, time.Duration(now), late)
+				break
+			}
+		}
+	}
+}
