@@ -36,33 +36,43 @@ func (c *Conn) queued() int64 {
 	return c.Unacknowledged() + packets*skbBytes
 }
 
-// Take hands over up to n more bytes to be sent, as many as the kernel has room for: the
-// last super-packet is filled, and another begun where the buffer is not full
-// (tcp_sendmsg_locked). It returns how many were taken.
+// Take hands over up to n more bytes to be sent, as many as the kernel has room for
+// (tcp_sendmsg_locked): the last super-packet is filled; one that is full is sent as far
+// as the window goes, piece by piece, and filled up again; another is begun where the
+// buffer is not full. It returns how many bytes were taken.
 func (c *Conn) Take(now linger.Instant, n int64) int64 {
 	if c.options.Ideal {
 		c.Write(now, n)
 		return n
 	}
+	if n == 0 || c.finished || c.failed {
+		return 0
+	}
+	c.restartAfterIdle(now)
 	b := &c.buffer
 	taken := int64(0)
-	for taken < n && !c.failed {
+	for taken < n {
+		goal := c.sizeGoal()
 		room := int64(0)
 		if b.tail = min(b.tail, c.Unsent()); b.tail > 0 {
-			room = c.sizeGoal() - b.tail
+			room = goal - b.tail
 		}
 		if room <= 0 {
 			if c.queued() >= b.size {
 				b.short = true
 				break
 			}
-			room, b.tail = c.sizeGoal(), 0
+			room, b.tail = goal, 0
 		}
 		k := min(room, n-taken)
 		b.tail += k
 		taken += k
-		c.Write(now, k)
+		c.written += k
+		if b.tail >= goal && c.Unsent() == b.tail {
+			c.send(now, true)
+		}
 	}
+	c.transmit(now)
 	return taken
 }
 

@@ -443,7 +443,10 @@ func (c *Conn) emit(now linger.Instant, s Segment) {
 }
 
 // transmit sends what may be sent now (tcp_write_xmit).
-func (c *Conn) transmit(now linger.Instant) {
+func (c *Conn) transmit(now linger.Instant) { c.send(now, false) }
+
+// send sends what may be sent now, or one super-packet of it (tcp_push_one).
+func (c *Conn) send(now linger.Instant, one bool) {
 	if c.state != Established {
 		return
 	}
@@ -493,6 +496,9 @@ func (c *Conn) transmit(now linger.Instant) {
 			c.prrOut++
 		}
 		any = true
+		if one && flags&PSH != 0 {
+			break
+		}
 	}
 	c.gso = 0
 	limited = limited || c.inFlight() >= c.cwnd
