@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,7 +146,13 @@ func TestDigAsksAgainOverTCP(t *testing.T) {
 		}
 		settleCount(t, func() bool { return len(log.of(Answered)) > before+1 || !test.again })
 		var versions []string
-		for _, e := range log.of(Answered)[before:] {
+		// Each transport logs when its answer has left, which may be after the client has
+		// asked the other: the order of asking is that of the beginnings.
+		asked := log.of(Answered)[before:]
+		slices.SortFunc(asked, func(a, b Entry) int {
+			return a.Time.Add(-a.Duration).Compare(b.Time.Add(-b.Duration))
+		})
+		for _, e := range asked {
 			versions = append(versions, e.Version)
 		}
 		want := "udp"
