@@ -163,6 +163,8 @@ func TestDigAsksAgainOverTCP(t *testing.T) {
 			t.Errorf("%s %v: asked over %s, want %s", test.program, args, got, want)
 		}
 	}
+	// The last client has gone, which the server may not have noticed yet.
+	settleCount(t, func() bool { return s.Counters().Open == 0 })
 	settle(t, s)
 	for range cap(served) {
 		if err := <-served; err != nil {
