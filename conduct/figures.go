@@ -72,6 +72,13 @@ func (t Timeout) Keeps(announced Duration) (keeps, ok bool) {
 	return true, t.State == Measured
 }
 
+// ShorterThan reports whether the limit is below d for sure: not only by as much as a
+// measurement may be off.
+func (t Timeout) ShorterThan(d Duration) bool {
+	_, high, known := t.interval()
+	return known && t.State == Measured && high+slack(d) < d
+}
+
 // slack is what two lengths of time may differ by and still be the same limit: 0.1 s
 // or 2 %, which is what a probe promises to be within.
 func slack(d Duration) Duration { return max(d/50, Duration(100*time.Millisecond)) }

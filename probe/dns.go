@@ -589,7 +589,7 @@ func dnsIdleAfterAnswer(ctx context.Context, p *prober) {
 		}
 		p.verdict(orderly, conduct.NotMeasured, "no idle connection was ended within %s", limit.Low)
 	default:
-		if limit.Median < conduct.Duration(time.Second) {
+		if limit.ShorterThan(conduct.Duration(time.Second)) {
 			p.broken(long, "ended after %s", limit.Median)
 		} else {
 			p.verdict(long, conduct.Pass, "ended after %s", limit.Median)

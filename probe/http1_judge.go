@@ -193,8 +193,8 @@ func (p *prober) judgeIdleHTTP1(f http1Facts, atOnce bool) {
 	}
 
 	switch {
-	case atOnce || bracketed && limit.Median < conduct.Duration(time.Second):
-	case limit.State == conduct.Measured && time.Duration(limit.Median)+2*p.lateness() < time.Second:
+	case atOnce || bracketed && limit.ShorterThan(conduct.Duration(time.Second)):
+	case limit.ShorterThan(conduct.Duration(time.Second)):
 		p.broken("idle-long-enough", "it closes them after %s: hardly a client comes back so soon", limit)
 	case limit.State == conduct.Measured, limit.State == conduct.AtLeast && limit.Low >= conduct.Duration(time.Second):
 		p.verdict("idle-long-enough", conduct.Pass, "%s", limit)

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"time"
 )
 
@@ -22,6 +23,9 @@ const (
 	// is reached, and for what comes behind the waits.
 	besides = 25 * time.Second
 )
+
+// Watched is for how long a connection is watched at most.
+func (c Config) Watched() time.Duration { return cmp.Or(c.MaxWait, DefaultWait) + begun }
 
 // Plan says beforehand what a probe would take.
 func Plan(config Config) (Outlay, error) {

@@ -373,7 +373,7 @@ func (p *prober) settled(limit time.Duration) {
 // wait bounds a wait for the end of a connection by MaxWait, and what it takes to
 // begin it, and by patience.
 func (p *prober) wait(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, p.config.MaxWait+begun)
+	ctx, cancel := context.WithTimeout(ctx, p.config.Watched())
 	stop := context.AfterFunc(p.patience, cancel)
 	return ctx, func() { stop(); cancel() }
 }

@@ -21,6 +21,7 @@ const (
 // doqClient is a client of DNS over QUIC, each query on a stream of its own (RFC 9250,
 // 4.2).
 type doqClient struct {
+	byEvents
 	end      *quicEnd
 	streams  []*streamQ // by number
 	finished int64
@@ -56,14 +57,6 @@ func newDoQ(c *conn) (*doqClient, *doqServer) {
 	h := &doqClient{end: c.quic[client]}
 	return h, &doqServer{client: h, end: c.quic[server]}
 }
-
-func (h *doqClient) begin()                   {}
-func (h *doqClient) read(int64)               {}
-func (h *doqClient) eof()                     {}
-func (h *doqClient) writable()                {}
-func (h *doqClient) timeout()                 {}
-func (h *doqClient) farewell()                {}
-func (h *doqClient) deadline() linger.Instant { return linger.Never }
 
 func (h *doqClient) event(v quic.Event) {
 	w, c := h.end.world, h.end.conn

@@ -65,6 +65,18 @@ type quicApp interface {
 	deadline() linger.Instant
 }
 
+// byEvents is what a speaker has no use for that QUIC tells everything by events: no
+// stream of bytes below it to read or to wait for.
+type byEvents struct{}
+
+func (byEvents) begin()                   {}
+func (byEvents) read(int64)               {}
+func (byEvents) eof()                     {}
+func (byEvents) writable()                {}
+func (byEvents) timeout()                 {}
+func (byEvents) farewell()                {}
+func (byEvents) deadline() linger.Instant { return linger.Never }
+
 // dialQUIC begins connection number id, to an origin.
 func (w *world) dialQUIC(id, origin int) {
 	c := &conn{id: id, origin: origin, world: w}
@@ -308,6 +320,7 @@ type stream3 struct {
 
 // http3Client is a client of HTTP/3.
 type http3Client struct {
+	byEvents
 	end      *quicEnd
 	server   *http3Server
 	streams  map[int64]*stream3
@@ -318,14 +331,6 @@ type http3Client struct {
 	control  int64 // bytes of the server's control stream
 	goneAway bool
 }
-
-func (h *http3Client) begin()                   {}
-func (h *http3Client) read(int64)               {}
-func (h *http3Client) eof()                     {}
-func (h *http3Client) writable()                {}
-func (h *http3Client) timeout()                 {}
-func (h *http3Client) farewell()                {}
-func (h *http3Client) deadline() linger.Instant { return linger.Never }
 
 func (h *http3Client) event(v quic.Event) {
 	w, c := h.end.world, h.end.conn

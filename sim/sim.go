@@ -97,7 +97,7 @@ func Modelled(s linger.Scenario) error {
 	case s.Strategy.Client != "":
 		return fmt.Errorf("strategy %q: a browser is not predicted; use --on lab", s.Strategy.Name)
 	case s.Strategy.FastOpen:
-		return fmt.Errorf("strategy %q: TCP Fast Open is not predicted yet; use --on lab", s.Strategy.Name)
+		return fmt.Errorf("strategy %q: TCP Fast Open is not predicted; use --on lab", s.Strategy.Name)
 	}
 	return nil
 }

@@ -392,7 +392,7 @@ func TestUploadsOverQUIC(t *testing.T) {
 
 func TestWhatIsNotModelledIsRefused(t *testing.T) {
 	for _, x := range []struct{ strategy, want string }{
-		{"keep+tfo", "TCP Fast Open is not predicted yet"},
+		{"keep+tfo", "TCP Fast Open is not predicted"},
 	} {
 		_, err := Run(context.Background(), scenario(t, linger.Gallery(1), x.strategy, symmetric(time.Millisecond, 0, 0)), plain)
 		if err == nil || !strings.Contains(err.Error(), x.want) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -205,7 +204,7 @@ func probeChain(ctx context.Context, text string, asserted []string, config prob
 		}
 	}
 	if asked > 0 {
-		fmt.Fprintf(out.std.err, "linger: hops to probe: %d; each is watched until it ends idle connections, %v at most\n", asked, cmp.Or(config.MaxWait, probe.DefaultWait))
+		fmt.Fprintf(out.std.err, "linger: hops to probe: %d; each is watched until it ends idle connections, %v at most\n", asked, config.Watched())
 	}
 	policies := make([]*conduct.Policy, len(links))
 	failures := make([]error, len(links))
