@@ -124,9 +124,15 @@ func TestSecureCounts(t *testing.T) {
 				t.Errorf("%s: %s", test.strategy, x.URL)
 			}
 		}
-		n, resumed, requests := len(tr.Connections), 0, 0
+		n, resumed, requests, spare := len(tr.Connections), 0, 0, 0
 		for _, c := range tr.Connections {
 			h, ok := c.TLS.Get()
+			// Where several may be open, the load can be over before one of them has done
+			// its handshake: nothing was asked on it, and the client let it go.
+			if !ok && n > 1 && c.Requests == 0 && c.ClosedBy == trace.AtClient {
+				spare++
+				continue
+			}
 			want := map[string]string{"h2": "h2"}[c.Protocol]
 			if want == "" {
 				want = "http/1.1"
@@ -146,16 +152,24 @@ func TestSecureCounts(t *testing.T) {
 			requests += c.Requests
 		}
 		if test.resumed < 0 {
-			test.resumed = n - 1
+			test.resumed = n - 1 - spare
 		}
-		if n < test.least || n > test.most || int64(n) != server.connections.Load() || resumed != test.resumed {
-			t.Errorf("%s: %d connections, %d resumed; the server saw %d; want %d to %d, %d resumed", test.strategy, n, resumed, server.connections.Load(), test.least, test.most, test.resumed)
+		// What the client let go of, the server may accept only now.
+		for range 1000 {
+			if server.connections.Load() >= int64(n) {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		seen := server.connections.Load()
+		if n < test.least || n > test.most || seen > int64(n) || seen < int64(n-spare) || resumed != test.resumed {
+			t.Errorf("%s: %d connections, %d resumed; the server saw %d; want %d to %d, %d resumed", test.strategy, n, resumed, seen, test.least, test.most, test.resumed)
 		}
 		if requests != 41 || server.requests.Load() != 41 || got != w.Bytes() || server.bytes.Load() != got {
 			t.Errorf("%s: %d requests of %d bytes; the server saw %d of %d", test.strategy, requests, got, server.requests.Load(), server.bytes.Load())
 		}
-		if logged := strings.Count(secrets.String(), "CLIENT_TRAFFIC_SECRET_0 "); logged != n {
-			t.Errorf("%s: secrets of %d connections, there were %d", test.strategy, logged, n)
+		if logged := strings.Count(secrets.String(), "CLIENT_TRAFFIC_SECRET_0 "); logged < n-spare || logged > n {
+			t.Errorf("%s: secrets of %d connections, there were %d, %d of them let go of before they were secured", test.strategy, logged, n, spare)
 		}
 	}
 }
