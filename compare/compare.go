@@ -12,24 +12,6 @@ import (
 	"linger/trace"
 )
 
-// Input is an experiment that was carried out. Its fields are those of
-// run.Experiment, so that one converts to the other.
-type Input struct {
-	Workload   linger.Workload
-	Strategies []linger.Strategy
-	Network    linger.Network
-	Seed       uint64
-	Trials     int // planned, of each strategy
-	Engine     string
-	Provenance trace.Provenance
-	// Traces holds the trials of each strategy, indexed as Strategies; Still those
-	// with the path's delay taken out. A list that is missing is empty.
-	Traces, Still [][]*trace.Trace
-	// Failures holds the reasons of the trials that gave no trace.
-	Failures, StillFailures [][]string
-	Interrupted             bool
-}
-
 // Findings is what the traces show: the JSON of linger compare, but for the
 // version of linger. A figure that was not measured is unknown, and absent.
 type Findings struct {
@@ -39,7 +21,7 @@ type Findings struct {
 	Provenance trace.Provenance `json:"provenance"`
 	Seed       uint64           `json:"seed"`
 	Trials     int              `json:"trials"` // planned, of each strategy
-	Rows       []Row            `json:"rows"`   // in the order of Input.Strategies
+	Rows       []Row            `json:"rows"`   // in the order of trace.Setup.Strategies
 	Verdict    Verdict          `json:"verdict"`
 	Doubts     []Doubt          `json:"doubts"`
 }
@@ -240,7 +222,7 @@ type Doubt struct {
 }
 
 // Compare returns what the traces show.
-func Compare(in Input) Findings {
+func Compare(in trace.Experiment) Findings {
 	f := Findings{
 		Workload: Workload{
 			Name: in.Workload.Name, Scheme: in.Workload.Scheme, Exchanges: len(in.Workload.Exchanges), Bytes: in.Workload.Bytes(),
@@ -251,7 +233,7 @@ func Compare(in Input) Findings {
 	}
 	cases := make([]*tried, len(in.Strategies))
 	for i, s := range in.Strategies {
-		cases[i] = measure(in, s, nth(in.Traces, i), nth(in.Still, i), len(nth(in.Failures, i)))
+		cases[i] = measure(in, s, trace.At(in.Traces, i), trace.At(in.Still, i), len(trace.At(in.Failures, i)))
 	}
 	keepings(cases)
 	best := fastest(cases)
@@ -308,11 +290,3 @@ func room(n linger.Network, r linger.Rate) (ms, bytes linger.Opt[float64]) {
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// nth returns the i-th list, or an empty one.
-func nth[T any](lists [][]T, i int) []T {
-	if i >= len(lists) {
-		return nil
-	}
-	return lists[i]
-}

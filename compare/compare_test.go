@@ -21,11 +21,11 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/*.json")
 
 // golden holds the findings of some experiments as JSON.
-var golden = map[string]func() Input{
-	"dns":     func() Input { return lookUps(20, 5, 19) },
-	"gallery": func() Input { return experiment("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", 5) },
+var golden = map[string]func() trace.Experiment{
+	"dns":     func() trace.Experiment { return lookUps(20, 5, 19) },
+	"gallery": func() trace.Experiment { return experiment("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", 5) },
 	// Everything that can go wrong at once.
-	"doubtful": func() Input {
+	"doubtful": func() trace.Experiment {
 		in := experiment("close,keep,keep:256+1.0,pipeline", 3)
 		in.Interrupted = true
 		in.Traces[0] = in.Traces[0][:1]
@@ -40,7 +40,7 @@ var golden = map[string]func() Input{
 		return in
 	},
 	// A path that is not ours, on which nobody counts packets.
-	"live": func() Input {
+	"live": func() trace.Experiment {
 		in := experiment("close:6,keep:6", 4)
 		in.Engine = "live"
 		in.Network = linger.Network{}
@@ -52,17 +52,17 @@ var golden = map[string]func() Input{
 		}
 		return in
 	},
-	"secure": func() Input {
+	"secure": func() trace.Experiment {
 		return over("close,close:6,keep,keep:6,pipeline,h2,h3,close+resume,h3+0rtt", 5, 0)
 	},
-	"https": func() Input { return over(linger.DefaultStrategies("https"), 5, 0) },
+	"https": func() trace.Experiment { return over(linger.DefaultStrategies("https"), 5, 0) },
 	// Stopped early, on a path with more room before its bottlenecks than it takes
 	// for 100 ms.
-	"stopped": func() Input {
+	"stopped": func() trace.Experiment {
 		in := experiment("close,close:6,keep,pipeline", 0)
 		in.Network, in.Trials = network("3g"), 5
 		in.Traces, in.Still, in.Failures, in.StillFailures = nil, nil, nil, nil
-		in.fill()
+		fill(&in)
 		in.Traces[0], in.Traces[1], in.Traces[2], in.Traces[3] = nil, in.Traces[1][:1], in.Traces[2][:2], in.Traces[3][:2]
 		for _, t := range in.Traces[3] {
 			t.Connections[0].Requests += 3
@@ -71,9 +71,9 @@ var golden = map[string]func() Input{
 		in.Interrupted = true
 		return in
 	},
-	"lossy": func() Input { return over("keep:6,h2,h3", 7, 0.02) },
+	"lossy": func() trace.Experiment { return over("keep:6,h2,h3", 7, 0.02) },
 	// What was asked for was not given.
-	"refused": func() Input {
+	"refused": func() trace.Experiment {
 		in := over("close+resume,keep:6+resume+tfo,h2,h3+0rtt", 5, 0)
 		for i, list := range in.Traces {
 			for _, t := range list {
@@ -95,7 +95,7 @@ var golden = map[string]func() Input{
 		}
 		return in
 	},
-	"nothing": func() Input {
+	"nothing": func() trace.Experiment {
 		in := experiment("close,keep", 2)
 		for i := range in.Traces {
 			in.Failures[i] = []string{"connection refused", "connection refused"}
@@ -227,7 +227,7 @@ func TestHandshakeWait(t *testing.T) {
 }
 
 // slower makes the trials of one strategy take longer without delay than with it.
-func slower(in Input, strategy int) Input {
+func slower(in trace.Experiment, strategy int) trace.Experiment {
 	for _, t := range in.Still[strategy] {
 		t.Ended *= 100
 	}
@@ -235,18 +235,18 @@ func slower(in Input, strategy int) Input {
 }
 
 // small makes every response fit into one segment.
-func small(in Input) Input {
+func small(in trace.Experiment) trace.Experiment {
 	for i := range in.Workload.Exchanges {
 		in.Workload.Exchanges[i].ResponseBody = 1000
 	}
 	in.Traces, in.Still = nil, nil
-	in.fill()
+	fill(&in)
 	return in
 }
 
 // scaled multiplies the times of one strategy's trials, so that a verdict can be
 // asked for without inventing traces anew.
-func scaled(in Input, strategy int, factors ...float64) Input {
+func scaled(in trace.Experiment, strategy int, factors ...float64) trace.Experiment {
 	for i, t := range in.Traces[strategy] {
 		t.Ended = linger.Instant(float64(t.Ended) * factors[i%len(factors)])
 	}
@@ -254,7 +254,7 @@ func scaled(in Input, strategy int, factors ...float64) Input {
 }
 
 // unlost has the link lose nothing in the trials of those strategies.
-func unlost(in Input, strategies ...int) Input {
+func unlost(in trace.Experiment, strategies ...int) trace.Experiment {
 	for _, i := range strategies {
 		for _, t := range in.Traces[i] {
 			l, _ := t.Ledger.Get()
@@ -269,7 +269,7 @@ func unlost(in Input, strategies ...int) Input {
 func TestVerdict(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		in     Input
+		in     trace.Experiment
 		best   string
 		saves  bool
 		says   []string
@@ -285,7 +285,7 @@ func TestVerdict(t *testing.T) {
 		{"one trial", experiment("close,keep", 1), "", false, []string{"No winner after 1 trial: keep takes 3.4 s and close 7.3 s; luck cannot be ruled out.", "cost 2.9 s of the 7.3 s"}, []string{"saves", "slow starts"}},
 		{"few trials, nothing to be told", scaled(scaled(experiment("close,keep,keep:6", 2), 1, 2.1, 2.15), 2, 9), "", false,
 			[]string{"No winner after 2 trials: keep takes 7.29 s and close 7.34 s; luck cannot be ruled out."}, []string{"takes least", "saves"}},
-		{"few trials of a pair only", func() Input {
+		{"few trials of a pair only", func() trace.Experiment {
 			in := experiment("close,close:6,keep:6,pipeline", 5)
 			in.Traces[2] = in.Traces[2][:2]
 			return in
@@ -332,7 +332,7 @@ func TestVerdict(t *testing.T) {
 		{"blocking, two trials", over("h2,h3", 2, .02), "h3", false, []string{"the head-of-line difference between h2 and h3 cannot be seen in 2 trials"}, nil},
 		{"recovery costs more", scaled(over("h2,h3", 7, .02), 1, 5), "h2", false, []string{"h3 takes ", "more than h2 from the first request on; its cause cannot be told apart here"}, []string{"recovery costs"}},
 		{"nothing delivered", golden["nothing"](), "", false, []string{"nothing to compare"}, nil},
-		{"no strategy at all", Input{Workload: gallery()}, "", false, []string{"nothing to compare"}, nil},
+		{"no strategy at all", trace.Experiment{Setup: trace.Setup{Workload: gallery()}}, "", false, []string{"nothing to compare"}, nil},
 	} {
 		v := Compare(test.in).Verdict
 		if v.Best != test.best || v.Saves.Time.IsZero() == test.saves {
@@ -361,7 +361,7 @@ func TestPredictedTimesNeedNoTest(t *testing.T) {
 }
 
 func TestDoubts(t *testing.T) {
-	each := func(in Input, strategy int, change func(*trace.Trace)) Input {
+	each := func(in trace.Experiment, strategy int, change func(*trace.Trace)) trace.Experiment {
 		for _, t := range in.Traces[strategy] {
 			change(t)
 		}
@@ -374,10 +374,10 @@ func TestDoubts(t *testing.T) {
 			t.Ledger = linger.Known(l)
 		}
 	}
-	pair := func() Input { return experiment("close,keep", 5) }
+	pair := func() trace.Experiment { return experiment("close,keep", 5) }
 	for _, test := range []struct {
 		name string
-		in   Input
+		in   trace.Experiment
 		code string // "" is no doubt at all
 		says string
 	}{
@@ -386,9 +386,9 @@ func TestDoubts(t *testing.T) {
 		{"an exchange twice", each(pair(), 1, func(t *trace.Trace) { t.Exchanges[7].ID = 6 }), Bytes, "exchange 6"},
 		{"an exchange missing", each(pair(), 0, func(t *trace.Trace) { t.Exchanges = t.Exchanges[:40] }), Bytes, "no word of 1 exchanges"},
 		{"the link carried less", each(pair(), 1, flows(func(l *trace.Ledger) { l.Connections[0].Down.Payload -= 10_000 })), Bytes, "link carried"},
-		{"failed exchanges", func() Input { in := pair(); fail(in.Traces[1][:2], 3, "reset"); return in }(), Failed, "2 exchanges failed in 2 of 5 trials (2× reset)"},
-		{"failed trials", func() Input { in := pair(); in.Failures[0] = []string{"a", "b", "b"}; return in }(), Failed, "3 trials of 8 gave no trace (2× b, 1× a)"},
-		{"interrupted", func() Input {
+		{"failed exchanges", func() trace.Experiment { in := pair(); fail(in.Traces[1][:2], 3, "reset"); return in }(), Failed, "2 exchanges failed in 2 of 5 trials (2× reset)"},
+		{"failed trials", func() trace.Experiment { in := pair(); in.Failures[0] = []string{"a", "b", "b"}; return in }(), Failed, "3 trials of 8 gave no trace (2× b, 1× a)"},
+		{"interrupted", func() trace.Experiment {
 			in := pair()
 			in.Interrupted = true
 			in.Traces[1] = in.Traces[1][:4]
@@ -403,7 +403,7 @@ func TestDoubts(t *testing.T) {
 			k := &t.Connections[3]
 			k.ClosedBy, k.Closed = trace.AtClient, linger.Known(k.Closed.Or(0).Add(t.Network.RTT))
 		}), NotHonoured, "left 5 connections open"},
-		{"not pipelined", func() Input {
+		{"not pipelined", func() trace.Experiment {
 			in := pair()
 			in.Strategies = strategies("close,pipeline")
 			return in
@@ -421,17 +421,17 @@ func TestDoubts(t *testing.T) {
 		{"one strategy, one trial", experiment("close", 1), Trips, "a single trial"},
 		{"one strategy has no interval either", experiment("close", 1), Confidence, "close: one trial has no interval; give --trials 6"},
 		{"nothing to compare one strategy with", experiment("close", 1), "", "can never show"},
-		{"few trials, by number", func() Input {
+		{"few trials, by number", func() trace.Experiment {
 			in := experiment("close,keep,pipeline,keep:2", 5)
 			in.Traces[0], in.Traces[1], in.Traces[2] = in.Traces[0][:2], in.Traces[1][:1], in.Traces[2][:2]
 			return in
 		}(), Trials, "close and pipeline: 2 trials can never show a difference beyond luck"},
-		{"few trials, the next number", func() Input {
+		{"few trials, the next number", func() trace.Experiment {
 			in := experiment("close,keep,pipeline,keep:2", 5)
 			in.Traces[0], in.Traces[1] = in.Traces[0][:2], in.Traces[1][:1]
 			return in
 		}(), Trials, "keep: 1 trial can never"},
-		{"requests in vain are pipelined", func() Input {
+		{"requests in vain are pipelined", func() trace.Experiment {
 			in := experiment("close,pipeline", 5)
 			in.Traces[1] = nil
 			for _, t := range in.Traces[0] {
@@ -447,7 +447,7 @@ func TestDoubts(t *testing.T) {
 		{"trips within their doubt", scaled(pair(), 1, 1, 9, .6), Trips, "lost in the noise, and not known: keep ± "},
 		{"four trials", experiment("close,keep", 4), Confidence, "87.5 %"},
 		{"overlap", scaled(experiment("close,keep", 5), 1, 2.15, 2.2, 2.1, 2.25, 2.05), Overlap, "cannot be told apart"},
-		{"no still trials", func() Input { in := pair(); in.Still = nil; return in }(), Trips, "not known"},
+		{"no still trials", func() trace.Experiment { in := pair(); in.Still = nil; return in }(), Trips, "not known"},
 		{"another protocol", golden["refused"](), NotHonoured, "h2: HTTP/2 was not spoken on every connection (5× http/1.1)"},
 		{"not resumed", golden["refused"](), NotHonoured, "close+resume: 200 of 200 TLS handshakes that might have been resumed were made in full"},
 		{"not resumed at once", golden["refused"](), NotHonoured, "keep:6+resume+tfo: 25 of 25 TLS handshakes"},
@@ -548,7 +548,7 @@ func TestConnectionsOfQUIC(t *testing.T) {
 func TestRoundTrips(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		in      Input
+		in      trace.Experiment
 		unknown bool
 	}{
 		{"as it should be", experiment("close,keep", 5), false},
@@ -740,7 +740,7 @@ func TestTwoMakesOfTransport(t *testing.T) {
 			}
 		}
 	}
-	has := func(in Input) bool {
+	has := func(in trace.Experiment) bool {
 		return slices.ContainsFunc(Compare(in).Doubts, func(d Doubt) bool { return d.Code == Stacks })
 	}
 	if !has(in) {

@@ -291,7 +291,7 @@ func plainUDP(cases []*tried) *tried {
 
 // scheduled reports whether the workload, or the client's pace, says when each query is
 // asked, so that all of them take as long as that, whatever the strategy.
-func scheduled(in Input) bool {
+func scheduled(in trace.Experiment) bool {
 	if in.Workload.Scheme != linger.SchemeDNS || len(in.Workload.Exchanges) < 2 {
 		return false
 	}
@@ -303,7 +303,7 @@ func scheduled(in Input) bool {
 
 // paced reports whether a client let time pass between queries that it knew of at the
 // same instant.
-func paced(in Input) bool {
+func paced(in trace.Experiment) bool {
 	type cause struct {
 		parent int
 		think  time.Duration

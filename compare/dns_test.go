@@ -21,11 +21,11 @@ const (
 // lookUps is what an engine might have measured of chains of n names over udp, and TCP
 // new, kept and pipelined: a query takes a round trip of 70 ms, and a connection one
 // more. From the given number of queries on, every datagram is lost once.
-func lookUps(n, trials, lost int) Input {
-	in := Input{
+func lookUps(n, trials, lost int) trace.Experiment {
+	in := trace.Experiment{Setup: trace.Setup{
 		Workload: linger.Workload{Name: "dns", Scheme: linger.SchemeDNS}, Strategies: strategies("udp,tcp,tcp+keep,tcp+pipeline"),
 		Network: network("lte"), Seed: 1, Trials: trials, Engine: "lab", Provenance: trace.Measured,
-	}
+	}}
 	for i := range n {
 		in.Workload.Exchanges = append(in.Workload.Exchanges, linger.Exchange{
 			Query: linger.Query{Name: fmt.Sprintf("host%d.example", i), Type: "A"}, Parent: i - 1})
@@ -41,7 +41,7 @@ func lookUps(n, trials, lost int) Input {
 	return in
 }
 
-func lookUp(in Input, s linger.Strategy, trial, lost int) *trace.Trace {
+func lookUp(in trace.Experiment, s linger.Strategy, trial, lost int) *trace.Trace {
 	const rtt = 70 * time.Millisecond
 	t := &trace.Trace{Provenance: in.Provenance, Engine: in.Engine, Workload: "dns", Strategy: s.Name, Network: in.Network, Trial: trial}
 	var led trace.Ledger
@@ -192,7 +192,7 @@ func TestQueriesAreAccountedFor(t *testing.T) {
 }
 
 func TestVerdictOfLookUps(t *testing.T) {
-	limit := func(in Input, limits ...time.Duration) Input {
+	limit := func(in trace.Experiment, limits ...time.Duration) trace.Experiment {
 		for i, d := range limits {
 			for _, one := range in.Traces[2+i] {
 				one.Connections[0].IdleLimit = linger.Known(d)
@@ -222,7 +222,7 @@ func TestVerdictOfLookUps(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name      string
-		in        Input
+		in        trace.Experiment
 		want, not []string
 	}{
 		{"nothing announced", never, []string{"udp takes least", "Keeping pays from the second query on: a further one takes 230 B over tcp+keep, not the 660 B of tcp",

@@ -33,7 +33,7 @@ const (
 
 // doubter collects doubts.
 type doubter struct {
-	in    Input
+	in    trace.Experiment
 	cases []*tried
 	best  *tried
 	found []Doubt
@@ -50,7 +50,7 @@ func (d *doubter) dishonour(c *tried, format string, args ...any) {
 }
 
 // doubts lists every reason not to believe the figures.
-func doubts(in Input, cases []*tried, best *tried) []Doubt {
+func doubts(in trace.Experiment, cases []*tried, best *tried) []Doubt {
 	d := &doubter{in: in, cases: cases, best: best}
 	d.bytes()
 	d.changed()
@@ -229,10 +229,10 @@ func (d *doubter) failed() {
 				len(c.ended)-len(c.whole), plural(float64(c.row.Trials), "trial"), tally(reasons))
 		}
 		reasons = map[string]int{}
-		for _, r := range nth(d.in.Failures, i) {
+		for _, r := range trace.At(d.in.Failures, i) {
 			reasons[r]++
 		}
-		if n := len(nth(d.in.Failures, i)); n > 0 {
+		if n := len(trace.At(d.in.Failures, i)); n > 0 {
 			d.add(Failed, "%s: %s of %d gave no trace (%s)", c.row.Strategy, plural(float64(n), "trial"), c.row.Trials, tally(reasons))
 		}
 		if c.row.Failed > 0 && len(c.whole) == 0 && len(c.ended) > 0 {
@@ -663,7 +663,7 @@ func (d *doubter) trips() {
 	var unknown, lost, once, unsure []string
 	reasons := map[string]int{}
 	for i, c := range d.cases {
-		for _, r := range nth(d.in.StillFailures, i) {
+		for _, r := range trace.At(d.in.StillFailures, i) {
 			reasons[r]++
 		}
 		trips, ok := c.trips.Get()

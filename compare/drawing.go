@@ -20,11 +20,11 @@ type Trial struct {
 	Whole  bool    // it delivered the whole workload, and counts in Row.Time
 }
 
-// TrialsOf lists the trials of each strategy, as Input.Strategies.
-func TrialsOf(in Input) [][]Trial {
+// TrialsOf lists the trials of each strategy, as trace.Setup.Strategies.
+func TrialsOf(in trace.Experiment) [][]Trial {
 	out := make([][]Trial, len(in.Strategies))
 	for i := range in.Strategies {
-		for _, t := range nth(in.Traces, i) {
+		for _, t := range trace.At(in.Traces, i) {
 			if !t.Interrupted {
 				out[i] = append(out[i], Trial{t.Trial + 1, round(t.Ended.Milliseconds(), 1e-3), delivered(t, in.Workload)})
 			}
@@ -36,13 +36,13 @@ func TrialsOf(in Input) [][]Trial {
 // Typical returns of each strategy the trial whose time is nearest to the median,
 // the first of equals, and nil where there is none. Where no trial delivered the
 // whole workload it is the first that was run.
-func Typical(in Input) []*trace.Trace {
+func Typical(in trace.Experiment) []*trace.Trace {
 	out := make([]*trace.Trace, len(in.Strategies))
 	for i := range in.Strategies {
-		whole := slices.DeleteFunc(slices.Clone(nth(in.Traces, i)), func(t *trace.Trace) bool { return t.Interrupted || !delivered(t, in.Workload) })
+		whole := slices.DeleteFunc(slices.Clone(trace.At(in.Traces, i)), func(t *trace.Trace) bool { return t.Interrupted || !delivered(t, in.Workload) })
 		middle, ok := sample(whole, load).Median()
 		if !ok {
-			if all := nth(in.Traces, i); len(all) > 0 {
+			if all := trace.At(in.Traces, i); len(all) > 0 {
 				out[i] = all[0]
 			}
 			continue
@@ -90,7 +90,7 @@ func HeldOverTime(t *trace.Trace) (held []Held, peak int) {
 
 // Fetched is the experiment that one trace is: one trial of one strategy. Where the
 // workload is not known, it is what the trace has of it.
-func Fetched(t *trace.Trace, w linger.Workload, s linger.Strategy) Input {
+func Fetched(t *trace.Trace, w linger.Workload, s linger.Strategy) trace.Experiment {
 	if len(w.Exchanges) == 0 {
 		w = linger.Workload{Name: t.Workload, Scheme: w.Scheme, Exchanges: make([]linger.Exchange, len(t.Exchanges))}
 		for _, e := range t.Exchanges {
@@ -99,14 +99,17 @@ func Fetched(t *trace.Trace, w linger.Workload, s linger.Strategy) Input {
 			}
 		}
 	}
-	return Input{
-		Workload: w, Strategies: []linger.Strategy{s}, Network: t.Network, Seed: t.Seed, Trials: 1,
-		Engine: t.Engine, Provenance: t.Provenance, Traces: [][]*trace.Trace{{t}},
+	return trace.Experiment{
+		Setup: trace.Setup{
+			Engine: t.Engine, Provenance: t.Provenance, Workload: w, Strategies: []linger.Strategy{s},
+			Network: t.Network, Seed: t.Seed, Trials: 1,
+		},
+		Traces: [][]*trace.Trace{{t}},
 	}
 }
 
 // Fetch is what there is to say of a single trial, which nothing is compared with.
-func Fetch(in Input) Findings {
+func Fetch(in trace.Experiment) Findings {
 	f := Compare(in)
 	f.Doubts = slices.DeleteFunc(f.Doubts, func(d Doubt) bool { return d.Code == Confidence || d.Code == Trials || d.Code == Trips })
 	for _, t := range in.Traces[0] {

@@ -85,7 +85,7 @@ func hasQUIC(t *trace.Trace) bool { return slices.ContainsFunc(t.Connections, ov
 const setUpFloor = 0.3
 
 // setUp fills in what it takes to set connections up.
-func (c *tried) setUp(in Input, traces, still []*trace.Trace) {
+func (c *tried) setUp(in trace.Experiment, traces, still []*trace.Trace) {
 	r := &c.row
 	count := func(figure func(handshakes) int) linger.Opt[float64] {
 		return median(traces, func(t *trace.Trace) (float64, bool) { return float64(figure(shaken(t))), true })

@@ -38,7 +38,7 @@ type tried struct {
 }
 
 // measure makes the row of one strategy.
-func measure(in Input, s linger.Strategy, traces, still []*trace.Trace, failures int) *tried {
+func measure(in trace.Experiment, s linger.Strategy, traces, still []*trace.Trace, failures int) *tried {
 	c := &tried{strategy: s, provenance: in.Provenance}
 	for _, t := range traces {
 		if t.Interrupted {

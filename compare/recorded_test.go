@@ -19,20 +19,20 @@ func TestRecordedFindingsAreTheSame(t *testing.T) {
 	failing.StillFailures[2] = []string{"refused"}
 	failing.Traces[3] = failing.Traces[3][:2]
 	failing.Interrupted = true
-	for name, in := range map[string]Input{
+	for name, in := range map[string]trace.Experiment{
 		"http":    experiment("close,close:6,keep,keep:2,keep:6,pipeline,h2", 5),
 		"https":   over("close,keep,h2,h3,h3+0rtt", 3, 0),
 		"failing": failing,
-		"none":    {Workload: gallery(), Strategies: strategies("keep"), Network: network("lte"), Trials: 1},
+		"none":    {Setup: trace.Setup{Workload: gallery(), Strategies: strategies("keep"), Network: network("lte"), Trials: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var file, again bytes.Buffer
-			h := trace.Header{Kind: trace.KindExperiment, Linger: "test", Command: "linger compare 'a b'"}
-			if err := Record(&file, in, h); err != nil {
+			from := trace.Source{Kind: trace.KindExperiment, Linger: "test", Command: "linger compare 'a b'"}
+			if err := trace.WriteExperiment(&file, in, from); err != nil {
 				t.Fatal(err)
 			}
 			size := file.Len()
-			out, header, err := Recorded(bytes.NewReader(file.Bytes()))
+			out, source, err := trace.ReadExperiment(bytes.NewReader(file.Bytes()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -40,13 +40,13 @@ func TestRecordedFindingsAreTheSame(t *testing.T) {
 			if want != got {
 				t.Errorf("found\n%s\nin the file, and\n%s\nbefore", got, want)
 			}
-			if header.Linger != "test" || header.Command != h.Command || header.Version != trace.FileVersion {
-				t.Errorf("header %+v", header)
+			if source.Linger != "test" || source.Command != from.Command {
+				t.Errorf("source %+v", source)
 			}
-			if err := Record(&again, out, header); err != nil {
+			if err := trace.WriteExperiment(&again, out, source); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := Recorded(&again); err != nil {
+			if _, _, err := trace.ReadExperiment(&again); err != nil {
 				t.Error(err)
 			}
 			t.Logf("%d bytes", size)

@@ -10,6 +10,7 @@ import (
 
 	"linger"
 	"linger/stats"
+	"linger/trace"
 )
 
 // relation is what two strategies' times allow to say about them.
@@ -84,7 +85,7 @@ func alike(a, b *tried) bool {
 }
 
 // judge finds the best strategy, what it saves, and the words for it.
-func judge(in Input, cases []*tried, best *tried) Verdict {
+func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
 	if best == nil && !slices.ContainsFunc(cases, hasAnswers) {
 		return Verdict{Text: "No strategy delivered the workload, so there is nothing to compare."}
 	}

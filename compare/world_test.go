@@ -39,17 +39,17 @@ func network(name string) linger.Network {
 // experiment is what an engine might have measured, from a textbook in memory:
 // windows that double each round, one link that carries one burst at a time,
 // and a little noise that the trial's number fixes.
-func experiment(list string, trials int) Input {
-	in := Input{
+func experiment(list string, trials int) trace.Experiment {
+	in := trace.Experiment{Setup: trace.Setup{
 		Workload: gallery(), Strategies: strategies(list), Network: network("lte"), Seed: 1, Trials: trials,
 		Engine: "lab", Provenance: trace.Measured,
-	}
-	in.fill()
+	}}
+	fill(&in)
 	return in
 }
 
 // fill carries the experiment out.
-func (in *Input) fill() {
+func fill(in *trace.Experiment) {
 	for i, s := range in.Strategies {
 		in.Traces, in.Still = append(in.Traces, nil), append(in.Still, nil)
 		in.Failures, in.StillFailures = append(in.Failures, nil), append(in.StillFailures, nil)
@@ -63,11 +63,11 @@ func (in *Input) fill() {
 }
 
 // over turns an experiment into one over https, on a path that loses packets.
-func over(list string, trials int, loss float64) Input {
+func over(list string, trials int, loss float64) trace.Experiment {
 	in := experiment("keep", 0)
 	in.Workload.Scheme, in.Network.Loss, in.Trials = "https", loss, trials
 	in.Strategies, in.Traces, in.Still, in.Failures, in.StillFailures = strategies(list), nil, nil, nil, nil
-	in.fill()
+	fill(&in)
 	return in
 }
 
@@ -84,7 +84,7 @@ const (
 
 // setUp is how a new connection of that strategy comes about: when each part is
 // done after dialling, and what it is then.
-func (l *lane) setUp(in Input, s linger.Strategy, rtt time.Duration, ticket bool) (ready time.Duration) {
+func (l *lane) setUp(in trace.Experiment, s linger.Strategy, rtt time.Duration, ticket bool) (ready time.Duration) {
 	k, f := &l.conn, &l.flow
 	at := func(d time.Duration) linger.Opt[linger.Instant] { return linger.Known(k.Dialled.Add(d)) }
 	k.Protocol = map[string]string{"1.0": "http/1.0", "1.1": "http/1.1", "2": "h2", "3": "h3"}[s.Version]
@@ -141,7 +141,7 @@ type lane struct {
 	open   bool
 }
 
-func textbook(in Input, s linger.Strategy, rtt time.Duration, trial int) *trace.Trace {
+func textbook(in trace.Experiment, s linger.Strategy, rtt time.Duration, trial int) *trace.Trace {
 	r := rand.New(rand.NewPCG(uint64(trial), uint64(len(s.Name))<<8|uint64(s.Connections)))
 	luck := rand.New(rand.NewPCG(uint64(trial), 1<<32|uint64(len(s.Name))<<8|uint64(s.Connections)))
 	noise := func() time.Duration { return time.Duration(r.IntN(600)) * time.Microsecond }

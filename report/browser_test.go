@@ -25,6 +25,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"linger/compare"
+	"linger/trace"
 )
 
 // go test ./report -run Browser -shots DIR saves a picture of each part, in both
@@ -154,7 +155,7 @@ func (b *browser) prefers(t *testing.T, theme string) {
 	do(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
 }
 
-func render(t testing.TB, in compare.Input, o Options) []byte {
+func render(t testing.TB, in trace.Experiment, o Options) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := HTML(&b, compare.Compare(in), in, o); err != nil {

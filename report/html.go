@@ -216,7 +216,7 @@ type ladderView struct {
 // HTML writes the report as one page that needs nothing else: the findings, which
 // are those of the input, and drawings of its traces. Query strings, and whatever a
 // URL says of a user, are left out unless o.Queries wants them.
-func HTML(w io.Writer, f compare.Findings, in compare.Input, o Options) error {
+func HTML(w io.Writer, f compare.Findings, in trace.Experiment, o Options) error {
 	if !o.Queries {
 		f, in, o.Command = redactFindings(f), redactInput(in), redact(o.Command)
 	}
@@ -296,7 +296,7 @@ func noun(t *trace.Trace) string {
 
 // ladders adds those of each strategy, all at one scale: the strategies that close
 // on one side, those that keep on the other.
-func (v *view) ladders(f compare.Findings, in compare.Input, typical []*trace.Trace) {
+func (v *view) ladders(f compare.Findings, in trace.Experiment, typical []*trace.Trace) {
 	rtt := linger.Opt[time.Duration]{}
 	if !f.Network.RTT.IsZero() && in.Network.RTT > 0 {
 		rtt = linger.Known(in.Network.RTT)
@@ -406,7 +406,7 @@ func redactFindings(f compare.Findings) compare.Findings {
 }
 
 // redactInput returns the traces without what is redacted; the input stays whole.
-func redactInput(in compare.Input) compare.Input {
+func redactInput(in trace.Experiment) trace.Experiment {
 	in.Traces = slices.Clone(in.Traces)
 	for i, list := range in.Traces {
 		in.Traces[i] = slices.Clone(list)

@@ -125,17 +125,17 @@ func textbook(s linger.Strategy, n, trial int, rtt time.Duration, urls func(int)
 }
 
 // experiment is n objects by a list of strategies, five times each.
-func experiment(t testing.TB, list string, n int, urls func(int) string) compare.Input {
+func experiment(t testing.TB, list string, n int, urls func(int) string) trace.Experiment {
 	t.Helper()
 	all, err := linger.ParseStrategies(list)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const rtt = 70 * time.Millisecond
-	in := compare.Input{
+	in := trace.Experiment{Setup: trace.Setup{
 		Workload: linger.Workload{Name: "gallery", Scheme: "https"}, Strategies: all, Trials: 5, Seed: 1, Engine: "lab", Provenance: trace.Measured,
 		Network: linger.Network{Name: "lte", RTT: rtt, Down: 12 * linger.Mbps, Up: 12 * linger.Mbps, Queue: linger.DefaultQueue},
-	}
+	}}
 	for _, s := range all {
 		var with, still []*trace.Trace
 		for trial := range 5 {
@@ -152,7 +152,7 @@ func experiment(t testing.TB, list string, n int, urls func(int) string) compare
 func images(i int) string { return fmt.Sprintf("https://origin/images/%02d.jpg", i) }
 
 // inputs are the experiments that the page is looked at with.
-func inputs(t testing.TB) map[string]compare.Input {
+func inputs(t testing.TB) map[string]trace.Experiment {
 	t.Helper()
 	gallery := experiment(t, "close,close:6,keep,keep:6,pipeline,h2,h3", 40, images)
 	names := experiment(t, "udp,dot,dot+keep,doq", 20, func(i int) string { return fmt.Sprintf("dns://10.0.2.1/www%d.example?type=A", i) })
@@ -169,10 +169,10 @@ func inputs(t testing.TB) map[string]compare.Input {
 	broken.Failures = [][]string{{"not done after 10m0s"}, nil}
 	broken.Network = linger.Network{Name: "origin.example"}
 	one := experiment(t, "keep:6", 40, images).Traces[0][0]
-	return map[string]compare.Input{
+	return map[string]trace.Experiment{
 		"gallery": gallery, "names": names, "broken": broken,
 		"single": compare.Fetched(one, linger.Workload{Name: "https://origin/", Scheme: "https"}, strategy(t, "keep:6")),
-		"none":   {Workload: gallery.Workload, Strategies: gallery.Strategies[:2], Network: gallery.Network, Trials: 3, Failures: [][]string{{"refused"}, {"refused"}}},
+		"none":   {Setup: trace.Setup{Workload: gallery.Workload, Strategies: gallery.Strategies[:2], Network: gallery.Network, Trials: 3}, Failures: [][]string{{"refused"}, {"refused"}}},
 	}
 }
 
@@ -333,7 +333,7 @@ func FuzzPage(f *testing.F) {
 		z := gzip.NewWriter(&file)
 		fmt.Fprintf(z, "%s\n%s\n{\"end\":{\"entries\":1}}\n", header, strings.ReplaceAll(line, "\n", " "))
 		z.Close()
-		in, _, err := compare.Recorded(&file)
+		in, _, err := trace.ReadExperiment(&file)
 		if err != nil || len(in.Traces[0]) == 0 {
 			return
 		}

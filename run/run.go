@@ -23,25 +23,6 @@ type Engine interface {
 	Run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error)
 }
 
-// An Experiment is what came of a plan.
-type Experiment struct {
-	Workload   linger.Workload
-	Strategies []linger.Strategy
-	Network    linger.Network
-	Seed       uint64
-	Trials     int // planned, of each strategy
-	// Engine and Provenance are those of the traces; empty when there are none.
-	Engine     string
-	Provenance trace.Provenance
-	// Traces holds the trials of each strategy that gave a trace, in order of
-	// their number, indexed as Strategies; Still those with the delay taken out.
-	Traces, Still [][]*trace.Trace
-	// Failures holds the reasons of the trials that gave none, as Traces and Still.
-	Failures, StillFailures [][]string
-	// Interrupted says that not every planned trial was run.
-	Interrupted bool
-}
-
 // Progress is how far an experiment has come.
 type Progress struct {
 	Done, Failed, Total int // trials
@@ -60,7 +41,7 @@ const tick = 100 * time.Millisecond
 //
 // If tell is not nil it is called from Run's own goroutine, whenever a trial ends
 // and a few times a second. When Run returns, everything that it started has ended.
-func Run(ctx context.Context, e Engine, p Plan, tell func(Progress)) (*Experiment, error) {
+func Run(ctx context.Context, e Engine, p Plan, tell func(Progress)) (*trace.Experiment, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
@@ -255,10 +236,10 @@ func (o *owner) progress() Progress {
 }
 
 // experiment gathers what was booked.
-func (o *owner) experiment() *Experiment {
+func (o *owner) experiment() *trace.Experiment {
 	p := o.plan
-	x := &Experiment{
-		Workload: p.Workload, Strategies: p.Strategies, Network: p.Network, Seed: p.Seed, Trials: p.Trials,
+	x := &trace.Experiment{
+		Setup:       trace.Setup{Workload: p.Workload, Strategies: p.Strategies, Network: p.Network, Seed: p.Seed, Trials: p.Trials},
 		Interrupted: o.ended < len(o.jobs),
 	}
 	for i := range p.Strategies {

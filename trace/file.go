@@ -41,25 +41,12 @@ const (
 	longest = linger.Instant(366 * 24 * time.Hour)
 )
 
-// Header is what all trials of a file have in common.
+// Header is the first line: what all trials of a file have in common.
 type Header struct {
 	Format  string `json:"format"`
 	Version int    `json:"version"`
-	Kind    string `json:"kind"`
-	// Linger is the version of the program that wrote the file, Command the command
-	// line that gives the same again, each empty where it is not known.
-	Linger     string            `json:"linger,omitempty"`
-	Command    string            `json:"command,omitempty"`
-	Engine     string            `json:"engine,omitempty"`
-	Provenance Provenance        `json:"provenance,omitempty"`
-	Workload   linger.Workload   `json:"workload,omitzero"`
-	Strategies []linger.Strategy `json:"strategies"`
-	Network    linger.Network    `json:"network"`
-	Seed       uint64            `json:"seed"`
-	Trials     int               `json:"trials"` // planned, of each strategy
-	// Model is what predictions were made with, where there are any, as the program
-	// that wrote the file has it.
-	Model json.RawMessage `json:"model,omitempty"`
+	Source
+	Setup
 }
 
 // Entry is one trial: its trace, or why there is none.

@@ -182,7 +182,7 @@ func TestAFileOfBytesThatAreNoGzip(t *testing.T) {
 
 func BenchmarkReader(b *testing.B) {
 	var file bytes.Buffer
-	w, err := NewWriter(&file, Header{Kind: KindFetch, Strategies: []linger.Strategy{{Name: "keep"}}, Trials: 1})
+	w, err := NewWriter(&file, Header{Source: Source{Kind: KindFetch}, Setup: Setup{Strategies: []linger.Strategy{{Name: "keep"}}, Trials: 1}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -15,7 +15,6 @@ import (
 
 	"linger"
 	"linger/browser"
-	"linger/compare"
 	"linger/lab"
 	"linger/live"
 	"linger/run"
@@ -158,15 +157,15 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", oneLine(err.Error()))
 	}
 	measured := result{
-		input:  compare.Input(*experiment),
-		header: trace.Header{Kind: trace.KindExperiment, Linger: version, Command: c.command()},
+		input:  *experiment,
+		source: trace.Source{Kind: trace.KindExperiment, Linger: version, Command: c.command()},
 	}
 	if experiment.Provenance == trace.Predicted {
 		m, err := model.model(w, plan.Strategies, c.Workload, c.fetching(), c.Trials)
 		if err != nil {
 			return err
 		}
-		if measured.header.Model, err = json.Marshal(m); err != nil {
+		if measured.source.Model, err = json.Marshal(m); err != nil {
 			return err
 		}
 	}

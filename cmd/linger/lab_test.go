@@ -41,7 +41,7 @@ func builtin(t *testing.T, name string) linger.Workload {
 }
 
 // measure runs strategies in the lab and returns what compare makes of them.
-func measure(t *testing.T, w linger.Workload, list string, n linger.Network, trials, still int) (compare.Findings, *run.Experiment) {
+func measure(t *testing.T, w linger.Workload, list string, n linger.Network, trials, still int) (compare.Findings, *trace.Experiment) {
 	t.Helper()
 	x, err := run.Run(t.Context(), labEngine{}, run.Plan{
 		Workload: w, Strategies: strategies(t, list), Network: n, Seed: 1,
@@ -62,7 +62,7 @@ func measure(t *testing.T, w linger.Workload, list string, n linger.Network, tri
 			}
 		}
 	}
-	return compare.Compare(compare.Input(*x)), x
+	return compare.Compare(*x), x
 }
 
 // textbook holds the closed-form cases of J. Kurose and K. Ross, Computer

@@ -18,7 +18,6 @@ import (
 
 	"linger"
 	"linger/live"
-	"linger/run"
 	"linger/trace"
 )
 
@@ -246,7 +245,7 @@ func forewarn(servers map[string]resolver, strategies []linger.Strategy, trials,
 }
 
 // verdict is the error of an experiment in which no strategy got anything.
-func (e liveEngine) verdict(x *run.Experiment) error {
+func (e liveEngine) verdict(x *trace.Experiment) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range x.Strategies {

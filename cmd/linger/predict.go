@@ -145,7 +145,7 @@ func beside(ctx context.Context, e run.Engine, plan run.Plan, measured result, o
 	if err != nil {
 		return plain, err
 	}
-	real, model := compare.Compare(measured.input), compare.Compare(compare.Input(*x))
+	real, model := compare.Compare(measured.input), compare.Compare(*x)
 	return func(ending string, w io.Writer) error {
 		switch ending {
 		case ".json":
@@ -154,12 +154,12 @@ func beside(ctx context.Context, e run.Engine, plan run.Plan, measured result, o
 			return report.CSVBoth(w, real, model)
 		case ".html":
 			layout := out.layout(w)
-			layout.Version, layout.Command, layout.Queries = measured.header.Linger, measured.header.Command, queries
+			layout.Version, layout.Command, layout.Queries = measured.source.Linger, measured.source.Command, queries
 			layout.Predicted, layout.Limits = &model, limits()
 			return report.HTML(w, real, measured.input, layout)
 		case ".txt":
 			layout := out.layout(w)
-			layout.Version, layout.Command = measured.header.Linger, measured.header.Command
+			layout.Version, layout.Command = measured.source.Linger, measured.source.Command
 			if err := report.Compare(w, real, layout); err != nil {
 				return err
 			}

@@ -22,28 +22,28 @@ type queriesFlag struct {
 
 // result is what was measured, in every format that it can be written in.
 type result struct {
-	input  compare.Input
-	header trace.Header
+	input  trace.Experiment
+	source trace.Source
 }
 
 // as returns what writes the result in the format of an ending.
 func (r result) as(out *outputs, queries bool) func(ending string, w io.Writer) error {
 	return func(ending string, w io.Writer) error {
 		layout := out.layout(w)
-		layout.Version, layout.Command, layout.Queries = r.header.Linger, r.header.Command, queries
+		layout.Version, layout.Command, layout.Queries = r.source.Linger, r.source.Command, queries
 		if ending == ".trace" {
-			return compare.Record(w, r.input, r.header)
+			return trace.WriteExperiment(w, r.input, r.source)
 		}
-		if r.header.Kind == trace.KindFetch {
+		if r.source.Kind == trace.KindFetch {
 			return r.fetch(ending, w, layout)
 		}
 		findings := compare.Compare(r.input)
 		if r.input.Provenance == trace.Predicted {
-			layout.Model, layout.Limits = modelOf(r.header.Model), limits()
+			layout.Model, layout.Limits = modelOf(r.source.Model), limits()
 		}
 		switch ending {
 		case ".json":
-			return report.JSON(w, findings, r.header.Linger)
+			return report.JSON(w, findings, r.source.Linger)
 		case ".csv":
 			return report.CSV(w, findings)
 		case ".html":
@@ -92,12 +92,12 @@ func (c reportCmd) Run(std streams) error {
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return usage("%s is a folder; name a trace file, as linger compare -o FILE.trace writes it", name)
 	}
-	in, header, err := compare.Recorded(f)
+	in, source, err := trace.ReadExperiment(f)
 	if err != nil {
 		return usage("%s: %w", name, err)
 	}
 	endings := []string{".html", ".json", ".csv", ".txt"}
-	if header.Kind == trace.KindFetch {
+	if source.Kind == trace.KindFetch {
 		if len(in.Traces[0]) == 0 {
 			return usage("%s: the fetch in it left no trace", name)
 		}
@@ -111,10 +111,10 @@ func (c reportCmd) Run(std streams) error {
 	if len(c.Output) > 0 {
 		out.table = false // files were asked for
 	}
-	if header.Linger != version {
-		fmt.Fprintf(std.err, "linger: %s was measured by linger %s; this one, %s, computes the figures anew\n", name, header.Linger, version)
+	if source.Linger != version {
+		fmt.Fprintf(std.err, "linger: %s was measured by linger %s; this one, %s, computes the figures anew\n", name, source.Linger, version)
 	}
-	return out.write(result{in, header}.as(out, c.ShowQueries))
+	return out.write(result{in, source}.as(out, c.ShowQueries))
 }
 
 // observed draws what others recorded. Nothing is fetched, and no strategy is known
@@ -137,23 +137,30 @@ func (c reportCmd) observed(f io.Reader, name string, std streams) error {
 		out.table = false // files were asked for
 	}
 	s := linger.Strategy{Name: t.Strategy, Persistent: true, Connections: max(1, len(t.Connections))}
-	in := compare.Input{
-		Workload: linger.Workload{Name: name, Scheme: schemeOf(t)}, Strategies: []linger.Strategy{s}, Trials: 1,
-		Engine: t.Engine, Provenance: t.Provenance, Traces: [][]*trace.Trace{{t}},
+	in := trace.Experiment{
+		Setup: trace.Setup{
+			Engine: t.Engine, Provenance: t.Provenance,
+			Workload: linger.Workload{Name: name, Scheme: schemeOf(t)}, Strategies: []linger.Strategy{s}, Trials: 1,
+		},
+		Traces: [][]*trace.Trace{{t}},
 	}
-	header := trace.Header{Kind: trace.KindFetch, Linger: version, Command: "linger report " + quote(c.File)}
-	return out.write(result{in, header}.as(out, c.ShowQueries))
+	source := trace.Source{Kind: trace.KindFetch, Linger: version, Command: "linger report " + quote(c.File)}
+	return out.write(result{in, source}.as(out, c.ShowQueries))
 }
 
 // fetched is the result of get. A page's workload is known only from what it
 // fetched, and is not written.
 func (c getCmd) fetched(t *trace.Trace, s linger.Strategy) result {
 	return result{
-		input: compare.Input{
-			Workload: linger.Workload{Name: t.Workload, Scheme: schemeOf(t)}, Strategies: []linger.Strategy{s}, Network: t.Network, Seed: t.Seed, Trials: 1,
-			Engine: t.Engine, Provenance: t.Provenance, Traces: [][]*trace.Trace{{t}}, Interrupted: t.Interrupted,
+		input: trace.Experiment{
+			Setup: trace.Setup{
+				Engine: t.Engine, Provenance: t.Provenance,
+				Workload: linger.Workload{Name: t.Workload, Scheme: schemeOf(t)}, Strategies: []linger.Strategy{s},
+				Network: t.Network, Seed: t.Seed, Trials: 1,
+			},
+			Traces: [][]*trace.Trace{{t}}, Interrupted: t.Interrupted,
 		},
-		header: trace.Header{Kind: trace.KindFetch, Linger: version, Command: c.command(s)},
+		source: trace.Source{Kind: trace.KindFetch, Linger: version, Command: c.command(s)},
 	}
 }
 

@@ -1,0 +1,122 @@
+package trace
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+
+	"linger"
+)
+
+// A Setup is what all trials of an experiment have in common: what was planned,
+// and which engine carried it out.
+type Setup struct {
+	// Engine and Provenance are those of the traces; empty when there are none.
+	Engine     string            `json:"engine,omitempty"`
+	Provenance Provenance        `json:"provenance,omitempty"`
+	Workload   linger.Workload   `json:"workload,omitzero"`
+	Strategies []linger.Strategy `json:"strategies"`
+	Network    linger.Network    `json:"network"`
+	Seed       uint64            `json:"seed"`
+	Trials     int               `json:"trials"` // planned, of each strategy
+}
+
+// An Experiment is a setup with what came of it.
+type Experiment struct {
+	Setup
+	// Traces holds the trials of each strategy that gave a trace, in order of
+	// their number, indexed as Strategies; Still those with the path's delay taken
+	// out. A list that is missing is empty.
+	Traces, Still [][]*Trace
+	// Failures holds the reasons of the trials that gave none, as Traces and Still.
+	Failures, StillFailures [][]string
+	// Interrupted says that not every planned trial was run.
+	Interrupted bool
+}
+
+// At returns the i-th list of Traces, Still, Failures or StillFailures, which is
+// empty where it is missing.
+func At[T any](lists [][]T, i int) []T {
+	if i >= len(lists) {
+		return nil
+	}
+	return lists[i]
+}
+
+// A Source is where an experiment comes from, as its file says.
+type Source struct {
+	Kind string `json:"kind"`
+	// Linger is the version of the program that wrote the file, Command the command
+	// line that gives the same again, each empty where it is not known.
+	Linger  string `json:"linger,omitempty"`
+	Command string `json:"command,omitempty"`
+	// Model is what predictions were made with, where there are any, as the program
+	// that wrote the file has it.
+	Model json.RawMessage `json:"model,omitempty"`
+}
+
+// WriteExperiment writes the experiment as a trace file, from which ReadExperiment
+// reads the same again.
+func WriteExperiment(w io.Writer, x Experiment, from Source) error {
+	out, err := NewWriter(w, Header{Source: from, Setup: x.Setup})
+	if err != nil {
+		return err
+	}
+	for i := range x.Strategies {
+		for _, lists := range []struct {
+			still    bool
+			traces   [][]*Trace
+			failures [][]string
+		}{{false, x.Traces, x.Failures}, {true, x.Still, x.StillFailures}} {
+			for _, t := range At(lists.traces, i) {
+				if err := out.Write(Entry{Strategy: i, Still: lists.still, Trace: t}); err != nil {
+					return err
+				}
+			}
+			for _, reason := range At(lists.failures, i) {
+				if reason == "" {
+					reason = "no reason given"
+				}
+				if err := out.Write(Entry{Strategy: i, Still: lists.still, Failure: reason}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return out.Close(x.Interrupted)
+}
+
+// ReadExperiment reads a trace file whole.
+func ReadExperiment(r io.Reader) (Experiment, Source, error) {
+	file, err := NewReader(r)
+	if err != nil {
+		return Experiment{}, Source{}, err
+	}
+	h := file.Header
+	n := len(h.Strategies)
+	x := Experiment{
+		Setup:  h.Setup,
+		Traces: make([][]*Trace, n), Still: make([][]*Trace, n),
+		Failures: make([][]string, n), StillFailures: make([][]string, n),
+	}
+	for {
+		e, err := file.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return Experiment{}, h.Source, err
+		}
+		traces, failures := x.Traces, x.Failures
+		if e.Still {
+			traces, failures = x.Still, x.StillFailures
+		}
+		if e.Trace != nil {
+			traces[e.Strategy] = append(traces[e.Strategy], e.Trace)
+		} else {
+			failures[e.Strategy] = append(failures[e.Strategy], e.Failure)
+		}
+	}
+	x.Interrupted = file.End.Interrupted
+	return x, h.Source, nil
+}
