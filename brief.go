@@ -1,6 +1,8 @@
 package linger
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -19,4 +21,33 @@ func Brief(s string) string {
 		out += "..."
 	}
 	return out
+}
+
+// Plural writes a count with what is counted: "1 trial", "3 queries".
+func Plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	if stem, ok := strings.CutSuffix(word, "y"); ok {
+		word = stem + "ie"
+	}
+	return strconv.Itoa(n) + " " + word + "s"
+}
+
+// EscapeURL writes what may not stand in a URI (RFC 3986, 2) as %XX.
+func EscapeURL(s string) string {
+	var out strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 ||
+			c == '%' && !(i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2])) {
+			fmt.Fprintf(&out, "%%%02X", c)
+		} else {
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }

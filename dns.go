@@ -178,7 +178,7 @@ func ParseNames(name string, r io.Reader) (Workload, error) {
 			continue
 		}
 		if len(fields) != 2 {
-			return Workload{}, fmt.Errorf("line %d: %s; write NAME TYPE, as in www.example.com A", number, plural(len(fields), "word"))
+			return Workload{}, fmt.Errorf("line %d: %s; write NAME TYPE, as in www.example.com A", number, Plural(len(fields), "word"))
 		}
 		if len(w.Exchanges) == MaxExchanges {
 			return Workload{}, fmt.Errorf("line %d: one run holds at most %d queries; shorten the list", number, MaxExchanges)
@@ -197,7 +197,7 @@ func ParseNames(name string, r io.Reader) (Workload, error) {
 	if len(w.Exchanges) == 0 {
 		return Workload{}, errors.New("the list has no names; write one a line: NAME TYPE")
 	}
-	w.Description = "A list of " + plural(len(w.Exchanges), "name") + "."
+	w.Description = "A list of " + Plural(len(w.Exchanges), "name") + "."
 	return w, nil
 }
 

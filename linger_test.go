@@ -46,14 +46,14 @@ func TestNearest(t *testing.T) {
 		"clsoe": "close", "KEEP": "keep", "pipe": "pipeline", "lt": "lte lan", "xyzzy": "", "": "", "l": "lte lan",
 	} {
 		out := ""
-		for i, n := range nearest(got, names) {
+		for i, n := range Nearest(got, names) {
 			if i > 0 {
 				out += " "
 			}
 			out += n
 		}
 		if out != want {
-			t.Errorf("nearest(%q) = %q; want %q", got, out, want)
+			t.Errorf("Nearest(%q) = %q; want %q", got, out, want)
 		}
 	}
 }

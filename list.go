@@ -54,7 +54,7 @@ func ParseList(name string, r io.Reader) (Workload, error) {
 	if err != nil {
 		return Workload{}, err
 	}
-	w := Workload{Name: name, Description: "A list of " + plural(len(order), "exchange") + ".", Scheme: "http", Origins: origins}
+	w := Workload{Name: name, Description: "A list of " + Plural(len(order), "exchange") + ".", Scheme: "http", Origins: origins}
 	place := make([]int, len(lines))
 	for i, l := range order {
 		place[l] = i
@@ -71,13 +71,6 @@ func ParseList(name string, r io.Reader) (Workload, error) {
 		}
 	}
 	return w, w.Validate()
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // A listLine is one exchange on its way from the text to the workload.

@@ -9,7 +9,7 @@ import (
 // unknown is the one sentence for a name that a list does not have: the nearest
 // names, then the whole list, then what else may be written.
 func unknown(what, got string, names []string, rest string) error {
-	near := nearest(got, names)
+	near := Nearest(got, names)
 	hint := ""
 	if len(near) > 0 {
 		hint = fmt.Sprintf("did you mean %s? ", strings.Join(near, " or "))
@@ -17,9 +17,9 @@ func unknown(what, got string, names []string, rest string) error {
 	return fmt.Errorf("unknown %s %q; %sknown: %s (%s)", what, got, hint, strings.Join(names, ", "), rest)
 }
 
-// nearest returns up to two names that are at most two edits away, in short names
+// Nearest returns up to two names that are at most two edits away, in short names
 // only where the first letter is right, or that begin alike.
-func nearest(got string, names []string) []string {
+func Nearest(got string, names []string) []string {
 	type scored struct {
 		name string
 		d    int

@@ -35,6 +35,15 @@ type Origin struct {
 	ExtraRTT Opt[time.Duration] `json:"extra_rtt_ns,omitzero"`
 }
 
+// Host returns the host of the origin's name, without its port.
+func (o Origin) Host() string {
+	name := o.Name
+	if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.HasSuffix(name, "]") {
+		name = name[:i]
+	}
+	return strings.Trim(name, "[]")
+}
+
 // OriginCount returns how many origins there are, which is never 0.
 func (w Workload) OriginCount() int { return max(1, len(w.Origins)) }
 

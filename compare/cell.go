@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"linger"
+	"linger/finding"
 	"linger/stats"
 	"linger/trace"
 )
@@ -182,7 +183,7 @@ func swept(s linger.Strategy, outcomes []Outcome) (Swept, stats.Sample) {
 		r.Reason = cmp.Or(r.Reason, o.Reason)
 	}
 	if r.Failed > 0 && r.Reason == "" {
-		r.Reason = fmt.Sprintf("%d of %s did not deliver everything", r.Failed, plural(float64(r.Trials), "trial"))
+		r.Reason = fmt.Sprintf("%d of %s did not deliver everything", r.Failed, finding.Plural(float64(r.Trials), "trial"))
 	}
 	var values []float64
 	for _, o := range whole {

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"linger"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -180,7 +181,7 @@ func (d *Change) doubt(before, after Findings) {
 		add(OtherScenario, "the workloads differ: %s before, %s after", w.Name, v.Name)
 	case w != v:
 		add(OtherScenario, "the workloads differ: %s had %s of %d bytes by %s, and has %s of %d bytes by %s", v.Name,
-			plural(float64(w.Exchanges), "exchange"), w.Bytes, w.Scheme, plural(float64(v.Exchanges), "exchange"), v.Bytes, v.Scheme)
+			finding.Plural(float64(w.Exchanges), "exchange"), w.Bytes, w.Scheme, finding.Plural(float64(v.Exchanges), "exchange"), v.Bytes, v.Scheme)
 	}
 	if before.Network != after.Network {
 		add(OtherScenario, "the networks differ: %s before, %s after", wayOf(before.Network), wayOf(after.Network))
@@ -235,9 +236,9 @@ func (d *Change) text(before, after trace.Provenance) string {
 			if by < 0 {
 				word, by = "less", -by
 			}
-			ratio, doubt := quotient(b.Median, y, a.Median, x)
-			j.say("%s takes %s%s %s than before: %s, not %s.", r.Strategy, Duration(by, x+y), inBrackets(math.Abs(1-ratio), doubt), word,
-				Duration(b.Median, y), Duration(a.Median, x))
+			ratio, doubt := finding.Quotient(b.Median, y, a.Median, x)
+			j.say("%s takes %s%s %s than before: %s, not %s.", r.Strategy, finding.Duration(by, x+y), finding.InBrackets(math.Abs(1-ratio), doubt), word,
+				finding.Duration(b.Median, y), finding.Duration(a.Median, x))
 		}
 	}
 	for _, s := range []struct {

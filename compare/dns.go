@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/finding"
 	"linger/stats"
 	"linger/trace"
 )
@@ -76,12 +77,12 @@ func spreadOf(values []float64) (s Spread, ok bool) {
 
 // tell is the spread in words, as far up as it is known.
 func (s Spread) tell() string {
-	text := Duration(s.Median, 0) + " at the median"
+	text := finding.Duration(s.Median, 0) + " at the median"
 	if v, ok := s.P99.Get(); ok {
-		return text + " and " + Duration(v, 0) + " or less in 99 of 100"
+		return text + " and " + finding.Duration(v, 0) + " or less in 99 of 100"
 	}
 	if v, ok := s.P95.Get(); ok {
-		return text + " and " + Duration(v, 0) + " or less in 95 of 100"
+		return text + " and " + finding.Duration(v, 0) + " or less in 95 of 100"
 	}
 	return text
 }
@@ -385,7 +386,7 @@ func (j *judgement) further() {
 	}
 	told := func(c *tried) string {
 		k, _ := c.row.DNS.Or(DNS{}).Kept.Get()
-		return fmt.Sprintf("%s over %s, not the %s of %s", inBytes(k.QueryBytes), c.row.Strategy, inBytes(k.QueryBytes+k.SetUpBytes), unkept(j.cases, c).row.Strategy)
+		return fmt.Sprintf("%s over %s, not the %s of %s", finding.Bytes(k.QueryBytes), c.row.Strategy, finding.Bytes(k.QueryBytes+k.SetUpBytes), unkept(j.cases, c).row.Strategy)
 	}
 	s := told(least)
 	if most != least {
@@ -416,7 +417,7 @@ func (j *judgement) encrypted() {
 	if !ok || !ok2 || b == 0 {
 		return
 	}
-	s := fmt.Sprintf("%s takes %s times the bytes of %s", tls.row.Strategy, Number(a/b, 1), tcp.row.Strategy)
+	s := fmt.Sprintf("%s takes %s times the bytes of %s", tls.row.Strategy, finding.Fixed(a/b, 1), tcp.row.Strategy)
 	x, ok := tls.row.SetupRoundTrips.Get()
 	y, ok2 := tcp.row.SetupRoundTrips.Get()
 	if ok && ok2 && x-y >= 0.3 {
@@ -426,7 +427,7 @@ func (j *judgement) encrypted() {
 		a, ok := tls.row.DNS.Or(DNS{}).Kept.Get()
 		b, ok2 := tcp.row.DNS.Or(DNS{}).Kept.Get()
 		if ok && ok2 {
-			s += fmt.Sprintf(", a further query over %s %s times that of %s", tls.row.Strategy, Number(a.QueryBytes/b.QueryBytes, 1), tcp.row.Strategy)
+			s += fmt.Sprintf(", a further query over %s %s times that of %s", tls.row.Strategy, finding.Fixed(a.QueryBytes/b.QueryBytes, 1), tcp.row.Strategy)
 		}
 	}
 	j.say("Encryption: %s.", s)
@@ -457,7 +458,7 @@ func (j *judgement) bytesOverUDP() {
 		switch n, from := k.From.Get(); {
 		case k.BeatsUDP.IsZero():
 		case from:
-			cheaper = append(cheaper, fmt.Sprintf("%s (from about %s)", c.row.Strategy, plural(float64(n), "query")))
+			cheaper = append(cheaper, fmt.Sprintf("%s (from about %s)", c.row.Strategy, finding.Plural(float64(n), "query")))
 			shared = shared && k.QueryPackets < lonePackets
 		default:
 			never = append(never, c.row.Strategy)
@@ -481,15 +482,15 @@ func (j *judgement) bytesOverUDP() {
 	if len(never) == 0 {
 		return
 	}
-	times := Number(least, 1)
-	if t := Number(most, 1); t != times {
+	times := finding.Fixed(least, 1)
+	if t := finding.Fixed(most, 1); t != times {
 		times += " to " + t
 	}
 	verb := "never take"
 	if len(never) == 1 {
 		verb = "never takes"
 	}
-	j.say("%s %s fewer bytes than udp, however many queries a connection carries: each takes %s times its %s.", list(never), verb, times, inBytes(u))
+	j.say("%s %s fewer bytes than udp, however many queries a connection carries: each takes %s times its %s.", list(never), verb, times, finding.Bytes(u))
 }
 
 // resent tells what lost datagrams cost, beside what the others did about losses.
@@ -507,7 +508,7 @@ func (j *judgement) resent() {
 		return
 	}
 	s := fmt.Sprintf("udp asked %s again, a second or more after the first time: its queries take %s",
-		plural(float64(d.SentAgain.Or(0)), "query"), t.tell())
+		finding.Plural(float64(d.SentAgain.Or(0)), "query"), t.tell())
 	if tcp := first(j.cases, func(c *tried) bool { return c.strategy.DNS == linger.OverTCP && !c.strategy.Persistent }); tcp != nil {
 		if t, ok := tcp.row.DNS.Or(DNS{}).Time.Get(); ok {
 			s += fmt.Sprintf("; those of tcp, which sends again by itself, %s", t.tell())
@@ -522,7 +523,7 @@ func (j *judgement) truncated() {
 		d := c.row.DNS.Or(DNS{})
 		if cut := d.Truncated.Or(0); cut > 0 {
 			j.say("%s: %d of %s did not fit into a datagram and were asked for again over TCP, which takes three round trips in all.",
-				c.row.Strategy, cut, plural(float64(d.Asked), "answer"))
+				c.row.Strategy, cut, finding.Plural(float64(d.Asked), "answer"))
 		}
 	}
 }
@@ -589,11 +590,11 @@ func (j *judgement) idling(i idleness) {
 	switch {
 	case announced && v > milliseconds(j.rtt):
 		j.say("The server lets an idle connection be for %s, it says: up to gaps of %s keeping pays; after a longer one the next query pays the set-up again.",
-			Duration(v, 0), j.lessTrip(v))
+			finding.Duration(v, 0), j.lessTrip(v))
 	case announced:
 		j.say("The server says that a connection may not be idle: keeping pays only while queries follow one another.")
 	case seen:
-		j.say("The server announced no idle limit, and closed connections that had been idle for %s: up to gaps of %s keeping pays.", Duration(closed, 0), j.lessTrip(closed))
+		j.say("The server announced no idle limit, and closed connections that had been idle for %s: up to gaps of %s keeping pays.", finding.Duration(closed, 0), j.lessTrip(closed))
 	default:
 		j.say("Up to which gap between two queries keeping pays is not known: the server announced no idle limit, and closed no idle connection.")
 	}
@@ -605,15 +606,15 @@ func (j *judgement) gap(i idleness) string {
 	closed, seen := i.closed.Get()
 	switch {
 	case announced && v <= milliseconds(j.rtt):
-		return fmt.Sprintf("none (the server announced %s)", Duration(v, 0))
+		return fmt.Sprintf("none (the server announced %s)", finding.Duration(v, 0))
 	case announced && j.rtt == 0:
-		return fmt.Sprintf("%s, less a round trip (the server announced it)", Duration(v, 0))
+		return fmt.Sprintf("%s, less a round trip (the server announced it)", finding.Duration(v, 0))
 	case announced:
-		return fmt.Sprintf("%s (the server announced %s)", j.lessTrip(v), Duration(v, 0))
+		return fmt.Sprintf("%s (the server announced %s)", j.lessTrip(v), finding.Duration(v, 0))
 	case seen && j.rtt == 0:
-		return fmt.Sprintf("%s, less a round trip (the server then closed)", Duration(closed, 0))
+		return fmt.Sprintf("%s, less a round trip (the server then closed)", finding.Duration(closed, 0))
 	case seen:
-		return fmt.Sprintf("%s (the server closed after %s)", j.lessTrip(closed), Duration(closed, 0))
+		return fmt.Sprintf("%s (the server closed after %s)", j.lessTrip(closed), finding.Duration(closed, 0))
 	}
 	return "not known"
 }
@@ -624,13 +625,5 @@ func (j *judgement) lessTrip(ms float64) string {
 	if j.rtt == 0 {
 		return "that less a round trip"
 	}
-	return Duration(ms-milliseconds(j.rtt), 0)
-}
-
-// inBytes writes a number of bytes in words: "212 B", "6.5 kB".
-func inBytes(v float64) string {
-	if v >= 1000 {
-		return Number(v/1000, 1) + " kB"
-	}
-	return strings.TrimSpace(Number(v, 0)) + " B"
+	return finding.Duration(ms-milliseconds(j.rtt), 0)
 }

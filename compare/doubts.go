@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -131,7 +132,7 @@ func (d *doubter) bytes() {
 			}
 		}
 		if wrong > 0 {
-			d.add(Bytes, "%s: the bytes of %d of %s do not add up; %s", c.row.Strategy, wrong, plural(float64(len(c.ended)), "trial"), example)
+			d.add(Bytes, "%s: the bytes of %d of %s do not add up; %s", c.row.Strategy, wrong, finding.Plural(float64(len(c.ended)), "trial"), example)
 		}
 	}
 }
@@ -158,7 +159,7 @@ func (d *doubter) changed() {
 			continue
 		}
 		d.add(Changed, "%s: %d of %s had another size than at the first visit; the loads had %.0f to %.0f bytes, not %d",
-			c.row.Strategy, len(objects), plural(float64(len(d.in.Workload.Exchanges)), "object"), slices.Min(bytes), slices.Max(bytes), d.in.Workload.Bytes())
+			c.row.Strategy, len(objects), finding.Plural(float64(len(d.in.Workload.Exchanges)), "object"), slices.Min(bytes), slices.Max(bytes), d.in.Workload.Bytes())
 	}
 }
 
@@ -225,15 +226,15 @@ func (d *doubter) failed() {
 			}
 		}
 		if exchanges > 0 {
-			d.add(Failed, "%s: %s failed in %d of %s (%s)", c.row.Strategy, plural(float64(exchanges), d.what()),
-				len(c.ended)-len(c.whole), plural(float64(c.row.Trials), "trial"), tally(reasons))
+			d.add(Failed, "%s: %s failed in %d of %s (%s)", c.row.Strategy, finding.Plural(float64(exchanges), d.what()),
+				len(c.ended)-len(c.whole), finding.Plural(float64(c.row.Trials), "trial"), tally(reasons))
 		}
 		reasons = map[string]int{}
 		for _, r := range trace.At(d.in.Failures, i) {
 			reasons[r]++
 		}
 		if n := len(trace.At(d.in.Failures, i)); n > 0 {
-			d.add(Failed, "%s: %s of %d gave no trace (%s)", c.row.Strategy, plural(float64(n), "trial"), c.row.Trials, tally(reasons))
+			d.add(Failed, "%s: %s of %d gave no trace (%s)", c.row.Strategy, finding.Plural(float64(n), "trial"), c.row.Trials, tally(reasons))
 		}
 		if c.row.Failed > 0 && len(c.whole) == 0 && len(c.ended) > 0 {
 			d.add(Failed, "%s: no trial delivered the whole workload, so it has no time, and its counts are of what was delivered", c.row.Strategy)
@@ -267,7 +268,7 @@ func tally(reasons map[string]int) string {
 		parts = append(parts, fmt.Sprintf("%d× %s", reasons[k], k))
 	}
 	if rest := len(keys) - len(parts); rest > 0 {
-		parts = append(parts, plural(float64(rest), "other reason"))
+		parts = append(parts, finding.Plural(float64(rest), "other reason"))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -307,10 +308,10 @@ func (d *doubter) honoured(c *tried) {
 		d.dishonour(c, "%s: the server closed kept connections %s before the load had ended (%s)", name, times(closed), tally(reasons))
 	}
 	if reused > 0 {
-		d.dishonour(c, "%s: %s carried more than one request", name, plural(float64(reused), "connection"))
+		d.dishonour(c, "%s: %s carried more than one request", name, finding.Plural(float64(reused), "connection"))
 	}
 	if kept > 0 {
-		d.dishonour(c, "%s: the server left %s open although asked to close", name, plural(float64(kept), "connection"))
+		d.dishonour(c, "%s: the server left %s open although asked to close", name, finding.Plural(float64(kept), "connection"))
 	}
 	if c.strategy.InFlight != 1 && len(c.ended) > alone && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 && !scheduled(d.in) {
 		d.dishonour(c, "%s: never had two requests in flight on a connection, so it was not tried", name)
@@ -404,19 +405,19 @@ func (d *doubter) eased(c *tried) {
 	}
 	name := c.row.Strategy
 	if c.strategy.Resume && full > 0 {
-		d.dishonour(c, "%s: %d of %s that might have been resumed %s made in full", name, full, plural(float64(again), "TLS handshake"), was(full))
+		d.dishonour(c, "%s: %d of %s that might have been resumed %s made in full", name, full, finding.Plural(float64(again), "TLS handshake"), was(full))
 	}
 	if c.strategy.EarlyData && rejected > 0 {
-		d.dishonour(c, "%s: the server rejected the early data of %d of %s", name, rejected, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: the server rejected the early data of %d of %s", name, rejected, finding.Plural(float64(connected), "connection"))
 	}
 	if c.strategy.EarlyData && unsent > 0 {
-		d.dishonour(c, "%s: no early data was sent on %d of %s", name, unsent, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: no early data was sent on %d of %s", name, unsent, finding.Plural(float64(connected), "connection"))
 	}
 	if c.strategy.FastOpen && fell > 0 {
-		d.dishonour(c, "%s: TCP fell back to its handshake without data on %d of %s", name, fell, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: TCP fell back to its handshake without data on %d of %s", name, fell, finding.Plural(float64(connected), "connection"))
 	}
 	if c.strategy.FastOpen && plain > 0 {
-		d.dishonour(c, "%s: whether data went with the SYN is not known of %d of %s", name, plain, plural(float64(connected), "connection"))
+		d.dishonour(c, "%s: whether data went with the SYN is not known of %d of %s", name, plain, finding.Plural(float64(connected), "connection"))
 	}
 }
 
@@ -559,7 +560,7 @@ func (d *doubter) late() {
 			continue
 		}
 		if rtt > 0 && p99 > lateShare*rtt {
-			late = append(late, c.row.Strategy+" "+Duration(p99, 0))
+			late = append(late, c.row.Strategy+" "+finding.Duration(p99, 0))
 		}
 		if c.timed && c != d.best && c.time.Value > d.best.time.Value &&
 			p99*2*max(1, c.row.RoundTrips.Or(1)) >= c.time.Value-d.best.time.Value {
@@ -568,7 +569,7 @@ func (d *doubter) late() {
 	}
 	if len(late) > 0 {
 		d.add(Late, "the link handed packets on late, the latest hundredth of them by more than %s of the round-trip time: %s",
-			Share(lateShare), strings.Join(late, ", "))
+			finding.Share(lateShare), strings.Join(late, ", "))
 	}
 	if len(explained) > 0 && !scheduled(d.in) {
 		d.add(Late, "the link's lateness could explain all that %s took longer than %s", list(explained), d.best.row.Strategy)
@@ -622,7 +623,7 @@ func (d *doubter) trials() {
 		if d.in.Trials < enough {
 			more = fmt.Sprintf("; give --trials %d or more", enough)
 		}
-		d.add(Trials, "%s: %s can never show a difference beyond luck%s", list(few[n]), plural(float64(n), "trial"), more)
+		d.add(Trials, "%s: %s can never show a difference beyond luck%s", list(few[n]), finding.Plural(float64(n), "trial"), more)
 	}
 	if len(none) > 0 {
 		d.add(Confidence, "%s: one trial has no interval; give --trials 6 or more for one of 95 %%", list(none))
@@ -668,7 +669,7 @@ func (d *doubter) trips() {
 		}
 		trips, ok := c.trips.Get()
 		doubt, known := c.tripsDoubt.Get()
-		off := fmt.Sprintf("%s ± %s", c.row.Strategy, Number(doubt, Decimals(doubt, 1)))
+		off := fmt.Sprintf("%s ± %s", c.row.Strategy, finding.Fixed(doubt, finding.Decimals(doubt, 1)))
 		switch {
 		case !c.timed:
 		case !ok:

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"linger"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -114,8 +115,8 @@ func Fetch(in trace.Experiment) Findings {
 	f.Doubts = slices.DeleteFunc(f.Doubts, func(d Doubt) bool { return d.Code == Confidence || d.Code == Trials || d.Code == Trips })
 	for _, t := range in.Traces[0] {
 		ms := t.Ended.Milliseconds()
-		f.Verdict.Text = fmt.Sprintf("%s took %s for %s over %s.", in.Strategies[0].Name, Duration(ms, 0),
-			plural(float64(len(t.Exchanges)), "exchange"), plural(float64(len(connections(t))), "connection"))
+		f.Verdict.Text = fmt.Sprintf("%s took %s for %s over %s.", in.Strategies[0].Name, finding.Duration(ms, 0),
+			finding.Plural(float64(len(t.Exchanges)), "exchange"), finding.Plural(float64(len(connections(t))), "connection"))
 	}
 	return f
 }

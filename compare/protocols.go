@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"linger"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -31,7 +32,7 @@ func (j *judgement) effort(base *tried) {
 }
 
 // cpuTime writes a time of CPU in two digits, as it varies more than the clock.
-func cpuTime(ms float64) string { return Duration(ms, ms/10) }
+func cpuTime(ms float64) string { return finding.Duration(ms, ms/10) }
 
 // eases are the modifiers of a strategy that make set-up cheaper: the strategy
 // that has all but it, and how often it was given, or a share of it.
@@ -87,7 +88,7 @@ func (j *judgement) eased(what string, c, other *tried) {
 	if r, _ := relate(c.cpu, other.cpu); r == less {
 		a, _ := c.cpu.Median()
 		b, _ := other.cpu.Median()
-		work = Share(1-a/b) + " of the CPU"
+		work = finding.Share(1-a/b) + " of the CPU"
 	}
 	trips := ""
 	a, ok := c.row.SetupRoundTrips.Get()
@@ -95,7 +96,7 @@ func (j *judgement) eased(what string, c, other *tried) {
 	if same := math.Abs(a-b) < 0.3; ok && ok2 && same {
 		trips = fmt.Sprintf("; set-up takes %s either way", roundTrips(b))
 	} else if ok && ok2 {
-		trips = fmt.Sprintf("; set-up takes %s, not %s", roundTrips(a), Number(b, 1))
+		trips = fmt.Sprintf("; set-up takes %s, not %s", roundTrips(a), finding.Fixed(b, 1))
 	}
 	switch r, p := compared(c, other); r {
 	case less:
@@ -119,7 +120,7 @@ func roundTrips(n float64) string {
 	if n = round(n, 0.1); n == 1 {
 		return "1.0 round trip"
 	}
-	return Number(n, 1) + " round trips"
+	return finding.Fixed(n, 1) + " round trips"
 }
 
 // versions compares HTTP/2 with HTTP/1.1 on several kept connections, as browsers
@@ -179,13 +180,13 @@ func (j *judgement) blocking(h2, h3 *tried) {
 	a, _ := h3.loading.Median()
 	b, _ := h2.loading.Median()
 	doubt := h2.blur() + h3.blur()
-	ratio, blur := quotient(a, h3.blur(), b, h2.blur())
-	share := inBrackets(math.Abs(1-ratio), blur)
+	ratio, blur := finding.Quotient(a, h3.blur(), b, h2.blur())
+	share := finding.InBrackets(math.Abs(1-ratio), blur)
 	switch r, p := relate(h3.loading, h2.loading); r {
 	case less:
-		j.say("With %s lost, h3 takes %s%s less than h2 from the first request on; %s.", lost, Duration(b-a, doubt), share, causes)
+		j.say("With %s lost, h3 takes %s%s less than h2 from the first request on; %s.", lost, finding.Duration(b-a, doubt), share, causes)
 	case more:
-		j.say("With %s lost, h3 takes %s%s more than h2 from the first request on; %s.", lost, Duration(a-b, doubt), share, causes)
+		j.say("With %s lost, h3 takes %s%s more than h2 from the first request on; %s.", lost, finding.Duration(a-b, doubt), share, causes)
 	case same:
 		j.say("With %s lost, the head-of-line difference between h2 and h3 is not visible in these trials (p = %.2g).", lost, p)
 	default:

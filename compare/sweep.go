@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"linger"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -259,20 +260,20 @@ func (y *Surveyor) text(v Survey) string {
 	if v.Done == 0 {
 		return "Nothing was predicted."
 	}
-	share := Share(Margin)
+	share := finding.Share(Margin)
 	wins := slices.DeleteFunc(slices.Clone(v.Wins), func(w Win) bool { return w.Paths == 0 })
 	slices.SortStableFunc(wins, func(a, b Win) int { return cmp.Compare(b.Paths, a.Paths) })
 	var parts []string
 	for i, w := range wins {
 		if i == 0 {
-			parts = append(parts, fmt.Sprintf("%s takes least on %d of %s", w.Strategy, w.Paths, plural(float64(v.Done), "path")))
+			parts = append(parts, fmt.Sprintf("%s takes least on %d of %s", w.Strategy, w.Paths, finding.Plural(float64(v.Done), "path")))
 		} else {
 			parts = append(parts, fmt.Sprintf("%s on %d", w.Strategy, w.Paths))
 		}
 	}
 	lead := strings.Join(parts, ", ") + "."
 	if len(wins) == 0 {
-		lead = fmt.Sprintf("On none of %s a strategy delivered everything.", plural(float64(v.Done), "path"))
+		lead = fmt.Sprintf("On none of %s a strategy delivered everything.", finding.Plural(float64(v.Done), "path"))
 	}
 	known := v.Saves + v.Costs + v.Same + v.Luck
 	switch {
@@ -288,7 +289,7 @@ func (y *Surveyor) text(v Survey) string {
 			if y.halves > 0 {
 				lead += fmt.Sprintf(", half of it or more on %d", y.halves)
 			}
-			lead += fmt.Sprintf("; the median is %s", Share(median))
+			lead += fmt.Sprintf("; the median is %s", finding.Share(median))
 		}
 		lead += "."
 	}
@@ -308,25 +309,25 @@ func (y *Surveyor) text(v Survey) string {
 		y.borders(v, share, say)
 	}
 	if v.Costs > 0 {
-		say("On %s keeping costs time: the fastest non-persistent strategy takes less than the fastest persistent one, by more than %s.", plural(float64(v.Costs), "path"), share)
+		say("On %s keeping costs time: the fastest non-persistent strategy takes less than the fastest persistent one, by more than %s.", finding.Plural(float64(v.Costs), "path"), share)
 	}
 	if v.Luck > 0 {
 		verb := "do"
 		if y.sweep.Trials == 1 {
 			verb = "does"
 		}
-		say("On %s %s %s not rule out that what keeping saves or costs is luck.", plural(float64(v.Luck), "path"), plural(float64(y.sweep.Trials), "trial"), verb)
+		say("On %s %s %s not rule out that what keeping saves or costs is luck.", finding.Plural(float64(v.Luck), "path"), finding.Plural(float64(y.sweep.Trials), "trial"), verb)
 	}
 	for i, r := range v.Reasons {
 		if i == 3 {
 			say("%d more reasons stand in the JSON.", len(v.Reasons)-i)
 			break
 		}
-		say("Not known on %s: %s.", plural(float64(r.Paths), "path"), r.Text)
+		say("Not known on %s: %s.", finding.Plural(float64(r.Paths), "path"), r.Text)
 	}
 	if v.Beyond > 0 {
 		say("%d of %s lie outside of what predictions were held against measurements on (%d to %d ms, %s to %s each way, up to %s lost): nobody knows how far off they are there.",
-			v.Beyond, plural(float64(v.Done), "path"), coveredRTT, coveredRTTs, rateOf(coveredRate), rateOf(coveredRates), Share(coveredLoss))
+			v.Beyond, finding.Plural(float64(v.Done), "path"), coveredRTT, coveredRTTs, rateOf(coveredRate), rateOf(coveredRates), finding.Share(coveredLoss))
 	}
 	if v.Interrupted {
 		say("It was interrupted: the first %d of %d paths are there.", v.Done, v.Paths)
@@ -361,7 +362,7 @@ func (y *Surveyor) borders(v Survey, share string, say func(string, ...any)) {
 			if b.All {
 				never = append(never, rateOf(b.Down))
 			} else {
-				beyond = append(beyond, fmt.Sprintf("beyond %s ms at %s", Setting(b.Same.Or(0)), rateOf(b.Down)))
+				beyond = append(beyond, fmt.Sprintf("beyond %s ms at %s", finding.Setting(b.Same.Or(0)), rateOf(b.Down)))
 			}
 		}
 		var parts []string
@@ -383,14 +384,14 @@ func almost(v float64) string {
 	if v < 1 && v >= 0.995 {
 		return "over 99 %"
 	}
-	return Share(v)
+	return finding.Share(v)
 }
 
 // took writes the time of a strategy in a cell.
 func took(c Cell, strategy string) string {
 	for _, r := range c.Rows {
 		if t, ok := r.Time.Get(); ok && r.Strategy == strategy {
-			return Duration(t.Median, t.Doubt().Or(0))
+			return finding.Duration(t.Median, t.Doubt().Or(0))
 		}
 	}
 	return "an unknown time"
@@ -398,12 +399,12 @@ func took(c Cell, strategy string) string {
 
 // Where names a path by what it is: "70 ms, 12 Mbit/s, 1 % loss".
 func Where(n Network) string {
-	s := Setting(n.RTT.Or(0)) + " ms, " + rateOf(n.Down.Or(0))
+	s := finding.Setting(n.RTT.Or(0)) + " ms, " + rateOf(n.Down.Or(0))
 	if n.Name != "" {
 		s = n.Name
 	}
 	if loss := n.Loss.Or(0); loss > 0 {
-		s += ", " + Setting(100*loss) + " % loss"
+		s += ", " + finding.Setting(100*loss) + " % loss"
 	}
 	return s
 }
@@ -412,18 +413,9 @@ func lossOf(loss float64) string {
 	if loss == 0 {
 		return "Without loss"
 	}
-	return "At " + Setting(100*loss) + " % loss"
+	return "At " + finding.Setting(100*loss) + " % loss"
 }
 
 func rateOf(kbps float64) string {
 	return linger.Rate(math.Round(kbps * float64(linger.Kbps))).String()
-}
-
-// Setting writes a number that was set, not measured, to four digits.
-func Setting(v float64) string {
-	s := Number(v, max(0, Decimals(v, 0)+1))
-	if strings.Contains(s, ".") {
-		s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
-	}
-	return s
 }

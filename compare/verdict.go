@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/finding"
 	"linger/stats"
 	"linger/trace"
 )
@@ -278,17 +279,17 @@ func (j *judgement) handshakes(base *tried) {
 	if !ok || !ok2 || n == 0 || wait <= 0 || wait > base.time.Value {
 		return
 	}
-	cost, unit := Duration(wait, base.blur()), step(wait, base.blur())
-	share := inBrackets(quotient(wait, base.blur(), base.time.Value, base.blur()))
+	cost, unit := finding.Duration(wait, base.blur()), finding.Step(wait, base.blur())
+	share := finding.InBrackets(finding.Quotient(wait, base.blur(), base.time.Value, base.blur()))
 	if base.strategy.Connections == 1 {
 		parts := ""
 		if tls := math.Round(base.waitedTLS.Or(0)/unit) * unit; tls > 0 {
-			parts = fmt.Sprintf(": %s for TCP's, %s for TLS's", inSteps(shown(wait, base.blur())-tls, unit), inSteps(tls, unit))
+			parts = fmt.Sprintf(": %s for TCP's, %s for TLS's", finding.InSteps(finding.Shown(wait, base.blur())-tls, unit), finding.InSteps(tls, unit))
 		}
-		j.say("%s cost %s of the %s that %s takes%s%s.", plural(n, "handshake"), cost, base.took(), base.row.Strategy, share, parts)
+		j.say("%s cost %s of the %s that %s takes%s%s.", finding.Plural(n, "handshake"), cost, base.took(), base.row.Strategy, share, parts)
 		return
 	}
-	j.say("For %s of its %s%s, %s does nothing but wait for some of its %s.", cost, base.took(), share, base.row.Strategy, plural(n, "handshake"))
+	j.say("For %s of its %s%s, %s does nothing but wait for some of its %s.", cost, base.took(), share, base.row.Strategy, finding.Plural(n, "handshake"))
 }
 
 // serial compares the baseline with the kept strategy that differs from it in
@@ -341,22 +342,22 @@ func parts(base, kept *tried) string {
 	total, unit := difference(base, kept)
 	whole := func(ms float64) float64 { return math.Round(ms/unit) * unit }
 	rest := total - whole(shakes)
-	out := []string{inSteps(whole(shakes), unit) + " of handshakes"}
+	out := []string{finding.InSteps(whole(shakes), unit) + " of handshakes"}
 	floor, ok := base.still.Median()
 	floorKept, ok2 := kept.still.Median()
 	// What the hosts spend on handshakes is a part of those.
 	hosts := floor - floorKept - (base.waitedStill.Or(0) - kept.waitedStill.Or(0))
 	elsewhere := "otherwise"
 	if slow := rest - whole(hosts); ok && ok2 && base.large && slow > doubt {
-		out = append(out, inSteps(slow, unit)+" of slow starts")
+		out = append(out, finding.InSteps(slow, unit)+" of slow starts")
 		rest, elsewhere = whole(hosts), "in the hosts"
 	}
 	// Half a unit keeps what floating point leaves of nothing out of it.
 	switch {
 	case rest > unit/2:
-		out = append(out, inSteps(rest, unit)+" "+elsewhere)
+		out = append(out, finding.InSteps(rest, unit)+" "+elsewhere)
 	case rest < -unit/2:
-		return list(out) + ", less " + inSteps(-rest, unit) + " that is lost " + elsewhere
+		return list(out) + ", less " + finding.InSteps(-rest, unit) + " that is lost " + elsewhere
 	}
 	return list(out)
 }
@@ -427,7 +428,7 @@ func (j *judgement) ties() {
 	}
 	hint := ""
 	if fewest != j.best {
-		hint = fmt.Sprintf("; of these, %s opens the fewest connections (%s)", fewest.row.Strategy, Count(fewest.row.Connections.Or(0)))
+		hint = fmt.Sprintf("; of these, %s opens the fewest connections (%s)", fewest.row.Strategy, finding.Count(fewest.row.Connections.Or(0)))
 	}
 	if rival := j.rival(); len(names) == 1 && rival != j.base && alike(rival, j.best) {
 		return // the lead has said so
@@ -480,7 +481,7 @@ func fewer(base, better Row) string {
 	a, ok := base.Connections.Get()
 	b, ok2 := better.Connections.Get()
 	if ok && ok2 && a != b {
-		parts = append(parts, fmt.Sprintf("opens %s, not %s", plural(b, "connection"), Count(a)))
+		parts = append(parts, fmt.Sprintf("opens %s, not %s", finding.Plural(b, "connection"), finding.Count(a)))
 	}
 	p, ok := both(base.Packets).Get()
 	q, ok2 := both(better.Packets).Get()
@@ -489,7 +490,7 @@ func fewer(base, better Row) string {
 		if d < 0 {
 			word, d = "more", -d
 		}
-		parts = append(parts, fmt.Sprintf("sends %s %s packets", Share(d/p), word))
+		parts = append(parts, fmt.Sprintf("sends %s %s packets", finding.Share(d/p), word))
 	}
 	switch len(parts) {
 	case 0:
@@ -501,10 +502,10 @@ func fewer(base, better Row) string {
 }
 
 // took is the time of a strategy in words.
-func (c *tried) took() string { return Duration(c.time.Value, c.blur()) }
+func (c *tried) took() string { return finding.Duration(c.time.Value, c.blur()) }
 
 // apart is how much longer the slow one takes.
-func apart(slow, fast *tried) string { return inSteps(difference(slow, fast)) }
+func apart(slow, fast *tried) string { return finding.InSteps(difference(slow, fast)) }
 
 // fine is how many steps of what is shown of two times are enough to take their
 // difference from.
@@ -514,16 +515,16 @@ const fine = 20
 // in: that of the two times as they are shown, or, where these are too coarse for
 // it, of the two as they were measured.
 func difference(slow, fast *tried) (ms, unit float64) {
-	unit = max(step(slow.time.Value, slow.blur()), step(fast.time.Value, fast.blur()))
+	unit = max(finding.Step(slow.time.Value, slow.blur()), finding.Step(fast.time.Value, fast.blur()))
 	if ms = slow.shown() - fast.shown(); ms >= fine*unit {
 		return math.Round(ms/unit) * unit, unit
 	}
 	ms, doubt := slow.time.Value-fast.time.Value, slow.blur()+fast.blur()
-	return shown(ms, doubt), step(ms, doubt)
+	return finding.Shown(ms, doubt), finding.Step(ms, doubt)
 }
 
 // shown is the time of a strategy, in ms, as it is written.
-func (c *tried) shown() float64 { return shown(c.time.Value, c.blur()) }
+func (c *tried) shown() float64 { return finding.Shown(c.time.Value, c.blur()) }
 
 // gain is the same as a share of the time of whole, which is one of the two.
 func gain(slow, fast, whole *tried) string {
@@ -531,8 +532,8 @@ func gain(slow, fast, whole *tried) string {
 	if whole == slow {
 		other = fast
 	}
-	ratio, doubt := quotient(other.time.Value, other.blur(), whole.time.Value, whole.blur())
-	return inBrackets(math.Abs(1-ratio), doubt)
+	ratio, doubt := finding.Quotient(other.time.Value, other.blur(), whole.time.Value, whole.blur())
+	return finding.InBrackets(math.Abs(1-ratio), doubt)
 }
 
 // caveat says so where too few trials are behind a sentence, unless the lead has.
@@ -546,7 +547,7 @@ func (j *judgement) caveat(p float64, a, b *tried) string {
 // trials says how many trials of each a comparison rests on.
 func trials(a, b *tried) string {
 	n := min(a.times.N(), b.times.N())
-	return plural(float64(n), "trial")
+	return finding.Plural(float64(n), "trial")
 }
 
 func keptWords(c *tried) string {
@@ -554,16 +555,6 @@ func keptWords(c *tried) string {
 		return "One kept connection"
 	}
 	return fmt.Sprintf("Keeping %d connections", c.strategy.Connections)
-}
-
-func plural(n float64, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	if stem, ok := strings.CutSuffix(word, "y"); ok {
-		return Count(n) + " " + stem + "ies"
-	}
-	return Count(n) + " " + word + "s"
 }
 
 // list joins names: "a", "a and b", "a, b and c".

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"linger"
+	"linger/finding"
 )
 
 // An Assertion is a condition on a Policy, as `idle>=60s && close_honoured`.
@@ -449,11 +452,11 @@ func (p *parser) operand() (operand, error) {
 	case isName(token[0]):
 		f, ok := figureNamed(token)
 		if !ok {
-			near := nearest(token)
-			if near != "" {
-				near = "did you mean " + near + "? "
+			hint := ""
+			if near := linger.Nearest(token, Words()); len(near) > 0 {
+				hint = "did you mean " + strings.Join(near, " or ") + "? "
 			}
-			return o, p.wrong("nothing is called %s; %sdocs/probe.md and linger probe --list name what there is", token, near)
+			return o, p.wrong("nothing is called %s; %sdocs/probe.md and linger probe --list name what there is", token, hint)
 		}
 		o.name, o.kind, o.figure = token, f.kind, f.of
 	default:
@@ -726,7 +729,7 @@ func tlsVersion(better func(a, b float64) bool) func(*Policy) value {
 		if best == 0 {
 			return value{why: noTLS}
 		}
-		return value{low: best, high: best, said: trimmed(best)}
+		return value{low: best, high: best, said: finding.Trimmed(best, 3)}
 	}
 }
 
@@ -795,42 +798,6 @@ func (c Count) value() value {
 }
 
 func seconds(d Duration) float64 { return time.Duration(d).Seconds() }
-
-// nearest is the name that differs from what was typed by the fewest letters, three at most.
-func nearest(typed string) string {
-	best, least := "", 4
-	for _, name := range Words() {
-		if d := distance(strings.ToLower(typed), name, least); d < least && d < len(name) {
-			best, least = name, d
-		}
-	}
-	return best
-}
-
-// distance is how many letters have to be put in, taken out or changed (Levenshtein's);
-// what is limit or more is not told apart.
-func distance(a, b string, limit int) int {
-	if max(len(a), len(b))-min(len(a), len(b)) >= limit {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		corner := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			changed := corner
-			if a[i-1] != b[j-1] {
-				changed++
-			}
-			corner = row[j]
-			row[j] = min(changed, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
-}
 
 // ParseAssertions reads several, and stops at the first that is wrong.
 func ParseAssertions(texts []string) ([]Assertion, error) {

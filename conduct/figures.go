@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"linger/finding"
 )
 
 // String tells a limit with as many digits as are known: "5.001 ± 0.002 s",
@@ -14,7 +16,7 @@ func (t Timeout) String() string {
 	case Measured:
 	case AtLeast:
 		// Rounded down: what is shown is never more than what was waited for.
-		return "at least " + lasting(time.Duration(t.Low).Truncate(precision(t.Low)))
+		return "at least " + Duration(time.Duration(t.Low).Truncate(precision(t.Low))).String()
 	default:
 		return string(Unknown)
 	}
@@ -24,17 +26,17 @@ func (t Timeout) String() string {
 	}
 	if t.scattered() {
 		n := decimals(float64(t.High-t.Low) / one / 10)
-		return number(float64(t.Low)/one, n) + " to " + number(float64(t.High)/one, n) + " " + unit
+		return finding.Fixed(float64(t.Low)/one, n) + " to " + finding.Fixed(float64(t.High)/one, n) + " " + unit
 	}
 	if t.Uncertainty <= 0 {
-		return number(float64(t.Median)/one, 3) + " " + unit
+		return finding.Fixed(float64(t.Median)/one, 3) + " " + unit
 	}
 	doubt := float64(t.Uncertainty) / one
 	n := decimals(doubt)
 	// Rounded up: what is shown is never surer than what was found.
 	step := math.Pow10(-n)
 	doubt = math.Ceil(doubt/step-1e-9) * step
-	return number(float64(t.Median)/one, n) + " ± " + number(doubt, n) + " " + unit
+	return finding.Fixed(float64(t.Median)/one, n) + " ± " + finding.Fixed(doubt, n) + " " + unit
 }
 
 // scattered reports whether the connections that were watched differ by more than
@@ -111,14 +113,7 @@ func (p Pipelining) String() string {
 }
 
 // String tells a length of time that was set or announced: "5 s", "250 ms".
-func (d Duration) String() string { return lasting(time.Duration(d)) }
-
-func lasting(d time.Duration) string {
-	if d < time.Second && d > -time.Second {
-		return trimmed(float64(d)/1e6) + " ms"
-	}
-	return trimmed(d.Seconds()) + " s"
-}
+func (d Duration) String() string { return finding.Lasting(float64(d) / 1e6) }
 
 // precision is the step that a lower bound is told in.
 func precision(d Duration) time.Duration {
@@ -134,14 +129,6 @@ func decimals(doubt float64) int {
 		return 3
 	}
 	return min(3, max(0, int(math.Ceil(-math.Log10(doubt)-1e-9))))
-}
-
-func number(v float64, decimals int) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
-
-// trimmed writes a number with as few decimals as it has, three at most.
-func trimmed(v float64) string {
-	s := number(v, 3)
-	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 }
 
 // Outcomes counts the cases of each outcome.

@@ -78,7 +78,7 @@ func Workload(t *trace.Trace) (linger.Workload, []string, error) {
 		w.Name = t.Engine
 	}
 	w.Description = fmt.Sprintf("What a %s shows: %s of %s, %d KB.",
-		strings.ToUpper(t.Engine), count(len(w.Exchanges), "exchange"), count(len(w.Origins), "origin"), (w.Bytes()+512)/1024)
+		strings.ToUpper(t.Engine), linger.Plural(len(w.Exchanges), "exchange"), linger.Plural(len(w.Origins), "origin"), (w.Bytes()+512)/1024)
 	return w, append(t.Notes[:len(t.Notes):len(t.Notes)], b.notes()...), w.Validate()
 }
 
@@ -97,7 +97,7 @@ func fits(w linger.Workload, t *trace.Trace) bool {
 		}
 	}
 	for i, e := range w.Exchanges {
-		if !seen[[3]string{e.Method, w.Authority(i), escape(e.Path)}] {
+		if !seen[[3]string{e.Method, w.Authority(i), linger.EscapeURL(e.Path)}] {
 			return false
 		}
 	}
@@ -337,16 +337,16 @@ func (b *builder) notes() []string {
 			out = append(out, what)
 		}
 	}
-	say(b.cached, "left out, since from a cache or never sent: "+count(b.cached, "exchange"))
-	say(b.failed, "left out, since failed or without a final status: "+count(b.failed, "exchange"))
-	say(b.guessedStatus, "taken for delivered with status 200, since there is content but no status: "+count(b.guessedStatus, "exchange"))
-	say(len(b.folded), fmt.Sprintf("more origins than one run holds: %s share one, each under /HOST/", count(len(b.folded), "origin")))
+	say(b.cached, "left out, since from a cache or never sent: "+linger.Plural(b.cached, "exchange"))
+	say(b.failed, "left out, since failed or without a final status: "+linger.Plural(b.failed, "exchange"))
+	say(b.guessedStatus, "taken for delivered with status 200, since there is content but no status: "+linger.Plural(b.guessedStatus, "exchange"))
+	say(len(b.folded), fmt.Sprintf("more origins than one run holds: %s share one, each under /HOST/", linger.Plural(len(b.folded), "origin")))
 	if plain := len(b.seen) - b.https; plain > 0 && b.scheme() == "https" {
-		say(plain, "fetched over TLS, though it went over http: "+count(plain, "exchange"))
+		say(plain, "fetched over TLS, though it went over http: "+linger.Plural(plain, "exchange"))
 	} else if b.scheme() == "http" {
-		say(b.https, "fetched without TLS, though it went over https: "+count(b.https, "exchange"))
+		say(b.https, "fetched without TLS, though it went over https: "+linger.Plural(b.https, "exchange"))
 	}
-	say(len(b.pages)-1, "fetched one after the other, without a pause: "+count(len(b.pages), "page"))
+	say(len(b.pages)-1, "fetched one after the other, without a pause: "+linger.Plural(len(b.pages), "page"))
 	var who []string
 	for _, part := range []struct {
 		n   int
@@ -358,13 +358,6 @@ func (b *builder) notes() []string {
 	}
 	say(len(who), "who named whom: "+strings.Join(who, ", "))
 	return append(out, b.rtt.notes(b)...)
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // maxPath bounds a path, so that tables and request lines stay readable. The
@@ -397,22 +390,4 @@ func (b *builder) path(i int) string {
 func withoutFragment(url string) string {
 	url, _, _ = strings.Cut(url, "#")
 	return url
-}
-
-// escape writes what may not stand in a URI (RFC 3986, 2) as %XX.
-func escape(s string) string {
-	var out strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 ||
-			c == '%' && !(i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2])) {
-			fmt.Fprintf(&out, "%%%02X", c)
-		} else {
-			out.WriteByte(c)
-		}
-	}
-	return out.String()
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }

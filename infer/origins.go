@@ -41,7 +41,7 @@ func split(url string) (scheme, authority, path string) {
 			return r
 		}
 		return '-'
-	}, authority[:min(len(authority), longest)]), escape(path)
+	}, authority[:min(len(authority), longest)]), linger.EscapeURL(path)
 }
 
 // findOrigins gives each exchange its origin: one for each scheme, host and port. As
@@ -252,13 +252,13 @@ func (r rtts) notes(b *builder) (out []string) {
 		out = append(out, fmt.Sprintf("round trips by the shortest handshake: %v to the nearest origin, which is at the end of the network, up to %v to others", milli(r.nearest), milli(r.farthest)))
 	}
 	if r.halved > 0 {
-		out = append(out, fmt.Sprintf("TCP's and TLS's handshakes not told apart: half of both, or the least wait, taken for a round trip to %s", count(r.halved, "origin")))
+		out = append(out, fmt.Sprintf("TCP's and TLS's handshakes not told apart: half of both, or the least wait, taken for a round trip to %s", linger.Plural(r.halved, "origin")))
 	}
 	if r.delayed > 0 {
-		out = append(out, fmt.Sprintf("waits beyond a round trip, and beyond other responses on the connection, taken for the server's: %s, up to %v", count(r.delayed, "exchange"), milli(r.longest)))
+		out = append(out, fmt.Sprintf("waits beyond a round trip, and beyond other responses on the connection, taken for the server's: %s, up to %v", linger.Plural(r.delayed, "exchange"), milli(r.longest)))
 	}
 	if r.cut > 0 {
-		out = append(out, fmt.Sprintf("servers taken to need no more than %v: %s", maxDelay, count(r.cut, "exchange")))
+		out = append(out, fmt.Sprintf("servers taken to need no more than %v: %s", maxDelay, linger.Plural(r.cut, "exchange")))
 	}
 	return out
 }

@@ -151,9 +151,9 @@ func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
 }
 
-// cause is the system's own word for an error of the network, without the
+// Cause is the system's own word for an error of the network, without the
 // addresses that Go puts around it.
-func cause(err error) string {
+func Cause(err error) string {
 	if number, ok := errors.AsType[syscall.Errno](err); ok {
 		return number.Error()
 	}

@@ -49,7 +49,7 @@ func (p *dnsUDP) speak(c *conn) {
 	socket, err := d.DialContext(c.ctx, "udp", p.hosts[0].String())
 	at := p.run.now()
 	if err != nil {
-		c.fail(at, trace.AtClient, "cannot send to "+p.address+": "+brief(cause(err)))
+		c.fail(at, trace.AtClient, "cannot send to "+p.address+": "+brief(Cause(err)))
 		return
 	}
 	defer socket.Close()
@@ -139,7 +139,7 @@ func socketEnding(err error) ending {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return ending{policy.Reset, trace.AtServer, "nothing listens on that UDP port (ICMP port unreachable)"}
 	}
-	return ending{policy.Reset, trace.Nobody, brief(cause(err))}
+	return ending{policy.Reset, trace.Nobody, brief(Cause(err))}
 }
 
 // messages are what one message of DNS is read into.

@@ -177,7 +177,7 @@ func quicEnding(err error, speaks, alpn string) ending {
 	if _, ok := errors.AsType[*quic.IdleTimeoutError](err); ok {
 		return ending{policy.Reset, trace.Nobody, "no packet from the server within the idle limit: " + quicIdle.String() + ", or less where the server says so"}
 	}
-	return ending{policy.Reset, trace.Nobody, brief(cause(err))}
+	return ending{policy.Reset, trace.Nobody, brief(Cause(err))}
 }
 
 // transportEnding puts the end by QUIC itself, TLS included, into words.

@@ -245,9 +245,9 @@ func (s *source) ending(where string) ending {
 	case isReset(s.err):
 		return ending{policy.Reset, trace.AtServer, "server reset the connection " + where}
 	case isAlert(s.err):
-		return ending{policy.Reset, trace.AtServer, brief(cause(s.err)) + " " + where}
+		return ending{policy.Reset, trace.AtServer, brief(Cause(s.err)) + " " + where}
 	default:
-		return ending{policy.Reset, trace.Nobody, brief(cause(s.err)) + " " + where}
+		return ending{policy.Reset, trace.Nobody, brief(Cause(s.err)) + " " + where}
 	}
 }
 

@@ -64,7 +64,7 @@ func (p *tcp) visit(ctx context.Context) error {
 		if outer.Err() != nil {
 			return errInterrupted(outer)
 		}
-		reason := brief(cause(err))
+		reason := brief(Cause(err))
 		if isLate(err) {
 			reason = "connect timed out after " + p.run.config.Limits.Connect.String()
 		}
@@ -79,7 +79,7 @@ func (p *tcp) speak(c *conn) {
 	socket, err := p.dial(c.ctx)
 	at := p.run.now()
 	if err != nil {
-		c.fail(at, blame(err), "cannot connect to "+p.address+": "+brief(cause(err)))
+		c.fail(at, blame(err), "cannot connect to "+p.address+": "+brief(Cause(err)))
 		return
 	}
 	defer socket.Close()
@@ -280,7 +280,7 @@ type lookupError struct {
 }
 
 func (e lookupError) Error() string {
-	return fmt.Sprintf("cannot find %s: %s; check the name", e.host, brief(cause(e.err)))
+	return fmt.Sprintf("cannot find %s: %s; check the name", e.host, brief(Cause(e.err)))
 }
 
 func (e lookupError) Unwrap() error { return e.err }

@@ -118,7 +118,7 @@ func handshakeReason(err error, alpn string) string {
 	case isReset(err):
 		return "server reset the connection within the TLS handshake"
 	}
-	return "TLS handshake failed: " + brief(strings.TrimPrefix(cause(err), "tls: "))
+	return "TLS handshake failed: " + brief(strings.TrimPrefix(Cause(err), "tls: "))
 }
 
 // handshakeBlame says who ended a handshake: the server, unless it is us who could

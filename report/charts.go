@@ -9,6 +9,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -192,7 +193,7 @@ func timeChart(f compare.Findings, trials [][]compare.Trial) chart {
 			}
 			// Dots that would cover each other lie a little apart.
 			body = append(body, mark{Shape: "circle", Class: class, Row: id, X: s.at(ofMS(one.Time)), Y: mid + px(k%3-1)*3, W: 3.2})
-			for i, cell := range []string{r.Strategy, strconv.Itoa(one.Number), compare.Number(one.Time, 1), said} {
+			for i, cell := range []string{r.Strategy, strconv.Itoa(one.Number), finding.Fixed(one.Time, 1), said} {
 				data[i].cells = append(data[i].cells, cell)
 			}
 			data[0].ids = append(data[0].ids, id)
@@ -223,7 +224,7 @@ func trafficChart(f compare.Findings) (chart, bool) {
 	wire := func(r compare.Row) linger.Opt[compare.Ways] { return r.WireBytes }
 	payload := func(r compare.Row) linger.Opt[compare.Ways] { return r.PayloadBytes }
 	panels := []*panel{
-		{title: "packets", figure: packets, inner: none, format: compare.Count},
+		{title: "packets", figure: packets, inner: none, format: finding.Count},
 		{title: "kB on the wire", figure: wire, inner: payload, format: kilo},
 	}
 	const half, numbers = (drawn - nameRoom) / 2, 46 // each panel; room for a number
@@ -327,7 +328,7 @@ func heldChart(f compare.Findings, typical []*trace.Trace) chart {
 			if h.Open > 0 && i+1 < len(held) { // what the pointer finds
 				body = append(body, rect("touch", id, s.at(h.At), y+2, s.at(held[i+1].At)-s.at(h.At), step-4))
 			}
-			for k, cell := range []string{f.Rows[row].Strategy, compare.Number(h.At.Milliseconds(), 1), strconv.Itoa(h.Open)} {
+			for k, cell := range []string{f.Rows[row].Strategy, finding.Fixed(h.At.Milliseconds(), 1), strconv.Itoa(h.Open)} {
 				cols[k].cells = append(cols[k].cells, cell)
 			}
 			cols[0].ids = append(cols[0].ids, id)

@@ -10,6 +10,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -60,9 +61,9 @@ func Compare(w io.Writer, f compare.Findings, o Options) error {
 
 // title says what was fetched over what.
 func title(f compare.Findings) string {
-	s := fmt.Sprintf("%s: %s, %s", f.Workload.Name, plural(f.Workload.Exchanges, "exchange"), size(float64(f.Workload.Bytes)))
+	s := fmt.Sprintf("%s: %s, %s", f.Workload.Name, linger.Plural(f.Workload.Exchanges, "exchange"), finding.Bytes(float64(f.Workload.Bytes)))
 	if isDNS(f) {
-		s = f.Workload.Name + ": " + plural(f.Workload.Exchanges, "query")
+		s = f.Workload.Name + ": " + linger.Plural(f.Workload.Exchanges, "query")
 	}
 	if t := security(f); t != "" {
 		s += ", " + t
@@ -71,14 +72,14 @@ func title(f compare.Findings) string {
 	var parts []string
 	if v, ok := n.RTT.Get(); ok {
 		rate := func(o linger.Opt[float64]) linger.Rate { return linger.Rate(o.Or(0) * float64(linger.Kbps)) }
-		parts = append(parts, trim(v)+" ms")
+		parts = append(parts, finding.Trimmed(v, 2)+" ms")
 		if n.Down == n.Up {
 			parts = append(parts, rate(n.Down).String()+" each way")
 		} else {
 			parts = append(parts, rate(n.Down).String()+" down", rate(n.Up).String()+" up")
 		}
 		if loss := n.Loss.Or(0); loss > 0 {
-			parts = append(parts, trim(100*loss)+" % lost")
+			parts = append(parts, finding.Trimmed(100*loss, 2)+" % lost")
 		}
 		if q := queue(n.Queue); q != "" {
 			parts = append(parts, q)
@@ -101,17 +102,19 @@ func queue(r compare.Room) string {
 	case whole(down) == whole(usual) && whole(up) == whole(usual):
 		return ""
 	case whole(down) == whole(up):
-		return "queues of " + lasting(down)
+		return "queues of " + emptying(down)
 	}
-	return "queues of " + lasting(down) + " down, " + lasting(up) + " up"
+	return "queues of " + emptying(down) + " down, " + emptying(up) + " up"
 }
 
-// lasting writes a time in ms as one that was set, not measured: "2 s".
-func lasting(ms float64) string {
+// emptying writes how long a full queue takes to empty, in ms, to the hundredth of
+// its unit: it follows from a size in bytes.
+func emptying(ms float64) string {
+	unit := 0.01
 	if ms >= 1000 {
-		return trim(ms/1000) + " s"
+		unit = 10
 	}
-	return trim(ms) + " ms"
+	return finding.Lasting(math.Round(ms/unit) * unit)
 }
 
 // origin says how the figures came about.
@@ -145,7 +148,7 @@ func origin(f compare.Findings, o Options) string {
 
 // ran is how many trials of each strategy there were: "5 trials", "0 to 2 of 5 trials".
 func ran(f compare.Findings) string {
-	planned := plural(f.Trials, "trial")
+	planned := linger.Plural(f.Trials, "trial")
 	if len(f.Rows) == 0 {
 		return planned
 	}
@@ -232,10 +235,10 @@ func (o Options) costs(b *bufio.Writer, f compare.Findings) {
 		failed += r.Failed
 	}
 	tail := []column{
-		each(f, 0, "connec-", "tions", func(r compare.Row) string { return known(r.Connections, compare.Count) }),
-		each(f, 3, "hand-", "shakes", func(r compare.Row) string { return known(r.Handshakes, compare.Count) }),
+		each(f, 0, "connec-", "tions", func(r compare.Row) string { return known(r.Connections, finding.Count) }),
+		each(f, 3, "hand-", "shakes", func(r compare.Row) string { return known(r.Handshakes, finding.Count) }),
 		each(f, 0, "round", "trips", func(r compare.Row) string { return known(r.RoundTrips, trips) }),
-		each(f, 1, "", "packets", func(r compare.Row) string { return known(sum(r.Packets), compare.Count) }),
+		each(f, 1, "", "packets", func(r compare.Row) string { return known(sum(r.Packets), finding.Count) }),
 		each(f, 2, "wire,", "kB", func(r compare.Row) string { return known(sum(r.WireBytes), kilo) }),
 	}
 	if failed > 0 {
@@ -261,14 +264,14 @@ func some(c column) column {
 // holds is the table of what the load keeps busy, and wastes.
 func (o Options) holds(b *bufio.Writer, f compare.Findings) {
 	cols := filled([]column{
-		each(f, 1, "requests/", "connection", func(r compare.Row) string { return known(r.RequestsPerConnection, compare.Count) }),
-		each(f, 2, "over-", "head", func(r compare.Row) string { return known(r.Overhead, compare.Share) }),
-		some(each(f, 2, "requests", "in vain", func(r compare.Row) string { return known(r.RequestsInVain, compare.Count) })),
-		each(f, 3, "sent", "again", func(r compare.Row) string { return known(r.Retransmitted, compare.Count) }),
+		each(f, 1, "requests/", "connection", func(r compare.Row) string { return known(r.RequestsPerConnection, finding.Count) }),
+		each(f, 2, "over-", "head", func(r compare.Row) string { return known(r.Overhead, finding.Share) }),
+		some(each(f, 2, "requests", "in vain", func(r compare.Row) string { return known(r.RequestsInVain, finding.Count) })),
+		each(f, 3, "sent", "again", func(r compare.Row) string { return known(r.Retransmitted, finding.Count) }),
 		each(f, 4, "peak", "sockets", func(r compare.Row) string {
-			return pair(r.Sockets.ClientPeak, r.Sockets.ServerPeak, compare.Count)
+			return pair(r.Sockets.ClientPeak, r.Sockets.ServerPeak, finding.Count)
 		}),
-		each(f, 5, "TIME_", "WAIT", func(r compare.Row) string { return known(r.Sockets.TimeWait, compare.Count) }),
+		each(f, 5, "TIME_", "WAIT", func(r compare.Row) string { return known(r.Sockets.TimeWait, finding.Count) }),
 		each(f, 6, "peak", "socket kB", func(r compare.Row) string {
 			return pair(r.SocketMemory.ClientPeak, r.SocketMemory.ServerPeak, kilo)
 		}),
@@ -347,12 +350,12 @@ func times(f compare.Findings) column {
 			continue
 		}
 		d, has := t.Doubt().Get()
-		n := compare.Decimals(t.Median/scale, t.Blur(f.Provenance)/scale)
-		g := figure{value: compare.Number(t.Median/scale, n), decimals: max(0, n)}
+		n := finding.Decimals(t.Median/scale, t.Blur(f.Provenance)/scale)
+		g := figure{value: finding.Fixed(t.Median/scale, n), decimals: max(0, n)}
 		if has {
 			// The doubt is rounded up: what is shown is never surer than what was found.
 			step := math.Pow10(-n)
-			g.doubt = compare.Number(math.Ceil(d/scale/step-1e-9)*step, n)
+			g.doubt = finding.Fixed(math.Ceil(d/scale/step-1e-9)*step, n)
 		}
 		figures[i] = g
 		most, wide = max(most, g.decimals), max(wide, width(g.doubt))
@@ -369,7 +372,7 @@ func times(f compare.Findings) column {
 	}
 	c := column{head: [2]string{"time, " + unit, ""}}
 	if v, ok := sure.Get(); ok {
-		c.head[1] = fmt.Sprintf("± at %s %%", trim(math.Floor(1e4*v)/100))
+		c.head[1] = fmt.Sprintf("± at %s %%", finding.Trimmed(math.Floor(1e4*v)/100, 2))
 	}
 	for _, g := range figures {
 		switch {
@@ -421,43 +424,13 @@ func sum(o linger.Opt[compare.Ways]) (out linger.Opt[float64]) {
 	return out
 }
 
-func whole(v float64) string { return compare.Number(v, 0) }
-func kilo(v float64) string  { return compare.Number(v/1000, 0) }
+func whole(v float64) string { return finding.Fixed(v, 0) }
+func kilo(v float64) string  { return finding.Fixed(v/1000, 0) }
 
 // trips shows halves of a round trip only where there are few.
 func trips(v float64) string {
 	if math.Abs(v) < 10 {
-		return compare.Number(v, 1)
+		return finding.Fixed(v, 1)
 	}
 	return whole(v)
-}
-
-// trim writes a number with as few decimals as it has, two at most.
-func trim(v float64) string {
-	s := strings.TrimRight(compare.Number(v, 2), "0")
-	return strings.TrimSuffix(s, ".")
-}
-
-// size writes bytes in the largest unit that leaves a number of at least 1.
-func size(n float64) string {
-	for _, u := range []struct {
-		unit  string
-		scale float64
-	}{{"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}} {
-		if n >= u.scale {
-			v := n / u.scale
-			return compare.Number(v, max(0, min(1, compare.Decimals(v, 0)))) + " " + u.unit
-		}
-	}
-	return compare.Number(n, 0) + " B"
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	if stem, ok := strings.CutSuffix(word, "y"); ok {
-		return fmt.Sprintf("%d %sies", n, stem)
-	}
-	return fmt.Sprintf("%d %ss", n, word)
 }

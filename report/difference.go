@@ -9,6 +9,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -38,8 +39,8 @@ func Difference(w io.Writer, d compare.Change, o Options) error {
 			above, below, name string
 			format             func(float64) string
 		}{
-			{"connec-", "tions", "connections", compare.Count}, {"round", "trips", "round_trips", trips}, {"", "packets", "packets", compare.Count},
-			{"wire,", "kB", "wire_bytes", kilo}, {"", "failed", "failed", compare.Count},
+			{"connec-", "tions", "connections", finding.Count}, {"round", "trips", "round_trips", trips}, {"", "packets", "packets", finding.Count},
+			{"wire,", "kB", "wire_bytes", kilo}, {"", "failed", "failed", finding.Count},
 		} {
 			c := cell([2]string{one.above, one.below}, i+1, func(r compare.RowChange) string {
 				k := slices.IndexFunc(r.Figures, func(f compare.FigureChange) bool { return f.Name == one.name })
@@ -76,7 +77,7 @@ func took(t linger.Opt[compare.Time], p trace.Provenance) string {
 	if !ok {
 		return unknown
 	}
-	return compare.Duration(v.Median, v.Blur(p))
+	return finding.Duration(v.Median, v.Blur(p))
 }
 
 // changed says how much longer a strategy takes, where that is more than luck: a
@@ -101,6 +102,6 @@ func changed(r compare.RowChange) string {
 		if !r.Differs.Or(false) {
 			mark = "~ "
 		}
-		return mark + sign + compare.Share(math.Abs(v))
+		return mark + sign + finding.Share(math.Abs(v))
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 )
 
 // isDNS reports whether names were looked up.
@@ -25,7 +26,7 @@ func (o Options) queries(b *bufio.Writer, f compare.Findings) {
 	spread := func(above, below string, of func(compare.Spread) linger.Opt[float64]) column {
 		return figure(0, above, below, func(d compare.DNS) string {
 			return known(of(d.Time.Or(compare.Spread{})), func(v float64) string {
-				return compare.Number(v, max(0, compare.Decimals(v, 0)))
+				return finding.Fixed(v, max(0, finding.Decimals(v, 0)))
 			})
 		})
 	}

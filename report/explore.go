@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/finding"
 )
 
 // predictor is the simulator, built for WebAssembly and compressed by gzip; go generate
@@ -77,12 +78,12 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 	if o.Model == nil || len(w.Exchanges) > mostExplored || len(strategies) == 0 {
 		return nil, false
 	}
-	x := &explorer{Predictor: predictorText, Size: size(float64(len(predictorText))), Workload: clean(w.Name)}
+	x := &explorer{Predictor: predictorText, Size: finding.Bytes(float64(len(predictorText))), Workload: clean(w.Name)}
 	if !o.Queries {
 		w, x.Replaced = withoutQueries(w)
 	}
 	duration := func(v float64) string { return strconv.FormatFloat(v/1e6, 'f', -1, 64) + "ms" }
-	named := func(v float64) string { return lasting(v / 1e6) }
+	named := func(v float64) string { return finding.Lasting(v / 1e6) }
 	rate := func(v float64) string { return linger.Rate(v).String() }
 	rateWord := func(v float64) string {
 		switch r := linger.Rate(v); {
@@ -100,7 +101,7 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 		slider("rtt", "Round-trip time", float64(n.RTT), scaled(ms, 0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 400, 600, 1000), named, duration),
 		slider("down", "Rate towards the client", float64(n.Down), rates, rate, rateWord),
 		slider("up", "Rate towards the origin", float64(n.Up), rates, rate, rateWord),
-		slider("loss", "Packets lost, each way", n.Loss, []float64{0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1}, func(v float64) string { return trim(100*v) + " %" }, func(v float64) string { return strconv.FormatFloat(100*v, 'f', -1, 64) + "%" }),
+		slider("loss", "Packets lost, each way", n.Loss, []float64{0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1}, func(v float64) string { return finding.Trimmed(100*v, 2) + " %" }, func(v float64) string { return strconv.FormatFloat(100*v, 'f', -1, 64) + "%" }),
 	}
 	whole := func(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }
 	mean := 10e3
@@ -110,7 +111,7 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 	count := min(200, max(1, len(w.Exchanges)-1))
 	x.Objects = []control{
 		slider("count", "Objects behind the page", float64(count), []float64{1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60, 80, 100, 150, 200}, whole, whole),
-		slider("size", "Size of each", nearest(mean, 100, 1e6), []float64{100, 300, 1e3, 2e3, 3e3, 5e3, 7e3, 10e3, 14e3, 20e3, 30e3, 50e3, 100e3, 200e3, 500e3, 1e6}, size, whole),
+		slider("size", "Size of each", nearest(mean, 100, 1e6), []float64{100, 300, 1e3, 2e3, 3e3, 5e3, 7e3, 10e3, 14e3, 20e3, 30e3, 50e3, 100e3, 200e3, 500e3, 1e6}, finding.Bytes, whole),
 	}
 	if w.Scheme == linger.SchemeDNS {
 		x.Objects = nil // there are none

@@ -8,6 +8,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 )
 
 // Gaps writes how far each prediction is from the measurement.
@@ -70,7 +71,7 @@ func gapTable(measured, predicted compare.Findings) table {
 	time := func(f compare.Findings, strategy string) string {
 		for _, r := range f.Rows {
 			if t, ok := r.Time.Get(); ok && r.Strategy == strategy {
-				return compare.Number(t.Median, compare.Decimals(t.Median, t.Blur(f.Provenance)))
+				return finding.Fixed(t.Median, finding.Decimals(t.Median, t.Blur(f.Provenance)))
 			}
 		}
 		return unknown

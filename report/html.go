@@ -15,6 +15,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -271,7 +272,7 @@ func (v *view) lanes(f compare.Findings, typical []*trace.Trace, o Options) {
 		if t == nil || len(t.Connections) == 0 {
 			continue
 		}
-		about := fmt.Sprintf("%s over %s%s in %s", plural(len(t.Exchanges), "exchange"), plural(len(t.Connections), noun(t)), spoken(t), instant(t.Ended))
+		about := fmt.Sprintf("%s over %s%s in %s", linger.Plural(len(t.Exchanges), "exchange"), linger.Plural(len(t.Connections), noun(t)), spoken(t), instant(t.Ended))
 		if r.Trials > 1 {
 			about += fmt.Sprintf("; trial %d, the one nearest to the median", t.Trial+1)
 		}
@@ -337,7 +338,7 @@ func (v *view) ladders(f compare.Findings, in trace.Experiment, typical []*trace
 func facets(f compare.Findings) [][2]string {
 	rate := func(o linger.Opt[float64]) string { return linger.Rate(o.Or(0) * float64(linger.Kbps)).String() }
 	out := [][2]string{
-		{"Workload", fmt.Sprintf("%s: %s, %s of content", clean(f.Workload.Name), plural(f.Workload.Exchanges, "exchange"), size(float64(f.Workload.Bytes)))},
+		{"Workload", fmt.Sprintf("%s: %s, %s of content", clean(f.Workload.Name), linger.Plural(f.Workload.Exchanges, "exchange"), finding.Bytes(float64(f.Workload.Bytes)))},
 		{"Security", cmp.Or(security(f), "none: cleartext")},
 	}
 	if f.Workload.Scheme != "http" && f.Workload.Scheme != "https" {
@@ -348,12 +349,12 @@ func facets(f compare.Findings) [][2]string {
 		out = append(out, [2]string{"Network", name})
 	}
 	if v, ok := n.RTT.Get(); ok {
-		out = append(out, [2]string{"Round-trip time", lasting(v)}, [2]string{"Rate", rate(n.Down) + " down, " + rate(n.Up) + " up"},
-			[2]string{"Loss", trim(100*n.Loss.Or(0)) + " % of packets, each way"})
+		out = append(out, [2]string{"Round-trip time", finding.Lasting(v)}, [2]string{"Rate", rate(n.Down) + " down, " + rate(n.Up) + " up"},
+			[2]string{"Loss", finding.Trimmed(100*n.Loss.Or(0), 2) + " % of packets, each way"})
 		down, ok := n.Queue.Down.Get()
 		up, ok2 := n.Queue.Up.Get()
 		if ok && ok2 {
-			out = append(out, [2]string{"Queues", lasting(down) + " down, " + lasting(up) + " up"})
+			out = append(out, [2]string{"Queues", emptying(down) + " down, " + emptying(up) + " up"})
 		}
 	}
 	return out

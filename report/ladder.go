@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/compare"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -191,7 +191,7 @@ func (l *ladder) exchange(k trace.Connection, e trace.Exchange) {
 	if what != "" {
 		what = clean(what) + ", "
 	}
-	l.steps = append(l.steps, step{false, first, max(first, e.Done.Or(k.Closed.Or(l.end))), what + size(float64(e.ResponseBody)), "response"})
+	l.steps = append(l.steps, step{false, first, max(first, e.Done.Or(k.Closed.Or(l.end))), what + finding.Bytes(float64(e.ResponseBody)), "response"})
 }
 
 // close adds the end of a connection. Who watched the link knows whether it was
@@ -276,9 +276,9 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 		said = append(said, saying{at: at, up: s.up, class: s.class, texts: []string{s.text}})
 		until := unknown
 		if s.last > s.first {
-			until = compare.Number(s.last.Milliseconds(), 1)
+			until = finding.Fixed(s.last.Milliseconds(), 1)
 		}
-		for j, cell := range []string{compare.Number(s.first.Milliseconds(), 1), from, until, s.text} {
+		for j, cell := range []string{finding.Fixed(s.first.Milliseconds(), 1), from, until, s.text} {
 			cols[j].cells = append(cols[j].cells, cell)
 		}
 		cols[0].ids = append(cols[0].ids, row)

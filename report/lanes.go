@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"linger"
-	"linger/compare"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -52,7 +52,7 @@ func lanesChart(id string, t *trace.Trace, all linger.Instant, o Options) chart 
 		y += depth + gap
 	}
 	if rest := len(conns) - len(shown); rest > 0 {
-		c.Notes = append(c.Notes, plural(rest, "connection")+" more are not drawn.")
+		c.Notes = append(c.Notes, linger.Plural(rest, "connection")+" more are not drawn.")
 	}
 	for _, e := range t.Exchanges {
 		if e.Failed != "" && len(c.Notes) < 6 {
@@ -172,7 +172,7 @@ func connectionTable(id string, conns []trace.Connection) table {
 	cols[1].left, cols[7].left, cols[8].left = true, true, true
 	at := func(t linger.Opt[linger.Instant]) string {
 		if v, ok := t.Get(); ok {
-			return compare.Number(v.Milliseconds(), 1)
+			return finding.Fixed(v.Milliseconds(), 1)
 		}
 		return unknown
 	}
@@ -202,7 +202,7 @@ func connectionTable(id string, conns []trace.Connection) table {
 	}
 	out := tableOf("Connections", filled(cols), upTo(len(listed)), nil)
 	if rest := len(conns) - len(listed); rest > 0 {
-		out.More = fmt.Sprintf("… and %s more", plural(rest, "connection"))
+		out.More = fmt.Sprintf("… and %s more", linger.Plural(rest, "connection"))
 	}
 	return out
 }
@@ -221,7 +221,7 @@ func exchangeTable(id string, t *trace.Trace, o Options) (out table) {
 	}
 	_ = Waterfall(discard{}, t, o)
 	if rest := len(all) - mostListed; rest > 0 {
-		out.More = fmt.Sprintf("… and %s more", plural(rest, "exchange"))
+		out.More = fmt.Sprintf("… and %s more", linger.Plural(rest, "exchange"))
 	}
 	return out
 }

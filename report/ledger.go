@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"time"
 
+	"linger"
 	"linger/compare"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -23,13 +25,13 @@ func Ledger(w io.Writer, l trace.Ledger, requests map[string]int, o Options) err
 		all := compare.Sum(l)
 		others := ""
 		if all.Datagrams > 0 {
-			others = ", " + plural(all.Datagrams, "UDP flow")
+			others = ", " + linger.Plural(all.Datagrams, "UDP flow")
 		}
 		head := fmt.Sprintf("%s opened, %s%s; %s up and %s down, %s",
-			plural(all.Connections, "connection"), plural(all.Handshakes, "handshake"), others,
-			plural(int(all.Packets.Up), "packet"), compare.Count(all.Packets.Down), size(all.WireBytes.Sum()))
+			linger.Plural(all.Connections, "connection"), linger.Plural(all.Handshakes, "handshake"), others,
+			linger.Plural(int(all.Packets.Up), "packet"), finding.Count(all.Packets.Down), finding.Bytes(all.WireBytes.Sum()))
 		if slices.ContainsFunc(flows, func(f trace.Flows) bool { return f.Protocol == "tcp" }) {
-			head += "; " + compare.Count(all.Retransmitted.Sum()) + " sent again"
+			head += "; " + finding.Count(all.Retransmitted.Sum()) + " sent again"
 		}
 		switch to := servers(flows); {
 		case len(flows) == 0:
@@ -41,7 +43,7 @@ func Ledger(w io.Writer, l trace.Ledger, requests map[string]int, o Options) err
 			b.WriteString(o.paint(line, bold) + "\n")
 		}
 		if l.Overflow > 0 {
-			b.WriteString(fmt.Sprintf("%s more did not fit into the ledger.\n", plural(l.Overflow, "connection")))
+			b.WriteString(fmt.Sprintf("%s more did not fit into the ledger.\n", linger.Plural(l.Overflow, "connection")))
 		}
 		if len(flows) > 0 {
 			b.WriteString("\n")
@@ -122,16 +124,16 @@ func (o Options) flows(b *bufio.Writer, flows []trace.Flows, requests map[string
 	}
 	o.table(b, filled(cols), upTo(len(shown)), nil)
 	if rest := len(flows) - len(shown); rest > 0 {
-		b.WriteString(o.paint("… and "+plural(rest, "connection")+" more", faint) + "\n")
+		b.WriteString(o.paint("… and "+linger.Plural(rest, "connection")+" more", faint) + "\n")
 	}
 }
 
-func tenths(d time.Duration) string { return compare.Number(d.Seconds()*1000, 1) }
+func tenths(d time.Duration) string { return finding.Fixed(d.Seconds()*1000, 1) }
 
 // tiny writes bytes in kB, with a decimal where there are few.
 func tiny(n int64) string {
 	if n < 10_000 {
-		return compare.Number(float64(n)/1000, 1)
+		return finding.Fixed(float64(n)/1000, 1)
 	}
 	return kilo(float64(n))
 }

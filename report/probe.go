@@ -11,6 +11,7 @@ import (
 
 	"linger"
 	"linger/conduct"
+	"linger/finding"
 )
 
 // Probe writes what a server was seen to do with connections: its figures, observed
@@ -63,7 +64,7 @@ func probeTitle(p *conduct.Policy) string {
 	if p.Baseline.Status > 0 {
 		s += fmt.Sprintf("; answers %d", p.Baseline.Status)
 		if p.Baseline.Bytes > 0 {
-			s += ", " + size(float64(p.Baseline.Bytes))
+			s += ", " + finding.Bytes(float64(p.Baseline.Bytes))
 		}
 	}
 	if p.RTT.N > 0 {
@@ -79,7 +80,7 @@ func tiedRTT(d conduct.Duration) string {
 	case ms >= 10:
 		return whole(ms) + " ms"
 	case ms >= 1:
-		return trim(ms) + " ms"
+		return finding.Trimmed(ms, 2) + " ms"
 	}
 	return fmt.Sprintf("%.2g ms", ms)
 }
@@ -466,7 +467,7 @@ func standard(c conduct.Case) string { return fmt.Sprintf("%s (%s)", c.Standard,
 // tally counts the cases.
 func tally(p *conduct.Policy, all bool) string {
 	n := p.Outcomes()
-	s := fmt.Sprintf("%s: %d failed, %s, %d passed, %d not measured", plural(len(p.Cases), "case"), n[conduct.Fail], plural(n[conduct.Warn], "warning"), n[conduct.Pass], n[conduct.NotMeasured])
+	s := fmt.Sprintf("%s: %d failed, %s, %d passed, %d not measured", linger.Plural(len(p.Cases), "case"), n[conduct.Fail], linger.Plural(n[conduct.Warn], "warning"), n[conduct.Pass], n[conduct.NotMeasured])
 	if !all && n[conduct.Pass]+n[conduct.NotMeasured] > 0 {
 		s += "; --verbose lists them all"
 	}
@@ -480,7 +481,7 @@ func probeOrigin(p *conduct.Policy, o Options) string {
 		step = 100 * time.Millisecond
 	}
 	s := fmt.Sprintf("Measured in %s, with %s (%d at once, of at most %d) and %s (of at most %d)",
-		conduct.Duration(time.Duration(p.Took).Round(step)), plural(p.Spent.Connections, "connection"), p.Spent.Peak, p.Bounds.Connections, plural(p.Spent.Requests, "request"), p.Bounds.Requests)
+		conduct.Duration(time.Duration(p.Took).Round(step)), linger.Plural(p.Spent.Connections, "connection"), p.Spent.Peak, p.Bounds.Connections, linger.Plural(p.Spent.Requests, "request"), p.Bounds.Requests)
 	if p.Interrupted {
 		s += "; interrupted"
 	}

@@ -602,7 +602,7 @@ func Survey(w io.Writer, s []conduct.Probed, o Options) error {
 			return func(p conduct.Probed) string { return cmp.Or(ofMain(of)(p), unknown) }
 		}
 		cols := []column{
-			cell("", "server", true, 0, func(p conduct.Probed) string { return short(hostOf(p.Target), 28) }),
+			cell("", "server", true, 0, func(p conduct.Probed) string { return short(shortTarget(p.Target), 28) }),
 			cell("", "speaks", true, 3, func(p conduct.Probed) string {
 				if p.Policy == nil {
 					return "not probed"
@@ -645,7 +645,7 @@ func (o Options) surveyFindings(b *bufio.Writer, s []conduct.Probed) {
 					b.WriteString("\nBreaks the standard\n")
 					first = false
 				}
-				o.finding(b, outcomeWord[conduct.Fail], hostOf(p.Target)+": "+standard(r.Case)+": "+r.ID, sentence(r.Text))
+				o.finding(b, outcomeWord[conduct.Fail], shortTarget(p.Target)+": "+standard(r.Case)+": "+r.ID, sentence(r.Text))
 			}
 		}
 	}
@@ -660,7 +660,7 @@ func (o Options) surveyFindings(b *bufio.Writer, s []conduct.Probed) {
 					b.WriteString("\nAssertions\n")
 					first = false
 				}
-				o.finding(b, truthWord[a.Truth], hostOf(p.Target)+": "+a.Text, brokenBy(a))
+				o.finding(b, truthWord[a.Truth], shortTarget(p.Target)+": "+a.Text, brokenBy(a))
 			}
 		}
 	}
@@ -676,9 +676,9 @@ func (o Options) surveyFindings(b *bufio.Writer, s []conduct.Probed) {
 	}
 }
 
-// hostOf is what tells servers of a list apart: scheme and path only where they are
+// shortTarget is what tells servers of a list apart: scheme and path only where they are
 // not the usual ones.
-func hostOf(target string) string {
+func shortTarget(target string) string {
 	s := strings.TrimPrefix(target, "https://")
 	return strings.TrimSuffix(s, "/")
 }

@@ -50,7 +50,7 @@ func ProbeHTML(w io.Writer, p *conduct.Policy, o Options) error {
 	shown.Target = hide(p.Target)
 	v := probeView{
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript), Policy: pagePolicy(false),
-		Title: clean(probeTitle(&shown)), Kicker: clean(hostOf(shown.Target)), Lead: probeLead(p), Facets: rest(p), Tally: tally(p, true),
+		Title: clean(probeTitle(&shown)), Kicker: clean(shortTarget(shown.Target)), Lead: probeLead(p), Facets: rest(p), Tally: tally(p, true),
 		Origin: probeOrigin(p, o), Command: clean(hide(o.Command)), Missing: missing(p),
 	}
 	for i := range v.Missing {
@@ -124,9 +124,9 @@ func probeLead(p *conduct.Policy) string {
 	case fails+warns == 0:
 		s += "Nothing that was measured breaks a standard."
 	case fails == 0:
-		s += fmt.Sprintf("No case fails, with %s.", plural(warns, "warning"))
+		s += fmt.Sprintf("No case fails, with %s.", linger.Plural(warns, "warning"))
 	default:
-		s += fmt.Sprintf("%s failed, with %s.", plural(fails, "case"), plural(warns, "warning"))
+		s += fmt.Sprintf("%s failed, with %s.", linger.Plural(fails, "case"), linger.Plural(warns, "warning"))
 	}
 	return clean(strings.TrimSpace(s))
 }

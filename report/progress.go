@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"linger"
 )
 
 // Progress returns one line that says how far a run has come, without a line
@@ -25,9 +27,9 @@ func Progress(unit string, done, failed, total int, elapsed, remaining time.Dura
 	if o.Width <= 0 {
 		columns = 80 - 1
 	}
-	tail := fmt.Sprintf(" %d of %s, %s%s%s", done, plural(total, unit), seconds(elapsed), rest, bad)
+	tail := fmt.Sprintf(" %d of %s, %s%s%s", done, linger.Plural(total, unit), seconds(elapsed), rest, bad)
 	for _, shorter := range []string{
-		fmt.Sprintf(" %d of %s%s%s", done, plural(total, unit), rest, bad),
+		fmt.Sprintf(" %d of %s%s%s", done, linger.Plural(total, unit), rest, bad),
 		fmt.Sprintf(" %d/%d%s%s", done, total, rest, bad),
 		fmt.Sprintf(" %d/%d%s", done, total, bad),
 		fmt.Sprintf(" %d/%d", done, total),

@@ -9,6 +9,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 )
 
 // Reuses is what get --at found, and what it was of.
@@ -38,7 +39,7 @@ func Reuse(w io.Writer, f Reuses, o Options) error {
 	took := column{head: [2]string{"answered", "in"}}
 	attempts := column{head: [2]string{"", "sent"}, spare: 2}
 	closed := column{head: [2]string{"server closed", "after"}}
-	ms := func(v linger.Opt[float64]) string { return known(v, lasting) }
+	ms := func(v linger.Opt[float64]) string { return known(v, finding.Lasting) }
 	for _, r := range f.Rows {
 		wait.cells = append(wait.cells, r.Wait.String())
 		wanted.cells = append(wanted.cells, ms(r.WantedMS))

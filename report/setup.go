@@ -7,6 +7,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 )
 
 // hasSetUp reports whether set-up is more than TCP's three-way handshake, so that
@@ -20,7 +21,7 @@ func hasSetUp(f compare.Findings) bool {
 // setUp is the table of what it takes until requests may be sent.
 func (o Options) setUp(b *bufio.Writer, f compare.Findings) {
 	count := func(above, below string, spare int, figure func(compare.Row) linger.Opt[float64]) column {
-		return each(f, spare, above, below, func(r compare.Row) string { return known(figure(r), compare.Count) })
+		return each(f, spare, above, below, func(r compare.Row) string { return known(figure(r), finding.Count) })
 	}
 	cols := []column{
 		each(f, 0, "set-up,", "trips", func(r compare.Row) string { return known(r.SetupRoundTrips, trips) }),

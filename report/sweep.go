@@ -13,6 +13,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 )
 
 // A Limit is something that predictions leave out: what, and what comes of it.
@@ -89,7 +90,7 @@ func (m *Map) thinned() string {
 	if len(m.losses) == len(m.sweep.Axes.Loss) && len(m.lines) == m.rows && len(m.places) == m.columns {
 		return ""
 	}
-	text := fmt.Sprintf("Drawn are %d of %s and %d of %s", len(m.lines), plural(m.rows, "rate"), len(m.places), plural(m.columns, "round-trip time"))
+	text := fmt.Sprintf("Drawn are %d of %s and %d of %s", len(m.lines), linger.Plural(m.rows, "rate"), len(m.places), linger.Plural(m.columns, "round-trip time"))
 	if n := len(m.sweep.Axes.Loss); len(m.losses) < n {
 		text += fmt.Sprintf(", at %d of %d losses", len(m.losses), n)
 	}
@@ -158,21 +159,21 @@ func (m *Map) colour(strategy string) style {
 
 // sweepTitle says what was fetched over how many paths.
 func sweepTitle(s compare.Sweep, v compare.Survey) string {
-	title := fmt.Sprintf("%s: %s, %s", s.Workload.Name, plural(s.Workload.Exchanges, "exchange"), size(float64(s.Workload.Bytes)))
+	title := fmt.Sprintf("%s: %s, %s", s.Workload.Name, linger.Plural(s.Workload.Exchanges, "exchange"), finding.Bytes(float64(s.Workload.Bytes)))
 	switch s.Workload.Scheme {
 	case linger.SchemeDNS:
-		title = s.Workload.Name + ": " + plural(s.Workload.Exchanges, "query")
+		title = s.Workload.Name + ": " + linger.Plural(s.Workload.Exchanges, "query")
 	case "https":
 		title += ", TLS 1.3"
 	}
-	return title + ", predicted over " + plural(v.Paths, "path")
+	return title + ", predicted over " + linger.Plural(v.Paths, "path")
 }
 
 // sweepOrigin says how the figures came about, and how far to trust them.
 func sweepOrigin(s compare.Sweep, o Options) string {
 	text := "Predicted (engine: sim), not measured; how far off predictions are: " + accuracyDoc + ". "
 	if len(s.Axes.Loss) > 1 || s.Axes.Loss[0] > 0 {
-		text += plural(s.Trials, "trial") + " of each strategy where packets are lost, medians; "
+		text += linger.Plural(s.Trials, "trial") + " of each strategy where packets are lost, medians; "
 	}
 	text += fmt.Sprintf("seed %d", s.Seed)
 	if o.Version != "" {
@@ -204,7 +205,7 @@ func Sweep(w io.Writer, m *Map, v compare.Survey, o Options) error {
 		for _, s := range m.sweep.Strategies {
 			key = append(key, string(m.symbols[s])+" "+s)
 		}
-		say(strings.Join(key, ", ")+": takes least. ~ another takes at most "+compare.Share(m.sweep.Margin)+" more, or luck is not ruled out; = and keeping connections or not makes no more of a difference; ? not known.", "", "", faint)
+		say(strings.Join(key, ", ")+": takes least. ~ another takes at most "+finding.Share(m.sweep.Margin)+" more, or luck is not ruled out; = and keeping connections or not makes no more of a difference; ? not known.", "", "", faint)
 		if text := m.thinned(); text != "" {
 			say(text, "", "", faint)
 		}
@@ -235,7 +236,7 @@ func lossName(loss float64) string {
 	if loss == 0 {
 		return "Without loss"
 	}
-	return compare.Setting(100*loss) + " % of packets lost, each way"
+	return finding.Setting(100*loss) + " % of packets lost, each way"
 }
 
 // rateName is a rate in kbit/s, with its unit.
@@ -268,7 +269,7 @@ func (m *Map) draw(b *bufio.Writer, loss int, o Options) {
 	}
 	axis := right("RTT, ms", room) + " "
 	for i, column := range places {
-		name := compare.Setting(m.sweep.Axes.RTT[column])
+		name := finding.Setting(m.sweep.Axes.RTT[column])
 		at := room + 1 + 2*i
 		if i > 0 && at < width(axis)+1 || at+width(name) > o.width() {
 			continue
@@ -307,7 +308,7 @@ func (m *Map) list(b *bufio.Writer, loss int, o Options) {
 func timeOf(c compare.Cell, strategy string) string {
 	for _, r := range c.Rows {
 		if t, ok := r.Time.Get(); ok && r.Strategy == strategy {
-			return compare.Duration(t.Median, t.Doubt().Or(0))
+			return finding.Duration(t.Median, t.Doubt().Or(0))
 		}
 	}
 	return unknown
@@ -316,9 +317,9 @@ func timeOf(c compare.Cell, strategy string) string {
 // signed is a share in whole per cent, below 0 what it costs.
 func signed(v float64) string {
 	if v < 0 {
-		return "-" + compare.Share(-v)
+		return "-" + finding.Share(-v)
 	}
-	return compare.Share(v)
+	return finding.Share(v)
 }
 
 // A SweepJSON writes a sweep as one JSON document, cell by cell: it keeps none.

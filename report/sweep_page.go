@@ -10,6 +10,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 )
 
 // A sweepView is what the template of a sweep is given.
@@ -67,7 +68,7 @@ func SweepHTML(out io.Writer, m *Map, v compare.Survey, w linger.Workload, strat
 	view := sweepView{
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript),
 		Title: clean(sweepTitle(s, v)), Kicker: clean(s.Workload.Name), Origin: sweepOrigin(s, o), Command: clean(o.Command), Limits: o.Limits, Shades: shades,
-		About: "Each field is a path. The letter is the strategy that takes least there; ~ says that another takes at most " + compare.Share(s.Margin) + " more, or that luck is not ruled out. " +
+		About: "Each field is a path. The letter is the strategy that takes least there; ~ says that another takes at most " + finding.Share(s.Margin) + " more, or that luck is not ruled out. " +
 			"The deeper the colour, the more the fastest persistent strategy saves against the fastest non-persistent one.",
 	}
 	if text := m.thinned(); text != "" {
@@ -86,9 +87,9 @@ func SweepHTML(out io.Writer, m *Map, v compare.Survey, w linger.Workload, strat
 		view.Maps = append(view.Maps, mapView{lossName(s.Axes.Loss[loss]), m.chart(i, loss)})
 	}
 	view.Facets = [][2]string{
-		{"Workload", fmt.Sprintf("%s: %s, %s of content", clean(s.Workload.Name), plural(s.Workload.Exchanges, "exchange"), size(float64(s.Workload.Bytes)))},
+		{"Workload", fmt.Sprintf("%s: %s, %s of content", clean(s.Workload.Name), linger.Plural(s.Workload.Exchanges, "exchange"), finding.Bytes(float64(s.Workload.Bytes)))},
 		{"Paths", fmt.Sprintf("%d of %d predicted", v.Done, v.Paths)},
-		{"Counts as a difference", "more than " + compare.Share(s.Margin) + " of the longer time"},
+		{"Counts as a difference", "more than " + finding.Share(s.Margin) + " of the longer time"},
 		{"How far off predictions are", "measured, in " + accuracyDoc},
 	}
 	middle := g.Path(g.Rows()/2*g.Columns() + g.Columns()/2)
@@ -152,7 +153,7 @@ func (m *Map) chart(number, loss int) chart {
 		}
 		// As many names as there is room for.
 		if every := int(math.Ceil(38 / float64(wide))); i%every == 0 {
-			c.Marks = append(c.Marks, label("tick", "middle", x, y+16, compare.Setting(m.sweep.Axes.RTT[place])))
+			c.Marks = append(c.Marks, label("tick", "middle", x, y+16, finding.Setting(m.sweep.Axes.RTT[place])))
 		}
 	}
 	if !named {
@@ -167,7 +168,7 @@ func (m *Map) chart(number, loss int) chart {
 func msOf(c compare.Cell, strategy string) string {
 	for _, r := range c.Rows {
 		if t, ok := r.Time.Get(); ok && r.Strategy == strategy {
-			return compare.Number(t.Median, max(0, compare.Decimals(t.Median, t.Doubt().Or(0))))
+			return finding.Fixed(t.Median, max(0, finding.Decimals(t.Median, t.Doubt().Or(0))))
 		}
 	}
 	return unknown

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/compare"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -35,7 +35,7 @@ var rank = map[rune]int{nothing: 0, idle: 1, waiting: 2, handshake: 3, securing:
 // handshake, the waiting and the receiving, and the exchanges as a list.
 func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
-		head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), plural(len(t.Exchanges), "exchange"),
+		head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), linger.Plural(len(t.Exchanges), "exchange"),
 			carriers(t), spoken(t), instant(t.Ended))
 		for _, line := range wrap(head, o.width(), "", "") {
 			b.WriteString(o.paint(line, bold) + "\n")
@@ -65,11 +65,11 @@ func carriers(t *trace.Trace) string {
 	}
 	switch n := len(t.Connections) - sockets; {
 	case sockets == 0:
-		return plural(n, "connection")
+		return linger.Plural(n, "connection")
 	case n == 0:
-		return plural(sockets, "socket")
+		return linger.Plural(sockets, "socket")
 	default:
-		return plural(sockets, "socket") + " and " + plural(n, "connection")
+		return linger.Plural(sockets, "socket") + " and " + linger.Plural(n, "connection")
 	}
 }
 
@@ -138,7 +138,7 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 		b.WriteString(right(strconv.Itoa(i+1), label-gap) + strings.Repeat(" ", gap) + left(lane(c, of[c.ID], t.Ended, n, most), n) + "  " + by + "\n")
 	}
 	if rest := len(conns) - len(shown); rest > 0 {
-		b.WriteString(o.paint(strings.Repeat(" ", label)+"… and "+plural(rest, "connection")+" more", faint) + "\n")
+		b.WriteString(o.paint(strings.Repeat(" ", label)+"… and "+linger.Plural(rest, "connection")+" more", faint) + "\n")
 	}
 	for _, line := range wrap(phases(shown, of, most), o.width(), "", "") {
 		b.WriteString(o.paint(line, faint) + "\n")
@@ -429,7 +429,7 @@ func (o Options) exchanges(b *bufio.Writer, t *trace.Trace, conns []trace.Connec
 			what = strconv.Itoa(e.Status) + " " + what
 		}
 		for i, s := range []string{
-			strconv.Itoa(e.ID + 1), on, compare.Number(e.Queued.Milliseconds(), 1),
+			strconv.Itoa(e.ID + 1), on, finding.Fixed(e.Queued.Milliseconds(), 1),
 			between(linger.Known(e.Queued), e.Sent), between(e.Sent, e.FirstByte), between(e.FirstByte, e.Done),
 			strconv.FormatInt(e.ResponseBody, 10), what,
 		} {
@@ -461,7 +461,7 @@ func (o Options) exchanges(b *bufio.Writer, t *trace.Trace, conns []trace.Connec
 				failed++
 			}
 		}
-		s := "… and " + plural(len(rest), "exchange") + " more"
+		s := "… and " + linger.Plural(len(rest), "exchange") + " more"
 		if failed > 0 {
 			s += fmt.Sprintf(", %d of them failed", failed)
 		}
@@ -476,16 +476,16 @@ func between(a, b linger.Opt[linger.Instant]) string {
 	if !ok || !ok2 {
 		return unknown
 	}
-	return compare.Number(to.Sub(from).Seconds()*1000, 1)
+	return finding.Fixed(to.Sub(from).Seconds()*1000, 1)
 }
 
 // instant writes a point in time with the unit that suits it.
 func instant(t linger.Instant) string {
 	switch ms := t.Milliseconds(); {
 	case ms >= 1000:
-		return trim(ms/1000) + " s"
+		return finding.Trimmed(ms/1000, 2) + " s"
 	default:
-		return trim(ms) + " ms"
+		return finding.Trimmed(ms, 2) + " ms"
 	}
 }
 

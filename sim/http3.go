@@ -480,20 +480,7 @@ func (h *http3Client) uploads(s *stream3, resumed bool) {
 }
 
 // frame3 is the size of a frame of HTTP/3 with n bytes (RFC 9114, 7.1).
-func frame3(n int64) int64 { return 1 + varint(n) + n }
-
-// varint is the size of an integer of QUIC (RFC 9000, 16).
-func varint(n int64) int64 {
-	switch {
-	case n < 1<<6:
-		return 1
-	case n < 1<<14:
-		return 2
-	case n < 1<<30:
-		return 4
-	}
-	return 8
-}
+func frame3(n int64) int64 { return 1 + quic.VarintSize(n) + n }
 
 // head is the size of a request's field section.
 func (h *http3Client) head(x *linger.Exchange) int64 {
@@ -694,7 +681,7 @@ func (s *http3Server) respond(x *stream3) {
 	x.head = frame3(x.block)
 	if e.HasBody() && e.ResponseBody > 0 {
 		x.body = e.ResponseBody
-		x.head += 1 + varint(x.body)
+		x.head += 1 + quic.VarintSize(x.body)
 	}
 	x.left = x.head + x.body
 	s.write(x, false)
@@ -792,7 +779,7 @@ func (s *http3Server) watch() {
 	}
 	if s.limit >= 0 && !s.told {
 		s.told = true
-		s.end.quic.Write(serverControl, frame3(varint(s.limit)))
+		s.end.quic.Write(serverControl, frame3(quic.VarintSize(s.limit)))
 		s.end.sends()
 	}
 	if due && !s.closing {

@@ -49,7 +49,7 @@ func (w *world) settle() {
 		if o.Name != "" {
 			p.host, p.server = o.Name, own
 			// An address stands in no certificate as a name.
-			if name := hostOf(o.Name); !taken[name] && strings.Trim(name, "0123456789.:[]") != "" {
+			if name := o.Host(); !taken[name] && strings.Trim(name, "0123456789.:[]") != "" {
 				taken[name] = true
 				p.server = name
 				p.names += 2 + len(name) // tag and length
@@ -65,14 +65,6 @@ func (w *world) settle() {
 		}
 		w.places[i] = p
 	}
-}
-
-// hostOf is the host of an origin's name, without its port.
-func hostOf(name string) string {
-	if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.HasSuffix(name, "]") {
-		name = name[:i]
-	}
-	return strings.Trim(name, "[]")
 }
 
 // authority is the host of an exchange's request.

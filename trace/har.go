@@ -144,7 +144,7 @@ func WriteHAR(w io.Writer, t *Trace, recipe linger.Workload, version string) err
 	}
 	urls := make(map[int]string, len(t.Exchanges))
 	for _, x := range t.Exchanges {
-		urls[x.ID] = escapeURL(x.URL)
+		urls[x.ID] = linger.EscapeURL(x.URL)
 	}
 	slices.SortStableFunc(order, func(a, b Exchange) int { return cmp.Compare(a.Queued, b.Queued) })
 	for _, x := range order {
@@ -222,7 +222,7 @@ func messages(x Exchange, protocol string) (harRequest, harResponse) {
 		return n
 	}
 	q := harRequest{
-		Method: x.Method, URL: escapeURL(x.URL), Version: version,
+		Method: x.Method, URL: linger.EscapeURL(x.URL), Version: version,
 		Cookies: []struct{}{}, Headers: []struct{}{}, Query: []harPair{},
 		HeadersSize: head(x.RequestHead), BodySize: x.RequestBody,
 	}
@@ -250,24 +250,6 @@ func unescape(s string) string {
 		return out
 	}
 	return s
-}
-
-// escapeURL writes what may not stand in a URI (RFC 3986, 2) as %XX.
-func escapeURL(s string) string {
-	var out strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 ||
-			c == '%' && !(i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2])) {
-			fmt.Fprintf(&out, "%%%02X", c)
-		} else {
-			out.WriteByte(c)
-		}
-	}
-	return out.String()
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
 // millis is d in milliseconds, to the microsecond.

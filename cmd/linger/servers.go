@@ -73,25 +73,16 @@ func serversOf(w linger.Workload) (servers []server, note string) {
 	for h := range servers {
 		s := &servers[h]
 		for _, i := range s.origins {
-			if name := hostOf(w, i); lab.IsHostName(name) && net.ParseIP(name) == nil && !taken[name] {
+			if len(w.Origins) == 0 {
+				continue
+			}
+			if name := w.Origins[i].Host(); lab.IsHostName(name) && net.ParseIP(name) == nil && !taken[name] {
 				taken[name] = true
 				s.aliases = append(s.aliases, name)
 			}
 		}
 	}
 	return servers, note
-}
-
-// hostOf is the host of an origin's name, without its port.
-func hostOf(w linger.Workload, i int) string {
-	if len(w.Origins) == 0 {
-		return ""
-	}
-	name := w.Origins[i].Name
-	if host, _, err := net.SplitHostPort(name); err == nil {
-		return host
-	}
-	return name
 }
 
 // extraTrip is the longest round trip that a server adds to the network's.
@@ -114,7 +105,7 @@ func placesOf(l *lab.Lab, w linger.Workload, servers []server, port int) []live.
 			p := live.Place{Address: fmt.Sprintf("%v:%d", l.Addr(s.name), port+slot*portsApart), Host: originHost}
 			if len(w.Origins) > 0 && w.Origins[i].Name != "" {
 				p.Host, p.ServerName = w.Origins[i].Name, s.name
-				if name := hostOf(w, i); slices.Contains(s.aliases, name) {
+				if name := w.Origins[i].Host(); slices.Contains(s.aliases, name) {
 					p.ServerName = name
 				}
 			}

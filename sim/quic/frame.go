@@ -38,8 +38,8 @@ type Frame struct {
 	value  int64
 }
 
-// varint is the size of an integer (RFC 9000, 16).
-func varint(n int64) int64 {
+// VarintSize is the size of an integer of QUIC, in bytes (RFC 9000, 16).
+func VarintSize(n int64) int64 {
 	switch {
 	case n < 1<<6:
 		return 1
@@ -55,30 +55,30 @@ func varint(n int64) int64 {
 func (f *Frame) size() int64 {
 	switch f.kind {
 	case crypto:
-		return 1 + varint(f.offset) + varint(f.length) + f.length
+		return 1 + VarintSize(f.offset) + VarintSize(f.length) + f.length
 	case stream:
-		n := 1 + varint(f.stream) + f.length
+		n := 1 + VarintSize(f.stream) + f.length
 		if f.offset > 0 {
-			n += varint(f.offset)
+			n += VarintSize(f.offset)
 		}
 		if !f.bare {
-			n += varint(f.length)
+			n += VarintSize(f.length)
 		}
 		return n
 	case maxData, maxStreams, dataBlocked:
-		return 1 + varint(f.value)
+		return 1 + VarintSize(f.value)
 	case maxStreamData, streamDataBlocked:
-		return 1 + varint(f.stream) + varint(f.value)
+		return 1 + VarintSize(f.stream) + VarintSize(f.value)
 	case newConnectionID:
 		return 1 + 1 + 1 + 1 + idBytes + 16
 	case retireConnectionID:
 		return 2
 	case newToken:
-		return 1 + varint(f.length) + f.length
+		return 1 + VarintSize(f.length) + f.length
 	case resetStream:
-		return 1 + varint(f.stream) + 2 + varint(f.value)
+		return 1 + VarintSize(f.stream) + 2 + VarintSize(f.value)
 	case stopSending:
-		return 1 + varint(f.stream) + 2
+		return 1 + VarintSize(f.stream) + 2
 	case connectionClose:
 		return f.length
 	}
@@ -88,11 +88,11 @@ func (f *Frame) size() int64 {
 // room is how many bytes of content fit into n bytes with the frame's header
 // (wire, MaxDataLen).
 func (f *Frame) room(n int64) int64 {
-	header := 1 + varint(f.offset) + 1
+	header := 1 + VarintSize(f.offset) + 1
 	if f.kind == stream {
-		header = 1 + varint(f.stream)
+		header = 1 + VarintSize(f.stream)
 		if f.offset > 0 {
-			header += varint(f.offset)
+			header += VarintSize(f.offset)
 		}
 		header++
 	}
@@ -100,7 +100,7 @@ func (f *Frame) room(n int64) int64 {
 		return 0
 	}
 	n -= header
-	if varint(n) != 1 {
+	if VarintSize(n) != 1 {
 		n--
 	}
 	return n
@@ -132,12 +132,12 @@ type Packet struct {
 
 // ackSize is that of the ACK frame (RFC 9000, 19.3; the delay in units of 8 µs).
 func (p *Packet) ackSize() int64 {
-	n := 1 + varint(p.acks[0].to) + varint(int64(p.delay/(8*time.Microsecond))) + 1 + varint(p.acks[0].to-p.acks[0].from)
+	n := 1 + VarintSize(p.acks[0].to) + VarintSize(int64(p.delay/(8*time.Microsecond))) + 1 + VarintSize(p.acks[0].to-p.acks[0].from)
 	for i := 1; i < len(p.acks); i++ {
-		n += varint(p.acks[i-1].from-p.acks[i].to-2) + varint(p.acks[i].to-p.acks[i].from)
+		n += VarintSize(p.acks[i-1].from-p.acks[i].to-2) + VarintSize(p.acks[i].to-p.acks[i].from)
 	}
 	if p.ecn > 0 {
-		n += varint(p.ecn) + 2
+		n += VarintSize(p.ecn) + 2
 	}
 	return n
 }

@@ -123,7 +123,7 @@ func (c *Conn) overhead(l Level) int64 {
 	}
 	if l == Initial {
 		if c.o.Client && c.o.Token {
-			n += varint(c.o.Sizes.Token) + c.o.Sizes.Token
+			n += VarintSize(c.o.Sizes.Token) + c.o.Sizes.Token
 		} else {
 			n++
 		}

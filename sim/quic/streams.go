@@ -205,7 +205,7 @@ func (c *Conn) streamFrames(p *Packet, room int64) int64 {
 		s := c.repairs[0]
 		if len(s.lost) > 0 {
 			f := &s.lost[0]
-			n := room + varint(room)
+			n := room + VarintSize(room)
 			if f.size() <= n {
 				out := *f
 				s.lost = s.lost[:copy(s.lost, s.lost[1:])]
@@ -235,7 +235,7 @@ func (c *Conn) streamFrames(p *Packet, room int64) int64 {
 		}
 		s := c.turns[0]
 		c.turns = c.turns[:copy(c.turns, c.turns[1:])]
-		f, ok, more, blocked := c.pop(s, room+varint(room))
+		f, ok, more, blocked := c.pop(s, room+VarintSize(room))
 		if more {
 			c.turns = append(c.turns, s)
 		} else {

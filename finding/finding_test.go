@@ -1,0 +1,64 @@
+package finding
+
+import (
+	"encoding/json"
+	"testing"
+
+	"linger"
+)
+
+func TestIntervals(t *testing.T) {
+	between := func(low, high float64) Interval {
+		return Interval{Low: linger.Known(low), High: linger.Known(high)}
+	}
+	from := func(low float64) Interval { return Interval{Low: linger.Known(low)} }
+	for _, test := range []struct {
+		i     Interval
+		v     float64
+		holds bool
+	}{
+		{between(1, 2), 1, true}, {between(1, 2), 2, true}, {between(1, 2), 2.1, false}, {between(1, 2), 0.9, false},
+		{from(20), 1e9, true}, {from(20), 19, false}, {Interval{}, -5, true},
+	} {
+		if got := test.i.Contains(test.v); got != test.holds {
+			t.Errorf("%+v contains %v: %v", test.i, test.v, got)
+		}
+	}
+	for _, test := range []struct {
+		a, b  Interval
+		meets bool
+	}{
+		{between(1, 2), between(2, 3), true}, {between(1, 2), between(2.1, 3), false}, {from(20), between(1, 19), false},
+		{from(20), from(30), true}, {between(1, 40), between(2, 3), true}, {Interval{}, between(1, 2), true},
+	} {
+		if test.a.Meets(test.b) != test.meets || test.b.Meets(test.a) != test.meets {
+			t.Errorf("%+v meets %+v: %v", test.a, test.b, !test.meets)
+		}
+	}
+}
+
+// What is not known is absent, and what was written is read again.
+func TestFindingsInJSON(t *testing.T) {
+	f := Finding{
+		Code: "idle-unused", Severity: Warning, Subject: Subject{Kind: "connection", Name: "17"},
+		Figures:  Figures{Number("gap", 12.5, "ms"), Word("client", "curl/8")},
+		Evidence: []Evidence{{Kind: "filter", Text: "tcp.stream eq 17"}},
+	}
+	b, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"code":"idle-unused","severity":"warning","subject":{"kind":"connection","name":"17"},` +
+		`"figures":[{"name":"gap","value":12.5,"unit":"ms"},{"name":"client","text":"curl/8"}],` +
+		`"evidence":[{"kind":"filter","text":"tcp.stream eq 17"}]}`
+	if string(b) != want {
+		t.Errorf("wrote\n%s; want\n%s", b, want)
+	}
+	var again Finding
+	if err := json.Unmarshal(b, &again); err != nil || again.Figures.Value("gap").Or(0) != 12.5 || again.Figures.Text("client") != "curl/8" {
+		t.Errorf("read %+v, %v", again, err)
+	}
+	if _, ok := again.Figures.Get("none"); ok || !again.Figures.Value("none").IsZero() {
+		t.Error("there is no such figure")
+	}
+}

@@ -1,0 +1,146 @@
+package finding
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"linger"
+)
+
+// Decimals returns how many digits after the point v may show: the last one is
+// the doubt's first, but three significant digits at most. A doubt of 0 or less
+// is not known. It is negative where digits before the point are in doubt.
+func Decimals(v, doubt float64) int {
+	if v == 0 {
+		return 0
+	}
+	first := int(math.Floor(math.Log10(math.Abs(v))))
+	last := first - 2
+	if doubt > 0 {
+		last = min(first, max(last, int(math.Floor(math.Log10(doubt)))))
+	}
+	return -last
+}
+
+// Fixed writes v with so many decimals; with fewer than none it is rounded to
+// tens, hundreds and so on.
+func Fixed(v float64, decimals int) string {
+	if decimals < 0 {
+		unit := math.Pow10(-decimals)
+		return strconv.FormatFloat(math.Round(v/unit)*unit, 'f', 0, 64)
+	}
+	s := strconv.FormatFloat(v, 'f', decimals, 64)
+	if strings.Trim(s, "-0.") == "" {
+		return strings.TrimPrefix(s, "-") // less than nothing by less than can be shown
+	}
+	return s
+}
+
+// Duration writes a time in ms, with its unit: "6.94 s", "812 ms". The doubt, in
+// ms too, decides the digits.
+func Duration(ms, doubt float64) string { return InSteps(ms, Step(ms, doubt)) }
+
+// Step is what the last digit that Duration shows counts, in ms: 10 in "6.94 s".
+func Step(ms, doubt float64) float64 {
+	if math.Abs(ms) >= 1000 {
+		return math.Pow10(3 - Decimals(ms/1000, doubt/1000))
+	}
+	return math.Pow10(-Decimals(ms, doubt))
+}
+
+// InSteps writes a time in ms to the nearest step, a power of ten.
+func InSteps(ms, step float64) string {
+	decimals := -int(math.Round(math.Log10(step)))
+	if math.Abs(ms) >= 1000 {
+		return Fixed(ms/1000, decimals+3) + " s"
+	}
+	return Fixed(ms, decimals) + " ms"
+}
+
+// Shown is a time in ms as Duration writes it. Sums are made of these, so that
+// whoever calculates them again from what stands there finds the same.
+func Shown(ms, doubt float64) float64 {
+	s := Step(ms, doubt)
+	return math.Round(ms/s) * s
+}
+
+// Share writes a share of 1 in whole per cent: "41 %", "under 1 %".
+func Share(v float64) string {
+	if v > 0 && v < 0.005 {
+		return "under 1 %"
+	}
+	return strconv.FormatFloat(100*v, 'f', 0, 64) + " %"
+}
+
+// Quotient returns a / b, and its doubt from theirs: relative doubts add up.
+func Quotient(a, doubtA, b, doubtB float64) (q, doubt float64) {
+	q = a / b
+	return q, doubtA/b + q*doubtB/b
+}
+
+// InBrackets writes a share of 1 to stand behind what it is a share of, " (41 %)",
+// or nothing where its doubt exceeds it. The doubt decides the digits, as far as no
+// part becomes the whole thereby.
+func InBrackets(v, doubt float64) string {
+	if doubt > v {
+		return ""
+	}
+	coarse := Fixed(100*v, min(0, Decimals(100*v, 100*doubt)))
+	if v < 0.1 || v < 1 && coarse == "100" {
+		return " (" + Share(v) + ")"
+	}
+	return " (" + coarse + " %)"
+}
+
+// Count writes a count, which a median of an even number of trials may halve.
+func Count(v float64) string {
+	if v == math.Trunc(v) || v >= 100 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64)
+}
+
+// Setting writes a number that was set, not measured, to four digits.
+func Setting(v float64) string { return Trimmed(v, max(0, Decimals(v, 0)+1)) }
+
+// Lasting writes a time in ms that was set or announced, not measured, to the
+// microsecond: "2 s", "250 ms".
+func Lasting(ms float64) string {
+	if math.Abs(ms) >= 1000 {
+		return Trimmed(ms/1000, 3) + " s"
+	}
+	return Trimmed(ms, 3) + " ms"
+}
+
+// Bytes writes a size in the largest unit that leaves a number of at least 1:
+// "212 B", "6.5 kB".
+func Bytes(n float64) string {
+	for _, u := range []struct {
+		unit  string
+		scale float64
+	}{{"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}} {
+		if n >= u.scale {
+			v := n / u.scale
+			return Fixed(v, max(0, min(1, Decimals(v, 0)))) + " " + u.unit
+		}
+	}
+	return Fixed(n, 0) + " B"
+}
+
+// Plural writes a count with what is counted: "1 trial", "3 queries", "2.5 packets".
+func Plural(n float64, word string) string {
+	if n == 1 {
+		return linger.Plural(1, word)
+	}
+	return Count(n) + strings.TrimPrefix(linger.Plural(2, word), "2")
+}
+
+// Trimmed writes v with as few decimals as it has, and so many at most.
+func Trimmed(v float64, decimals int) string {
+	s := Fixed(v, decimals)
+	if strings.Contains(s, ".") {
+		s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+	}
+	return s
+}

@@ -1,0 +1,64 @@
+package finding
+
+import "testing"
+
+func TestNumbersAreWritten(t *testing.T) {
+	for _, test := range []struct {
+		ms, doubt float64
+		want      string
+	}{
+		{6938, 0, "6.94 s"}, {6938, 12, "6.94 s"}, {6938, 120, "6.9 s"}, {6938, 5000, "7 s"}, {6938, 50_000, "7 s"},
+		{812.4, 0, "812 ms"}, {812.4, 30, "810 ms"}, {812.4, 1, "812 ms"}, {0.4321, 0, "0.432 ms"}, {0, 3, "0 ms"}, {-1500, 0, "-1.50 s"}, {999.9, 0.1, "1000 ms"},
+		{65_432, 0, "65.4 s"}, {654_321, 0, "654 s"}, {654_321, 20_000, "650 s"},
+	} {
+		if got := Duration(test.ms, test.doubt); got != test.want {
+			t.Errorf("Duration(%v, %v) = %q; want %q", test.ms, test.doubt, got, test.want)
+		}
+	}
+	for v, want := range map[float64]string{-0.04: "0.0", -0.06: "-0.1", 0: "0.0", -10: "-10.0"} {
+		if got := Fixed(v, 1); got != want {
+			t.Errorf("Fixed(%v, 1) = %q; want %q", v, got, want)
+		}
+	}
+	for v, want := range map[float64]string{0: "0 %", 0.001: "under 1 %", 0.414: "41 %", 1.2: "120 %"} {
+		if got := Share(v); got != want {
+			t.Errorf("Share(%v) = %q; want %q", v, got, want)
+		}
+	}
+	for _, test := range []struct {
+		a, doubtA, b, doubtB float64
+		want                 string
+	}{
+		{1.47, 0, 2.91, 0, " (51 %)"},
+		{1.47, .01, 2.91, .02, " (51 %)"},
+		{1.47, .2, 2.91, .3, " (50 %)"},
+		{1.47, .5, 2.91, 1, " (50 %)"},
+		{1.47, 1, 2.91, 1, ""},
+		{.01, .001, 2.91, .1, " (under 1 %)"},
+		{2.9, .3, 2.95, .1, " (98 %)"},
+		{8, 0, 2, 0, " (400 %)"},
+	} {
+		if got := InBrackets(Quotient(test.a, test.doubtA, test.b, test.doubtB)); got != test.want {
+			t.Errorf("%+v gives %q", test, got)
+		}
+	}
+	for v, want := range map[float64]string{41: "41", 1.5: "1.5", 1000.5: "1000"} {
+		if got := Count(v); got != want {
+			t.Errorf("Count(%v) = %q; want %q", v, got, want)
+		}
+	}
+}
+
+func TestSettingsAndSizes(t *testing.T) {
+	for _, test := range []struct{ got, want string }{
+		{Setting(70), "70"}, {Setting(1.5), "1.5"}, {Setting(0.1234567), "0.1235"},
+		{Lasting(5000), "5 s"}, {Lasting(250), "250 ms"}, {Lasting(1500.25), "1.5 s"}, {Lasting(-1500), "-1.5 s"},
+		{Bytes(212), "212 B"}, {Bytes(6543), "6.5 kB"}, {Bytes(65_432), "65.4 kB"}, {Bytes(2e9), "2.0 GB"},
+		{Plural(1, "trial"), "1 trial"}, {Plural(3, "query"), "3 queries"}, {Plural(2.5, "packet"), "2.5 packets"}, {Plural(0, "trial"), "0 trials"},
+		{Trimmed(1.50, 2), "1.5"}, {Trimmed(100, 2), "100"}, {Trimmed(0.001, 2), "0"},
+	} {
+		if test.got != test.want {
+			t.Errorf("%q; want %q", test.got, test.want)
+		}
+	}
+}
