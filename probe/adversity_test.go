@@ -17,9 +17,10 @@ import (
 	"testing"
 	"time"
 
-	"linger/conduct"
+	"linger/conformance"
 	"linger/live"
 	"linger/probe"
+	"linger/profile"
 )
 
 // brokenByGo are the cases that net/http breaks whenever it is asked.
@@ -108,9 +109,9 @@ func TestWhatCannotBeProbed(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			policy, err := probe.Run(context.Background(), probe.Config{Target: test.target, Answer: 2 * time.Second})
+			doc, err := probe.Run(context.Background(), probe.Config{Target: test.target, Answer: 2 * time.Second})
 			if err == nil {
-				t.Fatalf("it was probed: %+v", policy)
+				t.Fatalf("it was probed: %+v", doc)
 			}
 			t.Log(err)
 			if !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 250 {
@@ -129,15 +130,15 @@ func TestAnyCertificate(t *testing.T) {
 	s.Config.ErrorLog = quiet()
 	s.StartTLS()
 	defer s.Close()
-	none := []conduct.Case{conduct.CaseByID("close-honoured")}
-	policy, err := probe.Run(context.Background(), probe.Config{Target: s.URL, Insecure: true, Cases: none})
+	none := []profile.Case{conformance.CaseByID("close-honoured")}
+	doc, err := probe.Run(context.Background(), probe.Config{Target: s.URL, Insecure: true, Cases: none})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if policy.TLS == nil || !strings.Contains(policy.TLS.Invalid, "unknown authority") {
-		t.Errorf("of the certificate is noted %+v", policy.TLS)
+	if doc.TLS == nil || !strings.Contains(doc.TLS.Invalid, "unknown authority") {
+		t.Errorf("of the certificate is noted %+v", doc.TLS)
 	}
-	if r, _ := policy.ResultOf("close-honoured"); r.Outcome != conduct.Pass {
+	if r, _ := doc.ResultOf("close-honoured"); r.Outcome != profile.Pass {
 		t.Errorf("close-honoured: %s, %s", r.Outcome, r.Text)
 	}
 }
@@ -156,7 +157,7 @@ func TestRateLimits(t *testing.T) {
 				}
 			}))
 			defer s.Close()
-			policy, err := probe.Run(context.Background(), probe.Config{Target: s.URL, MaxWait: 2 * time.Second})
+			doc, err := probe.Run(context.Background(), probe.Config{Target: s.URL, MaxWait: 2 * time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,15 +165,15 @@ func TestRateLimits(t *testing.T) {
 			if n := after.Load(); n < 1 || n > probe.DefaultConnections {
 				t.Errorf("it was asked %d times after it had enough", n)
 			}
-			if len(policy.Doubts) == 0 || policy.Doubts[0].Code != "rate-limited" {
-				t.Errorf("the doubts are %v", policy.Doubts)
+			if len(doc.Caveats) == 0 || doc.Caveats[0].Code != "rate-limited" {
+				t.Errorf("the doubts are %v", doc.Caveats)
 			}
 			unmeasured := 0
-			for _, r := range policy.Cases {
-				if r.Outcome == conduct.NotMeasured && strings.Contains(r.Text, fmt.Sprint(status)) {
+			for _, r := range doc.Cases {
+				if r.Outcome == profile.NotMeasured && strings.Contains(r.Text, fmt.Sprint(status)) {
 					unmeasured++
 				}
-				if (r.Outcome == conduct.Fail || r.Outcome == conduct.Warn) && !slices.Contains(brokenByGo, r.ID) {
+				if (r.Outcome == profile.Fail || r.Outcome == profile.Warn) && !slices.Contains(brokenByGo, r.ID) {
 					t.Errorf("%s: %s, %s", r.ID, r.Outcome, r.Text)
 				}
 			}
@@ -224,7 +225,7 @@ func TestInterrupted(t *testing.T) {
 	for _, after := range []time.Duration{20 * time.Millisecond, 300 * time.Millisecond, 1200 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(context.Background(), after)
 		began := time.Now()
-		policy, err := probe.Run(ctx, probe.Config{Target: s.URL})
+		doc, err := probe.Run(ctx, probe.Config{Target: s.URL})
 		cancel()
 		if took := time.Since(began); took > 30*time.Second {
 			t.Errorf("it took %v", took)
@@ -232,8 +233,8 @@ func TestInterrupted(t *testing.T) {
 		if err != nil {
 			continue // before the server was reached
 		}
-		for _, r := range policy.Cases {
-			if (r.Outcome == conduct.Fail || r.Outcome == conduct.Warn) && !slices.Contains(brokenByGo, r.ID) {
+		for _, r := range doc.Cases {
+			if (r.Outcome == profile.Fail || r.Outcome == profile.Warn) && !slices.Contains(brokenByGo, r.ID) {
 				t.Errorf("interrupted after %v: %s: %s, %s", after, r.ID, r.Outcome, r.Text)
 			}
 		}

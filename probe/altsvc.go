@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"linger"
-	"linger/conduct"
+	"linger/profile"
 )
 
 // maxAltSvc bounds the field, in bytes.
@@ -20,12 +20,12 @@ func (p *prober) announcedAltSvc(value string) {
 	if value == "" {
 		return
 	}
-	p.record(func(policy *conduct.Policy) {
-		if policy.AltSvc == nil {
-			policy.AltSvc = new(conduct.AltSvc)
+	p.record(func(doc *profile.Profile) {
+		if doc.AltSvc == nil {
+			doc.AltSvc = new(profile.AltSvc)
 		}
-		if policy.AltSvc.Value == "" {
-			policy.AltSvc.Value = value
+		if doc.AltSvc.Value == "" {
+			doc.AltSvc.Value = value
 		}
 	})
 }

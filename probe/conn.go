@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/conduct"
+	"linger/profile"
 )
 
 const (
@@ -120,8 +120,8 @@ func (p *prober) opened(n int) {
 	defer p.mu.Unlock()
 	p.connected += n
 	if n > 0 {
-		p.policy.Spent.Connections += n
-		p.policy.Spent.Peak = max(p.policy.Spent.Peak, p.connected)
+		p.profile.Spent.Connections += n
+		p.profile.Spent.Peak = max(p.profile.Spent.Peak, p.connected)
 	}
 }
 
@@ -248,7 +248,7 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 
 // An end is how and when the server ended a connection.
 type end struct {
-	how conduct.Ending // "" is not at all, until waiting ended
+	how profile.Ending // "" is not at all, until waiting ended
 	at  time.Time
 	// stray is how many bytes came before it that nobody had asked for.
 	stray int

@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"linger"
-	"linger/conduct"
 	"linger/dns"
+	"linger/profile"
 )
 
 const (
-	protocolDNS = "dns" // of conduct.Case
+	protocolDNS = "dns" // of profile.Case
 	schemeDNS   = "dns"
 	schemeDoT   = "dot" // and the name of the protocol
 	// dnsConnections are how many are open at once to a server of DNS. Some shorten
@@ -82,7 +82,7 @@ func dnsTarget(u *url.URL, config Config) (target, error) {
 	return t, nil
 }
 
-// stream names the protocol whose policy is written.
+// stream names the protocol whose profile is written.
 func (p *prober) stream() string {
 	if p.target.tls != nil {
 		return schemeDoT
@@ -113,14 +113,14 @@ func (p *prober) reachDNS(ctx context.Context) error {
 				c.drop()
 				return unreachable(fmt.Sprintf("no answer to %s over %s from %s: %s", p.target.query, p.stream(), p.target.address, cause(err)))
 			}
-			p.policy.Baseline = conduct.Baseline{Rcode: dns.Rcode(m.Rcode), Bytes: int64(size)}
+			p.profile.Baseline = profile.Baseline{Rcode: dns.Rcode(m.Rcode), Bytes: int64(size)}
 		}
 		c.drop()
 	}
-	p.policy.Address = p.target.address
-	p.policy.RTT = conduct.SpreadOf(trips)
-	p.policy.DNS = &conduct.DNS{}
-	p.policy.ProtocolNamed(p.stream()).Offered = true
+	p.profile.Address = p.target.address
+	p.profile.RTT = profile.SpreadOf(trips)
+	p.profile.DNS = &profile.DNS{}
+	p.profile.ProtocolNamed(p.stream()).Offered = true
 	return nil
 }
 
@@ -195,7 +195,7 @@ func dnsOneByOne(ctx context.Context, p *prober) {
 	const id = "dns-many-queries"
 	c, err := p.open(ctx, nil)
 	if err != nil {
-		p.verdict(id, conduct.NotMeasured, "%s", cause(err))
+		p.verdict(id, profile.NotMeasured, "%s", cause(err))
 		return
 	}
 	defer c.drop()
@@ -204,32 +204,32 @@ func dnsOneByOne(ctx context.Context, p *prober) {
 		_, _, err = c.lookUp(ctx, p.target.query, dns.Options{})
 	}
 	ended := errors.Is(err, io.EOF) || isReset(err)
-	count := conduct.Count{State: conduct.AtLeast, N: n}
+	count := profile.Count{State: profile.AtLeast, N: n}
 	switch {
 	case err == nil:
-		p.verdict(id, conduct.Pass, "%d queries, one after the other, were answered on one connection", n)
+		p.verdict(id, profile.Pass, "%d queries, one after the other, were answered on one connection", n)
 	case ended && n > 1:
 		n--
-		count = conduct.Count{State: conduct.Measured, N: n}
+		count = profile.Count{State: profile.Measured, N: n}
 		if n == 1 {
 			p.broken(id, "the connection was ended after one query")
 		} else {
-			p.verdict(id, conduct.Pass, "%d queries were answered on one connection, and then it was ended", n)
+			p.verdict(id, profile.Pass, "%d queries were answered on one connection, and then it was ended", n)
 		}
 	default:
-		count = conduct.Count{State: conduct.Unknown, Why: cause(err)}
-		p.verdict(id, conduct.NotMeasured, "query %d: %s", n, cause(err))
+		count = profile.Count{State: profile.Unknown, Why: cause(err)}
+		p.verdict(id, profile.NotMeasured, "query %d: %s", n, cause(err))
 	}
-	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed(p.stream()).Requests = count })
+	p.record(func(doc *profile.Profile) { doc.ProtocolNamed(p.stream()).Requests = count })
 }
 
 // dnsPipelining sends queries without waiting, in one segment as far as they fit.
 func dnsPipelining(ctx context.Context, p *prober) {
 	const id = "dns-pipelining"
 	unknown := func(why string) {
-		p.verdict(id, conduct.NotMeasured, "%s", why)
-		p.record(func(policy *conduct.Policy) {
-			policy.ProtocolNamed(p.stream()).Pipelining = &conduct.Pipelining{State: conduct.Unknown, Why: why}
+		p.verdict(id, profile.NotMeasured, "%s", why)
+		p.record(func(doc *profile.Profile) {
+			doc.ProtocolNamed(p.stream()).Pipelining = &profile.Pipelining{State: profile.Unknown, Why: why}
 		})
 	}
 	c, err := p.open(ctx, nil)
@@ -249,7 +249,7 @@ func dnsPipelining(ctx context.Context, p *prober) {
 		unknown(cause(err))
 		return
 	}
-	seen := &conduct.Pipelining{State: conduct.Measured, Sent: dnsQueries}
+	seen := &profile.Pipelining{State: profile.Measured, Sent: dnsQueries}
 	inOrder := true
 	stray := ""
 	for len(waiting) > 0 {
@@ -270,7 +270,7 @@ func dnsPipelining(ctx context.Context, p *prober) {
 	}
 	switch {
 	case len(waiting) == 0:
-		p.verdict(id, conduct.Pass, "%d queries, sent in one go, were all answered", dnsQueries)
+		p.verdict(id, profile.Pass, "%d queries, sent in one go, were all answered", dnsQueries)
 	case ctx.Err() != nil:
 		unknown("the probe was ended")
 		return
@@ -284,7 +284,7 @@ func dnsPipelining(ctx context.Context, p *prober) {
 		}
 		p.broken(id, "of %d queries, sent in one go, %d were answered: %s%s", dnsQueries, seen.Answered, how, stray)
 	}
-	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed(p.stream()).Pipelining = seen })
+	p.record(func(doc *profile.Profile) { doc.ProtocolNamed(p.stream()).Pipelining = seen })
 }
 
 // dnsSplit sends a query in pieces, each in a segment of its own: half of its length,
@@ -297,7 +297,7 @@ func dnsSplit(ctx context.Context, p *prober) {
 		err = p.spend(1)
 	}
 	if err != nil {
-		p.verdict(id, conduct.NotMeasured, "%s", cause(err))
+		p.verdict(id, profile.NotMeasured, "%s", cause(err))
 		return
 	}
 	const pause = 50 * time.Millisecond
@@ -306,7 +306,7 @@ func dnsSplit(ctx context.Context, p *prober) {
 	half := len(b) / 2
 	for i, piece := range [][]byte{b[:1], b[1:half], b[half:]} {
 		if i > 0 && sleep(ctx, pause) != nil {
-			p.verdict(id, conduct.NotMeasured, "the probe was ended")
+			p.verdict(id, profile.NotMeasured, "the probe was ended")
 			return
 		}
 		if _, err = c.Write(piece); err != nil {
@@ -316,9 +316,9 @@ func dnsSplit(ctx context.Context, p *prober) {
 	m, _, heard := c.hear(ctx)
 	switch {
 	case heard == nil && m.Replies(p.target.query, number) == nil:
-		p.verdict(id, conduct.Pass, "a query in three pieces, %v apart, was answered", pause)
+		p.verdict(id, profile.Pass, "a query in three pieces, %v apart, was answered", pause)
 	case ctx.Err() != nil:
-		p.verdict(id, conduct.NotMeasured, "the probe was ended")
+		p.verdict(id, profile.NotMeasured, "the probe was ended")
 	case heard == nil:
 		p.broken(id, "a query in three pieces, %v apart, had another answer", pause)
 	default:
@@ -332,7 +332,7 @@ func dnsReorder(ctx context.Context, p *prober) {
 	const id = "dns-reorders"
 	c, err := p.open(ctx, nil)
 	if err != nil {
-		p.verdict(id, conduct.NotMeasured, "%s", cause(err))
+		p.verdict(id, profile.NotMeasured, "%s", cause(err))
 		return
 	}
 	defer c.drop()
@@ -350,16 +350,16 @@ func dnsReorder(ctx context.Context, p *prober) {
 	}
 	fast, err := took(p.target.query)
 	if err != nil {
-		p.verdict(id, conduct.NotMeasured, "%s", cause(err))
+		p.verdict(id, profile.NotMeasured, "%s", cause(err))
 		return
 	}
 	slow, err := took(child())
 	switch {
 	case err != nil:
-		p.verdict(id, conduct.NotMeasured, "a name that nobody has: %s", cause(err))
+		p.verdict(id, profile.NotMeasured, "a name that nobody has: %s", cause(err))
 		return
 	case slow < fast+noticeable:
-		p.verdict(id, conduct.NotMeasured, "nothing is slow to answer: %s what it knows, %s what nobody has", conduct.Duration(fast), conduct.Duration(slow))
+		p.verdict(id, profile.NotMeasured, "nothing is slow to answer: %s what it knows, %s what nobody has", profile.Duration(fast), profile.Duration(slow))
 		return
 	}
 	var waited time.Duration
@@ -377,19 +377,19 @@ func dnsReorder(ctx context.Context, p *prober) {
 		}
 		switch {
 		case err != nil:
-			p.verdict(id, conduct.NotMeasured, "%s", cause(err))
+			p.verdict(id, profile.NotMeasured, "%s", cause(err))
 			return
 		case first.ID == number+1:
-			p.verdict(id, conduct.Pass, "what it knows was answered first, after %s, though asked for behind what nobody has", conduct.Duration(waited))
-			p.record(func(policy *conduct.Policy) { policy.DNS.Reordered = linger.Known(true) })
+			p.verdict(id, profile.Pass, "what it knows was answered first, after %s, though asked for behind what nobody has", profile.Duration(waited))
+			p.record(func(doc *profile.Profile) { doc.DNS.Reordered = linger.Known(true) })
 			return
 		case waited < fast+noticeable:
-			p.verdict(id, conduct.NotMeasured, "what was slow before, %s, was not so again", conduct.Duration(slow))
+			p.verdict(id, profile.NotMeasured, "what was slow before, %s, was not so again", profile.Duration(slow))
 			return
 		}
 	}
-	p.broken(id, "what it knows, and answers in %s, had to wait %s for what nobody has", conduct.Duration(fast), conduct.Duration(waited))
-	p.record(func(policy *conduct.Policy) { policy.DNS.Reordered = linger.Known(false) })
+	p.broken(id, "what it knows, and answers in %s, had to wait %s for what nobody has", profile.Duration(fast), profile.Duration(waited))
+	p.record(func(doc *profile.Profile) { doc.DNS.Reordered = linger.Known(false) })
 }
 
 // dnsHalfClose asks, and closes its side at once.
@@ -408,8 +408,8 @@ func dnsHalfClose(ctx context.Context, p *prober) {
 	}
 	m, _, err := c.hear(ctx)
 	if ctx.Err() == nil {
-		p.record(func(policy *conduct.Policy) {
-			policy.DNS.HalfClosed = linger.Known(err == nil && m.Replies(p.target.query, number) == nil)
+		p.record(func(doc *profile.Profile) {
+			doc.DNS.HalfClosed = linger.Known(err == nil && m.Replies(p.target.query, number) == nil)
 		})
 	}
 }
@@ -455,15 +455,15 @@ func dnsDatagrams(ctx context.Context, p *prober) {
 	plain, size, err := c.lookUp(ctx, p.target.query, dns.Options{Plain: true})
 	switch {
 	case err != nil:
-		p.verdict("dns-edns-asked", conduct.NotMeasured, "a query without EDNS: %s", cause(err))
+		p.verdict("dns-edns-asked", profile.NotMeasured, "a query without EDNS: %s", cause(err))
 	case plain.EDNS:
 		p.broken("dns-edns-asked", "the answer to a query without an OPT record has one")
 	default:
-		p.verdict("dns-edns-asked", conduct.Pass, "the answer to a query without an OPT record has none either")
+		p.verdict("dns-edns-asked", profile.Pass, "the answer to a query without an OPT record has none either")
 	}
 	if p.target.tls != nil {
 		for _, id := range []string{"dns-keepalive-udp", "dns-truncates"} {
-			p.verdict(id, conduct.NotMeasured, "it is asked over TLS; probe dns:// for UDP")
+			p.verdict(id, profile.NotMeasured, "it is asked over TLS; probe dns:// for UDP")
 		}
 		return
 	}
@@ -471,21 +471,21 @@ func dnsDatagrams(ctx context.Context, p *prober) {
 	const most = 512 // bytes (RFC 1035, 4.2.1)
 	switch {
 	case err != nil:
-		p.verdict("dns-truncates", conduct.NotMeasured, "a query without EDNS: %s", cause(err))
+		p.verdict("dns-truncates", profile.NotMeasured, "a query without EDNS: %s", cause(err))
 	case plain.Truncated:
 		p.broken("dns-truncates", "an answer of %d bytes over TCP says that it is truncated", size)
 	case overUDP != nil:
-		p.verdict("dns-truncates", conduct.NotMeasured, "no answer over UDP: %s", cause(overUDP))
+		p.verdict("dns-truncates", profile.NotMeasured, "no answer over UDP: %s", cause(overUDP))
 	case cut > most:
 		p.broken("dns-truncates", "a query without EDNS was answered by %d bytes over UDP, %d is the most", cut, most)
 	case size > most && !short.Truncated && short.Answers < plain.Answers:
 		p.broken("dns-truncates", "%d of %d records came over UDP, and nothing says that some are missing", short.Answers, plain.Answers)
 	case size > most && short.Truncated:
-		p.verdict("dns-truncates", conduct.Pass, "%d bytes over TCP; %d over UDP, truncated and said so", size, cut)
+		p.verdict("dns-truncates", profile.Pass, "%d bytes over TCP; %d over UDP, truncated and said so", size, cut)
 	case size > most:
-		p.verdict("dns-truncates", conduct.NotMeasured, "all answers fit into %d bytes over UDP, and what was left out is optional", cut)
+		p.verdict("dns-truncates", profile.NotMeasured, "all answers fit into %d bytes over UDP, and what was left out is optional", cut)
 	default:
-		p.verdict("dns-truncates", conduct.NotMeasured, "the answer has %d bytes, which fit; ask for a longer one: dns://host/name?type=TXT", size)
+		p.verdict("dns-truncates", profile.NotMeasured, "the answer has %d bytes, which fit; ask for a longer one: dns://host/name?type=TXT", size)
 	}
 	// Asked for twice, since servers that limit rates drop some.
 	var without, with dns.Message
@@ -501,7 +501,7 @@ func dnsDatagrams(ctx context.Context, p *prober) {
 	_, said := with.Keepalive.Get()
 	switch {
 	case err1 != nil:
-		p.verdict("dns-keepalive-udp", conduct.NotMeasured, "no answer over UDP: %s", cause(err1))
+		p.verdict("dns-keepalive-udp", profile.NotMeasured, "no answer over UDP: %s", cause(err1))
 	case err2 != nil:
 		p.broken("dns-keepalive-udp", "queries with the option were not answered, those without it were")
 	case said:
@@ -509,13 +509,13 @@ func dnsDatagrams(ctx context.Context, p *prober) {
 	case with.Rcode != without.Rcode:
 		p.broken("dns-keepalive-udp", "a query with the option was answered %s, one without it %s", dns.Rcode(with.Rcode), dns.Rcode(without.Rcode))
 	default:
-		p.verdict("dns-keepalive-udp", conduct.Pass, "a query with the option was answered as one without it")
+		p.verdict("dns-keepalive-udp", profile.Pass, "a query with the option was answered as one without it")
 	}
 }
 
 // dnsWatch opens n connections, has each prepared, and waits until the server ends
 // them. What counts begins with the last byte of an answer, or of the handshake.
-func dnsWatch(ctx context.Context, p *prober, n int, method string, prepare func(c *conn) error) conduct.Timeout {
+func dnsWatch(ctx context.Context, p *prober, n int, method string, prepare func(c *conn) error) profile.Timeout {
 	wait, cancel := p.wait(ctx)
 	defer cancel()
 	type sighting struct {
@@ -544,7 +544,7 @@ func dnsWatch(ctx context.Context, p *prober, n int, method string, prepare func
 			s.idle = s.at.Sub(c.last)
 		}()
 	}
-	limit := conduct.Timeout{State: conduct.Unknown, Method: method}
+	limit := profile.Timeout{State: profile.Unknown, Method: method}
 	var ended, open []time.Duration
 	for range n {
 		switch s := <-seen; {
@@ -559,12 +559,12 @@ func dnsWatch(ctx context.Context, p *prober, n int, method string, prepare func
 	}
 	switch {
 	case len(ended) > 0:
-		limit.State, limit.Why, limit.Spread = conduct.Measured, "", conduct.SpreadOf(ended)
+		limit.State, limit.Why, limit.Spread = profile.Measured, "", profile.SpreadOf(ended)
 		// How long a packet takes varies by as much as it was seen to, and clocks tick.
-		limit.Uncertainty = max(p.policy.RTT.High-p.policy.RTT.Low, conduct.Duration(time.Millisecond))
+		limit.Uncertainty = max(p.profile.RTT.High-p.profile.RTT.Low, profile.Duration(time.Millisecond))
 	case len(open) > 0:
-		limit.State, limit.Why, limit.Ending = conduct.AtLeast, "", ""
-		limit.Low, limit.N = conduct.SpreadOf(open).Low, len(open)
+		limit.State, limit.Why, limit.Ending = profile.AtLeast, "", ""
+		limit.Low, limit.N = profile.SpreadOf(open).Low, len(open)
 	}
 	return limit
 }
@@ -574,30 +574,30 @@ func dnsIdleAfterAnswer(ctx context.Context, p *prober) {
 		_, _, err := c.lookUp(ctx, p.target.query, dns.Options{})
 		return err
 	})
-	if limit.State == conduct.Measured {
+	if limit.State == profile.Measured {
 		p.settled(time.Duration(limit.Median))
 	}
-	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed(p.stream()).AfterResponse = limit })
+	p.record(func(doc *profile.Profile) { doc.ProtocolNamed(p.stream()).AfterResponse = limit })
 	const long, orderly = "dns-idle-long-enough", "dns-idle-orderly"
 	switch {
-	case limit.State == conduct.Unknown:
-		p.verdict(long, conduct.NotMeasured, "%s", limit.Why)
-		p.verdict(orderly, conduct.NotMeasured, "%s", limit.Why)
-	case limit.State == conduct.AtLeast:
-		if limit.Low >= conduct.Duration(time.Second) {
-			p.verdict(long, conduct.Pass, "kept for %s at least", limit.Low)
+	case limit.State == profile.Unknown:
+		p.verdict(long, profile.NotMeasured, "%s", limit.Why)
+		p.verdict(orderly, profile.NotMeasured, "%s", limit.Why)
+	case limit.State == profile.AtLeast:
+		if limit.Low >= profile.Duration(time.Second) {
+			p.verdict(long, profile.Pass, "kept for %s at least", limit.Low)
 		}
-		p.verdict(orderly, conduct.NotMeasured, "no idle connection was ended within %s", limit.Low)
+		p.verdict(orderly, profile.NotMeasured, "no idle connection was ended within %s", limit.Low)
 	default:
-		if limit.ShorterThan(conduct.Duration(time.Second)) {
+		if limit.ShorterThan(profile.Duration(time.Second)) {
 			p.broken(long, "ended after %s", limit.Median)
 		} else {
-			p.verdict(long, conduct.Pass, "ended after %s", limit.Median)
+			p.verdict(long, profile.Pass, "ended after %s", limit.Median)
 		}
-		if limit.Ending == conduct.RST || limit.Ending == conduct.CloseNotifyRST {
+		if limit.Ending == profile.RST || limit.Ending == profile.CloseNotifyRST {
 			p.broken(orderly, "ended by %s", limit.Ending)
 		} else {
-			p.verdict(orderly, conduct.Pass, "ended by %s", limit.Ending)
+			p.verdict(orderly, profile.Pass, "ended by %s", limit.Ending)
 		}
 	}
 }
@@ -612,37 +612,37 @@ func dnsKeepalive(ctx context.Context, p *prober) {
 		return err
 	})
 	said, ok := announced.Get()
-	p.record(func(policy *conduct.Policy) {
-		policy.DNS.AfterKeepalive = limit
+	p.record(func(doc *profile.Profile) {
+		doc.DNS.AfterKeepalive = limit
 		if ok {
-			policy.ProtocolNamed(p.stream()).Announced.Timeout = linger.Known(conduct.Duration(said))
+			doc.ProtocolNamed(p.stream()).Announced.Timeout = linger.Known(profile.Duration(said))
 		}
 	})
 	// The option counts tenths of a second (RFC 7828, 3.1), and servers' clocks tick.
 	const slack = 100 * time.Millisecond
 	least := said - max(slack, said/50)
 	switch {
-	case limit.State == conduct.Unknown:
-		p.verdict(id, conduct.NotMeasured, "%s", limit.Why)
+	case limit.State == profile.Unknown:
+		p.verdict(id, profile.NotMeasured, "%s", limit.Why)
 	case !ok:
-		p.verdict(id, conduct.NotMeasured, "it does not say the option, which it need not")
+		p.verdict(id, profile.NotMeasured, "it does not say the option, which it need not")
 	case said == 0:
-		p.verdict(id, conduct.Pass, "it asks to close at once")
-	case limit.State == conduct.Measured && limit.Median < conduct.Duration(least):
-		p.broken(id, "it said %s, and ended the connection after %s", conduct.Duration(said), limit.Median)
-	case limit.State == conduct.Measured:
-		p.verdict(id, conduct.Pass, "it said %s, and ended the connection after %s", conduct.Duration(said), limit.Median)
-	case limit.Low >= conduct.Duration(least):
-		p.verdict(id, conduct.Pass, "it said %s, and kept the connection for %s at least", conduct.Duration(said), limit.Low)
+		p.verdict(id, profile.Pass, "it asks to close at once")
+	case limit.State == profile.Measured && limit.Median < profile.Duration(least):
+		p.broken(id, "it said %s, and ended the connection after %s", profile.Duration(said), limit.Median)
+	case limit.State == profile.Measured:
+		p.verdict(id, profile.Pass, "it said %s, and ended the connection after %s", profile.Duration(said), limit.Median)
+	case limit.Low >= profile.Duration(least):
+		p.verdict(id, profile.Pass, "it said %s, and kept the connection for %s at least", profile.Duration(said), limit.Low)
 	default:
-		p.verdict(id, conduct.NotMeasured, "it said %s, and waiting ended after %s; --patient and --max-wait wait for longer", conduct.Duration(said), limit.Low)
+		p.verdict(id, profile.NotMeasured, "it said %s, and waiting ended after %s; --patient and --max-wait wait for longer", profile.Duration(said), limit.Low)
 	}
 }
 
 func dnsIdleAfterConnect(ctx context.Context, p *prober) {
 	limit := dnsWatch(ctx, p, 1, "a connection on which nothing was said was left alone until the server ended it", func(*conn) error { return nil })
-	p.record(func(policy *conduct.Policy) {
-		if protocol := policy.ProtocolNamed(p.stream()); p.target.tls != nil {
+	p.record(func(doc *profile.Profile) {
+		if protocol := doc.ProtocolNamed(p.stream()); p.target.tls != nil {
 			protocol.AfterTLS = limit
 		} else {
 			protocol.AfterConnect = limit

@@ -17,10 +17,11 @@ import (
 	"time"
 
 	"linger"
-	"linger/conduct"
+	"linger/conformance"
 	"linger/dns"
 	"linger/origin"
 	"linger/policy"
+	"linger/profile"
 )
 
 // dnsServer is a program of others' that answers names, on the loopback interface.
@@ -105,7 +106,7 @@ func answersOverTCP(address string) bool {
 	return err == nil && m.Rcode == 0
 }
 
-func probed(t *testing.T, target string, change func(*Config)) *conduct.Policy {
+func probed(t *testing.T, target string, change func(*Config)) *profile.Profile {
 	t.Helper()
 	config := Config{Target: target, MaxWait: 20 * time.Second}
 	if change != nil {
@@ -125,18 +126,18 @@ func probed(t *testing.T, target string, change func(*Config)) *conduct.Policy {
 }
 
 // breaks holds which cases are broken; all others but the unknown ones have passed.
-func breaks(t *testing.T, p *conduct.Policy, unknown []string, broken ...string) {
+func breaks(t *testing.T, p *profile.Profile, unknown []string, broken ...string) {
 	t.Helper()
-	if all, err := conduct.Select([]string{protocolDNS}, nil); err != nil || len(p.Cases) != len(all) {
+	if all, err := conformance.Select([]string{protocolDNS}, nil); err != nil || len(p.Cases) != len(all) {
 		t.Errorf("%d cases, want %d: %v", len(p.Cases), len(all), err)
 	}
 	for _, r := range p.Cases {
-		want := conduct.Pass
+		want := profile.Pass
 		switch {
 		case slices.Contains(broken, r.ID):
 			want = r.Level.Broken()
 		case slices.Contains(unknown, r.ID):
-			want = conduct.NotMeasured
+			want = profile.NotMeasured
 		}
 		if r.Outcome != want {
 			t.Errorf("%s: %s, want %s: %s", r.ID, r.Outcome, want, r.Text)
@@ -146,15 +147,15 @@ func breaks(t *testing.T, p *conduct.Policy, unknown []string, broken ...string)
 
 // isLimit holds a limit within 0.1 s or 2 % of what was set, or up to late more for a
 // server that looks now and then only.
-func isLimit(t *testing.T, what string, got conduct.Timeout, want, early, late time.Duration) {
+func isLimit(t *testing.T, what string, got profile.Timeout, want, early, late time.Duration) {
 	t.Helper()
 	slack := max(100*time.Millisecond, want/50)
 	median := time.Duration(got.Median)
 	t.Logf("%s: %v to %v, set to %v, by %s", what, time.Duration(got.Low), time.Duration(got.High), want, got.Ending)
-	if got.State != conduct.Measured || median < want-early-slack || median > want+late+slack {
+	if got.State != profile.Measured || median < want-early-slack || median > want+late+slack {
 		t.Errorf("%s: %s %v, set to %v", what, got.State, median, want)
 	}
-	if got.Ending != conduct.FIN && got.Ending != conduct.CloseNotify {
+	if got.Ending != profile.FIN && got.Ending != profile.CloseNotify {
 		t.Errorf("%s: ended by %s", what, got.Ending)
 	}
 }
@@ -209,7 +210,7 @@ func TestDNSOfOurOwn(t *testing.T) {
 		isLimit(t, "after connect", stream.AfterConnect, 2*time.Second, 0, 0)
 		isLimit(t, "after an answer", stream.AfterResponse, 2*time.Second, 0, 0)
 		isLimit(t, "with the option", p.DNS.AfterKeepalive, 2*time.Second, 0, 0)
-		if said := stream.Announced.Timeout.Or(0); said != conduct.Duration(2*time.Second) {
+		if said := stream.Announced.Timeout.Or(0); said != profile.Duration(2*time.Second) {
 			t.Errorf("announced %v", time.Duration(said))
 		}
 		if p.Baseline.Rcode != "NOERROR" || !p.DNS.HalfClosed.Or(false) {
@@ -303,12 +304,12 @@ func TestDNSReordered(t *testing.T) {
 	_, port, _ := net.SplitHostPort(upstream.LocalAddr().String())
 	s := newDNSServer(t)
 	s.start(t, "unbound", "-d", "-c", s.write(t, "unbound.conf", unboundConfig(s, fmt.Sprintf("\tqname-minimisation: no\nforward-zone:\n\tname: \".\"\n\tforward-addr: 127.0.0.1@%s", port))))
-	only, err := conduct.Select([]string{"dns-reorders"}, nil)
+	only, err := conformance.Select([]string{"dns-reorders"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := probed(t, "dns://"+s.address+"/www.example", func(c *Config) { c.Cases = only })
-	if !p.DNS.Reordered.Or(false) || p.Cases[0].Outcome != conduct.Pass {
+	if !p.DNS.Reordered.Or(false) || p.Cases[0].Outcome != profile.Pass {
 		t.Errorf("unbound: %+v", p.Cases[0])
 	}
 
@@ -322,7 +323,7 @@ func TestDNSReordered(t *testing.T) {
 		}
 	})
 	p = probed(t, "dns://"+serial+"/www.example", func(c *Config) { c.Cases = only })
-	if p.DNS.Reordered.Or(true) || p.Cases[0].Outcome != conduct.Warn {
+	if p.DNS.Reordered.Or(true) || p.Cases[0].Outcome != profile.Warn {
 		t.Errorf("a serial server: %+v", p.Cases[0])
 	}
 }
@@ -562,15 +563,15 @@ func TestBadDatagrams(t *testing.T) {
 					}
 				}
 			}()
-			only, err := conduct.Select([]string{"dns-keepalive-udp", "dns-truncates", "dns-edns-asked"}, nil)
+			only, err := conformance.Select([]string{"dns-keepalive-udp", "dns-truncates", "dns-edns-asked"}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			p := probed(t, "dns://"+at+"/big.example?type=TXT", func(c *Config) { c.Cases, c.Answer = only, time.Second })
 			for _, r := range p.Cases {
-				want := conduct.Pass
+				want := profile.Pass
 				if slices.Contains(test.broken, r.ID) {
-					want = conduct.Fail
+					want = profile.Fail
 				}
 				if r.Outcome != want {
 					t.Errorf("%s: %s, want %s: %s", r.ID, r.Outcome, want, r.Text)
@@ -592,7 +593,7 @@ func TestOneQueryAConnection(t *testing.T) {
 	})
 	p := probed(t, "dns://"+at+"/www.example", func(c *Config) { c.Answer = time.Second })
 	count := p.ProtocolNamed("tcp").Requests
-	if r, _ := p.ResultOf("dns-many-queries"); r.Outcome != conduct.Warn || count.State != conduct.Measured || count.N != 1 {
+	if r, _ := p.ResultOf("dns-many-queries"); r.Outcome != profile.Warn || count.State != profile.Measured || count.N != 1 {
 		t.Errorf("%+v %+v", r, count)
 	}
 }

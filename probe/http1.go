@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/conduct"
+	"linger/profile"
 )
 
 const (
@@ -69,11 +69,11 @@ var http1Experiments = []experiment{
 
 // http1Facts are what the experiments saw that only together decide a case.
 type http1Facts struct {
-	idle conduct.Timeout // after a response, by watching
+	idle profile.Timeout // after a response, by watching
 	// Of connections that were asked again: the last wait after which they answered, and
 	// the first after which they did not, and how.
 	answered, failed time.Duration
-	how              conduct.Ending
+	how              profile.Ending
 	count            linger.Opt[int] // requests of a connection that the server ended
 	announced        bool            // that end was announced
 	claimed          string          // Connection or Keep-Alive on the response behind which it ended
@@ -114,12 +114,12 @@ func (p *prober) heard(a answer) {
 		return
 	}
 	timeout, most := readKeepAlive(keepAlive)
-	p.record(func(policy *conduct.Policy) {
-		h := policy.ProtocolNamed("http/1.1")
+	p.record(func(doc *profile.Profile) {
+		h := doc.ProtocolNamed("http/1.1")
 		if said := &h.Announced; !a.close && said.Connection == "" && said.KeepAlive == "" {
 			said.Connection, said.KeepAlive = linger.Brief(connection), linger.Brief(keepAlive)
 			if d, ok := timeout.Get(); ok {
-				said.Timeout = linger.Known(conduct.Duration(d))
+				said.Timeout = linger.Known(profile.Duration(d))
 			}
 			said.Max = most
 		}
@@ -219,12 +219,12 @@ func idleAfterResponse(ctx context.Context, p *prober) {
 	for _, s := range seen {
 		p.ended(s.how, "an idle connection")
 	}
-	if limit.State == conduct.Measured {
+	if limit.State == profile.Measured {
 		p.settled(time.Duration(limit.Median))
 	}
 	p.note(func(f *http1Facts) { f.idle = limit })
-	p.record(func(policy *conduct.Policy) {
-		h := policy.ProtocolNamed("http/1.1")
+	p.record(func(doc *profile.Profile) {
+		h := doc.ProtocolNamed("http/1.1")
 		h.Offered, h.AfterResponse = true, limit
 	})
 }
@@ -240,7 +240,7 @@ func idleAfterConnect(ctx context.Context, p *prober) {
 	})
 	// The server counts from when our ACK has reached it, or from when it was accepted.
 	limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which nothing was sent were left alone until the server ended them")
-	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").AfterConnect = limit })
+	p.record(func(doc *profile.Profile) { doc.ProtocolNamed("http/1.1").AfterConnect = limit })
 }
 
 // idleAfterTLS watches connections on which nothing was sent behind TLS's handshake.
@@ -256,14 +256,14 @@ func idleAfterTLS(ctx context.Context, p *prober) {
 		return c, c.ready, nil
 	})
 	limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which nothing was sent behind TLS's handshake were left alone until the server ended them")
-	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").AfterTLS = limit })
+	p.record(func(doc *profile.Profile) { doc.ProtocolNamed("http/1.1").AfterTLS = limit })
 }
 
 // ended counts how connections end.
-func (p *prober) ended(how conduct.Ending, occasion string) {
+func (p *prober) ended(how profile.Ending, occasion string) {
 	p.note(func(f *http1Facts) {
 		switch how {
-		case conduct.RST, conduct.CloseNotifyRST:
+		case profile.RST, profile.CloseNotifyRST:
 			f.resets = append(f.resets, occasion)
 		case "":
 		default:
@@ -349,10 +349,10 @@ func askedAgain(ctx context.Context, p *prober) {
 // askAfter asks connections again, each after a wait of its own, and returns the
 // longest wait after which one answered, and the shortest after which one did not
 // within so long, though it seemed to be open, and what came instead.
-func (p *prober) askAfter(ctx context.Context, waits []time.Duration, within time.Duration) (low, high time.Duration, how conduct.Ending) {
+func (p *prober) askAfter(ctx context.Context, waits []time.Duration, within time.Duration) (low, high time.Duration, how profile.Ending) {
 	type report struct {
 		wait time.Duration
-		how  conduct.Ending
+		how  profile.Ending
 		ok   bool
 	}
 	patience, cancel := p.wait(ctx)
@@ -384,9 +384,9 @@ func (p *prober) askAfter(ctx context.Context, waits []time.Duration, within tim
 				r.ok = true
 			case ctx.Err() != nil:
 			case errors.Is(err, os.ErrDeadlineExceeded):
-				r.how = conduct.Silence
+				r.how = profile.Silence
 			case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isReset(err):
-				r.how = conduct.AtRequest
+				r.how = profile.AtRequest
 			}
 			if r.how != "" {
 				time.AfterFunc(time.Second, stop)
@@ -412,7 +412,7 @@ type life struct {
 	ended    bool
 	exact    bool          // the end came by itself, so that high is when it ended
 	idle     time.Duration // before such an end
-	how      conduct.Ending
+	how      profile.Ending
 	err      error
 }
 
@@ -452,13 +452,13 @@ func (p *prober) live(ctx, wait context.Context, requests int, pause time.Durati
 		}
 		l.requests++
 		if a.close {
-			l.high, l.ended, l.how = age, true, conduct.FIN
+			l.high, l.ended, l.how = age, true, profile.FIN
 			return l
 		}
 		l.low = age
 		next := pause
 		p.note(func(f *http1Facts) {
-			if f.idle.State == conduct.Measured {
+			if f.idle.State == profile.Measured {
 				next = min(pause, time.Duration(f.idle.Low)*6/10)
 			}
 		})
@@ -482,8 +482,8 @@ func (p *prober) live(ctx, wait context.Context, requests int, pause time.Durati
 
 // ageOf is what the lives of busy connections tell of a maximum age, where limit is
 // how many requests the server is known to allow.
-func ageOf(lives []life, idle conduct.Timeout, limit linger.Opt[int], doubt time.Duration) conduct.Timeout {
-	t := conduct.Timeout{State: conduct.Unknown, Method: "two connections were kept busy, with pauses that differed, until the server ended both at one age"}
+func ageOf(lives []life, idle profile.Timeout, limit linger.Opt[int], doubt time.Duration) profile.Timeout {
+	t := profile.Timeout{State: profile.Unknown, Method: "two connections were kept busy, with pauses that differed, until the server ended both at one age"}
 	most, counted := limit.Get()
 	var low, high, alive time.Duration
 	high = forever
@@ -510,17 +510,17 @@ func ageOf(lives []life, idle conduct.Timeout, limit linger.Opt[int], doubt time
 	}
 	switch {
 	case len(ends) == len(lives) && len(ends) > 1 && lives[0].requests != lives[1].requests && (low <= high || exact && low <= high+near(high)):
-		t.State, t.Why = conduct.Measured, ""
+		t.State, t.Why = profile.Measured, ""
 		if exact {
-			t.Spread, t.Uncertainty = conduct.SpreadOf(ends), conduct.Duration(doubt)
+			t.Spread, t.Uncertainty = profile.SpreadOf(ends), profile.Duration(doubt)
 			return t
 		}
-		t.Spread = conduct.SpreadOf([]time.Duration{(low + high) / 2})
-		t.Uncertainty = conduct.Duration((high-low)/2 + doubt)
+		t.Spread = profile.SpreadOf([]time.Duration{(low + high) / 2})
+		t.Uncertainty = profile.Duration((high-low)/2 + doubt)
 		return t
 	case alive > 0:
 		// One of them has lived for so long, whatever ended it.
-		return conduct.Timeout{State: conduct.AtLeast, Spread: conduct.Spread{Low: conduct.Duration(alive), N: 1}, Method: t.Method}
+		return profile.Timeout{State: profile.AtLeast, Spread: profile.Spread{Low: profile.Duration(alive), N: 1}, Method: t.Method}
 	case t.Why == "":
 		t.Why = "no connection could be kept busy"
 	}
@@ -530,9 +530,9 @@ func ageOf(lives []life, idle conduct.Timeout, limit linger.Opt[int], doubt time
 
 // countHTTP1 asks on one connection until the server has enough of it.
 func countHTTP1(ctx context.Context, p *prober) {
-	count := conduct.Count{State: conduct.Unknown}
+	count := profile.Count{State: profile.Unknown}
 	defer func() {
-		p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").Requests = count })
+		p.record(func(doc *profile.Profile) { doc.ProtocolNamed("http/1.1").Requests = count })
 	}()
 	c, err := p.open(ctx, nil)
 	if err != nil {
@@ -552,9 +552,9 @@ func countHTTP1(ctx context.Context, p *prober) {
 		case err == nil:
 			last = a
 			count.N++
-			count.State = conduct.AtLeast
+			count.State = profile.AtLeast
 		case count.N > 0 && ends(err):
-			count.State = conduct.Measured
+			count.State = profile.Measured
 			p.note(func(f *http1Facts) { f.count, f.claimed = linger.Known(count.N), claim(last) })
 			over := c
 			c = nil
@@ -570,7 +570,7 @@ func countHTTP1(ctx context.Context, p *prober) {
 		if !a.close {
 			continue
 		}
-		count.State = conduct.Measured
+		count.State = profile.Measured
 		p.note(func(f *http1Facts) { f.count, f.announced = linger.Known(count.N), true })
 		p.closes(ctx, c, a, "after the last of "+strconv.Itoa(count.N)+" requests")
 		return
@@ -617,9 +617,9 @@ func (p *prober) afterLast(ctx context.Context, c *conn, next request) (e end, a
 	case err == nil:
 		return e, true
 	case isReset(err):
-		e.how = conduct.RST
+		e.how = profile.RST
 	case ends(err):
-		e.how = conduct.FIN
+		e.how = profile.FIN
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		e.err = err
 	}
@@ -650,12 +650,12 @@ func (p *prober) closes(ctx context.Context, c *conn, a answer, occasion string)
 
 // crowdHTTP1Connections opens some connections and asks each once all are there.
 func crowdHTTP1Connections(ctx context.Context, p *prober) {
-	count := conduct.Count{State: conduct.AtLeast}
+	count := profile.Count{State: profile.AtLeast}
 	conns := make([]*conn, 0, crowdHTTP1)
 	for range crowdHTTP1 {
 		c, err := p.open(ctx, nil)
 		if err != nil {
-			count.State, count.Why = conduct.Unknown, err.Error()
+			count.State, count.Why = profile.Unknown, err.Error()
 			break
 		}
 		defer c.drop()
@@ -669,9 +669,9 @@ func crowdHTTP1Connections(ctx context.Context, p *prober) {
 		}
 	}
 	if count.N == 0 {
-		count.State = conduct.Unknown
+		count.State = profile.Unknown
 	}
-	p.record(func(policy *conduct.Policy) { policy.Parallel = count })
+	p.record(func(doc *profile.Profile) { doc.Parallel = count })
 }
 
 // sleep waits, or returns why it did not.
@@ -698,9 +698,9 @@ const nowhere = "/linger-probe-of-what-is-not-here"
 // pipelineHTTP1 sends requests without waiting. Two that are answered differently when
 // they are asked alone show in which order the answers come.
 func pipelineHTTP1(ctx context.Context, p *prober) {
-	found := conduct.Pipelining{State: conduct.Unknown, Sent: pipelined}
+	found := profile.Pipelining{State: profile.Unknown, Sent: pipelined}
 	defer func() {
-		p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").Pipelining = &found })
+		p.record(func(doc *profile.Profile) { doc.ProtocolNamed("http/1.1").Pipelining = &found })
 	}()
 	kinds := []request{{}, {path: nowhere}, {method: http.MethodOptions}}
 	alone := make([]answer, len(kinds))
@@ -735,7 +735,7 @@ func pipelineHTTP1(ctx context.Context, p *prober) {
 		found.Why = err.Error()
 		return
 	}
-	found.State = conduct.Measured
+	found.State = profile.Measured
 	var wrong string
 	for i, q := range requests {
 		a, err := c.receive(ctx, q)
@@ -756,15 +756,15 @@ func pipelineHTTP1(ctx context.Context, p *prober) {
 	// same order that the requests were received."
 	switch {
 	case found.Answered < 2:
-		p.verdict("pipeline-order", conduct.NotMeasured, "of %d requests that were sent at once %d were answered", pipelined, found.Answered)
+		p.verdict("pipeline-order", profile.NotMeasured, "of %d requests that were sent at once %d were answered", pipelined, found.Answered)
 	case other == 0:
-		p.verdict("pipeline-order", conduct.NotMeasured, "all that it is asked is answered alike, so that the order does not show")
+		p.verdict("pipeline-order", profile.NotMeasured, "all that it is asked is answered alike, so that the order does not show")
 	case wrong != "":
 		found.InOrder = linger.Known(false)
 		p.broken("pipeline-order", "%s", wrong)
 	default:
 		found.InOrder = linger.Known(true)
-		p.verdict("pipeline-order", conduct.Pass, "%d answers came in the order of their requests", found.Answered)
+		p.verdict("pipeline-order", profile.Pass, "%d answers came in the order of their requests", found.Answered)
 	}
 }
 
@@ -772,8 +772,8 @@ func pipelineHTTP1(ctx context.Context, p *prober) {
 func surviveHTTP1(ctx context.Context, p *prober) {
 	var validator []string
 	ask := func(what string, q request) {
-		s := conduct.Survival{What: what, State: conduct.Unknown}
-		defer func() { p.record(func(policy *conduct.Policy) { policy.Survives = append(policy.Survives, s) }) }()
+		s := profile.Survival{What: what, State: profile.Unknown}
+		defer func() { p.record(func(doc *profile.Profile) { doc.Survives = append(doc.Survives, s) }) }()
 		c, err := p.open(ctx, nil)
 		if err != nil {
 			s.Why = err.Error()
@@ -794,16 +794,16 @@ func surviveHTTP1(ctx context.Context, p *prober) {
 			}
 		}
 		if a.close {
-			s.State = conduct.Measured
+			s.State = profile.Measured
 			p.closes(ctx, c, a, "after "+what)
 			return
 		}
 		_, err = p.exchange(ctx, c, request{})
 		switch {
 		case err == nil:
-			s.State, s.Kept = conduct.Measured, true
+			s.State, s.Kept = profile.Measured, true
 		case ends(err):
-			s.State = conduct.Measured
+			s.State = profile.Measured
 		case q.method == http.MethodHead:
 			s.Why = "what follows is no response: " + cause(err)
 		default:
@@ -815,7 +815,7 @@ func surviveHTTP1(ctx context.Context, p *prober) {
 		// RFC 9110, 9.3.2: "the server MUST NOT send content in the response".
 		switch {
 		case err == nil:
-			p.verdict("head-empty", conduct.Pass, "the response to HEAD (%d) has none", a.status)
+			p.verdict("head-empty", profile.Pass, "the response to HEAD (%d) has none", a.status)
 		case !ends(err) && !errors.Is(err, os.ErrDeadlineExceeded):
 			p.broken("head-empty", "what follows the head of the response to HEAD is no response: %s", linger.Brief(cause(err)))
 		}

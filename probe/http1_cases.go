@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/conduct"
+	"linger/profile"
 )
 
 // askedToClose asks for the end of the connection.
@@ -32,7 +32,7 @@ func askedToClose(ctx context.Context, p *prober) {
 	// request that contained the "close" connection option."
 	switch {
 	case e.how != "":
-		p.verdict("close-honoured", conduct.Pass, "it closed (%s) %s after the response", e.how, e.at.Sub(c.last).Round(time.Millisecond))
+		p.verdict("close-honoured", profile.Pass, "it closed (%s) %s after the response", e.how, e.at.Sub(c.last).Round(time.Millisecond))
 	case e.err == nil && ctx.Err() == nil:
 		p.note(func(f *http1Facts) { f.deaf = "it does not close when it is asked to" })
 		p.broken("close-honoured", "the connection stays open after the response, and %s", more(answered))
@@ -41,7 +41,7 @@ func askedToClose(ctx context.Context, p *prober) {
 	// response on that connection."
 	switch {
 	case a.close && a.proto == "HTTP/1.1":
-		p.verdict("close-repeated", conduct.Pass, "the response says so, too")
+		p.verdict("close-repeated", profile.Pass, "the response says so, too")
 	case e.how != "":
 		p.note(func(f *http1Facts) { f.unrepeated = true })
 	}
@@ -118,7 +118,7 @@ func oldHTTP(ctx context.Context, p *prober) {
 		if a.chunked {
 			p.broken("http10-no-chunks", "a response to HTTP/1.0 came in chunks")
 		} else if keep {
-			p.verdict("http10-no-chunks", conduct.Pass, "responses to HTTP/1.0 came without")
+			p.verdict("http10-no-chunks", profile.Pass, "responses to HTTP/1.0 came without")
 		}
 		says := lists(strings.Join(a.header.Values("Connection"), ","), "keep-alive")
 		if !keep {
@@ -126,20 +126,20 @@ func oldHTTP(ctx context.Context, p *prober) {
 			// option is present, [...] the connection will persist after the current response;
 			// otherwise, the connection will close".
 			if a.untilClose {
-				p.verdict("http10-closes", conduct.Pass, "the end of the connection was that of the content")
+				p.verdict("http10-closes", profile.Pass, "the end of the connection was that of the content")
 				continue
 			}
 			e, answered := p.afterLast(ctx, c, request{version: "1.0"})
 			switch {
 			case e.how != "":
-				p.verdict("http10-closes", conduct.Pass, "it closed (%s)", e.how)
+				p.verdict("http10-closes", profile.Pass, "it closed (%s)", e.how)
 			case e.err == nil && ctx.Err() == nil:
 				p.note(func(f *http1Facts) { f.old = "the connection stays open, and " + more(answered) })
 			}
 			continue
 		}
 		if a.untilClose {
-			p.verdict("http10-keep-alive", conduct.NotMeasured, "it does not keep connections of HTTP/1.0")
+			p.verdict("http10-keep-alive", profile.NotMeasured, "it does not keep connections of HTTP/1.0")
 			continue
 		}
 		_, err = p.exchange(ctx, c, request{version: "1.0"})
@@ -147,13 +147,13 @@ func oldHTTP(ctx context.Context, p *prober) {
 		// since "the client MUST NOT assume" it otherwise.
 		switch {
 		case err == nil && says:
-			p.verdict("http10-keep-alive", conduct.Pass, "the response says keep-alive, and another request was answered")
+			p.verdict("http10-keep-alive", profile.Pass, "the response says keep-alive, and another request was answered")
 		case err == nil:
 			p.broken("http10-keep-alive", "the connection is kept and the response does not say keep-alive: the client has to take it for closed")
 		case ends(err) && says:
 			p.note(func(f *http1Facts) { f.oldLie = "the response says keep-alive, and the connection was closed" })
 		case ends(err):
-			p.verdict("http10-keep-alive", conduct.NotMeasured, "it does not keep connections of HTTP/1.0")
+			p.verdict("http10-keep-alive", profile.NotMeasured, "it does not keep connections of HTTP/1.0")
 		}
 	}
 }
@@ -176,7 +176,7 @@ func contents(ctx context.Context, p *prober) {
 		switch {
 		case err != nil:
 		case a.close:
-			p.verdict("body-read", conduct.Pass, "it closes after its response (%d)", a.status)
+			p.verdict("body-read", profile.Pass, "it closes after its response (%d)", a.status)
 		default:
 			next, err := p.exchange(ctx, c, request{method: http.MethodHead})
 			var again error
@@ -190,11 +190,11 @@ func contents(ctx context.Context, p *prober) {
 			}
 			switch {
 			case ends(err):
-				p.verdict("body-read", conduct.Pass, "it closes after its response (%d)", a.status)
+				p.verdict("body-read", profile.Pass, "it closes after its response (%d)", a.status)
 			case again != nil:
 				p.broken("body-read", "the content of a POST (%d), which looks like a request, was answered as one", a.status)
 			case err == nil && next.status != 0:
-				p.verdict("body-read", conduct.Pass, "the content of a POST (%d) was read, and the next request answered", a.status)
+				p.verdict("body-read", profile.Pass, "the content of a POST (%d) was read, and the next request answered", a.status)
 			}
 		}
 	}
@@ -204,8 +204,8 @@ func contents(ctx context.Context, p *prober) {
 
 // slowly sends content in two parts.
 func (p *prober) slowly(ctx context.Context) {
-	s := conduct.Survival{What: "POST, slowly", State: conduct.Unknown}
-	defer func() { p.record(func(policy *conduct.Policy) { policy.Survives = append(policy.Survives, s) }) }()
+	s := profile.Survival{What: "POST, slowly", State: profile.Unknown}
+	defer func() { p.record(func(doc *profile.Profile) { doc.Survives = append(doc.Survives, s) }) }()
 	c, err := p.open(ctx, nil)
 	if err != nil {
 		s.Why = err.Error()
@@ -229,7 +229,7 @@ func (p *prober) slowly(ctx context.Context) {
 		s.Why = "no answer: " + cause(err)
 		return
 	}
-	s.State, s.Status, s.Said = conduct.Measured, a.status, a.header.Get("Connection")
+	s.State, s.Status, s.Said = profile.Measured, a.status, a.header.Get("Connection")
 	if early {
 		s.Why = "answered before the content was there"
 	}
@@ -259,7 +259,7 @@ func (p *prober) expecting(ctx context.Context) {
 	// response".
 	switch arrived := c.arrives(wait); {
 	case arrived:
-		p.verdict("expect-answered", conduct.Pass, "it answered before the content was sent")
+		p.verdict("expect-answered", profile.Pass, "it answered before the content was sent")
 	case ctx.Err() == nil:
 		p.broken("expect-answered", "nothing came in %s, while the content was held back", p.config.Answer)
 	}
@@ -313,7 +313,7 @@ func framing(ctx context.Context, p *prober) {
 func (p *prober) ordinary() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.policy.Baseline.Status
+	return p.profile.Baseline.Status
 }
 
 // malformed sends what is no request, and holds what comes back against what has to.
@@ -333,19 +333,19 @@ func (p *prober) malformed(ctx context.Context, id, sent string, refused, closes
 	a, err := c.receive(ctx, request{method: http.MethodPost})
 	switch {
 	case ends(err):
-		p.verdict(id, conduct.Pass, "it closed without an answer")
+		p.verdict(id, profile.Pass, "it closed without an answer")
 		return
 	case errors.Is(err, os.ErrDeadlineExceeded) && id == "framing-chunks" && ctx.Err() == nil:
 		p.broken(id, "nothing came in %s, and the connection is open", p.config.Answer)
 		return
 	case err != nil:
-		p.verdict(id, conduct.NotMeasured, "%s", cause(err))
+		p.verdict(id, profile.NotMeasured, "%s", cause(err))
 		return
 	case refused && a.status/100 != 4 && a.status/100 != 5:
 		p.broken(id, "it was answered %d", a.status)
 		return
 	case refused && strings.HasPrefix(sent, "GET ") && a.status != http.StatusBadRequest && a.status == p.ordinary():
-		p.verdict(id, conduct.NotMeasured, "it was answered %d, as what is well-formed", a.status)
+		p.verdict(id, profile.NotMeasured, "it was answered %d, as what is well-formed", a.status)
 		return
 	}
 	ended := ""
@@ -359,5 +359,5 @@ func (p *prober) malformed(ctx context.Context, id, sent string, refused, closes
 		}
 		ended = ", and closed"
 	}
-	p.verdict(id, conduct.Pass, "it was answered %d%s", a.status, ended)
+	p.verdict(id, profile.Pass, "it was answered %d%s", a.status, ended)
 }

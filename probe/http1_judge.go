@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"linger/conduct"
+	"linger/profile"
 )
 
 // judgeHTTP1 decides the cases that no experiment can alone: what one thing explains
@@ -12,15 +12,15 @@ import (
 func (p *prober) judgeHTTP1() {
 	p.mu.Lock()
 	f := p.facts
-	rtt, late := time.Duration(p.policy.RTT.Median), p.late
+	rtt, late := time.Duration(p.profile.RTT.Median), p.late
 	pipelined, asked := p.results["pipeline-order"]
 	p.mu.Unlock()
-	wrongOrder := asked && pipelined.Outcome == conduct.Fail
+	wrongOrder := asked && pipelined.Outcome == profile.Fail
 
 	requests, limited := f.count.Get()
 	// A limit of idleness that is no longer than a round trip, or than this side is late, ends connections between
 	// two requests: that is no limit of requests.
-	idled := f.idle.State == conduct.Measured && time.Duration(f.idle.Low) > 20*time.Millisecond && time.Duration(f.idle.Low) < 2*(rtt+late)
+	idled := f.idle.State == profile.Measured && time.Duration(f.idle.Low) > 20*time.Millisecond && time.Duration(f.idle.Low) < 2*(rtt+late)
 	unsaid := limited && !f.announced && !idled
 	atOnce := unsaid && requests == 1 // every connection ends behind its first response
 
@@ -30,14 +30,14 @@ func (p *prober) judgeHTTP1() {
 	case f.cut != "":
 		p.broken("message-complete", "%s", f.cut)
 	case f.counted > 0:
-		p.verdict("message-complete", conduct.Pass, "%d responses on one connection were complete", f.counted)
+		p.verdict("message-complete", profile.Pass, "%d responses on one connection were complete", f.counted)
 	}
 
 	switch {
 	case f.half != "":
 		p.broken("idle-closed-whole", "%s", f.half)
 	case f.whole:
-		p.verdict("idle-closed-whole", conduct.Pass, "what was sent %s after its end was refused", lingering)
+		p.verdict("idle-closed-whole", profile.Pass, "what was sent %s after its end was refused", lingering)
 	}
 
 	// RFC 9112, 9.3: "A server that does not support persistent connections MUST send the
@@ -46,23 +46,23 @@ func (p *prober) judgeHTTP1() {
 	// send a "close" connection option in its final response".
 	switch {
 	case f.half != "" && unsaid:
-		p.verdict("close-announced", conduct.NotMeasured, "it closes one direction only; see idle-closed-whole")
+		p.verdict("close-announced", profile.NotMeasured, "it closes one direction only; see idle-closed-whole")
 	case unsaid && f.claimed != "":
-		p.verdict("close-announced", conduct.NotMeasured, "it announced the contrary; see keep-alive-honoured")
+		p.verdict("close-announced", profile.NotMeasured, "it announced the contrary; see keep-alive-honoured")
 		p.broken("keep-alive-honoured", "response %d said %s, and the connection was closed behind it", requests, f.claimed)
 	case unsaid && requests == 1:
 		p.broken("close-announced", "connections were closed behind one response, which did not say so")
 	case unsaid:
-		p.verdict("close-announced", conduct.Warn, "a connection was closed behind response %d, which did not say so", requests)
+		p.verdict("close-announced", profile.Warn, "a connection was closed behind response %d, which did not say so", requests)
 	case limited && f.announced:
-		p.verdict("close-announced", conduct.Pass, "the last of %d responses said so", requests)
+		p.verdict("close-announced", profile.Pass, "the last of %d responses said so", requests)
 	case f.counted > 0 && !limited:
-		p.verdict("close-announced", conduct.NotMeasured, "%d requests did not exhaust a connection", f.counted)
+		p.verdict("close-announced", profile.NotMeasured, "%d requests did not exhaust a connection", f.counted)
 	}
 	if f.counted > 1 && (f.said || f.keepAlive) {
-		p.verdict("keep-alive-honoured", conduct.Pass, "%d requests were answered on one connection", f.counted)
+		p.verdict("keep-alive-honoured", profile.Pass, "%d requests were answered on one connection", f.counted)
 	} else if !f.said && !f.keepAlive {
-		p.verdict("keep-alive-honoured", conduct.NotMeasured, "it announces nothing")
+		p.verdict("keep-alive-honoured", profile.NotMeasured, "it announces nothing")
 	}
 
 	// RFC 9110, 7.6.1: "When a field aside from Connection is used to supply control
@@ -72,17 +72,17 @@ func (p *prober) judgeHTTP1() {
 	case f.unlisted != "":
 		p.broken("keep-alive-listed", "a response has Keep-Alive: %s, and Connection does not name it", f.unlisted)
 	case f.keepAlive:
-		p.verdict("keep-alive-listed", conduct.Pass, "Connection names it")
+		p.verdict("keep-alive-listed", profile.Pass, "Connection names it")
 	default:
-		p.verdict("keep-alive-listed", conduct.NotMeasured, "there is no Keep-Alive field")
+		p.verdict("keep-alive-listed", profile.NotMeasured, "there is no Keep-Alive field")
 	}
 
 	if f.lives != nil {
 		age := ageOf(f.lives, f.idle, f.count, p.pathDoubt())
-		p.record(func(policy *conduct.Policy) {
-			h := policy.ProtocolNamed("http/1.1")
+		p.record(func(doc *profile.Profile) {
+			h := doc.ProtocolNamed("http/1.1")
 			h.Age = age
-			for _, t := range []*conduct.Timeout{&f.idle, &h.AfterConnect, &h.AfterTLS} {
+			for _, t := range []*profile.Timeout{&f.idle, &h.AfterConnect, &h.AfterTLS} {
 				*t = beyondAge(*t, age)
 			}
 		})
@@ -91,49 +91,49 @@ func (p *prober) judgeHTTP1() {
 
 	switch {
 	case !limited && f.counted >= 10:
-		p.verdict("requests-enough", conduct.Pass, "%d were answered, and the connection is open", f.counted)
+		p.verdict("requests-enough", profile.Pass, "%d were answered, and the connection is open", f.counted)
 	case limited && f.announced && requests < 10:
 		p.broken("requests-enough", "it closes after %d: all others pay for a handshake", requests)
 	case limited && f.announced:
-		p.verdict("requests-enough", conduct.Pass, "it closes after %d", requests)
+		p.verdict("requests-enough", profile.Pass, "it closes after %d", requests)
 	}
 
 	switch {
 	case f.lies != "":
 		p.broken("close-kept", "%s", f.lies)
 	case f.kept > 0:
-		p.verdict("close-kept", conduct.Pass, "it did, %d times", f.kept)
+		p.verdict("close-kept", profile.Pass, "it did, %d times", f.kept)
 	}
 	switch {
 	case f.last != "" && f.deaf != "":
-		p.verdict("close-last", conduct.NotMeasured, "%s", f.deaf)
+		p.verdict("close-last", profile.NotMeasured, "%s", f.deaf)
 	case f.last != "" && wrongOrder:
-		p.verdict("close-last", conduct.NotMeasured, "it answers pipelined requests in another order")
+		p.verdict("close-last", profile.NotMeasured, "it answers pipelined requests in another order")
 	case f.last != "":
 		p.broken("close-last", "%s", f.last)
 	case f.lastPass:
-		p.verdict("close-last", conduct.Pass, "the request behind it was not answered")
+		p.verdict("close-last", profile.Pass, "the request behind it was not answered")
 	}
 	staged, known := f.staged.Get()
 	switch {
 	case known && !staged && len(f.resets) > 0:
-		p.verdict("close-staged", conduct.NotMeasured, "it ends all connections by RST; see idle-orderly")
+		p.verdict("close-staged", profile.NotMeasured, "it ends all connections by RST; see idle-orderly")
 	case f.destroyed:
 		p.broken("close-staged", "of %d kB that were sent behind a request to close came a reset, and no response", unread>>10)
 	case known && !staged:
 		p.broken("close-staged", "of %d kB that were sent behind a request to close came a reset: a client that is still sending may lose the response", unread>>10)
 	case known:
-		p.verdict("close-staged", conduct.Pass, "%d kB that were sent behind a request to close brought no reset", unread>>10)
+		p.verdict("close-staged", profile.Pass, "%d kB that were sent behind a request to close brought no reset", unread>>10)
 	}
 	switch {
 	case f.old != "" && f.deaf != "":
-		p.verdict("http10-closes", conduct.NotMeasured, "%s", f.deaf)
+		p.verdict("http10-closes", profile.NotMeasured, "%s", f.deaf)
 	case f.old != "":
 		p.broken("http10-closes", "%s", f.old)
 	}
 	switch {
 	case f.unrepeated && unsaid:
-		p.verdict("close-repeated", conduct.NotMeasured, "it says of no close that it comes")
+		p.verdict("close-repeated", profile.NotMeasured, "it says of no close that it comes")
 	case f.unrepeated:
 		p.broken("close-repeated", "the response does not say so")
 	}
@@ -147,85 +147,85 @@ func (p *prober) judgeHTTP1() {
 func (p *prober) judgeIdleHTTP1(f http1Facts, atOnce bool) {
 	limit := f.idle
 	how := f.how
-	if limit.State == conduct.Measured && how == conduct.AtRequest && (f.failed-time.Duration(limit.Median)).Abs() < max(100*time.Millisecond, 2*p.roundTrip()) {
+	if limit.State == profile.Measured && how == profile.AtRequest && (f.failed-time.Duration(limit.Median)).Abs() < max(100*time.Millisecond, 2*p.roundTrip()) {
 		how = "" // its ordinary end has met a request
 	}
-	bracketed := how != "" && limit.State != conduct.Measured
+	bracketed := how != "" && limit.State != profile.Measured
 	switch {
 	case atOnce:
-		limit = conduct.Timeout{State: conduct.Unknown, Why: "it ends each connection behind one response"}
+		limit = profile.Timeout{State: profile.Unknown, Why: "it ends each connection behind one response"}
 	case bracketed:
 		middle := (f.answered + f.failed) / 2
-		limit = conduct.Timeout{
-			State: conduct.Measured, Spread: conduct.SpreadOf([]time.Duration{middle}),
-			Uncertainty: conduct.Duration((f.failed-f.answered)/2 + p.pathDoubt()), Ending: how,
+		limit = profile.Timeout{
+			State: profile.Measured, Spread: profile.SpreadOf([]time.Duration{middle}),
+			Uncertainty: profile.Duration((f.failed-f.answered)/2 + p.pathDoubt()), Ending: how,
 			Method: "connections that looked open were asked again after waits that differed: the longest that was answered and the shortest that was not bracket the limit",
 		}
 	}
 	if limit.State != "" {
-		p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("http/1.1").AfterResponse = limit })
+		p.record(func(doc *profile.Profile) { doc.ProtocolNamed("http/1.1").AfterResponse = limit })
 	}
 
 	// RFC 9112, 9.5: "A client or server that wishes to time out SHOULD issue a graceful
 	// close on the connection."
 	after := fmt.Sprintf("after %s of idleness, where %s was still fine,", round(f.failed), round(f.answered))
 	switch how {
-	case conduct.Silence:
+	case profile.Silence:
 		p.broken("idle-answered", "%s a request was neither answered nor refused, and no end of the connection had come", after)
-	case conduct.AtRequest:
+	case profile.AtRequest:
 		p.broken("idle-no-race", "%s the connection looked open, and the request had it closed without an answer", after)
 	}
-	seen := f.answered > 0 || limit.State == conduct.Measured && !bracketed
+	seen := f.answered > 0 || limit.State == profile.Measured && !bracketed
 	if seen && f.cut == "" && !atOnce {
 		text := fmt.Sprintf("connections answered after %s of idleness", round(f.answered))
-		if limit.State == conduct.Measured && !bracketed {
+		if limit.State == profile.Measured && !bracketed {
 			text = fmt.Sprintf("idle connections were ended (%s)", limit.Ending)
 		}
-		p.verdict("idle-answered", conduct.Pass, "%s", text)
-		p.verdict("idle-no-race", conduct.Pass, "%s", text)
+		p.verdict("idle-answered", profile.Pass, "%s", text)
+		p.verdict("idle-no-race", profile.Pass, "%s", text)
 	}
 
 	switch {
 	case len(f.resets) > 0:
 		p.broken("idle-orderly", "%s was ended by RST, which may destroy what is under way; %d of %d ends that were seen", f.resets[0], len(f.resets), len(f.resets)+f.orderly)
 	case f.orderly > 0:
-		p.verdict("idle-orderly", conduct.Pass, "%d ends were by FIN", f.orderly)
+		p.verdict("idle-orderly", profile.Pass, "%d ends were by FIN", f.orderly)
 	}
 
 	switch {
-	case atOnce || bracketed && limit.ShorterThan(conduct.Duration(time.Second)):
-	case limit.ShorterThan(conduct.Duration(time.Second)):
+	case atOnce || bracketed && limit.ShorterThan(profile.Duration(time.Second)):
+	case limit.ShorterThan(profile.Duration(time.Second)):
 		p.broken("idle-long-enough", "it closes them after %s: hardly a client comes back so soon", limit)
-	case limit.State == conduct.Measured, limit.State == conduct.AtLeast && limit.Low >= conduct.Duration(time.Second):
-		p.verdict("idle-long-enough", conduct.Pass, "%s", limit)
+	case limit.State == profile.Measured, limit.State == profile.AtLeast && limit.Low >= profile.Duration(time.Second):
+		p.verdict("idle-long-enough", profile.Pass, "%s", limit)
 	}
 
 	announced, said := f.timeout.Get()
 	switch {
 	case !said:
-		p.verdict("timeout-honoured", conduct.NotMeasured, "it announces no Keep-Alive: timeout")
+		p.verdict("timeout-honoured", profile.NotMeasured, "it announces no Keep-Alive: timeout")
 	case atOnce:
-		p.verdict("timeout-honoured", conduct.NotMeasured, "it ends each connection behind one response")
-	case limit.State == conduct.AtLeast && time.Duration(limit.Low) < announced, limit.State == conduct.Unknown:
-		p.verdict("timeout-honoured", conduct.NotMeasured, "it announces %s, and waiting ended before", announced)
-	case limit.State == conduct.Measured && time.Duration(limit.Low)+near(announced)+2*p.lateness() < announced:
+		p.verdict("timeout-honoured", profile.NotMeasured, "it ends each connection behind one response")
+	case limit.State == profile.AtLeast && time.Duration(limit.Low) < announced, limit.State == profile.Unknown:
+		p.verdict("timeout-honoured", profile.NotMeasured, "it announces %s, and waiting ended before", announced)
+	case limit.State == profile.Measured && time.Duration(limit.Low)+near(announced)+2*p.lateness() < announced:
 		text := fmt.Sprintf("it announces %s, and closes after %s", announced, limit)
 		if ms := announced / 1000; (time.Duration(limit.Median) - ms).Abs() < max(ms/50, 100*time.Millisecond) {
 			text += ": the unit is seconds, and this looks like milliseconds"
 		}
 		p.broken("timeout-honoured", "%s", text)
 	default:
-		p.verdict("timeout-honoured", conduct.Pass, "it announces %s, and closes after %s", announced, limit)
+		p.verdict("timeout-honoured", profile.Pass, "it announces %s, and closes after %s", announced, limit)
 	}
 }
 
 // beyondAge is an idle limit where connections live no longer than age: those that were
 // left alone were as old when they ended, and the limit of idleness lies beyond.
-func beyondAge(idle, age conduct.Timeout) conduct.Timeout {
-	if age.State != conduct.Measured || idle.State != conduct.Measured || time.Duration(idle.Median)+near(time.Duration(age.Median)) < time.Duration(age.Median) {
+func beyondAge(idle, age profile.Timeout) profile.Timeout {
+	if age.State != profile.Measured || idle.State != profile.Measured || time.Duration(idle.Median)+near(time.Duration(age.Median)) < time.Duration(age.Median) {
 		return idle
 	}
-	return conduct.Timeout{State: conduct.AtLeast, Spread: conduct.Spread{Low: idle.Low, N: idle.N}, Method: idle.Method}
+	return profile.Timeout{State: profile.AtLeast, Spread: profile.Spread{Low: idle.Low, N: idle.N}, Method: idle.Method}
 }
 
 // near is how close to a limit counts as the limit.

@@ -19,7 +19,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"linger"
-	"linger/conduct"
+	"linger/conformance"
+	"linger/profile"
 )
 
 const (
@@ -234,26 +235,26 @@ func (c *http2Conn) ended(err error) {
 	if len(c.goodbyes) == 0 || how == "" {
 		return
 	}
-	c.over.how = conduct.GOAWAY
-	if how == conduct.RST || how == conduct.CloseNotifyRST {
-		c.over.how = conduct.GOAWAYRST
+	c.over.how = profile.GOAWAY
+	if how == profile.RST || how == profile.CloseNotifyRST {
+		c.over.how = profile.GOAWAYRST
 	}
 }
 
 // howEnded names the end that reading a connection met with.
-func (c *conn) howEnded(err error) (conduct.Ending, error) {
+func (c *conn) howEnded(err error) (profile.Ending, error) {
 	switch {
 	case isReset(err):
-		return conduct.RST, nil
+		return profile.RST, nil
 	case errors.Is(err, io.EOF) && c.state != nil:
 		// What came was the alert; what ends TCP comes behind it.
 		c.socket.SetReadDeadline(time.Now().Add(c.prober.config.Answer))
 		if _, err := io.Copy(io.Discard, io.LimitReader(c.socket, maxBody)); isReset(err) {
-			return conduct.CloseNotifyRST, nil
+			return profile.CloseNotifyRST, nil
 		}
-		return conduct.CloseNotify, nil
+		return profile.CloseNotify, nil
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return conduct.FIN, nil
+		return profile.FIN, nil
 	}
 	return "", err
 }
@@ -451,7 +452,7 @@ func (c *http2Conn) awaitEnd(ctx context.Context) end {
 		_ = c.read(grace, forever, func() bool { return false })
 		e := c.over
 		if e.how == "" && e.err == nil {
-			e.how = conduct.GOAWAYOpen
+			e.how = profile.GOAWAYOpen
 		}
 		e.at = c.goodbyes[0].at
 		return e
@@ -483,14 +484,14 @@ func connectionFields(names []string) []string {
 func (p *prober) speaksHTTP2(ctx context.Context) bool {
 	p.http2.once.Do(func() {
 		why := p.greetHTTP2(ctx)
-		p.record(func(policy *conduct.Policy) {
-			h := policy.ProtocolNamed("h2")
+		p.record(func(doc *profile.Profile) {
+			h := doc.ProtocolNamed("h2")
 			h.Offered, h.Why = p.http2.offered, why
 		})
 		if !p.http2.offered {
-			for _, c := range conduct.Cases() {
+			for _, c := range conformance.Cases() {
 				if c.Protocol == "h2" {
-					p.verdict(c.ID, conduct.NotMeasured, "%s", why)
+					p.verdict(c.ID, profile.NotMeasured, "%s", why)
 				}
 			}
 		}
@@ -521,14 +522,14 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 	// SETTINGS frame (Section 6.5) that MUST be the first frame the server sends in the
 	// HTTP/2 connection."
 	if c.first == http2.FrameSettings {
-		p.verdict("h2-settings-first", conduct.Pass, "its first frame was SETTINGS")
+		p.verdict("h2-settings-first", profile.Pass, "its first frame was SETTINGS")
 	} else {
 		p.broken("h2-settings-first", "its first frame was %s", c.first)
 	}
 	if err != nil {
 		return "it began by " + c.first.String() + ", and no SETTINGS came: " + err.Error()
 	}
-	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("h2").Announced.Settings = c.settings })
+	p.record(func(doc *profile.Profile) { doc.ProtocolNamed("h2").Announced.Settings = c.settings })
 	if n, ok := c.settings["SETTINGS_"+http2.SettingMaxConcurrentStreams.String()]; ok {
 		p.http2.streams = linger.Known(n)
 	}
@@ -537,11 +538,11 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 	case err == nil:
 		// RFC 9113, 6.5.3: "Once all values have been processed, the recipient MUST
 		// immediately emit a SETTINGS frame with the ACK flag set."
-		p.verdict("h2-settings-acknowledged", conduct.Pass, "SETTINGS was acknowledged")
+		p.verdict("h2-settings-acknowledged", profile.Pass, "SETTINGS was acknowledged")
 	case err == errSilent:
 		p.broken("h2-settings-acknowledged", "SETTINGS was not acknowledged within %v", p.config.Answer)
 	default:
-		p.verdict("h2-settings-acknowledged", conduct.NotMeasured, "%s", err)
+		p.verdict("h2-settings-acknowledged", profile.NotMeasured, "%s", err)
 		return ""
 	}
 	asked := time.Now()
@@ -553,19 +554,19 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 		// RFC 9113, 6.7: "Receivers of a PING frame that does not include an ACK flag
 		// MUST send a PING frame with the ACK flag set in response, with an identical
 		// frame payload."
-		p.verdict("h2-ping-answered", conduct.Pass, "PING was answered after %v", time.Since(asked).Round(10*time.Microsecond))
+		p.verdict("h2-ping-answered", profile.Pass, "PING was answered after %v", time.Since(asked).Round(10*time.Microsecond))
 	case err == errSilent:
 		p.broken("h2-ping-answered", "PING was not answered within %v", p.config.Answer)
 	default:
-		p.verdict("h2-ping-answered", conduct.NotMeasured, "%s", err)
+		p.verdict("h2-ping-answered", profile.NotMeasured, "%s", err)
 		return ""
 	}
-	p.record(func(policy *conduct.Policy) {
-		policy.ProtocolNamed("h2").Ping = &conduct.Ping{Answered: linger.Known(err == nil)}
+	p.record(func(doc *profile.Profile) {
+		doc.ProtocolNamed("h2").Ping = &profile.Ping{Answered: linger.Known(err == nil)}
 	})
 	a, err := c.get(ctx)
 	if err != nil {
-		p.verdict("h2-connection-fields", conduct.NotMeasured, "%s", err)
+		p.verdict("h2-connection-fields", profile.NotMeasured, "%s", err)
 		return ""
 	}
 	names := make([]string, 0, len(a.fields))
@@ -580,7 +581,7 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 	if found := connectionFields(names); len(found) > 0 {
 		p.broken("h2-connection-fields", "a response (%d) has the field %s", a.status, strings.Join(found, ", "))
 	} else {
-		p.verdict("h2-connection-fields", conduct.Pass, "a response (%d) has none", a.status)
+		p.verdict("h2-connection-fields", profile.Pass, "a response (%d) has none", a.status)
 	}
 	p.announcedAltSvc(c.altSvc)
 	return ""
@@ -594,8 +595,8 @@ type sighting struct {
 
 // limitOf is the limit that connections show which were watched at once, up to doubt
 // for what the method cannot tell apart.
-func limitOf(seen []sighting, doubt time.Duration, method string) conduct.Timeout {
-	t := conduct.Timeout{State: conduct.Unknown, Why: "no connection could be watched"}
+func limitOf(seen []sighting, doubt time.Duration, method string) profile.Timeout {
+	t := profile.Timeout{State: profile.Unknown, Why: "no connection could be watched"}
 	var ended, open []time.Duration
 	silent := 0
 	first := forever
@@ -603,7 +604,7 @@ func limitOf(seen []sighting, doubt time.Duration, method string) conduct.Timeou
 		switch {
 		case s.err != nil:
 			t.Why = s.err.Error()
-		case s.how == conduct.Silence:
+		case s.how == profile.Silence:
 			silent++
 		case s.how != "":
 			ended = append(ended, s.idle)
@@ -616,15 +617,15 @@ func limitOf(seen []sighting, doubt time.Duration, method string) conduct.Timeou
 	}
 	switch {
 	case len(ended) > 0:
-		t.State, t.Spread, t.Uncertainty = conduct.Measured, conduct.SpreadOf(ended), conduct.Duration(doubt)
+		t.State, t.Spread, t.Uncertainty = profile.Measured, profile.SpreadOf(ended), profile.Duration(doubt)
 	case len(open) > 0:
-		t.State, t.Ending = conduct.AtLeast, ""
-		t.Low, t.N = conduct.SpreadOf(open).Low, len(open)
+		t.State, t.Ending = profile.AtLeast, ""
+		t.Low, t.N = profile.SpreadOf(open).Low, len(open)
 	case silent > 0:
-		t.Ending = conduct.Silence
+		t.Ending = profile.Silence
 		t.Why = "it fell silent at some time: no end came, and what was sent at last was neither answered nor refused"
 	}
-	if t.State != conduct.Unknown {
+	if t.State != profile.Unknown {
 		t.Why, t.Method = "", method
 	}
 	return t
@@ -635,7 +636,7 @@ func limitOf(seen []sighting, doubt time.Duration, method string) conduct.Timeou
 func (p *prober) pathDoubt() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	doubt := time.Duration(p.policy.RTT.High-p.policy.RTT.Low) + time.Millisecond
+	doubt := time.Duration(p.profile.RTT.High-p.profile.RTT.Low) + time.Millisecond
 	if p.late > tardy {
 		doubt += p.late
 	}
@@ -645,7 +646,7 @@ func (p *prober) pathDoubt() time.Duration {
 func (p *prober) roundTrip() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return time.Duration(p.policy.RTT.Median)
+	return time.Duration(p.profile.RTT.Median)
 }
 
 // idleHTTP2 watches connections that are silent, in what state they may be. They begin
@@ -667,15 +668,15 @@ func idleHTTP2(ctx context.Context, p *prober) {
 	}
 	var all sync.WaitGroup
 	defer all.Wait()
-	set := func(limit conduct.Timeout, where func(*conduct.Protocol) *conduct.Timeout) {
-		p.record(func(policy *conduct.Policy) { *where(policy.ProtocolNamed("h2")) = limit })
+	set := func(limit profile.Timeout, where func(*profile.Protocol) *profile.Timeout) {
+		p.record(func(doc *profile.Profile) { *where(doc.ProtocolNamed("h2")) = limit })
 	}
 	if p.target.tls != nil {
 		all.Go(func() {
 			seen := watch(silentHTTP2, 0, func(*http2Conn) error { return nil }, func(c *http2Conn) time.Time { return c.ready })
 			// TLS's handshake is over for the server half a round trip, or one, apart from us.
 			limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "a connection on which HTTP/2 was agreed upon, and nothing sent, was left alone until the server ended it")
-			set(limit, func(h *conduct.Protocol) *conduct.Timeout { return &h.AfterTLS })
+			set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterTLS })
 		})
 	}
 	all.Go(func() {
@@ -688,9 +689,9 @@ func idleHTTP2(ctx context.Context, p *prober) {
 			},
 			func(c *http2Conn) time.Time { return later(c.sent, c.received) })
 		limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which SETTINGS were exchanged, and nothing asked, were left alone until the server ended them")
-		set(limit, func(h *conduct.Protocol) *conduct.Timeout { return &h.AfterSettings })
+		set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterSettings })
 	})
-	known := make(chan conduct.Timeout, 1)
+	known := make(chan profile.Timeout, 1)
 	all.Go(func() { p.pingHTTP2(ctx, wait, known) })
 	seen := watch(answeredHTTP2, time.Second/answeredHTTP2,
 		func(c *http2Conn) error {
@@ -702,9 +703,9 @@ func idleHTTP2(ctx context.Context, p *prober) {
 		},
 		func(c *http2Conn) time.Time { return c.last })
 	limit := limitOf(seen, p.pathDoubt(), "connections that had one response were left alone until the server ended them")
-	set(limit, func(h *conduct.Protocol) *conduct.Timeout { return &h.AfterResponse })
+	set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterResponse })
 	known <- limit
-	if limit.State == conduct.Measured {
+	if limit.State == profile.Measured {
 		p.settled(time.Duration(limit.Median))
 	}
 	p.judgeIdleHTTP2(limit, seen)
@@ -718,11 +719,11 @@ func later(a, b time.Time) time.Time {
 }
 
 // judgeIdleHTTP2 decides what idle connections tell of GOAWAY.
-func (p *prober) judgeIdleHTTP2(limit conduct.Timeout, seen []sighting) {
+func (p *prober) judgeIdleHTTP2(limit profile.Timeout, seen []sighting) {
 	without := 0
 	for _, s := range seen {
 		switch s.how {
-		case conduct.FIN, conduct.RST, conduct.CloseNotify, conduct.CloseNotifyRST:
+		case profile.FIN, profile.RST, profile.CloseNotify, profile.CloseNotifyRST:
 			without++
 		}
 	}
@@ -730,12 +731,12 @@ func (p *prober) judgeIdleHTTP2(limit conduct.Timeout, seen []sighting) {
 	// connection so that the remote peer can know whether a stream has been partially
 	// processed or not."
 	switch {
-	case limit.State != conduct.Measured:
-		p.verdict("goaway-idle", conduct.NotMeasured, "no idle connection was ended")
+	case limit.State != profile.Measured:
+		p.verdict("goaway-idle", profile.NotMeasured, "no idle connection was ended")
 	case without > 0:
 		p.broken("goaway-idle", "%d of %d idle connections were ended without one (%s)", without, limit.N, limit.Ending)
 	default:
-		p.verdict("goaway-idle", conduct.Pass, "all %d idle connections were ended by one", limit.N)
+		p.verdict("goaway-idle", profile.Pass, "all %d idle connections were ended by one", limit.N)
 	}
 }
 
@@ -763,7 +764,7 @@ func (p *prober) watchHTTP2(ctx, wait context.Context, delay time.Duration, prep
 			err = c.read(ctx, p.config.Answer, c.pong)
 		}
 		if err == errSilent {
-			s.how = conduct.Silence
+			s.how = profile.Silence
 		}
 	}
 	return s
@@ -772,12 +773,12 @@ func (p *prober) watchHTTP2(ctx, wait context.Context, delay time.Duration, prep
 // pingHTTP2 finds out whether PING keeps a connection open. The pauses between them
 // double, so that at the limit the last one came when half of it was over, or later:
 // a connection that lives well past the limit lives for them, and few are enough.
-func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan conduct.Timeout) {
+func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan profile.Timeout) {
 	say := func(keeps linger.Opt[bool], why string) {
-		p.record(func(policy *conduct.Policy) {
-			h := policy.ProtocolNamed("h2")
+		p.record(func(doc *profile.Profile) {
+			h := doc.ProtocolNamed("h2")
 			if h.Ping == nil {
-				h.Ping = new(conduct.Ping)
+				h.Ping = new(profile.Ping)
 			}
 			h.Ping.Keeps, h.Ping.Why = keeps, why
 		})
@@ -796,7 +797,7 @@ func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan conduct.Timeo
 		return
 	}
 	began := c.last
-	var limit conduct.Timeout
+	var limit profile.Timeout
 	margin := func() time.Duration {
 		return time.Duration(limit.High)*5/4 + 500*time.Millisecond
 	}
@@ -808,7 +809,7 @@ func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan conduct.Timeo
 				known = nil
 			default:
 			}
-			if limit.State == conduct.Measured && time.Since(began) > margin() {
+			if limit.State == profile.Measured && time.Since(began) > margin() {
 				say(linger.Known(true), "")
 				return
 			}
@@ -837,7 +838,7 @@ func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan conduct.Timeo
 		}
 	}
 	switch {
-	case limit.State != conduct.Measured:
+	case limit.State != profile.Measured:
 		say(linger.Opt[bool]{}, "no limit was seen that it could put off")
 	case lived > margin():
 		say(linger.Known(true), "")
@@ -855,9 +856,9 @@ func countHTTP2(ctx context.Context, p *prober) {
 	if !p.speaksHTTP2(ctx) {
 		return
 	}
-	count := conduct.Count{State: conduct.Unknown}
+	count := profile.Count{State: profile.Unknown}
 	record := func() {
-		p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("h2").Requests = count })
+		p.record(func(doc *profile.Profile) { doc.ProtocolNamed("h2").Requests = count })
 	}
 	defer record()
 	c, err := p.openHTTP2(ctx)
@@ -877,29 +878,29 @@ func countHTTP2(ctx context.Context, p *prober) {
 	case c == nil:
 		count.Why = err.Error()
 	case len(c.goodbyes) > 0, c.over.how != "" && count.N > 0:
-		count.State = conduct.Measured
+		count.State = profile.Measured
 	case err == nil || count.N > 0:
-		count.State = conduct.AtLeast
+		count.State = profile.AtLeast
 		if err != nil {
 			count.Why = err.Error()
 		}
 	default:
 		count.Why = err.Error()
 	}
-	if c == nil || count.State != conduct.Measured {
+	if c == nil || count.State != profile.Measured {
 		for _, id := range []string{"goaway-last-stream", "goaway-never-rises", "goaway-last-request"} {
-			p.verdict(id, conduct.NotMeasured, "no connection was ended for the number of its requests, %d at most", countedHTTP2)
+			p.verdict(id, profile.NotMeasured, "no connection was ended for the number of its requests, %d at most", countedHTTP2)
 		}
 		return
 	}
 	record()
 	if len(c.goodbyes) == 0 {
 		p.broken("goaway-last-request", "a connection was ended after %d responses without one (%s)", count.N, c.over.how)
-		p.verdict("goaway-last-stream", conduct.NotMeasured, "there was no GOAWAY")
-		p.verdict("goaway-never-rises", conduct.NotMeasured, "there was no GOAWAY")
+		p.verdict("goaway-last-stream", profile.NotMeasured, "there was no GOAWAY")
+		p.verdict("goaway-never-rises", profile.NotMeasured, "there was no GOAWAY")
 		return
 	}
-	p.verdict("goaway-last-request", conduct.Pass, "GOAWAY came with response %d", count.N)
+	p.verdict("goaway-last-request", profile.Pass, "GOAWAY came with response %d", count.N)
 	// A second one may follow, and what is under way must be answered.
 	c.awaitEnd(ctx)
 	p.judgeGoodbyes(c)
@@ -923,7 +924,7 @@ func (p *prober) judgeGoodbyes(c *http2Conn) {
 	if answered > last {
 		p.broken("goaway-last-stream", "GOAWAY names stream %d, and stream %d was answered: a client would repeat what has been done", last, answered)
 	} else {
-		p.verdict("goaway-last-stream", conduct.Pass, "GOAWAY names stream %d, and the last to be answered was %d", last, answered)
+		p.verdict("goaway-last-stream", profile.Pass, "GOAWAY names stream %d, and the last to be answered was %d", last, answered)
 	}
 	// RFC 9113, 6.8: "Endpoints MUST NOT increase the value they send in the last stream
 	// identifier, since the peers might already have retried unprocessed requests on
@@ -931,11 +932,11 @@ func (p *prober) judgeGoodbyes(c *http2Conn) {
 	rises := slices.ContainsFunc(c.goodbyes, func(g goodbye) bool { return g.last > c.goodbyes[0].last })
 	switch {
 	case len(c.goodbyes) == 1:
-		p.verdict("goaway-never-rises", conduct.NotMeasured, "there was one GOAWAY only")
+		p.verdict("goaway-never-rises", profile.NotMeasured, "there was one GOAWAY only")
 	case rises:
 		p.broken("goaway-never-rises", "GOAWAY names stream %d, and a later one a higher one", c.goodbyes[0].last)
 	default:
-		p.verdict("goaway-never-rises", conduct.Pass, "of %d GOAWAY none names a higher stream than the first", len(c.goodbyes))
+		p.verdict("goaway-never-rises", profile.Pass, "of %d GOAWAY none names a higher stream than the first", len(c.goodbyes))
 	}
 }
 
@@ -949,10 +950,10 @@ func crowdHTTP2Streams(ctx context.Context, p *prober) {
 	allowed, said := p.http2.streams.Get()
 	switch {
 	case !said:
-		p.verdict("h2-stream-limit", conduct.NotMeasured, "it announces no limit of streams")
+		p.verdict("h2-stream-limit", profile.NotMeasured, "it announces no limit of streams")
 		return
 	case allowed == 0 || allowed >= crowdHTTP2:
-		p.verdict("h2-stream-limit", conduct.NotMeasured, "it allows %d streams at once; %d are opened at most", allowed, crowdHTTP2)
+		p.verdict("h2-stream-limit", profile.NotMeasured, "it allows %d streams at once; %d are opened at most", allowed, crowdHTTP2)
 		return
 	}
 	c, err := p.openHTTP2(ctx)
@@ -971,7 +972,7 @@ func crowdHTTP2Streams(ctx context.Context, p *prober) {
 		err = c.flush()
 	}
 	if err != nil {
-		p.verdict("h2-stream-limit", conduct.NotMeasured, "%s", err)
+		p.verdict("h2-stream-limit", profile.NotMeasured, "%s", err)
 		return
 	}
 	refused := func() (code http2.ErrCode, some, all bool) {
@@ -987,7 +988,7 @@ func crowdHTTP2Streams(ctx context.Context, p *prober) {
 	err = c.read(ctx, p.config.Answer, func() bool { _, some, all := refused(); return some || all })
 	_, some, all := refused()
 	if all && !some {
-		p.verdict("h2-stream-limit", conduct.NotMeasured, "each of %d requests was answered before the next was begun", allowed+1)
+		p.verdict("h2-stream-limit", profile.NotMeasured, "each of %d requests was answered before the next was begun", allowed+1)
 		return
 	}
 	if err == nil {
@@ -1002,12 +1003,12 @@ func crowdHTTP2Streams(ctx context.Context, p *prober) {
 	// particular, an endpoint MAY choose to treat a stream error as a connection error."
 	switch {
 	case some && err == nil && (code == http2.ErrCodeRefusedStream || code == http2.ErrCodeProtocol):
-		p.verdict("h2-stream-limit", conduct.Pass, "of %d streams at once one was refused (%s), and the connection stayed", allowed+1, code)
+		p.verdict("h2-stream-limit", profile.Pass, "of %d streams at once one was refused (%s), and the connection stayed", allowed+1, code)
 	case c.over.how != "" && !all:
 		p.broken("h2-stream-limit", "%d streams at once, where %d are allowed, ended the connection with all that was on it; RFC 9113, 5.4.1, permits that", allowed+1, allowed)
 	case some:
-		p.verdict("h2-stream-limit", conduct.NotMeasured, "of %d streams at once one was refused by %s", allowed+1, code)
+		p.verdict("h2-stream-limit", profile.NotMeasured, "of %d streams at once one was refused by %s", allowed+1, code)
 	default:
-		p.verdict("h2-stream-limit", conduct.NotMeasured, "%d streams at once were not refused, where %d are allowed", allowed+1, allowed)
+		p.verdict("h2-stream-limit", profile.NotMeasured, "%d streams at once were not refused, where %d are allowed", allowed+1, allowed)
 	}
 }

@@ -24,8 +24,9 @@ import (
 	"github.com/quic-go/quic-go/quicvarint"
 
 	"linger"
-	"linger/conduct"
+	"linger/conformance"
 	"linger/live"
+	"linger/profile"
 )
 
 const (
@@ -411,10 +412,10 @@ func (c *http3Conn) awaitEnd(ctx context.Context) (e end) {
 		select {
 		case <-c.Context().Done():
 		case <-grace.C:
-			e.how = conduct.GOAWAYOpen
+			e.how = profile.GOAWAYOpen
 			return e
 		case <-ctx.Done():
-			e.how = conduct.GOAWAYOpen
+			e.how = profile.GOAWAYOpen
 			return e
 		}
 	}
@@ -428,13 +429,13 @@ func (c *http3Conn) awaitEnd(ctx context.Context) (e end) {
 	_, reset := errors.AsType[*quic.StatelessResetError](err)
 	switch {
 	case (app || transport) && said:
-		e.how = conduct.GOAWAYQUIC
+		e.how = profile.GOAWAYQUIC
 	case app || transport:
-		e.how = conduct.QUICClose
+		e.how = profile.QUICClose
 	case idle:
-		e.how = conduct.QUICIdle
+		e.how = profile.QUICIdle
 	case reset:
-		e.how = conduct.QUICReset
+		e.how = profile.QUICReset
 	default:
 		e.err = err
 	}
@@ -446,21 +447,21 @@ func (c *http3Conn) awaitEnd(ctx context.Context) (e end) {
 func (p *prober) speaksHTTP3(ctx context.Context) bool {
 	p.http3.once.Do(func() {
 		why := p.greetHTTP3(ctx)
-		p.record(func(policy *conduct.Policy) {
-			h := policy.ProtocolNamed("h3")
+		p.record(func(doc *profile.Profile) {
+			h := doc.ProtocolNamed("h3")
 			h.Offered, h.Why = p.http3.offered, why
-			if policy.AltSvc == nil {
-				policy.AltSvc = new(conduct.AltSvc)
+			if doc.AltSvc == nil {
+				doc.AltSvc = new(profile.AltSvc)
 			}
 			if p.target.tls != nil {
-				policy.AltSvc.Works = linger.Known(p.http3.offered)
+				doc.AltSvc.Works = linger.Known(p.http3.offered)
 			}
-			policy.AltSvc.Why = why
+			doc.AltSvc.Why = why
 		})
 		if !p.http3.offered {
-			for _, c := range conduct.Cases() {
+			for _, c := range conformance.Cases() {
 				if c.Protocol == "h3" {
-					p.verdict(c.ID, conduct.NotMeasured, "%s", why)
+					p.verdict(c.ID, profile.NotMeasured, "%s", why)
 				}
 			}
 		}
@@ -477,9 +478,9 @@ func (p *prober) greetHTTP3(ctx context.Context) (why string) {
 		return "not known: " + err.Error()
 	}
 	var value string
-	p.record(func(policy *conduct.Policy) {
-		if policy.AltSvc != nil {
-			value = policy.AltSvc.Value
+	p.record(func(doc *profile.Profile) {
+		if doc.AltSvc != nil {
+			value = doc.AltSvc.Value
 		}
 	})
 	otherHost, otherPort, announced := alternative(value, http3.NextProtoH3)
@@ -510,9 +511,9 @@ func (p *prober) greetHTTP3(ctx context.Context) (why string) {
 	p.http3.offered = true
 	switch {
 	case !announced:
-		p.verdict("alt-svc-true", conduct.NotMeasured, "Alt-Svc announces no HTTP/3, though it is there")
+		p.verdict("alt-svc-true", profile.NotMeasured, "Alt-Svc announces no HTTP/3, though it is there")
 	case err == nil:
-		p.verdict("alt-svc-true", conduct.Pass, "Alt-Svc announces HTTP/3, and a request was answered (%d)", a.status)
+		p.verdict("alt-svc-true", profile.Pass, "Alt-Svc announces HTTP/3, and a request was answered (%d)", a.status)
 	case ctx.Err() == nil:
 		p.broken("alt-svc-true", "Alt-Svc announces HTTP/3, and a request was not answered: %s", quicCause(err))
 	}
@@ -520,11 +521,11 @@ func (p *prober) greetHTTP3(ctx context.Context) (why string) {
 	// connection-specific fields".
 	switch found := connectionFields(a.names); {
 	case err != nil:
-		p.verdict("h3-connection-fields", conduct.NotMeasured, "%s", quicCause(err))
+		p.verdict("h3-connection-fields", profile.NotMeasured, "%s", quicCause(err))
 	case len(found) > 0:
 		p.broken("h3-connection-fields", "a response (%d) has the field %s", a.status, strings.Join(found, ", "))
 	default:
-		p.verdict("h3-connection-fields", conduct.Pass, "a response (%d) has none", a.status)
+		p.verdict("h3-connection-fields", profile.Pass, "a response (%d) has none", a.status)
 	}
 	p.hearHTTP3(ctx, c)
 	p.earlyHTTP3(ctx, c, store)
@@ -547,17 +548,17 @@ func (p *prober) hearHTTP3(ctx context.Context, c *http3Conn) {
 	// stream (see Section 6.2.1) by each peer".
 	switch {
 	case began && first == frameSettings:
-		p.verdict("h3-settings-first", conduct.Pass, "its control stream began with SETTINGS")
+		p.verdict("h3-settings-first", profile.Pass, "its control stream began with SETTINGS")
 	case began:
 		p.broken("h3-settings-first", "its control stream began with a frame of type 0x%x", first)
 	case c.Context().Err() == nil && ctx.Err() == nil:
 		p.broken("h3-settings-first", "no SETTINGS came within %v", p.config.Answer)
 	}
-	p.record(func(policy *conduct.Policy) {
-		h := policy.ProtocolNamed("h3")
+	p.record(func(doc *profile.Profile) {
+		h := doc.ProtocolNamed("h3")
 		h.Announced.Settings = settings
 		if idle, ok := c.seen.limit().Get(); ok && idle != leastIdle {
-			h.Announced.Timeout = linger.Known(conduct.Duration(idle))
+			h.Announced.Timeout = linger.Known(profile.Duration(idle))
 		}
 	})
 }
@@ -567,12 +568,12 @@ func (p *prober) hearHTTP3(ctx context.Context, c *http3Conn) {
 func (p *prober) earlyHTTP3(ctx context.Context, c *http3Conn, store *ticketStore) {
 	early := store.early()
 	c.seen.mu.Lock()
-	q := &conduct.QUIC{Retry: linger.Known(c.seen.retry), Token: linger.Known(c.seen.token)}
+	q := &profile.QUIC{Retry: linger.Known(c.seen.retry), Token: linger.Known(c.seen.token)}
 	c.seen.mu.Unlock()
 	if _, some := store.Get(""); some {
 		q.Early = linger.Known(early)
 	}
-	p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("h3").QUIC = q })
+	p.record(func(doc *profile.Profile) { doc.ProtocolNamed("h3").QUIC = q })
 	if !early {
 		return
 	}
@@ -581,7 +582,7 @@ func (p *prober) earlyHTTP3(ctx context.Context, c *http3Conn, store *ticketStor
 		return
 	}
 	defer again.drop()
-	p.record(func(*conduct.Policy) { q.Taken = linger.Known(again.ConnectionState().Used0RTT) })
+	p.record(func(*profile.Profile) { q.Taken = linger.Known(again.ConnectionState().Used0RTT) })
 }
 
 // quicCause is why there is no connection, in few words.
@@ -609,13 +610,13 @@ func idleHTTP3(ctx context.Context, p *prober) {
 	defer cancel()
 	var all sync.WaitGroup
 	defer all.Wait()
-	set := func(limit conduct.Timeout, where func(*conduct.Protocol) *conduct.Timeout) {
-		p.record(func(policy *conduct.Policy) { *where(policy.ProtocolNamed("h3")) = limit })
+	set := func(limit profile.Timeout, where func(*profile.Protocol) *profile.Timeout) {
+		p.record(func(doc *profile.Profile) { *where(doc.ProtocolNamed("h3")) = limit })
 	}
 	all.Go(func() {
 		seen := []sighting{p.watchHTTP3(ctx, wait, 0, false)}
 		limit := limitHTTP3(seen, p.pathDoubt()+p.roundTrip(), "a connection on which nothing was asked since the handshake was left alone until it ended")
-		set(limit, func(h *conduct.Protocol) *conduct.Timeout { return &h.AfterTLS })
+		set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterTLS })
 	})
 	all.Go(func() { p.revisitHTTP3(ctx, wait) })
 	seen := make([]sighting, answeredHTTP3)
@@ -627,33 +628,33 @@ func idleHTTP3(ctx context.Context, p *prober) {
 	}
 	watching.Wait()
 	limit := limitHTTP3(seen, p.pathDoubt(), "connections that had one response were left alone until they ended; ours announced no limit that counts")
-	set(limit, func(h *conduct.Protocol) *conduct.Timeout { return &h.AfterResponse })
-	if limit.State == conduct.Measured {
+	set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterResponse })
+	if limit.State == profile.Measured {
 		p.settled(time.Duration(limit.Median))
 	}
 	// RFC 9114, 3.3: "When either endpoint chooses to close the HTTP/3 connection, the
 	// terminating endpoint SHOULD first send a GOAWAY frame". What ends by agreement in
 	// silence is not closed.
 	switch limit.Ending {
-	case conduct.GOAWAYQUIC, conduct.GOAWAYOpen:
-		p.verdict("h3-goaway-idle", conduct.Pass, "idle connections were ended by one")
-	case conduct.QUICClose:
+	case profile.GOAWAYQUIC, profile.GOAWAYOpen:
+		p.verdict("h3-goaway-idle", profile.Pass, "idle connections were ended by one")
+	case profile.QUICClose:
 		p.broken("h3-goaway-idle", "idle connections were closed without one (CONNECTION_CLOSE)")
 	default:
-		p.verdict("h3-goaway-idle", conduct.NotMeasured, "no idle connection was closed")
+		p.verdict("h3-goaway-idle", profile.NotMeasured, "no idle connection was closed")
 	}
 }
 
 // limitHTTP3 is limitOf, for connections that may end by agreement.
-func limitHTTP3(seen []sighting, doubt time.Duration, method string) conduct.Timeout {
+func limitHTTP3(seen []sighting, doubt time.Duration, method string) profile.Timeout {
 	t := limitOf(seen, doubt, method)
-	if t.Ending == conduct.QUICIdle {
+	if t.Ending == profile.QUICIdle {
 		// It counts from the last packet, which may be an acknowledgement: those may be
 		// late by max_ack_delay, 25 ms unless more is announced (RFC 9000, 18.2).
-		t.Uncertainty += conduct.Duration(100 * time.Millisecond)
+		t.Uncertainty += profile.Duration(100 * time.Millisecond)
 	}
-	if t.Ending == conduct.QUICIdle && time.Duration(t.Low) < leastIdle+time.Second {
-		return conduct.Timeout{State: conduct.Unknown, Ending: conduct.QUICIdle,
+	if t.Ending == profile.QUICIdle && time.Duration(t.Low) < leastIdle+time.Second {
+		return profile.Timeout{State: profile.Unknown, Ending: profile.QUICIdle,
 			Why: fmt.Sprintf("it announces a max_idle_timeout of %v or less, and lets go in silence; how much less, the QUIC stack of this program does not say", leastIdle)}
 	}
 	return t
@@ -694,12 +695,12 @@ func (p *prober) revisitHTTP3(ctx, wait context.Context) {
 		_, err = c.get(ctx)
 	}
 	if err != nil {
-		p.verdict(id, conduct.NotMeasured, "%s", quicCause(err))
+		p.verdict(id, profile.NotMeasured, "%s", quicCause(err))
 		return
 	}
 	announced, _ := c.seen.limit().Get()
 	if announced <= leastIdle {
-		p.verdict(id, conduct.NotMeasured, "it announces no max_idle_timeout, or one of %v or less, which is not known more closely", leastIdle)
+		p.verdict(id, profile.NotMeasured, "it announces no max_idle_timeout, or one of %v or less, which is not known more closely", leastIdle)
 		return
 	}
 	until, cancel := context.WithTimeout(wait, announced*8/10)
@@ -707,14 +708,14 @@ func (p *prober) revisitHTTP3(ctx, wait context.Context) {
 	e := c.awaitEnd(until)
 	kept := e.at.Sub(c.last)
 	switch {
-	case e.how == conduct.QUICReset:
+	case e.how == profile.QUICReset:
 		p.broken(id, "it announces a max_idle_timeout of %v, and had forgotten a connection after %v (stateless reset)", announced, kept.Round(time.Millisecond))
 		return
 	case e.how != "":
-		p.verdict(id, conduct.Pass, "it announces a max_idle_timeout of %v, and closed a connection before that by a word (%s)", announced, e.how)
+		p.verdict(id, profile.Pass, "it announces a max_idle_timeout of %v, and closed a connection before that by a word (%s)", announced, e.how)
 		return
 	case wait.Err() != nil:
-		p.verdict(id, conduct.NotMeasured, "it announces a max_idle_timeout of %v; waiting ended before", announced)
+		p.verdict(id, profile.NotMeasured, "it announces a max_idle_timeout of %v; waiting ended before", announced)
 		return
 	}
 	// RFC 9000, 10.1: "By announcing a max_idle_timeout, an endpoint commits to initiating
@@ -727,7 +728,7 @@ func (p *prober) revisitHTTP3(ctx, wait context.Context) {
 		p.broken(id, "it announces a max_idle_timeout of %v, and did not answer on a connection that was idle for %v: %s", announced, kept.Round(time.Millisecond), quicCause(err))
 		return
 	}
-	p.verdict(id, conduct.Pass, "it announces a max_idle_timeout of %v, and answered on a connection that was idle for %v", announced, kept.Round(time.Millisecond))
+	p.verdict(id, profile.Pass, "it announces a max_idle_timeout of %v, and answered on a connection that was idle for %v", announced, kept.Round(time.Millisecond))
 }
 
 // countHTTP3 asks on one connection until the server has enough of it.
@@ -735,9 +736,9 @@ func countHTTP3(ctx context.Context, p *prober) {
 	if !p.speaksHTTP3(ctx) {
 		return
 	}
-	count := conduct.Count{State: conduct.Unknown}
+	count := profile.Count{State: profile.Unknown}
 	defer func() {
-		p.record(func(policy *conduct.Policy) { policy.ProtocolNamed("h3").Requests = count })
+		p.record(func(doc *profile.Profile) { doc.ProtocolNamed("h3").Requests = count })
 	}()
 	c, err := p.openHTTP3(ctx, nil)
 	if err != nil {
@@ -764,7 +765,7 @@ func countHTTP3(ctx context.Context, p *prober) {
 		}
 		count.N++
 		if over() {
-			count.State = conduct.Measured
+			count.State = profile.Measured
 			return
 		}
 	}
@@ -772,8 +773,8 @@ func countHTTP3(ctx context.Context, p *prober) {
 	case count.N == 0:
 		count.Why = quicCause(err)
 	case err != nil && c.Context().Err() != nil:
-		count.State = conduct.Measured
+		count.State = profile.Measured
 	default:
-		count.State = conduct.AtLeast
+		count.State = profile.AtLeast
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"linger/conduct"
+	"linger/profile"
 )
 
 const (
@@ -37,7 +37,7 @@ func (p *prober) lateness() time.Duration {
 // doubtLate says so where it matters; p.mu is held.
 func (p *prober) doubtLate() {
 	if p.late > tardy {
-		p.policy.Doubts = append(p.policy.Doubts, conduct.Doubt{
+		p.profile.Caveats = append(p.profile.Caveats, profile.Caveat{
 			Code: "busy", Text: fmt.Sprintf("this machine was busy: the probe woke up to %d ms too late, and its times may be off by as much", p.late.Milliseconds()),
 		})
 	}

@@ -8,14 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"linger/conduct"
+	"linger/conformance"
 	"linger/origin"
 	"linger/policy"
 	"linger/probe"
+	"linger/profile"
 )
 
 // again makes a probe that this machine has spoiled once more, alone.
-func again(p *conduct.Policy, err error, config probe.Config) (*conduct.Policy, error) {
+func again(p *profile.Profile, err error, config probe.Config) (*profile.Profile, error) {
 	for range 3 {
 		if err != nil || !wasBusy(p) {
 			break
@@ -26,8 +27,8 @@ func again(p *conduct.Policy, err error, config probe.Config) (*conduct.Policy, 
 }
 
 // wasBusy reports whether a probe says of itself that this machine has spoiled it.
-func wasBusy(p *conduct.Policy) bool {
-	return slices.ContainsFunc(p.Doubts, func(d conduct.Doubt) bool { return d.Code == "busy" })
+func wasBusy(p *profile.Profile) bool {
+	return slices.ContainsFunc(p.Caveats, func(d profile.Caveat) bool { return d.Code == "busy" })
 }
 
 // TestEachMisbehaviourIsNamed shows that of a server which does one thing wrong exactly
@@ -61,15 +62,15 @@ func TestEachMisbehaviourIsNamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i := slices.IndexFunc(conduct.Cases(), func(c conduct.Case) bool { return c.Misbehaviour == m.Name })
+		i := slices.IndexFunc(conformance.Cases(), func(c profile.Case) bool { return c.Misbehaviour == m.Name })
 		if i < 0 {
 			t.Errorf("no case is about %s", m.Name)
 			continue
 		}
-		servers = append(servers, server{m.Name, conduct.Cases()[i].ID, origin.Config{Policy: ordinary, Misbehave: parsed}})
+		servers = append(servers, server{m.Name, conformance.Cases()[i].ID, origin.Config{Policy: ordinary, Misbehave: parsed}})
 	}
 	schemes := []string{"http", "https"}
-	policies := make([]*conduct.Policy, len(servers)*len(schemes))
+	policies := make([]*profile.Profile, len(servers)*len(schemes))
 	errs := make([]error, len(policies))
 	configs := make([]probe.Config, len(policies))
 	atOnce := make(chan struct{}, 16) // so that the machine does not spoil what is measured
@@ -116,7 +117,7 @@ func TestEachMisbehaviourIsNamed(t *testing.T) {
 			}
 			var found []string
 			for _, r := range p.Cases {
-				if r.Outcome == conduct.Fail || r.Outcome == conduct.Warn {
+				if r.Outcome == profile.Fail || r.Outcome == profile.Warn {
 					found = append(found, r.ID)
 					t.Logf("%s: %s, %s", r.ID, r.Outcome, r.Text)
 				}

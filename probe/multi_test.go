@@ -19,10 +19,10 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
-	"linger/conduct"
 	"linger/origin"
 	"linger/policy"
 	"linger/probe"
+	"linger/profile"
 )
 
 // A multiplexed server is one that speaks HTTP/2, or HTTP/3, and what it was told.
@@ -158,7 +158,7 @@ func TestMultiplexedServers(t *testing.T) {
 		}
 	}
 	roots, pemFile := authority(t)
-	policies := make([]*conduct.Policy, len(multiplexedServers))
+	policies := make([]*profile.Profile, len(multiplexedServers))
 	errs := make([]error, len(policies))
 	var all sync.WaitGroup
 	for i, s := range multiplexedServers {
@@ -177,7 +177,7 @@ func TestMultiplexedServers(t *testing.T) {
 }
 
 // probeMultiplexed asks what is not of HTTP/1.
-func probeMultiplexed(target string, roots *x509.CertPool) (*conduct.Policy, error) {
+func probeMultiplexed(target string, roots *x509.CertPool) (*profile.Profile, error) {
 	// Waiting ends some time after the first limit; that of the other protocol may be longer.
 	return probe.Run(context.Background(), probe.Config{Target: target, Roots: roots, MaxWait: 8 * time.Second, Patient: true, Experiments: []string{
 		"idle on HTTP/", "what HTTP/", "requests on a connection of HTTP/", "streams at once", "versions and protocols of TLS", "tickets of TLS", "how TLS ends",
@@ -213,26 +213,26 @@ func TestNothingOfManyStreamsIsLeftBehind(t *testing.T) {
 	t.Errorf("%d goroutines were there before, %d after\n%s", before, now, stacks[:runtime.Stack(stacks, true)])
 }
 
-func (s multiplexed) holdMultiplexed(t *testing.T, p *conduct.Policy) {
-	near := func(what string, limit conduct.Timeout, want time.Duration) {
+func (s multiplexed) holdMultiplexed(t *testing.T, p *profile.Profile) {
+	near := func(what string, limit profile.Timeout, want time.Duration) {
 		t.Helper()
 		median := time.Duration(limit.Median)
-		if limit.State != conduct.Measured || (median-want).Abs() > max(want/50, 100*time.Millisecond) {
+		if limit.State != profile.Measured || (median-want).Abs() > max(want/50, 100*time.Millisecond) {
 			t.Errorf("%s: %s %v %s, want %v", what, limit.State, median, limit.Why, want)
 		}
 	}
 	h2 := p.ProtocolNamed("h2")
 	t.Logf("h2: %+v", *h2)
 	near("h2 idle after a response", h2.AfterResponse, s.idle)
-	if s.goaway && h2.AfterResponse.Ending != conduct.GOAWAY {
+	if s.goaway && h2.AfterResponse.Ending != profile.GOAWAY {
 		t.Errorf("h2 ends by %q", h2.AfterResponse.Ending)
 	}
 	if s.settings != nil && !maps.Equal(s.settings, h2.Announced.Settings) {
 		t.Errorf("SETTINGS are %v, want %v", h2.Announced.Settings, s.settings)
 	}
-	counts := func(what string, c conduct.Count, want int) {
+	counts := func(what string, c profile.Count, want int) {
 		t.Helper()
-		if want > 0 && (c.State != conduct.Measured || c.N != want) || want == 0 && c.State != conduct.AtLeast {
+		if want > 0 && (c.State != profile.Measured || c.N != want) || want == 0 && c.State != profile.AtLeast {
 			t.Errorf("%s: %+v, want %d", what, c, want)
 		}
 	}
@@ -249,26 +249,26 @@ func (s multiplexed) holdMultiplexed(t *testing.T, p *conduct.Policy) {
 		switch {
 		case s.h3.idle > 0:
 			near("h3 idle", h3.AfterResponse, s.h3.idle)
-			if h3.AfterResponse.Ending != conduct.GOAWAYQUIC {
+			if h3.AfterResponse.Ending != profile.GOAWAYQUIC {
 				t.Errorf("h3 ends by %q", h3.AfterResponse.Ending)
 			}
 		case s.h3.announce < 8*time.Second:
 			near("h3 idle", h3.AfterResponse, s.h3.announce)
-			if h3.AfterResponse.Ending != conduct.QUICIdle {
+			if h3.AfterResponse.Ending != profile.QUICIdle {
 				t.Errorf("h3 ends by %q", h3.AfterResponse.Ending)
 			}
-		case h3.AfterResponse.State != conduct.AtLeast:
+		case h3.AfterResponse.State != profile.AtLeast:
 			t.Errorf("h3 idle is %+v", h3.AfterResponse)
 		}
 		counts("h3 requests", h3.Requests, s.h3.requests)
 	}
 	t.Logf("tls: %+v", *p.TLS)
-	if len(p.TLS.ALPN) != 2 || !slices.Contains(p.TLS.Versions, "1.2") || p.TLS.Tickets.State != conduct.Measured || p.TLS.Tickets.N == 0 {
+	if len(p.TLS.ALPN) != 2 || !slices.Contains(p.TLS.Versions, "1.2") || p.TLS.Tickets.State != profile.Measured || p.TLS.Tickets.N == 0 {
 		t.Errorf("TLS is %+v", p.TLS)
 	}
 	for _, r := range p.Cases {
 		t.Logf("%-12s %-22s %s", r.Outcome, r.ID, r.Text)
-		broken := r.Outcome == conduct.Fail || r.Outcome == conduct.Warn
+		broken := r.Outcome == profile.Fail || r.Outcome == profile.Warn
 		if known := slices.Contains(s.breaks, r.ID); broken != known {
 			t.Errorf("%s: %s (%s); is it known that it breaks that: %v", r.ID, r.Outcome, r.Text, known)
 		}

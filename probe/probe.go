@@ -1,6 +1,6 @@
 // Package probe measures what a server does with connections: it opens some, sends
 // what standards and habit know, waits, and notes how each connection ends. What it
-// found is a conduct.Policy.
+// found is a profile.Profile.
 //
 // An experiment is one question to the server: a row of data that says how many
 // connections and requests it takes at most, and which cases it decides. All of them
@@ -23,8 +23,9 @@ import (
 	"time"
 
 	"linger"
-	"linger/conduct"
+	"linger/conformance"
 	"linger/live"
+	"linger/profile"
 	"linger/trace"
 )
 
@@ -50,7 +51,7 @@ type Config struct {
 	// Agent is the product that calls itself the client; empty is "linger".
 	Agent string
 	// Cases are those that are to be decided; nil is all.
-	Cases []conduct.Case
+	Cases []profile.Case
 	// Experiments are the beginnings of the names of those that are made; nil is all.
 	Experiments []string
 	// Progress, where set, is told how far the probe is, from one goroutine at a time.
@@ -78,7 +79,7 @@ type Progress struct {
 // An experiment is one question to the server.
 type experiment struct {
 	name string
-	// protocol is that of conduct.Case; "" is asked of any server of HTTP.
+	// protocol is that of profile.Case; "" is asked of any server of HTTP.
 	protocol string
 	cases    []string // that it decides
 	// connections are how many it has open at once, requests how many it sends, both
@@ -113,8 +114,8 @@ type prober struct {
 	slots  *slots
 
 	mu        sync.Mutex
-	policy    *conduct.Policy
-	results   map[string]conduct.Result
+	profile   *profile.Profile
+	results   map[string]profile.Result
 	requests  int
 	connected int    // connections open now
 	refused   string // why no more is asked: rate limiting
@@ -143,8 +144,8 @@ type target struct {
 
 // Run probes a server. The error is about a probe that could not begin: a target that
 // is none, or one that cannot be reached (live.ErrUnreachable). Where ctx ends before
-// the probe, the policy holds what was found until then.
-func Run(ctx context.Context, config Config) (*conduct.Policy, error) {
+// the probe, the profile holds what was found until then.
+func Run(ctx context.Context, config Config) (*profile.Profile, error) {
 	p, err := newProber(config)
 	if err != nil {
 		return nil, err
@@ -187,9 +188,9 @@ func Run(ctx context.Context, config Config) (*conduct.Policy, error) {
 		p.judgeHTTP1()
 	}
 	if context.Cause(ctx) == errLate {
-		p.policy.Doubts = append(p.policy.Doubts, conduct.Doubt{Code: "late", Text: fmt.Sprintf("the probe was ended after %s, with some questions not asked or not answered", longest)})
+		p.profile.Caveats = append(p.profile.Caveats, profile.Caveat{Code: "late", Text: fmt.Sprintf("the probe was ended after %s, with some questions not asked or not answered", longest)})
 	}
-	p.policy.Interrupted = ctx.Err() != nil
+	p.profile.Interrupted = ctx.Err() != nil
 	return p.conclude(), nil
 }
 
@@ -223,10 +224,10 @@ func newProber(config Config) (*prober, error) {
 		config.Agent = "linger"
 	}
 	if config.Cases == nil {
-		config.Cases = conduct.Cases()
+		config.Cases = conformance.Cases()
 	}
-	whole := len(config.Cases) == len(conduct.Cases())
-	config.Cases = slices.DeleteFunc(slices.Clone(config.Cases), func(c conduct.Case) bool {
+	whole := len(config.Cases) == len(conformance.Cases())
+	config.Cases = slices.DeleteFunc(slices.Clone(config.Cases), func(c profile.Case) bool {
 		return (c.Protocol == protocolDNS) != isDNS(u.Scheme)
 	})
 	p := &prober{
@@ -234,11 +235,11 @@ func newProber(config Config) (*prober, error) {
 		whole:   whole,
 		target:  target{url: u, host: u.Host, path: u.RequestURI()},
 		slots:   newSlots(config.Connections),
-		results: map[string]conduct.Result{},
+		results: map[string]profile.Result{},
 		began:   time.Now(),
-		policy: &conduct.Policy{
-			Format: conduct.Format, Provenance: trace.Measured, Target: config.Target, Started: time.Now().UTC(),
-			Bounds: conduct.Bounds{Connections: config.Connections, Requests: config.Requests, Wait: conduct.Duration(config.MaxWait)},
+		profile: &profile.Profile{
+			Format: profile.Format, Provenance: trace.Measured, Target: config.Target, Started: time.Now().UTC(),
+			Bounds: profile.Bounds{Connections: config.Connections, Requests: config.Requests, Wait: profile.Duration(config.MaxWait)},
 		},
 	}
 	p.patience, p.impatient = context.WithCancel(context.Background())
@@ -268,7 +269,7 @@ func (p *prober) chosen() []experiment {
 		if (e.protocol == protocolDNS) != isDNS(p.target.url.Scheme) {
 			continue
 		}
-		if p.whole || slices.ContainsFunc(p.config.Cases, func(c conduct.Case) bool { return slices.Contains(e.cases, c.ID) }) {
+		if p.whole || slices.ContainsFunc(p.config.Cases, func(c profile.Case) bool { return slices.Contains(e.cases, c.ID) }) {
 			chosen = append(chosen, e)
 		}
 	}
@@ -301,14 +302,14 @@ func (p *prober) reach(ctx context.Context) error {
 				c.drop()
 				return unreachable("no answer to GET " + p.target.path + " from " + p.target.address + ": " + linger.Brief(cause(err)))
 			}
-			p.policy.Baseline = conduct.Baseline{Status: a.status, Bytes: a.length}
-			p.policy.Software = linger.Brief(a.header.Get("Server"))
+			p.profile.Baseline = profile.Baseline{Status: a.status, Bytes: a.length}
+			p.profile.Software = linger.Brief(a.header.Get("Server"))
 			p.announcedAltSvc(a.header.Get("Alt-Svc"))
 		}
 		c.drop()
 	}
-	p.policy.Address = p.target.address
-	p.policy.RTT = conduct.SpreadOf(trips)
+	p.profile.Address = p.target.address
+	p.profile.RTT = profile.SpreadOf(trips)
 	return nil
 }
 
@@ -322,11 +323,11 @@ func (p *prober) takeAnyway(state tls.ConnectionState) {
 	if err == nil {
 		return
 	}
-	p.record(func(policy *conduct.Policy) {
-		if policy.TLS == nil {
-			policy.TLS = &conduct.TLS{}
+	p.record(func(doc *profile.Profile) {
+		if doc.TLS == nil {
+			doc.TLS = &profile.TLS{}
 		}
-		policy.TLS.Invalid = linger.Brief(strings.TrimPrefix(err.Error(), "x509: "))
+		doc.TLS.Invalid = linger.Brief(strings.TrimPrefix(err.Error(), "x509: "))
 	})
 }
 
@@ -337,29 +338,29 @@ func (e unreachable) Error() string { return string(e) }
 
 func (e unreachable) Is(target error) bool { return target == live.ErrUnreachable }
 
-// record changes the policy; experiments run at once.
-func (p *prober) record(change func(*conduct.Policy)) {
+// record changes the profile; experiments run at once.
+func (p *prober) record(change func(*profile.Profile)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	change(p.policy)
+	change(p.profile)
 }
 
 // verdict says what came of a case. The first word stands.
-func (p *prober) verdict(id string, o conduct.Outcome, format string, args ...any) {
+func (p *prober) verdict(id string, o profile.Outcome, format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refused != "" {
 		// Whoever limits what it is asked may not answer as it would.
-		o, format, args = conduct.NotMeasured, "%s", []any{p.refused}
+		o, format, args = profile.NotMeasured, "%s", []any{p.refused}
 	}
 	if _, said := p.results[id]; !said {
-		p.results[id] = conduct.Result{Case: conduct.CaseByID(id), Outcome: o, Text: fmt.Sprintf(format, args...)}
+		p.results[id] = profile.Result{Case: conformance.CaseByID(id), Outcome: o, Text: fmt.Sprintf(format, args...)}
 	}
 }
 
 // broken says that the server breaks a case, as grave as its level.
 func (p *prober) broken(id, format string, args ...any) {
-	p.verdict(id, conduct.CaseByID(id).Level.Broken(), format, args...)
+	p.verdict(id, conformance.CaseByID(id).Level.Broken(), format, args...)
 }
 
 // settled is told once the idle limit after a response is known: what else is being
@@ -392,7 +393,7 @@ func (p *prober) spend(n int) error {
 		return errSpent
 	}
 	p.requests += n
-	p.policy.Spent.Requests = p.requests
+	p.profile.Spent.Requests = p.requests
 	return nil
 }
 
@@ -418,7 +419,7 @@ func (p *prober) done(e experiment) {
 }
 
 // conclude puts the cases in their order; what nobody has decided is not measured.
-func (p *prober) conclude() *conduct.Policy {
+func (p *prober) conclude() *profile.Profile {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, c := range p.config.Cases {
@@ -428,17 +429,17 @@ func (p *prober) conclude() *conduct.Policy {
 			switch {
 			case p.refused != "":
 				why = p.refused
-			case p.policy.Interrupted:
+			case p.profile.Interrupted:
 				why = "the probe was ended before"
 			}
-			r = conduct.Result{Case: c, Outcome: conduct.NotMeasured, Text: why}
+			r = profile.Result{Case: c, Outcome: profile.NotMeasured, Text: why}
 		}
-		p.policy.Cases = append(p.policy.Cases, r)
+		p.profile.Cases = append(p.profile.Cases, r)
 	}
 	if strings.HasPrefix(p.refused, "the server answered") {
-		p.policy.Doubts = append(p.policy.Doubts, conduct.Doubt{Code: "rate-limited", Text: p.refused})
+		p.profile.Caveats = append(p.profile.Caveats, profile.Caveat{Code: "rate-limited", Text: p.refused})
 	}
 	p.doubtLate()
-	p.policy.Took = conduct.Duration(time.Since(p.began))
-	return p.policy
+	p.profile.Took = profile.Duration(time.Since(p.began))
+	return p.profile
 }

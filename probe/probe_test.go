@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/conduct"
+	"linger/profile"
 )
 
 // TestExperimentsKeepToTheBounds adds up what the experiments state.
@@ -53,50 +53,50 @@ func TestExperimentsKeepToTheBounds(t *testing.T) {
 
 func TestAgeIsNeitherIdlenessNorANumberOfRequests(t *testing.T) {
 	const ms = time.Millisecond
-	idle := conduct.Timeout{State: conduct.Measured, Spread: conduct.SpreadOf([]time.Duration{3000 * ms})}
-	open := conduct.Timeout{State: conduct.AtLeast, Spread: conduct.Spread{Low: conduct.Duration(8000 * ms)}}
+	idle := profile.Timeout{State: profile.Measured, Spread: profile.SpreadOf([]time.Duration{3000 * ms})}
+	open := profile.Timeout{State: profile.AtLeast, Spread: profile.Spread{Low: profile.Duration(8000 * ms)}}
 	for _, test := range []struct {
 		name   string
 		lives  []life
-		idle   conduct.Timeout
+		idle   profile.Timeout
 		limit  linger.Opt[int]
-		state  conduct.State
+		state  profile.State
 		median time.Duration
 		low    time.Duration
 	}{
 		{"both ended by themselves at one age", []life{
 			{requests: 6, low: 3900 * ms, high: 4000 * ms, ended: true, exact: true, idle: 1000 * ms},
 			{requests: 4, low: 3000 * ms, high: 4001 * ms, ended: true, exact: true, idle: 1800 * ms},
-		}, idle, linger.Opt[int]{}, conduct.Measured, 4000500 * time.Microsecond, 4000 * ms},
+		}, idle, linger.Opt[int]{}, profile.Measured, 4000500 * time.Microsecond, 4000 * ms},
 		{"both were ended by a response, in brackets that overlap", []life{
 			{requests: 6, low: 3500 * ms, high: 4100 * ms, ended: true, idle: 600 * ms},
 			{requests: 4, low: 3000 * ms, high: 4300 * ms, ended: true, idle: 1300 * ms},
-		}, idle, linger.Opt[int]{}, conduct.Measured, 3800 * ms, 3800 * ms},
+		}, idle, linger.Opt[int]{}, profile.Measured, 3800 * ms, 3800 * ms},
 		{"after the same number of requests", []life{
 			{requests: 4, low: 1000 * ms, high: 2000 * ms, ended: true},
 			{requests: 4, low: 1500 * ms, high: 2500 * ms, ended: true},
-		}, idle, linger.Opt[int]{}, conduct.AtLeast, 0, 1500 * ms},
+		}, idle, linger.Opt[int]{}, profile.AtLeast, 0, 1500 * ms},
 		{"after as many as are allowed", []life{
 			{requests: 5, low: 1000 * ms, high: 2000 * ms, ended: true},
 			{requests: 4, low: 1500 * ms, high: 2500 * ms, ended: true},
-		}, idle, linger.Known(4), conduct.AtLeast, 0, 1500 * ms},
+		}, idle, linger.Known(4), profile.AtLeast, 0, 1500 * ms},
 		{"at ages that differ", []life{
 			{requests: 5, low: 1000 * ms, high: 2000 * ms, ended: true, exact: true, idle: 100 * ms},
 			{requests: 4, low: 3000 * ms, high: 3500 * ms, ended: true, exact: true, idle: 100 * ms},
-		}, idle, linger.Opt[int]{}, conduct.AtLeast, 0, 3000 * ms},
+		}, idle, linger.Opt[int]{}, profile.AtLeast, 0, 3000 * ms},
 		{"in a pause as long as the idle limit", []life{
 			{requests: 4, low: 1000 * ms, high: 4000 * ms, ended: true, exact: true, idle: 3100 * ms},
 			{requests: 3, low: 1000 * ms, high: 4000 * ms, ended: true, exact: true, idle: 3100 * ms},
-		}, idle, linger.Opt[int]{}, conduct.AtLeast, 0, 1000 * ms},
+		}, idle, linger.Opt[int]{}, profile.AtLeast, 0, 1000 * ms},
 		{"in a pause that others have outlived", []life{
 			{requests: 4, low: 1000 * ms, high: 4000 * ms, ended: true, exact: true, idle: 3100 * ms},
 			{requests: 3, low: 1000 * ms, high: 4000 * ms, ended: true, exact: true, idle: 3100 * ms},
-		}, open, linger.Opt[int]{}, conduct.Measured, 4000 * ms, 4000 * ms},
+		}, open, linger.Opt[int]{}, profile.Measured, 4000 * ms, 4000 * ms},
 		{"only one ended", []life{
 			{requests: 4, low: 1000 * ms, high: 2000 * ms, ended: true, exact: true, idle: 100 * ms},
 			{requests: 3, low: 7000 * ms},
-		}, idle, linger.Opt[int]{}, conduct.AtLeast, 0, 7000 * ms},
-		{"none could be opened", []life{{err: errSpent}, {err: errSpent}}, idle, linger.Opt[int]{}, conduct.Unknown, 0, 0},
+		}, idle, linger.Opt[int]{}, profile.AtLeast, 0, 7000 * ms},
+		{"none could be opened", []life{{err: errSpent}, {err: errSpent}}, idle, linger.Opt[int]{}, profile.Unknown, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			age := ageOf(test.lives, test.idle, test.limit, ms)

@@ -27,8 +27,9 @@ import (
 	"testing"
 	"time"
 
-	"linger/conduct"
+	"linger/conformance"
 	"linger/probe"
+	"linger/profile"
 )
 
 // go test ./probe -run TestRealServers -update rewrites the table of serversDoc.
@@ -73,7 +74,7 @@ type realServer struct {
 	idle     time.Duration // that it was told
 	tick     time.Duration // by how much more it may be, as coarsely as it looks
 	requests int           // that it allows on a connection, by what it was told; 0 is no limit
-	ending   conduct.Ending
+	ending   profile.Ending
 	breaks   []string // cases, each checked by hand and explained in the document
 	attimes  string   // a case that it breaks when the request meets it so
 }
@@ -185,39 +186,39 @@ http.server.ThreadingHTTPServer(('127.0.0.1', PORT), Handler).serve_forever()
 var realServers = []realServer{
 	{name: "nginx", program: "nginx", from: "nginx-light", set: "`keepalive_timeout 3s; keepalive_requests 7`", scheme: "http",
 		files: map[string]string{"conf": nginxCleartext.Replace(nginxConf)}, args: []string{"-e", "DIR/error.log", "-c", "DIR/conf"}, version: []string{"-v"},
-		idle: setIdle, requests: setRequests, ending: conduct.FIN, breaks: []string{"requests-enough"}},
+		idle: setIdle, requests: setRequests, ending: profile.FIN, breaks: []string{"requests-enough"}},
 	{name: "nginx, TLS", program: "nginx", from: "nginx-light", set: "`keepalive_timeout 3s; keepalive_requests 7`", scheme: "https",
 		files: map[string]string{"conf": nginxTLS.Replace(nginxConf)}, args: []string{"-e", "DIR/error.log", "-c", "DIR/conf"}, version: []string{"-v"},
-		idle: setIdle, requests: setRequests, ending: conduct.CloseNotify, breaks: []string{"requests-enough"}},
+		idle: setIdle, requests: setRequests, ending: profile.CloseNotify, breaks: []string{"requests-enough"}},
 	{name: "Apache", program: "apache2", from: "apache2", set: "`KeepAliveTimeout 3`, `MaxKeepAliveRequests 7`", scheme: "http",
 		files: map[string]string{"conf": strings.Replace(apacheConf, "MORE\n", "", 1)}, args: []string{"-f", "DIR/conf", "-DFOREGROUND"}, version: []string{"-v"},
-		idle: setIdle, requests: setRequests + 1, ending: conduct.FIN, breaks: []string{"requests-enough"}},
+		idle: setIdle, requests: setRequests + 1, ending: profile.FIN, breaks: []string{"requests-enough"}},
 	{name: "Apache, TLS", program: "apache2", from: "apache2", set: "`KeepAliveTimeout 3`, `MaxKeepAliveRequests 7`", scheme: "https",
 		files: map[string]string{"conf": strings.Replace(apacheConf, "MORE", apacheTLS, 1)}, args: []string{"-f", "DIR/conf", "-DFOREGROUND"}, version: []string{"-v"},
-		idle: setIdle, requests: setRequests + 1, ending: conduct.CloseNotify, breaks: []string{"requests-enough"}},
+		idle: setIdle, requests: setRequests + 1, ending: profile.CloseNotify, breaks: []string{"requests-enough"}},
 	{name: "HAProxy", program: "haproxy", from: "haproxy", set: "`timeout http-keep-alive 3s`", scheme: "http",
 		files: map[string]string{"conf": strings.Replace(haproxyConf, " BIND", "", 1)}, args: []string{"-db", "-f", "DIR/conf"}, version: []string{"-v"},
-		idle: setIdle, ending: conduct.FIN, breaks: []string{"host-missing", "close-staged"}},
+		idle: setIdle, ending: profile.FIN, breaks: []string{"host-missing", "close-staged"}},
 	{name: "HAProxy, TLS", program: "haproxy", from: "haproxy", set: "`timeout http-keep-alive 3s`", scheme: "https",
 		files: map[string]string{"conf": strings.Replace(haproxyConf, "BIND", "ssl crt PEM", 1)}, args: []string{"-db", "-f", "DIR/conf"}, version: []string{"-v"},
-		idle: setIdle, ending: conduct.CloseNotify, breaks: []string{"host-missing", "close-staged"}},
+		idle: setIdle, ending: profile.CloseNotify, breaks: []string{"host-missing", "close-staged"}},
 	{name: "Caddy", program: "caddy", from: "caddy", set: "`timeouts { idle 3s }`", scheme: "http",
 		files: map[string]string{"conf": caddyFile}, args: []string{"run", "--adapter", "caddyfile", "--config", "DIR/conf"}, version: []string{"version"},
-		idle: setIdle, ending: conduct.FIN, breaks: []string{"framing-both", "close-staged"}},
+		idle: setIdle, ending: profile.FIN, breaks: []string{"framing-both", "close-staged"}},
 	{name: "lighttpd", program: "lighttpd", from: "lighttpd", set: "`server.max-keep-alive-idle = 3`, `server.max-keep-alive-requests = 7`", scheme: "http",
 		files: map[string]string{"conf": lighttpdConf}, args: []string{"-D", "-f", "DIR/conf"}, version: []string{"-v"},
-		idle: setIdle, tick: 2 * time.Second, requests: setRequests + 1, ending: conduct.FIN,
+		idle: setIdle, tick: 2 * time.Second, requests: setRequests + 1, ending: profile.FIN,
 		breaks: []string{"requests-enough"}, attimes: "idle-no-race"},
 	{name: "Node", program: "node", from: "nodejs", set: "`keepAliveTimeout = 3000`, `maxRequestsPerSocket = 7`", scheme: "http",
 		files: map[string]string{"server.js": nodeScript}, args: []string{"DIR/server.js"}, version: []string{"--version"},
-		idle: setIdle, requests: setRequests, ending: conduct.FIN, breaks: []string{"close-kept", "requests-enough", "close-staged"}},
+		idle: setIdle, requests: setRequests, ending: profile.FIN, breaks: []string{"close-kept", "requests-enough", "close-staged"}},
 	{name: "Go", set: "`IdleTimeout: 3 * time.Second`", scheme: "http", serve: goServer(false),
-		idle: setIdle, ending: conduct.FIN, breaks: []string{"framing-both", "close-staged"}},
+		idle: setIdle, ending: profile.FIN, breaks: []string{"framing-both", "close-staged"}},
 	{name: "Go, TLS", set: "`IdleTimeout: 3 * time.Second`", scheme: "https", serve: goServer(true),
-		idle: setIdle, ending: conduct.CloseNotify, breaks: []string{"framing-both", "close-staged"}},
+		idle: setIdle, ending: profile.CloseNotify, breaks: []string{"framing-both", "close-staged"}},
 	{name: "Python", program: "python3", from: "python3", set: "`timeout = 3`, `protocol_version = 'HTTP/1.1'`", scheme: "http",
 		files: map[string]string{"server.py": pythonScript}, args: []string{"DIR/server.py"}, version: []string{"--version"},
-		idle: setIdle, ending: conduct.FIN, breaks: []string{"close-staged", "close-repeated", "field-space", "host-missing", "http10-keep-alive"}},
+		idle: setIdle, ending: profile.FIN, breaks: []string{"close-staged", "close-repeated", "field-space", "host-missing", "http10-keep-alive"}},
 }
 
 // quiet is the log of a server of which errors are expected.
@@ -383,7 +384,7 @@ func TestRealServers(t *testing.T) {
 		}
 	}
 	roots, pemFile := authority(t)
-	policies := make([]*conduct.Policy, len(realServers))
+	policies := make([]*profile.Profile, len(realServers))
 	errs := make([]error, len(realServers))
 	servers := slices.Clone(realServers)
 	dirs := make([]string, len(servers))
@@ -425,15 +426,15 @@ func TestRealServers(t *testing.T) {
 	}
 }
 
-// hold holds a policy against what the server was told.
-func (s realServer) hold(t *testing.T, p *conduct.Policy) {
+// hold holds a profile against what the server was told.
+func (s realServer) hold(t *testing.T, p *profile.Profile) {
 	h := p.ProtocolNamed("http/1.1")
 	limit := h.AfterResponse
 	t.Logf("idle %s, low %v high %v, ± %v; requests %+v; after connecting %s, after TLS %s", limit, time.Duration(limit.Low), time.Duration(limit.High), time.Duration(limit.Uncertainty), h.Requests, h.AfterConnect, h.AfterTLS)
 	near := max(s.idle/50, 100*time.Millisecond)
 	median := time.Duration(limit.Median)
 	switch {
-	case limit.State != conduct.Measured:
+	case limit.State != profile.Measured:
 		t.Errorf("the idle limit is %s: %s", limit.State, limit.Why)
 	case s.tick == 0 && (median-s.idle).Abs() > near:
 		t.Errorf("the idle limit is %v, want %v ± %v", median, s.idle, near)
@@ -444,9 +445,9 @@ func (s realServer) hold(t *testing.T, p *conduct.Policy) {
 		t.Errorf("idle connections end by %q, want %q", limit.Ending, s.ending)
 	}
 	switch {
-	case s.requests > 0 && (h.Requests.State != conduct.Measured || h.Requests.N != s.requests):
+	case s.requests > 0 && (h.Requests.State != profile.Measured || h.Requests.N != s.requests):
 		t.Errorf("requests on a connection: %s %d, want %d", h.Requests.State, h.Requests.N, s.requests)
-	case s.requests == 0 && h.Requests.State != conduct.AtLeast:
+	case s.requests == 0 && h.Requests.State != profile.AtLeast:
 		t.Errorf("requests on a connection: %s %d, want a lower bound", h.Requests.State, h.Requests.N)
 	}
 	if p.Spent.Peak > probe.DefaultConnections || p.Spent.Requests > probe.DefaultRequests {
@@ -454,7 +455,7 @@ func (s realServer) hold(t *testing.T, p *conduct.Policy) {
 	}
 	for _, r := range p.Cases {
 		t.Logf("%-12s %-22s %s", r.Outcome, r.ID, r.Text)
-		broken := r.Outcome == conduct.Fail || r.Outcome == conduct.Warn
+		broken := r.Outcome == profile.Fail || r.Outcome == profile.Warn
 		if known := slices.Contains(s.breaks, r.ID); broken != known && r.ID != s.attimes {
 			t.Errorf("%s: %s (%s); is it known that it breaks that: %v", r.ID, r.Outcome, r.Text, known)
 		}
@@ -463,30 +464,30 @@ func (s realServer) hold(t *testing.T, p *conduct.Policy) {
 
 // checkServersDoc holds the table of the document against what was measured, but for
 // what differs from one time to the next.
-func checkServersDoc(t *testing.T, policies []*conduct.Policy) {
+func checkServersDoc(t *testing.T, policies []*profile.Profile) {
 	var b, exact strings.Builder
 	b.WriteString("| server | version | told | idle after a response | spread | ends by | requests on a connection | breaks |\n|---|---|---|---|---|---|---|---|\n")
 	for i, s := range realServers {
 		p := policies[i]
 		h := p.ProtocolNamed("http/1.1")
 		requests := fmt.Sprint(h.Requests.N)
-		if h.Requests.State == conduct.AtLeast {
+		if h.Requests.State == profile.AtLeast {
 			requests = "≥ " + requests
 		}
 		var broken []string
 		for _, r := range p.Cases {
-			if (r.Outcome == conduct.Fail || r.Outcome == conduct.Warn) && r.ID != s.attimes {
+			if (r.Outcome == profile.Fail || r.Outcome == profile.Warn) && r.ID != s.attimes {
 				broken = append(broken, fmt.Sprintf("`%s` (%s)", r.ID, r.Outcome))
 			}
 		}
 		if s.attimes != "" {
-			broken = append(broken, fmt.Sprintf("at times `%s` (%s)", s.attimes, conduct.CaseByID(s.attimes).Level.Broken()))
+			broken = append(broken, fmt.Sprintf("at times `%s` (%s)", s.attimes, conformance.CaseByID(s.attimes).Level.Broken()))
 		}
 		if broken == nil {
 			broken = []string{"nothing"}
 		}
 		limit := h.AfterResponse
-		seconds := func(d conduct.Duration) string { return fmt.Sprintf("%.3f s", time.Duration(d).Seconds()) }
+		seconds := func(d profile.Duration) string { return fmt.Sprintf("%.3f s", time.Duration(d).Seconds()) }
 		end := fmt.Sprintf(" | %s | %s | %s |\n", limit.Ending, requests, strings.Join(broken, ", "))
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s to %s%s", s.name, s.saysVersion(), s.set, seconds(limit.Median), seconds(limit.Low), seconds(limit.High), end)
 		fmt.Fprintf(&exact, "| %s | %s%s", s.name, s.set, end)

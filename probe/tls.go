@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"linger"
-	"linger/conduct"
+	"linger/conformance"
+	"linger/profile"
 )
 
 var tlsExperiments = []experiment{
@@ -29,20 +30,20 @@ func overTLS(run func(context.Context, *prober)) func(context.Context, *prober) 
 			run(ctx, p)
 			return
 		}
-		for _, c := range conduct.Cases() {
+		for _, c := range conformance.Cases() {
 			if c.Protocol == "tls" {
-				p.verdict(c.ID, conduct.NotMeasured, "not offered: the target is in cleartext")
+				p.verdict(c.ID, profile.NotMeasured, "not offered: the target is in cleartext")
 			}
 		}
 	}
 }
 
-func (p *prober) recordTLS(change func(*conduct.TLS)) {
-	p.record(func(policy *conduct.Policy) {
-		if policy.TLS == nil {
-			policy.TLS = &conduct.TLS{}
+func (p *prober) recordTLS(change func(*profile.TLS)) {
+	p.record(func(doc *profile.Profile) {
+		if doc.TLS == nil {
+			doc.TLS = &profile.TLS{}
 		}
-		change(policy.TLS)
+		change(doc.TLS)
 	})
 }
 
@@ -97,21 +98,21 @@ func versionsTLS(ctx context.Context, p *prober) {
 			alpn = append(alpn, protocol)
 		}
 	}
-	p.recordTLS(func(t *conduct.TLS) { t.Versions, t.ALPN = taken, alpn })
+	p.recordTLS(func(t *profile.TLS) { t.Versions, t.ALPN = taken, alpn })
 	// RFC 8996, 4: "TLS 1.0 MUST NOT be used. Negotiation of TLS 1.0 from any version of
 	// TLS MUST NOT be permitted." 5 says the same of TLS 1.1.
 	switch {
 	case len(old) > 0:
 		p.broken("tls-current", "it takes TLS %s", strings.Join(old, ", "))
 	case unknown != "":
-		p.verdict("tls-current", conduct.NotMeasured, "%s", unknown)
+		p.verdict("tls-current", profile.NotMeasured, "%s", unknown)
 	case len(taken) == 0:
-		p.verdict("tls-current", conduct.NotMeasured, "it took no version that was offered")
+		p.verdict("tls-current", profile.NotMeasured, "it took no version that was offered")
 	default:
-		p.verdict("tls-current", conduct.Pass, "it takes TLS %s, and neither 1.0 nor 1.1", strings.Join(taken, ", "))
+		p.verdict("tls-current", profile.Pass, "it takes TLS %s, and neither 1.0 nor 1.1", strings.Join(taken, ", "))
 	}
 	if len(alpn) == 0 {
-		p.verdict("tls-alpn-refused", conduct.NotMeasured, "it chooses no protocol (ALPN)")
+		p.verdict("tls-alpn-refused", profile.NotMeasured, "it chooses no protocol (ALPN)")
 		return
 	}
 	const nobodys = "linger-none"
@@ -123,9 +124,9 @@ func versionsTLS(ctx context.Context, p *prober) {
 	case err == nil && state.NegotiatedProtocol == "":
 		p.broken("tls-alpn-refused", "it went on with a client that offered nothing but %q (ALPN)", nobodys)
 	case err != nil && strings.Contains(err.Error(), "no application protocol"):
-		p.verdict("tls-alpn-refused", conduct.Pass, "it refused a client that offered nothing but %q (ALPN)", nobodys)
+		p.verdict("tls-alpn-refused", profile.Pass, "it refused a client that offered nothing but %q (ALPN)", nobodys)
 	case err != nil:
-		p.verdict("tls-alpn-refused", conduct.NotMeasured, "offered %q, it ended the handshake by another word: %s", nobodys, linger.Brief(cause(err)))
+		p.verdict("tls-alpn-refused", profile.NotMeasured, "offered %q, it ended the handshake by another word: %s", nobodys, linger.Brief(cause(err)))
 	}
 }
 
@@ -191,22 +192,22 @@ func ticketsTLS(ctx context.Context, p *prober) {
 		c.drop()
 	}
 	if err != nil {
-		p.recordTLS(func(t *conduct.TLS) { t.Tickets = conduct.Count{State: conduct.Unknown, Why: err.Error()} })
-		p.verdict("tls-tickets-work", conduct.NotMeasured, "%s", err)
+		p.recordTLS(func(t *profile.TLS) { t.Tickets = profile.Count{State: profile.Unknown, Why: err.Error()} })
+		p.verdict("tls-tickets-work", profile.NotMeasured, "%s", err)
 		return
 	}
 	if _, some := store.Get(""); !some {
-		p.verdict("tls-tickets-work", conduct.NotMeasured, "it gave no ticket")
+		p.verdict("tls-tickets-work", profile.NotMeasured, "it gave no ticket")
 		return
 	}
 	state, _, err := p.shake(ctx, func(c *tls.Config) { c.ClientSessionCache = store })
 	if err != nil {
-		p.verdict("tls-tickets-work", conduct.NotMeasured, "%s", linger.Brief(cause(err)))
+		p.verdict("tls-tickets-work", profile.NotMeasured, "%s", linger.Brief(cause(err)))
 		return
 	}
-	p.recordTLS(func(t *conduct.TLS) { t.Resumes = linger.Known(state.DidResume) })
+	p.recordTLS(func(t *profile.TLS) { t.Resumes = linger.Known(state.DidResume) })
 	if state.DidResume {
-		p.verdict("tls-tickets-work", conduct.Pass, "a second connection was resumed by a ticket of the first")
+		p.verdict("tls-tickets-work", profile.Pass, "a second connection was resumed by a ticket of the first")
 	} else {
 		p.broken("tls-tickets-work", "a second connection was not resumed by a ticket of the first, that was just given")
 	}
@@ -216,14 +217,14 @@ func ticketsTLS(ctx context.Context, p *prober) {
 // those that were kept.
 func (p *prober) countTickets(wire []byte, state tls.ConnectionState, keys []byte, store *ticketStore) {
 	tickets, ok := ticketsOn(wire, state.Version, state.CipherSuite, serverSecret(keys))
-	p.recordTLS(func(t *conduct.TLS) {
-		t.Tickets = conduct.Count{State: conduct.Measured, N: store.count}
+	p.recordTLS(func(t *profile.TLS) {
+		t.Tickets = profile.Count{State: profile.Measured, N: store.count}
 		if !ok {
 			return
 		}
 		t.Tickets.N = len(tickets)
 		for _, k := range tickets {
-			t.Lifetime = linger.Known(conduct.Duration(k.lifetime))
+			t.Lifetime = linger.Known(profile.Duration(k.lifetime))
 			t.Early = linger.Known(k.early > 0)
 		}
 	})
@@ -234,13 +235,13 @@ func endTLS(ctx context.Context, p *prober) {
 	const id = "tls-close-notify"
 	c, err := p.open(ctx, nil)
 	if err != nil {
-		p.verdict(id, conduct.NotMeasured, "%s", err)
+		p.verdict(id, profile.NotMeasured, "%s", err)
 		return
 	}
 	defer c.drop()
 	a, err := p.exchange(ctx, c, request{fields: []string{"Connection: close"}})
 	if err != nil && a.status == 0 {
-		p.verdict(id, conduct.NotMeasured, "%s", linger.Brief(cause(err)))
+		p.verdict(id, profile.NotMeasured, "%s", linger.Brief(cause(err)))
 		return
 	}
 	short, cancel := context.WithTimeout(ctx, p.config.Answer)
@@ -252,13 +253,13 @@ func endTLS(ctx context.Context, p *prober) {
 	// before closing the connection." Many do not, and where a message says how long it
 	// is, nothing is lost by it: a warning.
 	switch {
-	case (e.how == conduct.CloseNotify || e.how == conduct.CloseNotifyRST) && err == nil:
-		p.verdict(id, conduct.Pass, "after a response to Connection: close: %s", e.how)
-	case e.how == conduct.FIN && err == nil:
-		p.verdict(id, conduct.Warn, "after a response to Connection: close it ended TCP without a word of TLS, which must say goodbye")
+	case (e.how == profile.CloseNotify || e.how == profile.CloseNotifyRST) && err == nil:
+		p.verdict(id, profile.Pass, "after a response to Connection: close: %s", e.how)
+	case e.how == profile.FIN && err == nil:
+		p.verdict(id, profile.Warn, "after a response to Connection: close it ended TCP without a word of TLS, which must say goodbye")
 	case e.how != "":
-		p.verdict(id, conduct.NotMeasured, "after a response to Connection: close: %s", e.how)
+		p.verdict(id, profile.NotMeasured, "after a response to Connection: close: %s", e.how)
 	default:
-		p.verdict(id, conduct.NotMeasured, "it did not close when it was asked to, within %v", p.config.Answer.Round(time.Second))
+		p.verdict(id, profile.NotMeasured, "it did not close when it was asked to, within %v", p.config.Answer.Round(time.Second))
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"io"
 	"strings"
 
-	"linger/conduct"
+	"linger/keepalive"
 )
 
 // Chain writes what was found of a chain: each pair of hops with its verdict, its
 // margin, and what mends it.
-func Chain(w io.Writer, c conduct.Chain, o Options) error {
+func Chain(w io.Writer, c keepalive.Chain, o Options) error {
 	b := bufio.NewWriter(w)
 	var names []string
 	for _, h := range c.Hops {
@@ -47,7 +47,7 @@ func Chain(w io.Writer, c conduct.Chain, o Options) error {
 	}
 	for _, p := range c.Pairs {
 		st := bold
-		if p.Verdict == conduct.Right {
+		if p.Verdict == keepalive.Right {
 			st = green
 		}
 		fmt.Fprintf(b, "%s > %s: %s", short(p.Opener, 30), short(p.Accepter, 30), o.paint(string(p.Verdict), st))
@@ -71,20 +71,20 @@ func Chain(w io.Writer, c conduct.Chain, o Options) error {
 		}
 		fmt.Fprintln(b)
 	}
-	for _, d := range c.Doubts {
+	for _, d := range c.Caveats {
 		line("doubt: ", "  ", d.Text)
 	}
-	line("", "", "The chain is "+map[conduct.Judgement]string{
-		conduct.Right:    "right: each pool gives up before the server behind it does.",
-		conduct.TooClose: "not safe: a pool gives up hardly sooner than the server behind it.",
-		conduct.Wrong:    "wrong: a server gives up before the pool in front of it does.",
-		conduct.Unclear:  "not known: a limit is missing.",
+	line("", "", "The chain is "+map[keepalive.Judgement]string{
+		keepalive.Right:    "right: each pool gives up before the server behind it does.",
+		keepalive.TooClose: "not safe: a pool gives up hardly sooner than the server behind it.",
+		keepalive.Wrong:    "wrong: a server gives up before the pool in front of it does.",
+		keepalive.Unclear:  "not known: a limit is missing.",
 	}[c.Verdict])
 	return b.Flush()
 }
 
 // ChainJSON writes the document.
-func ChainJSON(w io.Writer, c conduct.Chain) error {
+func ChainJSON(w io.Writer, c keepalive.Chain) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")

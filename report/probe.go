@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"linger"
-	"linger/conduct"
+	"linger/assert"
 	"linger/finding"
+	"linger/profile"
 )
 
 // Probe writes what a server was seen to do with connections: its figures, observed
 // beside announced; then where it breaks a standard. verbose lists what it keeps too.
-func Probe(w io.Writer, p *conduct.Policy, verbose bool, o Options) error {
+func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
 		for _, line := range wrap(probeTitle(p), o.width(), "", "") {
 			b.WriteString(o.paint(line, bold) + "\n")
@@ -31,10 +32,10 @@ func Probe(w io.Writer, p *conduct.Policy, verbose bool, o Options) error {
 		for _, a := range p.Asserted {
 			o.finding(b, truthWord[a.Truth], a.Text, brokenBy(a))
 		}
-		if len(p.Doubts) > 0 {
+		if len(p.Caveats) > 0 {
 			b.WriteString("\nDoubts\n")
 		}
-		for _, d := range p.Doubts {
+		for _, d := range p.Caveats {
 			b.WriteString(strings.Join(wrap(d.Text, o.width(), "  ! ", "    "), "\n") + "\n")
 		}
 		b.WriteString("\n")
@@ -45,15 +46,15 @@ func Probe(w io.Writer, p *conduct.Policy, verbose bool, o Options) error {
 }
 
 // brokenBy says why an assertion does not hold; "" is that it does.
-func brokenBy(a conduct.Asserted) string {
-	if a.Truth == conduct.Holds {
+func brokenBy(a assert.Result) string {
+	if a.Truth == assert.Holds {
 		return ""
 	}
 	return string(a.Truth) + ": " + a.Why
 }
 
 // probeTitle says what was probed.
-func probeTitle(p *conduct.Policy) string {
+func probeTitle(p *profile.Profile) string {
 	s := p.Target
 	if p.Address != "" {
 		s += " at " + p.Address
@@ -74,7 +75,7 @@ func probeTitle(p *conduct.Policy) string {
 }
 
 // tiedRTT is a round-trip time with two digits.
-func tiedRTT(d conduct.Duration) string {
+func tiedRTT(d profile.Duration) string {
 	ms := time.Duration(d).Seconds() * 1000
 	switch {
 	case ms >= 10:
@@ -97,17 +98,17 @@ type limitRow struct {
 	observed, ending, announced string
 	differs                     bool // announced is not what was observed
 	why                         string
-	limit                       conduct.Timeout // where it is one of time
-	said                        linger.Opt[conduct.Duration]
+	limit                       profile.Timeout // where it is one of time
+	said                        linger.Opt[profile.Duration]
 }
 
 // limitRows are the figures of a protocol of which anything is to be said.
-func limitRows(p *conduct.Protocol) []limitRow {
+func limitRows(p *profile.Protocol) []limitRow {
 	var rows []limitRow
 	said := p.Announced
 	for _, one := range []struct {
 		id, name string
-		limit    conduct.Timeout
+		limit    profile.Timeout
 	}{
 		{"idle_after_response", "idle after a response", p.AfterResponse},
 		{"idle_after_connect", "idle after connecting", p.AfterConnect},
@@ -131,7 +132,7 @@ func limitRows(p *conduct.Protocol) []limitRow {
 		r := limitRow{id: "requests_per_connection", name: "requests", observed: c.String(), why: c.Why}
 		if n, ok := said.Max.Get(); ok {
 			r.announced = fmt.Sprint(n)
-			r.differs = c.State == conduct.Measured && c.N != n || c.State == conduct.AtLeast && c.N > n
+			r.differs = c.State == profile.Measured && c.N != n || c.State == profile.AtLeast && c.N > n
 		}
 		rows = append(rows, r)
 	}
@@ -142,7 +143,7 @@ func limitRows(p *conduct.Protocol) []limitRow {
 }
 
 // probeLimits is the table of the figures of each protocol, and why some are missing.
-func (o Options) probeLimits(b *bufio.Writer, p *conduct.Policy) {
+func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile) {
 	var rows []limitRow
 	heading := map[int]string{} // before a row
 	differs := false
@@ -190,7 +191,7 @@ func (o Options) probeLimits(b *bufio.Writer, p *conduct.Policy) {
 			}
 			if cols[i].head[1] == "observed" {
 				cols[i].style = func(row int) style {
-					if rows[row].observed == string(conduct.Unknown) {
+					if rows[row].observed == string(profile.Unknown) {
 						return faint
 					}
 					return plain
@@ -228,11 +229,11 @@ func (o Options) probeLimits(b *bufio.Writer, p *conduct.Policy) {
 }
 
 // probeSurvivals says in a line each what a connection survives, and what it does not.
-func (o Options) probeSurvivals(b *bufio.Writer, p *conduct.Policy) {
+func (o Options) probeSurvivals(b *bufio.Writer, p *profile.Profile) {
 	var kept, closed, unknown []string
 	for _, s := range p.Survives {
 		switch {
-		case s.State == conduct.Unknown:
+		case s.State == profile.Unknown:
 			unknown = append(unknown, s.What)
 		case s.Kept:
 			kept = append(kept, s.What)
@@ -256,14 +257,14 @@ func (o Options) probeSurvivals(b *bufio.Writer, p *conduct.Policy) {
 }
 
 // rest are the figures that are the server's and not one protocol's.
-func rest(p *conduct.Policy) [][2]string {
+func rest(p *profile.Profile) [][2]string {
 	var out [][2]string
 	add := func(name, value string) {
 		if value != "" {
 			out = append(out, [2]string{name, clean(value)})
 		}
 	}
-	if p.Parallel.State == conduct.Measured || p.Parallel.State == conduct.AtLeast {
+	if p.Parallel.State == profile.Measured || p.Parallel.State == profile.AtLeast {
 		add("connections at once", p.Parallel.String())
 	}
 	if t := p.TLS; t != nil {
@@ -351,7 +352,7 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-func (o Options) probeRest(b *bufio.Writer, p *conduct.Policy) {
+func (o Options) probeRest(b *bufio.Writer, p *profile.Profile) {
 	facts := rest(p)
 	if len(facts) == 0 {
 		return
@@ -378,10 +379,10 @@ type tag struct {
 }
 
 var (
-	outcomeWord = map[conduct.Outcome]tag{
-		conduct.Fail: {"FAIL", red}, conduct.Warn: {"WARN", yellow}, conduct.Pass: {"pass", green}, conduct.NotMeasured: {"-", faint},
+	outcomeWord = map[profile.Outcome]tag{
+		profile.Fail: {"FAIL", red}, profile.Warn: {"WARN", yellow}, profile.Pass: {"pass", green}, profile.NotMeasured: {"-", faint},
 	}
-	truthWord = map[conduct.Truth]tag{conduct.Holds: {"pass", green}, conduct.Broken: {"FAIL", red}, conduct.NotKnown: {"FAIL", red}}
+	truthWord = map[assert.Truth]tag{assert.Holds: {"pass", green}, assert.Broken: {"FAIL", red}, assert.NotKnown: {"FAIL", red}}
 )
 
 // tagRoom is for the longest tag, and what stands around it.
@@ -420,17 +421,17 @@ func sentence(s string) string {
 }
 
 // probeCases lists the cases that fail or warn, and counts the others.
-func (o Options) probeCases(b *bufio.Writer, p *conduct.Policy, verbose bool) {
+func (o Options) probeCases(b *bufio.Writer, p *profile.Profile, verbose bool) {
 	if len(p.Cases) == 0 {
 		return
 	}
 	titles := []struct {
-		outcome conduct.Outcome
+		outcome profile.Outcome
 		title   string
 		shown   bool
 	}{
-		{conduct.Fail, "Breaks the standard", true}, {conduct.Warn, "Warnings", true},
-		{conduct.NotMeasured, "Cases not measured", verbose}, {conduct.Pass, "Keeps the standard", verbose},
+		{profile.Fail, "Breaks the standard", true}, {profile.Warn, "Warnings", true},
+		{profile.NotMeasured, "Cases not measured", verbose}, {profile.Pass, "Keeps the standard", verbose},
 	}
 	for _, t := range titles {
 		first := true
@@ -445,12 +446,12 @@ func (o Options) probeCases(b *bufio.Writer, p *conduct.Policy, verbose bool) {
 			line := standard(r.Case) + ": " + r.ID
 			var texts []string
 			switch r.Outcome {
-			case conduct.Fail, conduct.Warn:
+			case profile.Fail, profile.Warn:
 				texts = []string{"Asked is that it " + r.Title + ".", sentence(r.Text)}
 				if r.Misbehaviour != "" {
 					texts = append(texts, "linger serve --misbehave "+r.Misbehaviour+" does the same.")
 				}
-			case conduct.Pass:
+			case profile.Pass:
 				texts = []string{sentence(r.Title)}
 			default:
 				texts = []string{sentence(r.Text)}
@@ -462,26 +463,26 @@ func (o Options) probeCases(b *bufio.Writer, p *conduct.Policy, verbose bool) {
 }
 
 // standard names the sentence that a case is of, and how binding it is.
-func standard(c conduct.Case) string { return fmt.Sprintf("%s (%s)", c.Standard, c.Level) }
+func standard(c profile.Case) string { return fmt.Sprintf("%s (%s)", c.Standard, c.Level) }
 
 // tally counts the cases.
-func tally(p *conduct.Policy, all bool) string {
+func tally(p *profile.Profile, all bool) string {
 	n := p.Outcomes()
-	s := fmt.Sprintf("%s: %d failed, %s, %d passed, %d not measured", linger.Plural(len(p.Cases), "case"), n[conduct.Fail], linger.Plural(n[conduct.Warn], "warning"), n[conduct.Pass], n[conduct.NotMeasured])
-	if !all && n[conduct.Pass]+n[conduct.NotMeasured] > 0 {
+	s := fmt.Sprintf("%s: %d failed, %s, %d passed, %d not measured", linger.Plural(len(p.Cases), "case"), n[profile.Fail], linger.Plural(n[profile.Warn], "warning"), n[profile.Pass], n[profile.NotMeasured])
+	if !all && n[profile.Pass]+n[profile.NotMeasured] > 0 {
 		s += "; --verbose lists them all"
 	}
 	return s + "."
 }
 
 // probeOrigin says how the figures came about, and what that took.
-func probeOrigin(p *conduct.Policy, o Options) string {
+func probeOrigin(p *profile.Profile, o Options) string {
 	step := time.Millisecond
 	if time.Duration(p.Took) > time.Second {
 		step = 100 * time.Millisecond
 	}
 	s := fmt.Sprintf("Measured in %s, with %s (%d at once, of at most %d) and %s (of at most %d)",
-		conduct.Duration(time.Duration(p.Took).Round(step)), linger.Plural(p.Spent.Connections, "connection"), p.Spent.Peak, p.Bounds.Connections, linger.Plural(p.Spent.Requests, "request"), p.Bounds.Requests)
+		profile.Duration(time.Duration(p.Took).Round(step)), linger.Plural(p.Spent.Connections, "connection"), p.Spent.Peak, p.Bounds.Connections, linger.Plural(p.Spent.Requests, "request"), p.Bounds.Requests)
 	if p.Interrupted {
 		s += "; interrupted"
 	}
@@ -492,7 +493,7 @@ func probeOrigin(p *conduct.Policy, o Options) string {
 }
 
 // Cases writes the list of cases.
-func Cases(w io.Writer, cases []conduct.Case, o Options) error {
+func Cases(w io.Writer, cases []profile.Case, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
 		protocol := ""
 		room := 0

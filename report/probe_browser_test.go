@@ -7,10 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"linger/conduct"
+	"linger/conformance"
+	"linger/profile"
 )
 
-func probePage(t *testing.T, p *conduct.Policy, o Options) []byte {
+func probePage(t *testing.T, p *profile.Profile, o Options) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := ProbeHTML(&b, p, o); err != nil {
@@ -38,7 +39,7 @@ func TestProbePageHidesQueries(t *testing.T) {
 // barrier that axe-core knows, and every mark a row of data.
 func TestBrowserShowsTheProbe(t *testing.T) {
 	b := newBrowser(t)
-	nothing := &conduct.Policy{Target: "http://127.0.0.1/", Protocols: []*conduct.Protocol{{Name: "h2", Why: "not offered"}}, Cases: []conduct.Result{{Case: conduct.CaseByID("close-honoured"), Outcome: conduct.NotMeasured, Text: "no occasion"}}}
+	nothing := &profile.Profile{Target: "http://127.0.0.1/", Protocols: []*profile.Protocol{{Name: "h2", Why: "not offered"}}, Cases: []profile.Result{{Case: conformance.CaseByID("close-honoured"), Outcome: profile.NotMeasured, Text: "no occasion"}}}
 	source := ""
 	if axe := os.Getenv("LINGER_AXE"); axe != "" {
 		text, err := os.ReadFile(axe)
@@ -49,7 +50,7 @@ func TestBrowserShowsTheProbe(t *testing.T) {
 	} else if os.Getenv("LINGER_TEST_ALL") == "1" {
 		t.Error("no axe-core: npm install axe-core, and name axe.min.js in LINGER_AXE")
 	}
-	for name, p := range map[string]*conduct.Policy{"probe": probed(), "probe-nothing": nothing} {
+	for name, p := range map[string]*profile.Profile{"probe": probed(), "probe-nothing": nothing} {
 		file := b.open(t, probePage(t, p, Options{Version: "test", Command: "linger probe '<script>alert(1)</script>'"}))
 		if source != "" {
 			eval[bool](t, b, source+"; true")

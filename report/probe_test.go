@@ -13,58 +13,60 @@ import (
 	"time"
 
 	"linger"
-	"linger/conduct"
+	"linger/assert"
+	"linger/conformance"
+	"linger/profile"
 )
 
-const second = conduct.Duration(time.Second)
+const second = profile.Duration(time.Second)
 
-func limit(d, doubt conduct.Duration, e conduct.Ending) conduct.Timeout {
-	return conduct.Timeout{State: conduct.Measured, Spread: conduct.Spread{Median: d, Low: d, High: d, N: 3}, Uncertainty: doubt, Ending: e}
+func limit(d, doubt profile.Duration, e profile.Ending) profile.Timeout {
+	return profile.Timeout{State: profile.Measured, Spread: profile.Spread{Median: d, Low: d, High: d, N: 3}, Uncertainty: doubt, Ending: e}
 }
 
 // probed is a server of which there is something to say of each kind.
-func probed() *conduct.Policy {
-	h1 := &conduct.Protocol{
-		Name: "http/1.1", Offered: true, AfterResponse: limit(5*second, second/500, conduct.CloseNotify), AfterConnect: limit(60*second, second/50, conduct.FIN),
-		AfterTLS: conduct.Timeout{State: conduct.AtLeast, Spread: conduct.Spread{Low: 75 * second}}, Age: conduct.Timeout{State: conduct.Unknown, Why: "the bound of requests was reached; --requests raises it"},
-		Requests:   conduct.Count{State: conduct.AtLeast, N: 80},
-		Pipelining: &conduct.Pipelining{State: conduct.Measured, Sent: 8, Answered: 8, InOrder: linger.Known(true)},
+func probed() *profile.Profile {
+	h1 := &profile.Protocol{
+		Name: "http/1.1", Offered: true, AfterResponse: limit(5*second, second/500, profile.CloseNotify), AfterConnect: limit(60*second, second/50, profile.FIN),
+		AfterTLS: profile.Timeout{State: profile.AtLeast, Spread: profile.Spread{Low: 75 * second}}, Age: profile.Timeout{State: profile.Unknown, Why: "the bound of requests was reached; --requests raises it"},
+		Requests:   profile.Count{State: profile.AtLeast, N: 80},
+		Pipelining: &profile.Pipelining{State: profile.Measured, Sent: 8, Answered: 8, InOrder: linger.Known(true)},
 	}
-	h1.Announced = conduct.Announced{Connection: "keep-alive", KeepAlive: "timeout=65, max=100", Timeout: linger.Known(65 * second), Max: linger.Known(100)}
-	h2 := &conduct.Protocol{
-		Name: "h2", Offered: true, AfterResponse: conduct.Timeout{State: conduct.Measured, Spread: conduct.Spread{Median: 7 * second, Low: 5 * second, High: 10 * second, N: 4}, Uncertainty: second / 200, Ending: conduct.GOAWAY},
-		Requests: conduct.Count{State: conduct.Measured, N: 1000},
+	h1.Announced = profile.Announced{Connection: "keep-alive", KeepAlive: "timeout=65, max=100", Timeout: linger.Known(65 * second), Max: linger.Known(100)}
+	h2 := &profile.Protocol{
+		Name: "h2", Offered: true, AfterResponse: profile.Timeout{State: profile.Measured, Spread: profile.Spread{Median: 7 * second, Low: 5 * second, High: 10 * second, N: 4}, Uncertainty: second / 200, Ending: profile.GOAWAY},
+		Requests: profile.Count{State: profile.Measured, N: 1000},
 	}
 	h2.Announced.Settings = map[string]uint64{"SETTINGS_MAX_CONCURRENT_STREAMS": 128}
-	h3 := &conduct.Protocol{Name: "h3", Why: "not offered: nothing listens there"}
-	result := func(id string, o conduct.Outcome, text string) conduct.Result {
-		return conduct.Result{Case: conduct.CaseByID(id), Outcome: o, Text: text}
+	h3 := &profile.Protocol{Name: "h3", Why: "not offered: nothing listens there"}
+	result := func(id string, o profile.Outcome, text string) profile.Result {
+		return profile.Result{Case: conformance.CaseByID(id), Outcome: o, Text: text}
 	}
-	return &conduct.Policy{
-		Format: conduct.Format, Linger: "test", Provenance: "measured", Target: `https://example.org/a?b=<"c">&d\`, Address: "192.0.2.1:443", Software: "nginx/1.22.1",
-		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Took: 15*second + 3*second/10, RTT: conduct.Spread{Median: second / 50, Low: second / 52, High: second / 48, N: 3},
-		Spent: conduct.Spent{Connections: 57, Peak: 28, Requests: 132}, Bounds: conduct.Bounds{Connections: 40, Requests: 200, Wait: 75 * second},
-		Baseline: conduct.Baseline{Status: 200, Bytes: 612}, Protocols: []*conduct.Protocol{h1, h2, h3}, Parallel: conduct.Count{State: conduct.AtLeast, N: 20},
-		TLS:    &conduct.TLS{Versions: []string{"1.3", "1.2"}, ALPN: []string{"h2", "http/1.1"}, Tickets: conduct.Count{State: conduct.Measured, N: 2}, Lifetime: linger.Known(7200 * second), Resumes: linger.Known(true), Early: linger.Known(false)},
-		AltSvc: &conduct.AltSvc{Value: `h3=":443"`, Works: linger.Known(false), Why: "no answer"},
-		Survives: []conduct.Survival{
-			{What: "GET 200", State: conduct.Measured, Kept: true}, {What: "POST 405", State: conduct.Measured, Said: "close"}, {What: "slow body", State: conduct.Unknown, Why: "no answer"},
+	return &profile.Profile{
+		Format: profile.Format, Linger: "test", Provenance: "measured", Target: `https://example.org/a?b=<"c">&d\`, Address: "192.0.2.1:443", Software: "nginx/1.22.1",
+		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Took: 15*second + 3*second/10, RTT: profile.Spread{Median: second / 50, Low: second / 52, High: second / 48, N: 3},
+		Spent: profile.Spent{Connections: 57, Peak: 28, Requests: 132}, Bounds: profile.Bounds{Connections: 40, Requests: 200, Wait: 75 * second},
+		Baseline: profile.Baseline{Status: 200, Bytes: 612}, Protocols: []*profile.Protocol{h1, h2, h3}, Parallel: profile.Count{State: profile.AtLeast, N: 20},
+		TLS:    &profile.TLS{Versions: []string{"1.3", "1.2"}, ALPN: []string{"h2", "http/1.1"}, Tickets: profile.Count{State: profile.Measured, N: 2}, Lifetime: linger.Known(7200 * second), Resumes: linger.Known(true), Early: linger.Known(false)},
+		AltSvc: &profile.AltSvc{Value: `h3=":443"`, Works: linger.Known(false), Why: "no answer"},
+		Survives: []profile.Survival{
+			{What: "GET 200", State: profile.Measured, Kept: true}, {What: "POST 405", State: profile.Measured, Said: "close"}, {What: "slow body", State: profile.Unknown, Why: "no answer"},
 		},
-		Cases: []conduct.Result{
-			result("close-honoured", conduct.Pass, "closed after 0.2 ms"), result("pipeline-order", conduct.Fail, "of 8 requests \x1b[31mthe third was answered first\uffff"),
-			result("timeout-honoured", conduct.Warn, "65 s were announced, and 5.000 ± 0.002 s observed"), result("idle-answered", conduct.NotMeasured, "the server gave no occasion"),
+		Cases: []profile.Result{
+			result("close-honoured", profile.Pass, "closed after 0.2 ms"), result("pipeline-order", profile.Fail, "of 8 requests \x1b[31mthe third was answered first\uffff"),
+			result("timeout-honoured", profile.Warn, "65 s were announced, and 5.000 ± 0.002 s observed"), result("idle-answered", profile.NotMeasured, "the server gave no occasion"),
 		},
-		Asserted: []conduct.Asserted{{Text: "idle>=5s", Truth: conduct.Holds}, {Text: `idle_tls>=90s && software=="x"`, Truth: conduct.NotKnown, Why: "idle_tls is at least 75 s"}},
-		Doubts:   []conduct.Doubt{{Code: "late", Text: "the probe was ended after 100 s"}},
+		Asserted: []assert.Result{{Text: "idle>=5s", Truth: assert.Holds}, {Text: `idle_tls>=90s && software=="x"`, Truth: assert.NotKnown, Why: "idle_tls is at least 75 s"}},
+		Caveats:   []profile.Caveat{{Code: "late", Text: "the probe was ended after 100 s"}},
 	}
 }
 
 // listed is a list with one that fails, one that cannot be reached, and a bad line.
-func listed() []conduct.Probed {
+func listed() []profile.Probed {
 	good := probed()
 	good.Target, good.Cases, good.Asserted = "http://good.example/", good.Cases[:1], good.Asserted[:1]
-	return []conduct.Probed{
-		{Line: 1, Target: probed().Target, Policy: probed()}, {Line: 2, Target: good.Target, Policy: good},
+	return []profile.Probed{
+		{Line: 1, Target: probed().Target, Profile: probed()}, {Line: 2, Target: good.Target, Profile: good},
 		{Line: 4, Target: "http://127.0.0.1:1/", Failed: "cannot connect to 127.0.0.1:1: connection refused"}, {Line: 5, Target: "nonsense", Failed: "\"nonsense\" is not what can be probed"},
 	}
 }
@@ -95,7 +97,7 @@ func TestProbeIsLaidOut(t *testing.T) {
 	narrow(t, "survey", b.String(), Options{})
 	againstGolden(t, "survey", b.String())
 	b.Reset()
-	if err := Cases(&b, conduct.Cases(), Options{Width: 60}); err != nil {
+	if err := Cases(&b, conformance.Cases(), Options{Width: 60}); err != nil {
 		t.Fatal(err)
 	}
 	narrow(t, "cases", b.String(), Options{Width: 60})
@@ -143,17 +145,17 @@ func TestProbeProgressFitsOnALine(t *testing.T) {
 }
 
 // The document comes back as it was written.
-func TestPolicyJSONIsReadAgain(t *testing.T) {
+func TestProfileJSONIsReadAgain(t *testing.T) {
 	var b bytes.Buffer
-	if err := PolicyJSON(&b, probed()); err != nil {
+	if err := ProfileJSON(&b, probed()); err != nil {
 		t.Fatal(err)
 	}
-	var again conduct.Policy
+	var again profile.Profile
 	if err := json.Unmarshal(b.Bytes(), &again); err != nil {
 		t.Fatal(err)
 	}
 	var second bytes.Buffer
-	PolicyJSON(&second, &again)
+	ProfileJSON(&second, &again)
 	if b.String() != second.String() {
 		t.Errorf("was\n%s\nis\n%s", b.String(), second.String())
 	}
@@ -189,7 +191,7 @@ console.log(log.runs[0].results.length);`
 	if err := exec.Command("node", "-e", `require.resolve("@microsoft/jest-sarif/package.json"); require("ajv")`).Run(); err != nil {
 		skip(t, "no schema of SARIF here (npm install @microsoft/jest-sarif har-validator@5, and NODE_PATH): %v", err)
 	}
-	for results, list := range map[string][]conduct.Probed{"3": listed(), "0": nil} {
+	for results, list := range map[string][]profile.Probed{"3": listed(), "0": nil} {
 		var b bytes.Buffer
 		if err := SARIF(&b, list, "test"); err != nil {
 			t.Fatal(err)

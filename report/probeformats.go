@@ -14,17 +14,18 @@ import (
 	"strings"
 	"time"
 
-	"linger/conduct"
+	"linger/assert"
+	"linger/profile"
 )
 
-// PolicyJSON writes the document; docs/probe.md describes it.
-func PolicyJSON(w io.Writer, p *conduct.Policy) error { return indented(w, p) }
+// ProfileJSON writes the document; docs/probe.md describes it.
+func ProfileJSON(w io.Writer, p *profile.Profile) error { return indented(w, p) }
 
 // SurveyJSON writes what became of each line of a list, as an array.
-func SurveyJSON(w io.Writer, s []conduct.Probed) error { return indented(w, s) }
+func SurveyJSON(w io.Writer, s []profile.Probed) error { return indented(w, s) }
 
 // CasesJSON writes the list of cases.
-func CasesJSON(w io.Writer, cases []conduct.Case) error { return indented(w, cases) }
+func CasesJSON(w io.Writer, cases []profile.Case) error { return indented(w, cases) }
 
 func indented(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
@@ -71,7 +72,7 @@ type (
 
 // JUnit writes each case and each assertion as a test: a warning passes, and says so
 // in its output; what was not measured is skipped.
-func JUnit(w io.Writer, s []conduct.Probed) error {
+func JUnit(w io.Writer, s []profile.Probed) error {
 	all := junitSuites{Name: "linger probe"}
 	for _, one := range s {
 		suite := junitSuite{Name: legible(one.Target)}
@@ -90,25 +91,25 @@ func JUnit(w io.Writer, s []conduct.Probed) error {
 		if one.Failed != "" {
 			add(junitCase{Class: "linger.probe", Name: "reached", Error: &junitWhy{Message: legible(one.Failed), Type: "unreachable"}})
 		}
-		if p := one.Policy; p != nil {
+		if p := one.Profile; p != nil {
 			suite.Time = strconv.FormatFloat(time.Duration(p.Took).Seconds(), 'f', 3, 64)
 			suite.Timestamp = p.Started.UTC().Format("2006-01-02T15:04:05")
 			for _, r := range p.Cases {
 				c := junitCase{Class: "linger.probe." + strings.ReplaceAll(r.Protocol, "/", ""), Name: r.ID}
 				text := legible(r.Text)
 				switch r.Outcome {
-				case conduct.Fail:
+				case profile.Fail:
 					c.Failure = &junitWhy{Message: text, Type: r.Standard, Text: fmt.Sprintf("%s: asked is that it %s. %s", standard(r.Case), r.Title, text)}
-				case conduct.NotMeasured:
+				case profile.NotMeasured:
 					c.Skipped = &junitWhy{Message: text}
-				case conduct.Warn:
+				case profile.Warn:
 					c.Out = fmt.Sprintf("warning: %s: asked is that it %s. %s", standard(r.Case), r.Title, text)
 				}
 				add(c)
 			}
 			for _, a := range p.Asserted {
 				c := junitCase{Class: "linger.probe.assert", Name: legible(a.Text)}
-				if a.Truth != conduct.Holds {
+				if a.Truth != assert.Holds {
 					c.Failure = &junitWhy{Message: string(a.Truth) + ": " + legible(a.Why), Type: "assertion"}
 				}
 				add(c)
@@ -205,7 +206,7 @@ type (
 
 // SARIF writes what fails, and what is warned of. What passes, or was not measured, is
 // no result here: readers show every result as something found.
-func SARIF(w io.Writer, s []conduct.Probed, version string) error {
+func SARIF(w io.Writer, s []profile.Probed, version string) error {
 	run := sarifRun{Results: []sarifResult{}, Invocations: []sarifInvocation{}}
 	run.Tool.Driver.Name, run.Tool.Driver.Version = "linger probe", version
 	run.Tool.Driver.Rules = []sarifRule{}
@@ -220,7 +221,7 @@ func SARIF(w io.Writer, s []conduct.Probed, version string) error {
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, r)
 		return rules[id]
 	}
-	result := func(p *conduct.Policy, id string, index int, level, text string) {
+	result := func(p *profile.Profile, id string, index int, level, text string) {
 		r := sarifResult{RuleID: id, RuleIndex: index, Kind: "fail", Level: level, Message: sarifText{text}, Fingerprints: map[string]string{"server/v1": id + " " + p.Target}}
 		var at sarifLocation
 		at.Physical.Artifact.URI = p.Target
@@ -232,18 +233,18 @@ func SARIF(w io.Writer, s []conduct.Probed, version string) error {
 		if one.Failed != "" {
 			i.Notifications = append(i.Notifications, sarifNotification{"error", sarifText{one.Target + ": " + one.Failed}})
 		}
-		if p := one.Policy; p != nil {
+		if p := one.Profile; p != nil {
 			i.Started, i.Ended = sarifTime(p.Started), sarifTime(p.Started.Add(time.Duration(p.Took)))
 			i.Successful = !p.Interrupted
-			for _, d := range p.Doubts {
+			for _, d := range p.Caveats {
 				i.Notifications = append(i.Notifications, sarifNotification{"note", sarifText{d.Text}})
 			}
 			for _, r := range p.Cases {
 				broken := "warning"
-				if r.Level == conduct.Must {
+				if r.Level == profile.Must {
 					broken = "error"
 				}
-				level := map[conduct.Outcome]string{conduct.Fail: "error", conduct.Warn: "warning"}[r.Outcome]
+				level := map[profile.Outcome]string{profile.Fail: "error", profile.Warn: "warning"}[r.Outcome]
 				index := rule(r.ID, "A server "+r.Title+".", fmt.Sprintf("%s: a server %s.", standard(r.Case), r.Title), source(r.Standard), broken)
 				if level != "" {
 					result(p, r.ID, index, level, cmp.Or(sentence(r.Text), "A server "+r.Title+"; this one does not."))
@@ -251,7 +252,7 @@ func SARIF(w io.Writer, s []conduct.Probed, version string) error {
 			}
 			for _, a := range p.Asserted {
 				index := rule("assertion", "What --assert says.", "A condition that the user has set on the server's connection policy.", "", "error")
-				if a.Truth != conduct.Holds {
+				if a.Truth != assert.Holds {
 					result(p, "assertion", index, "error", fmt.Sprintf("%s: %s: %s.", a.Text, a.Truth, a.Why))
 				}
 			}
@@ -290,7 +291,7 @@ type family struct {
 
 // OpenMetrics writes the figures as gauges, in base units. A lower bound is a metric of
 // its own, so that nobody takes it for the limit; what was not measured is not there.
-func OpenMetrics(w io.Writer, s []conduct.Probed) error {
+func OpenMetrics(w io.Writer, s []profile.Probed) error {
 	const prefix = "linger_probe_"
 	var order []*family
 	known := map[string]*family{}
@@ -306,7 +307,7 @@ func OpenMetrics(w io.Writer, s []conduct.Probed) error {
 		}
 		f.samples = append(f.samples, fmt.Sprintf("%s{%s} %s", f.name, strings.Join(pairs, ","), strconv.FormatFloat(value, 'f', -1, 64)))
 	}
-	sec := func(d conduct.Duration) float64 { return time.Duration(d).Seconds() }
+	sec := func(d profile.Duration) float64 { return time.Duration(d).Seconds() }
 	bit := func(b bool) float64 {
 		if b {
 			return 1
@@ -321,8 +322,8 @@ func OpenMetrics(w io.Writer, s []conduct.Probed) error {
 		seen[one.Target] = true
 		target := []string{"target", one.Target}
 		with := func(labels ...string) []string { return append(slices.Clone(target), labels...) }
-		add("success", "", "Whether the server could be probed.", bit(one.Policy != nil), target...)
-		p := one.Policy
+		add("success", "", "Whether the server could be probed.", bit(one.Profile != nil), target...)
+		p := one.Profile
 		if p == nil {
 			continue
 		}
@@ -351,10 +352,10 @@ func OpenMetrics(w io.Writer, s []conduct.Probed) error {
 					figure = "max_age"
 				}
 				switch r.limit.State {
-				case conduct.Measured:
+				case profile.Measured:
 					add(figure+"_seconds", "seconds", "After how long the server ends a connection, median.", sec(r.limit.Median), on...)
 					add(figure+"_uncertainty_seconds", "seconds", "How far the median may be from the limit.", sec(r.limit.Uncertainty), on...)
-				case conduct.AtLeast:
+				case profile.AtLeast:
 					add(figure+"_lower_bound_seconds", "seconds", "For how long a connection was open without being ended; the limit is longer.", sec(r.limit.Low), on...)
 				}
 			}
@@ -374,19 +375,19 @@ func OpenMetrics(w io.Writer, s []conduct.Probed) error {
 			}
 		}
 		for _, r := range p.Cases {
-			if r.Outcome != conduct.NotMeasured {
-				add("case_passed", "", "Whether the server passes a case; warnings are 0 too.", bit(r.Outcome == conduct.Pass), with("case", r.ID, "level", string(r.Level))...)
+			if r.Outcome != profile.NotMeasured {
+				add("case_passed", "", "Whether the server passes a case; warnings are 0 too.", bit(r.Outcome == profile.Pass), with("case", r.ID, "level", string(r.Level))...)
 			}
 		}
 		n := p.Outcomes()
-		for _, o := range []conduct.Outcome{conduct.Pass, conduct.Fail, conduct.Warn, conduct.NotMeasured} {
+		for _, o := range []profile.Outcome{profile.Pass, profile.Fail, profile.Warn, profile.NotMeasured} {
 			add("cases", "", "Cases by outcome.", float64(n[o]), with("outcome", string(o))...)
 		}
 		asserted := map[string]bool{}
 		for _, a := range p.Asserted {
 			if !asserted[a.Text] {
 				asserted[a.Text] = true
-				add("assertion_holds", "", "Whether an assertion holds; what is not known is 0 too.", bit(a.Truth == conduct.Holds), with("assertion", a.Text)...)
+				add("assertion_holds", "", "Whether an assertion holds; what is not known is 0 too.", bit(a.Truth == assert.Holds), with("assertion", a.Text)...)
 			}
 		}
 	}
@@ -408,11 +409,11 @@ func OpenMetrics(w io.Writer, s []conduct.Probed) error {
 var labelEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
 // counted adds a count, or its lower bound under another name.
-func counted(add func(name, unit, help string, value float64, labels ...string), name, help string, c conduct.Count, labels []string) {
+func counted(add func(name, unit, help string, value float64, labels ...string), name, help string, c profile.Count, labels []string) {
 	switch c.State {
-	case conduct.Measured:
+	case profile.Measured:
 		add(name, "", help+".", float64(c.N), labels...)
-	case conduct.AtLeast:
+	case profile.AtLeast:
 		add(name+"_lower_bound", "", help+", at least.", float64(c.N), labels...)
 	}
 }
@@ -420,53 +421,53 @@ func counted(add func(name, unit, help string, value float64, labels ...string),
 // surveyColumns are those of a survey's CSV. What was not measured is empty.
 var surveyColumns = []struct {
 	name  string
-	value func(conduct.Probed) string
+	value func(profile.Probed) string
 }{
-	{"line", func(p conduct.Probed) string { return strconv.Itoa(p.Line) }},
-	{"target", func(p conduct.Probed) string { return p.Target }},
-	{"error", func(p conduct.Probed) string { return p.Failed }},
-	{"address", ofPolicy(func(p *conduct.Policy) string { return p.Address })},
-	{"software", ofPolicy(func(p *conduct.Policy) string { return p.Software })},
-	{"status", ofPolicy(func(p *conduct.Policy) string { return positive(p.Baseline.Status) })},
-	{"rtt_ms", ofPolicy(func(p *conduct.Policy) string {
+	{"line", func(p profile.Probed) string { return strconv.Itoa(p.Line) }},
+	{"target", func(p profile.Probed) string { return p.Target }},
+	{"error", func(p profile.Probed) string { return p.Failed }},
+	{"address", ofPolicy(func(p *profile.Profile) string { return p.Address })},
+	{"software", ofPolicy(func(p *profile.Profile) string { return p.Software })},
+	{"status", ofPolicy(func(p *profile.Profile) string { return positive(p.Baseline.Status) })},
+	{"rtt_ms", ofPolicy(func(p *profile.Profile) string {
 		if p.RTT.N == 0 {
 			return ""
 		}
 		return inMS(p.RTT.Median)
 	})},
-	{"protocols", ofPolicy(func(p *conduct.Policy) string { return spokenBy(p) })},
-	{"idle_state", ofMain(func(q *conduct.Protocol) string { return string(q.AfterResponse.State) })},
-	{"idle_ms", ofMain(func(q *conduct.Protocol) string { return median(q.AfterResponse) })},
-	{"idle_at_least_ms", ofMain(func(q *conduct.Protocol) string { return atLeast(q.AfterResponse) })},
-	{"idle_uncertainty_ms", ofMain(func(q *conduct.Protocol) string {
-		if q.AfterResponse.State != conduct.Measured {
+	{"protocols", ofPolicy(func(p *profile.Profile) string { return spokenBy(p) })},
+	{"idle_state", ofMain(func(q *profile.Protocol) string { return string(q.AfterResponse.State) })},
+	{"idle_ms", ofMain(func(q *profile.Protocol) string { return median(q.AfterResponse) })},
+	{"idle_at_least_ms", ofMain(func(q *profile.Protocol) string { return atLeast(q.AfterResponse) })},
+	{"idle_uncertainty_ms", ofMain(func(q *profile.Protocol) string {
+		if q.AfterResponse.State != profile.Measured {
 			return ""
 		}
 		return inMS(q.AfterResponse.Uncertainty)
 	})},
-	{"ending", ofMain(func(q *conduct.Protocol) string { return string(q.AfterResponse.Ending) })},
-	{"announced_idle_ms", ofMain(func(q *conduct.Protocol) string {
+	{"ending", ofMain(func(q *profile.Protocol) string { return string(q.AfterResponse.Ending) })},
+	{"announced_idle_ms", ofMain(func(q *profile.Protocol) string {
 		d, ok := q.Announced.Timeout.Get()
 		if !ok {
 			return ""
 		}
 		return inMS(d)
 	})},
-	{"requests_state", ofMain(func(q *conduct.Protocol) string { return string(q.Requests.State) })},
-	{"requests", ofMain(func(q *conduct.Protocol) string { return positive(q.Requests.N) })},
-	{"announced_requests", ofMain(func(q *conduct.Protocol) string {
+	{"requests_state", ofMain(func(q *profile.Protocol) string { return string(q.Requests.State) })},
+	{"requests", ofMain(func(q *profile.Protocol) string { return positive(q.Requests.N) })},
+	{"announced_requests", ofMain(func(q *profile.Protocol) string {
 		n, ok := q.Announced.Max.Get()
 		if !ok {
 			return ""
 		}
 		return strconv.Itoa(n)
 	})},
-	{"fails", ofPolicy(func(p *conduct.Policy) string { return strconv.Itoa(p.Outcomes()[conduct.Fail]) })},
-	{"warnings", ofPolicy(func(p *conduct.Policy) string { return strconv.Itoa(p.Outcomes()[conduct.Warn]) })},
-	{"passes", ofPolicy(func(p *conduct.Policy) string { return strconv.Itoa(p.Outcomes()[conduct.Pass]) })},
-	{"not_measured", ofPolicy(func(p *conduct.Policy) string { return strconv.Itoa(p.Outcomes()[conduct.NotMeasured]) })},
-	{"failed_cases", ofPolicy(func(p *conduct.Policy) string { return strings.Join(failed(p), " ") })},
-	{"assertions_broken", ofPolicy(func(p *conduct.Policy) string {
+	{"fails", ofPolicy(func(p *profile.Profile) string { return strconv.Itoa(p.Outcomes()[profile.Fail]) })},
+	{"warnings", ofPolicy(func(p *profile.Profile) string { return strconv.Itoa(p.Outcomes()[profile.Warn]) })},
+	{"passes", ofPolicy(func(p *profile.Profile) string { return strconv.Itoa(p.Outcomes()[profile.Pass]) })},
+	{"not_measured", ofPolicy(func(p *profile.Profile) string { return strconv.Itoa(p.Outcomes()[profile.NotMeasured]) })},
+	{"failed_cases", ofPolicy(func(p *profile.Profile) string { return strings.Join(failed(p), " ") })},
+	{"assertions_broken", ofPolicy(func(p *profile.Profile) string {
 		if len(p.Asserted) == 0 {
 			return ""
 		}
@@ -474,27 +475,27 @@ var surveyColumns = []struct {
 	})},
 }
 
-func brokenAssertions(p *conduct.Policy) (n int) {
+func brokenAssertions(p *profile.Profile) (n int) {
 	for _, a := range p.Asserted {
-		if a.Truth != conduct.Holds {
+		if a.Truth != assert.Holds {
 			n++
 		}
 	}
 	return n
 }
 
-func ofPolicy(of func(*conduct.Policy) string) func(conduct.Probed) string {
-	return func(p conduct.Probed) string {
-		if p.Policy == nil {
+func ofPolicy(of func(*profile.Profile) string) func(profile.Probed) string {
+	return func(p profile.Probed) string {
+		if p.Profile == nil {
 			return ""
 		}
-		return of(p.Policy)
+		return of(p.Profile)
 	}
 }
 
 // ofMain is of HTTP/1.1, or of the protocol that there is in its place.
-func ofMain(of func(*conduct.Protocol) string) func(conduct.Probed) string {
-	return ofPolicy(func(p *conduct.Policy) string {
+func ofMain(of func(*profile.Protocol) string) func(profile.Probed) string {
+	return ofPolicy(func(p *profile.Profile) string {
 		if q := mainProtocol(p); q != nil {
 			return of(q)
 		}
@@ -502,7 +503,7 @@ func ofMain(of func(*conduct.Protocol) string) func(conduct.Probed) string {
 	})
 }
 
-func mainProtocol(p *conduct.Policy) *conduct.Protocol {
+func mainProtocol(p *profile.Profile) *profile.Protocol {
 	for _, q := range p.Protocols {
 		if q.Name == "http/1.1" {
 			return q
@@ -514,7 +515,7 @@ func mainProtocol(p *conduct.Policy) *conduct.Protocol {
 	return nil
 }
 
-func inMS(d conduct.Duration) string {
+func inMS(d profile.Duration) string {
 	return strconv.FormatFloat(float64(d)/1e6, 'f', -1, 64)
 }
 
@@ -525,22 +526,22 @@ func positive(n int) string {
 	return strconv.Itoa(n)
 }
 
-func median(t conduct.Timeout) string {
-	if t.State != conduct.Measured {
+func median(t profile.Timeout) string {
+	if t.State != profile.Measured {
 		return ""
 	}
 	return inMS(t.Median)
 }
 
-func atLeast(t conduct.Timeout) string {
-	if t.State != conduct.AtLeast {
+func atLeast(t profile.Timeout) string {
+	if t.State != profile.AtLeast {
 		return ""
 	}
 	return inMS(t.Low)
 }
 
 // spokenBy names the protocols that the server speaks, as ALPN does.
-func spokenBy(p *conduct.Policy) string {
+func spokenBy(p *profile.Profile) string {
 	var names []string
 	for _, q := range p.Protocols {
 		if q.Offered {
@@ -551,10 +552,10 @@ func spokenBy(p *conduct.Policy) string {
 }
 
 // failed are the names of the cases that fail.
-func failed(p *conduct.Policy) []string {
+func failed(p *profile.Profile) []string {
 	var names []string
 	for _, r := range p.Cases {
-		if r.Outcome == conduct.Fail {
+		if r.Outcome == profile.Fail {
 			names = append(names, r.ID)
 		}
 	}
@@ -562,7 +563,7 @@ func failed(p *conduct.Policy) []string {
 }
 
 // SurveyCSV writes a row for each line of a list.
-func SurveyCSV(w io.Writer, s []conduct.Probed) error {
+func SurveyCSV(w io.Writer, s []profile.Probed) error {
 	c := csv.NewWriter(w)
 	line := make([]string, len(surveyColumns))
 	for i, col := range surveyColumns {
@@ -581,47 +582,47 @@ func SurveyCSV(w io.Writer, s []conduct.Probed) error {
 
 // Survey writes a row for each server of a list, then what breaks a standard where,
 // and what could not be probed.
-func Survey(w io.Writer, s []conduct.Probed, o Options) error {
+func Survey(w io.Writer, s []profile.Probed, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
-		cell := func(above, below string, onLeft bool, spare int, of func(conduct.Probed) string) column {
+		cell := func(above, below string, onLeft bool, spare int, of func(profile.Probed) string) column {
 			c := column{head: [2]string{above, below}, left: onLeft, spare: spare}
 			for _, p := range s {
 				c.cells = append(c.cells, of(p))
 			}
 			return c
 		}
-		number := func(above, below string, o conduct.Outcome) column {
-			return cell(above, below, false, 0, func(p conduct.Probed) string {
-				if p.Policy == nil {
+		number := func(above, below string, o profile.Outcome) column {
+			return cell(above, below, false, 0, func(p profile.Probed) string {
+				if p.Profile == nil {
 					return unknown
 				}
-				return strconv.Itoa(p.Policy.Outcomes()[o])
+				return strconv.Itoa(p.Profile.Outcomes()[o])
 			})
 		}
-		dash := func(of func(*conduct.Protocol) string) func(conduct.Probed) string {
-			return func(p conduct.Probed) string { return cmp.Or(ofMain(of)(p), unknown) }
+		dash := func(of func(*profile.Protocol) string) func(profile.Probed) string {
+			return func(p profile.Probed) string { return cmp.Or(ofMain(of)(p), unknown) }
 		}
 		cols := []column{
-			cell("", "server", true, 0, func(p conduct.Probed) string { return short(shortTarget(p.Target), 28) }),
-			cell("", "speaks", true, 3, func(p conduct.Probed) string {
-				if p.Policy == nil {
+			cell("", "server", true, 0, func(p profile.Probed) string { return short(shortTarget(p.Target), 28) }),
+			cell("", "speaks", true, 3, func(p profile.Probed) string {
+				if p.Profile == nil {
 					return "not probed"
 				}
-				return cmp.Or(strings.ReplaceAll(spokenBy(p.Policy), "http/1.1", "h1"), unknown)
+				return cmp.Or(strings.ReplaceAll(spokenBy(p.Profile), "http/1.1", "h1"), unknown)
 			}),
-			cell("", "idle limit", false, 0, dash(func(q *conduct.Protocol) string { return briefly(q.AfterResponse) })),
-			cell("", "ended by", true, 2, dash(func(q *conduct.Protocol) string { return short(string(q.AfterResponse.Ending), 17) })),
-			cell("re-", "quests", false, 1, dash(func(q *conduct.Protocol) string {
-				if q.Requests.State == conduct.AtLeast {
+			cell("", "idle limit", false, 0, dash(func(q *profile.Protocol) string { return briefly(q.AfterResponse) })),
+			cell("", "ended by", true, 2, dash(func(q *profile.Protocol) string { return short(string(q.AfterResponse.Ending), 17) })),
+			cell("re-", "quests", false, 1, dash(func(q *profile.Protocol) string {
+				if q.Requests.State == profile.AtLeast {
 					return fmt.Sprintf("≥ %d", q.Requests.N)
 				}
 				return positive(q.Requests.N)
 			})),
-			number("", "fails", conduct.Fail),
-			number("warn-", "ings", conduct.Warn),
+			number("", "fails", profile.Fail),
+			number("warn-", "ings", profile.Warn),
 		}
 		cols[5].style = func(row int) style {
-			if p := s[row].Policy; p != nil && p.Outcomes()[conduct.Fail] > 0 {
+			if p := s[row].Profile; p != nil && p.Outcomes()[profile.Fail] > 0 {
 				return red
 			}
 			return plain
@@ -633,29 +634,29 @@ func Survey(w io.Writer, s []conduct.Probed, o Options) error {
 }
 
 // surveyFindings lists what fails, and where.
-func (o Options) surveyFindings(b *bufio.Writer, s []conduct.Probed) {
+func (o Options) surveyFindings(b *bufio.Writer, s []profile.Probed) {
 	first := true
 	for _, p := range s {
-		if p.Policy == nil {
+		if p.Profile == nil {
 			continue
 		}
-		for _, r := range p.Policy.Cases {
-			if r.Outcome == conduct.Fail {
+		for _, r := range p.Profile.Cases {
+			if r.Outcome == profile.Fail {
 				if first {
 					b.WriteString("\nBreaks the standard\n")
 					first = false
 				}
-				o.finding(b, outcomeWord[conduct.Fail], shortTarget(p.Target)+": "+standard(r.Case)+": "+r.ID, sentence(r.Text))
+				o.finding(b, outcomeWord[profile.Fail], shortTarget(p.Target)+": "+standard(r.Case)+": "+r.ID, sentence(r.Text))
 			}
 		}
 	}
 	first = true
 	for _, p := range s {
-		if p.Policy == nil {
+		if p.Profile == nil {
 			continue
 		}
-		for _, a := range p.Policy.Asserted {
-			if a.Truth != conduct.Holds {
+		for _, a := range p.Profile.Asserted {
+			if a.Truth != assert.Holds {
 				if first {
 					b.WriteString("\nAssertions\n")
 					first = false
@@ -684,15 +685,15 @@ func shortTarget(target string) string {
 }
 
 // briefly tells a limit in a few columns.
-func briefly(t conduct.Timeout) string {
+func briefly(t profile.Timeout) string {
 	switch t.State {
-	case conduct.Measured:
+	case profile.Measured:
 		value, doubt, _ := strings.Cut(t.String(), " ± ")
 		if _, unit, ok := strings.Cut(doubt, " "); ok {
 			return value + " " + unit
 		}
 		return value
-	case conduct.AtLeast:
+	case profile.AtLeast:
 		return "≥ " + strings.TrimPrefix(t.String(), "at least ")
 	}
 	return ""

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/conduct"
+	"linger/profile"
 )
 
 // A probeView is what the template of a probe is given.
@@ -41,7 +41,7 @@ type findingView struct {
 // ProbeHTML writes what Probe does as one page that needs nothing else, with the idle
 // limits drawn. What the target says behind its path, and of a user, is left out unless
 // o.Queries wants it.
-func ProbeHTML(w io.Writer, p *conduct.Policy, o Options) error {
+func ProbeHTML(w io.Writer, p *profile.Profile, o Options) error {
 	hide := redact
 	if o.Queries {
 		hide = func(s string) string { return s }
@@ -56,7 +56,7 @@ func ProbeHTML(w io.Writer, p *conduct.Policy, o Options) error {
 	for i := range v.Missing {
 		v.Missing[i] = clean(v.Missing[i])
 	}
-	for _, d := range p.Doubts {
+	for _, d := range p.Caveats {
 		v.Doubts = append(v.Doubts, clean(hide(strings.TrimSuffix(d.Text, "."))))
 	}
 	if c, ok := limitsChart(p); ok {
@@ -69,7 +69,7 @@ func ProbeHTML(w io.Writer, p *conduct.Policy, o Options) error {
 		}
 	}
 	cases := []column{{head: [2]string{"case"}, left: true}, {head: [2]string{"standard"}, left: true}, {head: [2]string{"outcome"}, left: true}, {head: [2]string{"what was seen"}, left: true}}
-	for _, outcome := range []conduct.Outcome{conduct.Fail, conduct.Warn, conduct.Pass, conduct.NotMeasured} {
+	for _, outcome := range []profile.Outcome{profile.Fail, profile.Warn, profile.Pass, profile.NotMeasured} {
 		for _, r := range p.Cases {
 			if r.Outcome != outcome {
 				continue
@@ -78,7 +78,7 @@ func ProbeHTML(w io.Writer, p *conduct.Policy, o Options) error {
 			for i, cell := range []string{r.ID, standard(r.Case), string(r.Outcome), text} {
 				cases[i].cells = append(cases[i].cells, cell)
 			}
-			if outcome != conduct.Fail && outcome != conduct.Warn {
+			if outcome != profile.Fail && outcome != profile.Warn {
 				continue
 			}
 			f := findingView{Word: string(outcome), Class: string(outcome), Name: r.ID, Standard: standard(r.Case) + ": a server " + r.Title + ".", Texts: []string{sentence(text)}}
@@ -106,20 +106,20 @@ func ProbeHTML(w io.Writer, p *conduct.Policy, o Options) error {
 }
 
 // probeLead is what the probe comes to in a sentence or two.
-func probeLead(p *conduct.Policy) string {
+func probeLead(p *profile.Profile) string {
 	var s string
 	if q := mainProtocol(p); q != nil {
 		switch t := q.AfterResponse; t.State {
-		case conduct.Measured:
+		case profile.Measured:
 			s = fmt.Sprintf("After %s without a request the server ends a connection of %s, by %s. ", t, protocolName(q.Name), t.Ending)
-		case conduct.AtLeast:
+		case profile.AtLeast:
 			s = fmt.Sprintf("A connection of %s is kept without a request for %s. ", protocolName(q.Name), t)
 		default:
 			s = fmt.Sprintf("For how long a connection of %s is kept was not measured. ", protocolName(q.Name))
 		}
 	}
 	n := p.Outcomes()
-	switch fails, warns := n[conduct.Fail], n[conduct.Warn]; {
+	switch fails, warns := n[profile.Fail], n[profile.Warn]; {
 	case len(p.Cases) == 0:
 	case fails+warns == 0:
 		s += "Nothing that was measured breaks a standard."
@@ -132,7 +132,7 @@ func probeLead(p *conduct.Policy) string {
 }
 
 // missing says what is not known of the protocols, and why.
-func missing(p *conduct.Policy) []string {
+func missing(p *profile.Profile) []string {
 	var out []string
 	for _, q := range p.Protocols {
 		rows := limitRows(q)
@@ -140,19 +140,19 @@ func missing(p *conduct.Policy) []string {
 			out = append(out, protocolName(q.Name)+": "+q.Why)
 		}
 		for _, r := range rows {
-			if r.why != "" && r.observed == string(conduct.Unknown) {
+			if r.why != "" && r.observed == string(profile.Unknown) {
 				out = append(out, protocolName(q.Name)+", "+r.name+": "+r.why)
 			}
 		}
 	}
-	if p.Parallel.State == conduct.Unknown && p.Parallel.Why != "" {
+	if p.Parallel.State == profile.Unknown && p.Parallel.Why != "" {
 		out = append(out, "connections at once: "+p.Parallel.Why)
 	}
 	return out
 }
 
 // limitsTable is the table of the card, all of its columns.
-func limitsTable(p *conduct.Policy) (t table, differs bool) {
+func limitsTable(p *profile.Profile) (t table, differs bool) {
 	cols := []column{{head: [2]string{"figure"}, left: true}, {head: [2]string{"observed"}, left: true}, {head: [2]string{"ended by"}, left: true}, {head: [2]string{"announced"}, left: true}}
 	var groups []string
 	for _, q := range p.Protocols {
@@ -177,7 +177,7 @@ func limitsTable(p *conduct.Policy) (t table, differs bool) {
 }
 
 // limitsChart draws the limits of time of each protocol, with what is announced.
-func limitsChart(p *conduct.Policy) (chart, bool) {
+func limitsChart(p *profile.Profile) (chart, bool) {
 	c := chart{ID: "idle", W: drawn, Label: "Idle limits by protocol: observed, with what is not sure, and announced."}
 	const names, tail, step = 180, 220, 30
 	s := scale{from: names, to: drawn - tail}
@@ -188,7 +188,7 @@ func limitsChart(p *conduct.Policy) (chart, bool) {
 	var rows []drawnRow
 	for _, q := range p.Protocols {
 		for _, r := range limitRows(q) {
-			known := r.limit.State == conduct.Measured || r.limit.State == conduct.AtLeast
+			known := r.limit.State == profile.Measured || r.limit.State == profile.AtLeast
 			if !known && r.said.IsZero() {
 				continue
 			}
@@ -213,23 +213,23 @@ func limitsChart(p *conduct.Policy) (chart, bool) {
 		}
 		id, mid := fmt.Sprintf("idle-%d", i), y+step/2
 		c.Marks = append(c.Marks, label("name", "", 12, mid+4, r.name))
-		at := func(d conduct.Duration) px { return s.at(linger.Instant(d)) }
-		inS := func(d conduct.Duration) string { return fmt.Sprintf("%.3f", time.Duration(d).Seconds()) }
-		cells := []string{r.protocol, r.name, string(cmp.Or(r.limit.State, conduct.Unknown)), unknown, unknown, unknown, unknown, cmp.Or(r.ending, unknown)}
+		at := func(d profile.Duration) px { return s.at(linger.Instant(d)) }
+		inS := func(d profile.Duration) string { return fmt.Sprintf("%.3f", time.Duration(d).Seconds()) }
+		cells := []string{r.protocol, r.name, string(cmp.Or(r.limit.State, profile.Unknown)), unknown, unknown, unknown, unknown, cmp.Or(r.ending, unknown)}
 		text := ""
 		switch t := r.limit; t.State {
-		case conduct.Measured:
+		case profile.Measured:
 			low, high := min(t.Low, t.Median-t.Uncertainty), max(t.High, t.Median+t.Uncertainty)
 			body = append(body, rule("reach", s.from, mid, at(t.Median), mid), rect("interval", id, at(low), mid-5, max(3, at(high)-at(low)), 10), rect("median", id, at(t.Median)-1.25, mid-9, 2.5, 18))
 			cells[3], cells[4], cells[5] = inS(t.Median), inS(low), inS(high)
 			text = t.String()
-		case conduct.AtLeast:
+		case profile.AtLeast:
 			x := at(t.Low)
 			body = append(body, rule("reach", s.from, mid, x, mid), mark{Shape: "path", Class: "arrow", Row: id, Path: fmt.Sprintf("M%v %vL%v %vL%v %v", x-6, mid-6, x, mid, x-6, mid+6)})
 			cells[4] = inS(t.Low)
 			text = t.String()
 		default:
-			text = string(conduct.Unknown)
+			text = string(profile.Unknown)
 		}
 		if d, ok := r.said.Get(); ok {
 			body = append(body, mark{Shape: "circle", Class: "dot best", Row: id, X: at(d), Y: mid, W: 5})

@@ -10,8 +10,9 @@ import (
 	"strings"
 	"sync"
 
-	"linger/conduct"
+	"linger/keepalive"
 	"linger/probe"
+	"linger/profile"
 	"linger/report"
 )
 
@@ -21,9 +22,9 @@ const chainRight = "right"
 // A link is one hop as the user gave it.
 type link struct {
 	name, url          string
-	accepts, opens     conduct.Limit // of the zero Source where nothing was told
-	software, upstream string        // told: of the hop; of its pool alone
-	rtt                conduct.Trip
+	accepts, opens     keepalive.Limit // of the zero Source where nothing was told
+	software, upstream string          // told: of the hop; of its pool alone
+	rtt                keepalive.Trip
 }
 
 // scheme is that of a hop which is a URL.
@@ -111,21 +112,21 @@ func cutPart(s string) (name, part string, ok bool) {
 func (l *link) tell(part, value string) error {
 	d, err := parseDuration(value)
 	lasts := err == nil && d > 0
-	known := conduct.Known(value)
-	told := conduct.Limit{Source: conduct.FromUser, Value: conduct.Duration(d)}
+	known := keepalive.Known(value)
+	told := keepalive.Limit{Source: keepalive.FromUser, Value: profile.Duration(d)}
 	switch {
 	case part == "software" && known:
 		l.software = value
 	case part == "software":
-		return usage("--chain: software %q is not known; known are %s", value, strings.Join(conduct.Softwares(), ", "))
+		return usage("--chain: software %q is not known; known are %s", value, strings.Join(keepalive.Softwares(), ", "))
 	case part == "rtt" && err == nil && d >= 0:
-		l.rtt = conduct.Trip{Value: conduct.Duration(d), Told: true}
+		l.rtt = keepalive.Trip{Value: profile.Duration(d), Told: true}
 	case part == "rtt":
 		return usage("--chain: %s.rtt: %q is not a time; write 20ms", l.name, value)
 	case part == "upstream" && lasts:
 		l.opens = told
 	case part == "upstream" && value == "none":
-		l.opens = conduct.Limit{Source: conduct.FromUser, Endless: true}
+		l.opens = keepalive.Limit{Source: keepalive.FromUser, Endless: true}
 	case part == "upstream" && known:
 		l.upstream = value
 	case part == "idle" && lasts:
@@ -136,18 +137,18 @@ func (l *link) tell(part, value string) error {
 	case part == "" && known:
 		l.software = value
 	default:
-		return usage("--chain: %s=%s: the value is neither a time, as 90s, nor a software that is known: %s", strings.TrimSuffix(l.name+"."+part, "."), value, strings.Join(conduct.Softwares(), ", "))
+		return usage("--chain: %s=%s: the value is neither a time, as 90s, nor a software that is known: %s", strings.TrimSuffix(l.name+"."+part, "."), value, strings.Join(keepalive.Softwares(), ", "))
 	}
 	return nil
 }
 
-// hop is what is known of a link: what was told first, then what policy holds, where
+// hop is what is known of a link: what was told first, then what doc holds, where
 // the hop was probed, then the software's defaults. behind are the Server fields of
 // the hops behind it: one that says the same may have passed it on.
-func (l link) hop(policy *conduct.Policy, why string, behind []string) conduct.Hop {
-	h := conduct.Hop{Name: l.name, URL: l.url, Software: l.software, Accepts: l.accepts, Opens: l.opens, RTT: l.rtt}
-	if policy != nil {
-		h.Server = policy.Software
+func (l link) hop(doc *profile.Profile, why string, behind []string) keepalive.Hop {
+	h := keepalive.Hop{Name: l.name, URL: l.url, Software: l.software, Accepts: l.accepts, Opens: l.opens, RTT: l.rtt}
+	if doc != nil {
+		h.Server = doc.Software
 		switch {
 		case h.Software != "":
 		case slices.Contains(behind, h.Server):
@@ -155,26 +156,26 @@ func (l link) hop(policy *conduct.Policy, why string, behind []string) conduct.H
 				why = "its Server field is that of a hop behind it, that it may have passed on"
 			}
 		default:
-			h.Software = conduct.Recognise(h.Server)
+			h.Software = keepalive.Recognise(h.Server)
 		}
 		if h.Accepts.Source == "" {
-			h.Accepts = conduct.LimitOf(policy)
+			h.Accepts = keepalive.LimitOf(doc)
 		}
 		if h.RTT.Value == 0 && !h.RTT.Told {
-			h.RTT = conduct.Trip{Value: policy.RTT.Median}
+			h.RTT = keepalive.Trip{Value: doc.RTT.Median}
 		}
 	}
-	nowhere := func(side conduct.Side, software string) conduct.Limit {
+	nowhere := func(side keepalive.Side, software string) keepalive.Limit {
 		if software == "" {
-			return conduct.Limit{Source: conduct.FromNowhere, Note: why}
+			return keepalive.Limit{Source: keepalive.FromNowhere, Note: why}
 		}
-		return conduct.LimitFrom(software, side)
+		return keepalive.LimitFrom(software, side)
 	}
 	if h.Accepts.Source == "" {
 		if l.url != "" {
-			h.Accepts = conduct.Limit{Source: conduct.FromNowhere, Note: why}
+			h.Accepts = keepalive.Limit{Source: keepalive.FromNowhere, Note: why}
 		} else {
-			h.Accepts = nowhere(conduct.Accepts, h.Software)
+			h.Accepts = nowhere(keepalive.Accepts, h.Software)
 		}
 	}
 	if h.Opens.Source == "" {
@@ -182,7 +183,7 @@ func (l link) hop(policy *conduct.Policy, why string, behind []string) conduct.H
 		if l.upstream != "" {
 			software = l.upstream
 		}
-		h.Opens = nowhere(conduct.Opens, software)
+		h.Opens = nowhere(keepalive.Opens, software)
 	}
 	return h
 }
@@ -206,7 +207,7 @@ func probeChain(ctx context.Context, text string, asserted []string, config prob
 	if asked > 0 {
 		fmt.Fprintf(out.std.err, "linger: hops to probe: %d; each is watched until it ends idle connections, %v at most\n", asked, config.Watched())
 	}
-	policies := make([]*conduct.Policy, len(links))
+	policies := make([]*profile.Profile, len(links))
 	failures := make([]error, len(links))
 	var all sync.WaitGroup
 	for i, l := range links {
@@ -221,7 +222,7 @@ func probeChain(ctx context.Context, text string, asserted []string, config prob
 		})
 	}
 	all.Wait()
-	hops := make([]conduct.Hop, len(links))
+	hops := make([]keepalive.Hop, len(links))
 	var servers []string
 	for i, l := range slices.Backward(links) {
 		why := ""
@@ -231,9 +232,9 @@ func probeChain(ctx context.Context, text string, asserted []string, config prob
 		hops[i] = l.hop(policies[i], why, servers)
 		servers = append(servers, hops[i].Server)
 	}
-	chain := conduct.Judge(hops)
+	chain := keepalive.Judge(hops)
 	chain.Linger = version
-	known := slices.ContainsFunc(chain.Pairs, func(p conduct.Pair) bool { return p.Verdict != conduct.Unclear })
+	known := slices.ContainsFunc(chain.Pairs, func(p keepalive.Pair) bool { return p.Verdict != keepalive.Unclear })
 	for i, err := range failures {
 		switch {
 		case err == nil:
@@ -245,7 +246,7 @@ func probeChain(ctx context.Context, text string, asserted []string, config prob
 	}
 	for i, h := range hops {
 		if i > 0 && h.URL != "" && h.RTT.Value > 0 && !h.RTT.Told {
-			chain.Doubts = append(chain.Doubts, conduct.Doubt{Code: "path", Text: "round trips were seen from here, not from the hop before; tell others with NAME.rtt=20ms"})
+			chain.Caveats = append(chain.Caveats, profile.Caveat{Code: "path", Text: "round trips were seen from here, not from the hop before; tell others with NAME.rtt=20ms"})
 			break
 		}
 	}
@@ -258,7 +259,7 @@ func probeChain(ctx context.Context, text string, asserted []string, config prob
 	if err == nil && ctx.Err() != nil {
 		return statusError{exitInterrupted, errors.New("interrupted; what was seen until then stands above")}
 	}
-	if err == nil && assert != "" && chain.Verdict != conduct.Right {
+	if err == nil && assert != "" && chain.Verdict != keepalive.Right {
 		return statusError{exitAssertion, fmt.Errorf("--assert %s: the chain is %s", assert, chain.Verdict)}
 	}
 	return err

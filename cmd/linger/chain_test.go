@@ -17,7 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"linger/conduct"
+	"linger/keepalive"
+	"linger/profile"
 )
 
 // The load of the chain's tests: services behind one load balancer, each with a few
@@ -164,7 +165,7 @@ type balancing struct {
 }
 
 // run puts the load on it in the lab, and probes the chain meanwhile.
-func (b balancing) run(t *testing.T) (tally, conduct.Chain) {
+func (b balancing) run(t *testing.T) (tally, keepalive.Chain) {
 	t.Helper()
 	needLab(t)
 	haproxy := program(t, "haproxy", "haproxy")
@@ -219,7 +220,7 @@ exit $status
 		}
 	}
 	var seen tally
-	var judged conduct.Chain
+	var judged keepalive.Chain
 	read("load.json", &seen)
 	read("chain.json", &judged)
 	total := 0
@@ -250,7 +251,7 @@ func TestWrongChainFailsAndAdviceMendsIt(t *testing.T) {
 		{balancing{idle: appLimit, reuse: "safe", waves: 8, keep: true}, "closed without an answer"},
 		{balancing{idle: appLimit, reuse: "always", waves: 8}, "502 Bad Gateway"},
 	}
-	advices := make([][]conduct.Change, len(wrong))
+	advices := make([][]keepalive.Change, len(wrong))
 	t.Run("wrong", func(t *testing.T) {
 		for i, test := range wrong {
 			t.Run(test.reuse, func(t *testing.T) {
@@ -260,7 +261,7 @@ func TestWrongChainFailsAndAdviceMendsIt(t *testing.T) {
 					t.Errorf("nothing was %s: %v", test.seen, seen)
 				}
 				front, back := chain.Pairs[0], chain.Pairs[1]
-				if front.Verdict != conduct.Right || back.Verdict != conduct.Wrong || chain.Verdict != conduct.Wrong {
+				if front.Verdict != keepalive.Right || back.Verdict != keepalive.Wrong || chain.Verdict != keepalive.Wrong {
 					t.Errorf("client before lb is %s, lb before app is %s, the chain %s", front.Verdict, back.Verdict, chain.Verdict)
 				}
 				isMeasured(t, front.Server, balancerKeep)
@@ -276,7 +277,7 @@ func TestWrongChainFailsAndAdviceMendsIt(t *testing.T) {
 	raised, lowered := advice[0], advice[1]
 	flag, value, _ := strings.Cut(raised.Write, " ")
 	idle, err := time.ParseDuration(value)
-	if err != nil || flag != "--idle-timeout" || raised.Side != conduct.Accepts || !strings.HasPrefix(lowered.Write, "pool-purge-delay ") {
+	if err != nil || flag != "--idle-timeout" || raised.Side != keepalive.Accepts || !strings.HasPrefix(lowered.Write, "pool-purge-delay ") {
 		t.Fatalf("advice %q, %q", raised.Write, lowered.Write)
 	}
 	for _, mended := range []struct {
@@ -293,7 +294,7 @@ func TestWrongChainFailsAndAdviceMendsIt(t *testing.T) {
 			if n := seen.failed(); n > 0 {
 				t.Errorf("%d requests failed with the advice followed: %v", n, seen)
 			}
-			if chain.Verdict != conduct.Right {
+			if chain.Verdict != keepalive.Right {
 				t.Errorf("with the advice followed the chain is %s: %+v", chain.Verdict, chain.Pairs)
 			}
 		})
@@ -301,10 +302,10 @@ func TestWrongChainFailsAndAdviceMendsIt(t *testing.T) {
 }
 
 // isMeasured holds a limit within 0.1 s or 2 % of what was set.
-func isMeasured(t *testing.T, limit conduct.Limit, want time.Duration) {
+func isMeasured(t *testing.T, limit keepalive.Limit, want time.Duration) {
 	t.Helper()
 	got := time.Duration(limit.Value)
-	if off := (got - want).Abs(); limit.Source != conduct.FromProbe || off > max(100*time.Millisecond, want/50) {
+	if off := (got - want).Abs(); limit.Source != keepalive.FromProbe || off > max(100*time.Millisecond, want/50) {
 		t.Errorf("%v is %s as %v", want, limit.Source, got)
 	}
 }
@@ -342,20 +343,20 @@ func TestHopsByPrecedence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := &conduct.Policy{Software: "nginx/1.22.1", RTT: conduct.Spread{Median: conduct.Duration(time.Millisecond)}}
-	policy.ProtocolNamed("http/1.1").AfterResponse = conduct.Timeout{State: conduct.Measured, Spread: conduct.Spread{Median: conduct.Duration(6 * time.Second), Low: conduct.Duration(6 * time.Second)}}
-	lb, app := links[1].hop(policy, "", nil), links[2].hop(nil, "", nil)
-	if lb.Software != "nginx" || lb.Accepts.Source != conduct.FromProbe || lb.Opens.Source != conduct.FromUser || lb.RTT.Value == 0 {
+	doc := &profile.Profile{Software: "nginx/1.22.1", RTT: profile.Spread{Median: profile.Duration(time.Millisecond)}}
+	doc.ProtocolNamed("http/1.1").AfterResponse = profile.Timeout{State: profile.Measured, Spread: profile.Spread{Median: profile.Duration(6 * time.Second), Low: profile.Duration(6 * time.Second)}}
+	lb, app := links[1].hop(doc, "", nil), links[2].hop(nil, "", nil)
+	if lb.Software != "nginx" || lb.Accepts.Source != keepalive.FromProbe || lb.Opens.Source != keepalive.FromUser || lb.RTT.Value == 0 {
 		t.Errorf("lb %+v", lb)
 	}
-	if app.Accepts.Source != conduct.FromUser || app.Accepts.Value != conduct.Duration(9*time.Second) || app.Opens.Source != conduct.FromDefault {
+	if app.Accepts.Source != keepalive.FromUser || app.Accepts.Value != profile.Duration(9*time.Second) || app.Opens.Source != keepalive.FromDefault {
 		t.Errorf("app %+v", app)
 	}
 	if gone := links[1].hop(nil, "refused", nil); gone.Accepts.Known() || gone.Accepts.Note != "refused" {
 		t.Errorf("an unreachable hop %+v", gone)
 	}
-	links[1].opens = conduct.Limit{}
-	passed := links[1].hop(policy, "", []string{"nginx/1.22.1"})
+	links[1].opens = keepalive.Limit{}
+	passed := links[1].hop(doc, "", []string{"nginx/1.22.1"})
 	if passed.Software != "" || passed.Opens.Known() || !strings.Contains(passed.Opens.Note, "passed on") {
 		t.Errorf("a Server field that may be another's: %+v", passed)
 	}

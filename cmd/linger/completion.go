@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"linger"
-	"linger/conduct"
+	"linger/conformance"
 	"linger/origin"
 )
 
@@ -38,12 +38,12 @@ func values() map[string][]string {
 		misbehaviours = append(misbehaviours, m.Name)
 	}
 	cases := []string{"http/1.1", "h2", "h3", "tls"}
-	for _, c := range conduct.Cases() {
+	for _, c := range conformance.Cases() {
 		cases = append(cases, c.ID)
 	}
 	return map[string][]string{
 		"strategies": strategies, "strategy": strategies, "network": networks, "misbehave": misbehaviours, "": workloads,
-		"only": cases, "skip": cases, "assert": conduct.Words(),
+		"only": cases, "skip": cases, "assert": conformance.Words(),
 	}
 }
 

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"linger/conduct"
+	"linger/assert"
+	"linger/conformance"
 	"linger/live"
 	"linger/probe"
+	"linger/profile"
 	"linger/report"
 )
 
@@ -73,7 +75,7 @@ func (c probeCmd) Run(ctx context.Context, std streams) error {
 }
 
 // parse reads the flags, before anything is asked of a server.
-func (c probeCmd) parse() (probe.Config, []conduct.Assertion, error) {
+func (c probeCmd) parse() (probe.Config, []conformance.Assertion, error) {
 	config := probe.Config{
 		Target: c.URL, MaxWait: c.MaxWait, Patient: c.Patient, Insecure: c.Insecure,
 		Connections: c.Connections, Requests: c.Requests, Agent: agent(),
@@ -106,14 +108,14 @@ func (c probeCmd) parse() (probe.Config, []conduct.Assertion, error) {
 	}
 	config.Roots = server.Roots
 	if len(c.Only)+len(c.Skip) > 0 || c.List {
-		if config.Cases, err = conduct.Select(c.Only, c.Skip); err != nil {
+		if config.Cases, err = conformance.Select(c.Only, c.Skip); err != nil {
 			return config, nil, usage("%w", err)
 		}
 	}
 	if c.Chain != "" {
 		return config, nil, nil
 	}
-	assertions, err := conduct.ParseAssertions(c.Assert)
+	assertions, err := conformance.ParseAssertions(c.Assert)
 	if err != nil {
 		return config, nil, usage("--assert: %w", err)
 	}
@@ -121,7 +123,7 @@ func (c probeCmd) parse() (probe.Config, []conduct.Assertion, error) {
 }
 
 // one probes one server.
-func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []conduct.Assertion, out *outputs) error {
+func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []conformance.Assertion, out *outputs) error {
 	plan, err := probe.Plan(config)
 	if err != nil {
 		return usage("%w", err)
@@ -132,24 +134,24 @@ func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []con
 	found := c.probe(ctx, config, assertions)
 	line.end()
 	switch {
-	case found.policy == nil && ctx.Err() != nil:
+	case found.profile == nil && ctx.Err() != nil:
 		return statusError{exitInterrupted, errors.New("interrupted before the server was reached")}
 	case errors.Is(found.err, live.ErrUnreachable):
 		return statusError{exitUnreachable, found.err}
 	case found.err != nil:
 		return found.err
 	}
-	list := []conduct.Probed{{Target: config.Target, Policy: found.policy}}
+	list := []profile.Probed{{Target: config.Target, Profile: found.profile}}
 	err = out.write(func(ending string, w io.Writer) error {
 		switch ending {
 		case ".json":
-			return report.PolicyJSON(w, found.policy)
+			return report.ProfileJSON(w, found.profile)
 		case ".txt":
-			return report.Probe(w, found.policy, c.Verbose, out.layout(w))
+			return report.Probe(w, found.profile, c.Verbose, out.layout(w))
 		case ".html":
 			layout := out.layout(w)
 			layout.Command, layout.Queries = c.command(), c.ShowQueries
-			return report.ProbeHTML(w, found.policy, layout)
+			return report.ProbeHTML(w, found.profile, layout)
 		}
 		return formats(ending, w, list)
 	})
@@ -163,7 +165,7 @@ func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []con
 }
 
 // formats writes what is the same of one server and of several.
-func formats(ending string, w io.Writer, list []conduct.Probed) error {
+func formats(ending string, w io.Writer, list []profile.Probed) error {
 	switch ending {
 	case ".xml":
 		return report.JUnit(w, list)
@@ -208,38 +210,38 @@ func (c probeCmd) command() string {
 
 // A found is what came of a probe.
 type found struct {
-	policy *conduct.Policy
-	err    error
+	profile *profile.Profile
+	err     error
 }
 
 // probe probes one server, and decides what is asserted.
-func (c probeCmd) probe(ctx context.Context, config probe.Config, assertions []conduct.Assertion) found {
+func (c probeCmd) probe(ctx context.Context, config probe.Config, assertions []conformance.Assertion) found {
 	within := ctx
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
 		within, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 	}
-	policy, err := probe.Run(within, config)
+	doc, err := probe.Run(within, config)
 	if err != nil {
 		if ctx.Err() == nil && within.Err() != nil {
 			err = statusError{exitUnreachable, fmt.Errorf("%s: not reached after %v; give it longer with --timeout", config.Target, c.Timeout)}
 		}
 		return found{err: err}
 	}
-	policy.Linger = version
+	doc.Linger = version
 	if c.Strict {
-		policy.Strict()
+		doc.Strict()
 	}
 	for _, a := range assertions {
-		policy.Asserted = append(policy.Asserted, a.Of(policy))
+		doc.Asserted = append(doc.Asserted, a.Of(doc))
 	}
-	return found{policy: policy}
+	return found{profile: doc}
 }
 
 // verdictOn is the error of servers that break a case or an assertion, or of which
 // some were not probed.
-func verdictOn(list []conduct.Probed) error {
+func verdictOn(list []profile.Probed) error {
 	var words []string
 	count := func(n int, one, several string) {
 		if n == 1 {
@@ -252,13 +254,13 @@ func verdictOn(list []conduct.Probed) error {
 	var first error
 	broken := 0
 	for _, p := range list {
-		if p.Policy == nil {
+		if p.Profile == nil {
 			missing++
 			continue
 		}
-		fails += p.Policy.Outcomes()[conduct.Fail]
-		for _, a := range p.Policy.Asserted {
-			if a.Truth != conduct.Holds {
+		fails += p.Profile.Outcomes()[profile.Fail]
+		for _, a := range p.Profile.Asserted {
+			if a.Truth != assert.Holds {
 				if broken++; first == nil {
 					first = fmt.Errorf("--assert %s: %s: %s", quote(a.Text), a.Truth, a.Why)
 				}

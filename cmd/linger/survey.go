@@ -11,8 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"linger/conduct"
+	"linger/conformance"
 	"linger/probe"
+	"linger/profile"
 	"linger/report"
 )
 
@@ -24,8 +25,8 @@ const (
 
 // readList reads a list of URLs, one a line. A line that cannot be probed is in the
 // list too, with the reason. What stands behind a blank and a # is a comment.
-func readList(r io.Reader, config probe.Config) ([]conduct.Probed, error) {
-	var list []conduct.Probed
+func readList(r io.Reader, config probe.Config) ([]profile.Probed, error) {
+	var list []profile.Probed
 	scan := bufio.NewScanner(r)
 	scan.Buffer(nil, longestLine)
 	for line := 1; scan.Scan(); line++ {
@@ -42,7 +43,7 @@ func readList(r io.Reader, config probe.Config) ([]conduct.Probed, error) {
 		if len(list) == longestList {
 			return nil, fmt.Errorf("more than %d servers; part it", longestList)
 		}
-		one := conduct.Probed{Line: line, Target: text}
+		one := profile.Probed{Line: line, Target: text}
 		config.Target = text
 		if _, err := probe.Plan(config); err != nil {
 			one.Failed = err.Error()
@@ -53,7 +54,7 @@ func readList(r io.Reader, config probe.Config) ([]conduct.Probed, error) {
 }
 
 // survey probes the servers of a list, some at once.
-func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []conduct.Assertion, out *outputs) error {
+func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []conformance.Assertion, out *outputs) error {
 	from := io.Reader(out.std.in)
 	if c.File != "-" {
 		f, err := os.Open(c.File)
@@ -107,7 +108,7 @@ func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []
 			each := config
 			each.Target = list[i].Target
 			found := c.probe(ctx, each, assertions)
-			switch list[i].Policy = found.policy; {
+			switch list[i].Profile = found.profile; {
 			case found.err != nil && ctx.Err() != nil:
 				list[i].Failed = "interrupted before it was reached"
 			case found.err != nil:
@@ -135,7 +136,7 @@ func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []
 	})
 	reached := 0
 	for _, one := range list {
-		if one.Policy != nil {
+		if one.Profile != nil {
 			reached++
 		}
 	}

@@ -1,15 +1,17 @@
-package conduct
+package keepalive
 
 import (
 	"strings"
 	"testing"
 	"time"
+
+	"linger/profile"
 )
 
-func told(d time.Duration) Limit { return Limit{Source: FromUser, Value: Duration(d)} }
+func told(d time.Duration) Limit { return Limit{Source: FromUser, Value: profile.Duration(d)} }
 
 func measured(d, doubt time.Duration) Limit {
-	return Limit{Source: FromProbe, Value: Duration(d), Uncertainty: Duration(doubt)}
+	return Limit{Source: FromProbe, Value: profile.Duration(d), Uncertainty: profile.Duration(doubt)}
 }
 
 func TestPairs(t *testing.T) {
@@ -34,20 +36,20 @@ func TestPairs(t *testing.T) {
 		{"a server without a limit", told(5 * s), Limit{Source: FromDefault, Endless: true}, 40 * ms, Right, -1, 0},
 		{"a pool without a limit", Limit{Source: FromUser, Endless: true}, told(5 * s), 40 * ms, Wrong, -1, 0},
 		{"neither has a limit", Limit{Source: FromUser, Endless: true}, Limit{Source: FromDefault, Endless: true}, 40 * ms, Right, -1, 0},
-		{"waiting was longer than the pool keeps", told(60 * s), Limit{Source: FromWait, Value: Duration(75 * s)}, 40 * ms, Right, 15 * s, 375},
-		{"waiting was too short to tell", told(90 * s), Limit{Source: FromWait, Value: Duration(75 * s)}, 40 * ms, Unclear, -15 * s, -375},
-		{"waiting, and a pool without a limit", Limit{Source: FromUser, Endless: true}, Limit{Source: FromWait, Value: Duration(75 * s)}, 0, Unclear, -1, 0},
+		{"waiting was longer than the pool keeps", told(60 * s), Limit{Source: FromWait, Value: profile.Duration(75 * s)}, 40 * ms, Right, 15 * s, 375},
+		{"waiting was too short to tell", told(90 * s), Limit{Source: FromWait, Value: profile.Duration(75 * s)}, 40 * ms, Unclear, -15 * s, -375},
+		{"waiting, and a pool without a limit", Limit{Source: FromUser, Endless: true}, Limit{Source: FromWait, Value: profile.Duration(75 * s)}, 0, Unclear, -1, 0},
 		{"an unknown pool", Limit{Source: FromNowhere}, told(5 * s), 0, Unclear, -1, 0},
 		{"an unknown server", told(5 * s), Limit{Source: FromNowhere}, 0, Unclear, -1, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := Judge([]Hop{{Name: "a", Opens: test.pool}, {Name: "b", Accepts: test.server, RTT: Trip{Value: Duration(test.rtt)}}})
+			c := Judge([]Hop{{Name: "a", Opens: test.pool}, {Name: "b", Accepts: test.server, RTT: Trip{Value: profile.Duration(test.rtt)}}})
 			p := c.Pairs[0]
 			if p.Verdict != test.want || c.Verdict != test.want {
 				t.Errorf("%s, the chain %s, want %s: %s", p.Verdict, c.Verdict, test.want, p.Text)
 			}
 			margin, known := p.Margin.Get()
-			if known != (test.margin != -1) || known && margin != Duration(test.margin) {
+			if known != (test.margin != -1) || known && margin != profile.Duration(test.margin) {
 				t.Errorf("margin %v %v, want %v", time.Duration(margin), known, test.margin)
 			}
 			if p.Trips.Or(0) != test.trips {
@@ -74,7 +76,7 @@ func TestAdviceMends(t *testing.T) {
 				if keep == 0 {
 					opener.Opens = Limit{Source: FromUser, Endless: true}
 				}
-				accepter := Hop{Name: "b", Software: server.Software, Accepts: measured(end, 20*time.Millisecond), RTT: Trip{Value: Duration(40 * time.Millisecond)}}
+				accepter := Hop{Name: "b", Software: server.Software, Accepts: measured(end, 20*time.Millisecond), RTT: Trip{Value: profile.Duration(40 * time.Millisecond)}}
 				before := Judge([]Hop{opener, accepter})
 				if before.Verdict == Right {
 					t.Fatalf("%v before %v is right", keep, end)
@@ -136,15 +138,15 @@ func TestRecognise(t *testing.T) {
 }
 
 func TestTheShortestLimitCounts(t *testing.T) {
-	p := &Policy{}
+	p := &profile.Profile{}
 	if l := LimitOf(p); l.Known() {
 		t.Errorf("of nothing: %+v", l)
 	}
-	p.ProtocolNamed("http/1.1").AfterResponse = Timeout{State: Measured, Spread: Spread{Median: Duration(60 * time.Second), Low: Duration(59900 * time.Millisecond)}, Ending: FIN}
-	p.ProtocolNamed("h3").AfterResponse = Timeout{State: AtLeast, Spread: Spread{Low: Duration(10 * time.Second)}}
-	p.ProtocolNamed("h2").AfterResponse = Timeout{State: Measured, Spread: Spread{Median: Duration(30 * time.Second), Low: Duration(29900 * time.Millisecond)}, Uncertainty: Duration(time.Millisecond), Ending: GOAWAY}
+	p.ProtocolNamed("http/1.1").AfterResponse = profile.Timeout{State: profile.Measured, Spread: profile.Spread{Median: profile.Duration(60 * time.Second), Low: profile.Duration(59900 * time.Millisecond)}, Ending: profile.FIN}
+	p.ProtocolNamed("h3").AfterResponse = profile.Timeout{State: profile.AtLeast, Spread: profile.Spread{Low: profile.Duration(10 * time.Second)}}
+	p.ProtocolNamed("h2").AfterResponse = profile.Timeout{State: profile.Measured, Spread: profile.Spread{Median: profile.Duration(30 * time.Second), Low: profile.Duration(29900 * time.Millisecond)}, Uncertainty: profile.Duration(time.Millisecond), Ending: profile.GOAWAY}
 	l := LimitOf(p)
-	if l.Source != FromProbe || l.Value != Duration(30*time.Second) || l.Uncertainty != Duration(100*time.Millisecond) || !strings.HasPrefix(l.Note, "h2") {
+	if l.Source != FromProbe || l.Value != profile.Duration(30*time.Second) || l.Uncertainty != profile.Duration(100*time.Millisecond) || !strings.HasPrefix(l.Note, "h2") {
 		t.Errorf("%+v", l)
 	}
 }

@@ -1,4 +1,4 @@
-package conduct
+package keepalive
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/profile"
 )
 
 // ChainFormat names the document of a chain and the version of its form.
@@ -27,10 +28,10 @@ const (
 type Limit struct {
 	Source Source `json:"source"`
 	// Value is the limit, of FromWait a lower bound of it.
-	Value   Duration `json:"value_ms,omitempty"`
-	Endless bool     `json:"endless,omitempty"` // there is none; Value is 0
+	Value   profile.Duration `json:"value_ms,omitempty"`
+	Endless bool             `json:"endless,omitempty"` // there is none; Value is 0
 	// Uncertainty is how far the limit may be from Value to either side.
-	Uncertainty Duration `json:"uncertainty_ms,omitempty"`
+	Uncertainty profile.Duration `json:"uncertainty_ms,omitempty"`
 	// Soft says that it is what was seen of the software, which promises nothing.
 	Soft bool   `json:"soft,omitempty"`
 	Note string `json:"note,omitempty"` // of FromNowhere, why
@@ -69,7 +70,7 @@ type Hop struct {
 
 // A Trip is a round-trip time between two hops.
 type Trip struct {
-	Value Duration `json:"ms"`
+	Value profile.Duration `json:"ms"`
 	// Told by the user; else seen from here, which may be elsewhere than the hop before.
 	Told bool `json:"told,omitempty"`
 }
@@ -100,10 +101,10 @@ type Pair struct {
 	Verdict  Judgement `json:"verdict"`
 	// Margin is the server's limit less the pool's, of a lower bound at least so much;
 	// Trips is the same in round trips. Need is what it must be more than.
-	Margin linger.Opt[Duration] `json:"margin_ms,omitzero"`
-	Trips  linger.Opt[float64]  `json:"margin_round_trips,omitzero"`
-	Need   Duration             `json:"need_ms"`
-	Text   string               `json:"text"`
+	Margin linger.Opt[profile.Duration] `json:"margin_ms,omitzero"`
+	Trips  linger.Opt[float64]          `json:"margin_round_trips,omitzero"`
+	Need   profile.Duration             `json:"need_ms"`
+	Text   string                       `json:"text"`
 	// Changes mend the pair, each by itself.
 	Changes []Change `json:"changes,omitempty"`
 	Notes   []string `json:"notes,omitempty"`
@@ -111,23 +112,23 @@ type Pair struct {
 
 // A Change is one setting of one hop.
 type Change struct {
-	Hop      string   `json:"hop"`
-	Side     Side     `json:"side"`
-	Software string   `json:"software,omitempty"`
-	Limit    Duration `json:"limit_ms"` // that it sets
-	Where    string   `json:"where,omitempty"`
-	Write    string   `json:"write,omitempty"` // what to write there; empty of unknown software
-	Text     string   `json:"text"`
+	Hop      string           `json:"hop"`
+	Side     Side             `json:"side"`
+	Software string           `json:"software,omitempty"`
+	Limit    profile.Duration `json:"limit_ms"` // that it sets
+	Where    string           `json:"where,omitempty"`
+	Write    string           `json:"write,omitempty"` // what to write there; empty of unknown software
+	Text     string           `json:"text"`
 }
 
 // A Chain is the hops from the client to the application, and what follows.
 type Chain struct {
-	Format  string    `json:"format"`
-	Linger  string    `json:"linger,omitempty"` // version of the program
-	Hops    []Hop     `json:"hops"`
-	Pairs   []Pair    `json:"pairs"`
-	Verdict Judgement `json:"verdict"` // the worst of the pairs
-	Doubts  []Doubt   `json:"doubts,omitempty"`
+	Format  string           `json:"format"`
+	Linger  string           `json:"linger,omitempty"` // version of the program
+	Hops    []Hop            `json:"hops"`
+	Pairs   []Pair           `json:"pairs"`
+	Verdict Judgement        `json:"verdict"` // the worst of the pairs
+	Caveats []profile.Caveat `json:"doubts,omitempty"`
 }
 
 // Judge holds the hops of a chain against each other, the client's first.
@@ -139,7 +140,7 @@ func Judge(hops []Hop) Chain {
 	}
 	c := Chain{Format: ChainFormat, Hops: hops, Verdict: Right}
 	worst := map[Judgement]int{Right: 0, Unclear: 1, TooClose: 2, Wrong: 3}
-	raised := Duration(0) // what the last hop's pool becomes, where one setting is both sides'
+	raised := profile.Duration(0) // what the last hop's pool becomes, where one setting is both sides'
 	for i := 1; i < len(hops); i++ {
 		pair := judge(hops[i-1], hops[i])
 		raised = advise(&pair, hops[i-1], hops[i], raised)
@@ -215,14 +216,14 @@ func sayLimit(h Hop) string {
 
 // headroom is the margin that is advised beyond a limit: twice what is needed, and
 // not less than a tenth of the limit, since clocks tick and machines are late.
-func headroom(limit, need Duration, least time.Duration) time.Duration {
+func headroom(limit, need profile.Duration, least time.Duration) time.Duration {
 	return max(2*time.Duration(need), time.Duration(limit)/10, least)
 }
 
 // advise adds what mends a pair, and what is to be known of it. raised is what the
 // pool's limit becomes by the advice on the pair before; what the accepter's pool
 // becomes by this one's is returned, or 0.
-func advise(p *Pair, opener, accepter Hop, raised Duration) (next Duration) {
+func advise(p *Pair, opener, accepter Hop, raised profile.Duration) (next profile.Duration) {
 	pool, poolKnown := DefaultOf(opener.Software, Opens)
 	server, serverKnown := DefaultOf(accepter.Software, Accepts)
 	if p.Pool.Soft {
@@ -251,7 +252,7 @@ func advise(p *Pair, opener, accepter Hop, raised Duration) (next Duration) {
 	}
 	if !p.Pool.Endless {
 		limit := server.Setting.up(time.Duration(keeps) + headroom(keeps, p.Need, time.Second))
-		change := Change{Hop: accepter.Name, Side: Accepts, Software: server.Software, Limit: Duration(limit), Where: server.Setting.Where}
+		change := Change{Hop: accepter.Name, Side: Accepts, Software: server.Software, Limit: profile.Duration(limit), Where: server.Setting.Where}
 		write, ok := server.Setting.For(limit)
 		switch {
 		case serverKnown && (server.Fixed || !ok):
@@ -274,7 +275,7 @@ func advise(p *Pair, opener, accepter Hop, raised Duration) (next Duration) {
 	limit := pool.Setting.down(time.Duration(p.Server.Value) - headroom(p.Server.Value, p.Need, min(time.Second, time.Duration(p.Server.Value)/2)))
 	write, ok := pool.Setting.For(limit)
 	if limit > 0 && (!poolKnown || ok && !pool.Fixed) {
-		change := Change{Hop: opener.Name, Side: Opens, Software: pool.Software, Limit: Duration(limit), Where: pool.Setting.Where, Write: write}
+		change := Change{Hop: opener.Name, Side: Opens, Software: pool.Software, Limit: profile.Duration(limit), Where: pool.Setting.Where, Write: write}
 		change.Text = change.text("lower", "below", p.Server.Value, pool.Title)
 		p.Changes = append(p.Changes, change)
 	}
@@ -284,7 +285,7 @@ func advise(p *Pair, opener, accepter Hop, raised Duration) (next Duration) {
 	return next
 }
 
-func (c Change) text(verb, than string, limit Duration, title string) string {
+func (c Change) text(verb, than string, limit profile.Duration, title string) string {
 	what := "the idle limit of what " + c.Hop + " accepts"
 	if c.Side == Opens {
 		what = "the time that " + c.Hop + " keeps idle connections"
@@ -298,18 +299,18 @@ func (c Change) text(verb, than string, limit Duration, title string) string {
 
 // LimitOf is the limit that a probe has found: the shortest of the idle limits after
 // a response, over all protocols that it watched, since a client may speak any.
-func LimitOf(p *Policy) Limit {
+func LimitOf(p *profile.Profile) Limit {
 	var found []Limit
 	why := "it was not measured"
 	for _, protocol := range p.Protocols {
 		t := protocol.AfterResponse
 		switch t.State {
-		case Measured:
+		case profile.Measured:
 			l := Limit{Source: FromProbe, Value: t.Median, Note: fmt.Sprintf("%s, ended by %s", protocol.Name, t.Ending)}
 			// The earliest end that was seen counts as much as how sure the median is.
 			l.Uncertainty = max(t.Uncertainty, t.Median-t.Low)
 			found = append(found, l)
-		case AtLeast:
+		case profile.AtLeast:
 			found = append(found, Limit{Source: FromWait, Value: t.Low, Note: protocol.Name})
 		default:
 			if t.Why != "" {
@@ -341,5 +342,5 @@ func LimitFrom(software string, side Side) Limit {
 	case d.Limit == 0:
 		return Limit{Source: FromNowhere, Note: d.Note}
 	}
-	return Limit{Source: FromDefault, Value: Duration(d.Limit), Soft: d.Soft}
+	return Limit{Source: FromDefault, Value: profile.Duration(d.Limit), Soft: d.Soft}
 }

@@ -1,13 +1,14 @@
-package conduct
+package profile
 
 import (
-	"fmt"
 	"os"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"linger/assert"
 )
 
 // between is the part of docs/probe.md behind a mark, up to the end of its table.
@@ -25,12 +26,15 @@ func between(t *testing.T, mark string) string {
 	return strings.TrimSpace(text)
 }
 
+// ours are the rooms whose types stand in the document.
+var ours = []string{reflect.TypeFor[Profile]().PkgPath(), reflect.TypeFor[assert.Result]().PkgPath()}
+
 // fields are the names that a type has in JSON, those of its parts too.
 func fields(of reflect.Type, seen map[reflect.Type]bool, into map[string]bool) {
 	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
 		of = of.Elem()
 	}
-	if of.Kind() != reflect.Struct || of.PkgPath() != reflect.TypeFor[Policy]().PkgPath() || seen[of] {
+	if of.Kind() != reflect.Struct || !slices.Contains(ours, of.PkgPath()) || seen[of] {
 		return
 	}
 	seen[of] = true
@@ -45,10 +49,10 @@ func fields(of reflect.Type, seen map[reflect.Type]bool, into map[string]bool) {
 
 var quoted = regexp.MustCompile("`([a-z0-9_]+)(?:\\[\\])?`")
 
-// The document describes each field of the policy, and none that there is not.
+// The document describes each field of the profile, and none that there is not.
 func TestDocumentNamesEachField(t *testing.T) {
 	have := map[string]bool{}
-	fields(reflect.TypeFor[Policy](), map[reflect.Type]bool{}, have)
+	fields(reflect.TypeFor[Profile](), map[reflect.Type]bool{}, have)
 	told := map[string]bool{}
 	// The values that fields can have stand in parentheses.
 	text := regexp.MustCompile(`\([^)]*\)`).ReplaceAllString(between(t, "fields"), "")
@@ -64,19 +68,5 @@ func TestDocumentNamesEachField(t *testing.T) {
 		if !have[name] {
 			t.Errorf("docs/probe.md tells what %s is, which no document has", name)
 		}
-	}
-}
-
-// The document lists each name of an assertion as the parser has it.
-func TestDocumentListsEachName(t *testing.T) {
-	want := "| name | is | of |\n|---|---|---|\n"
-	for _, n := range Names() {
-		want += fmt.Sprintf("| `%s` | %s | %s |\n", n.Name, n.Kind, n.Help)
-	}
-	if got := between(t, "names"); got != strings.TrimSpace(want) {
-		t.Errorf("docs/probe.md has\n%s\nand there is\n%s", got, want)
-	}
-	if n := slices.IndexFunc(Names(), func(n Name) bool { return n.Name == "h1" }); n != 8 {
-		t.Errorf("docs/probe.md speaks of the first eight names, and there are %d of each protocol", n)
 	}
 }

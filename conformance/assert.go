@@ -1,4 +1,4 @@
-package conduct
+package conformance
 
 import (
 	"fmt"
@@ -10,10 +10,12 @@ import (
 	"unicode/utf8"
 
 	"linger"
+	"linger/assert"
 	"linger/finding"
+	"linger/profile"
 )
 
-// An Assertion is a condition on a Policy, as `idle>=60s && close_honoured`.
+// An Assertion is a condition on a Profile, as `idle>=60s && close_honoured`.
 //
 //	or         = and { "||" and }
 //	and        = not { "&&" not }
@@ -27,22 +29,6 @@ import (
 type Assertion struct {
 	Text string
 	root node
-}
-
-// A Truth is what becomes of an assertion.
-type Truth string
-
-const (
-	Holds    Truth = "holds"
-	Broken   Truth = "does not hold"
-	NotKnown Truth = "not known"
-)
-
-// An Asserted is an assertion with what came of it.
-type Asserted struct {
-	Text  string `json:"text"`
-	Truth Truth  `json:"truth"`
-	Why   string `json:"why,omitempty"` // where it does not hold, the figures that decide it
 }
 
 // A SyntaxError says what is wrong with an assertion, and where.
@@ -83,11 +69,11 @@ func ParseAssertion(text string) (Assertion, error) {
 	return Assertion{text, root}, nil
 }
 
-// Of decides the assertion about a policy.
-func (a Assertion) Of(p *Policy) Asserted {
+// Of decides the assertion about a server.
+func (a Assertion) Of(p *profile.Profile) assert.Result {
 	truth, whys := a.root.decide(p)
-	out := Asserted{Text: a.Text, Truth: truth}
-	if truth != Holds {
+	out := assert.Result{Text: a.Text, Truth: truth}
+	if truth != assert.Holds {
 		slices.Sort(whys)
 		out.Why = strings.Join(slices.Compact(whys), "; ")
 	}
@@ -96,7 +82,7 @@ func (a Assertion) Of(p *Policy) Asserted {
 
 // A node decides a part of an assertion; whys are the figures that keep it from holding.
 type node interface {
-	decide(*Policy) (Truth, []string)
+	decide(*profile.Profile) (assert.Truth, []string)
 }
 
 type (
@@ -109,19 +95,23 @@ type (
 	}
 )
 
-func (n orNode) decide(p *Policy) (Truth, []string)  { return join(n, p, Holds, Broken) }
-func (n andNode) decide(p *Policy) (Truth, []string) { return join(n, p, Broken, Holds) }
+func (n orNode) decide(p *profile.Profile) (assert.Truth, []string) {
+	return join(n, p, assert.Holds, assert.Broken)
+}
+func (n andNode) decide(p *profile.Profile) (assert.Truth, []string) {
+	return join(n, p, assert.Broken, assert.Holds)
+}
 
 // join decides parts of which one that is strong decides all, and of which all have to
 // be weak otherwise. What decides it is what tells why.
-func join(parts []node, p *Policy, strong, weak Truth) (Truth, []string) {
-	whys := map[Truth][]string{}
-	seen := map[Truth]bool{}
+func join(parts []node, p *profile.Profile, strong, weak assert.Truth) (assert.Truth, []string) {
+	whys := map[assert.Truth][]string{}
+	seen := map[assert.Truth]bool{}
 	for _, of := range parts {
 		t, w := of.decide(p)
 		seen[t], whys[t] = true, append(whys[t], w...)
 	}
-	for _, t := range []Truth{strong, NotKnown} {
+	for _, t := range []assert.Truth{strong, assert.NotKnown} {
 		if seen[t] {
 			return t, whys[t]
 		}
@@ -129,18 +119,18 @@ func join(parts []node, p *Policy, strong, weak Truth) (Truth, []string) {
 	return weak, whys[weak]
 }
 
-func (n notNode) decide(p *Policy) (Truth, []string) {
+func (n notNode) decide(p *profile.Profile) (assert.Truth, []string) {
 	t, w := n.of.decide(p)
 	switch t {
-	case Holds:
-		return Broken, w
-	case Broken:
-		return Holds, w
+	case assert.Holds:
+		return assert.Broken, w
+	case assert.Broken:
+		return assert.Holds, w
 	}
-	return NotKnown, w
+	return assert.NotKnown, w
 }
 
-func (n leaf) decide(p *Policy) (Truth, []string) {
+func (n leaf) decide(p *profile.Profile) (assert.Truth, []string) {
 	l := n.left.of(p)
 	if n.op == "" {
 		return truthOf(l.known(), l.low == 1), []string{l.told(n.left.name)}
@@ -159,7 +149,7 @@ func (n leaf) decide(p *Policy) (Truth, []string) {
 		same := l.text == r.text && l.low == r.low
 		return truthOf(l.known() && r.known(), same == (n.op == "==")), whys
 	}
-	t := NotKnown
+	t := assert.NotKnown
 	if order, ok := l.compare(r); ok {
 		t = truthOf(true, slices.Contains(order.satisfies(), n.op))
 	} else if l.known() && r.known() {
@@ -168,14 +158,14 @@ func (n leaf) decide(p *Policy) (Truth, []string) {
 	return t, whys
 }
 
-func truthOf(known, holds bool) Truth {
+func truthOf(known, holds bool) assert.Truth {
 	switch {
 	case !known:
-		return NotKnown
+		return assert.NotKnown
 	case holds:
-		return Holds
+		return assert.Holds
 	}
-	return Broken
+	return assert.Broken
 }
 
 // An order is how one value stands to another.
@@ -245,14 +235,14 @@ func (v value) compare(w value) (o order, ok bool) {
 
 // undecided is what follows of an operator for values of which the order is not
 // known: a lower bound of 20 s is >= 20 s, whatever the limit is.
-func undecided(op string, l, r value) Truth {
+func undecided(op string, l, r value) assert.Truth {
 	switch {
 	case l.low >= r.high && op == ">=", l.high <= r.low && op == "<=":
-		return Holds
+		return assert.Holds
 	case l.low >= r.high && op == "<", l.high <= r.low && op == ">":
-		return Broken
+		return assert.Broken
 	}
-	return NotKnown
+	return assert.NotKnown
 }
 
 // An operand is a name, or a value that was written down.
@@ -261,10 +251,10 @@ type operand struct {
 	kind   kind
 	offset int
 	value  value
-	figure func(*Policy) value
+	figure func(*profile.Profile) value
 }
 
-func (o operand) of(p *Policy) value {
+func (o operand) of(p *profile.Profile) value {
 	if o.name == "" {
 		return o.value
 	}
@@ -498,7 +488,7 @@ func (o *operand) number(token string) (wrong string) {
 type figure struct {
 	Name, Help string
 	kind       kind
-	of         func(*Policy) value
+	of         func(*profile.Profile) value
 }
 
 // A protocolFigure is one of each protocol: its name alone is of HTTP/1.1, or of the
@@ -506,30 +496,30 @@ type figure struct {
 type protocolFigure struct {
 	name, help string
 	kind       kind
-	of         func(*Protocol) value
+	of         func(*profile.Protocol) value
 }
 
 var protocolFigures = []protocolFigure{
-	{"idle", "idle limit after a response", span, func(p *Protocol) value { return p.AfterResponse.value() }},
-	{"idle_connect", "idle limit after connecting, nothing sent", span, func(p *Protocol) value { return p.AfterConnect.value() }},
-	{"idle_tls", "idle limit after the handshake of TLS, nothing sent behind it", span, func(p *Protocol) value { return p.AfterTLS.value() }},
-	{"age", "for how long a connection lives that is never idle", span, func(p *Protocol) value { return p.Age.value() }},
-	{"requests", "requests on one connection", count, func(p *Protocol) value { return p.Requests.value() }},
-	{"announced", "idle limit that is announced", span, func(p *Protocol) value {
+	{"idle", "idle limit after a response", span, func(p *profile.Protocol) value { return valueOf(p.AfterResponse) }},
+	{"idle_connect", "idle limit after connecting, nothing sent", span, func(p *profile.Protocol) value { return valueOf(p.AfterConnect) }},
+	{"idle_tls", "idle limit after the handshake of TLS, nothing sent behind it", span, func(p *profile.Protocol) value { return valueOf(p.AfterTLS) }},
+	{"age", "for how long a connection lives that is never idle", span, func(p *profile.Protocol) value { return valueOf(p.Age) }},
+	{"requests", "requests on one connection", count, func(p *profile.Protocol) value { return countOf(p.Requests) }},
+	{"announced", "idle limit that is announced", span, func(p *profile.Protocol) value {
 		d, ok := p.Announced.Timeout.Get()
 		if !ok {
 			return value{why: "none is announced"}
 		}
 		return value{low: seconds(d), high: seconds(d), said: d.String()}
 	}},
-	{"ending", "how an idle connection ends", word, func(p *Protocol) value {
-		if p.AfterResponse.State != Measured {
-			return value{why: p.AfterResponse.unknown()}
+	{"ending", "how an idle connection ends", word, func(p *profile.Protocol) value {
+		if p.AfterResponse.State != profile.Measured {
+			return value{why: unknown(p.AfterResponse)}
 		}
 		return value{text: string(p.AfterResponse.Ending), said: string(p.AfterResponse.Ending)}
 	}},
-	{"pipelining", "requests sent without waiting are all answered, in order", yesNo, func(p *Protocol) value {
-		if p.Pipelining == nil || p.Pipelining.State != Measured {
+	{"pipelining", "requests sent without waiting are all answered, in order", yesNo, func(p *profile.Protocol) value {
+		if p.Pipelining == nil || p.Pipelining.State != profile.Measured {
 			return value{why: "it was not measured"}
 		}
 		ordered, known := p.Pipelining.InOrder.Get()
@@ -544,21 +534,21 @@ var figures = []figure{
 	{"h1", "HTTP/1.1 is spoken", yesNo, offered("http/1.1")},
 	{"h2", "HTTP/2 is spoken", yesNo, offered("h2")},
 	{"h3", "HTTP/3 is spoken", yesNo, offered("h3")},
-	{"rtt", "round-trip time of TCP's handshake", span, func(p *Policy) value {
+	{"rtt", "round-trip time of TCP's handshake", span, func(p *profile.Profile) value {
 		if p.RTT.N == 0 {
 			return value{why: "it was not measured"}
 		}
 		return value{low: seconds(p.RTT.Low), high: seconds(p.RTT.High), said: p.RTT.Median.String()}
 	}},
-	{"parallel", "connections that were open at once and answered", count, func(p *Policy) value { return p.Parallel.value() }},
-	{"status", "status of the ordinary answer", count, func(p *Policy) value {
+	{"parallel", "connections that were open at once and answered", count, func(p *profile.Profile) value { return countOf(p.Parallel) }},
+	{"status", "status of the ordinary answer", count, func(p *profile.Profile) value {
 		if p.Baseline.Status == 0 {
 			return value{why: "there was no answer of HTTP"}
 		}
 		n := float64(p.Baseline.Status)
 		return value{low: n, high: n, said: strconv.Itoa(p.Baseline.Status)}
 	}},
-	{"software", "what the server calls itself", word, func(p *Policy) value {
+	{"software", "what the server calls itself", word, func(p *profile.Profile) value {
 		if p.Software == "" {
 			return value{why: "the server does not say"}
 		}
@@ -566,37 +556,37 @@ var figures = []figure{
 	}},
 	{"tls", "highest version of TLS that is accepted", count, tlsVersion(func(a, b float64) bool { return a > b })},
 	{"tls_least", "lowest version of TLS that is accepted", count, tlsVersion(func(a, b float64) bool { return a < b })},
-	{"tickets", "session tickets after one handshake", count, func(p *Policy) value {
+	{"tickets", "session tickets after one handshake", count, func(p *profile.Profile) value {
 		if p.TLS == nil {
 			return value{why: noTLS}
 		}
-		return p.TLS.Tickets.value()
+		return countOf(p.TLS.Tickets)
 	}},
-	{"resumes", "a session ticket works", yesNo, func(p *Policy) value {
+	{"resumes", "a session ticket works", yesNo, func(p *profile.Profile) value {
 		if p.TLS == nil {
 			return value{why: noTLS}
 		}
 		b, ok := p.TLS.Resumes.Get()
 		return yesIf(b, ok)
 	}},
-	{"early_data", "a session ticket allows early data", yesNo, func(p *Policy) value {
+	{"early_data", "a session ticket allows early data", yesNo, func(p *profile.Profile) value {
 		if p.TLS == nil {
 			return value{why: noTLS}
 		}
 		b, ok := p.TLS.Early.Get()
 		return yesIf(b, ok)
 	}},
-	{"alt_svc", "HTTP/3 is where Alt-Svc says", yesNo, func(p *Policy) value {
+	{"alt_svc", "HTTP/3 is where Alt-Svc says", yesNo, func(p *profile.Profile) value {
 		if p.AltSvc == nil || p.AltSvc.Value == "" {
 			return value{why: "there is no Alt-Svc"}
 		}
 		b, ok := p.AltSvc.Works.Get()
 		return yesIf(b, ok)
 	}},
-	{"fails", "cases that fail", count, outcomes(Fail)},
-	{"warnings", "cases with a warning", count, outcomes(Warn)},
-	{"passes", "cases that pass", count, outcomes(Pass)},
-	{"unmeasured", "cases that were not measured", count, outcomes(NotMeasured)},
+	{"fails", "cases that fail", count, outcomes(profile.Fail)},
+	{"warnings", "cases with a warning", count, outcomes(profile.Warn)},
+	{"passes", "cases that pass", count, outcomes(profile.Pass)},
+	{"unmeasured", "cases that were not measured", count, outcomes(profile.NotMeasured)},
 }
 
 const noTLS = "nothing of TLS was measured"
@@ -662,13 +652,13 @@ func figureNamed(name string) (figure, bool) {
 
 // ofProtocol looks for the figure in that protocol; "" is HTTP/1.1, or whichever the
 // document has first where it has none.
-func ofProtocol(f protocolFigure, suffix string) func(*Policy) value {
-	return func(p *Policy) value {
+func ofProtocol(f protocolFigure, suffix string) func(*profile.Profile) value {
+	return func(p *profile.Profile) value {
 		name := suffix
 		if suffix == "" || suffix == "h1" {
 			name = "http/1.1"
 		}
-		i := slices.IndexFunc(p.Protocols, func(q *Protocol) bool { return q.Name == name })
+		i := slices.IndexFunc(p.Protocols, func(q *profile.Protocol) bool { return q.Name == name })
 		if i < 0 && suffix == "" && len(p.Protocols) > 0 {
 			i = 0
 		}
@@ -683,23 +673,23 @@ func ofProtocol(f protocolFigure, suffix string) func(*Policy) value {
 	}
 }
 
-func verdictOn(id string) func(*Policy) value {
-	return func(p *Policy) value {
+func verdictOn(id string) func(*profile.Profile) value {
+	return func(p *profile.Profile) value {
 		r, ok := p.ResultOf(id)
 		switch {
 		case !ok:
 			return value{why: "it was not among the cases that were asked for"}
-		case r.Outcome == NotMeasured:
+		case r.Outcome == profile.NotMeasured:
 			return value{why: r.Text}
-		case r.Outcome == Pass:
+		case r.Outcome == profile.Pass:
 			return yes(true, "so")
 		}
 		return yes(false, "not so: "+r.Text)
 	}
 }
 
-func offered(protocol string) func(*Policy) value {
-	return func(p *Policy) value {
+func offered(protocol string) func(*profile.Profile) value {
+	return func(p *profile.Profile) value {
 		for _, q := range p.Protocols {
 			switch offers, known := q.Offers(); {
 			case q.Name != protocol:
@@ -715,8 +705,8 @@ func offered(protocol string) func(*Policy) value {
 	}
 }
 
-func tlsVersion(better func(a, b float64) bool) func(*Policy) value {
-	return func(p *Policy) value {
+func tlsVersion(better func(a, b float64) bool) func(*profile.Profile) value {
+	return func(p *profile.Profile) value {
 		if p.TLS == nil {
 			return value{why: noTLS}
 		}
@@ -733,8 +723,8 @@ func tlsVersion(better func(a, b float64) bool) func(*Policy) value {
 	}
 }
 
-func outcomes(o Outcome) func(*Policy) value {
-	return func(p *Policy) value {
+func outcomes(o profile.Outcome) func(*profile.Profile) value {
+	return func(p *profile.Profile) value {
 		n := p.Outcomes()[o]
 		return value{low: float64(n), high: float64(n), said: strconv.Itoa(n)}
 	}
@@ -758,24 +748,24 @@ func yesIf(b, known bool) value {
 	return yes(false, "not so")
 }
 
-func (t Timeout) value() value {
-	low, high, ok := t.interval()
+func valueOf(t profile.Timeout) value {
+	low, high, ok := t.Interval()
 	if !ok {
-		return value{why: t.unknown()}
+		return value{why: unknown(t)}
 	}
 	v := value{low: seconds(low), high: seconds(high), said: t.String()}
-	if t.State == AtLeast {
+	if t.State == profile.AtLeast {
 		v.high = math.Inf(1)
 	} else {
-		v.same = min(seconds(max(t.Uncertainty, Duration(10*time.Millisecond))), seconds(slack(t.Median)))
+		v.same = min(seconds(max(t.Uncertainty, profile.Duration(10*time.Millisecond))), seconds(profile.Slack(t.Median)))
 	}
 	return v
 }
 
 // unknown is why there is no figure.
-func (t Timeout) unknown() string {
+func unknown(t profile.Timeout) string {
 	switch {
-	case t.State == AtLeast:
+	case t.State == profile.AtLeast:
 		return "waiting ended before: " + t.String()
 	case t.Why != "":
 		return t.Why
@@ -783,11 +773,11 @@ func (t Timeout) unknown() string {
 	return "it was not measured"
 }
 
-func (c Count) value() value {
+func countOf(c profile.Count) value {
 	v := value{low: float64(c.N), high: float64(c.N), said: c.String()}
 	switch c.State {
-	case Measured:
-	case AtLeast:
+	case profile.Measured:
+	case profile.AtLeast:
 		v.high = math.Inf(1)
 	default:
 		if v.why = c.Why; v.why == "" {
@@ -797,7 +787,7 @@ func (c Count) value() value {
 	return v
 }
 
-func seconds(d Duration) float64 { return time.Duration(d).Seconds() }
+func seconds(d profile.Duration) float64 { return time.Duration(d).Seconds() }
 
 // ParseAssertions reads several, and stops at the first that is wrong.
 func ParseAssertions(texts []string) ([]Assertion, error) {

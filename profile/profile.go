@@ -1,14 +1,15 @@
-// Package conduct holds what is known of a server's conduct with connections: the
-// document that a probe fills in, the cases of the standards it is held against, and
-// what follows from both. It opens no socket and reads no clock.
-package conduct
+// Package profile holds what is known of how a server treats connections: the document
+// that a probe fills in. It opens no socket and reads no clock.
+package profile
 
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"linger"
+	"linger/assert"
 	"linger/trace"
 )
 
@@ -33,8 +34,8 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// A Policy is what one server was seen to do with connections.
-type Policy struct {
+// A Profile is what one server was seen to do with connections.
+type Profile struct {
 	Format     string           `json:"format"`
 	Linger     string           `json:"linger,omitempty"` // version of the program
 	Provenance trace.Provenance `json:"provenance"`
@@ -55,10 +56,10 @@ type Policy struct {
 	Survives  []Survival  `json:"survives,omitempty"` // what a connection of HTTP/1.1 survives
 	DNS       *DNS        `json:"dns,omitempty"`      // of a server of DNS only
 
-	Cases       []Result   `json:"cases"`
-	Asserted    []Asserted `json:"assertions,omitempty"`
-	Doubts      []Doubt    `json:"doubts,omitempty"`
-	Interrupted bool       `json:"interrupted,omitempty"` // so that there is less than was asked for
+	Cases       []Result        `json:"cases"`
+	Asserted    []assert.Result `json:"assertions,omitempty"`
+	Caveats     []Caveat        `json:"doubts,omitempty"`
+	Interrupted bool            `json:"interrupted,omitempty"` // so that there is less than was asked for
 }
 
 // Spent is what the probe took of the server.
@@ -149,7 +150,8 @@ func SpreadOf(sample []time.Duration) Spread {
 	if len(sample) == 0 {
 		return Spread{}
 	}
-	s := sorted(sample)
+	s := slices.Clone(sample)
+	slices.Sort(s)
 	return Spread{Duration((s[(len(s)-1)/2] + s[len(s)/2]) / 2), Duration(s[0]), Duration(s[len(s)-1]), len(s)}
 }
 
@@ -269,14 +271,14 @@ type DNS struct {
 	AfterKeepalive Timeout `json:"idle_after_keepalive,omitzero"`
 }
 
-// A Doubt is something about the probe itself that its figures may not be read without.
-type Doubt struct {
+// A Caveat is something about the probe itself that its figures may not be read without.
+type Caveat struct {
 	Code string `json:"code"`
 	Text string `json:"text"`
 }
 
 // ProtocolNamed returns the protocol of that name, making it if there is none yet.
-func (p *Policy) ProtocolNamed(name string) *Protocol {
+func (p *Profile) ProtocolNamed(name string) *Protocol {
 	for _, known := range p.Protocols {
 		if known.Name == name {
 			return known
@@ -288,7 +290,7 @@ func (p *Policy) ProtocolNamed(name string) *Protocol {
 }
 
 // ResultOf returns the result of a case; ok is false where it was not among those asked for.
-func (p *Policy) ResultOf(id string) (r Result, ok bool) {
+func (p *Profile) ResultOf(id string) (r Result, ok bool) {
 	for _, r := range p.Cases {
 		if r.ID == id {
 			return r, true
@@ -297,11 +299,11 @@ func (p *Policy) ResultOf(id string) (r Result, ok bool) {
 	return Result{}, false
 }
 
-// A Probed is one line of a list of servers, with what became of it: a policy, or why
+// A Probed is one line of a list of servers, with what became of it: a profile, or why
 // there is none.
 type Probed struct {
-	Line   int     `json:"line,omitempty"` // of the list, the first is 1
-	Target string  `json:"target"`
-	Policy *Policy `json:"policy,omitempty"`
-	Failed string  `json:"error,omitempty"`
+	Line    int      `json:"line,omitempty"` // of the list, the first is 1
+	Target  string   `json:"target"`
+	Profile *Profile `json:"policy,omitempty"`
+	Failed  string   `json:"error,omitempty"`
 }

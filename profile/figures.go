@@ -1,4 +1,4 @@
-package conduct
+package profile
 
 import (
 	"math"
@@ -42,12 +42,12 @@ func (t Timeout) String() string {
 // scattered reports whether the connections that were watched differ by more than
 // can come from the path: then there is no one limit.
 func (t Timeout) scattered() bool {
-	return t.State == Measured && t.N > 1 && t.High-t.Low > max(4*t.Uncertainty, slack(t.Median))
+	return t.State == Measured && t.N > 1 && t.High-t.Low > max(4*t.Uncertainty, Slack(t.Median))
 }
 
-// interval is where the limit lies; high is infinite where only a lower bound is
+// Interval is where the limit lies; high is infinite where only a lower bound is
 // known, and ok false where nothing is.
-func (t Timeout) interval() (low, high Duration, ok bool) {
+func (t Timeout) Interval() (low, high Duration, ok bool) {
 	switch t.State {
 	case AtLeast:
 		return t.Low, math.MaxInt64, true
@@ -63,8 +63,8 @@ func (t Timeout) interval() (low, high Duration, ok bool) {
 // Keeps reports whether the limit is what was announced, as far as can be told: ok is
 // false where nothing was measured, or where waiting ended before.
 func (t Timeout) Keeps(announced Duration) (keeps, ok bool) {
-	low, high, known := t.interval()
-	near := slack(announced)
+	low, high, known := t.Interval()
+	near := Slack(announced)
 	switch {
 	case !known:
 		return false, false
@@ -77,13 +77,13 @@ func (t Timeout) Keeps(announced Duration) (keeps, ok bool) {
 // ShorterThan reports whether the limit is below d for sure: not only by as much as a
 // measurement may be off.
 func (t Timeout) ShorterThan(d Duration) bool {
-	_, high, known := t.interval()
-	return known && t.State == Measured && high+slack(d) < d
+	_, high, known := t.Interval()
+	return known && t.State == Measured && high+Slack(d) < d
 }
 
-// slack is what two lengths of time may differ by and still be the same limit: 0.1 s
+// Slack is what two lengths of time may differ by and still be the same limit: 0.1 s
 // or 2 %, which is what a probe promises to be within.
-func slack(d Duration) Duration { return max(d/50, Duration(100*time.Millisecond)) }
+func Slack(d Duration) Duration { return max(d/50, Duration(100*time.Millisecond)) }
 
 // String tells a count: "100", "at least 80", "not measured".
 func (c Count) String() string {
@@ -132,7 +132,7 @@ func decimals(doubt float64) int {
 }
 
 // Outcomes counts the cases of each outcome.
-func (p *Policy) Outcomes() map[Outcome]int {
+func (p *Profile) Outcomes() map[Outcome]int {
 	n := map[Outcome]int{}
 	for _, r := range p.Cases {
 		n[r.Outcome]++
@@ -141,7 +141,7 @@ func (p *Policy) Outcomes() map[Outcome]int {
 }
 
 // Strict makes failures of those warnings that are of a standard: SHOULD counts as MUST.
-func (p *Policy) Strict() {
+func (p *Profile) Strict() {
 	for i, r := range p.Cases {
 		if r.Level == Should && r.Outcome == Warn {
 			p.Cases[i].Outcome = Fail

@@ -1,0 +1,58 @@
+// Package conformance holds the cases of the standards that a server's connections are
+// held against. It opens no socket and reads no clock.
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"linger/profile"
+)
+
+// Cases returns all cases, in the order in which reports have them.
+func Cases() []profile.Case {
+	var cases []profile.Case
+	for _, r := range slices.Concat(http1Cases, tlsCases, http2Cases, http3Cases, dnsCases) {
+		cases = append(cases, profile.Case(r))
+	}
+	return cases
+}
+
+// A row is a case as the tables have it.
+type row profile.Case
+
+// CaseByID returns the case of that name; asking for one that there is not is a
+// mistake of the program.
+func CaseByID(id string) profile.Case {
+	for _, c := range Cases() {
+		if c.ID == id {
+			return c
+		}
+	}
+	panic(fmt.Sprintf("conformance: no case is called %q", id))
+}
+
+// Select returns the cases that only names, or all if it names none, less those that
+// skip names. A name is that of a case, or of a protocol.
+func Select(only, skip []string) ([]profile.Case, error) {
+	all := Cases()
+	matches := func(c profile.Case, names []string) bool {
+		return slices.Contains(names, c.ID) || slices.Contains(names, c.Protocol)
+	}
+	for _, name := range slices.Concat(only, skip) {
+		if !slices.ContainsFunc(all, func(c profile.Case) bool { return matches(c, []string{name}) }) {
+			return nil, fmt.Errorf("no case is called %q; linger probe --list names them", name)
+		}
+	}
+	var chosen []profile.Case
+	for _, c := range all {
+		if (len(only) == 0 || matches(c, only)) && !matches(c, skip) {
+			chosen = append(chosen, c)
+		}
+	}
+	if len(chosen) == 0 && len(all) > 0 {
+		return nil, fmt.Errorf("no case is left of --only %s less --skip %s", strings.Join(only, ","), strings.Join(skip, ","))
+	}
+	return chosen, nil
+}

@@ -1,0 +1,35 @@
+package conformance
+
+import "linger/profile"
+
+var http1Cases = []row{
+	{"close-honoured", "closes after the response to a request that said Connection: close", "http/1.1", "RFC 9112, 9.6", profile.Must, "ignore-close"},
+	{"close-last", "answers nothing that comes behind a request that said Connection: close", "http/1.1", "RFC 9112, 9.6", profile.Must, ""},
+	{"close-staged", "closes in stages, so that no reset destroys the last response", "http/1.1", "RFC 9112, 9.6", profile.Advice, ""},
+	{"close-repeated", "says Connection: close in the response to a request that said it", "http/1.1", "RFC 9112, 9.6", profile.Should, ""},
+	{"close-kept", "closes after a response that said Connection: close", "http/1.1", "RFC 9112, 9.6", profile.Must, ""},
+	{"close-announced", "says Connection: close on the last response of a connection", "http/1.1", "RFC 9112, 9.3 and 9.6", profile.Must, "unannounced-close"},
+	{"keep-alive-honoured", "keeps open what it announced by Connection: keep-alive or Keep-Alive", "http/1.1", "RFC 9112, 9.3; RFC 2068, 19.7.1.1", profile.Should, "false-keep-alive"},
+	{"keep-alive-listed", "names the Keep-Alive field in Connection, as that of one hop", "http/1.1", "RFC 9110, 7.6.1", profile.Must, ""},
+	{"timeout-honoured", "keeps idle connections for as many seconds as its Keep-Alive: timeout says", "http/1.1", "RFC 2068, 19.7.1.1", profile.Should, "wrong-unit"},
+	{"idle-orderly", "ends connections by FIN, so that nothing under way is destroyed", "http/1.1", "RFC 9112, 9.6; RFC 9293, 3.6", profile.Should, "reset"},
+	{"idle-answered", "refuses what comes on a connection that it has given up, rather than say nothing", "http/1.1", "RFC 9112, 9.5; RFC 9293, 3.10.7", profile.Should, "black-hole"},
+	{"idle-closed-whole", "closes both directions of a connection that it has given up", "http/1.1", "RFC 9112, 9.6", profile.Should, "half-close"},
+	{"idle-no-race", "closes an idle connection when its time is over, not when the next request comes", "http/1.1", "RFC 9112, 9.5", profile.Advice, "race"},
+	{"idle-long-enough", "keeps idle connections for at least a second", "http/1.1", "docs/probe.md", profile.Advice, "short-idle"},
+	{"requests-enough", "allows at least ten requests on a connection", "http/1.1", "docs/probe.md", profile.Advice, "few-requests"},
+	{"message-complete", "ends no connection within a message", "http/1.1", "RFC 9112, 8", profile.Must, "cut-after-bytes"},
+	{"pipeline-order", "answers pipelined requests in their order", "http/1.1", "RFC 9112, 9.3.2", profile.Must, "out-of-order"},
+	{"http10-closes", "closes after the response to HTTP/1.0 without keep-alive", "http/1.1", "RFC 9112, 9.3", profile.Must, ""},
+	{"http10-keep-alive", "says keep-alive to HTTP/1.0 where it keeps the connection", "http/1.1", "RFC 2068, 19.7.1", profile.Should, ""},
+	{"http10-no-chunks", "sends no Transfer-Encoding to HTTP/1.0", "http/1.1", "RFC 9112, 6.1", profile.Must, ""},
+	{"body-read", "reads the content of a request, or closes", "http/1.1", "RFC 9112, 9.3", profile.Must, ""},
+	{"head-empty", "sends no content with the response to HEAD", "http/1.1", "RFC 9110, 9.3.2", profile.Must, ""},
+	{"expect-answered", "answers Expect: 100-continue before the content", "http/1.1", "RFC 9110, 10.1.1", profile.Must, ""},
+	{"framing-both", "closes after a request with both Transfer-Encoding and Content-Length", "http/1.1", "RFC 9112, 6.1", profile.Must, ""},
+	{"framing-lengths", "answers 400 to differing Content-Lengths, and closes", "http/1.1", "RFC 9112, 6.3", profile.Must, ""},
+	{"framing-length", "answers 400 to a Content-Length that is none, and closes", "http/1.1", "RFC 9112, 6.3", profile.Must, ""},
+	{"framing-chunks", "refuses a chunk without a size, or closes", "http/1.1", "RFC 9112, 7.1 and 8", profile.Should, ""},
+	{"host-missing", "answers 400 to HTTP/1.1 without Host", "http/1.1", "RFC 9112, 3.2", profile.Must, ""},
+	{"field-space", "answers 400 to a space between a field's name and its colon", "http/1.1", "RFC 9112, 5.1", profile.Must, ""},
+}

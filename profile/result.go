@@ -1,0 +1,49 @@
+package profile
+
+// A Level is how binding a case is.
+type Level string
+
+const (
+	// Must and Should are the standard's words (RFC 2119): breaking the first is a
+	// failure, the second a warning, which --strict makes a failure.
+	Must   Level = "MUST"
+	Should Level = "SHOULD"
+	// Advice is no standard's: what is allowed, and costs users.
+	Advice Level = "advice"
+)
+
+// A Case is one sentence of a standard that a server can be held against.
+type Case struct {
+	ID       string `json:"id"`
+	Title    string `json:"title"`    // what a server does that passes
+	Protocol string `json:"protocol"` // as Protocol.Name; "tls"
+	Standard string `json:"standard"` // "RFC 9112, 9.6"; of Advice where the reason stands
+	Level    Level  `json:"level"`
+	// Misbehaviour names what `serve --misbehave` does to make the case fail, where it can.
+	Misbehaviour string `json:"misbehaviour,omitempty"`
+}
+
+// An Outcome is what came of a case.
+type Outcome string
+
+const (
+	Pass        Outcome = "pass"
+	Fail        Outcome = "fail"
+	Warn        Outcome = "warn"
+	NotMeasured Outcome = "not measured"
+)
+
+// A Result is one case with what came of it, and why.
+type Result struct {
+	Case
+	Outcome Outcome `json:"outcome"`
+	Text    string  `json:"text"` // what was sent, what came back
+}
+
+// Broken is the outcome of a case that the server breaks.
+func (l Level) Broken() Outcome {
+	if l == Must {
+		return Fail
+	}
+	return Warn
+}
