@@ -61,8 +61,11 @@ type h3Exchange struct {
 	left     chan struct{} // closed when its head has left, or never will
 	stream   quic.StreamID // -1 while it has none
 	up, down int64         // bytes of field sections
-	over     atomic.Bool   // nothing more is told of it
-	cancel   func()        // ends it on the wire
+	frames   int64         // bytes of the response's frames, as their heads say
+	final    int64         // size of the response's stream, once ended is closed
+	ended    chan struct{}
+	over     atomic.Bool // nothing more is told of it
+	cancel   func()      // ends it on the wire
 }
 
 func (p *h3) speak(c *conn) {
@@ -122,13 +125,41 @@ func (s *h3Session) created(id quic.StreamID, fields []h3qlog.HeaderField, size 
 	}
 }
 
-// parsed hears of the fields of a response, or of its trailer.
-func (s *h3Session) parsed(id quic.StreamID, size int64) {
+// parsed hears of a frame of a response: the size of its fields, if it is a field
+// section, and that of the whole frame, negative where the stack does not say.
+func (s *h3Session) parsed(id quic.StreamID, fields, frame int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x := s.streams[id]; x != nil {
-		x.down += size
+		x.down += fields
+		x.frames += max(0, frame)
 	}
+}
+
+// streamEnded hears that the server has ended a stream, and of the stream's size. The
+// frame that says so may come again.
+func (s *h3Session) streamEnded(id quic.StreamID, size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.streams[id]; x != nil && x.final < 0 {
+		x.final = size
+		close(x.ended)
+	}
+}
+
+// isCut reports whether the stream of a response that was read to its end ends within
+// a frame, which the stack takes for a whole response: "When a stream terminates
+// cleanly, if the last frame on the stream was truncated, this MUST be treated as a
+// connection error" (RFC 9114, 7.1). The stack hands on the end of the stream before
+// it tells of the packet that brought it.
+func (s *h3Session) isCut(x *h3Exchange) bool {
+	select {
+	case <-x.ended:
+	case <-s.quic.Context().Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return x.final >= 0 && x.final != x.frames
 }
 
 // goAway hears that the server processes no request from stream first on: "The
@@ -151,7 +182,7 @@ func (s *h3Session) goAway(first quic.StreamID) {
 
 // send puts one request on the wire; the next may follow once it returns.
 func (s *h3Session) send(q request) {
-	x := &h3Exchange{request: q, left: make(chan struct{}), stream: -1}
+	x := &h3Exchange{request: q, left: make(chan struct{}), stream: -1, final: -1, ended: make(chan struct{})}
 	s.exchanges.Go(func() { s.fetch(x) })
 	select {
 	case <-x.left:
@@ -220,6 +251,11 @@ func (s *h3Session) fetch(x *h3Exchange) {
 			return
 		}
 		s.failed(x, err, e)
+		return
+	}
+	if s.isCut(x) {
+		e.kind, e.reason = reset, fmt.Sprintf("server ended the response within a frame, after %d bytes of the body", e.body)
+		s.report(x, e)
 		return
 	}
 	e.reason = b.rejected()

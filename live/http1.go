@@ -190,6 +190,15 @@ func (h *http1) receive(in *responses, q request, buf *buffers) bool {
 		h.tell(e)
 		return false
 	}
+	// RFC 9112, 9.8: "A response that has neither chunked transfer coding nor
+	// Content-Length is complete only if a valid closure alert has been received."
+	if in.framing == untilClose && isUnannounced(h.socket) {
+		e.kind = closed
+		e.ending = ending{policy.ClosedByPeer, trace.AtServer, fmt.Sprintf("server closed without close_notify, after %d bytes of a response that ends with it", b.received)}
+		h.over.Store(true)
+		h.tell(e)
+		return false
+	}
 	e.reason = b.rejected()
 	e.persists = in.framing != untilClose && !q.last && policy.Persists(head.version, head.fields["Connection"])
 	garbage := e.persists && buf.in.Buffered() > 0 && !h.waiting()

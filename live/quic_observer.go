@@ -103,8 +103,15 @@ func (o *observer) transport(e qlogwriter.Event) {
 			o.mu.Unlock()
 		}
 		for _, f := range e.Frames {
-			if f, ok := f.Frame.(*qlog.MaxStreamsFrame); ok && f.Type == bidirectional {
-				o.allow(int64(f.MaxStreamNum))
+			switch f := f.Frame.(type) {
+			case *qlog.MaxStreamsFrame:
+				if f.Type == bidirectional {
+					o.allow(int64(f.MaxStreamNum))
+				}
+			case *qlog.StreamFrame:
+				if f.Fin && o.session != nil {
+					o.session.streamEnded(f.StreamID, f.Offset+f.Length)
+				}
 			}
 		}
 	case qlog.ParametersRestored:
@@ -155,10 +162,12 @@ func (o *observer) http(e qlogwriter.Event) {
 			o.session.created(e.StreamID, f.HeaderFields, int64(e.Raw.PayloadLength))
 		}
 	case h3qlog.FrameParsed:
-		switch f := e.Frame.Frame.(type) {
-		case h3qlog.HeadersFrame:
-			o.session.parsed(e.StreamID, int64(e.Raw.PayloadLength))
-		case h3qlog.GoAwayFrame:
+		fields := int64(0)
+		if _, ok := e.Frame.Frame.(h3qlog.HeadersFrame); ok {
+			fields = int64(e.Raw.PayloadLength)
+		}
+		o.session.parsed(e.StreamID, fields, int64(e.Raw.Length))
+		if f, ok := e.Frame.Frame.(h3qlog.GoAwayFrame); ok {
 			o.session.goAway(f.StreamID)
 		}
 	}

@@ -149,6 +149,7 @@ type records struct {
 	up, down int64
 	header   bytes.Buffer // of the record that is being read
 	left     int          // of its content
+	ended    bool         // the socket has been read to its end
 }
 
 func (r *records) Write(p []byte) (int, error) {
@@ -161,7 +162,9 @@ func (r *records) Write(p []byte) (int, error) {
 
 func (r *records) Read(p []byte) (int, error) {
 	if !r.counting {
-		return r.Conn.Read(p)
+		n, err := r.Conn.Read(p)
+		r.ended = r.ended || err == io.EOF
+		return n, err
 	}
 	want := r.left
 	if want == 0 {
@@ -179,4 +182,16 @@ func (r *records) Read(p []byte) (int, error) {
 		r.header.Reset()
 	}
 	return n, err
+}
+
+// isUnannounced reports whether a stream of TLS that was read to its end had no
+// close_notify: the socket ended first. crypto/tls takes that for an end like any
+// other where it falls between two records. Whoever has read the stream asks.
+func isUnannounced(socket net.Conn) bool {
+	t, ok := socket.(*tls.Conn)
+	if !ok {
+		return false
+	}
+	r, ok := t.NetConn().(*records)
+	return ok && r.ended
 }

@@ -3,9 +3,11 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -247,8 +249,8 @@ func (o *owner) experiment() *trace.Experiment {
 		x.Still = append(x.Still, present(o.still[i]))
 		x.Failures = append(x.Failures, reasons(o.failed[i]))
 		x.StillFailures = append(x.StillFailures, reasons(o.stillFailed[i]))
-		if len(x.Traces[i]) > 0 && x.Engine == "" {
-			x.Engine, x.Provenance = x.Traces[i][0].Engine, x.Traces[i][0].Provenance
+		for _, t := range slices.Concat(x.Traces[i], x.Still[i]) {
+			x.Engine, x.Provenance = cmp.Or(x.Engine, t.Engine), cmp.Or(x.Provenance, t.Provenance)
 		}
 	}
 	return x

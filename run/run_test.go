@@ -370,3 +370,21 @@ func BenchmarkRun(b *testing.B) {
 		}
 	}
 }
+
+// Where every trial with the delay fails, the engine is known from those without.
+func TestEngineIsKnownWithoutTrialsWithDelay(t *testing.T) {
+	p := plan(t)
+	p.Strategies, p.Trials = p.Strategies[:2], 1
+	x, err := Run(t.Context(), fake(func(_ context.Context, s linger.Scenario, _ int) (*trace.Trace, error) {
+		if s.Network.RTT > 0 {
+			return nil, errors.New("not done after 1s")
+		}
+		return &trace.Trace{Engine: "lab", Provenance: trace.Measured}, nil
+	}), p, nil)
+	if err != nil || x.Engine != "lab" || x.Provenance != trace.Measured {
+		t.Errorf("engine %q, %q, %v", x.Engine, x.Provenance, err)
+	}
+	if len(x.Failures[0]) != 1 || len(x.Failures[1]) != 1 || len(x.Still[0]) != p.Still {
+		t.Errorf("%d and %d failures, %d without delay", len(x.Failures[0]), len(x.Failures[1]), len(x.Still[0]))
+	}
+}

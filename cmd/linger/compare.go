@@ -146,7 +146,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 			bar.clear()
 		}
 	}
-	if experiment == nil || len(experiment.Engine) == 0 {
+	if experiment == nil || experiment.Engine == "" {
 		if ctx.Err() != nil {
 			err = statusError{exitInterrupted, errors.New("interrupted before the first trial was over")}
 		}
@@ -181,9 +181,40 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		return statusError{status: exitInterrupted}
 	}
 	if err == nil && c.isLive() {
-		return outside.verdict(experiment)
+		err = outside.verdict(experiment)
+	}
+	if err == nil {
+		err = shortfall(experiment)
 	}
 	return err
+}
+
+// shortfall is the error of an experiment that was run to its end and has lost trials:
+// some gave no trace, with the delay or without, or all of a strategy did not deliver
+// the whole workload. It says how many of which strategy, and why.
+func shortfall(x *trace.Experiment) error {
+	var all []string
+	for i, s := range x.Strategies {
+		whole := func(t *trace.Trace) bool {
+			return len(t.Exchanges) > 0 && !slices.ContainsFunc(t.Exchanges, func(e trace.Exchange) bool { return e.Failed != "" })
+		}
+		for _, kind := range []struct {
+			what     string
+			planned  int
+			failures []string
+		}{{"trial", x.Trials, trace.At(x.Failures, i)}, {"zero-RTT trial", len(trace.At(x.Still, i)) + len(trace.At(x.StillFailures, i)), trace.At(x.StillFailures, i)}} {
+			if n := len(kind.failures); n > 0 {
+				all = append(all, fmt.Sprintf("%s: %d of %s failed (%s)", s.Name, n, linger.Plural(kind.planned, kind.what), kind.failures[0]))
+			}
+		}
+		if traces := trace.At(x.Traces, i); len(traces) > 0 && !slices.ContainsFunc(traces, whole) {
+			all = append(all, s.Name+": no trial delivered the whole workload; see the doubts above")
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return statusError{exitAssertion, errors.New(strings.Join(all, "; "))}
 }
 
 // isLive reports whether the network is the one that there is.

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"errors"
+	"testing"
+
+	"linger"
+	"linger/trace"
+)
+
+// A run that has lost trials says which and why, and ends with status 1.
+func TestLostTrialsAreNoSuccess(t *testing.T) {
+	whole := &trace.Trace{Exchanges: []trace.Exchange{{Status: 200}}}
+	cut := &trace.Trace{Exchanges: []trace.Exchange{{Status: 200}, {Failed: "server closed"}}}
+	setup := trace.Setup{Strategies: []linger.Strategy{{Name: "close"}, {Name: "keep"}}, Trials: 2}
+	for _, test := range []struct {
+		name string
+		x    trace.Experiment
+		want string
+	}{
+		{"all whole", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole, whole}, {whole, whole}}}, ""},
+		{"one of two delivered", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole, cut}, {whole, whole}}}, ""},
+		{"none delivered", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{cut, cut}, {whole, whole}}},
+			"close: no trial delivered the whole workload; see the doubts above"},
+		{"one lost", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole}, {whole, whole}}, Failures: [][]string{{"not done after 1s"}}},
+			"close: 1 of 2 trials failed (not done after 1s)"},
+		{"all lost, and one without delay", trace.Experiment{Setup: setup, Still: [][]*trace.Trace{{whole, whole}, {whole}},
+			Failures: [][]string{{"refused", "refused"}, {"refused", "refused"}}, StillFailures: [][]string{nil, {"killed"}}},
+			"close: 2 of 2 trials failed (refused); keep: 2 of 2 trials failed (refused); keep: 1 of 2 zero-RTT trials failed (killed)"},
+	} {
+		err := shortfall(&test.x)
+		status, _ := errors.AsType[statusError](err)
+		switch {
+		case test.want == "" && err != nil:
+			t.Errorf("%s: %v", test.name, err)
+		case test.want != "" && (err == nil || err.Error() != test.want || status.status != exitAssertion):
+			t.Errorf("%s: %v, status %d; want %q", test.name, err, status.status, test.want)
+		}
+	}
+}
