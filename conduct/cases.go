@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // A Level is how binding a case is.
@@ -91,10 +90,4 @@ func Select(only, skip []string) ([]Case, error) {
 		return nil, fmt.Errorf("no case is left of --only %s less --skip %s", strings.Join(only, ","), strings.Join(skip, ","))
 	}
 	return chosen, nil
-}
-
-func sorted(sample []time.Duration) []time.Duration {
-	s := slices.Clone(sample)
-	slices.Sort(s)
-	return s
 }

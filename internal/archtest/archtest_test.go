@@ -43,7 +43,7 @@ var rooms = []room{
 	{"infer", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
 	{"run", []string{".", "trace"}, "declares the engine that it needs; cmd hands one in"},
 	{"compare", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
-	{"conduct", []string{".", "trace"}, "what a probe found, and what follows from it; knows no sockets, so that reports may read it"},
+	{"conduct", []string{".", "trace", "stats"}, "what a probe found, and what follows from it; knows no sockets, so that reports may read it"},
 	{"probe", []string{".", "trace", "live", "dns", "conduct"}, "asks a server what it does; speaks itself where live would repair what is to be seen"},
 	{"report", []string{".", "trace", "compare", "conduct"}, "lays out findings; no engine, no arithmetic"},
 	{"predictor", []string{".", "trace", "sim", "compare"}, "the simulator as a page has it: wiring, without sockets, clock and files"},
