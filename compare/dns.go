@@ -62,16 +62,16 @@ func spreadOf(values []float64) (s Spread, ok bool) {
 	if len(values) == 0 {
 		return s, false
 	}
-	middle, _ := stats.New(values...).Median()
+	sample := stats.New(values...)
+	middle, _ := sample.Median()
 	s = Spread{N: len(values), Median: round(middle, 1e-3)}
-	sorted := slices.Sorted(slices.Values(values))
-	rank := func(per100 int) (o linger.Opt[float64]) {
-		if n := len(sorted); n*(100-per100) >= 100 {
-			o = linger.Known(round(sorted[(n*per100+99)/100-1], 1e-3))
+	rank := func(q float64, least int) (o linger.Opt[float64]) {
+		if v, ok := sample.NearestRank(q); ok && len(values) >= least {
+			o = linger.Known(round(v, 1e-3))
 		}
 		return o
 	}
-	s.P95, s.P99 = rank(95), rank(99)
+	s.P95, s.P99 = rank(0.95, 20), rank(0.99, 100)
 	return s, true
 }
 

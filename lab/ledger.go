@@ -6,6 +6,7 @@ import (
 
 	"linger"
 	"linger/link"
+	"linger/stats"
 	"linger/trace"
 )
 
@@ -24,7 +25,7 @@ type ledger struct {
 	flows    int
 	limit    int
 	overflow int
-	lateness lateness
+	lateness stats.Histogram // ns after the due time, of each packet
 }
 
 // flowKey tells connections apart that exist at the same time. Protocols without
@@ -198,7 +199,7 @@ func (l *ledger) render(began time.Time) trace.Ledger {
 		Connections: make([]trace.Flows, 0, l.flows),
 		Up:          l.pipes[Client],
 		Down:        l.pipes[Server],
-		Lateness:    l.lateness.summary(),
+		Lateness:    l.summary(),
 		Overflow:    l.overflow,
 	}
 	for _, s := range l.slabs {
@@ -217,6 +218,17 @@ func (l *ledger) render(began time.Time) trace.Ledger {
 		}
 	}
 	return out
+}
+
+// late counts n packets that left d after their due time; before it is 0.
+func (l *ledger) late(d time.Duration, n int) { l.lateness.Add(int64(d), n) }
+
+// summary returns the lateness as the trace has it, all 0 if nothing had a due time.
+func (l *ledger) summary() trace.Lateness {
+	median, _ := l.lateness.Quantile(0.5)
+	p99, _ := l.lateness.Quantile(0.99)
+	most, _ := l.lateness.Max()
+	return trace.Lateness{Packets: l.lateness.N(), Median: time.Duration(median), P99: time.Duration(p99), Max: time.Duration(most)}
 }
 
 func protocolName(p uint8) string {

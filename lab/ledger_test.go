@@ -2,6 +2,8 @@ package lab
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -191,6 +193,35 @@ func TestLedgerIsBounded(t *testing.T) {
 	}
 	if l := b.render(epoch); len(l.Connections) != 2 || l.Overflow != 3 || l.Up.Packets != 10 {
 		t.Errorf("%d connections, overflow %d, %d packets; want 2, 3, 10", len(l.Connections), l.Overflow, l.Up.Packets)
+	}
+}
+
+func TestLatenessQuantiles(t *testing.T) {
+	if s := newLedger(1).summary(); s.Packets != 0 || s.Median != 0 || s.Max != 0 {
+		t.Errorf("nothing recorded: %+v", s)
+	}
+	l := newLedger(1)
+	var all []time.Duration
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 10_000 {
+		d := time.Duration(rng.ExpFloat64() * 50_000)
+		all = append(all, d, d, d)
+		l.late(d, 3)
+	}
+	l.late(-time.Second, 1) // before its time is in time
+	all = append(all, 0)
+	slices.Sort(all)
+	s := l.summary()
+	for _, q := range []struct {
+		got  time.Duration
+		want time.Duration
+	}{{s.Median, all[len(all)/2]}, {s.P99, all[len(all)*99/100]}} {
+		if q.got < q.want || q.got > q.want+q.want/32+1 {
+			t.Errorf("quantile %v, want %v", q.got, q.want)
+		}
+	}
+	if s.Packets != int64(len(all)) || s.Max != all[len(all)-1] {
+		t.Errorf("%+v; want %d packets, at most %v", s, len(all), all[len(all)-1])
 	}
 }
 

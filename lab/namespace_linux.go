@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linger"
+	"linger/sockdiag"
 )
 
 // deviceName is each host's interface to the path.
@@ -220,7 +221,7 @@ type netns struct {
 	name string
 	addr netip.Addr
 	port port
-	diag int // socket of diagnostics, opened inside; -1 is none
+	diag *sockdiag.Socket // opened inside; nil is none
 	work chan func()
 
 	// What this machine did not allow.
@@ -244,7 +245,7 @@ func (h *netns) allNotes() []string {
 
 // newNetns makes the namespace with its device, address and route.
 func newNetns(c HostConfig, addr netip.Addr) (*netns, error) {
-	h := &netns{name: c.Name, addr: addr, diag: -1, work: make(chan func())}
+	h := &netns{name: c.Name, addr: addr, work: make(chan func())}
 	h.port = port{fd: -1, addr: addr, side: c.Side, delay: c.Delay}
 	made := make(chan error)
 	go func() {
@@ -302,7 +303,7 @@ func (h *netns) build() error {
 	if err := h.connect(); err != nil {
 		return err
 	}
-	h.diag, h.diagErr = openDiag()
+	h.diag, h.diagErr = sockdiag.Open()
 	return nil
 }
 

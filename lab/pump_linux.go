@@ -389,7 +389,7 @@ func (p *pump) arrive(at linger.Instant, c parcel) {
 // write hands a packet that was due at that time to its receiver. A device that
 // does not take it, being down, loses it, as a host would that is switched off.
 func (p *pump) write(due linger.Instant, c parcel) {
-	p.counts.lateness.record(p.now().Sub(due), int(c.segments))
+	p.counts.late(p.now().Sub(due), int(c.segments))
 	b := p.buffers.at(c.buffer)
 	rawWrite(p.hosts[c.to].fd, b[:c.size])
 	p.free(c)

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"linger/sockdiag"
 )
 
 func init() {
@@ -52,37 +52,37 @@ var skmem = regexp.MustCompile(`skmem:\(r(\d+),rb\d+,t\d+,tb\d+,f(\d+),w(\d+),`)
 // takeOne prints one census of the host's sockets: their memory, then how many
 // are in each state.
 func takeOne([]string) int {
-	fd, err := openDiag()
+	s, err := sockdiag.Open()
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
-	c, err := takeCensus(fd, 7, make([]byte, diagBuffer))
+	c, err := s.Census()
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
 	states := map[string]int{}
-	for state, n := range c.states {
+	for state, n := range c.States {
 		if n > 0 {
-			states[tcpStates[state]] += n
+			states[sockdiag.State(state).String()] += n
 		}
 	}
-	fmt.Print(c.memory, states)
+	fmt.Print(c.Memory, states)
 	return 0
 }
 
 // takeMany prints what one of many censuses takes.
 func takeMany([]string) int {
-	fd, err := openDiag()
+	s, err := sockdiag.Open()
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
 	const many = 1000
-	began, buf := time.Now(), make([]byte, diagBuffer)
-	for seq := range uint32(many) {
-		if _, err := takeCensus(fd, seq, buf); err != nil {
+	began := time.Now()
+	for range many {
+		if _, err := s.Census(); err != nil {
 			fmt.Println(err)
 			return 1
 		}
@@ -250,43 +250,4 @@ func BenchmarkCensus(b *testing.B) {
 		}
 		b.ReportMetric(float64(d.Microseconds()), "µs/census")
 	}
-}
-
-func FuzzDiag(f *testing.F) {
-	fd, err := openDiag()
-	if err != nil {
-		lacks(f, err.Error())
-	}
-	defer unix.Close(fd)
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer l.Close()
-	// One real answer, whatever sockets this machine has, and the edges.
-	if err := unix.Sendto(fd, diagRequest(unix.AF_INET, 1), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		f.Fatal(err)
-	}
-	buf := make([]byte, diagBuffer)
-	n, _, err := unix.Recvfrom(fd, buf, 0)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(buf[:n])
-	f.Add([]byte{})
-	f.Add([]byte{16, 0, 0, 0, unix.NLMSG_DONE, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0})
-	f.Add([]byte{20, 0, 0, 0, unix.NLMSG_ERROR, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var c census
-		if _, err := c.parse(b, 1); err != nil && strings.Contains(err.Error(), "\n") {
-			t.Errorf("more than one line: %v", err)
-		}
-		sockets := 0
-		for _, n := range c.states {
-			sockets += n
-		}
-		if most := len(b) / sizeofDiagMessage; sockets > most || c.memory < 0 {
-			t.Errorf("%d sockets with %d bytes in a datagram of %d bytes", sockets, c.memory, len(b))
-		}
-	})
 }

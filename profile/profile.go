@@ -5,11 +5,11 @@ package profile
 import (
 	"encoding/json"
 	"math"
-	"slices"
 	"time"
 
 	"linger"
 	"linger/assert"
+	"linger/stats"
 	"linger/trace"
 )
 
@@ -150,9 +150,16 @@ func SpreadOf(sample []time.Duration) Spread {
 	if len(sample) == 0 {
 		return Spread{}
 	}
-	s := slices.Clone(sample)
-	slices.Sort(s)
-	return Spread{Duration((s[(len(s)-1)/2] + s[len(s)/2]) / 2), Duration(s[0]), Duration(s[len(s)-1]), len(s)}
+	values := make([]float64, len(sample))
+	for i, d := range sample {
+		values[i] = float64(d)
+	}
+	s := stats.New(values...)
+	at := func(q float64) Duration {
+		v, _ := s.Quantile(q)
+		return Duration(v)
+	}
+	return Spread{at(0.5), at(0), at(1), len(sample)}
 }
 
 // A Timeout is after how long the server ends a connection, and how.

@@ -47,6 +47,15 @@ func (s Sample) Quantile(q float64) (float64, bool) {
 	return s.sorted[i] + (h-float64(i))*(s.sorted[j]-s.sorted[i]), true
 }
 
+// NearestRank returns the least value of the sample at or below which a share q of it lies,
+// 0 to 1: a value that was measured, not one between two. It is false when the sample is empty.
+func (s Sample) NearestRank(q float64) (float64, bool) {
+	if len(s.sorted) == 0 {
+		return 0, false
+	}
+	return s.sorted[nearestRank(q, int64(len(s.sorted)))-1], true
+}
+
 // A Warning is what keeps a figure from being as good as asked for.
 type Warning struct {
 	Code string // "confidence", "test", "equal"

@@ -39,6 +39,9 @@ func TestUnknownIsNotZero(t *testing.T) {
 	if _, ok := s.Interval(); ok {
 		t.Error("a sample of nothing has an interval")
 	}
+	if _, ok := s.NearestRank(0.5); ok {
+		t.Error("a sample of nothing has a value of some rank")
+	}
 	if _, ok := Ratio(New(1, 2), s); ok {
 		t.Error("a ratio to nothing is known")
 	}

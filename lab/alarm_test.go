@@ -2,58 +2,11 @@ package lab
 
 import (
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
 	"linger"
 )
-
-func TestLatenessBucketsAreNarrowAndInOrder(t *testing.T) {
-	previous := -1
-	for d := time.Duration(0); d < time.Hour; d += 1 + d/1000 {
-		i := lateBucket(d)
-		if i < previous {
-			t.Fatalf("%v is in bucket %d, after %d", d, i, previous)
-		}
-		previous = i
-		if top := lateTop(i); top < d || top > d+d/32+1 {
-			t.Fatalf("%v is in the bucket up to %v", d, top)
-		}
-	}
-	if i := lateBucket(1<<63 - 1); i >= len((&lateness{}).buckets) {
-		t.Fatalf("the longest duration is in bucket %d", i)
-	}
-}
-
-func TestLatenessQuantiles(t *testing.T) {
-	if s := (&lateness{}).summary(); s.Packets != 0 || s.Median != 0 || s.Max != 0 {
-		t.Errorf("nothing recorded: %+v", s)
-	}
-	var l lateness
-	var all []time.Duration
-	rng := rand.New(rand.NewPCG(1, 2))
-	for range 10_000 {
-		d := time.Duration(rng.ExpFloat64() * 50_000)
-		all = append(all, d, d, d)
-		l.record(d, 3)
-	}
-	l.record(-time.Second, 1) // before its time is in time
-	all = append(all, 0)
-	slices.Sort(all)
-	s := l.summary()
-	for _, q := range []struct {
-		got  time.Duration
-		want time.Duration
-	}{{s.Median, all[len(all)/2]}, {s.P99, all[len(all)*99/100]}} {
-		if q.got < q.want || q.got > q.want+q.want/32+1 {
-			t.Errorf("quantile %v, want %v", q.got, q.want)
-		}
-	}
-	if s.Packets != int64(len(all)) || s.Max != all[len(all)-1] {
-		t.Errorf("%+v; want %d packets, at most %v", s, len(all), all[len(all)-1])
-	}
-}
 
 func TestAlarmLearnsHowLateTimersAre(t *testing.T) {
 	a := newAlarm()
