@@ -79,3 +79,91 @@ func lookUp(in trace.Experiment, s linger.Strategy, trial, lost int) *trace.Trac
 	t.Ledger = linger.Known(led)
 	return t
 }
+
+// Queries are experiments with names that are looked up.
+var Queries = map[string]func() trace.Experiment{
+	"nothing announced":   func() trace.Experiment { return LookUps(10, 5, 10) },
+	"an idle limit":       func() trace.Experiment { return limited(2*time.Second, 2*time.Second) },
+	"no idle at all":      func() trace.Experiment { return limited(0, 0) },
+	"limits of two kinds": func() trace.Experiment { return limited(2*time.Second, time.Second) },
+	"a limit of one":      func() trace.Experiment { return limited(2 * time.Second) },
+	"an unknown path": func() trace.Experiment {
+		in := limited(2*time.Second, 2*time.Second)
+		in.Network = linger.Network{}
+		return in
+	},
+	"cut answers": func() trace.Experiment {
+		in := LookUps(10, 5, 10)
+		for _, one := range in.Traces[0] { // as if each answer had been asked for again over TCP
+			l, _ := one.Ledger.Get()
+			for i := range one.Exchanges {
+				one.Exchanges[i].Truncated, one.Exchanges[i].Attempts = true, 2
+				l.Connections[i].Down.Header += 1000
+			}
+		}
+		return in
+	},
+	"a query fails in each trial": func() trace.Experiment {
+		in := LookUps(10, 5, 10)
+		for i := range in.Traces {
+			Fail(in.Traces[i], 3, "SERVFAIL")
+		}
+		return in
+	},
+	"at a rate": func() trace.Experiment {
+		in := LookUps(10, 5, 10)
+		for i := range in.Workload.Exchanges {
+			e := &in.Workload.Exchanges[i]
+			e.Parent, e.Think = linger.NoParent, time.Duration(i)*time.Second
+		}
+		return in
+	},
+	"encrypted and not": func() trace.Experiment {
+		in := LookUps(10, 5, 10)
+		in.Strategies = Strategies("tcp,tcp+keep,dot,dot+keep")
+		in.Traces = [][]*trace.Trace{in.Traces[1], in.Traces[2], LookUps(10, 5, 10).Traces[1], LookUps(10, 5, 10).Traces[2]}
+		for i, list := range in.Traces[2:] {
+			for _, one := range list {
+				l, _ := one.Ledger.Get()
+				for k := range l.Connections {
+					n := int64([]int{1, 10}[i])
+					l.Connections[k].Down.Header += 7*TCPSetUp + n*2*OnStream // 8 times the set-up, 3 times a query
+				}
+			}
+		}
+		return in
+	},
+	"sent again": func() trace.Experiment {
+		in := LookUps(10, 5, 10)
+		in.Traces[2][0].Retries = 2
+		return in
+	},
+	"asked again, cut and failed": func() trace.Experiment {
+		in := LookUps(10, 5, 9) // of ten, the last is lost once
+		x := &in.Traces[0][0].Exchanges[4]
+		x.Failed, x.Done = "server answered SERVFAIL", linger.Opt[linger.Instant]{}
+		cut := &in.Traces[0][1].Exchanges[5]
+		cut.Truncated, cut.Attempts = true, 2
+		return in
+	},
+	"wanted together, asked one by one": func() trace.Experiment {
+		in := LookUps(10, 5, 10)
+		for _, one := range in.Traces[3] {
+			for i := range one.Exchanges {
+				one.Exchanges[i].Queued = 0
+			}
+		}
+		return in
+	},
+}
+
+// limited has the server announce how long the kept connections may be idle.
+func limited(limits ...time.Duration) trace.Experiment {
+	in := LookUps(10, 5, 10)
+	for i, d := range limits {
+		for _, one := range in.Traces[2+i] {
+			one.Connections[0].IdleLimit = linger.Known(d)
+		}
+	}
+	return in
+}
