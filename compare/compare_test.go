@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/internal/textbook"
 	"linger/trace"
 )
 
@@ -20,101 +21,8 @@ import (
 // The tests of report read them.
 var update = flag.Bool("update", false, "rewrite testdata/*.json")
 
-// golden holds the findings of some experiments as JSON.
-var golden = map[string]func() trace.Experiment{
-	"dns":     func() trace.Experiment { return lookUps(20, 5, 19) },
-	"gallery": func() trace.Experiment { return experiment("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", 5) },
-	// Everything that can go wrong at once.
-	"doubtful": func() trace.Experiment {
-		in := experiment("close,keep,keep:256+1.0,pipeline", 3)
-		in.Interrupted = true
-		in.Traces[0] = in.Traces[0][:1]
-		in.Failures[0] = []string{"the lab's pump ended: exit status 2"}
-		fail(in.Traces[1], 3, "the server closed in mid-response, after 1200 of 14000 bytes")
-		for _, t := range in.Traces[2] {
-			t.Ledger, t.Client, t.Server = linger.Opt[trace.Ledger]{}, linger.Opt[trace.Host]{}, linger.Opt[trace.Host]{}
-			t.Connections[0].ClosedBy, t.Connections[0].Closed, t.Connections[0].Reason = trace.AtServer, linger.Known(t.Ended-1), "FIN after 100 requests"
-		}
-		in.Still[2] = nil
-		in.Traces[3][0].Retries = 2
-		return in
-	},
-	// A path that is not ours, on which nobody counts packets.
-	"live": func() trace.Experiment {
-		in := experiment("close:6,keep:6", 4)
-		in.Engine = "live"
-		in.Network = linger.Network{}
-		in.Still = nil
-		for _, list := range in.Traces {
-			for _, t := range list {
-				t.Ledger, t.Client, t.Server = linger.Opt[trace.Ledger]{}, linger.Opt[trace.Host]{}, linger.Opt[trace.Host]{}
-			}
-		}
-		return in
-	},
-	"secure": func() trace.Experiment {
-		return over("close,close:6,keep,keep:6,pipeline,h2,h3,close+resume,h3+0rtt", 5, 0)
-	},
-	"https": func() trace.Experiment { return over(linger.DefaultStrategies("https"), 5, 0) },
-	// Stopped early, on a path with more room before its bottlenecks than it takes
-	// for 100 ms.
-	"stopped": func() trace.Experiment {
-		in := experiment("close,close:6,keep,pipeline", 0)
-		in.Network, in.Trials = network("3g"), 5
-		in.Traces, in.Still, in.Failures, in.StillFailures = nil, nil, nil, nil
-		fill(&in)
-		in.Traces[0], in.Traces[1], in.Traces[2], in.Traces[3] = nil, in.Traces[1][:1], in.Traces[2][:2], in.Traces[3][:2]
-		for _, t := range in.Traces[3] {
-			t.Connections[0].Requests += 3
-		}
-		in.Still = nil
-		in.Interrupted = true
-		return in
-	},
-	"lossy": func() trace.Experiment { return over("keep:6,h2,h3", 7, 0.02) },
-	// What was asked for was not given.
-	"refused": func() trace.Experiment {
-		in := over("close+resume,keep:6+resume+tfo,h2,h3+0rtt", 5, 0)
-		for i, list := range in.Traces {
-			for _, t := range list {
-				for j := range t.Connections {
-					k := &t.Connections[j]
-					tls, _ := k.TLS.Get()
-					tls.Resumed, tls.EarlyData = false, linger.Opt[bool]{}
-					switch i {
-					case 1:
-						k.FastOpen = linger.Known(false)
-					case 2:
-						k.Protocol, tls.ALPN = "http/1.1", "http/1.1"
-					case 3:
-						tls.Resumed, tls.EarlyData = true, linger.Known(false)
-					}
-					k.TLS = linger.Known(tls)
-				}
-			}
-		}
-		return in
-	},
-	"nothing": func() trace.Experiment {
-		in := experiment("close,keep", 2)
-		for i := range in.Traces {
-			in.Failures[i] = []string{"connection refused", "connection refused"}
-			in.Traces[i], in.Still[i] = nil, nil
-		}
-		return in
-	},
-}
-
-// fail marks an exchange of every trial as failed.
-func fail(traces []*trace.Trace, exchange int, reason string) {
-	for _, t := range traces {
-		e := &t.Exchanges[exchange]
-		e.Failed, e.Done, e.ResponseBody = reason, linger.Opt[linger.Instant]{}, 1200
-	}
-}
-
 func TestGolden(t *testing.T) {
-	for name, input := range golden {
+	for name, input := range textbook.Examples {
 		t.Run(name, func(t *testing.T) {
 			f := Compare(input())
 			got, err := json.MarshalIndent(f, "", "  ")
@@ -147,7 +55,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestRows(t *testing.T) {
-	rows := Compare(experiment("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", 5)).Rows
+	rows := Compare(textbook.Experiment("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", 5)).Rows
 	for i, want := range []struct {
 		name                         string
 		persistent                   bool
@@ -176,7 +84,7 @@ func TestRows(t *testing.T) {
 			t.Errorf("%s: %v round trips; want %v within %v", want.name, got, want.trips, want.within)
 		}
 		wire, load := r.WireBytes.Or(Ways{}), r.PayloadBytes.Or(Ways{})
-		content := float64(gallery().Bytes())
+		content := float64(textbook.Gallery().Bytes())
 		if want := round(1-content/wire.Sum(), 1e-4); r.Overhead.Or(-1) != want || load.Sum() != content+41*300 {
 			t.Errorf("%s: overhead %v, payload %v; want %v and %v", r.Strategy, r.Overhead, load, want, content+41*300)
 		}
@@ -226,46 +134,6 @@ func TestHandshakeWait(t *testing.T) {
 	}
 }
 
-// slower makes the trials of one strategy take longer without delay than with it.
-func slower(in trace.Experiment, strategy int) trace.Experiment {
-	for _, t := range in.Still[strategy] {
-		t.Ended *= 100
-	}
-	return in
-}
-
-// small makes every response fit into one segment.
-func small(in trace.Experiment) trace.Experiment {
-	for i := range in.Workload.Exchanges {
-		in.Workload.Exchanges[i].ResponseBody = 1000
-	}
-	in.Traces, in.Still = nil, nil
-	fill(&in)
-	return in
-}
-
-// scaled multiplies the times of one strategy's trials, so that a verdict can be
-// asked for without inventing traces anew.
-func scaled(in trace.Experiment, strategy int, factors ...float64) trace.Experiment {
-	for i, t := range in.Traces[strategy] {
-		t.Ended = linger.Instant(float64(t.Ended) * factors[i%len(factors)])
-	}
-	return in
-}
-
-// unlost has the link lose nothing in the trials of those strategies.
-func unlost(in trace.Experiment, strategies ...int) trace.Experiment {
-	for _, i := range strategies {
-		for _, t := range in.Traces[i] {
-			l, _ := t.Ledger.Get()
-			for k := range l.Connections {
-				l.Connections[k].Up.DroppedLoss, l.Connections[k].Down.DroppedLoss = 0, 0
-			}
-		}
-	}
-	return in
-}
-
 func TestVerdict(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -275,64 +143,64 @@ func TestVerdict(t *testing.T) {
 		says   []string
 		doesnt []string
 	}{
-		{"kept is better", experiment("close,keep", 5), "keep", true,
+		{"kept is better", textbook.Experiment("close,keep", 5), "keep", true,
 			[]string{"keep takes least: ", "It saves ", "opens 1 connection, not 41", "fewer packets", "41 handshakes cost 2.88 s of the 7.34 s that close takes", "\n\n- 41 handshakes", "\n- What keep saves is 2.81 s of handshakes and 1.09 s of slow starts."}, []string{"No difference", "luck"}},
-		{"no difference", scaled(scaled(experiment("close,keep", 5), 0, 1, 1.01, .99, 1.02, .98), 1, 2.15, 2.2, 2.1, 2.25, 2.05), "", false,
+		{"no difference", textbook.Scaled(textbook.Scaled(textbook.Experiment("close,keep", 5), 0, 1, 1.01, .99, 1.02, .98), 1, 2.15, 2.2, 2.1, 2.25, 2.05), "", false,
 			[]string{"No difference that 5 trials can show: close takes 7.3 s and keep 7.4 s (p = "}, []string{"takes least", "as fast as"}},
-		{"kept is worse", scaled(experiment("close,keep", 5), 1, 3), "close", false,
+		{"kept is worse", textbook.Scaled(textbook.Experiment("close,keep", 5), 1, 3), "close", false,
 			[]string{"Persistence is worse here: close takes 7.34 s; keep, which differs in nothing else, 3.0 s (40 %) more."}, []string{"saves"}},
-		{"too few trials", experiment("close,keep", 2), "keep", true, []string{"After 2 trials luck cannot be ruled out in any of this."}, []string{"(luck"}},
-		{"one trial", experiment("close,keep", 1), "", false, []string{"No winner after 1 trial: keep takes 3.4 s and close 7.3 s; luck cannot be ruled out.", "cost 2.9 s of the 7.3 s"}, []string{"saves", "slow starts"}},
-		{"few trials, nothing to be told", scaled(scaled(experiment("close,keep,keep:6", 2), 1, 2.1, 2.15), 2, 9), "", false,
+		{"too few trials", textbook.Experiment("close,keep", 2), "keep", true, []string{"After 2 trials luck cannot be ruled out in any of this."}, []string{"(luck"}},
+		{"one trial", textbook.Experiment("close,keep", 1), "", false, []string{"No winner after 1 trial: keep takes 3.4 s and close 7.3 s; luck cannot be ruled out.", "cost 2.9 s of the 7.3 s"}, []string{"saves", "slow starts"}},
+		{"few trials, nothing to be told", textbook.Scaled(textbook.Scaled(textbook.Experiment("close,keep,keep:6", 2), 1, 2.1, 2.15), 2, 9), "", false,
 			[]string{"No winner after 2 trials: keep takes 7.29 s and close 7.34 s; luck cannot be ruled out."}, []string{"takes least", "saves"}},
 		{"few trials of a pair only", func() trace.Experiment {
-			in := experiment("close,close:6,keep:6,pipeline", 5)
+			in := textbook.Experiment("close,close:6,keep:6,pipeline", 5)
 			in.Traces[2] = in.Traces[2][:2]
 			return in
 		}(), "pipeline", true, []string{"of close:6's 1.62 s (luck cannot be ruled out after 2 trials)."}, []string{"in any of this"}},
-		{"one trial, the kept one slower", scaled(experiment("close:6,keep:6,pipeline", 1), 1, 2), "", false, nil, []string{"saves", "worse", "(keep:6)"}},
-		{"three trials, the kept one slower", scaled(experiment("close:6,keep:6,pipeline", 3), 1, 2), "pipeline", true, []string{"Keeping 6 connections (keep:6) is worse: 290 ms (18 %) more."}, []string{"saves -", "(keep:6) saves"}},
-		{"three trials, the kept pair slower", scaled(experiment("close,close:6,keep:6,pipeline", 3), 2, 2), "pipeline", true, []string{"With 6 at once, keeping is worse: keep:6 takes 290 ms (18 %) more than close:6."}, []string{"saves -"}},
-		{"another number of connections", experiment("close:6,keep", 5), "close:6", false, []string{
+		{"one trial, the kept one slower", textbook.Scaled(textbook.Experiment("close:6,keep:6,pipeline", 1), 1, 2), "", false, nil, []string{"saves", "worse", "(keep:6)"}},
+		{"three trials, the kept one slower", textbook.Scaled(textbook.Experiment("close:6,keep:6,pipeline", 3), 1, 2), "pipeline", true, []string{"Keeping 6 connections (keep:6) is worse: 290 ms (18 %) more."}, []string{"saves -", "(keep:6) saves"}},
+		{"three trials, the kept pair slower", textbook.Scaled(textbook.Experiment("close,close:6,keep:6,pipeline", 3), 2, 2), "pipeline", true, []string{"With 6 at once, keeping is worse: keep:6 takes 290 ms (18 %) more than close:6."}, []string{"saves -"}},
+		{"another number of connections", textbook.Experiment("close:6,keep", 5), "close:6", false, []string{
 			"close:6 takes least of those tried: 1.62 s. The fastest persistent strategy, keep, takes 3.44 s, which is 1.82 s (112 %) more: its requests wait in line. keep:6 was not tried."},
 			[]string{"Persistence is worse", "connections at once"}},
-		{"the pair is worse, another is the fastest kept", scaled(scaled(experiment("close:6,keep:6,keep", 5), 1, 4), 0, 1), "close:6", false, []string{
+		{"the pair is worse, another is the fastest kept", textbook.Scaled(textbook.Scaled(textbook.Experiment("close:6,keep:6,keep", 5), 1, 4), 0, 1), "close:6", false, []string{
 			"Persistence is worse here: close:6 takes 1.62 s; keep:6, which differs in nothing else, ", "The fastest persistent strategy, keep, takes 3.44 s."}, []string{"not tried"}},
-		{"the parts add up", scaled(experiment("close,keep,pipeline", 5), 1, .97), "pipeline", true, []string{"saves 4.01 s (55 %): 2.81 s of handshakes and 1.20 s of slow starts."}, nil},
-		{"no slow start in a segment", small(experiment("close,keep,pipeline", 5)), "pipeline", true, []string{"of handshakes and "}, []string{"slow start"}},
-		{"one strategy", experiment("close", 5), "", false, []string{"no other strategy", "41 handshakes cost"}, nil},
-		{"one kept strategy", experiment("keep", 5), "", false, []string{"keep takes 3", "no other strategy is there"}, []string{"handshake"}},
-		{"no non-persistent one", experiment("keep,keep:6", 5), "keep:6", false, []string{"keep:6 takes least", "no non-persistent strategy gave a time"}, nil},
-		{"no persistent one", experiment("close,close:6", 5), "close:6", true, []string{"close:6 takes least"}, []string{"kept"}},
-		{"no persistent one, the baseline best", experiment("close:6,close", 5), "close:6", false, []string{"No strategy that was tried keeps a connection"}, nil},
-		{"parallel pairs", experiment("close,close:6,keep:6", 5), "keep:6", true, []string{"With 6 at once, keeping (keep:6) saves"}, nil},
-		{"a pair that is not the best", experiment("close,keep,pipeline", 5), "pipeline", true, []string{"One kept connection (keep) saves 3.90 s (53 %): 2.81 s of handshakes and 1.09 s of slow starts."}, nil},
-		{"the finding of 1997", experiment("close,close:6,keep,pipeline", 5), "pipeline", true, []string{"- close:6, with 6 connections at once, takes", "whose requests wait in line"}, nil},
-		{"the best closes", scaled(experiment("close,close:6,keep", 5), 1, 1), "close:6", true, []string{"No persistent strategy that was tried is faster: the fastest, keep, takes 3.44 s. keep:6 was not tried."}, nil},
-		{"what TLS costs", over("close,keep", 5, 0), "keep", true, []string{
+		{"the parts add up", textbook.Scaled(textbook.Experiment("close,keep,pipeline", 5), 1, .97), "pipeline", true, []string{"saves 4.01 s (55 %): 2.81 s of handshakes and 1.20 s of slow starts."}, nil},
+		{"no slow start in a segment", textbook.Small(textbook.Experiment("close,keep,pipeline", 5)), "pipeline", true, []string{"of handshakes and "}, []string{"slow start"}},
+		{"one strategy", textbook.Experiment("close", 5), "", false, []string{"no other strategy", "41 handshakes cost"}, nil},
+		{"one kept strategy", textbook.Experiment("keep", 5), "", false, []string{"keep takes 3", "no other strategy is there"}, []string{"handshake"}},
+		{"no non-persistent one", textbook.Experiment("keep,keep:6", 5), "keep:6", false, []string{"keep:6 takes least", "no non-persistent strategy gave a time"}, nil},
+		{"no persistent one", textbook.Experiment("close,close:6", 5), "close:6", true, []string{"close:6 takes least"}, []string{"kept"}},
+		{"no persistent one, the baseline best", textbook.Experiment("close:6,close", 5), "close:6", false, []string{"No strategy that was tried keeps a connection"}, nil},
+		{"parallel pairs", textbook.Experiment("close,close:6,keep:6", 5), "keep:6", true, []string{"With 6 at once, keeping (keep:6) saves"}, nil},
+		{"a pair that is not the best", textbook.Experiment("close,keep,pipeline", 5), "pipeline", true, []string{"One kept connection (keep) saves 3.90 s (53 %): 2.81 s of handshakes and 1.09 s of slow starts."}, nil},
+		{"the finding of 1997", textbook.Experiment("close,close:6,keep,pipeline", 5), "pipeline", true, []string{"- close:6, with 6 connections at once, takes", "whose requests wait in line"}, nil},
+		{"the best closes", textbook.Scaled(textbook.Experiment("close,close:6,keep", 5), 1, 1), "close:6", true, []string{"No persistent strategy that was tried is faster: the fastest, keep, takes 3.44 s. keep:6 was not tried."}, nil},
+		{"what TLS costs", textbook.Over("close,keep", 5, 0), "keep", true, []string{
 			"41 handshakes cost 5.81 s of the 10.3 s that close takes (57 %): 2.87 s for TCP's, 2.94 s for TLS's.",
 			"Each connection more costs 1.8 ms of CPU at the client and 3.3 ms at the server."}, []string{"h2", "lost"}},
-		{"resumption", over("close,close+resume,keep,keep+resume", 5, 0), "keep+resume", true, []string{
+		{"resumption", textbook.Over("close,close+resume,keep,keep+resume", 5, 0), "keep+resume", true, []string{
 			"Resumption (close+resume) saves 40 ms of close's 10.3 s and 49 % of the CPU; set-up takes 2.0 round trips either way."},
 			[]string{"(keep+resume)"}},
-		{"resumption, the time alike", scaled(over("close,close+resume", 5, 0), 1, 1, 1.01, .99, 1.02, .98), "", false, []string{
+		{"resumption, the time alike", textbook.Scaled(textbook.Over("close,close+resume", 5, 0), 1, 1, 1.01, .99, 1.02, .98), "", false, []string{
 			"Resumption (close+resume) makes no difference to close's time that 5 trials can show (p = ", ", but saves 49 % of the CPU; set-up"}, nil},
-		{"resumption that costs", scaled(over("close,close+resume", 5, 0), 1, 2), "close", false, []string{"Resumption (close+resume) takes 10.2 s (99 %) more than close"}, nil},
-		{"resumption, two trials", over("close,close+resume", 2, 0), "close+resume", true, []string{"Resumption (close+resume) saves 50 ms (1 %)", "in any of this"}, []string{"(luck"}},
-		{"resumption, one trial", over("close,close+resume", 1, 0), "", false, []string{"Resumption (close+resume) takes 10 s, close 10 s; luck cannot"}, nil},
-		{"early data", over("h3,h3+0rtt", 5, 0), "h3+0rtt", false, []string{"Early data (h3+0rtt) saves 72 ms (10 %) of h3's 687 ms; set-up takes 0.0 round trips, not 1.0."}, []string{"TLS's"}},
-		{"fast open", over("keep:6,keep:6+tfo", 5, 0), "keep:6+tfo", false, []string{"TCP Fast Open (keep:6+tfo) saves ", "set-up takes 1.0 round trip, not 2.0."}, nil},
-		{"what was not given saves nothing", golden["refused"](), "h3+0rtt", true, nil, []string{"Resumption", "Early data", "Fast Open", "h2 takes"}},
-		{"versions", over("close,keep:6,h2,h3", 5, 0), "h3", true, []string{"h2 takes 340 ms (31 %) less than keep:6.\n- h3 takes 70 ms (9 %) less than h2."}, []string{"head-of-line"}},
-		{"h2 is worse", scaled(over("keep:6,h2,h3", 5, 0), 1, 2), "h3", false, []string{"h2 takes 410 ms (38 %) more than keep:6."}, nil},
-		{"head-of-line blocking", over("h2,h3", 7, .02), "h3", false, []string{"With 2 % lost, h3 takes ", "less than h2 from the first request on; its cause cannot be told apart here"}, []string{"holds up"}},
-		{"nothing was lost", unlost(over("h2,h3", 7, .02), 0, 1), "h3", false, []string{"h3 takes "}, []string{"lost", "head-of-line"}},
-		{"only one lost packets", unlost(over("h2,h3", 7, .02), 1), "h3", false, nil, []string{"lost", "head-of-line"}},
-		{"no head-of-line blocking", scaled(over("h2,h3", 7, .005), 0, .8, .9, 1, .85, .95, .9, 1), "", false, []string{"With 0.5 % lost, the head-of-line difference between h2 and h3 is not visible in these trials (p = "}, nil},
-		{"blocking, two trials", over("h2,h3", 2, .02), "h3", false, []string{"the head-of-line difference between h2 and h3 cannot be seen in 2 trials"}, nil},
-		{"recovery costs more", scaled(over("h2,h3", 7, .02), 1, 5), "h2", false, []string{"h3 takes ", "more than h2 from the first request on; its cause cannot be told apart here"}, []string{"recovery costs"}},
-		{"nothing delivered", golden["nothing"](), "", false, []string{"nothing to compare"}, nil},
-		{"no strategy at all", trace.Experiment{Setup: trace.Setup{Workload: gallery()}}, "", false, []string{"nothing to compare"}, nil},
+		{"resumption that costs", textbook.Scaled(textbook.Over("close,close+resume", 5, 0), 1, 2), "close", false, []string{"Resumption (close+resume) takes 10.2 s (99 %) more than close"}, nil},
+		{"resumption, two trials", textbook.Over("close,close+resume", 2, 0), "close+resume", true, []string{"Resumption (close+resume) saves 50 ms (1 %)", "in any of this"}, []string{"(luck"}},
+		{"resumption, one trial", textbook.Over("close,close+resume", 1, 0), "", false, []string{"Resumption (close+resume) takes 10 s, close 10 s; luck cannot"}, nil},
+		{"early data", textbook.Over("h3,h3+0rtt", 5, 0), "h3+0rtt", false, []string{"Early data (h3+0rtt) saves 72 ms (10 %) of h3's 687 ms; set-up takes 0.0 round trips, not 1.0."}, []string{"TLS's"}},
+		{"fast open", textbook.Over("keep:6,keep:6+tfo", 5, 0), "keep:6+tfo", false, []string{"TCP Fast Open (keep:6+tfo) saves ", "set-up takes 1.0 round trip, not 2.0."}, nil},
+		{"what was not given saves nothing", textbook.Examples["refused"](), "h3+0rtt", true, nil, []string{"Resumption", "Early data", "Fast Open", "h2 takes"}},
+		{"versions", textbook.Over("close,keep:6,h2,h3", 5, 0), "h3", true, []string{"h2 takes 340 ms (31 %) less than keep:6.\n- h3 takes 70 ms (9 %) less than h2."}, []string{"head-of-line"}},
+		{"h2 is worse", textbook.Scaled(textbook.Over("keep:6,h2,h3", 5, 0), 1, 2), "h3", false, []string{"h2 takes 410 ms (38 %) more than keep:6."}, nil},
+		{"head-of-line blocking", textbook.Over("h2,h3", 7, .02), "h3", false, []string{"With 2 % lost, h3 takes ", "less than h2 from the first request on; its cause cannot be told apart here"}, []string{"holds up"}},
+		{"nothing was lost", textbook.Unlost(textbook.Over("h2,h3", 7, .02), 0, 1), "h3", false, []string{"h3 takes "}, []string{"lost", "head-of-line"}},
+		{"only one lost packets", textbook.Unlost(textbook.Over("h2,h3", 7, .02), 1), "h3", false, nil, []string{"lost", "head-of-line"}},
+		{"no head-of-line blocking", textbook.Scaled(textbook.Over("h2,h3", 7, .005), 0, .8, .9, 1, .85, .95, .9, 1), "", false, []string{"With 0.5 % lost, the head-of-line difference between h2 and h3 is not visible in these trials (p = "}, nil},
+		{"blocking, two trials", textbook.Over("h2,h3", 2, .02), "h3", false, []string{"the head-of-line difference between h2 and h3 cannot be seen in 2 trials"}, nil},
+		{"recovery costs more", textbook.Scaled(textbook.Over("h2,h3", 7, .02), 1, 5), "h2", false, []string{"h3 takes ", "more than h2 from the first request on; its cause cannot be told apart here"}, []string{"recovery costs"}},
+		{"nothing delivered", textbook.Examples["nothing"](), "", false, []string{"nothing to compare"}, nil},
+		{"no strategy at all", trace.Experiment{Setup: trace.Setup{Workload: textbook.Gallery()}}, "", false, []string{"nothing to compare"}, nil},
 	} {
 		v := Compare(test.in).Verdict
 		if v.Best != test.best || v.Saves.Time.IsZero() == test.saves {
@@ -352,7 +220,7 @@ func TestVerdict(t *testing.T) {
 }
 
 func TestPredictedTimesNeedNoTest(t *testing.T) {
-	in := experiment("close,keep", 1)
+	in := textbook.Experiment("close,keep", 1)
 	in.Provenance = trace.Predicted
 	f := Compare(in)
 	if strings.Contains(f.Verdict.Text, "luck") || slices.ContainsFunc(f.Doubts, func(d Doubt) bool { return d.Code == Trials }) {
@@ -374,7 +242,7 @@ func TestDoubts(t *testing.T) {
 			t.Ledger = linger.Known(l)
 		}
 	}
-	pair := func() trace.Experiment { return experiment("close,keep", 5) }
+	pair := func() trace.Experiment { return textbook.Experiment("close,keep", 5) }
 	for _, test := range []struct {
 		name string
 		in   trace.Experiment
@@ -386,7 +254,7 @@ func TestDoubts(t *testing.T) {
 		{"an exchange twice", each(pair(), 1, func(t *trace.Trace) { t.Exchanges[7].ID = 6 }), Bytes, "exchange 6"},
 		{"an exchange missing", each(pair(), 0, func(t *trace.Trace) { t.Exchanges = t.Exchanges[:40] }), Bytes, "no word of 1 exchanges"},
 		{"the link carried less", each(pair(), 1, flows(func(l *trace.Ledger) { l.Connections[0].Down.Payload -= 10_000 })), Bytes, "link carried"},
-		{"failed exchanges", func() trace.Experiment { in := pair(); fail(in.Traces[1][:2], 3, "reset"); return in }(), Failed, "2 exchanges failed in 2 of 5 trials (2× reset)"},
+		{"failed exchanges", func() trace.Experiment { in := pair(); textbook.Fail(in.Traces[1][:2], 3, "reset"); return in }(), Failed, "2 exchanges failed in 2 of 5 trials (2× reset)"},
 		{"failed trials", func() trace.Experiment { in := pair(); in.Failures[0] = []string{"a", "b", "b"}; return in }(), Failed, "3 trials of 8 gave no trace (2× b, 1× a)"},
 		{"interrupted", func() trace.Experiment {
 			in := pair()
@@ -405,34 +273,34 @@ func TestDoubts(t *testing.T) {
 		}), NotHonoured, "left 5 connections open"},
 		{"not pipelined", func() trace.Experiment {
 			in := pair()
-			in.Strategies = strategies("close,pipeline")
+			in.Strategies = textbook.Strategies("close,pipeline")
 			return in
 		}(), NotHonoured, "never had two requests in flight"},
 		{"retries", each(pair(), 1, func(t *trace.Trace) { t.Retries = 1 }), Retries, "closed meanwhile (RFC 9112, 9.3.1): keep 5, in all"},
-		{"retries of streams", each(over("h2,h3", 5, 0), 1, func(t *trace.Trace) { t.Retries = 1 }), Retries, "refused them or was closing the connection (RFC 9113, 6.8; RFC 9114, 5.2): h3 5, in all"},
-		{"no idle race of streams", each(over("h2,h3", 5, 0), 1, func(t *trace.Trace) { t.Retries = 1 }), "", "RFC 9112"},
+		{"retries of streams", each(textbook.Over("h2,h3", 5, 0), 1, func(t *trace.Trace) { t.Retries = 1 }), Retries, "refused them or was closing the connection (RFC 9113, 6.8; RFC 9114, 5.2): h3 5, in all"},
+		{"no idle race of streams", each(textbook.Over("h2,h3", 5, 0), 1, func(t *trace.Trace) { t.Retries = 1 }), "", "RFC 9112"},
 		{"no ledger", each(each(pair(), 1, func(t *trace.Trace) { t.Ledger = linger.Opt[trace.Ledger]{} }), 0, func(t *trace.Trace) { t.Ledger = linger.Opt[trace.Ledger]{} }), Ledger, "nobody counted"},
 		{"half a ledger", each(pair(), 1, func(t *trace.Trace) { t.Ledger = linger.Opt[trace.Ledger]{} }), Ledger, "keep: packets and bytes were not"},
 		{"full ledger", each(pair(), 1, flows(func(l *trace.Ledger) { l.Overflow = 1 })), Ledger, "more connections than"},
 		{"late", each(pair(), 1, flows(func(l *trace.Ledger) { l.Lateness.P99 = 5 * time.Millisecond })), Late, "5 % of the round-trip time: keep 5.00 ms"},
 		{"late by the difference", each(pair(), 0, flows(func(l *trace.Ledger) { l.Lateness.P99 = 50 * time.Millisecond })), Late, "all that close took longer than keep"},
 		{"spurious", each(pair(), 1, flows(func(l *trace.Ledger) { l.Connections[0].Down.Retransmitted = 2 })), Retransmitted, "dropped: keep 10, in all"},
-		{"three trials", experiment("close,keep", 3), Trials, "close and keep: 3 trials can never"},
-		{"one strategy, one trial", experiment("close", 1), Trips, "a single trial"},
-		{"one strategy has no interval either", experiment("close", 1), Confidence, "close: one trial has no interval; give --trials 6"},
-		{"nothing to compare one strategy with", experiment("close", 1), "", "can never show"},
+		{"three trials", textbook.Experiment("close,keep", 3), Trials, "close and keep: 3 trials can never"},
+		{"one strategy, one trial", textbook.Experiment("close", 1), Trips, "a single trial"},
+		{"one strategy has no interval either", textbook.Experiment("close", 1), Confidence, "close: one trial has no interval; give --trials 6"},
+		{"nothing to compare one strategy with", textbook.Experiment("close", 1), "", "can never show"},
 		{"few trials, by number", func() trace.Experiment {
-			in := experiment("close,keep,pipeline,keep:2", 5)
+			in := textbook.Experiment("close,keep,pipeline,keep:2", 5)
 			in.Traces[0], in.Traces[1], in.Traces[2] = in.Traces[0][:2], in.Traces[1][:1], in.Traces[2][:2]
 			return in
 		}(), Trials, "close and pipeline: 2 trials can never show a difference beyond luck"},
 		{"few trials, the next number", func() trace.Experiment {
-			in := experiment("close,keep,pipeline,keep:2", 5)
+			in := textbook.Experiment("close,keep,pipeline,keep:2", 5)
 			in.Traces[0], in.Traces[1] = in.Traces[0][:2], in.Traces[1][:1]
 			return in
 		}(), Trials, "keep: 1 trial can never"},
 		{"requests in vain are pipelined", func() trace.Experiment {
-			in := experiment("close,pipeline", 5)
+			in := textbook.Experiment("close,pipeline", 5)
 			in.Traces[1] = nil
 			for _, t := range in.Traces[0] {
 				vain := *t
@@ -442,24 +310,24 @@ func TestDoubts(t *testing.T) {
 			}
 			return in
 		}(), "", "never had two requests"},
-		{"a single trial", experiment("close,keep", 1), Trips, "close and keep: a single trial, so how far off the round trips are is not known"},
-		{"fewer trips than none", slower(pair(), 1), Trips, "lost in the noise, and not known: keep ± "},
-		{"trips within their doubt", scaled(pair(), 1, 1, 9, .6), Trips, "lost in the noise, and not known: keep ± "},
-		{"four trials", experiment("close,keep", 4), Confidence, "87.5 %"},
-		{"overlap", scaled(experiment("close,keep", 5), 1, 2.15, 2.2, 2.1, 2.25, 2.05), Overlap, "cannot be told apart"},
+		{"a single trial", textbook.Experiment("close,keep", 1), Trips, "close and keep: a single trial, so how far off the round trips are is not known"},
+		{"fewer trips than none", textbook.Slower(pair(), 1), Trips, "lost in the noise, and not known: keep ± "},
+		{"trips within their doubt", textbook.Scaled(pair(), 1, 1, 9, .6), Trips, "lost in the noise, and not known: keep ± "},
+		{"four trials", textbook.Experiment("close,keep", 4), Confidence, "87.5 %"},
+		{"overlap", textbook.Scaled(textbook.Experiment("close,keep", 5), 1, 2.15, 2.2, 2.1, 2.25, 2.05), Overlap, "cannot be told apart"},
 		{"no still trials", func() trace.Experiment { in := pair(); in.Still = nil; return in }(), Trips, "not known"},
-		{"another protocol", golden["refused"](), NotHonoured, "h2: HTTP/2 was not spoken on every connection (5× http/1.1)"},
-		{"not resumed", golden["refused"](), NotHonoured, "close+resume: 200 of 200 TLS handshakes that might have been resumed were made in full"},
-		{"not resumed at once", golden["refused"](), NotHonoured, "keep:6+resume+tfo: 25 of 25 TLS handshakes"},
-		{"early data rejected", golden["refused"](), NotHonoured, "h3+0rtt: the server rejected the early data of 5 of 5 connections"},
-		{"no early data", each(over("h3+0rtt,h2", 5, 0), 0, func(t *trace.Trace) {
+		{"another protocol", textbook.Examples["refused"](), NotHonoured, "h2: HTTP/2 was not spoken on every connection (5× http/1.1)"},
+		{"not resumed", textbook.Examples["refused"](), NotHonoured, "close+resume: 200 of 200 TLS handshakes that might have been resumed were made in full"},
+		{"not resumed at once", textbook.Examples["refused"](), NotHonoured, "keep:6+resume+tfo: 25 of 25 TLS handshakes"},
+		{"early data rejected", textbook.Examples["refused"](), NotHonoured, "h3+0rtt: the server rejected the early data of 5 of 5 connections"},
+		{"no early data", each(textbook.Over("h3+0rtt,h2", 5, 0), 0, func(t *trace.Trace) {
 			s, _ := t.Connections[0].TLS.Get()
 			s.Resumed, s.EarlyData = false, linger.Opt[bool]{}
 			t.Connections[0].TLS = linger.Known(s)
 		}), NotHonoured, "h3+0rtt: no early data was sent on 5 of 5 connections"},
-		{"fast open fell back", golden["refused"](), NotHonoured, "TCP fell back to its handshake without data on 30 of 30 connections"},
-		{"fast open unknown", each(over("keep+tfo,h2", 5, 0), 0, func(t *trace.Trace) { t.Connections[0].FastOpen = linger.Opt[bool]{} }), NotHonoured, "not known of 5 of 5"},
-		{"noisy trips", scaled(experiment("close,keep", 5), 1, 1, 1.2, .8), Trips, "within the noise: keep ±"},
+		{"fast open fell back", textbook.Examples["refused"](), NotHonoured, "TCP fell back to its handshake without data on 30 of 30 connections"},
+		{"fast open unknown", each(textbook.Over("keep+tfo,h2", 5, 0), 0, func(t *trace.Trace) { t.Connections[0].FastOpen = linger.Opt[bool]{} }), NotHonoured, "not known of 5 of 5"},
+		{"noisy trips", textbook.Scaled(textbook.Experiment("close,keep", 5), 1, 1, 1.2, .8), Trips, "within the noise: keep ±"},
 	} {
 		got := Compare(test.in).Doubts
 		if test.code == "" {
@@ -481,7 +349,7 @@ func TestDoubts(t *testing.T) {
 }
 
 func TestSecureRows(t *testing.T) {
-	rows := Compare(golden["secure"]()).Rows
+	rows := Compare(textbook.Examples["secure"]()).Rows
 	for i, want := range []struct {
 		name                       string
 		tcp, full, resumed, quic   float64
@@ -489,15 +357,15 @@ func TestSecureRows(t *testing.T) {
 		protocol                   string
 		chain, sockets, sentBefore bool // what is known
 	}{
-		{"close", 41, 41, 0, 0, 2, 0, 41 * fullUp, 41 * fullDown, "http/1.1", true, true, true},
-		{"close:6", 41, 41, 0, 0, 2, 0, 41 * fullUp, 41 * fullDown, "http/1.1", true, true, true},
-		{"keep", 1, 1, 0, 0, 2, 0, fullUp, fullDown, "http/1.1", true, true, true},
-		{"keep:6", 6, 6, 0, 0, 2, 0, 6 * fullUp, 6 * fullDown, "http/1.1", true, true, true},
-		{"pipeline", 1, 1, 0, 0, 2, 0, fullUp, fullDown, "http/1.1", true, true, true},
-		{"h2", 1, 1, 0, 0, 2, 0, fullUp, fullDown, "h2", true, true, true},
-		{"h3", 0, 1, 0, 1, 1, 0, fullUp, fullDown, "h3", true, false, false},
-		{"close+resume", 41, 1, 40, 0, 2, 0.9756, fullUp + 40*resumedUp, fullDown + 40*resumedDown, "http/1.1", true, true, true},
-		{"h3+0rtt", 0, 0, 1, 1, 0, 1, resumedUp, resumedDown, "h3", false, false, false},
+		{"close", 41, 41, 0, 0, 2, 0, 41 * textbook.FullUp, 41 * textbook.FullDown, "http/1.1", true, true, true},
+		{"close:6", 41, 41, 0, 0, 2, 0, 41 * textbook.FullUp, 41 * textbook.FullDown, "http/1.1", true, true, true},
+		{"keep", 1, 1, 0, 0, 2, 0, textbook.FullUp, textbook.FullDown, "http/1.1", true, true, true},
+		{"keep:6", 6, 6, 0, 0, 2, 0, 6 * textbook.FullUp, 6 * textbook.FullDown, "http/1.1", true, true, true},
+		{"pipeline", 1, 1, 0, 0, 2, 0, textbook.FullUp, textbook.FullDown, "http/1.1", true, true, true},
+		{"h2", 1, 1, 0, 0, 2, 0, textbook.FullUp, textbook.FullDown, "h2", true, true, true},
+		{"h3", 0, 1, 0, 1, 1, 0, textbook.FullUp, textbook.FullDown, "h3", true, false, false},
+		{"close+resume", 41, 1, 40, 0, 2, 0.9756, textbook.FullUp + 40*textbook.ResumedUp, textbook.FullDown + 40*textbook.ResumedDown, "http/1.1", true, true, true},
+		{"h3+0rtt", 0, 0, 1, 1, 0, 1, textbook.ResumedUp, textbook.ResumedDown, "h3", false, false, false},
 	} {
 		r := rows[i]
 		k := linger.Known[float64]
@@ -519,7 +387,7 @@ func TestSecureRows(t *testing.T) {
 // One socket can carry several connections of QUIC; what is UDP and not QUIC is
 // no connection, and neither is ICMP.
 func TestConnectionsOfQUIC(t *testing.T) {
-	in := over("h3", 1, 0)
+	in := textbook.Over("h3", 1, 0)
 	one := in.Traces[0][0]
 	other := one.Connections[0]
 	other.ID++
@@ -551,17 +419,17 @@ func TestRoundTrips(t *testing.T) {
 		in      trace.Experiment
 		unknown bool
 	}{
-		{"as it should be", experiment("close,keep", 5), false},
-		{"a single trial", experiment("close,keep", 1), false},
-		{"less than none", slower(experiment("close,keep", 5), 1), true},
-		{"less than none in a single trial", slower(experiment("close,keep", 1), 1), true},
-		{"the doubt reaches them", scaled(experiment("close,keep", 5), 1, 1, 9, .6), true},
+		{"as it should be", textbook.Experiment("close,keep", 5), false},
+		{"a single trial", textbook.Experiment("close,keep", 1), false},
+		{"less than none", textbook.Slower(textbook.Experiment("close,keep", 5), 1), true},
+		{"less than none in a single trial", textbook.Slower(textbook.Experiment("close,keep", 1), 1), true},
+		{"the doubt reaches them", textbook.Scaled(textbook.Experiment("close,keep", 5), 1, 1, 9, .6), true},
 	} {
 		if r := Compare(test.in).Rows[1]; r.RoundTrips.IsZero() != test.unknown {
 			t.Errorf("%s: %v", test.name, r.RoundTrips)
 		}
 	}
-	in := over("h3+0rtt", 5, 0)
+	in := textbook.Over("h3+0rtt", 5, 0)
 	for _, tr := range in.Still[0] {
 		k := &tr.Connections[0]
 		k.Connected = linger.Known(k.Connected.Or(0).Add(10 * time.Millisecond))
@@ -570,7 +438,7 @@ func TestRoundTrips(t *testing.T) {
 		t.Errorf("set-up in %v round trips", r.SetupRoundTrips)
 	}
 	// Hosts that take longer over set-up than a short path does.
-	in = over("keep,keep+resume", 5, 0)
+	in = textbook.Over("keep,keep+resume", 5, 0)
 	for i := range in.Still {
 		for _, tr := range in.Still[i] {
 			for j := range tr.Connections {
@@ -592,7 +460,7 @@ func TestRoundTrips(t *testing.T) {
 
 // A server that closes after each response to a client that pipelines.
 func TestRequestsInVain(t *testing.T) {
-	in := experiment("close,pipeline", 5)
+	in := textbook.Experiment("close,pipeline", 5)
 	for i := range in.Traces[1] {
 		closing := *in.Traces[0][i]
 		closing.Connections = slices.Clone(closing.Connections)
@@ -623,7 +491,7 @@ func TestSocketPeaks(t *testing.T) {
 		{"never counted while it lasted", 0, 0, 1, 0, six, unknown},
 		{"not counted", 0, 0, 0, 0, unknown, unknown},
 	} {
-		in := experiment("keep:6", 5)
+		in := textbook.Experiment("keep:6", 5)
 		for _, tr := range in.Traces[0] {
 			h := trace.Host{SocketsPeak: test.client, Samples: test.samples, SocketMemory: int64(test.memory)}
 			tr.Client = linger.Known(h)
@@ -649,13 +517,13 @@ func TestQueue(t *testing.T) {
 		{"dial", linger.DefaultQueue, Room{k(12_800), k(7836.735)}, Room{k(48_000), k(48_000)}},
 		{"dial", 2 * time.Second, Room{k(2000), k(2000)}, Room{k(7500), k(12_250)}},
 	} {
-		n := network(test.network)
+		n := textbook.Network(test.network)
 		n.Queue = test.queue
 		if got := path(n); got.Queue != test.ms || got.QueueBytes != test.is {
 			t.Errorf("%s, %v: %+v, %+v", test.network, test.queue, got.Queue, got.QueueBytes)
 		}
 	}
-	n := network("lte")
+	n := textbook.Network("lte")
 	n.Down = 0
 	if got := path(n); !got.Queue.Down.IsZero() || !got.QueueBytes.Down.IsZero() || got.Queue.Up.IsZero() {
 		t.Errorf("without a limit: %+v, %+v", got.Queue, got.QueueBytes)
@@ -663,7 +531,7 @@ func TestQueue(t *testing.T) {
 }
 
 func TestUnknownIsAbsent(t *testing.T) {
-	b, err := json.Marshal(Compare(golden["live"]()))
+	b, err := json.Marshal(Compare(textbook.Examples["live"]()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -675,14 +543,14 @@ func TestUnknownIsAbsent(t *testing.T) {
 }
 
 func BenchmarkCompare(b *testing.B) {
-	in := experiment("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", 5)
+	in := textbook.Experiment("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2", 5)
 	for b.Loop() {
 		Compare(in)
 	}
 }
 
 func TestTwoMakesOfTransport(t *testing.T) {
-	in := golden["secure"]()
+	in := textbook.Examples["secure"]()
 	for i := range in.Traces {
 		for _, one := range in.Traces[i] {
 			for j := range one.Connections {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"linger"
+	"linger/internal/textbook"
 	"linger/trace"
 )
 
@@ -46,7 +47,7 @@ func TestADifferenceNeedsIntervalsThatAreApart(t *testing.T) {
 }
 
 func TestADifferenceDoubtsWhatIsNotTheSame(t *testing.T) {
-	base := Compare(experiment("close,keep", 5))
+	base := Compare(textbook.Experiment("close,keep", 5))
 	for name, test := range map[string]struct {
 		change func(*Findings)
 		code   string
@@ -71,7 +72,7 @@ func TestADifferenceDoubtsWhatIsNotTheSame(t *testing.T) {
 }
 
 func TestADifferenceListsEachRowAndFigure(t *testing.T) {
-	before, after := Compare(experiment("close,keep", 5)), Compare(experiment("keep,h2", 5))
+	before, after := Compare(textbook.Experiment("close,keep", 5)), Compare(textbook.Experiment("keep,h2", 5))
 	after.Rows[0].Connections = linger.Known(2.0)
 	d := Difference(before, after)
 	var names []string
@@ -89,14 +90,14 @@ func TestADifferenceListsEachRowAndFigure(t *testing.T) {
 // FuzzSavedResult: whatever a saved result says, it is refused, or compared with
 // another without harm.
 func FuzzSavedResult(f *testing.F) {
-	good, err := json.Marshal(Compare(experiment("close,keep", 3)))
+	good, err := json.Marshal(Compare(textbook.Experiment("close,keep", 3)))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(good)
 	f.Add([]byte(`{"rows":[{"strategy":"keep","time_ms":{"median":1e300}}]}`))
 	f.Add([]byte(`{"rows":[{"strategy":"keep","time_ms":{"median":0,"low":0,"high":0,"confidence":7}}]}`))
-	other := Compare(experiment("close,keep", 3))
+	other := Compare(textbook.Experiment("close,keep", 3))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var saved Findings
 		if json.Unmarshal(b, &saved) != nil || saved.Check() != nil {

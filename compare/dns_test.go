@@ -7,80 +7,9 @@ import (
 	"time"
 
 	"linger"
+	"linger/internal/textbook"
 	"linger/trace"
 )
-
-// What look-ups take here, bytes and packets both ways: a query with its answer, what
-// TCP adds to it, and what a connection takes beside its queries.
-const (
-	datagrams, perDatagrams  = 170, 2
-	onStream, perStream      = 230, 2
-	tcpSetUp, tcpSetUpPieces = 430, 8
-)
-
-// lookUps is what an engine might have measured of chains of n names over udp, and TCP
-// new, kept and pipelined: a query takes a round trip of 70 ms, and a connection one
-// more. From the given number of queries on, every datagram is lost once.
-func lookUps(n, trials, lost int) trace.Experiment {
-	in := trace.Experiment{Setup: trace.Setup{
-		Workload: linger.Workload{Name: "dns", Scheme: linger.SchemeDNS}, Strategies: strategies("udp,tcp,tcp+keep,tcp+pipeline"),
-		Network: network("lte"), Seed: 1, Trials: trials, Engine: "lab", Provenance: trace.Measured,
-	}}
-	for i := range n {
-		in.Workload.Exchanges = append(in.Workload.Exchanges, linger.Exchange{
-			Query: linger.Query{Name: fmt.Sprintf("host%d.example", i), Type: "A"}, Parent: i - 1})
-	}
-	for _, s := range in.Strategies {
-		var all []*trace.Trace
-		for trial := range trials {
-			all = append(all, lookUp(in, s, trial, lost))
-		}
-		in.Traces, in.Still = append(in.Traces, all), append(in.Still, nil)
-		in.Failures, in.StillFailures = append(in.Failures, nil), append(in.StillFailures, nil)
-	}
-	return in
-}
-
-func lookUp(in trace.Experiment, s linger.Strategy, trial, lost int) *trace.Trace {
-	const rtt = 70 * time.Millisecond
-	t := &trace.Trace{Provenance: in.Provenance, Engine: in.Engine, Workload: "dns", Strategy: s.Name, Network: in.Network, Trial: trial}
-	var led trace.Ledger
-	now := linger.Instant(0).Add(time.Duration(trial) * 100 * time.Microsecond)
-	for i, e := range in.Workload.Exchanges {
-		x := trace.Exchange{ID: i, Method: e.Query.Type, URL: "dns://origin/" + e.Query.Name + "?type=A", Attempts: 1,
-			Rcode: "NOERROR", Queued: now, RequestBody: 42, ResponseBody: 58}
-		if len(t.Connections) == 0 || !s.Persistent {
-			k := trace.Connection{ID: i, Protocol: s.DNS, Dialled: now}
-			f := trace.Flows{Protocol: "udp", Up: trace.Flow{Packets: 1, Header: 28, Payload: 42}, Down: trace.Flow{Packets: 1, Header: 28, Payload: datagrams - 28 - 42 - 28}}
-			if s.DNS == linger.OverTCP {
-				now = now.Add(rtt)
-				k.Established = linger.Known(now)
-				f = trace.Flows{Protocol: "tcp", Up: trace.Flow{SYN: 1, FIN: 1, Packets: tcpSetUpPieces / 2, Header: tcpSetUp / 2}, Down: trace.Flow{SYN: 1, FIN: 1, Packets: tcpSetUpPieces / 2, Header: tcpSetUp / 2}}
-			}
-			k.Connected = linger.Known(now)
-			t.Connections, led.Connections = append(t.Connections, k), append(led.Connections, f)
-		}
-		k, f := &t.Connections[len(t.Connections)-1], &led.Connections[len(led.Connections)-1]
-		x.Connection = k.ID
-		k.Requests++
-		if s.DNS == linger.OverTCP {
-			f.Up.Packets, f.Up.Header, f.Up.Payload = f.Up.Packets+1, f.Up.Header+52, f.Up.Payload+44
-			f.Down.Packets, f.Down.Header, f.Down.Payload = f.Down.Packets+1, f.Down.Header+52, f.Down.Payload+onStream-52-44-52
-		} else if i >= lost {
-			x.Attempts = 2
-			now = now.Add(time.Second)
-			f.Up.Packets, f.Up.Header, f.Up.Payload = f.Up.Packets+1, f.Up.Header+28, f.Up.Payload+42
-		}
-		x.Sent = linger.Known(now)
-		now = now.Add(rtt)
-		x.FirstByte, x.Done = linger.Known(now), linger.Known(now)
-		k.Closed, k.ClosedBy = linger.Known(now), trace.AtClient
-		t.Exchanges = append(t.Exchanges, x)
-	}
-	t.Ended = now
-	t.Ledger = linger.Known(led)
-	return t
-}
 
 func rowOf(t *testing.T, f Findings, strategy string) (Row, DNS) {
 	t.Helper()
@@ -98,7 +27,7 @@ func rowOf(t *testing.T, f Findings, strategy string) (Row, DNS) {
 }
 
 func TestUDPHasNoConnections(t *testing.T) {
-	f := Compare(lookUps(10, 5, 10))
+	f := Compare(textbook.LookUps(10, 5, 10))
 	udp, _ := rowOf(t, f, "udp")
 	tcp, _ := rowOf(t, f, "tcp")
 	for _, c := range []struct {
@@ -125,19 +54,19 @@ func TestUDPHasNoConnections(t *testing.T) {
 // A connection for one query takes 660 bytes, one for ten 430 + 10 * 230: what is
 // parted again must be what it was made of.
 func TestKeptConnectionsAreTakenApart(t *testing.T) {
-	f := Compare(lookUps(10, 5, 10))
+	f := Compare(textbook.LookUps(10, 5, 10))
 	_, udp := rowOf(t, f, "udp")
-	if got := udp.Bytes.Or(0); got != datagrams {
-		t.Errorf("udp takes %v bytes a query, want %d", got, datagrams)
+	if got := udp.Bytes.Or(0); got != textbook.Datagrams {
+		t.Errorf("udp takes %v bytes a query, want %d", got, textbook.Datagrams)
 	}
-	if got := udp.Packets.Or(0); got != perDatagrams {
-		t.Errorf("udp takes %v packets a query, want %d", got, perDatagrams)
+	if got := udp.Packets.Or(0); got != textbook.PerDatagrams {
+		t.Errorf("udp takes %v packets a query, want %d", got, textbook.PerDatagrams)
 	}
 	if udp.Kept != (linger.Opt[Kept]{}) {
 		t.Errorf("udp keeps %+v", udp.Kept)
 	}
 	_, keep := rowOf(t, f, "tcp+keep")
-	want := Kept{SetUpBytes: tcpSetUp, SetUpPackets: tcpSetUpPieces, QueryBytes: onStream, QueryPackets: perStream, BeatsUDP: linger.Known(false)}
+	want := Kept{SetUpBytes: textbook.TCPSetUp, SetUpPackets: textbook.TCPSetUpPieces, QueryBytes: textbook.OnStream, QueryPackets: textbook.PerStream, BeatsUDP: linger.Known(false)}
 	if got, _ := keep.Kept.Get(); got != want {
 		t.Errorf("tcp+keep is taken apart into %+v, want %+v", got, want)
 	}
@@ -167,7 +96,7 @@ func TestBreakEven(t *testing.T) {
 }
 
 func TestQueriesAreAccountedFor(t *testing.T) {
-	in := lookUps(10, 5, 9) // of ten, the last is lost once
+	in := textbook.LookUps(10, 5, 9) // of ten, the last is lost once
 	x := &in.Traces[0][0].Exchanges[4]
 	x.Failed, x.Done = "server answered SERVFAIL", linger.Opt[linger.Instant]{}
 	cut := &in.Traces[0][1].Exchanges[5]
@@ -200,9 +129,9 @@ func TestVerdictOfLookUps(t *testing.T) {
 		}
 		return in
 	}
-	away := limit(lookUps(10, 5, 10), 2*time.Second, 2*time.Second)
+	away := limit(textbook.LookUps(10, 5, 10), 2*time.Second, 2*time.Second)
 	away.Network = linger.Network{}
-	cut := lookUps(10, 5, 10)
+	cut := textbook.LookUps(10, 5, 10)
 	for _, one := range cut.Traces[0] { // as if each answer had been asked for again over TCP
 		l, _ := one.Ledger.Get()
 		for i := range one.Exchanges {
@@ -210,12 +139,12 @@ func TestVerdictOfLookUps(t *testing.T) {
 			l.Connections[i].Down.Header += 1000
 		}
 	}
-	failing := lookUps(10, 5, 10)
+	failing := textbook.LookUps(10, 5, 10)
 	for i := range failing.Traces {
-		fail(failing.Traces[i], 3, "SERVFAIL")
+		textbook.Fail(failing.Traces[i], 3, "SERVFAIL")
 	}
-	never := lookUps(10, 5, 10)
-	scheduled := lookUps(10, 5, 10)
+	never := textbook.LookUps(10, 5, 10)
+	scheduled := textbook.LookUps(10, 5, 10)
 	for i := range scheduled.Workload.Exchanges {
 		e := &scheduled.Workload.Exchanges[i]
 		e.Parent, e.Think = linger.NoParent, time.Duration(i)*time.Second
@@ -228,11 +157,11 @@ func TestVerdictOfLookUps(t *testing.T) {
 		{"nothing announced", never, []string{"udp takes least", "Keeping pays from the second query on: a further one takes 230 B over tcp+keep, not the 660 B of tcp",
 			"tcp+keep and tcp+pipeline never take fewer bytes than udp", "1.4 times its 170 B", "announced no idle limit, and closed no"},
 			[]string{"handshakes cost", "wait in line", "queries again"}},
-		{"an idle limit", limit(lookUps(10, 5, 10), 2*time.Second, 2*time.Second), []string{"for 2.00 s, it says: up to gaps of 1.93 s keeping pays"}, []string{"not known"}},
-		{"no idle at all", limit(lookUps(10, 5, 10), 0, 0), []string{"keeping pays only while queries follow one another"}, []string{"up to gaps"}},
-		{"limits of two kinds", limit(lookUps(10, 5, 10), 2*time.Second, time.Second),
+		{"an idle limit", limit(textbook.LookUps(10, 5, 10), 2*time.Second, 2*time.Second), []string{"for 2.00 s, it says: up to gaps of 1.93 s keeping pays"}, []string{"not known"}},
+		{"no idle at all", limit(textbook.LookUps(10, 5, 10), 0, 0), []string{"keeping pays only while queries follow one another"}, []string{"up to gaps"}},
+		{"limits of two kinds", limit(textbook.LookUps(10, 5, 10), 2*time.Second, time.Second),
 			[]string{"keeping pays: tcp+keep 1.93 s (the server announced 2.00 s); tcp+pipeline 930 ms (the server announced 1.00 s)."}, nil},
-		{"a limit of one", limit(lookUps(10, 5, 10), 2*time.Second), []string{"tcp+keep 1.93 s (the server announced 2.00 s); tcp+pipeline not known."}, nil},
+		{"a limit of one", limit(textbook.LookUps(10, 5, 10), 2*time.Second), []string{"tcp+keep 1.93 s (the server announced 2.00 s); tcp+pipeline not known."}, nil},
 		{"an unknown path", away, []string{"for 2.00 s, it says: up to gaps of that less a round trip keeping pays"}, []string{"1.93 s"}},
 		{"cut answers", cut, []string{"On a kept connection tcp+keep (from about 1 query) and tcp+pipeline (from about 1 query) take fewer bytes a query than udp, whose answers did not fit"}, []string{"share a packet"}},
 		{"a query fails in each trial", failing, []string{"No trial had an answer to every query", "A single one takes"}, []string{"nothing to compare", "No strategy"}},
@@ -254,7 +183,7 @@ func TestVerdictOfLookUps(t *testing.T) {
 
 // What is no count of anything says nothing: hardly any query more than connections.
 func TestConnectionsForHardlyMoreThanOneQuery(t *testing.T) {
-	in := lookUps(10, 5, 10)
+	in := textbook.LookUps(10, 5, 10)
 	for _, one := range in.Traces[2] {
 		for i := range one.Exchanges {
 			one.Exchanges[i].Connection = i / 2 * 2 % 6 // of 10 queries, 6 connections
@@ -273,7 +202,7 @@ func TestConnectionsForHardlyMoreThanOneQuery(t *testing.T) {
 // Queries that come at times of their own cannot be told apart by when the last was
 // answered, and names asked for one after the other are never in flight together.
 func TestDoubtsOfLookUps(t *testing.T) {
-	paced := lookUps(10, 5, 10)
+	paced := textbook.LookUps(10, 5, 10)
 	for i := range paced.Workload.Exchanges {
 		e := &paced.Workload.Exchanges[i]
 		e.Parent, e.Think = linger.NoParent, time.Duration(i)*time.Second
@@ -285,17 +214,17 @@ func TestDoubtsOfLookUps(t *testing.T) {
 			t.Errorf("%s takes %v round trips, at times of the workload's own", r.Strategy, r.RoundTrips)
 		}
 	}
-	for _, d := range append(f.Doubts, Compare(lookUps(10, 5, 10)).Doubts...) {
+	for _, d := range append(f.Doubts, Compare(textbook.LookUps(10, 5, 10)).Doubts...) {
 		if d.Code == NotHonoured || d.Code == Overlap && strings.Contains(d.Text, "udp") {
 			t.Errorf("a doubt without a reason: %s", d.Text)
 		}
 	}
-	again := lookUps(10, 5, 10)
+	again := textbook.LookUps(10, 5, 10)
 	again.Traces[2][0].Retries = 2
 	if s := fmt.Sprint(Compare(again).Doubts); !strings.Contains(s, "RFC 7766, 6.2.4): tcp+keep 2, in all") || strings.Contains(s, "RFC 9112") {
 		t.Errorf("queries sent again: %s", s)
 	}
-	together := lookUps(10, 5, 10)
+	together := textbook.LookUps(10, 5, 10)
 	for _, one := range together.Traces[3] {
 		for i := range one.Exchanges {
 			one.Exchanges[i].Queued = 0
@@ -306,29 +235,29 @@ func TestDoubtsOfLookUps(t *testing.T) {
 	}
 }
 
-// What datagrams were sent again, nobody knows of TCP; what TCP sent again, nobody of UDP.
+// What textbook.Datagrams were sent again, nobody knows of TCP; what TCP sent again, nobody of UDP.
 func TestWhatWasSentAgainIsKnownToOne(t *testing.T) {
-	f := Compare(lookUps(10, 5, 9))
+	f := Compare(textbook.LookUps(10, 5, 9))
 	udp, d := rowOf(t, f, "udp")
 	tcp, e := rowOf(t, f, "tcp")
 	if !udp.Retransmitted.IsZero() || d.SentAgain != linger.Known(5) || d.Truncated != linger.Known(0) {
-		t.Errorf("udp: %v by TCP, %v datagrams, %v cut", udp.Retransmitted, d.SentAgain, d.Truncated)
+		t.Errorf("udp: %v by TCP, %v textbook.Datagrams, %v cut", udp.Retransmitted, d.SentAgain, d.Truncated)
 	}
 	if tcp.Retransmitted != linger.Known(0.0) || !e.SentAgain.IsZero() || !e.Truncated.IsZero() {
-		t.Errorf("tcp: %v by TCP, %v datagrams, %v cut", tcp.Retransmitted, e.SentAgain, e.Truncated)
+		t.Errorf("tcp: %v by TCP, %v textbook.Datagrams, %v cut", tcp.Retransmitted, e.SentAgain, e.Truncated)
 	}
 }
 
 func TestEncryptionInBytes(t *testing.T) {
-	in := lookUps(10, 5, 10)
-	in.Strategies = strategies("tcp,tcp+keep,dot,dot+keep")
-	in.Traces = [][]*trace.Trace{in.Traces[1], in.Traces[2], lookUps(10, 5, 10).Traces[1], lookUps(10, 5, 10).Traces[2]}
+	in := textbook.LookUps(10, 5, 10)
+	in.Strategies = textbook.Strategies("tcp,tcp+keep,dot,dot+keep")
+	in.Traces = [][]*trace.Trace{in.Traces[1], in.Traces[2], textbook.LookUps(10, 5, 10).Traces[1], textbook.LookUps(10, 5, 10).Traces[2]}
 	for i, list := range in.Traces[2:] {
 		for _, one := range list {
 			l, _ := one.Ledger.Get()
 			for k := range l.Connections {
 				n := int64([]int{1, 10}[i])
-				l.Connections[k].Down.Header += 7*tcpSetUp + n*2*onStream // 8 times the set-up, 3 times a query
+				l.Connections[k].Down.Header += 7*textbook.TCPSetUp + n*2*textbook.OnStream // 8 times the set-up, 3 times a query
 			}
 		}
 	}
@@ -340,7 +269,7 @@ func TestEncryptionInBytes(t *testing.T) {
 
 // What a server closes after as long as it had announced is no breach of anything.
 func TestAnnouncedIdleLimitIsHonoured(t *testing.T) {
-	in := lookUps(10, 5, 10)
+	in := textbook.LookUps(10, 5, 10)
 	for _, one := range in.Traces[2] {
 		k := &one.Connections[0]
 		k.IdleLimit = linger.Known(time.Second)

@@ -8,22 +8,23 @@ import (
 	"testing"
 
 	"linger"
+	"linger/internal/textbook"
 	"linger/trace"
 )
 
 // What was found in an experiment is found again in its file, to the letter.
 func TestRecordedFindingsAreTheSame(t *testing.T) {
-	failing := over("close:6,keep,h2,h3", 5, 0.02)
+	failing := textbook.Over("close:6,keep,h2,h3", 5, 0.02)
 	failing.Traces[1], failing.Still[2] = failing.Traces[1][:3], nil
 	failing.Failures[1] = []string{"not done after 10m0s", "the server said: \"<no>\"\u2028"}
 	failing.StillFailures[2] = []string{"refused"}
 	failing.Traces[3] = failing.Traces[3][:2]
 	failing.Interrupted = true
 	for name, in := range map[string]trace.Experiment{
-		"http":    experiment("close,close:6,keep,keep:2,keep:6,pipeline,h2", 5),
-		"https":   over("close,keep,h2,h3,h3+0rtt", 3, 0),
+		"http":    textbook.Experiment("close,close:6,keep,keep:2,keep:6,pipeline,h2", 5),
+		"https":   textbook.Over("close,keep,h2,h3,h3+0rtt", 3, 0),
 		"failing": failing,
-		"none":    {Setup: trace.Setup{Workload: gallery(), Strategies: strategies("keep"), Network: network("lte"), Trials: 1}},
+		"none":    {Setup: trace.Setup{Workload: textbook.Gallery(), Strategies: textbook.Strategies("keep"), Network: textbook.Network("lte"), Trials: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var file, again bytes.Buffer
@@ -64,7 +65,7 @@ func jsonOf(t *testing.T, v any) string {
 }
 
 func TestTypicalIsNearestToTheMedian(t *testing.T) {
-	in := experiment("close,keep", 5)
+	in := textbook.Experiment("close,keep", 5)
 	f := Compare(in)
 	for i, typical := range Typical(in) {
 		time, _ := f.Rows[i].Time.Get()
@@ -108,9 +109,9 @@ func TestConnectionsHeldOverTime(t *testing.T) {
 
 // What a page fetched is known from its trace alone.
 func TestAFetchIsAnExperimentOfOne(t *testing.T) {
-	one := experiment("keep", 1).Traces[0][0]
-	f := Fetch(Fetched(one, linger.Workload{Name: "http://origin/", Scheme: "http"}, strategies("keep")[0]))
-	if f.Workload.Exchanges != 41 || f.Workload.Bytes != gallery().Bytes() || f.Rows[0].Failed != 0 {
+	one := textbook.Experiment("keep", 1).Traces[0][0]
+	f := Fetch(Fetched(one, linger.Workload{Name: "http://origin/", Scheme: "http"}, textbook.Strategies("keep")[0]))
+	if f.Workload.Exchanges != 41 || f.Workload.Bytes != textbook.Gallery().Bytes() || f.Rows[0].Failed != 0 {
 		t.Errorf("%+v, %+v", f.Workload, f.Rows[0])
 	}
 	for _, d := range f.Doubts {

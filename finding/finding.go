@@ -4,6 +4,7 @@
 package finding
 
 import (
+	"math"
 	"slices"
 
 	"linger"
@@ -39,6 +40,7 @@ type Finding struct {
 type Caveat struct {
 	Code    string  `json:"code"`
 	Subject Subject `json:"subject,omitzero"`
+	Cause   string  `json:"cause,omitempty"` // which of the reasons that have this code
 	Figures Figures `json:"figures,omitempty"`
 }
 
@@ -52,12 +54,16 @@ type Subject struct {
 // IsZero reports whether the subject is not said.
 func (s Subject) IsZero() bool { return s == Subject{} }
 
-// Figures are named, and stand in the order in which they are told.
+// Figures are named, and stand in the order in which they are told. Several may have
+// one name: the times of two strategies, a list of words.
 type Figures []Figure
 
-// A Figure is a named number with its unit, or a named word.
+// A Figure is a named number with its unit, or a named word. A word with a number is
+// one that was counted: a reason, and how often it was given.
 type Figure struct {
-	Name  string              `json:"name"`
+	Name string `json:"name"`
+	// Of is whose figure it is, where it is not the subject's, or not only.
+	Of    string              `json:"of,omitempty"`
 	Value linger.Opt[float64] `json:"value,omitzero"`
 	// Unit is "ms", "bytes", "bit/s", "share" (0 to 1), "RTT", or empty for a count.
 	Unit     string               `json:"unit,omitempty"`
@@ -74,6 +80,29 @@ func Number(name string, value float64, unit string) Figure {
 // Word returns a figure that is a word.
 func Word(name, text string) Figure { return Figure{Name: name, Text: text} }
 
+// Whose returns the figure as that of somebody.
+func (f Figure) Whose(of string) Figure {
+	f.Of = of
+	return f
+}
+
+// Doubt is how far the number may be off, which decides how many of its digits are
+// shown: as far as its interval reaches. Of one value, whose interval has no bounds,
+// it is a tenth; of a number without an interval it is not known, and 0.
+func (f Figure) Doubt() float64 {
+	i, ok := f.Interval.Get()
+	if !ok {
+		return 0
+	}
+	v := f.Value.Or(0)
+	low, ok := i.Low.Get()
+	high, ok2 := i.High.Get()
+	if !ok || !ok2 {
+		return math.Abs(v) / 10
+	}
+	return max(v-low, high-v)
+}
+
 // Get returns the figure of that name; ok is false where there is none.
 func (f Figures) Get(name string) (figure Figure, ok bool) {
 	i := slices.IndexFunc(f, func(g Figure) bool { return g.Name == name })
@@ -81,6 +110,17 @@ func (f Figures) Get(name string) (figure Figure, ok bool) {
 		return Figure{}, false
 	}
 	return f[i], true
+}
+
+// All returns the figures of that name.
+func (f Figures) All(name string) Figures {
+	var out Figures
+	for _, g := range f {
+		if g.Name == name {
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 // Value returns the number of that name, unknown where there is none.

@@ -62,3 +62,33 @@ func TestFindingsInJSON(t *testing.T) {
 		t.Error("there is no such figure")
 	}
 }
+
+// How far a number may be off is in its interval, of one value a tenth.
+func TestFiguresDoubt(t *testing.T) {
+	known := linger.Known[float64]
+	for _, test := range []struct {
+		name     string
+		interval linger.Opt[Interval]
+		want     float64
+	}{
+		{"no interval", linger.Opt[Interval]{}, 0},
+		{"one value", linger.Known(Interval{N: 1}), 10},
+		{"open above", linger.Known(Interval{Low: known(90)}), 10},
+		{"reaches further up", linger.Known(Interval{Low: known(98), High: known(105)}), 5},
+		{"reaches further down", linger.Known(Interval{Low: known(91), High: known(105)}), 9},
+		{"no luck in it", linger.Known(Interval{Low: known(100), High: known(100)}), 0},
+	} {
+		f := Number("time", 100, "ms").Whose("keep")
+		if f.Interval = test.interval; f.Doubt() != test.want || f.Of != "keep" {
+			t.Errorf("%s: %v; want %v", test.name, f.Doubt(), test.want)
+		}
+	}
+}
+
+func TestFiguresOfOneName(t *testing.T) {
+	f := Figures{Word("strategy", "close"), Number("trials", 5, ""), Word("strategy", "keep")}
+	all := f.All("strategy")
+	if len(all) != 2 || all[0].Text != "close" || all[1].Text != "keep" || len(f.All("none")) != 0 {
+		t.Errorf("%+v", all)
+	}
+}

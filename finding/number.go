@@ -65,6 +65,27 @@ func Shown(ms, doubt float64) float64 {
 	return math.Round(ms/s) * s
 }
 
+// fine is how many steps of what is shown of two times are enough to take their
+// difference from.
+const fine = 20
+
+// Apart returns how much longer one of two times is than the other, in ms, and the
+// step to show that in: the step of the two as they are shown, or, where that is too
+// coarse, of the two as they are known.
+func Apart(a, b Figure) (ms, step float64) {
+	slow, fast := a, b
+	if slow.Value.Or(0) < fast.Value.Or(0) {
+		slow, fast = fast, slow
+	}
+	long, short := slow.Value.Or(0), fast.Value.Or(0)
+	step = max(Step(long, slow.Doubt()), Step(short, fast.Doubt()))
+	if ms = Shown(long, slow.Doubt()) - Shown(short, fast.Doubt()); ms >= fine*step {
+		return math.Round(ms/step) * step, step
+	}
+	ms, doubt := long-short, slow.Doubt()+fast.Doubt()
+	return Shown(ms, doubt), Step(ms, doubt)
+}
+
 // Share writes a share of 1 in whole per cent: "41 %", "under 1 %".
 func Share(v float64) string {
 	if v > 0 && v < 0.005 {

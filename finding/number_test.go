@@ -1,6 +1,11 @@
 package finding
 
-import "testing"
+import (
+	"math"
+	"testing"
+
+	"linger"
+)
 
 func TestNumbersAreWritten(t *testing.T) {
 	for _, test := range []struct {
@@ -59,6 +64,29 @@ func TestSettingsAndSizes(t *testing.T) {
 	} {
 		if test.got != test.want {
 			t.Errorf("%q; want %q", test.got, test.want)
+		}
+	}
+}
+
+// The difference is that of what stands there, unless that is too coarse for it.
+func TestApart(t *testing.T) {
+	about := func(ms, reach float64) Figure {
+		f := Number("time", ms, "ms")
+		f.Interval = linger.Known(Interval{Low: linger.Known(ms - reach), High: linger.Known(ms + reach)})
+		return f
+	}
+	for _, test := range []struct {
+		a, b     Figure
+		ms, step float64
+	}{
+		{about(7338, 10), about(3442, 10), 3900, 10}, // 7.34 s less 3.44 s
+		{about(3442, 10), about(7338, 10), 3900, 10}, // whichever comes first
+		{about(10_260, 60), about(10_221, 3), 40, 10},
+		{Number("", 3.45, "ms"), Number("", 3.43, "ms"), 0.02, 0.0001},
+		{Number("", 7, "ms"), Number("", 7, "ms"), 0, 1},
+	} {
+		if ms, step := Apart(test.a, test.b); math.Abs(ms-test.ms) > 1e-9 || step != test.step {
+			t.Errorf("%v and %v are %v apart, to %v; want %v to %v", test.a.Value, test.b.Value, ms, step, test.ms, test.step)
 		}
 	}
 }

@@ -54,6 +54,7 @@ var rooms = []room{
 	{"predictor", []string{".", "trace", "sim", "finding", "compare"}, "the simulator as a page has it: wiring, without sockets, clock and files"},
 	{"docs", nil, "what the program shows of its documents; it reads nothing but them"},
 	{"cmd/linger", []string{"*"}, "wiring: the one place that knows every room"},
+	{"internal/textbook", []string{".", "trace"}, "experiments made up for the tests of compare and report; no engine behind them"},
 	{"internal/archtest", []string{"*"}, "looks at all of them"},
 }
 

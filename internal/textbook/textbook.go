@@ -1,4 +1,7 @@
-package compare
+// Package textbook holds what engines might have measured, made up in memory from a
+// textbook: the experiments on which the tests of compare and report stand. The same
+// arguments give the same traces.
+package textbook
 
 import (
 	"fmt"
@@ -9,8 +12,8 @@ import (
 	"linger/trace"
 )
 
-// gallery is a page of 42 KB that names 40 images.
-func gallery() linger.Workload {
+// Gallery is a page of 42 KB that names 40 images.
+func Gallery() linger.Workload {
 	w := linger.Workload{Name: "gallery", Scheme: "http", Exchanges: []linger.Exchange{
 		{Method: "GET", Path: "/", Status: 200, ResponseBody: 43_008, Parent: linger.NoParent}}}
 	for i := range 40 {
@@ -20,7 +23,8 @@ func gallery() linger.Workload {
 	return w
 }
 
-func strategies(list string) []linger.Strategy {
+// Strategies parses a list, which must be one.
+func Strategies(list string) []linger.Strategy {
 	s, err := linger.ParseStrategies(list)
 	if err != nil {
 		panic(err)
@@ -28,7 +32,8 @@ func strategies(list string) []linger.Strategy {
 	return s
 }
 
-func network(name string) linger.Network {
+// Network parses a name, which must be one.
+func Network(name string) linger.Network {
 	n, err := linger.ParseNetwork(name)
 	if err != nil {
 		panic(err)
@@ -36,20 +41,20 @@ func network(name string) linger.Network {
 	return n
 }
 
-// experiment is what an engine might have measured, from a textbook in memory:
+// Experiment is what an engine might have measured, from a textbook in memory:
 // windows that double each round, one link that carries one burst at a time,
 // and a little noise that the trial's number fixes.
-func experiment(list string, trials int) trace.Experiment {
+func Experiment(list string, trials int) trace.Experiment {
 	in := trace.Experiment{Setup: trace.Setup{
-		Workload: gallery(), Strategies: strategies(list), Network: network("lte"), Seed: 1, Trials: trials,
+		Workload: Gallery(), Strategies: Strategies(list), Network: Network("lte"), Seed: 1, Trials: trials,
 		Engine: "lab", Provenance: trace.Measured,
 	}}
-	fill(&in)
+	Fill(&in)
 	return in
 }
 
-// fill carries the experiment out.
-func fill(in *trace.Experiment) {
+// Fill carries the experiment out.
+func Fill(in *trace.Experiment) {
 	for i, s := range in.Strategies {
 		in.Traces, in.Still = append(in.Traces, nil), append(in.Still, nil)
 		in.Failures, in.StillFailures = append(in.Failures, nil), append(in.StillFailures, nil)
@@ -62,12 +67,12 @@ func fill(in *trace.Experiment) {
 	}
 }
 
-// over turns an experiment into one over https, on a path that loses packets.
-func over(list string, trials int, loss float64) trace.Experiment {
-	in := experiment("keep", 0)
+// Over is an experiment into one over https, on a path that loses packets.
+func Over(list string, trials int, loss float64) trace.Experiment {
+	in := Experiment("keep", 0)
 	in.Workload.Scheme, in.Network.Loss, in.Trials = "https", loss, trials
-	in.Strategies, in.Traces, in.Still, in.Failures, in.StillFailures = strategies(list), nil, nil, nil, nil
-	fill(&in)
+	in.Strategies, in.Traces, in.Still, in.Failures, in.StillFailures = Strategies(list), nil, nil, nil, nil
+	Fill(&in)
 	return in
 }
 
@@ -76,10 +81,11 @@ const segment = 1448
 // What TLS costs: bytes of a full handshake and a resumed one each way, the size
 // of the chain, and what both sides compute.
 const (
-	fullUp, fullDown       = 410, 3120
-	resumedUp, resumedDown = 680, 260
-	chain                  = 2310
-	fullWork, resumedWork  = 1500 * time.Microsecond, 500 * time.Microsecond
+	FullUp, FullDown       = 410, 3120
+	ResumedUp, ResumedDown = 680, 260
+
+	chain                 = 2310
+	fullWork, resumedWork = 1500 * time.Microsecond, 500 * time.Microsecond
 )
 
 // setUp is how a new connection of that strategy comes about: when each part is
@@ -101,10 +107,10 @@ func (l *lane) setUp(in trace.Experiment, s linger.Strategy, rtt time.Duration, 
 		return ready
 	}
 	alpn := k.Protocol
-	tls := trace.TLS{Version: "1.3", ALPN: alpn, Cipher: "TLS_AES_128_GCM_SHA256", Up: fullUp, Down: fullDown, Certificates: chain}
+	tls := trace.TLS{Version: "1.3", ALPN: alpn, Cipher: "TLS_AES_128_GCM_SHA256", Up: FullUp, Down: FullDown, Certificates: chain}
 	ready += rtt + fullWork
 	if s.Resume && ticket || s.EarlyData {
-		tls.Resumed, tls.Up, tls.Down, tls.Certificates = true, resumedUp, resumedDown, 0
+		tls.Resumed, tls.Up, tls.Down, tls.Certificates = true, ResumedUp, ResumedDown, 0
 		ready += resumedWork - fullWork
 	}
 	f.Up.Payload += tls.Up
@@ -246,7 +252,7 @@ func textbook(in trace.Experiment, s linger.Strategy, rtt time.Duration, trial i
 	led.Lateness = trace.Lateness{Packets: 1500, Median: 40 * time.Microsecond, P99: 310 * time.Microsecond, Max: time.Millisecond}
 	t.Ledger = linger.Known(led)
 	left := len(t.Connections)
-	if hasQUIC(t) {
+	if s.Version == "3" {
 		left = 0
 	}
 	host := trace.Host{CPU: time.Duration(len(t.Connections))*300*time.Microsecond + 12*time.Millisecond + 10*noise() + work(t), SocketsPeak: s.Connections, SocketMemory: int64(s.Connections) * 48 << 10, Samples: 40}
