@@ -9,7 +9,8 @@ import (
 	"testing"
 
 	"linger/compare"
-	"linger/conduct"
+	"linger/keepalive"
+	"linger/profile"
 	"linger/trace"
 )
 
@@ -57,9 +58,9 @@ func TestResultsOfVersion1AreRead(t *testing.T) {
 
 // Nothing of a document of version 1 is lost when it is read.
 func TestDocumentsOfVersion1AreRead(t *testing.T) {
-	var policy conduct.Policy
-	var survey []conduct.Probed
-	var chain conduct.Chain
+	var policy profile.Profile
+	var survey []profile.Probed
+	var chain keepalive.Chain
 	for name, into := range map[string]any{"probe": &policy, "survey": &survey, "chain": &chain} {
 		b := version1(t, name)
 		if err := json.Unmarshal(b, into); err != nil {
@@ -75,7 +76,7 @@ func TestDocumentsOfVersion1AreRead(t *testing.T) {
 			t.Errorf("%s was\n%s\nand is\n%s", name, bytes.TrimSpace(b), again)
 		}
 	}
-	if policy.Format != conduct.Format || len(policy.Cases) == 0 || chain.Format != conduct.ChainFormat || len(survey) != 2 || survey[1].Failed == "" {
+	if policy.Format != profile.Format || len(policy.Cases) == 0 || chain.Format != keepalive.ChainFormat || len(survey) != 2 || survey[1].Failed == "" {
 		t.Errorf("%+v, %+v, %d lines", policy, chain, len(survey))
 	}
 }
