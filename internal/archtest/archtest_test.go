@@ -29,6 +29,7 @@ var rooms = []room{
 	{"stats", nil, "numbers know nothing of networks"},
 	{"trace", []string{"."}, "what happened, in terms of the nouns"},
 	{"policy", []string{"."}, "shared by the measured and the predicted world, so it may know neither"},
+	{"flow", []string{"."}, "packets into connections, whoever captured or carried them; it knows neither files nor devices"},
 	{"sockdiag", nil, "counts sockets of the machine it is on; what they are of is the caller's to know"},
 	{"link", []string{"."}, "shared by the lab and the simulator, so it may know neither"},
 	{"dns", []string{"."}, "messages of DNS, the same for both sides; it knows no sockets"},
