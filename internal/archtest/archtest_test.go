@@ -41,7 +41,7 @@ var rooms = []room{
 	{"sim/tls", nil, "sizes of TLS; knows nothing of what is in it"},
 	{"capture", []string{".", "trace"}, "an engine: a stranger to the other engines"},
 	{"origin", []string{".", "trace", "policy", "dns"}, "the other side; it must not know how the client measures"},
-	{"lab", []string{".", "trace", "link", "sockdiag", "stats"}, "carries packets of any program; knows neither client nor origin"},
+	{"lab", []string{".", "trace", "flow", "link", "sockdiag", "stats"}, "carries packets of any program; knows neither client nor origin"},
 	{"infer", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
 	{"run", []string{".", "trace"}, "declares the engine that it needs; cmd hands one in"},
 	{"compare", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
