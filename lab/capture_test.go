@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"linger/flow"
 	"linger/link"
 )
 
@@ -18,7 +19,7 @@ func TestCaptureKeepsItsLimit(t *testing.T) {
 	defer file.Close()
 	const limit = 3_000_000
 	c := newCapture(file, limit, time.Unix(1, 0))
-	data := tcpPacket(1, flagACK, 0, 1000, 0)
+	data := tcpPacket(1, flow.ACK, 0, 1000, 0)
 	const packets = 5000
 	for range packets {
 		c.packet(Client, 1, data, link.Carried)
@@ -46,7 +47,7 @@ func TestCaptureNeverWaitsForItsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := newCapture(w, 1<<40, time.Unix(1, 0))
-	data := tcpPacket(1, flagACK, 0, 1400, 0)
+	data := tcpPacket(1, flow.ACK, 0, 1400, 0)
 	const packets = 3 * captureBuffers * captureBuffer / 1500
 	for range packets {
 		c.packet(Server, 1, data, link.Carried) // would hang here
@@ -68,7 +69,7 @@ func TestCaptureOfAPacketAllocatesNothing(t *testing.T) {
 	}
 	defer file.Close()
 	c := newCapture(file, 0, time.Unix(1, 0))
-	data := tcpPacket(1, flagACK, 0, 1400, 0)
+	data := tcpPacket(1, flow.ACK, 0, 1400, 0)
 	if n := testing.AllocsPerRun(100, func() { c.packet(Client, 1, data, link.Lost) }); n != 0 {
 		t.Errorf("%v allocations a packet", n)
 	}

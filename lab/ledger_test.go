@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/flow"
 	"linger/link"
 	"linger/trace"
 )
@@ -39,7 +40,7 @@ func (b *book) packet(from Side, data []byte, fate link.Fate) {
 	}
 	f := b.flow(&p, from, b.at)
 	for i := range p.segments {
-		b.sent(f, from, &p, i, fate)
+		b.sent(f, from, b.at, &p, i, fate)
 	}
 }
 
@@ -47,7 +48,7 @@ var epoch = time.Unix(1000, 0)
 
 func (b *book) only(t *testing.T) trace.Flows {
 	t.Helper()
-	l := b.render(epoch)
+	l := b.snapshot().render(epoch)
 	if len(l.Connections) != 1 {
 		t.Fatalf("%d connections: %+v", len(l.Connections), l.Connections)
 	}
@@ -57,19 +58,19 @@ func (b *book) only(t *testing.T) trace.Flows {
 func TestLedgerCountsAConnection(t *testing.T) {
 	for _, isn := range []uint32{1000, 0xffffff00} { // the second wraps around
 		b := newBook()
-		b.tcp(Client, isn, flagSYN, 0)
-		b.tcp(Client, isn, flagSYN, 0) // again
-		b.tcp(Server, 5, flagSYN|flagACK, 0)
-		b.tcp(Client, isn+1, flagACK, 0)
-		b.tcp(Client, isn+1, flagACK, 500)
-		b.tcp(Client, isn+1, flagACK, 300)   // sent before
-		b.tcp(Client, isn+1, flagACK, 600)   // partly new
-		b.tcp(Client, isn+501, flagACK, 100) // sent before
-		b.tcp(Server, 6, flagACK|flagFIN, 10)
-		b.tcp(Server, 6, flagACK|flagFIN, 10) // again
-		b.tcp(Client, isn+600, flagACK, 0)    // a keep-alive probe of Linux
-		b.tcp(Client, isn+601, flagACK|flagFIN, 0)
-		b.tcp(Server, 17, flagRST, 0)
+		b.tcp(Client, isn, flow.SYN, 0)
+		b.tcp(Client, isn, flow.SYN, 0) // again
+		b.tcp(Server, 5, flow.SYN|flow.ACK, 0)
+		b.tcp(Client, isn+1, flow.ACK, 0)
+		b.tcp(Client, isn+1, flow.ACK, 500)
+		b.tcp(Client, isn+1, flow.ACK, 300)   // sent before
+		b.tcp(Client, isn+1, flow.ACK, 600)   // partly new
+		b.tcp(Client, isn+501, flow.ACK, 100) // sent before
+		b.tcp(Server, 6, flow.ACK|flow.FIN, 10)
+		b.tcp(Server, 6, flow.ACK|flow.FIN, 10) // again
+		b.tcp(Client, isn+600, flow.ACK, 0)     // a keep-alive probe of Linux
+		b.tcp(Client, isn+601, flow.ACK|flow.FIN, 0)
+		b.tcp(Server, 17, flow.RST, 0)
 		got := b.only(t)
 		want := trace.Flows{
 			Protocol: "tcp", Client: "10.9.0.1:1234", Server: "10.9.0.2:80", ClosedBy: trace.AtServer,
@@ -80,7 +81,7 @@ func TestLedgerCountsAConnection(t *testing.T) {
 		if got != want {
 			t.Errorf("isn %d:\n got %+v\nwant %+v", isn, got, want)
 		}
-		if l := b.render(epoch); l.Up != (trace.Pipe{Packets: 9, Bytes: 1860}) || l.Down != (trace.Pipe{Packets: 4, Bytes: 180}) {
+		if l := b.snapshot().render(epoch); l.Up != (trace.Pipe{Packets: 9, Bytes: 1860}) || l.Down != (trace.Pipe{Packets: 4, Bytes: 180}) {
 			t.Errorf("up %+v, down %+v", l.Up, l.Down)
 		}
 	}
@@ -89,11 +90,11 @@ func TestLedgerCountsAConnection(t *testing.T) {
 func TestLedgerCountsSegmentsOfSuperPackets(t *testing.T) {
 	whole, single := newBook(), newBook()
 	for range 2 { // the second time, everything is a retransmission
-		whole.packet(Server, tcpPacket(100, flagACK|flagFIN, 12, 2*1448+9, 1448), link.Carried)
+		whole.packet(Server, tcpPacket(100, flow.ACK|flow.FIN, 12, 2*1448+9, 1448), link.Carried)
 		for i, n := range []int{1448, 1448, 9} {
-			flags := uint8(flagACK)
+			flags := flow.ACK
 			if i == 2 {
-				flags |= flagFIN
+				flags |= flow.FIN
 			}
 			single.packet(Server, tcpPacket(100+uint32(i)*1448, flags, 12, n, 0), link.Carried)
 		}
@@ -106,14 +107,14 @@ func TestLedgerCountsSegmentsOfSuperPackets(t *testing.T) {
 
 func TestLedgerCountsWhatTheLinkDropped(t *testing.T) {
 	b := newBook()
-	b.packet(Client, tcpPacket(1, flagSYN, 0, 0, 0), link.Lost)
-	b.packet(Client, tcpPacket(1, flagSYN, 0, 0, 0), link.Dropped)
-	b.packet(Client, tcpPacket(1, flagSYN, 0, 0, 0), link.Carried)
+	b.packet(Client, tcpPacket(1, flow.SYN, 0, 0, 0), link.Lost)
+	b.packet(Client, tcpPacket(1, flow.SYN, 0, 0, 0), link.Dropped)
+	b.packet(Client, tcpPacket(1, flow.SYN, 0, 0, 0), link.Carried)
 	f := b.only(t)
 	if f.Up.Packets != 3 || f.Up.DroppedLoss != 1 || f.Up.DroppedQueue != 1 || f.Up.Retransmitted != 2 {
 		t.Errorf("up %+v", f.Up)
 	}
-	if p := b.render(epoch).Up; p.Packets != 3 || p.DroppedLoss != 1 || p.DroppedQueue != 1 {
+	if p := b.snapshot().render(epoch).Up; p.Packets != 3 || p.DroppedLoss != 1 || p.DroppedQueue != 1 {
 		t.Errorf("pipe %+v", p)
 	}
 }
@@ -121,12 +122,12 @@ func TestLedgerCountsWhatTheLinkDropped(t *testing.T) {
 func TestLedgerTellsConnectionsOfOnePortApart(t *testing.T) {
 	b := newBook()
 	for isn := range uint32(3) {
-		b.tcp(Client, 1000*isn, flagSYN, 0)
-		b.tcp(Client, 1000*isn, flagSYN, 0) // again: the same connection
-		b.tcp(Server, 7000*isn, flagSYN|flagACK, 0)
-		b.tcp(Client, 1000*isn+1, flagACK|flagRST, 0)
+		b.tcp(Client, 1000*isn, flow.SYN, 0)
+		b.tcp(Client, 1000*isn, flow.SYN, 0) // again: the same connection
+		b.tcp(Server, 7000*isn, flow.SYN|flow.ACK, 0)
+		b.tcp(Client, 1000*isn+1, flow.ACK|flow.RST, 0)
 	}
-	l := b.render(epoch)
+	l := b.snapshot().render(epoch)
 	if len(l.Connections) != 3 {
 		t.Fatalf("%d connections", len(l.Connections))
 	}
@@ -139,17 +140,17 @@ func TestLedgerTellsConnectionsOfOnePortApart(t *testing.T) {
 
 func TestLedgerSumsOtherProtocols(t *testing.T) {
 	b := newBook()
-	other := func(protocol uint8) []byte {
-		d := tcpPacket(0, flagSYN, 0, 0, 0)
-		d[vnetSize+9] = protocol
+	other := func(protocol flow.Protocol) []byte {
+		d := tcpPacket(0, flow.SYN, 0, 0, 0)
+		d[vnetSize+9] = byte(protocol)
 		return d
 	}
-	for _, protocol := range []uint8{protoUDP, protoICMP, 99} {
+	for _, protocol := range []flow.Protocol{flow.UDP, flow.ICMP, 99} {
 		b.packet(Client, other(protocol), link.Carried)
 		b.packet(Server, other(protocol), link.Carried)
 		b.packet(Client, other(protocol), link.Carried)
 	}
-	l := b.render(epoch)
+	l := b.snapshot().render(epoch)
 	if len(l.Connections) != 3 {
 		t.Fatalf("%+v", l.Connections)
 	}
@@ -165,7 +166,7 @@ func TestLedgerCountsQUIC(t *testing.T) {
 	b := newBook()
 	datagram := func(from Side, first ...byte) {
 		d := tcpPacket(0, 0, 0, 1200, 0)
-		d[vnetSize+9] = protoUDP
+		d[vnetSize+9] = byte(flow.UDP)
 		copy(d[vnetSize+28:], first)
 		b.packet(from, d, link.Carried)
 	}
@@ -185,13 +186,13 @@ func TestLedgerCountsQUIC(t *testing.T) {
 func TestLedgerIsBounded(t *testing.T) {
 	b := &book{ledger: newLedger(2)}
 	for port := range byte(5) {
-		for _, flags := range []uint8{flagSYN, flagACK} {
+		for _, flags := range []uint8{flow.SYN, flow.ACK} {
 			d := tcpPacket(0, flags, 0, 0, 0)
 			d[vnetSize+20] = port
 			b.packet(Client, d, link.Carried)
 		}
 	}
-	if l := b.render(epoch); len(l.Connections) != 2 || l.Overflow != 3 || l.Up.Packets != 10 {
+	if l := b.snapshot().render(epoch); len(l.Connections) != 2 || l.Overflow != 3 || l.Up.Packets != 10 {
 		t.Errorf("%d connections, overflow %d, %d packets; want 2, 3, 10", len(l.Connections), l.Overflow, l.Up.Packets)
 	}
 }
@@ -225,11 +226,11 @@ func TestLatenessQuantiles(t *testing.T) {
 	}
 }
 
-func TestLedgerCloneStaysAsItWas(t *testing.T) {
+func TestLedgerSnapshotStaysAsItWas(t *testing.T) {
 	b := newBook()
-	b.tcp(Client, 1, flagSYN, 0)
-	c := b.clone()
-	b.tcp(Client, 2, flagACK, 10)
+	b.tcp(Client, 1, flow.SYN, 0)
+	c := b.snapshot()
+	b.tcp(Client, 2, flow.ACK, 10)
 	if f := c.render(epoch).Connections[0]; f.Up.Packets != 1 {
 		t.Errorf("the copy went on counting: %+v", f.Up)
 	}
@@ -237,9 +238,9 @@ func TestLedgerCloneStaysAsItWas(t *testing.T) {
 
 func TestCountingAllocatesNothing(t *testing.T) {
 	l := newLedger(10)
-	p, _ := parsePacket(tcpPacket(1, flagACK, 12, 100, 0))
+	p, _ := parsePacket(tcpPacket(1, flow.ACK, 12, 100, 0))
 	if n := testing.AllocsPerRun(100, func() {
-		l.sent(l.flow(&p, Client, 1), Client, &p, 0, link.Carried)
+		l.sent(l.flow(&p, Client, 1), Client, 1, &p, 0, link.Carried)
 	}); n != 0 {
 		t.Errorf("%v allocations a packet", n)
 	}
@@ -247,11 +248,11 @@ func TestCountingAllocatesNothing(t *testing.T) {
 
 func BenchmarkLedger(b *testing.B) {
 	l := newLedger(maxFlows)
-	d := tcpPacket(1, flagACK, 12, 1448, 0)
+	d := tcpPacket(1, flow.ACK, 12, 1448, 0)
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		d[vnetSize+21] = byte(n) // 256 connections
 		p, _ := parsePacket(d)
-		l.sent(l.flow(&p, Client, 1), Client, &p, 0, link.Carried)
+		l.sent(l.flow(&p, Client, 1), Client, 1, &p, 0, link.Carried)
 	}
 }

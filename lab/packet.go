@@ -3,6 +3,8 @@ package lab
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"linger/flow"
 )
 
 // Side is the end of the bottleneck that a host is on.
@@ -34,25 +36,6 @@ const (
 	vnetECN           = 0x80
 )
 
-// Protocols (IANA, Protocol Numbers).
-const (
-	protoICMP = 1
-	protoTCP  = 6
-	protoUDP  = 17
-)
-
-// Flags of TCP (RFC 9293, 3.1).
-const (
-	flagFIN = 1 << iota
-	flagSYN
-	flagRST
-	flagPSH
-	flagACK
-	_
-	_
-	flagCWR
-)
-
 // maxPacket is the largest packet that a device hands over, its virtio-net
 // header included: the total length of IPv4 has 16 bits.
 const maxPacket = vnetSize + 65535
@@ -61,95 +44,47 @@ const maxPacket = vnetSize + 65535
 // super-packet: one TCP header and the payload of many segments, which the
 // kernel leaves to the network card to cut up (TSO), and here to the pump.
 type packet struct {
+	flow.Packet
 	data     []byte // virtio-net header and IP packet
-	protocol uint8
-	src, dst [4]byte
-	// srcPort and dstPort are 0 where there are none to be read: in a fragment
-	// after the first, or a header that is cut short.
-	srcPort, dstPort uint16
-	network          int // size of the IP header
-	headers          int // size of IP and transport header
-	payload          int // bytes after them
-	seq              uint32
-	flags            uint8 // of TCP
-	initial          bool  // begins with an Initial packet of QUIC
-	segments         int   // that it stands for; 1 unless it is a super-packet
-	segment          int   // payload of each of them but the last
+	dst      [4]byte
+	segments int // that it stands for; 1 unless it is a super-packet
+	segment  int // payload of each of them but the last
 }
 
 // parsePacket reads an IPv4 packet behind a virtio-net header. What is not one,
 // or is cut short, is not ok. Bytes behind the packet's total length are left out.
 func parsePacket(data []byte) (p packet, ok bool) {
-	if len(data) < vnetSize+20 {
+	if len(data) < vnetSize+20 || data[vnetSize]>>4 != 4 {
 		return packet{}, false
 	}
 	ip := data[vnetSize:]
-	ihl := int(ip[0]&0xf) * 4
-	total := int(binary.BigEndian.Uint16(ip[2:]))
-	if ip[0]>>4 != 4 || ihl < 20 || total < ihl || total > len(ip) {
+	if err := p.Parse(ip, 0); err != nil || p.Missing > 0 {
 		return packet{}, false
 	}
-	ip = ip[:total]
-	p = packet{data: data[:vnetSize+total], protocol: ip[9], src: [4]byte(ip[12:]), dst: [4]byte(ip[16:]), network: ihl, headers: ihl, segments: 1}
-	if fragment := binary.BigEndian.Uint16(ip[6:]) & 0x1fff; fragment == 0 {
-		p.transport(ip[ihl:])
-	}
-	p.payload = total - p.headers
-	p.segment = p.payload
-	if gso := int(binary.NativeEndian.Uint16(data[4:])); data[1]&^vnetECN == vnetTCP4 && p.protocol == protoTCP && p.headers > p.network && 0 < gso && gso < p.payload {
+	p.data, p.dst = data[:vnetSize+p.Headers+p.Payload], [4]byte(ip[16:])
+	p.segments, p.segment = 1, p.Payload
+	if gso := int(binary.NativeEndian.Uint16(data[4:])); data[1]&^vnetECN == vnetTCP4 && p.isTCP() && 0 < gso && gso < p.Payload {
 		p.segment = gso
-		p.segments = (p.payload + gso - 1) / gso
+		p.segments = (p.Payload + gso - 1) / gso
 	}
 	return p, true
 }
 
-// transport reads the transport header.
-func (p *packet) transport(b []byte) {
-	switch {
-	case p.protocol == protoTCP && len(b) >= 20:
-		if offset := int(b[12]>>4) * 4; offset >= 20 && offset <= len(b) {
-			p.headers += offset
-			p.seq = binary.BigEndian.Uint32(b[4:])
-			p.flags = b[13]
-			p.srcPort, p.dstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
-		}
-	case p.protocol == protoUDP && len(b) >= 8:
-		p.headers += 8
-		p.srcPort, p.dstPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
-		p.initial = isInitial(b[8:])
-	case p.protocol == protoICMP && len(b) >= 8:
-		p.headers += 8
-	}
-}
-
-// isInitial reports whether a datagram begins with an Initial packet of QUIC, by
-// header form, packet type and version (RFC 9000, 17.2.2; RFC 9369, 3.1 and 3.2).
-// The bit between the first two may have either value (RFC 9287).
-func isInitial(b []byte) bool {
-	if len(b) < 5 {
-		return false
-	}
-	switch binary.BigEndian.Uint32(b[1:]) {
-	case 1:
-		return b[0]&0xb0 == 0x80
-	case 0x6b3343cf: // version 2
-		return b[0]&0xb0 == 0x90
-	}
-	return false
-}
+// isTCP reports whether the packet has a header of TCP.
+func (p *packet) isTCP() bool { return p.Transport && p.Key.Protocol() == flow.TCP }
 
 // payloadOf returns how many bytes of payload segment i carries.
-func (p *packet) payloadOf(i int) int { return min(p.segment, p.payload-i*p.segment) }
+func (p *packet) payloadOf(i int) int { return min(p.segment, p.Payload-i*p.segment) }
 
 // flagsOf returns the flags of segment i: PSH and FIN only on the last, CWR only on
 // the first, as tcp_gso_segment has it (net/ipv4/tcp_offload.c).
 func (p *packet) flagsOf(i int) uint8 {
-	f := p.flags
+	f := p.Flags
 	if i > 0 {
-		f &^= flagCWR
+		f &^= flow.CWR
 	}
 	if i < p.segments-1 {
-		f &^= flagFIN | flagPSH
+		f &^= flow.FIN | flow.PSH
 	}
 	return f
 }
@@ -158,26 +93,26 @@ func (p *packet) flagsOf(i int) uint8 {
 // asks for its checksum, and returns the size of both. dst holds them.
 func (p *packet) cut(dst []byte, i int) int {
 	n := p.payloadOf(i)
-	size := p.headers + n
+	size := p.Headers + n
 	clear(dst[:vnetSize])
 	dst[0] = vnetNeedsChecksum
-	binary.NativeEndian.PutUint16(dst[6:], uint16(p.network))
+	binary.NativeEndian.PutUint16(dst[6:], uint16(p.Network))
 	binary.NativeEndian.PutUint16(dst[8:], 16) // the checksum's place in a TCP header
 
 	ip := dst[vnetSize:]
-	copy(ip, p.data[vnetSize:vnetSize+p.headers])
-	copy(ip[p.headers:], p.data[vnetSize+p.headers+i*p.segment:][:n])
+	copy(ip, p.data[vnetSize:vnetSize+p.Headers])
+	copy(ip[p.Headers:], p.data[vnetSize+p.Headers+i*p.segment:][:n])
 	binary.BigEndian.PutUint16(ip[2:], uint16(size))
 	binary.BigEndian.PutUint16(ip[4:], binary.BigEndian.Uint16(ip[4:])+uint16(i))
 	binary.BigEndian.PutUint16(ip[10:], 0)
-	binary.BigEndian.PutUint16(ip[10:], ^sum(ip[:p.network], 0))
+	binary.BigEndian.PutUint16(ip[10:], ^sum(ip[:p.Network], 0))
 
-	tcp := ip[p.network:]
-	binary.BigEndian.PutUint32(tcp[4:], p.seq+uint32(i*p.segment))
+	tcp := ip[p.Network:]
+	binary.BigEndian.PutUint32(tcp[4:], p.Seq+uint32(i*p.segment))
 	tcp[13] = p.flagsOf(i)
 	// Until the receiver, or fillChecksum, adds the segment itself, the field
 	// holds the sum of the pseudo-header (RFC 9293, 3.1), not yet complemented.
-	binary.BigEndian.PutUint16(tcp[16:], sum(ip[12:20], protoTCP+uint64(size-p.network)))
+	binary.BigEndian.PutUint16(tcp[16:], sum(ip[12:20], uint64(flow.TCP)+uint64(size-p.Network)))
 	return vnetSize + size
 }
 
@@ -193,7 +128,7 @@ func fillChecksum(vnet, ip []byte) {
 		return
 	}
 	c := ^sum(ip[start:], 0)
-	if c == 0 && ip[9] == protoUDP {
+	if c == 0 && ip[9] == byte(flow.UDP) {
 		c = 0xffff // "if the computed checksum is zero, it is transmitted as all ones" (RFC 768)
 	}
 	binary.BigEndian.PutUint16(ip[field:], c)

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
+
+	"linger/flow"
 )
 
 // tcpPacket builds what a TUN device hands over: a virtio-net header and a TCP
@@ -21,7 +23,7 @@ func tcpPacket(seq uint32, flags uint8, options, payload, gso int) []byte {
 	binary.NativeEndian.PutUint16(b[6:], 20)
 	binary.NativeEndian.PutUint16(b[8:], 16)
 	ip := b[vnetSize:]
-	ip[0], ip[8], ip[9] = 0x45, 64, protoTCP
+	ip[0], ip[8], ip[9] = 0x45, 64, byte(flow.TCP)
 	binary.BigEndian.PutUint16(ip[2:], uint16(headers+payload))
 	binary.BigEndian.PutUint16(ip[4:], 0xffff) // the identification wraps at the second segment
 	copy(ip[12:], []byte{10, 9, 0, 1, 10, 9, 0, 2})
@@ -75,9 +77,9 @@ func checkWhole(t *testing.T, ip []byte) {
 }
 
 func TestSuperPacketIsCutAsTheSenderWouldHave(t *testing.T) {
-	data := tcpPacket(0xfffffff0, flagACK|flagPSH|flagFIN|flagCWR, 12, 3*1448+7, 1448)
+	data := tcpPacket(0xfffffff0, flow.ACK|flow.PSH|flow.FIN|flow.CWR, 12, 3*1448+7, 1448)
 	p, ok := parsePacket(data)
-	if !ok || p.segments != 4 || p.headers != 52 || p.payload != 3*1448+7 {
+	if !ok || p.segments != 4 || p.Headers != 52 || p.Payload != 3*1448+7 {
 		t.Fatalf("parsed %+v, %v", p, ok)
 	}
 	dst := make([]byte, maxPacket)
@@ -88,26 +90,26 @@ func TestSuperPacketIsCutAsTheSenderWouldHave(t *testing.T) {
 		fillChecksum(dst, checksummed)
 		checkWhole(t, checksummed)
 		s, ok := parsePacket(dst[:n])
-		if !ok || s.segments != 1 || n != vnetSize+s.headers+s.payload {
+		if !ok || s.segments != 1 || n != vnetSize+s.Headers+s.Payload {
 			t.Fatalf("segment %d: %+v, %v, %d bytes", i, s, ok, n)
 		}
-		if want := 0xfffffff0 + uint32(i)*1448; s.seq != want {
-			t.Errorf("segment %d has number %d, want %d", i, s.seq, want)
+		if want := 0xfffffff0 + uint32(i)*1448; s.Seq != want {
+			t.Errorf("segment %d has number %d, want %d", i, s.Seq, want)
 		}
 		if id := binary.BigEndian.Uint16(s.data[vnetSize+4:]); id != uint16(0xffff+i) {
 			t.Errorf("segment %d has identification %d", i, id)
 		}
-		want := uint8(flagACK)
+		want := flow.ACK
 		if i == 0 {
-			want |= flagCWR
+			want |= flow.CWR
 		}
 		if i == 3 {
-			want |= flagPSH | flagFIN
+			want |= flow.PSH | flow.FIN
 		}
-		if s.flags != want || p.flagsOf(i) != want {
-			t.Errorf("segment %d has flags %#x, want %#x", i, s.flags, want)
+		if s.Flags != want || p.flagsOf(i) != want {
+			t.Errorf("segment %d has flags %#x, want %#x", i, s.Flags, want)
 		}
-		payload = append(payload, s.data[vnetSize+s.headers:]...)
+		payload = append(payload, s.data[vnetSize+s.Headers:]...)
 	}
 	if !bytes.Equal(payload, data[vnetSize+52:]) {
 		t.Error("the segments do not make the payload")
@@ -115,7 +117,7 @@ func TestSuperPacketIsCutAsTheSenderWouldHave(t *testing.T) {
 }
 
 func TestParsePacketRefuses(t *testing.T) {
-	good := tcpPacket(1, flagACK, 0, 100, 0)
+	good := tcpPacket(1, flow.ACK, 0, 100, 0)
 	change := func(at int, v byte) []byte {
 		b := bytes.Clone(good)
 		b[vnetSize+at] = v
@@ -150,14 +152,14 @@ func TestParsePacketReadsWhatItCan(t *testing.T) {
 		{"TCP", tcpPacket(1, 0, 8, 5, 0), 48, 5, 1234},
 		{"bytes behind the packet", append(tcpPacket(1, 0, 0, 5, 0), 1, 2, 3), 40, 5, 1234},
 		{"a later fragment", change(tcpPacket(1, 0, 0, 5, 0), 7, 1), 20, 25, 0},
-		{"UDP", change(tcpPacket(1, 0, 0, 0, 0), 9, protoUDP), 28, 12, 1234},
-		{"ICMP", change(tcpPacket(1, 0, 0, 0, 0), 9, protoICMP), 28, 12, 0},
+		{"UDP", change(tcpPacket(1, 0, 0, 0, 0), 9, byte(flow.UDP)), 28, 12, 1234},
+		{"ICMP", change(tcpPacket(1, 0, 0, 0, 0), 9, byte(flow.ICMP)), 28, 12, 0},
 		{"something else", change(tcpPacket(1, 0, 0, 0, 0), 9, 99), 20, 20, 0},
 		{"a TCP header said to be 60 bytes", change(tcpPacket(1, 0, 0, 0, 0), 32, 0xf0), 20, 20, 0},
 		{"super-packet of less than a segment", tcpPacket(1, 0, 0, 5, 100), 40, 5, 1234},
 	} {
 		p, ok := parsePacket(c.data)
-		if !ok || p.headers != c.headers || p.payload != c.payload || p.srcPort != c.port || p.segments != 1 {
+		if !ok || p.Headers != c.headers || p.Payload != c.payload || p.Key.Address(p.From).Port() != c.port || p.segments != 1 {
 			t.Errorf("%s: %+v, %v", c.name, p, ok)
 		}
 	}
@@ -184,9 +186,9 @@ func TestSumIsThatOfRFC1071(t *testing.T) {
 // the knife: nothing may be read or written out of bounds, and the segments must
 // be the packet again.
 func FuzzPacket(f *testing.F) {
-	f.Add(tcpPacket(0, flagSYN, 20, 0, 0))
-	f.Add(tcpPacket(0xffffff00, flagACK|flagFIN, 12, 5000, 1448))
-	f.Add(tcpPacket(7, flagACK, 40, 100, 1))
+	f.Add(tcpPacket(0, flow.SYN, 20, 0, 0))
+	f.Add(tcpPacket(0xffffff00, flow.ACK|flow.FIN, 12, 5000, 1448))
+	f.Add(tcpPacket(7, flow.ACK, 40, 100, 1))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > maxPacket {
 			return
@@ -199,7 +201,7 @@ func FuzzPacket(f *testing.F) {
 		fl := l.flow(&p, Client, 1)
 		sum, dst := 0, make([]byte, maxPacket)
 		for i := range p.segments {
-			l.sent(fl, Client, &p, i, 0)
+			l.sent(fl, Client, 1, &p, i, 0)
 			if p.segments == 1 {
 				fillChecksum(p.data[:vnetSize], p.data[vnetSize:])
 				sum += p.payloadOf(i)
@@ -207,25 +209,25 @@ func FuzzPacket(f *testing.F) {
 			}
 			n := p.cut(dst, i)
 			s, ok := parsePacket(dst[:n])
-			if !ok || s.headers != p.headers || s.payload != p.payloadOf(i) || s.segments != 1 {
+			if !ok || s.Headers != p.Headers || s.Payload != p.payloadOf(i) || s.segments != 1 {
 				t.Fatalf("segment %d of %+v is %+v", i, p, s)
 			}
-			if !bytes.Equal(s.data[vnetSize+s.headers:], p.data[vnetSize+p.headers+sum:][:s.payload]) {
+			if !bytes.Equal(s.data[vnetSize+s.Headers:], p.data[vnetSize+p.Headers+sum:][:s.Payload]) {
 				t.Fatalf("segment %d has the wrong payload", i)
 			}
-			sum += s.payload
+			sum += s.Payload
 		}
-		if sum != p.payload {
-			t.Fatalf("%d bytes of payload in the segments of %d", sum, p.payload)
+		if sum != p.Payload {
+			t.Fatalf("%d bytes of payload in the segments of %d", sum, p.Payload)
 		}
-		if w := fl.ways[Client]; int(w.Packets) != p.segments || int(w.Payload) != p.payload {
+		if w := fl.Sent(p.From); int(w.Packets) != p.segments || int(w.Payload) != p.Payload {
 			t.Fatalf("counted %+v of %+v", w, p)
 		}
 	})
 }
 
 func BenchmarkCut(b *testing.B) {
-	p, _ := parsePacket(tcpPacket(1, flagACK, 12, 40*1448, 1448))
+	p, _ := parsePacket(tcpPacket(1, flow.ACK, 12, 40*1448, 1448))
 	dst := make([]byte, 2048)
 	b.SetBytes(1500)
 	for b.Loop() {

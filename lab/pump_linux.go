@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linger"
+	"linger/flow"
 	"linger/link"
 	"linger/trace"
 )
@@ -65,7 +66,7 @@ type pump struct {
 
 	wake     int // eventfd
 	stopping atomic.Bool
-	asked    chan chan *ledger
+	asked    chan chan *snapshot
 	done     chan struct{} // closed when run has returned
 	mu       sync.Mutex    // guards the life of wake
 }
@@ -111,7 +112,7 @@ func newPump(c pumpConfig) (*pump, error) {
 		whole:   [2]bool{c.network.Up == 0 && c.network.Loss == 0, c.network.Down == 0 && c.network.Loss == 0},
 		counts:  newLedger(maxFlows),
 		alarm:   newAlarm(),
-		asked:   make(chan chan *ledger, 1),
+		asked:   make(chan chan *snapshot, 1),
 		done:    make(chan struct{}),
 	}
 	p.links[Client] = link.New[parcel](link.Up(c.network), rand.NewPCG(c.seed, uint64(Client)))
@@ -331,7 +332,7 @@ func (p *pump) enter(at linger.Instant, c parcel) {
 		}
 	case p.whole[side] || pk.segments == 1:
 		f := p.counts.flow(&pk, side, at)
-		fate := p.links[side].Send(at, pk.headers+pk.payload, c)
+		fate := p.links[side].Send(at, pk.Headers+pk.Payload, c)
 		for i := range pk.segments {
 			p.counted(f, side, at, &pk, i, fate)
 		}
@@ -349,7 +350,7 @@ func (p *pump) enter(at linger.Instant, c parcel) {
 
 // segment sends segment i of the super-packet in c into its link as a packet of its own.
 func (p *pump) segment(at linger.Instant, c parcel, pk *packet, i int) link.Fate {
-	size := pk.headers + pk.payloadOf(i)
+	size := pk.Headers + pk.payloadOf(i)
 	b, ok := p.buffers.get(vnetSize + size)
 	if !ok {
 		return link.Dropped
@@ -365,8 +366,8 @@ func (p *pump) segment(at linger.Instant, c parcel, pk *packet, i int) link.Fate
 }
 
 // counted enters segment i of pk into the ledger and the capture.
-func (p *pump) counted(f *flow, side Side, at linger.Instant, pk *packet, i int, fate link.Fate) {
-	p.counts.sent(f, side, pk, i, fate)
+func (p *pump) counted(f *flow.Flow, side Side, at linger.Instant, pk *packet, i int, fate link.Fate) {
+	p.counts.sent(f, side, at, pk, i, fate)
 	if p.capture == nil {
 		return
 	}
@@ -413,19 +414,19 @@ func (p *pump) ring() {
 // ledger returns what has been sent into the links. Any goroutine may ask, before
 // run has begun (then it waits for it), while it runs, and after it has returned.
 func (p *pump) ledger() trace.Ledger {
-	reply := make(chan *ledger, 1)
+	reply := make(chan *snapshot, 1)
 	select {
 	case p.asked <- reply:
 		p.ring()
 	case <-p.done:
 	}
-	var l *ledger
+	var s *snapshot
 	select {
-	case l = <-reply:
+	case s = <-reply:
 	case <-p.done:
-		l = p.snapshot()
+		s = p.snapshot()
 	}
-	return l.render(p.began)
+	return s.render(p.began)
 }
 
 // answer serves those who ask for the ledger.
@@ -442,12 +443,12 @@ func (p *pump) answer() {
 }
 
 // snapshot copies the counts, with the peaks of the queues.
-func (p *pump) snapshot() *ledger {
-	l := p.counts.clone()
+func (p *pump) snapshot() *snapshot {
+	s := p.counts.snapshot()
 	for side := range p.links {
-		l.pipes[side].QueuePeak = int64(p.links[side].Peak())
+		s.pipes[side].QueuePeak = int64(p.links[side].Peak())
 	}
-	return l
+	return s
 }
 
 // rawRead and rawWrite are read(2) and write(2) on a descriptor that does not

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linger"
+	"linger/flow"
 	"linger/trace"
 )
 
@@ -428,7 +429,7 @@ func (p *pump) carry(at linger.Instant, data []byte) {
 func TestCarryingAllocatesNothing(t *testing.T) {
 	for _, n := range []linger.Network{{}, {Up: linger.Gbps, RTT: time.Millisecond, Loss: 0.1}} {
 		p := dryPump(t, n)
-		super := tcpPacket(1, flagACK, 12, 40*1448, 1448)
+		super := tcpPacket(1, flow.ACK, 12, 40*1448, 1448)
 		var at linger.Instant
 		burst := func() {
 			at = at.Add(time.Millisecond)
@@ -456,9 +457,9 @@ func BenchmarkPump(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			p := dryPump(b, c.network)
-			data, segments := tcpPacket(1, flagACK, 12, 1448, 0), 1
+			data, segments := tcpPacket(1, flow.ACK, 12, 1448, 0), 1
 			if c.gso > 0 {
-				data, segments = tcpPacket(1, flagACK, 12, 40*1448, c.gso), 40
+				data, segments = tcpPacket(1, flow.ACK, 12, 40*1448, c.gso), 40
 			}
 			var at linger.Instant
 			b.ReportAllocs()
@@ -647,7 +648,7 @@ func TestStrayPacketsGoNowhere(t *testing.T) {
 			func(ip []byte) []byte { ip[0] = 0x60; return ip },
 			func(ip []byte) []byte { return ip[:7] },
 		} {
-			ip := change(tcpPacket(1, flagSYN, 0, 0, 0)[vnetSize:])
+			ip := change(tcpPacket(1, flow.SYN, 0, 0, 0)[vnetSize:])
 			if err := unix.Sendto(fd, ip, 0, &unix.SockaddrLinklayer{Ifindex: dev.Index, Protocol: htons(unix.ETH_P_IP)}); err != nil {
 				t.Error(err)
 			}
