@@ -78,10 +78,9 @@ type Client struct {
 
 // NewClient returns the machine for a valid workload.
 func NewClient(w linger.Workload, s linger.Strategy, l Limits) *Client {
-	return &Client{
-		page: NewPage(w, l.Pace),
-		pool: NewPool(PoolPolicy{Strategy: s, Limits: l, Remember: true}),
-	}
+	c := &Client{page: NewPage(w, l.Pace), pool: NewPool(PoolPolicy{Strategy: s, Limits: l, Remember: true})}
+	c.pool.requests = make([]request, 0, len(w.Exchanges))
+	return c
 }
 
 // HandleStart makes the exchanges that have no parent known.
