@@ -66,7 +66,7 @@ type reply struct {
 	rejected  string
 	resets    bool          // the stream is reset, after it may have been processed
 	unopened  bool          // the stream is refused
-	goodbye   []int         // the server says GOAWAY before it answers, and refuses these
+	goAway    []int         // the server says GOAWAY before it answers, and refuses these
 	delay     time.Duration // of the answer
 	truncated bool          // the answer does not fit
 }
@@ -161,7 +161,7 @@ func (w *world) obey() {
 				last = " again"
 			}
 			w.say("send %d on %d%s", cmd.Exchange, id, last)
-			if of := w.client.workload.Exchanges[cmd.Exchange].Origin; of != w.conns[id].origin {
+			if of := w.client.page.workload.Exchanges[cmd.Exchange].Origin; of != w.conns[id].origin {
 				w.t.Errorf("exchange %d of origin %d is sent to origin %d", cmd.Exchange, of, w.conns[id].origin)
 			}
 			w.serve(id, cmd.Exchange)
@@ -199,8 +199,8 @@ func (w *world) serve(id, e int) {
 	closes := func(reason string) {
 		w.on(id, rtt, func() { w.client.HandleClosed(w.now, id, ClosedByPeer, reason) })
 	}
-	if r.goodbye != nil {
-		w.on(id, rtt, func() { w.client.HandleGoAway(w.now, id, r.goodbye, "goodbye") })
+	if r.goAway != nil {
+		w.on(id, rtt, func() { w.client.HandleGoAway(w.now, id, r.goAway, "goodbye") })
 	}
 	switch {
 	case r.silent:
@@ -628,7 +628,7 @@ func TestClient(t *testing.T) {
 300 close 0: all is fetched
 300 close 1: all is fetched`},
 		{name: "GOAWAY at once, always", workload: flat(2), strategy: "h2",
-			respond: func(int, int, int) reply { return reply{silent: true, goodbye: []int{0, 1}} }, retries: 2, want: `
+			respond: func(int, int, int) reply { return reply{silent: true, goAway: []int{0, 1}} }, retries: 2, want: `
 0 dial 0
 100 send 0 on 0
 100 send 1 on 0
@@ -643,7 +643,7 @@ func TestClient(t *testing.T) {
 			respond: func(id, _, e int) reply {
 				r := reply{silent: id == 0 && e > 1, delay: time.Duration(e) * 10 * time.Millisecond}
 				if id == 0 && e == 1 {
-					r.goodbye = []int{2, 3}
+					r.goAway = []int{2, 3}
 				}
 				return r
 			}, retries: 2, want: `
@@ -663,7 +663,7 @@ func TestClient(t *testing.T) {
 			return w
 		}(), strategy: "h2", respond: func(id, _, e int) reply {
 			if id == 0 {
-				return reply{goodbye: []int{}, delay: time.Millisecond}
+				return reply{goAway: []int{}, delay: time.Millisecond}
 			}
 			return reply{}
 		}, want: `
@@ -1029,7 +1029,7 @@ func (m *model) obey() {
 			}
 			continue
 		}
-		if k.early && !m.c.workload.Exchanges[cmd.Exchange].Safe() {
+		if k.early && !m.c.page.workload.Exchanges[cmd.Exchange].Safe() {
 			m.t.Fatalf("sends %d as early data, which is not safe", cmd.Exchange)
 		}
 		if k.retired || k.streams >= 0 && len(k.outstanding) >= k.streams {

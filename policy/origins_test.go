@@ -21,7 +21,7 @@ func spread(n, m int) linger.Workload {
 	return w
 }
 
-// Connections belong to an origin, and :N is for each: one machine, a lane for each
+// Connections belong to an origin, and :N is for each: one machine, a pool for each
 // origin. Round trips are counted as in the world of client_test.go.
 func TestOriginsHaveConnectionsOfTheirOwn(t *testing.T) {
 	for _, c := range []struct {
@@ -73,7 +73,7 @@ func TestAnOriginThatIsDown(t *testing.T) {
 		if e.Origin == 1 {
 			want = failed
 		}
-		if got := x.client.exchanges[i].state; got != want {
+		if got := x.client.page.exchanges[i].state; got != want {
 			t.Errorf("exchange %d of origin %d is in state %d; want %d", i, e.Origin, got, want)
 		}
 	}

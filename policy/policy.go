@@ -1,6 +1,13 @@
-// Package policy holds the connection minds of client and server as state
-// machines without I/O: which request goes on which connection, when one is
-// opened, kept, closed, and what is sent again. The same machines drive real
+// Package policy holds the connection policy of client and server as three state
+// machines without I/O:
+//
+//	Page    what one client wants, and when
+//	Pool    which connection a request goes on; when one is opened, kept and closed,
+//	        and what is sent again
+//	Server  when a server's connection is kept and closed, and how
+//
+// A Client is a Page and a Pool together: one load of one workload. A Pool alone serves
+// an endless stream of requests, of one client or of many. The same machines drive real
 // sockets, modelled ones and observed arrivals.
 //
 // An engine tells a machine what happened (Handle...), asks what to do (Poll)

@@ -83,7 +83,7 @@ const (
 	closing
 )
 
-// Server is the connection mind of a server for one connection.
+// Server is the state machine of one connection at a server.
 //
 // Call HandleRequestStart at the first byte of a request, HandleRequest at the
 // end of its head, HandleResponse when its response is written; wake it with

@@ -36,7 +36,7 @@ var rooms = []room{
 	{"dns", []string{"."}, "messages of DNS, the same for both sides; it knows no sockets"},
 	{"live", []string{".", "trace", "policy", "dns"}, "an engine: a stranger to the other engines"},
 	{"browser", []string{".", "trace"}, "an engine: a stranger to the other engines"},
-	{"sim", []string{".", "trace", "policy", "link", "sim/quic", "sim/tcp", "sim/tls"}, "an engine: a stranger to the other engines; shares mind and link with the lab, not sockets"},
+	{"sim", []string{".", "trace", "policy", "link", "sim/quic", "sim/tcp", "sim/tls"}, "an engine: a stranger to the other engines; shares policy and link with the lab, not sockets"},
 	{"sim/tcp", []string{"."}, "a model of one end of TCP; knows neither hosts nor HTTP"},
 	{"sim/quic", []string{"."}, "a model of one end of QUIC; knows neither hosts nor HTTP, and nothing of the stack that it models"},
 	{"sim/tls", nil, "sizes of TLS; knows nothing of what is in it"},
