@@ -172,3 +172,27 @@ func (f *Flow) begins(p *Packet) bool {
 	}
 	return f.started>>p.From&1 == 0 || s.next-uint32(s.payload) != p.Seq+1
 }
+
+// stale reports whether p, a FIN or RST, can only be about an earlier connection on the same
+// addresses and ports. Of the side that was asked, before its SYN was seen, it is one that
+// does not acknowledge the opener's: "If the ACK was acceptable, then ... abort. Otherwise
+// (no ACK), drop the segment". The opener answers what is not meant for it with "a reset ...
+// <SEQ=SEG.ACK><CTL=RST>", which has a number of that connection (RFC 9293, 3.10.7.3).
+func (f *Flow) stale(p *Packet, flags uint8) bool {
+	by, ok := f.Opener.Get()
+	if !ok || f.stage != oneEnd || f.rare[by.Other()].syn > 0 {
+		return false
+	}
+	if by == p.From {
+		return flags&(RST|ACK) == RST && p.Seq != f.sent[by].isn && !f.beyondSYN(by, p.Seq)
+	}
+	return flags&ACK == 0 || !f.beyondSYN(by, p.Ack)
+}
+
+// beyondSYN reports whether n can be the number of what an end has sent after its SYN, which
+// was seen. Not all of it may have been captured.
+func (f *Flow) beyondSYN(e End, n uint32) bool {
+	const missed = 1 << 20
+	s := &f.sent[e]
+	return n-s.isn-1 < s.next-s.isn+missed
+}

@@ -197,7 +197,7 @@ func (t *Table) control(f *Flow, p *Packet, seq uint32, flags uint8, at linger.I
 	if flags&RST != 0 {
 		r.rst++
 	}
-	if flags&(FIN|RST) == 0 {
+	if flags&(FIN|RST) == 0 || f.stale(p, flags) {
 		return length
 	}
 	if f.Closing.IsZero() {
@@ -224,7 +224,8 @@ func (t *Table) opening(f *Flow, p *Packet, flags uint8, at linger.Instant) {
 	if f.Opener.IsZero() {
 		f.Opener = linger.Known(p.From.Other())
 	}
-	if !f.SYNACK.IsZero() || f.Opener == linger.Known(p.From) {
+	by := p.From.Other()
+	if !f.SYNACK.IsZero() || f.Opener != linger.Known(by) || f.rare[by].syn > 0 && !f.beyondSYN(by, p.Ack) {
 		return
 	}
 	f.SYNACK = linger.Known(at)

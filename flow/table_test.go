@@ -183,8 +183,7 @@ func TestTableCountsAConnection(t *testing.T) {
 // What is known of a handshake, by what was captured of it.
 func TestTableTimesTheHandshake(t *testing.T) {
 	const unseen = "-"
-	// A packet is its letter: s, S and a of the client, r of the server for SYN-ACK, d for
-	// its data; and so on. Each stands at its own millisecond.
+	// Packets are letters, each at its own millisecond; a dot is one without a packet.
 	packets := map[byte]func(b *book) *Flow{
 		's': func(b *book) *Flow { return b.tcp(client, 100, 0, SYN, 0) },
 		'r': func(b *book) *Flow { return b.tcp(server, 500, 101, SYN|ACK, 0) },
@@ -193,6 +192,11 @@ func TestTableTimesTheHandshake(t *testing.T) {
 		'd': func(b *book) *Flow { return b.tcp(server, 501, 151, ACK, 700) },
 		'l': func(b *book) *Flow { return b.tcp(client, 151, 1201, ACK, 0) },
 		'x': func(b *book) *Flow { return b.tcp(server, 0, 101, RST|ACK, 0) },
+		'e': func(b *book) *Flow { return b.tcp(server, 77, 55, ACK, 0) },
+		'E': func(b *book) *Flow { return b.tcp(client, 55, 0, RST, 0) },
+		'A': func(b *book) *Flow { return b.tcp(client, 101, 0, RST|ACK, 0) },
+		'F': func(b *book) *Flow { return b.tcp(server, 501, 101, FIN|ACK, 0) },
+		'R': func(b *book) *Flow { return b.tcp(server, 77, 0, RST, 0) },
 		'S': func(b *book) *Flow { return b.tcp(server, 500, 0, SYN, 0) },
 		'.': func(b *book) *Flow { b.at += linger.Instant(time.Millisecond); return nil },
 	}
@@ -217,6 +221,10 @@ func TestTableTimesTheHandshake(t *testing.T) {
 		{"half open", "s.r", linger.Known(client), "2ms", unseen, oneEnd},
 		{"refused", "s.x", linger.Known(client), unseen, unseen, ended},
 		{"refused, then accepted", "s.x.s.r.a", linger.Known(client), unseen, "2ms", bothEnds},
+		{"after resets of an earlier connection", "s.RRr.a", linger.Known(client), "4ms", "2ms", bothEnds},
+		{"after an answer of an earlier connection", "s.eE.s.r.a", linger.Known(client), unseen, "2ms", bothEnds},
+		{"given up", "s.A", linger.Known(client), unseen, unseen, ended},
+		{"closed, without the SYN-ACK", "s.a.F", linger.Known(client), unseen, unseen, oneEnd},
 		{"opened by both at once", "sSrr", linger.Known(client), unseen, unseen, oneEnd},
 	} {
 		b := newBook(Config{})
@@ -237,7 +245,7 @@ func TestTableTimesTheHandshake(t *testing.T) {
 			t.Errorf("%s: %d flows, opened by %v, RTT %s and %s, stage %d; want %v, %s, %s, %d",
 				c.name, b.Len(), f.Opener, said(asked), said(opening), f.stage, c.opener, c.asked, c.opening, c.stage)
 		}
-		if closing, ok := f.Closing.Get(); ok != (c.stage == ended) || ok && (closing.By != server || !closing.Reset) {
+		if closing, ok := f.Closing.Get(); ok != strings.ContainsAny(c.seen[max(0, len(c.seen)-1):], "xAF") || ok && closing.Reset != f.Over() {
 			t.Errorf("%s: closing %+v, %v", c.name, closing, ok)
 		}
 		b.check(t)
