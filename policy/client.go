@@ -158,24 +158,18 @@ func (c *Client) HandleSent(now linger.Instant, id, e int) { c.pool.HandleSent(n
 // HandleBody is as Pool's; received counts the body's bytes so far, 0 for the head
 // alone.
 func (c *Client) HandleBody(now linger.Instant, id, e int, received int64) {
-	k := c.conn(id)
-	if !c.pool.Outstanding(k, e) {
-		return
+	if c.pool.HandleBody(now, c.conn(id), e) {
+		c.page.HandleBody(now, e, received)
+		c.settle(now)
 	}
-	c.pool.HandleBody(now, k, e)
-	c.page.HandleBody(now, e, received)
-	c.settle(now)
 }
 
 // HandleResponse is as Pool's.
 func (c *Client) HandleResponse(now linger.Instant, id, e int, persists bool) {
-	k := c.conn(id)
-	if !c.pool.Outstanding(k, e) {
-		return
+	if c.pool.HandleResponse(now, c.conn(id), e, persists) {
+		c.page.HandleResponse(now, e)
+		c.settle(now)
 	}
-	c.pool.HandleResponse(now, k, e, persists)
-	c.page.HandleResponse(now, e)
-	c.settle(now)
 }
 
 // HandleRejected is as Pool's.

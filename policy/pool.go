@@ -331,10 +331,10 @@ const noIdleTime = "server allows no idle time"
 // there is of it is not used, and the query is asked again over TCP (RFC 2181, 9; RFC
 // 7766, 5).
 func (p *Pool) HandleTruncated(now linger.Instant, id Conn, r int) {
-	if !p.Outstanding(id, r) {
+	k := p.carrying(id, r)
+	if k == nil {
 		return
 	}
-	k := p.conn(id)
 	p.take(k, int32(r))
 	k.answered++
 	to := k.pool
@@ -357,10 +357,10 @@ func (p *Pool) HandleTruncated(now linger.Instant, id Conn, r int) {
 // connection and gives no response. Where it says so before any processing
 // (REFUSED_STREAM, H3_REQUEST_REJECTED), "the client can retry" (RFC 9113, 8.7).
 func (p *Pool) HandleReset(now linger.Instant, id Conn, r int, refused bool, reason string) {
-	if !p.Outstanding(id, r) {
+	k := p.carrying(id, r)
+	if k == nil {
 		return
 	}
-	k := p.conn(id)
 	if refused {
 		k.refused++
 		p.refuse(k, []int{r}, reason)
@@ -460,10 +460,11 @@ func (p *Pool) barren(l *originPool, reason string) {
 // It may be said again as a long body leaves, which may take longer than the time
 // limit of the response that is due after it.
 func (p *Pool) HandleSent(now linger.Instant, id Conn, r int) {
-	if !p.Outstanding(id, r) {
+	k := p.carrying(id, r)
+	if k == nil {
 		return
 	}
-	k, x := p.conn(id), &p.requests[r]
+	x := &p.requests[r]
 	x.left = true
 	if p.datagram(k) {
 		return // it has had its time limit since it was put on its socket
@@ -476,29 +477,37 @@ func (p *Pool) HandleSent(now linger.Instant, id Conn, r int) {
 // HandleBody says that bytes of the response to an outstanding request of a
 // connection have arrived, be it of its head alone. Unless the strategy is multiplexed
 // the request is the first outstanding one: responses are sent "in the same order that
-// the requests were received" (RFC 9112, 9.3.2).
-func (p *Pool) HandleBody(now linger.Instant, id Conn, r int) {
-	if p.Outstanding(id, r) {
-		p.requests[r].begun = true
-		p.extend(now, p.conn(id))
+// the requests were received" (RFC 9112, 9.3.2). It reports whether the request was
+// outstanding on the connection.
+func (p *Pool) HandleBody(now linger.Instant, id Conn, r int) bool {
+	k := p.carrying(id, r)
+	if k == nil {
+		return false
 	}
+	p.requests[r].begun = true
+	p.extend(now, k)
+	return true
 }
 
 // HandleResponse says that the response to an outstanding request, in the order
 // that HandleBody tells, is complete, and whether the connection persists after
-// it, see Persists. The request is settled.
-func (p *Pool) HandleResponse(now linger.Instant, id Conn, r int, persists bool) {
-	if p.Outstanding(id, r) {
-		p.answer(now, p.conn(id), int32(r), persists)
+// it, see Persists. It reports whether the request was outstanding on the connection;
+// it is settled then.
+func (p *Pool) HandleResponse(now linger.Instant, id Conn, r int, persists bool) bool {
+	k := p.carrying(id, r)
+	if k == nil {
+		return false
 	}
+	p.answer(now, k, int32(r), persists)
+	return true
 }
 
 // HandleRejected is HandleResponse for a response that is complete, but not the
 // one that was asked for: its request fails, its connection is as good as before.
 func (p *Pool) HandleRejected(now linger.Instant, id Conn, r int, persists bool, reason string) {
-	if p.Outstanding(id, r) {
+	if k := p.carrying(id, r); k != nil {
 		p.fail(int32(r), reason)
-		p.answer(now, p.conn(id), int32(r), persists)
+		p.answer(now, k, int32(r), persists)
 	}
 }
 
@@ -742,7 +751,7 @@ func (p *Pool) NextTimeout() linger.Instant {
 // follow from what has happened are done, requests that wait are put on connections.
 func (p *Pool) Poll(now linger.Instant) (PoolCommand, bool) {
 	cmd, ok := p.commands.pop()
-	if !ok {
+	if !ok && len(p.changed) > 0 {
 		p.assign(now)
 		cmd, ok = p.commands.pop()
 	}
@@ -756,18 +765,22 @@ func (p *Pool) Open() int { return p.open }
 // their connection had ended.
 func (p *Pool) Retries() int { return p.retries }
 
-// Outstanding reports whether a request is sent on a connection and not answered.
-func (p *Pool) Outstanding(id Conn, r int) bool {
-	k := p.conn(id)
-	return k != nil && p.on(k, r)
-}
-
 // Idle reports whether a connection is established and no request is on it.
 func (p *Pool) Idle(id Conn) bool {
 	k := p.conn(id)
 	return k != nil && k.state == open && k.outstanding.n == 0
 }
 
+// carrying returns the connection of that handle where request r is outstanding on it,
+// or else nil.
+func (p *Pool) carrying(id Conn, r int) *conn {
+	if k := p.conn(id); k != nil && p.on(k, r) {
+		return k
+	}
+	return nil
+}
+
+// on reports whether request r is outstanding on a connection.
 func (p *Pool) on(k *conn, r int) bool {
 	return r >= 0 && r < len(p.requests) && p.requests[r].state == sent && p.requests[r].conn == k.index
 }

@@ -205,7 +205,7 @@ func (w *twins) settle(r int) {
 
 func (w *twins) happen(what event, k *twin) {
 	id, n, r := k.Conn, k.Number, -1
-	on := slices.DeleteFunc(slices.Clone(w.pending), func(r int) bool { return !w.pool.Outstanding(id, r) })
+	on := slices.DeleteFunc(slices.Clone(w.pending), func(r int) bool { return w.pool.carrying(id, r) == nil })
 	if len(on) > 0 {
 		r = on[0]
 		if w.strategy.Multiplexed {
@@ -221,10 +221,9 @@ func (w *twins) happen(what event, k *twin) {
 		w.pool.HandleConnected(w.now, id)
 		w.naive.HandleConnected(w.now, n)
 	case answered, answeredTo, answeredAsLast:
-		if w.pool.Outstanding(id, r) {
+		if w.pool.HandleResponse(w.now, id, r, what != answeredAsLast) {
 			w.settle(r)
 		}
-		w.pool.HandleResponse(w.now, id, r, what != answeredAsLast)
 		w.naive.HandleResponse(w.now, n, r, what != answeredAsLast, "")
 	case rejected:
 		w.pool.HandleRejected(w.now, id, r, true, "wrong")
