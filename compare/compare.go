@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/assert"
 	"linger/trace"
 )
 
@@ -24,6 +25,7 @@ type Findings struct {
 	Rows       []Row            `json:"rows"`   // in the order of trace.Setup.Strategies
 	Verdict    Verdict          `json:"verdict"`
 	Doubts     []Doubt          `json:"doubts"`
+	Asserted   []assert.Result  `json:"assertions,omitempty"`
 }
 
 // Workload is what was fetched.
@@ -103,7 +105,10 @@ type Row struct {
 	// those that were sent on a connection and were not answered on it.
 	RequestsPerConnection linger.Opt[float64] `json:"requests_per_connection,omitzero"`
 	RequestsInVain        linger.Opt[float64] `json:"requests_in_vain,omitzero"`
-	Packets               linger.Opt[Ways]    `json:"packets,omitzero"`
+	// Reuse is the share of the requests, of those that were answered, that were not the
+	// first on their connection; it is for assertions.
+	Reuse   linger.Opt[float64] `json:"-"`
+	Packets linger.Opt[Ways]    `json:"packets,omitzero"`
 	// WireBytes are those of IP packets with their headers, PayloadBytes what TCP
 	// or UDP carried in them. Both count what was sent again.
 	WireBytes    linger.Opt[Ways] `json:"wire_bytes,omitzero"`

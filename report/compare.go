@@ -42,6 +42,7 @@ func Compare(w io.Writer, f compare.Findings, o Options) error {
 			}
 			b.WriteString(strings.Join(wrap(text, o.width(), first, indent), "\n") + "\n")
 		}
+		o.asserted(b, f.Asserted)
 		if len(f.Doubts) > 0 {
 			b.WriteString("\nDoubts\n")
 		}

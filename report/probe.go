@@ -26,12 +26,7 @@ func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
 		o.probeSurvivals(b, p)
 		o.probeRest(b, p)
 		o.probeCases(b, p, verbose)
-		if len(p.Asserted) > 0 {
-			b.WriteString("\nAssertions\n")
-		}
-		for _, a := range p.Asserted {
-			o.finding(b, truthWord[a.Truth], a.Text, brokenBy(a))
-		}
+		o.asserted(b, p.Asserted)
 		if len(p.Caveats) > 0 {
 			b.WriteString("\nDoubts\n")
 		}
@@ -43,6 +38,21 @@ func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
 			b.WriteString(o.paint(line, faint) + "\n")
 		}
 	})
+}
+
+// asserted lists what became of assertions.
+func (o Options) asserted(b *bufio.Writer, results []assert.Result) {
+	if len(results) > 0 {
+		b.WriteString("\nAssertions\n")
+	}
+	for _, a := range results {
+		o.finding(b, truthWord[a.Truth], a.Text, brokenBy(a))
+	}
+}
+
+// Asserted writes what became of assertions, where nothing else of the text does.
+func Asserted(w io.Writer, results []assert.Result, o Options) error {
+	return buffered(w, func(b *bufio.Writer) { o.asserted(b, results) })
 }
 
 // brokenBy says why an assertion does not hold; "" is that it does.

@@ -46,6 +46,9 @@ func (c getCmd) at(ctx context.Context, std streams) error {
 	if words := c.labOnly(); len(words) > 0 {
 		return usage("%s is of the lab; a URL is fetched over the network that there is: leave it out", words[0])
 	}
+	if len(c.Assert) > 0 {
+		return usage("--assert is about a whole fetch; leave it out, or --at")
+	}
 	timeout, err := parseDuration(c.Timeout)
 	if err != nil || timeout <= 0 {
 		return usage("--timeout: %q is not a time to wait; write 30s or 10m", c.Timeout)

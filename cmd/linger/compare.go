@@ -15,6 +15,7 @@ import (
 
 	"linger"
 	"linger/browser"
+	"linger/compare"
 	"linger/lab"
 	"linger/live"
 	"linger/run"
@@ -38,6 +39,7 @@ type compareCmd struct {
 	Workers int      `placeholder:"N" help:"Trials side by side; default what this machine carries on time."`
 	Timeout string   `default:"10m" placeholder:"D" help:"After how long a trial is given up; default 10m."`
 	On      string   `default:"" placeholder:"lab|live|sim" help:"Where it runs: lab, the emulated network; live, the network that there is, for dns and URLs; sim, nowhere: predicted. lab,sim does both and tells how far off. Default lab, where a URL is fetched once and then served from here, and sim where there can be no lab; live with --server."`
+	Assert  []string `sep:"none" placeholder:"WHAT" help:"A condition, as 'time[\"h2\"]<=1.2s && failed[\"h2\"]==0'; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
 	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt, .html; .trace, which linger report reads; or of each strategy's first trial .pcapng, with the secrets that decrypt it, .qlog or .har; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
 	queriesFlag
@@ -63,6 +65,10 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if err != nil || timeout <= 0 {
 		return usage("--timeout: %q is not a time to wait; write 30s or 10m", c.Timeout)
 	}
+	// The strategies are known once the workload is; what else may be wrong is said before.
+	if _, err := assertions(c.Assert, compare.Vocabulary()); err != nil {
+		return err
+	}
 	w, notes, page, pace, err := c.load(ctx, std, timeout)
 	if err != nil {
 		return err
@@ -71,6 +77,10 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		notes = append(notes, note)
 	}
 	strategies, err := clients(c.Client, c.Strategies, w)
+	if err != nil {
+		return err
+	}
+	asserted, err := assertions(c.Assert, compare.Vocabulary(strategies...))
 	if err != nil {
 		return err
 	}
@@ -157,8 +167,9 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", oneLine(err.Error()))
 	}
 	measured := result{
-		input:  *experiment,
-		source: trace.Source{Kind: trace.KindExperiment, Linger: version, Command: c.command()},
+		input:    *experiment,
+		source:   trace.Source{Kind: trace.KindExperiment, Linger: version, Command: c.command()},
+		asserted: asserted,
 	}
 	if experiment.Provenance == trace.Predicted {
 		m, err := model.model(w, plan.Strategies, c.Workload, c.fetching(), c.Trials)
@@ -186,7 +197,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if err == nil {
 		err = shortfall(experiment)
 	}
-	return err
+	return cmp.Or(err, brokenOf(measured.results()))
 }
 
 // shortfall is the error of an experiment that was run to its end and has lost trials:
@@ -367,6 +378,9 @@ func (c compareCmd) command() string {
 	words = append(words, c.namesFlags.words()...)
 	words = append(words, c.serverPolicyFlags.words()...)
 	words = append(words, c.serverFlags.words()...)
+	for _, a := range c.Assert {
+		words = append(words, "--assert", quote(a))
+	}
 	if c.On != "" && c.On != "lab" && len(c.Server) == 0 {
 		words = append(words, "--on", c.On)
 	}

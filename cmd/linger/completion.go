@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"linger"
+	"linger/compare"
 	"linger/conformance"
 	"linger/origin"
 )
@@ -43,8 +45,20 @@ func values() map[string][]string {
 	}
 	return map[string][]string{
 		"strategies": strategies, "strategy": strategies, "network": networks, "misbehave": misbehaviours, "": workloads,
-		"only": cases, "skip": cases, "assert": conformance.Words(),
+		"only": cases, "skip": cases, "assert": assertable(),
 	}
+}
+
+// assertable are the names that begin an assertion, of every verb.
+func assertable() []string {
+	words := conformance.Words()
+	each, all := compare.Names()
+	for _, n := range slices.Concat(each, all, compare.TrafficVocabulary().Names) {
+		if !slices.Contains(words, n.Name) {
+			words = append(words, n.Name)
+		}
+	}
+	return words
 }
 
 // completed are the flags whose values are completed by every shell.

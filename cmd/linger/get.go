@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"linger"
+	"linger/compare"
 	"linger/live"
 	"linger/trace"
 )
@@ -26,6 +27,7 @@ type getCmd struct {
 	Insecure bool     `short:"k" help:"Take any certificate of a URL's server."`
 	CACert   string   `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for a URL's server; default the system's."`
 	Timeout  string   `default:"1m" placeholder:"D" help:"After how long the fetch is given up; default 1m."`
+	Assert   []string `sep:"none" placeholder:"WHAT" help:"A condition, as 'time<=1.2s && connections<=6'; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
 	Output   []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, .html, .har, .qlog; .trace, which linger report reads; or in the lab .pcapng; - is standard output, in JSON."`
 	JSON     bool     `help:"Print the trace as JSON, as -o -."`
 	queriesFlag
@@ -46,6 +48,10 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 	strategy, err := linger.ParseStrategy(cmp.Or(c.Strategy, usual))
 	if err != nil {
 		return usage("%w", err)
+	}
+	asserted, err := assertions(c.Assert, compare.FetchVocabulary(strategy))
+	if err != nil {
+		return err
 	}
 	timeout, err := parseDuration(c.Timeout)
 	if err != nil || timeout <= 0 {
@@ -85,14 +91,16 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 	for _, note := range notes {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
-	err = out.write(c.fetched(t, strategy).as(out, c.ShowQueries))
+	fetched := c.fetched(t, strategy)
+	fetched.asserted = asserted
+	err = out.write(fetched.as(out, c.ShowQueries))
 	switch err = cmp.Or(err, c.lost.err(), late); {
 	case err != nil:
 		return err
 	case interrupted.Err() != nil:
 		return statusError{status: exitInterrupted}
 	}
-	return verdictOf(t)
+	return cmp.Or(verdictOf(t), brokenOf(fetched.results()))
 }
 
 // labOnly lists the flags that say something about the lab.

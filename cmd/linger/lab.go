@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,8 @@ import (
 	"golang.org/x/term"
 
 	"linger"
+	"linger/assert"
+	"linger/compare"
 	"linger/lab"
 	"linger/report"
 	"linger/trace"
@@ -28,6 +31,7 @@ type labCmd struct {
 	serverPolicyFlags
 	Seed      uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
 	Authority string   `placeholder:"FILE" help:"Write the certificate, in PEM, of the authority that vouches for https://origin/."`
+	Assert    []string `sep:"none" placeholder:"WHAT" help:"A condition, as 'reuse>=0.9 && connections<=6'; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
 	Output    []string `short:"o" sep:"none" placeholder:"FILE" help:"Write what was seen: .json, or .pcapng with every packet."`
 }
 
@@ -60,6 +64,10 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		return statusError{126, fmt.Errorf("%s cannot be executed: permission denied", command[0])}
 	case err != nil:
 		return statusError{127, fmt.Errorf("%s: no such command; name a program on the PATH or a path to one", command[0])}
+	}
+	asserted, err := assertions(c.Assert, compare.TrafficVocabulary())
+	if err != nil {
+		return err
 	}
 	out, err := openOutputs(c.Output, false, std, ".json", ".pcapng")
 	if err != nil {
@@ -140,7 +148,8 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
 	fmt.Fprintln(std.err)
-	err = report.Ledger(std.err, seen.Ledger, said.Carried, out.layout(std.err))
+	results := assert.Decide(asserted, compare.TrafficFigures(seen.Ledger, said.Carried))
+	err = errors.Join(report.Ledger(std.err, seen.Ledger, said.Carried, out.layout(std.err)), report.Asserted(std.err, results, out.layout(std.err)))
 	if broken := l.Close(); broken != nil && out.named(".pcapng") != "" {
 		err = errors.Join(err, statusError{exitMachine, fmt.Errorf("-o %s: %w", out.named(".pcapng"), broken)})
 	}
@@ -150,13 +159,13 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		e.SetIndent("", "  ")
 		return e.Encode(labSeen{
 			Linger: version, Command: command, Status: exit.Status(), Network: network,
-			Ledger: seen.Ledger, Requests: said.Carried, Client: seen.Hosts[clientHost], Origin: sideOf(servers, seen, seen),
+			Ledger: seen.Ledger, Requests: said.Carried, Client: seen.Hosts[clientHost], Origin: sideOf(servers, seen, seen), Asserted: results,
 		})
 	}))
 	if err == nil && exit.Status() != 0 {
 		err = statusError{status: exit.Status()}
 	}
-	return err
+	return cmp.Or(err, brokenOf(results))
 }
 
 // labSeen is the JSON of what a command did on the emulated network.
@@ -169,4 +178,6 @@ type labSeen struct {
 	Requests map[string]int `json:"requests"` // on each connection, by the client's IP:port
 	Client   trace.Host     `json:"client"`
 	Origin   trace.Host     `json:"origin"`
+
+	Asserted []assert.Result `json:"assertions,omitempty"`
 }

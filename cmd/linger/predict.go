@@ -146,6 +146,7 @@ func beside(ctx context.Context, e run.Engine, plan run.Plan, measured result, o
 		return plain, err
 	}
 	real, model := compare.Compare(measured.input), compare.Compare(*x)
+	real.Asserted = measured.results()
 	return func(ending string, w io.Writer) error {
 		switch ending {
 		case ".json":

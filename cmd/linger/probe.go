@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,7 +76,7 @@ func (c probeCmd) Run(ctx context.Context, std streams) error {
 }
 
 // parse reads the flags, before anything is asked of a server.
-func (c probeCmd) parse() (probe.Config, []conformance.Assertion, error) {
+func (c probeCmd) parse() (probe.Config, []assert.Assertion, error) {
 	config := probe.Config{
 		Target: c.URL, MaxWait: c.MaxWait, Patient: c.Patient, Insecure: c.Insecure,
 		Connections: c.Connections, Requests: c.Requests, Agent: agent(),
@@ -115,15 +116,12 @@ func (c probeCmd) parse() (probe.Config, []conformance.Assertion, error) {
 	if c.Chain != "" {
 		return config, nil, nil
 	}
-	assertions, err := conformance.ParseAssertions(c.Assert)
-	if err != nil {
-		return config, nil, usage("--assert: %w", err)
-	}
-	return config, assertions, nil
+	conditions, err := assertions(c.Assert, conformance.Vocabulary())
+	return config, conditions, err
 }
 
 // one probes one server.
-func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []conformance.Assertion, out *outputs) error {
+func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []assert.Assertion, out *outputs) error {
 	plan, err := probe.Plan(config)
 	if err != nil {
 		return usage("%w", err)
@@ -215,7 +213,7 @@ type found struct {
 }
 
 // probe probes one server, and decides what is asserted.
-func (c probeCmd) probe(ctx context.Context, config probe.Config, assertions []conformance.Assertion) found {
+func (c probeCmd) probe(ctx context.Context, config probe.Config, assertions []assert.Assertion) found {
 	within := ctx
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -233,9 +231,7 @@ func (c probeCmd) probe(ctx context.Context, config probe.Config, assertions []c
 	if c.Strict {
 		doc.Strict()
 	}
-	for _, a := range assertions {
-		doc.Asserted = append(doc.Asserted, a.Of(doc))
-	}
+	doc.Asserted = assert.Decide(assertions, conformance.Figures(doc))
 	return found{profile: doc}
 }
 
@@ -251,24 +247,18 @@ func verdictOn(list []profile.Probed) error {
 		}
 	}
 	fails, missing := 0, 0
-	var first error
-	broken := 0
+	var asserted []assert.Result
 	for _, p := range list {
 		if p.Profile == nil {
 			missing++
 			continue
 		}
 		fails += p.Profile.Outcomes()[profile.Fail]
-		for _, a := range p.Profile.Asserted {
-			if a.Truth != assert.Holds {
-				if broken++; first == nil {
-					first = fmt.Errorf("--assert %s: %s: %s", quote(a.Text), a.Truth, a.Why)
-				}
-			}
-		}
+		asserted = append(asserted, p.Profile.Asserted...)
 	}
-	if broken == 1 && fails == 0 && missing == 0 {
-		return statusError{exitAssertion, first}
+	broken := len(slices.DeleteFunc(slices.Clone(asserted), func(r assert.Result) bool { return r.Truth == assert.Holds }))
+	if fails == 0 && missing == 0 {
+		return brokenOf(asserted)
 	}
 	count(fails, "case fails", "cases fail")
 	count(broken, "assertion does not hold", "assertions do not hold")

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +11,7 @@ import (
 	"strings"
 
 	"linger"
+	"linger/assert"
 	"linger/capture"
 	"linger/compare"
 	"linger/report"
@@ -24,6 +27,22 @@ type queriesFlag struct {
 type result struct {
 	input  trace.Experiment
 	source trace.Source
+	// asserted are conditions on the figures.
+	asserted []assert.Assertion
+}
+
+// results are what became of the assertions.
+func (r result) results() []assert.Result {
+	switch {
+	case len(r.asserted) == 0:
+		return nil
+	case r.source.Kind == trace.KindFetch:
+		in := compare.Fetched(r.input.Traces[0][0], r.input.Workload, r.input.Strategies[0])
+		f := compare.Fetch(in)
+		return assert.Decide(r.asserted, compare.FetchFigures(in, &f))
+	}
+	f := compare.Compare(r.input)
+	return assert.Decide(r.asserted, compare.Figures(r.input, &f))
 }
 
 // as returns what writes the result in the format of an ending.
@@ -38,6 +57,7 @@ func (r result) as(out *outputs, queries bool) func(ending string, w io.Writer) 
 			return r.fetch(ending, w, layout)
 		}
 		findings := compare.Compare(r.input)
+		findings.Asserted = r.results()
 		if r.input.Provenance == trace.Predicted {
 			layout.Model, layout.Limits = modelOf(r.source.Model), limits()
 		}
@@ -63,16 +83,22 @@ func (r result) fetch(ending string, w io.Writer, layout report.Options) error {
 	case ".json":
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		return e.Encode(t)
+		return e.Encode(struct {
+			*trace.Trace
+			Asserted []assert.Result `json:"assertions,omitempty"`
+		}{t, r.results()})
 	case ".html":
 		in := compare.Fetched(t, r.input.Workload, r.input.Strategies[0])
-		return report.HTML(w, compare.Fetch(in), in, layout)
+		findings := compare.Fetch(in)
+		findings.Asserted = r.results()
+		return report.HTML(w, findings, in, layout)
 	}
-	return report.Waterfall(w, t, layout)
+	return errors.Join(report.Waterfall(w, t, layout), report.Asserted(w, r.results(), layout))
 }
 
 type reportCmd struct {
 	File   string   `arg:"" help:"A trace file, as compare or get wrote it with -o FILE.trace; or a .har file, as a browser saved it."`
+	Assert []string `sep:"none" placeholder:"WHAT" help:"A condition on what is in it, as of the verb that wrote it; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
 	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write: .html, .json, .csv, .txt; - is standard output, in JSON. May stand several times; without it, text on standard output."`
 	JSON   bool     `help:"Print JSON, as -o -."`
 	queriesFlag
@@ -96,12 +122,16 @@ func (c reportCmd) Run(std streams) error {
 	if err != nil {
 		return usage("%s: %w", name, err)
 	}
-	endings := []string{".html", ".json", ".csv", ".txt"}
+	endings, names := []string{".html", ".json", ".csv", ".txt"}, compare.Vocabulary(in.Strategies...)
 	if source.Kind == trace.KindFetch {
 		if len(in.Traces[0]) == 0 {
 			return usage("%s: the fetch in it left no trace", name)
 		}
-		endings = []string{".html", ".json", ".txt"}
+		endings, names = []string{".html", ".json", ".txt"}, compare.FetchVocabulary(in.Strategies[0])
+	}
+	asserted, err := assertions(c.Assert, names)
+	if err != nil {
+		return err
 	}
 	out, err := openOutputs(c.Output, c.JSON, std, endings...)
 	if err != nil {
@@ -114,7 +144,8 @@ func (c reportCmd) Run(std streams) error {
 	if source.Linger != version {
 		fmt.Fprintf(std.err, "linger: %s was measured by linger %s; this one, %s, computes the figures anew\n", name, source.Linger, version)
 	}
-	return out.write(result{in, source}.as(out, c.ShowQueries))
+	r := result{in, source, asserted}
+	return cmp.Or(out.write(r.as(out, c.ShowQueries)), brokenOf(r.results()))
 }
 
 // observed draws what others recorded. Nothing is fetched, and no strategy is known
@@ -128,6 +159,11 @@ func (c reportCmd) observed(f io.Reader, name string, std streams) error {
 	for _, note := range t.Notes {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}
+	s := linger.Strategy{Name: t.Strategy, Persistent: true, Connections: max(1, len(t.Connections))}
+	asserted, err := assertions(c.Assert, compare.FetchVocabulary(s))
+	if err != nil {
+		return err
+	}
 	out, err := openOutputs(c.Output, c.JSON, std, ".html", ".json", ".txt", ".trace")
 	if err != nil {
 		return err
@@ -136,7 +172,6 @@ func (c reportCmd) observed(f io.Reader, name string, std streams) error {
 	if len(c.Output) > 0 {
 		out.table = false // files were asked for
 	}
-	s := linger.Strategy{Name: t.Strategy, Persistent: true, Connections: max(1, len(t.Connections))}
 	in := trace.Experiment{
 		Setup: trace.Setup{
 			Engine: t.Engine, Provenance: t.Provenance,
@@ -145,7 +180,8 @@ func (c reportCmd) observed(f io.Reader, name string, std streams) error {
 		Traces: [][]*trace.Trace{{t}},
 	}
 	source := trace.Source{Kind: trace.KindFetch, Linger: version, Command: "linger report " + quote(c.File)}
-	return out.write(result{in, source}.as(out, c.ShowQueries))
+	r := result{in, source, asserted}
+	return cmp.Or(out.write(r.as(out, c.ShowQueries)), brokenOf(r.results()))
 }
 
 // fetched is the result of get. A page's workload is known only from what it
@@ -186,6 +222,9 @@ func (c getCmd) command(s linger.Strategy) string {
 	}
 	if c.Insecure {
 		words = append(words, "--insecure")
+	}
+	for _, a := range c.Assert {
+		words = append(words, "--assert", quote(a))
 	}
 	words = append(words, c.networkFlags.words()...)
 	words = append(words, c.namesFlags.words()...)

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"linger/conformance"
+	"linger/assert"
 	"linger/probe"
 	"linger/profile"
 	"linger/report"
@@ -54,7 +54,7 @@ func readList(r io.Reader, config probe.Config) ([]profile.Probed, error) {
 }
 
 // survey probes the servers of a list, some at once.
-func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []conformance.Assertion, out *outputs) error {
+func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []assert.Assertion, out *outputs) error {
 	from := io.Reader(out.std.in)
 	if c.File != "-" {
 		f, err := os.Open(c.File)

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"linger/assert"
+	"linger/compare"
+	"linger/conformance"
+)
+
+// TestAssertDoc holds the tables of docs/assert.md against the names that there are:
+//
+//	go test ./cmd/linger -run TestAssertDoc -update    writes them anew
+func TestAssertDoc(t *testing.T) {
+	const doc = "../../docs/assert.md"
+	b, err := os.ReadFile(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	each, all := compare.Names()
+	for _, part := range []struct {
+		mark  string
+		names []assert.Name
+	}{
+		{"probe", conformance.Names()}, {"compare, each", each}, {"compare, all", all}, {"lab", compare.TrafficVocabulary().Names},
+	} {
+		before, rest, ok := strings.Cut(text, "<!-- "+part.mark+" -->\n")
+		_, after, ok2 := strings.Cut(rest, "<!-- end -->")
+		if !ok || !ok2 {
+			t.Fatalf("%s has no %q", doc, part.mark)
+		}
+		table := "\n| name | is | of |\n|---|---|---|\n"
+		for _, n := range part.names {
+			table += fmt.Sprintf("| `%s` | %s | %s |\n", n.Name, n.Kind, n.Help)
+		}
+		text = before + "<!-- " + part.mark + " -->\n" + table + "\n<!-- end -->" + after
+	}
+	if *updateDocs {
+		if err := os.WriteFile(doc, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	} else if text != string(b) {
+		t.Errorf("%s does not have the names that there are; run: go test ./cmd/linger -run TestAssertDoc -update", doc)
+	}
+	if n := slices.IndexFunc(conformance.Names(), func(n assert.Name) bool { return n.Name == "h1" }); n != 8 {
+		t.Errorf("%s speaks of the first eight names, and there are %d of each protocol", doc, n)
+	}
+}
+
+func TestAssertionsThatDoNotHoldAreTold(t *testing.T) {
+	for _, c := range []struct {
+		results []assert.Result
+		want    string
+	}{
+		{nil, ""},
+		{[]assert.Result{{Text: "a", Truth: assert.Holds}}, ""},
+		{[]assert.Result{{Text: "a", Truth: assert.Holds}, {Text: "b<1 s", Truth: assert.NotKnown, Why: "b is not known: nobody looked"}}, "--assert 'b<1 s': not known: b is not known: nobody looked"},
+		{[]assert.Result{{Text: "a", Truth: assert.Broken}, {Text: "b", Truth: assert.NotKnown}}, "2 assertions do not hold"},
+	} {
+		got := ""
+		if err := brokenOf(c.results); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%+v: %q, want %q", c.results, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,246 @@
+package compare
+
+import (
+	"fmt"
+	"strconv"
+
+	"linger"
+	"linger/assert"
+	"linger/finding"
+	"linger/trace"
+)
+
+// A figured is a row with what its figures need besides.
+type figured struct {
+	Row
+	in     *Findings
+	traces []*trace.Trace // of the trials that delivered everything, or of all if none did
+	// fetched says that one trial is all that is asked about: what it took is exact.
+	fetched bool
+}
+
+// ofRows are the figures of each strategy that an assertion can name. Medians of counts
+// are taken as they are; those of times with their interval, and from 5 trials on.
+var ofRows = []assert.Figure[figured]{
+	assert.On("time", assert.Time, "from wanting the first object to the end of the last", func(r figured) assert.Value { return r.time() }),
+	assert.On("ratio", assert.Number, "that time, divided by the fastest strategy's", func(r figured) assert.Value { return r.ratio() }),
+	assert.On("connections", assert.Number, "connections that the client opened", func(r figured) assert.Value { return exactly(r.Connections) }),
+	assert.On("requests_per_connection", assert.Number, "requests that were answered on a connection", func(r figured) assert.Value { return exactly(r.RequestsPerConnection) }),
+	assert.On("reuse", assert.Share, "requests that were not the first on their connection", func(r figured) assert.Value { return exactly(median(r.traces, reuse)) }),
+	assert.On("handshakes", assert.Number, "handshakes of TCP and QUIC", func(r figured) assert.Value { return exactly(r.Handshakes) }),
+	assert.On("resumed", assert.Share, "TLS handshakes that continued an earlier session", func(r figured) assert.Value { return exactly(r.Resumed) }),
+	assert.On("setup_round_trips", assert.Number, "round trips until the first request may be sent on a new connection", func(r figured) assert.Value { return exactly(r.SetupRoundTrips) }),
+	assert.On("round_trips", assert.Number, "round trips in the time", func(r figured) assert.Value { return exactly(r.RoundTrips) }),
+	assert.On("packets", assert.Number, "packets, both ways", func(r figured) assert.Value { return exactly(both(r.Packets)) }),
+	assert.On("packets_up", assert.Number, "packets towards the server", func(r figured) assert.Value { return exactly(one(r.Packets, up)) }),
+	assert.On("packets_down", assert.Number, "packets towards the client", func(r figured) assert.Value { return exactly(one(r.Packets, down)) }),
+	assert.On("wire_bytes", assert.Size, "bytes on the wire, both ways", func(r figured) assert.Value { return exactly(both(r.WireBytes)) }),
+	assert.On("wire_bytes_up", assert.Size, "bytes on the wire towards the server", func(r figured) assert.Value { return exactly(one(r.WireBytes, up)) }),
+	assert.On("wire_bytes_down", assert.Size, "bytes on the wire towards the client", func(r figured) assert.Value { return exactly(one(r.WireBytes, down)) }),
+	assert.On("overhead", assert.Share, "bytes on the wire that are no content", func(r figured) assert.Value { return exactly(r.Overhead) }),
+	assert.On("retransmitted", assert.Number, "packets retransmitted", func(r figured) assert.Value { return exactly(r.Retransmitted) }),
+	assert.On("retries", assert.Number, "requests sent again, since a connection had been closed", func(r figured) assert.Value { return exactly(r.Retries) }),
+	assert.On("unanswered", assert.Number, "requests that a connection took and did not answer", func(r figured) assert.Value { return exactly(r.RequestsInVain) }),
+	assert.On("time_wait", assert.Number, "sockets left in TIME_WAIT, of both sides", func(r figured) assert.Value { return exactly(r.Sockets.TimeWait) }),
+	assert.On("cpu_client", assert.Time, "CPU time of the client", func(r figured) assert.Value { return spent(r.CPU.Client) }),
+	assert.On("cpu_server", assert.Time, "CPU time of the server", func(r figured) assert.Value { return spent(r.CPU.Server) }),
+	assert.On("protocol", assert.Text, "what was spoken: http/1.1, h2, h3", func(r figured) assert.Value {
+		if r.Protocol == "" {
+			return assert.Unknown("")
+		}
+		return assert.Word(r.Protocol)
+	}),
+	assert.On("tls", assert.Number, "version of TLS", func(r figured) assert.Value {
+		v, err := strconv.ParseFloat(r.TLSVersion, 64)
+		if err != nil {
+			return assert.Unknown("no one version was spoken")
+		}
+		return assert.Exactly(v)
+	}),
+	assert.On("honoured", assert.YesNo, "the other side did what the strategy stands for", func(r figured) assert.Value { return assert.Is(!r.NotHonoured) }),
+	assert.On("failed", assert.Number, "trials that did not deliver everything", func(r figured) assert.Value { return assert.Exactly(float64(r.Failed)) }),
+	assert.On("query", assert.Time, "of names: from asking to the answer, median", func(r figured) assert.Value {
+		return r.query(0.5, func(s Spread) linger.Opt[float64] { return linger.Known(s.Median) })
+	}),
+	assert.On("query_p95", assert.Time, "of names: the time that 95 of 100 queries do not exceed", func(r figured) assert.Value {
+		return r.query(0.95, func(s Spread) linger.Opt[float64] { return s.P95 })
+	}),
+	assert.On("query_p99", assert.Time, "of names: the time that 99 of 100 queries do not exceed", func(r figured) assert.Value {
+		return r.query(0.99, func(s Spread) linger.Opt[float64] { return s.P99 })
+	}),
+	assert.On("bytes_per_query", assert.Size, "of names: bytes on the wire for a query", func(r figured) assert.Value {
+		d, _ := r.DNS.Get()
+		return exactly(d.Bytes)
+	}),
+}
+
+// ofAll are the figures that there is one of.
+var ofAll = []assert.Figure[*Findings]{
+	assert.On("best", assert.Text, "the fastest strategy", func(f *Findings) assert.Value {
+		if f.Verdict.Best == "" {
+			return assert.Unknown("none is faster than the others by more than noise")
+		}
+		return assert.Word(f.Verdict.Best)
+	}),
+	assert.On("caveats", assert.Number, "reasons to doubt the figures", func(f *Findings) assert.Value { return assert.Exactly(float64(len(f.Doubts))) }),
+}
+
+// Names are what an assertion can name: the figures of each strategy, then those that
+// there is one of.
+func Names() (each, all []assert.Name) { return assert.EachOf(ofRows), assert.NamesOf(ofAll) }
+
+// Vocabulary is what an assertion about those strategies can name.
+func Vocabulary(strategies ...linger.Strategy) assert.Vocabulary {
+	v := assert.Vocabulary{Subject: "strategy", Example: "keep:6", Listed: "docs/assert.md lists the names"}
+	each, all := Names()
+	v.Names = append(each, all...)
+	for _, s := range strategies {
+		v.Subjects = append(v.Subjects, s.Name)
+	}
+	return v
+}
+
+// FetchVocabulary is what an assertion about one fetch can name.
+func FetchVocabulary(s linger.Strategy) assert.Vocabulary {
+	v := Vocabulary(s)
+	v.Names, _ = Names()
+	return v
+}
+
+// Figures are what the findings of an experiment know of each name.
+func Figures(in trace.Experiment, f *Findings) assert.Figures { return figuresOf(in, f, false) }
+
+// FetchFigures are what is known of a fetch: what it took, not what such fetches take.
+func FetchFigures(in trace.Experiment, f *Findings) assert.Figures { return figuresOf(in, f, true) }
+
+func figuresOf(in trace.Experiment, f *Findings, fetched bool) assert.Figures {
+	return func(name, subject string) assert.Value {
+		if subject == "" {
+			return assert.InTable(ofAll, f)(name, subject)
+		}
+		for i, r := range f.Rows {
+			if r.Strategy == subject {
+				return assert.InTable(ofRows, figured{r, f, seen(in, trace.At(in.Traces, i)), fetched})(name, subject)
+			}
+		}
+		return assert.Unknown("it was not tried")
+	}
+}
+
+// seen are the trials whose figures count: those that delivered everything, or where
+// none did, those that ended.
+func seen(in trace.Experiment, traces []*trace.Trace) []*trace.Trace {
+	var ended, whole []*trace.Trace
+	for _, t := range traces {
+		if t.Interrupted {
+			continue
+		}
+		ended = append(ended, t)
+		if delivered(t, in.Workload) {
+			whole = append(whole, t)
+		}
+	}
+	if len(whole) > 0 {
+		return whole
+	}
+	return ended
+}
+
+// leastTrials is how many trials the median of a time needs.
+var leastTrials = assert.Least(0.5)
+
+// time is the time with its interval; one of few trials is not known.
+func (r figured) time() assert.Value {
+	t, ok := r.Time.Get()
+	if !ok {
+		return assert.Unknown("no trial delivered everything")
+	}
+	said := finding.Duration(t.Median, t.Blur(r.in.Provenance))
+	low, high := t.Low.Or(t.Median), t.High.Or(t.Median)
+	v := assert.Between(low/1000, high/1000)
+	if low < high {
+		return v.Telling(fmt.Sprintf("%s (%s to %s)", said, finding.Duration(low, 0), finding.Duration(high, 0))).Need(r.Trials-r.Failed, leastTrials, "trial")
+	}
+	if r.fetched || r.in.Provenance == trace.Predicted && r.in.Network.Loss.Or(0) == 0 {
+		return v
+	}
+	return v.Need(r.Trials-r.Failed, leastTrials, "trial")
+}
+
+// ratio is the time divided by the fastest row's, as far as both are known.
+func (r figured) ratio() assert.Value {
+	if r.RatioToBest.IsZero() {
+		return assert.Unknown("no trial delivered everything")
+	}
+	for _, best := range r.in.Rows {
+		if best.RatioToBest.Or(0) != 1 {
+			continue
+		}
+		if best.Strategy == r.Strategy {
+			return assert.Exactly(1)
+		}
+		mine, least := r.time(), figured{Row: best, in: r.in, fetched: r.fetched}.time()
+		switch {
+		case mine.Why != "":
+			return mine
+		case least.Why != "":
+			return least
+		}
+		return assert.Between(mine.Low/least.High, mine.High/least.Low).Telling(finding.Trimmed(r.RatioToBest.Or(0), 3))
+	}
+	return assert.Unknown("no strategy is the fastest")
+}
+
+// query is a quantile of the times of queries.
+func (r figured) query(q float64, of func(Spread) linger.Opt[float64]) assert.Value {
+	d, looked := r.DNS.Get()
+	if !looked {
+		return assert.Unknown("objects were fetched, and no names looked up")
+	}
+	s, ok := d.Time.Get()
+	if !ok {
+		return assert.Unknown("no query was answered")
+	}
+	v, _ := of(s).Get()
+	return assert.Exactly(v/1000).Need(s.N, assert.Least(q), "query")
+}
+
+func exactly(o linger.Opt[float64]) assert.Value {
+	v, ok := o.Get()
+	if !ok {
+		return assert.Unknown("")
+	}
+	return assert.Exactly(v)
+}
+
+func spent(ms linger.Opt[float64]) assert.Value {
+	v, ok := ms.Get()
+	if !ok {
+		return assert.Unknown("")
+	}
+	return assert.Exactly(v / 1000)
+}
+
+func up(w Ways) float64   { return w.Up }
+func down(w Ways) float64 { return w.Down }
+
+// one is one of the two directions.
+func one(o linger.Opt[Ways], way func(Ways) float64) linger.Opt[float64] {
+	w, ok := o.Get()
+	if !ok {
+		return linger.Opt[float64]{}
+	}
+	return linger.Known(way(w))
+}
+
+// reuse is the share of the answered requests that were not the first on their
+// connection.
+func reuse(t *trace.Trace) (float64, bool) {
+	all, further := 0, 0
+	on := answers(t)
+	for _, k := range connections(t) {
+		all += on[k.ID]
+		further += max(0, on[k.ID]-1)
+	}
+	return float64(further) / float64(all), all > 0
+}
