@@ -8,7 +8,8 @@
 //
 // A table either keeps every flow until the end, up to a bound, beyond which it counts
 // what it leaves out; or it hands each flow over as it ends (Config.Ended), and its
-// memory is bounded by what is open.
+// memory is bounded by what is open. Callers keep what else they know of a flow in a slice,
+// by its ID, and take it out of there when the flow is handed over.
 package flow
 
 import (
@@ -45,7 +46,8 @@ type Flow struct {
 	filed linger.Instant // when it was put into its list
 
 	// Number counts the flows of TCP that have ports, those of UDP, and all others, each
-	// from 0 in order of their first packets.
+	// from 0 in order of their first packets: tshark's tcp.stream and udp.stream, where none
+	// was Silent or Evicted.
 	Number uint64
 
 	// SYN, SYNACK and ACK are when the three packets of TCP's handshake were seen, each for

@@ -135,7 +135,7 @@ func (t *Table) Flush() {
 	for _, s := range t.slabs {
 		for i := range s {
 			if s[i].list != none {
-				t.end(&s[i], Open)
+				t.end(&s[i], StillOpen)
 			}
 		}
 	}

@@ -11,11 +11,11 @@ import (
 type Outcome uint8
 
 const (
-	Closed   Outcome = iota // both sides had sent FIN, or one RST
-	Replaced                // its addresses and ports came into use by another connection
-	Silent                  // nothing had come for Config.Quiet
-	Evicted                 // its place was needed
-	Open                    // it was open still, at Flush
+	Closed    Outcome = iota // both sides had sent FIN, or one RST
+	Replaced                 // its addresses and ports came into use by another connection
+	Silent                   // nothing had come for Config.Quiet
+	Evicted                  // its place was needed
+	StillOpen                // so it was at Flush
 
 	outcomes = iota
 )
@@ -34,8 +34,8 @@ type Config struct {
 	// With it a full table makes room. It lets go of the connection that has been over
 	// longest; else, of the flows that only one end is known to take part in, as half-open
 	// connections, of the one that has been quiet longest, if they are more than an eighth
-	// of Limit; else of the one of all that has been quiet longest. "Longest" is of those
-	// without a packet since room was last made, and not exact.
+	// of Limit; else of the one of all that has been quiet longest. Which is longest is
+	// known as of when room was last made, and not exact.
 	Ended func(*Flow, Outcome)
 
 	// Linger is how long a connection that is over is kept for late packets since its last
@@ -178,8 +178,8 @@ func (t *Table) CountSegment(f *Flow, p *Packet, seq uint32, flags uint8, payloa
 	}
 }
 
-// control counts a segment that opens or closes a connection, and returns how many sequence numbers
-// SYN and FIN have.
+// control counts a segment that opens or closes a connection, and returns how many sequence
+// numbers its SYN and FIN have.
 func (t *Table) control(f *Flow, p *Packet, seq uint32, flags uint8, at linger.Instant) (length uint32) {
 	r := &f.rare[p.From]
 	if flags&SYN != 0 {
@@ -221,10 +221,10 @@ func (t *Table) opening(f *Flow, p *Packet, flags uint8, at linger.Instant) {
 		}
 		return
 	}
-	if f.Opener.IsZero() {
-		f.Opener = linger.Known(p.From.Other())
-	}
 	by := p.From.Other()
+	if f.Opener.IsZero() {
+		f.Opener = linger.Known(by)
+	}
 	if !f.SYNACK.IsZero() || f.Opener != linger.Known(by) || f.rare[by].syn > 0 && !f.beyondSYN(by, p.Ack) {
 		return
 	}
@@ -259,7 +259,7 @@ func (t *Table) settle(f *Flow, p *Packet, flags uint8, at linger.Instant) {
 	}
 }
 
-// Flow returns the flow with that ID.
+// Flow returns the flow with that ID, which the table holds.
 func (t *Table) Flow(id ID) *Flow { return &t.slabs[id/slab][id%slab] }
 
 // at returns the flow with that ID + 1.
