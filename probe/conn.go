@@ -109,7 +109,7 @@ func (c *conn) drop() {
 	if !c.dropped {
 		c.dropped = true
 		c.prober.opened(-1)
-		c.socket.SetDeadline(time.Now().Add(100 * time.Millisecond)) // for TLS's goodbye
+		c.socket.SetDeadline(time.Now().Add(100 * time.Millisecond)) // for TLS's close_notify
 		c.Conn.Close()
 	}
 }
@@ -233,7 +233,7 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 		c.last = time.Now()
 		if errors.Is(err, io.ErrUnexpectedEOF) || isReset(err) {
 			text := fmt.Sprintf("a response (%d) ended after %d bytes of its content", a.status, a.length)
-			c.prober.note(func(f *http1Facts) { f.cut = text })
+			c.prober.note(func(f *http1Facts) { f.Cut = text })
 		}
 		if c.bounded.N <= 0 {
 			return a, fmt.Errorf("the response is longer than %d MB; name a URL with a shorter one", maxBody>>20)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/conformance"
 	"linger/dns"
 	"linger/profile"
 )
@@ -192,42 +193,35 @@ func query(q linger.Query, o dns.Options) []byte {
 
 // dnsOneByOne asks one query after the other on one connection.
 func dnsOneByOne(ctx context.Context, p *prober) {
-	const id = "dns-many-queries"
 	c, err := p.open(ctx, nil)
 	if err != nil {
-		p.verdict(id, profile.NotMeasured, "%s", cause(err))
+		p.unmeasured(cause(err), "dns-many-queries")
 		return
 	}
 	defer c.drop()
-	n := 0
-	for ; n < dnsQueries && err == nil; n++ {
-		_, _, err = c.lookUp(ctx, p.target.query, dns.Options{})
-	}
-	ended := errors.Is(err, io.EOF) || isReset(err)
-	count := profile.Count{State: profile.AtLeast, N: n}
-	switch {
-	case err == nil:
-		p.verdict(id, profile.Pass, "%d queries, one after the other, were answered on one connection", n)
-	case ended && n > 1:
-		n--
-		count = profile.Count{State: profile.Measured, N: n}
-		if n == 1 {
-			p.broken(id, "the connection was ended after one query")
-		} else {
-			p.verdict(id, profile.Pass, "%d queries were answered on one connection, and then it was ended", n)
+	var seen conformance.Queries
+	for seen.Answered < dnsQueries {
+		if _, _, err = c.lookUp(ctx, p.target.query, dns.Options{}); err != nil {
+			break
 		}
-	default:
-		count = profile.Count{State: profile.Unknown, Why: cause(err)}
-		p.verdict(id, profile.NotMeasured, "query %d: %s", n, cause(err))
+		seen.Answered++
 	}
+	count := profile.Count{State: profile.AtLeast, N: seen.Answered}
+	if err != nil {
+		seen.Ended, seen.Why = ends(err), cause(err)
+		count = profile.Count{State: profile.Unknown, Why: seen.Why}
+	}
+	if seen.Ended && seen.Answered > 0 {
+		count = profile.Count{State: profile.Measured, N: seen.Answered}
+	}
+	p.judge(seen)
 	p.record(func(doc *profile.Profile) { doc.ProtocolNamed(p.stream()).Requests = count })
 }
 
 // dnsPipelining sends queries without waiting, in one segment as far as they fit.
 func dnsPipelining(ctx context.Context, p *prober) {
-	const id = "dns-pipelining"
 	unknown := func(why string) {
-		p.verdict(id, profile.NotMeasured, "%s", why)
+		p.unmeasured(why, "dns-pipelining")
 		p.record(func(doc *profile.Profile) {
 			doc.ProtocolNamed(p.stream()).Pipelining = &profile.Pipelining{State: profile.Unknown, Why: why}
 		})
@@ -251,14 +245,14 @@ func dnsPipelining(ctx context.Context, p *prober) {
 	}
 	seen := &profile.Pipelining{State: profile.Measured, Sent: dnsQueries}
 	inOrder := true
-	stray := ""
+	burst := conformance.Burst{Sent: dnsQueries}
 	for len(waiting) > 0 {
 		var m dns.Message
 		if m, _, err = c.hear(ctx); err != nil {
 			break
 		}
 		if !waiting[m.ID] {
-			stray = fmt.Sprintf("; an answer had the ID %d, which no open query has", m.ID)
+			burst.Stray = linger.Known(m.ID)
 			break
 		}
 		delete(waiting, m.ID)
@@ -268,22 +262,12 @@ func dnsPipelining(ctx context.Context, p *prober) {
 	if seen.Answered > 0 {
 		seen.InOrder = linger.Known(inOrder)
 	}
-	switch {
-	case len(waiting) == 0:
-		p.verdict(id, profile.Pass, "%d queries, sent in one go, were all answered", dnsQueries)
-	case ctx.Err() != nil:
+	if len(waiting) > 0 && ctx.Err() != nil {
 		unknown("the probe was ended")
 		return
-	default:
-		how := "it was silent then"
-		if errors.Is(err, io.EOF) || isReset(err) {
-			how = "it ended the connection then"
-		}
-		if stray != "" {
-			how = "it was given up then"
-		}
-		p.broken(id, "of %d queries, sent in one go, %d were answered: %s%s", dnsQueries, seen.Answered, how, stray)
 	}
+	burst.Answered, burst.Ended = seen.Answered, ends(err)
+	p.judge(burst)
 	p.record(func(doc *profile.Profile) { doc.ProtocolNamed(p.stream()).Pipelining = seen })
 }
 
@@ -297,7 +281,7 @@ func dnsSplit(ctx context.Context, p *prober) {
 		err = p.spend(1)
 	}
 	if err != nil {
-		p.verdict(id, profile.NotMeasured, "%s", cause(err))
+		p.unmeasured(cause(err), id)
 		return
 	}
 	const pause = 50 * time.Millisecond
@@ -306,7 +290,7 @@ func dnsSplit(ctx context.Context, p *prober) {
 	half := len(b) / 2
 	for i, piece := range [][]byte{b[:1], b[1:half], b[half:]} {
 		if i > 0 && sleep(ctx, pause) != nil {
-			p.verdict(id, profile.NotMeasured, "the probe was ended")
+			p.unmeasured("the probe was ended", id)
 			return
 		}
 		if _, err = c.Write(piece); err != nil {
@@ -314,16 +298,15 @@ func dnsSplit(ctx context.Context, p *prober) {
 		}
 	}
 	m, _, heard := c.hear(ctx)
+	pieces := conformance.Pieces{Apart: pause, Heard: heard == nil, Right: heard == nil && m.Replies(p.target.query, number) == nil}
 	switch {
-	case heard == nil && m.Replies(p.target.query, number) == nil:
-		p.verdict(id, profile.Pass, "a query in three pieces, %v apart, was answered", pause)
-	case ctx.Err() != nil:
-		p.verdict(id, profile.NotMeasured, "the probe was ended")
-	case heard == nil:
-		p.broken(id, "a query in three pieces, %v apart, had another answer", pause)
-	default:
-		p.broken(id, "a query in three pieces, %v apart, was not answered: %s", pause, cause(errors.Join(err, heard)))
+	case !pieces.Right && ctx.Err() != nil:
+		p.unmeasured("the probe was ended", id)
+		return
+	case !pieces.Heard:
+		pieces.Why = cause(errors.Join(err, heard))
 	}
+	p.judge(pieces)
 }
 
 // dnsReorder asks for a name that nobody has, which a resolver must look for, and
@@ -332,7 +315,7 @@ func dnsReorder(ctx context.Context, p *prober) {
 	const id = "dns-reorders"
 	c, err := p.open(ctx, nil)
 	if err != nil {
-		p.verdict(id, profile.NotMeasured, "%s", cause(err))
+		p.unmeasured(cause(err), id)
 		return
 	}
 	defer c.drop()
@@ -348,22 +331,16 @@ func dnsReorder(ctx context.Context, p *prober) {
 		_, _, err := c.lookUp(ctx, q, dns.Options{})
 		return time.Since(began), err
 	}
-	fast, err := took(p.target.query)
-	if err != nil {
-		p.verdict(id, profile.NotMeasured, "%s", cause(err))
+	seen := conformance.Reordered{Noticeable: noticeable}
+	if seen.Fast, err = took(p.target.query); err != nil {
+		p.unmeasured(cause(err), id)
 		return
 	}
-	slow, err := took(child())
-	switch {
-	case err != nil:
-		p.verdict(id, profile.NotMeasured, "a name that nobody has: %s", cause(err))
-		return
-	case slow < fast+noticeable:
-		p.verdict(id, profile.NotMeasured, "nothing is slow to answer: %s what it knows, %s what nobody has", profile.Duration(fast), profile.Duration(slow))
+	if seen.Slow, err = took(child()); err != nil {
+		p.unmeasured("a name that nobody has: "+cause(err), id)
 		return
 	}
-	var waited time.Duration
-	for range tries {
+	for i := 0; i < tries && seen.Undecided(); i++ {
 		number := uint16(rand.Uint32())
 		began := time.Now()
 		err = c.ask(query(child(), dns.Options{ID: number}), p.question(number+1))
@@ -371,25 +348,20 @@ func dnsReorder(ctx context.Context, p *prober) {
 		if err == nil {
 			first, _, err = c.hear(ctx)
 		}
-		waited = time.Since(began)
+		seen.Waited = time.Since(began)
 		if err == nil {
 			_, _, err = c.hear(ctx)
 		}
-		switch {
-		case err != nil:
-			p.verdict(id, profile.NotMeasured, "%s", cause(err))
-			return
-		case first.ID == number+1:
-			p.verdict(id, profile.Pass, "what it knows was answered first, after %s, though asked for behind what nobody has", profile.Duration(waited))
-			p.record(func(doc *profile.Profile) { doc.DNS.Reordered = linger.Known(true) })
-			return
-		case waited < fast+noticeable:
-			p.verdict(id, profile.NotMeasured, "what was slow before, %s, was not so again", profile.Duration(slow))
+		if err != nil {
+			p.unmeasured(cause(err), id)
 			return
 		}
+		seen.Tried, seen.First = true, first.ID == number+1
 	}
-	p.broken(id, "what it knows, and answers in %s, had to wait %s for what nobody has", profile.Duration(fast), profile.Duration(waited))
-	p.record(func(doc *profile.Profile) { doc.DNS.Reordered = linger.Known(false) })
+	p.judge(seen)
+	if seen.First || seen.Undecided() {
+		p.record(func(doc *profile.Profile) { doc.DNS.Reordered = linger.Known(seen.First) })
+	}
 }
 
 // dnsHalfClose asks, and closes its side at once.
@@ -453,40 +425,15 @@ func dnsDatagrams(ctx context.Context, p *prober) {
 	}
 	defer c.drop()
 	plain, size, err := c.lookUp(ctx, p.target.query, dns.Options{Plain: true})
-	switch {
-	case err != nil:
-		p.verdict("dns-edns-asked", profile.NotMeasured, "a query without EDNS: %s", cause(err))
-	case plain.EDNS:
-		p.broken("dns-edns-asked", "the answer to a query without an OPT record has one")
-	default:
-		p.verdict("dns-edns-asked", profile.Pass, "the answer to a query without an OPT record has none either")
-	}
+	sizes := conformance.Sizes{NoTCP: reason(err), TCP: conformance.Answer{Bytes: size, Truncated: plain.Truncated, Records: plain.Answers}}
+	p.judge(conformance.Plain{EDNS: plain.EDNS, Why: sizes.NoTCP})
 	if p.target.tls != nil {
-		for _, id := range []string{"dns-keepalive-udp", "dns-truncates"} {
-			p.verdict(id, profile.NotMeasured, "it is asked over TLS; probe dns:// for UDP")
-		}
+		p.unmeasured("it is asked over TLS; probe dns:// for UDP", "dns-keepalive-udp", "dns-truncates")
 		return
 	}
-	short, cut, overUDP := p.datagram(ctx, dns.Options{Plain: true})
-	const most = 512 // bytes (RFC 1035, 4.2.1)
-	switch {
-	case err != nil:
-		p.verdict("dns-truncates", profile.NotMeasured, "a query without EDNS: %s", cause(err))
-	case plain.Truncated:
-		p.broken("dns-truncates", "an answer of %d bytes over TCP says that it is truncated", size)
-	case overUDP != nil:
-		p.verdict("dns-truncates", profile.NotMeasured, "no answer over UDP: %s", cause(overUDP))
-	case cut > most:
-		p.broken("dns-truncates", "a query without EDNS was answered by %d bytes over UDP, %d is the most", cut, most)
-	case size > most && !short.Truncated && short.Answers < plain.Answers:
-		p.broken("dns-truncates", "%d of %d records came over UDP, and nothing says that some are missing", short.Answers, plain.Answers)
-	case size > most && short.Truncated:
-		p.verdict("dns-truncates", profile.Pass, "%d bytes over TCP; %d over UDP, truncated and said so", size, cut)
-	case size > most:
-		p.verdict("dns-truncates", profile.NotMeasured, "all answers fit into %d bytes over UDP, and what was left out is optional", cut)
-	default:
-		p.verdict("dns-truncates", profile.NotMeasured, "the answer has %d bytes, which fit; ask for a longer one: dns://host/name?type=TXT", size)
-	}
+	short, cut, err := p.datagram(ctx, dns.Options{Plain: true})
+	sizes.NoUDP, sizes.UDP = reason(err), conformance.Answer{Bytes: cut, Truncated: short.Truncated, Records: short.Answers}
+	p.judge(sizes)
 	// Asked for twice, since servers that limit rates drop some.
 	var without, with dns.Message
 	var err1, err2 error
@@ -499,18 +446,17 @@ func dnsDatagrams(ctx context.Context, p *prober) {
 		}
 	}
 	_, said := with.Keepalive.Get()
-	switch {
-	case err1 != nil:
-		p.verdict("dns-keepalive-udp", profile.NotMeasured, "no answer over UDP: %s", cause(err1))
-	case err2 != nil:
-		p.broken("dns-keepalive-udp", "queries with the option were not answered, those without it were")
-	case said:
-		p.broken("dns-keepalive-udp", "the answer over UDP has the option")
-	case with.Rcode != without.Rcode:
-		p.broken("dns-keepalive-udp", "a query with the option was answered %s, one without it %s", dns.Rcode(with.Rcode), dns.Rcode(without.Rcode))
-	default:
-		p.verdict("dns-keepalive-udp", profile.Pass, "a query with the option was answered as one without it")
+	p.judge(conformance.Datagrams{
+		Without: dns.Rcode(without.Rcode), With: dns.Rcode(with.Rcode), Has: said, NoWithout: reason(err1), NoWith: err2 != nil,
+	})
+}
+
+// reason is the cause of an error, or nothing where there is none.
+func reason(err error) string {
+	if err == nil {
+		return ""
 	}
+	return cause(err)
 }
 
 // dnsWatch opens n connections, has each prepared, and waits until the server ends
@@ -578,33 +524,11 @@ func dnsIdleAfterAnswer(ctx context.Context, p *prober) {
 		p.settled(time.Duration(limit.Median))
 	}
 	p.record(func(doc *profile.Profile) { doc.ProtocolNamed(p.stream()).AfterResponse = limit })
-	const long, orderly = "dns-idle-long-enough", "dns-idle-orderly"
-	switch {
-	case limit.State == profile.Unknown:
-		p.verdict(long, profile.NotMeasured, "%s", limit.Why)
-		p.verdict(orderly, profile.NotMeasured, "%s", limit.Why)
-	case limit.State == profile.AtLeast:
-		if limit.Low >= profile.Duration(time.Second) {
-			p.verdict(long, profile.Pass, "kept for %s at least", limit.Low)
-		}
-		p.verdict(orderly, profile.NotMeasured, "no idle connection was ended within %s", limit.Low)
-	default:
-		if limit.ShorterThan(profile.Duration(time.Second)) {
-			p.broken(long, "ended after %s", limit.Median)
-		} else {
-			p.verdict(long, profile.Pass, "ended after %s", limit.Median)
-		}
-		if limit.Ending == profile.RST || limit.Ending == profile.CloseNotifyRST {
-			p.broken(orderly, "ended by %s", limit.Ending)
-		} else {
-			p.verdict(orderly, profile.Pass, "ended by %s", limit.Ending)
-		}
-	}
+	p.judge(conformance.IdleDNS{Limit: limit})
 }
 
 // dnsKeepalive asks for the idle limit, and holds it against what it sees.
 func dnsKeepalive(ctx context.Context, p *prober) {
-	const id = "dns-keepalive-true"
 	var announced linger.Opt[time.Duration]
 	limit := dnsWatch(ctx, p, 1, "a connection that had one answer, to a query with edns-tcp-keepalive, was left alone until the server ended it", func(c *conn) error {
 		m, _, err := c.lookUp(ctx, p.target.query, dns.Options{Keepalive: true})
@@ -618,25 +542,7 @@ func dnsKeepalive(ctx context.Context, p *prober) {
 			doc.ProtocolNamed(p.stream()).Announced.Timeout = linger.Known(profile.Duration(said))
 		}
 	})
-	// The option counts tenths of a second (RFC 7828, 3.1), and servers' clocks tick.
-	const slack = 100 * time.Millisecond
-	least := said - max(slack, said/50)
-	switch {
-	case limit.State == profile.Unknown:
-		p.verdict(id, profile.NotMeasured, "%s", limit.Why)
-	case !ok:
-		p.verdict(id, profile.NotMeasured, "it does not say the option, which it need not")
-	case said == 0:
-		p.verdict(id, profile.Pass, "it asks to close at once")
-	case limit.State == profile.Measured && limit.Median < profile.Duration(least):
-		p.broken(id, "it said %s, and ended the connection after %s", profile.Duration(said), limit.Median)
-	case limit.State == profile.Measured:
-		p.verdict(id, profile.Pass, "it said %s, and ended the connection after %s", profile.Duration(said), limit.Median)
-	case limit.Low >= profile.Duration(least):
-		p.verdict(id, profile.Pass, "it said %s, and kept the connection for %s at least", profile.Duration(said), limit.Low)
-	default:
-		p.verdict(id, profile.NotMeasured, "it said %s, and waiting ended after %s; --patient and --max-wait wait for longer", profile.Duration(said), limit.Low)
-	}
+	p.judge(conformance.KeepaliveDNS{Announced: announced, Limit: limit})
 }
 
 func dnsIdleAfterConnect(ctx context.Context, p *prober) {

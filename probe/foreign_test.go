@@ -88,7 +88,7 @@ func FuzzHTTP3(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer p.impatient()
-		c := &http3Conn{prober: p, settled: make(chan struct{}), goodbye: make(chan struct{})}
+		c := &http3Conn{prober: p, settled: make(chan struct{}), goaway: make(chan struct{})}
 		for r := bufio.NewReader(bytes.NewReader(b)); ; {
 			kind, payload, err := readFrame(r, maxControlFrame)
 			if err != nil {

@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/conformance"
 	"linger/profile"
 )
 
@@ -69,35 +69,8 @@ var http1Experiments = []experiment{
 
 // http1Facts are what the experiments saw that only together decide a case.
 type http1Facts struct {
-	idle profile.Timeout // after a response, by watching
-	// Of connections that were asked again: the last wait after which they answered, and
-	// the first after which they did not, and how.
-	answered, failed time.Duration
-	how              profile.Ending
-	count            linger.Opt[int] // requests of a connection that the server ended
-	announced        bool            // that end was announced
-	claimed          string          // Connection or Keep-Alive on the response behind which it ended
-	half             string          // what shows that a closed connection was open in the other direction
-	whole            bool            // what was sent behind the end was refused
-	cut              string          // a message that the connection ended within
-	resets           []string        // on what occasions connections were reset
-	orderly          int             // how often they were not
-	deaf             string          // a request to close that was not honoured
-	unlisted         string          // a Keep-Alive that Connection does not name
-	keepAlive        bool            // some response had one
-	lies             string          // a response said close, and the connection stayed
-	kept             int             // how often it did not
-	timeout          linger.Opt[time.Duration]
-	said             bool   // some response said Connection: keep-alive
-	counted          int    // requests on the connection that was asked most
-	last             string // what came behind a request to close
-	lastPass         bool
-	staged           linger.Opt[bool] // no reset answered what came behind it
-	destroyed        bool             // one did, and the response was lost
-	lives            []life           // of connections that were kept busy
-	old              string           // a connection of HTTP/1.0 was not closed
-	unrepeated       bool             // the response to a request to close did not say so
-	oldLie           string           // one was, though it said keep-alive
+	conformance.HTTP1
+	lives []life // of connections that were kept busy
 }
 
 // note changes what the experiments have seen.
@@ -124,11 +97,11 @@ func (p *prober) heard(a answer) {
 			said.Max = most
 		}
 		f := &p.facts
-		f.said = f.said || lists(connection, "keep-alive")
+		f.Said = f.Said || lists(connection, "keep-alive")
 		if keepAlive != "" {
-			f.keepAlive, f.timeout = true, timeout
-			if !lists(connection, "keep-alive") && f.unlisted == "" {
-				f.unlisted = linger.Brief(keepAlive)
+			f.KeepAlive, f.Timeout = true, timeout
+			if !lists(connection, "keep-alive") && f.Unlisted == "" {
+				f.Unlisted = linger.Brief(keepAlive)
 			}
 		}
 	})
@@ -222,7 +195,7 @@ func idleAfterResponse(ctx context.Context, p *prober) {
 	if limit.State == profile.Measured {
 		p.settled(time.Duration(limit.Median))
 	}
-	p.note(func(f *http1Facts) { f.idle = limit })
+	p.note(func(f *http1Facts) { f.Watched = limit })
 	p.record(func(doc *profile.Profile) {
 		h := doc.ProtocolNamed("http/1.1")
 		h.Offered, h.AfterResponse = true, limit
@@ -264,10 +237,10 @@ func (p *prober) ended(how profile.Ending, occasion string) {
 	p.note(func(f *http1Facts) {
 		switch how {
 		case profile.RST, profile.CloseNotifyRST:
-			f.resets = append(f.resets, occasion)
+			f.Resets = append(f.Resets, occasion)
 		case "":
 		default:
-			f.orderly++
+			f.Orderly++
 		}
 	})
 }
@@ -293,8 +266,8 @@ func (p *prober) leave(ctx context.Context, c *conn, occasion string) {
 		}
 		refused := c.refuses(ctx)
 		p.note(func(f *http1Facts) {
-			if f.whole = refused; !refused && ctx.Err() == nil {
-				f.half = occasion + " took what was sent " + lingering.String() + " later, and did not answer"
+			if f.Whole = refused; !refused && ctx.Err() == nil {
+				f.Half = occasion
 			}
 		})
 	})
@@ -340,7 +313,7 @@ func askedAgain(ctx context.Context, p *prober) {
 			high = min(high, h)
 		}
 	}
-	p.note(func(f *http1Facts) { f.answered, f.failed, f.how = low, high, how })
+	p.note(func(f *http1Facts) { f.Looked = conformance.AskedAgain{Answered: low, Failed: high, How: how} })
 	if how != "" {
 		p.settled(high)
 	}
@@ -458,8 +431,8 @@ func (p *prober) live(ctx, wait context.Context, requests int, pause time.Durati
 		l.low = age
 		next := pause
 		p.note(func(f *http1Facts) {
-			if f.idle.State == profile.Measured {
-				next = min(pause, time.Duration(f.idle.Low)*6/10)
+			if f.Watched.State == profile.Measured {
+				next = min(pause, time.Duration(f.Watched.Low)*6/10)
 			}
 		})
 		pause *= 2
@@ -509,7 +482,7 @@ func ageOf(lives []life, idle profile.Timeout, limit linger.Opt[int], doubt time
 		t.Ending = l.how
 	}
 	switch {
-	case len(ends) == len(lives) && len(ends) > 1 && lives[0].requests != lives[1].requests && (low <= high || exact && low <= high+near(high)):
+	case len(ends) == len(lives) && len(ends) > 1 && lives[0].requests != lives[1].requests && (low <= high || exact && low <= high+time.Duration(profile.Slack(profile.Duration(high)))):
 		t.State, t.Why = profile.Measured, ""
 		if exact {
 			t.Spread, t.Uncertainty = profile.SpreadOf(ends), profile.Duration(doubt)
@@ -543,7 +516,7 @@ func countHTTP1(ctx context.Context, p *prober) {
 		if c != nil {
 			c.drop()
 		}
-		p.note(func(f *http1Facts) { f.counted = count.N })
+		p.note(func(f *http1Facts) { f.Counted = count.N })
 	}()
 	var last answer
 	for range countedHTTP1 {
@@ -555,7 +528,7 @@ func countHTTP1(ctx context.Context, p *prober) {
 			count.State = profile.AtLeast
 		case count.N > 0 && ends(err):
 			count.State = profile.Measured
-			p.note(func(f *http1Facts) { f.count, f.claimed = linger.Known(count.N), claim(last) })
+			p.note(func(f *http1Facts) { f.Requests, f.Claimed = linger.Known(count.N), claim(last) })
 			over := c
 			c = nil
 			p.leave(ctx, over, "a connection that it had ended without a word")
@@ -571,7 +544,7 @@ func countHTTP1(ctx context.Context, p *prober) {
 			continue
 		}
 		count.State = profile.Measured
-		p.note(func(f *http1Facts) { f.count, f.announced = linger.Known(count.N), true })
+		p.note(func(f *http1Facts) { f.Requests, f.Announced = linger.Known(count.N), true })
 		p.closes(ctx, c, a, "after the last of "+strconv.Itoa(count.N)+" requests")
 		return
 	}
@@ -601,49 +574,40 @@ const promptly = 500 * time.Millisecond
 
 // afterLast sees what becomes of a connection whose last response has come. An end that
 // does not come at once is not waited for, because it would come to any idle connection
-// some time: next tells whether this one is still in use. answered says that
-// it is; where it is not, and has not ended, e.how is "".
-func (p *prober) afterLast(ctx context.Context, c *conn, next request) (e end, answered bool) {
+// some time: another request tells whether this one is still in use.
+func (p *prober) afterLast(ctx context.Context, c *conn, next request) conformance.Closing {
 	wait, cancel := context.WithTimeout(ctx, promptly+2*p.roundTrip())
-	e = c.awaitEnd(wait)
+	e := c.awaitEnd(wait)
 	cancel()
-	if e.how != "" || e.err != nil || ctx.Err() != nil {
-		return e, false
+	answered, last := false, c.last
+	if e.how == "" && e.err == nil && ctx.Err() == nil {
+		next.beyond = true
+		_, err := p.exchange(ctx, c, next)
+		e.at = time.Now()
+		switch {
+		case err == nil:
+			answered = true
+		case isReset(err):
+			e.how = profile.RST
+		case ends(err):
+			e.how = profile.FIN
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			e.err = err
+		}
 	}
-	next.beyond = true
-	_, err := p.exchange(ctx, c, next)
-	e.at = time.Now()
-	switch {
-	case err == nil:
-		return e, true
-	case isReset(err):
-		e.how = profile.RST
-	case ends(err):
-		e.how = profile.FIN
-	case !errors.Is(err, os.ErrDeadlineExceeded):
-		e.err = err
-	}
-	return e, false
-}
-
-// more says what a connection does that should have ended.
-func more(answered bool) string {
-	if answered {
-		return "answers another request"
-	}
-	return "does not answer another request"
+	return conformance.Closing{How: e.how, After: e.at.Sub(last), Answered: answered, Lost: e.err != nil || ctx.Err() != nil}
 }
 
 // closes holds a response that said close against what becomes of the connection.
 func (p *prober) closes(ctx context.Context, c *conn, a answer, occasion string) {
-	e, answered := p.afterLast(ctx, c, request{})
-	p.ended(e.how, occasion)
+	closing := p.afterLast(ctx, c, request{})
+	p.ended(closing.How, occasion)
 	p.note(func(f *http1Facts) {
 		switch {
-		case e.how != "":
-			f.kept++
-		case e.err == nil && ctx.Err() == nil && f.lies == "":
-			f.lies = fmt.Sprintf("%s, the response (%d) says close; the connection stays open, and %s", occasion, a.status, more(answered))
+		case closing.How != "":
+			f.Kept++
+		case closing.Open() && f.Lie.IsZero():
+			f.Lie = linger.Known(conformance.Lie{Occasion: occasion, Status: a.status, Closing: closing})
 		}
 	})
 }
@@ -736,7 +700,7 @@ func pipelineHTTP1(ctx context.Context, p *prober) {
 		return
 	}
 	found.State = profile.Measured
-	var wrong string
+	seen := conformance.Pipelined{Sent: pipelined, Alike: other == 0}
 	for i, q := range requests {
 		a, err := c.receive(ctx, q)
 		if err != nil {
@@ -744,28 +708,16 @@ func pipelineHTTP1(ctx context.Context, p *prober) {
 			break
 		}
 		found.Answered++
-		if want := alone[turns[i%2]]; (a.status != want.status || a.status/100 == 2 && a.length != want.length) && other != 0 && wrong == "" {
-			wrong = "the answer to request " + strconv.Itoa(i+1) + " is that of another: " + strconv.Itoa(a.status) + ", not " + strconv.Itoa(want.status)
+		if want := alone[turns[i%2]]; (a.status != want.status || a.status/100 == 2 && a.length != want.length) && other != 0 && seen.Wrong == 0 {
+			seen.Wrong, seen.Status, seen.Want = i+1, a.status, want.status
 		}
 		if a.close {
 			break
 		}
 	}
-	// RFC 9112, 9.3.2: "A server MAY process a sequence of pipelined requests in parallel
-	// if they all have safe methods, but it MUST send the corresponding responses in the
-	// same order that the requests were received."
-	switch {
-	case found.Answered < 2:
-		p.verdict("pipeline-order", profile.NotMeasured, "of %d requests that were sent at once %d were answered", pipelined, found.Answered)
-	case other == 0:
-		p.verdict("pipeline-order", profile.NotMeasured, "all that it is asked is answered alike, so that the order does not show")
-	case wrong != "":
-		found.InOrder = linger.Known(false)
-		p.broken("pipeline-order", "%s", wrong)
-	default:
-		found.InOrder = linger.Known(true)
-		p.verdict("pipeline-order", profile.Pass, "%d answers came in the order of their requests", found.Answered)
-	}
+	seen.Answered = found.Answered
+	found.InOrder = seen.InOrder()
+	p.judge(seen)
 }
 
 // surviveHTTP1 asks for one thing, and then for the ordinary one on the same connection.
@@ -812,13 +764,11 @@ func surviveHTTP1(ctx context.Context, p *prober) {
 		if q.method != http.MethodHead {
 			return
 		}
-		// RFC 9110, 9.3.2: "the server MUST NOT send content in the response".
-		switch {
-		case err == nil:
-			p.verdict("head-empty", profile.Pass, "the response to HEAD (%d) has none", a.status)
-		case !ends(err) && !errors.Is(err, os.ErrDeadlineExceeded):
-			p.broken("head-empty", "what follows the head of the response to HEAD is no response: %s", linger.Brief(cause(err)))
+		head := conformance.Head{Status: a.status, Next: next(err)}
+		if err != nil {
+			head.Why = linger.Brief(cause(err))
 		}
+		p.judge(head)
 	}
 	ask("GET", request{})
 	ask("HEAD", request{method: http.MethodHead})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/conformance"
 	"linger/profile"
 )
 
@@ -25,26 +26,13 @@ func askedToClose(ctx context.Context, p *prober) {
 	if err != nil {
 		return
 	}
-	e, answered := p.afterLast(ctx, c, request{})
-	p.ended(e.how, "a connection whose client had asked for its end")
-	// RFC 9112, 9.6: "A server that receives a "close" connection option MUST initiate
-	// closure of the connection (see below) after it sends the final response to the
-	// request that contained the "close" connection option."
-	switch {
-	case e.how != "":
-		p.verdict("close-honoured", profile.Pass, "it closed (%s) %s after the response", e.how, e.at.Sub(c.last).Round(time.Millisecond))
-	case e.err == nil && ctx.Err() == nil:
-		p.note(func(f *http1Facts) { f.deaf = "it does not close when it is asked to" })
-		p.broken("close-honoured", "the connection stays open after the response, and %s", more(answered))
-	}
-	// RFC 9112, 9.6: "The server SHOULD send a "close" connection option in its final
-	// response on that connection."
-	switch {
-	case a.close && a.proto == "HTTP/1.1":
-		p.verdict("close-repeated", profile.Pass, "the response says so, too")
-	case e.how != "":
-		p.note(func(f *http1Facts) { f.unrepeated = true })
-	}
+	found := conformance.AskedToClose{Closing: p.afterLast(ctx, c, request{}), Repeated: a.close && a.proto == "HTTP/1.1"}
+	p.ended(found.How, "a connection whose client had asked for its end")
+	p.note(func(f *http1Facts) {
+		f.Deaf = found.Open()
+		f.Unrepeated = found.How != "" && !found.Repeated
+	})
+	p.judge(found)
 }
 
 // unread is how much content is sent behind the end of a connection: more than what
@@ -66,12 +54,8 @@ func behindClose(ctx context.Context, p *prober) {
 		return
 	}
 	_, err = c.receive(ctx, last)
-	// RFC 9112, 9.6: "If a server performs an immediate close of a TCP connection, there is
-	// a significant risk that the client will not be able to read the last HTTP response.
-	// [...] To avoid the TCP reset problem, servers typically close a connection in
-	// stages."
 	if isReset(err) {
-		p.note(func(f *http1Facts) { f.staged, f.destroyed = linger.Known(false), true })
+		p.note(func(f *http1Facts) { f.Staged, f.Destroyed = linger.Known(false), true })
 	}
 	if err != nil {
 		return
@@ -85,77 +69,65 @@ func behindClose(ctx context.Context, p *prober) {
 			_, err := c.socket.Write(nil)
 			reset = isReset(err)
 		}
-		p.note(func(f *http1Facts) { f.staged = linger.Known(!reset) })
+		p.note(func(f *http1Facts) { f.Staged = linger.Known(!reset) })
 	}
-	// RFC 9112, 9.6: "The server MUST NOT process any further requests received on that
-	// connection."
-	switch {
-	case err == nil:
-		p.note(func(f *http1Facts) { f.last = "the request behind it was answered" })
-	case ends(err):
-		p.note(func(f *http1Facts) { f.lastPass = true })
+	if err == nil || ends(err) {
+		p.note(func(f *http1Facts) { f.Behind = linger.Known(err == nil) })
 	}
 }
 
 // oldHTTP speaks HTTP/1.0, without and with keep-alive.
 func oldHTTP(ctx context.Context, p *prober) {
-	for _, keep := range []bool{false, true} {
-		c, err := p.open(ctx, nil)
-		if err != nil {
-			return
-		}
-		defer c.drop()
-		q := request{version: "1.0"}
-		if keep {
-			q.fields = []string{"Connection: keep-alive"}
-		}
-		a, err := p.exchange(ctx, c, q)
-		if err != nil {
-			return
-		}
-		// RFC 9112, 6.1: "A server MUST NOT send a response containing Transfer-Encoding
-		// unless the corresponding request indicates HTTP/1.1 (or later minor revisions)."
-		if a.chunked {
-			p.broken("http10-no-chunks", "a response to HTTP/1.0 came in chunks")
-		} else if keep {
-			p.verdict("http10-no-chunks", profile.Pass, "responses to HTTP/1.0 came without")
-		}
-		says := lists(strings.Join(a.header.Values("Connection"), ","), "keep-alive")
-		if !keep {
-			// RFC 9112, 9.3: "If the received protocol is HTTP/1.0, the "keep-alive" connection
-			// option is present, [...] the connection will persist after the current response;
-			// otherwise, the connection will close".
-			if a.untilClose {
-				p.verdict("http10-closes", profile.Pass, "the end of the connection was that of the content")
-				continue
-			}
-			e, answered := p.afterLast(ctx, c, request{version: "1.0"})
-			switch {
-			case e.how != "":
-				p.verdict("http10-closes", profile.Pass, "it closed (%s)", e.how)
-			case e.err == nil && ctx.Err() == nil:
-				p.note(func(f *http1Facts) { f.old = "the connection stays open, and " + more(answered) })
-			}
-			continue
-		}
-		if a.untilClose {
-			p.verdict("http10-keep-alive", profile.NotMeasured, "it does not keep connections of HTTP/1.0")
-			continue
-		}
-		_, err = p.exchange(ctx, c, request{version: "1.0"})
-		// RFC 2068, 19.7.1: a server that keeps the connection says so by the same option,
-		// since "the client MUST NOT assume" it otherwise.
-		switch {
-		case err == nil && says:
-			p.verdict("http10-keep-alive", profile.Pass, "the response says keep-alive, and another request was answered")
-		case err == nil:
-			p.broken("http10-keep-alive", "the connection is kept and the response does not say keep-alive: the client has to take it for closed")
-		case ends(err) && says:
-			p.note(func(f *http1Facts) { f.oldLie = "the response says keep-alive, and the connection was closed" })
-		case ends(err):
-			p.verdict("http10-keep-alive", profile.NotMeasured, "it does not keep connections of HTTP/1.0")
+	var found conformance.HTTP10
+	defer func() { p.judge(found) }()
+	c, err := p.open(ctx, nil)
+	if err != nil {
+		return
+	}
+	defer c.drop()
+	a, err := p.exchange(ctx, c, request{version: "1.0"})
+	if err != nil {
+		return
+	}
+	plain := conformance.HTTP10Plain{Chunked: a.chunked, UntilClose: a.untilClose}
+	if !plain.UntilClose {
+		plain.Closing = p.afterLast(ctx, c, request{version: "1.0"})
+		if plain.Closing.Open() {
+			p.note(func(f *http1Facts) { f.Old = linger.Known(plain.Closing.Answered) })
 		}
 	}
+	found.Plain = linger.Known(plain)
+
+	if c, err = p.open(ctx, nil); err != nil {
+		return
+	}
+	defer c.drop()
+	a, err = p.exchange(ctx, c, request{version: "1.0", fields: []string{"Connection: keep-alive"}})
+	if err != nil {
+		return
+	}
+	kept := conformance.HTTP10Kept{Chunked: a.chunked, UntilClose: a.untilClose, Says: lists(strings.Join(a.header.Values("Connection"), ","), "keep-alive")}
+	if !kept.UntilClose {
+		_, err = p.exchange(ctx, c, request{version: "1.0"})
+		kept.Next = next(err)
+		p.note(func(f *http1Facts) { f.OldClosed = kept.Next == conformance.Ended && kept.Says })
+	}
+	found.Kept = linger.Known(kept)
+}
+
+// next is what became of a request, by the error of its response.
+func next(err error) conformance.Next {
+	switch {
+	case err == nil:
+		return conformance.Answered
+	case ends(err):
+		return conformance.Ended
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return conformance.Silent
+	case err == errSpent:
+		return "" // nothing was sent
+	}
+	return conformance.Garbled
 }
 
 // contents sends requests with content: some that looks like another request, some that
@@ -170,32 +142,17 @@ func contents(ctx context.Context, p *prober) {
 	post := request{method: http.MethodPost, fields: []string{"Content-Type: text/plain", "Content-Length: " + strconv.Itoa(len(hidden))}, body: hidden}
 	if c.send(post) == nil {
 		a, err := c.receive(ctx, post)
-		// RFC 9112, 9.3: "A server MUST read the entire request message body or close the
-		// connection after sending its response; otherwise, the remaining data on a persistent
-		// connection would be misinterpreted as the next request."
-		switch {
-		case err != nil:
-		case a.close:
-			p.verdict("body-read", profile.Pass, "it closes after its response (%d)", a.status)
-		default:
-			next, err := p.exchange(ctx, c, request{method: http.MethodHead})
-			var again error
-			if err == nil {
+		found := conformance.Content{Status: a.status, Close: a.close}
+		if err == nil && !a.close {
+			_, err := p.exchange(ctx, c, request{method: http.MethodHead})
+			if found.Next = next(err); err == nil {
 				wait, cancel := context.WithTimeout(ctx, 500*time.Millisecond+p.roundTrip())
-				e := c.awaitEnd(wait)
+				found.More = c.awaitEnd(wait).stray > 0
 				cancel()
-				if e.stray > 0 {
-					again = errors.New("more")
-				}
 			}
-			switch {
-			case ends(err):
-				p.verdict("body-read", profile.Pass, "it closes after its response (%d)", a.status)
-			case again != nil:
-				p.broken("body-read", "the content of a POST (%d), which looks like a request, was answered as one", a.status)
-			case err == nil && next.status != 0:
-				p.verdict("body-read", profile.Pass, "the content of a POST (%d) was read, and the next request answered", a.status)
-			}
+		}
+		if err == nil {
+			p.judge(found)
 		}
 	}
 	p.slowly(ctx)
@@ -252,16 +209,8 @@ func (p *prober) expecting(ctx context.Context) {
 	}
 	wait, cancel := context.WithTimeout(ctx, p.config.Answer)
 	defer cancel()
-	// RFC 9110, 10.1.1: "Upon receiving an HTTP/1.1 (or later) request that has a method,
-	// target URI, and complete header section that contains a 100-continue expectation and
-	// indicates that request content will follow, an origin server MUST send either: an
-	// immediate response with a final status code, [...] or an immediate 100 (Continue)
-	// response".
-	switch arrived := c.arrives(wait); {
-	case arrived:
-		p.verdict("expect-answered", profile.Pass, "it answered before the content was sent")
-	case ctx.Err() == nil:
-		p.broken("expect-answered", "nothing came in %s, while the content was held back", p.config.Answer)
+	if arrived := c.arrives(wait); arrived || ctx.Err() == nil {
+		p.judge(conformance.Expecting{Came: arrived, Within: p.config.Answer})
 	}
 }
 
@@ -331,33 +280,16 @@ func (p *prober) malformed(ctx context.Context, id, sent string, refused, closes
 		return
 	}
 	a, err := c.receive(ctx, request{method: http.MethodPost})
-	switch {
-	case ends(err):
-		p.verdict(id, profile.Pass, "it closed without an answer")
-		return
-	case errors.Is(err, os.ErrDeadlineExceeded) && id == "framing-chunks" && ctx.Err() == nil:
-		p.broken(id, "nothing came in %s, and the connection is open", p.config.Answer)
-		return
-	case err != nil:
-		p.verdict(id, profile.NotMeasured, "%s", cause(err))
-		return
-	case refused && a.status/100 != 4 && a.status/100 != 5:
-		p.broken(id, "it was answered %d", a.status)
-		return
-	case refused && strings.HasPrefix(sent, "GET ") && a.status != http.StatusBadRequest && a.status == p.ordinary():
-		p.verdict(id, profile.NotMeasured, "it was answered %d, as what is well-formed", a.status)
-		return
+	found := conformance.Malformed{ID: id, Refuse: refused, Close: closes, Next: next(err), Status: a.status, Within: p.config.Answer}
+	found.Ordinary = strings.HasPrefix(sent, "GET ") && a.status == p.ordinary()
+	if err != nil {
+		found.Why = cause(err)
 	}
-	ended := ""
-	if closes {
-		e, answered := p.afterLast(ctx, c, request{})
-		if e.how == "" {
-			if ctx.Err() == nil && e.err == nil {
-				p.broken(id, "it was answered %d; the connection stays open, and %s", a.status, more(answered))
-			}
-			return
-		}
-		ended = ", and closed"
+	if found.Next == conformance.Silent && ctx.Err() != nil {
+		found.Next = conformance.Garbled // it was not waited for
 	}
-	p.verdict(id, profile.Pass, "it was answered %d%s", a.status, ended)
+	if found.Next == conformance.Answered && closes && !found.Accepted() {
+		found.Closing = p.afterLast(ctx, c, request{})
+	}
+	p.judge(found)
 }

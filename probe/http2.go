@@ -68,15 +68,15 @@ type http2Conn struct {
 	pinged       uint64
 	ponged       uint64
 	streams      map[uint32]*http2Answer
-	goodbyes     []goodbye
+	goaways      []goaway
 	altSvc       string
 	sent         time.Time // the last byte of ours
 	received     time.Time // the last byte of the server's
 	over         end       // how it ended, once it has
 }
 
-// A goodbye is one GOAWAY.
-type goodbye struct {
+// A goaway is one GOAWAY.
+type goaway struct {
 	last  uint32
 	code  http2.ErrCode
 	debug string
@@ -232,7 +232,7 @@ func (c *http2Conn) ended(err error) {
 	c.over = end{at: time.Now()}
 	how, err := c.howEnded(err)
 	c.over.how, c.over.err = how, err
-	if len(c.goodbyes) == 0 || how == "" {
+	if len(c.goaways) == 0 || how == "" {
 		return
 	}
 	c.over.how = profile.GOAWAY
@@ -259,8 +259,8 @@ func (c *conn) howEnded(err error) (profile.Ending, error) {
 	return "", err
 }
 
-// maxGoodbyes bounds how many GOAWAY are remembered.
-const maxGoodbyes = 16
+// maxGOAWAYs bounds how many GOAWAY are remembered.
+const maxGOAWAYs = 16
 
 func (c *http2Conn) handle(f http2.Frame) error {
 	switch f := f.(type) {
@@ -291,10 +291,10 @@ func (c *http2Conn) handle(f http2.Frame) error {
 			c.ponged = max(c.ponged, n)
 		}
 	case *http2.GoAwayFrame:
-		if len(c.goodbyes) == maxGoodbyes {
+		if len(c.goaways) == maxGOAWAYs {
 			return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
 		}
-		c.goodbyes = append(c.goodbyes, goodbye{f.LastStreamID, f.ErrCode, linger.Brief(string(f.DebugData())), c.received})
+		c.goaways = append(c.goaways, goaway{f.LastStreamID, f.ErrCode, linger.Brief(string(f.DebugData())), c.received})
 	case *http2.MetaHeadersFrame:
 		a := c.streams[f.StreamID]
 		if a == nil {
@@ -441,10 +441,10 @@ func number(b [8]byte) uint64 {
 	return uint64(b[6])<<8 | uint64(b[7])
 }
 
-// awaitEnd reads until the server says goodbye or ends the connection, or ctx is
+// awaitEnd reads until the server sends GOAWAY or ends the connection, or ctx is
 // over. The end is dated to the first sign of it.
 func (c *http2Conn) awaitEnd(ctx context.Context) end {
-	err := c.read(ctx, forever, func() bool { return len(c.goodbyes) > 0 })
+	err := c.read(ctx, forever, func() bool { return len(c.goaways) > 0 })
 	if err == nil {
 		// What is told to go may be left to go by itself, or be closed a little later.
 		grace, cancel := context.WithTimeout(ctx, 3*time.Second)
@@ -454,7 +454,7 @@ func (c *http2Conn) awaitEnd(ctx context.Context) end {
 		if e.how == "" && e.err == nil {
 			e.how = profile.GOAWAYOpen
 		}
-		e.at = c.goodbyes[0].at
+		e.at = c.goaways[0].at
 		return e
 	}
 	if c.over.how != "" || c.over.err != nil {
@@ -466,19 +466,6 @@ func (c *http2Conn) awaitEnd(ctx context.Context) end {
 // forever is longer than any probe lasts.
 const forever = 24 * time.Hour
 
-// connectionFields are those that HTTP/2 and HTTP/3 have no use for, as they stand
-// among fields.
-func connectionFields(names []string) []string {
-	var found []string
-	for _, name := range names {
-		switch strings.ToLower(name) {
-		case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
-			found = append(found, name)
-		}
-	}
-	return found
-}
-
 // speaksHTTP2 reports whether the server speaks HTTP/2. Who asks first finds it out, on
 // one connection, and with it what the server says of itself.
 func (p *prober) speaksHTTP2(ctx context.Context) bool {
@@ -489,11 +476,7 @@ func (p *prober) speaksHTTP2(ctx context.Context) bool {
 			h.Offered, h.Why = p.http2.offered, why
 		})
 		if !p.http2.offered {
-			for _, c := range conformance.Cases() {
-				if c.Protocol == "h2" {
-					p.verdict(c.ID, profile.NotMeasured, "%s", why)
-				}
-			}
+			p.decide(conformance.NotOffered("h2", why))
 		}
 	})
 	return p.http2.offered
@@ -518,14 +501,8 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 		return "not offered: " + err.Error()
 	}
 	p.http2.offered = true
-	// RFC 9113, 3.4: "The server connection preface consists of a potentially empty
-	// SETTINGS frame (Section 6.5) that MUST be the first frame the server sends in the
-	// HTTP/2 connection."
-	if c.first == http2.FrameSettings {
-		p.verdict("h2-settings-first", profile.Pass, "its first frame was SETTINGS")
-	} else {
-		p.broken("h2-settings-first", "its first frame was %s", c.first)
-	}
+	greeting := conformance.Greeting{First: c.first.String(), Settings: c.first == http2.FrameSettings, Within: p.config.Answer}
+	defer func() { p.judge(greeting) }()
 	if err != nil {
 		return "it began by " + c.first.String() + ", and no SETTINGS came: " + err.Error()
 	}
@@ -534,31 +511,17 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 		p.http2.streams = linger.Known(n)
 	}
 	err = c.read(ctx, p.config.Answer, func() bool { return c.acknowledged })
-	switch {
-	case err == nil:
-		// RFC 9113, 6.5.3: "Once all values have been processed, the recipient MUST
-		// immediately emit a SETTINGS frame with the ACK flag set."
-		p.verdict("h2-settings-acknowledged", profile.Pass, "SETTINGS was acknowledged")
-	case err == errSilent:
-		p.broken("h2-settings-acknowledged", "SETTINGS was not acknowledged within %v", p.config.Answer)
-	default:
-		p.verdict("h2-settings-acknowledged", profile.NotMeasured, "%s", err)
+	if greeting.Acknowledged = nextHTTP2(err); greeting.Acknowledged == conformance.Garbled {
+		greeting.Why = err.Error()
 		return ""
 	}
 	asked := time.Now()
 	if err = c.ping(); err == nil {
 		err = c.read(ctx, p.config.Answer, c.pong)
 	}
-	switch {
-	case err == nil:
-		// RFC 9113, 6.7: "Receivers of a PING frame that does not include an ACK flag
-		// MUST send a PING frame with the ACK flag set in response, with an identical
-		// frame payload."
-		p.verdict("h2-ping-answered", profile.Pass, "PING was answered after %v", time.Since(asked).Round(10*time.Microsecond))
-	case err == errSilent:
-		p.broken("h2-ping-answered", "PING was not answered within %v", p.config.Answer)
-	default:
-		p.verdict("h2-ping-answered", profile.NotMeasured, "%s", err)
+	greeting.Took = time.Since(asked)
+	if greeting.Ponged = nextHTTP2(err); greeting.Ponged == conformance.Garbled {
+		greeting.Why = err.Error()
 		return ""
 	}
 	p.record(func(doc *profile.Profile) {
@@ -566,7 +529,7 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 	})
 	a, err := c.get(ctx)
 	if err != nil {
-		p.verdict("h2-connection-fields", profile.NotMeasured, "%s", err)
+		p.unmeasured(err.Error(), "h2-connection-fields")
 		return ""
 	}
 	names := make([]string, 0, len(a.fields))
@@ -576,13 +539,7 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 			c.altSvc = f.Value
 		}
 	}
-	// RFC 9113, 8.2.2: "An endpoint MUST NOT generate an HTTP/2 message containing
-	// connection-specific header fields."
-	if found := connectionFields(names); len(found) > 0 {
-		p.broken("h2-connection-fields", "a response (%d) has the field %s", a.status, strings.Join(found, ", "))
-	} else {
-		p.verdict("h2-connection-fields", profile.Pass, "a response (%d) has none", a.status)
-	}
+	p.judge(conformance.Fields{Protocol: "h2", Status: a.status, Names: names})
 	p.announcedAltSvc(c.altSvc)
 	return ""
 }
@@ -708,7 +665,25 @@ func idleHTTP2(ctx context.Context, p *prober) {
 	if limit.State == profile.Measured {
 		p.settled(time.Duration(limit.Median))
 	}
-	p.judgeIdleHTTP2(limit, seen)
+	idle := conformance.IdleHTTP2{Limit: limit}
+	for _, s := range seen {
+		switch s.how {
+		case profile.FIN, profile.RST, profile.CloseNotify, profile.CloseNotifyRST:
+			idle.Without++
+		}
+	}
+	p.judge(idle)
+}
+
+// nextHTTP2 is what became of what waited for an answer of HTTP/2.
+func nextHTTP2(err error) conformance.Next {
+	switch err {
+	case nil:
+		return conformance.Answered
+	case errSilent:
+		return conformance.Silent
+	}
+	return conformance.Garbled
 }
 
 func later(a, b time.Time) time.Time {
@@ -716,28 +691,6 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// judgeIdleHTTP2 decides what idle connections tell of GOAWAY.
-func (p *prober) judgeIdleHTTP2(limit profile.Timeout, seen []sighting) {
-	without := 0
-	for _, s := range seen {
-		switch s.how {
-		case profile.FIN, profile.RST, profile.CloseNotify, profile.CloseNotifyRST:
-			without++
-		}
-	}
-	// RFC 9113, 6.8: "Endpoints SHOULD always send a GOAWAY frame before closing a
-	// connection so that the remote peer can know whether a stream has been partially
-	// processed or not."
-	switch {
-	case limit.State != profile.Measured:
-		p.verdict("goaway-idle", profile.NotMeasured, "no idle connection was ended")
-	case without > 0:
-		p.broken("goaway-idle", "%d of %d idle connections were ended without one (%s)", without, limit.N, limit.Ending)
-	default:
-		p.verdict("goaway-idle", profile.Pass, "all %d idle connections were ended by one", limit.N)
-	}
 }
 
 // watchHTTP2 watches one connection, once it is prepared, from an instant on that since
@@ -803,7 +756,7 @@ func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan profile.Timeo
 	}
 	for pause := 600 * time.Millisecond; ; pause = time.Since(began) {
 		due := time.Now().Add(pause)
-		for time.Now().Before(due) && c.over.how == "" && c.over.err == nil && len(c.goodbyes) == 0 && wait.Err() == nil {
+		for time.Now().Before(due) && c.over.how == "" && c.over.err == nil && len(c.goaways) == 0 && wait.Err() == nil {
 			select {
 			case limit = <-known:
 				known = nil
@@ -814,10 +767,10 @@ func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan profile.Timeo
 				return
 			}
 			until, cancel := context.WithTimeout(wait, min(time.Until(due), 250*time.Millisecond))
-			_ = c.read(until, forever, func() bool { return len(c.goodbyes) > 0 })
+			_ = c.read(until, forever, func() bool { return len(c.goaways) > 0 })
 			cancel()
 		}
-		if c.over.how != "" || c.over.err != nil || len(c.goodbyes) > 0 || wait.Err() != nil {
+		if c.over.how != "" || c.over.err != nil || len(c.goaways) > 0 || wait.Err() != nil {
 			break
 		}
 		if err := c.ping(); err != nil {
@@ -826,8 +779,8 @@ func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan profile.Timeo
 		}
 	}
 	lived := time.Since(began)
-	if len(c.goodbyes) > 0 {
-		lived = c.goodbyes[0].at.Sub(began)
+	if len(c.goaways) > 0 {
+		lived = c.goaways[0].at.Sub(began)
 	} else if c.over.how != "" {
 		lived = c.over.at.Sub(began)
 	}
@@ -842,9 +795,9 @@ func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan profile.Timeo
 		say(linger.Opt[bool]{}, "no limit was seen that it could put off")
 	case lived > margin():
 		say(linger.Known(true), "")
-	case len(c.goodbyes) > 0 && c.goodbyes[0].code != http2.ErrCodeNo:
-		say(linger.Known(false), fmt.Sprintf("the server ended the connection that sent them: GOAWAY, %s %s", c.goodbyes[0].code, c.goodbyes[0].debug))
-	case c.over.how != "" || len(c.goodbyes) > 0:
+	case len(c.goaways) > 0 && c.goaways[0].code != http2.ErrCodeNo:
+		say(linger.Known(false), fmt.Sprintf("the server ended the connection that sent them: GOAWAY, %s %s", c.goaways[0].code, c.goaways[0].debug))
+	case c.over.how != "" || len(c.goaways) > 0:
 		say(linger.Known(false), "")
 	default:
 		say(linger.Opt[bool]{}, "waiting ended before it could be told")
@@ -867,7 +820,7 @@ func countHTTP2(ctx context.Context, p *prober) {
 		err = c.greet(ctx)
 	}
 	for range countedHTTP2 {
-		if err != nil || len(c.goodbyes) > 0 {
+		if err != nil || len(c.goaways) > 0 {
 			break
 		}
 		if _, err = c.get(ctx); err == nil {
@@ -877,7 +830,7 @@ func countHTTP2(ctx context.Context, p *prober) {
 	switch {
 	case c == nil:
 		count.Why = err.Error()
-	case len(c.goodbyes) > 0, c.over.how != "" && count.N > 0:
+	case len(c.goaways) > 0, c.over.how != "" && count.N > 0:
 		count.State = profile.Measured
 	case err == nil || count.N > 0:
 		count.State = profile.AtLeast
@@ -887,57 +840,24 @@ func countHTTP2(ctx context.Context, p *prober) {
 	default:
 		count.Why = err.Error()
 	}
-	if c == nil || count.State != profile.Measured {
-		for _, id := range []string{"goaway-last-stream", "goaway-never-rises", "goaway-last-request"} {
-			p.verdict(id, profile.NotMeasured, "no connection was ended for the number of its requests, %d at most", countedHTTP2)
+	found := conformance.UsedUp{Responses: count.N, Ended: c != nil && count.State == profile.Measured, Asked: countedHTTP2}
+	if found.Ended {
+		record()
+		if len(c.goaways) > 0 {
+			// A second one may follow, and what is under way must be answered.
+			c.awaitEnd(ctx)
 		}
-		return
-	}
-	record()
-	if len(c.goodbyes) == 0 {
-		p.broken("goaway-last-request", "a connection was ended after %d responses without one (%s)", count.N, c.over.how)
-		p.verdict("goaway-last-stream", profile.NotMeasured, "there was no GOAWAY")
-		p.verdict("goaway-never-rises", profile.NotMeasured, "there was no GOAWAY")
-		return
-	}
-	p.verdict("goaway-last-request", profile.Pass, "GOAWAY came with response %d", count.N)
-	// A second one may follow, and what is under way must be answered.
-	c.awaitEnd(ctx)
-	p.judgeGoodbyes(c)
-}
-
-// judgeGoodbyes holds GOAWAY against what was answered.
-func (p *prober) judgeGoodbyes(c *http2Conn) {
-	var answered uint32
-	for id, a := range c.streams {
-		if a.status != 0 {
-			answered = max(answered, id)
+		found.How = c.over.how
+		for _, g := range c.goaways {
+			found.GOAWAY = append(found.GOAWAY, g.last)
+		}
+		for id, a := range c.streams {
+			if a.status != 0 {
+				found.Last = max(found.Last, id)
+			}
 		}
 	}
-	last := c.goodbyes[len(c.goodbyes)-1].last
-	for _, g := range c.goodbyes {
-		last = min(last, g.last)
-	}
-	// RFC 9113, 6.8: "The last stream identifier in the GOAWAY frame contains the
-	// highest-numbered stream identifier for which the sender of the GOAWAY frame might
-	// have taken some action on or might yet take action on."
-	if answered > last {
-		p.broken("goaway-last-stream", "GOAWAY names stream %d, and stream %d was answered: a client would repeat what has been done", last, answered)
-	} else {
-		p.verdict("goaway-last-stream", profile.Pass, "GOAWAY names stream %d, and the last to be answered was %d", last, answered)
-	}
-	// RFC 9113, 6.8: "Endpoints MUST NOT increase the value they send in the last stream
-	// identifier, since the peers might already have retried unprocessed requests on
-	// another connection."
-	rises := slices.ContainsFunc(c.goodbyes, func(g goodbye) bool { return g.last > c.goodbyes[0].last })
-	switch {
-	case len(c.goodbyes) == 1:
-		p.verdict("goaway-never-rises", profile.NotMeasured, "there was one GOAWAY only")
-	case rises:
-		p.broken("goaway-never-rises", "GOAWAY names stream %d, and a later one a higher one", c.goodbyes[0].last)
-	default:
-		p.verdict("goaway-never-rises", profile.Pass, "of %d GOAWAY none names a higher stream than the first", len(c.goodbyes))
-	}
+	p.judge(found)
 }
 
 // crowdHTTP2Streams opens one stream more than the server allows, where that takes
@@ -947,13 +867,9 @@ func crowdHTTP2Streams(ctx context.Context, p *prober) {
 	if !p.speaksHTTP2(ctx) {
 		return
 	}
-	allowed, said := p.http2.streams.Get()
-	switch {
-	case !said:
-		p.verdict("h2-stream-limit", profile.NotMeasured, "it announces no limit of streams")
-		return
-	case allowed == 0 || allowed >= crowdHTTP2:
-		p.verdict("h2-stream-limit", profile.NotMeasured, "it allows %d streams at once; %d are opened at most", allowed, crowdHTTP2)
+	found := conformance.Streams{Allowed: p.http2.streams, Most: crowdHTTP2}
+	if !found.Tried() {
+		p.judge(found)
 		return
 	}
 	c, err := p.openHTTP2(ctx)
@@ -963,7 +879,7 @@ func crowdHTTP2Streams(ctx context.Context, p *prober) {
 			err = c.read(ctx, p.config.Answer, func() bool { return c.acknowledged })
 		}
 	}
-	for range allowed + 1 {
+	for range found.Allowed.Or(0) + 1 {
 		if err == nil {
 			_, err = c.ask(http.MethodGet, false)
 		}
@@ -972,43 +888,29 @@ func crowdHTTP2Streams(ctx context.Context, p *prober) {
 		err = c.flush()
 	}
 	if err != nil {
-		p.verdict("h2-stream-limit", profile.NotMeasured, "%s", err)
+		p.unmeasured(err.Error(), "h2-stream-limit")
 		return
 	}
-	refused := func() (code http2.ErrCode, some, all bool) {
-		all = true
+	look := func() {
+		found.Done = true
 		for _, a := range c.streams {
 			if why, reset := a.refused.Get(); reset && a.status == 0 {
-				code, some = why, true
+				found.Refused, found.Code = true, why.String()
+				found.Ours = why == http2.ErrCodeRefusedStream || why == http2.ErrCodeProtocol
 			}
-			all = all && a.done()
-		}
-		return code, some, all
-	}
-	err = c.read(ctx, p.config.Answer, func() bool { _, some, all := refused(); return some || all })
-	_, some, all := refused()
-	if all && !some {
-		p.verdict("h2-stream-limit", profile.NotMeasured, "each of %d requests was answered before the next was begun", allowed+1)
-		return
-	}
-	if err == nil {
-		if err = c.ping(); err == nil {
-			err = c.read(ctx, p.config.Answer, c.pong)
+			found.Done = found.Done && a.done()
 		}
 	}
-	code, some, _ := refused()
-	// RFC 9113, 5.1.2: "An endpoint that receives a HEADERS frame that causes its
-	// advertised concurrent stream limit to be exceeded MUST treat this as a stream error
-	// (Section 5.4.2) of type PROTOCOL_ERROR or REFUSED_STREAM." But also, 5.4.1: "In
-	// particular, an endpoint MAY choose to treat a stream error as a connection error."
-	switch {
-	case some && err == nil && (code == http2.ErrCodeRefusedStream || code == http2.ErrCodeProtocol):
-		p.verdict("h2-stream-limit", profile.Pass, "of %d streams at once one was refused (%s), and the connection stayed", allowed+1, code)
-	case c.over.how != "" && !all:
-		p.broken("h2-stream-limit", "%d streams at once, where %d are allowed, ended the connection with all that was on it; RFC 9113, 5.4.1, permits that", allowed+1, allowed)
-	case some:
-		p.verdict("h2-stream-limit", profile.NotMeasured, "of %d streams at once one was refused by %s", allowed+1, code)
-	default:
-		p.verdict("h2-stream-limit", profile.NotMeasured, "%d streams at once were not refused, where %d are allowed", allowed+1, allowed)
+	err = c.read(ctx, p.config.Answer, func() bool { look(); return found.Refused || found.Done })
+	if look(); !found.Done || found.Refused {
+		if err == nil {
+			if err = c.ping(); err == nil {
+				err = c.read(ctx, p.config.Answer, c.pong)
+			}
+		}
+		done := found.Done
+		look()
+		found.Done, found.Lives, found.Over = done, err == nil, c.over.how != ""
 	}
+	p.judge(found)
 }

@@ -86,7 +86,7 @@ type http3Conn struct {
 	settled  chan struct{} // closed when SETTINGS has come
 	first    uint64        // type of the first frame of the control stream
 	began    bool          // which has come
-	goodbye  chan struct{} // closed when GOAWAY has
+	goaway   chan struct{} // closed when GOAWAY has
 	gone     time.Time     // when that was
 }
 
@@ -138,7 +138,7 @@ func (p *prober) openHTTP3(ctx context.Context, store *ticketStore) (*http3Conn,
 	if err != nil {
 		return nil, err
 	}
-	c := &http3Conn{prober: p, socket: socket, seen: new(quicSeen), settings: map[string]uint64{}, settled: make(chan struct{}), goodbye: make(chan struct{})}
+	c := &http3Conn{prober: p, socket: socket, seen: new(quicSeen), settings: map[string]uint64{}, settled: make(chan struct{}), goaway: make(chan struct{})}
 	c.transport = &quic.Transport{Conn: live.QUICSocket(socket.(*net.UDPConn))}
 	t := p.target.tls.Clone()
 	t.MinVersion, t.NextProtos = tls.VersionTLS13, []string{http3.NextProtoH3}
@@ -251,7 +251,7 @@ func (c *http3Conn) control(kind uint64, payload []byte) {
 	case frameGoAway:
 		if c.gone.IsZero() {
 			c.gone = time.Now()
-			close(c.goodbye)
+			close(c.goaway)
 		}
 	}
 }
@@ -396,14 +396,14 @@ func (c *http3Conn) part(r *bufio.Reader, a *http3Answer) error {
 	return nil
 }
 
-// awaitEnd waits until the server says goodbye or ends the connection, or ctx is over.
+// awaitEnd waits until the server sends GOAWAY or ends the connection, or ctx is over.
 func (c *http3Conn) awaitEnd(ctx context.Context) (e end) {
 	select {
 	case <-c.Context().Done():
 		e.at = time.Now()
 	case <-ctx.Done():
 		return end{at: time.Now()}
-	case <-c.goodbye:
+	case <-c.goaway:
 		c.mu.Lock()
 		e.at = c.gone
 		c.mu.Unlock()
@@ -459,11 +459,7 @@ func (p *prober) speaksHTTP3(ctx context.Context) bool {
 			doc.AltSvc.Why = why
 		})
 		if !p.http3.offered {
-			for _, c := range conformance.Cases() {
-				if c.Protocol == "h3" {
-					p.verdict(c.ID, profile.NotMeasured, "%s", why)
-				}
-			}
+			p.decide(conformance.NotOffered("h3", why))
 		}
 	})
 	return p.http3.offered
@@ -500,8 +496,8 @@ func (p *prober) greetHTTP3(ctx context.Context) (why string) {
 	}
 	if c == nil {
 		why = "no HTTP/3 at " + p.http3.address + " (UDP): " + quicCause(err)
-		if announced && ctx.Err() == nil {
-			p.broken("alt-svc-true", "Alt-Svc announces HTTP/3, and there is %s; UDP may be blocked on the way", why)
+		if ctx.Err() == nil {
+			p.judge(conformance.Announcement{Announced: announced, Why: why})
 		}
 		if _, wrong := errors.AsType[*tls.CertificateVerificationError](err); wrong {
 			return "not known: " + quicCause(err)
@@ -509,23 +505,15 @@ func (p *prober) greetHTTP3(ctx context.Context) (why string) {
 		return "not offered: " + why
 	}
 	p.http3.offered = true
-	switch {
-	case !announced:
-		p.verdict("alt-svc-true", profile.NotMeasured, "Alt-Svc announces no HTTP/3, though it is there")
-	case err == nil:
-		p.verdict("alt-svc-true", profile.Pass, "Alt-Svc announces HTTP/3, and a request was answered (%d)", a.status)
-	case ctx.Err() == nil:
-		p.broken("alt-svc-true", "Alt-Svc announces HTTP/3, and a request was not answered: %s", quicCause(err))
+	alternative := conformance.Announcement{Announced: announced, Offered: true, Status: a.status}
+	if err != nil {
+		alternative.Why = quicCause(err)
+		p.unmeasured(alternative.Why, "h3-connection-fields")
+	} else {
+		p.judge(conformance.Fields{Protocol: "h3", Status: a.status, Names: a.names})
 	}
-	// RFC 9114, 4.2: "An endpoint MUST NOT generate an HTTP/3 field section containing
-	// connection-specific fields".
-	switch found := connectionFields(a.names); {
-	case err != nil:
-		p.verdict("h3-connection-fields", profile.NotMeasured, "%s", quicCause(err))
-	case len(found) > 0:
-		p.broken("h3-connection-fields", "a response (%d) has the field %s", a.status, strings.Join(found, ", "))
-	default:
-		p.verdict("h3-connection-fields", profile.Pass, "a response (%d) has none", a.status)
+	if err == nil || !announced || ctx.Err() == nil {
+		p.judge(alternative)
 	}
 	p.hearHTTP3(ctx, c)
 	p.earlyHTTP3(ctx, c, store)
@@ -544,15 +532,8 @@ func (p *prober) hearHTTP3(ctx context.Context, c *http3Conn) {
 	c.mu.Lock()
 	began, first, settings := c.began, c.first, c.settings
 	c.mu.Unlock()
-	// RFC 9114, 7.2.4: "A SETTINGS frame MUST be sent as the first frame of each control
-	// stream (see Section 6.2.1) by each peer".
-	switch {
-	case began && first == frameSettings:
-		p.verdict("h3-settings-first", profile.Pass, "its control stream began with SETTINGS")
-	case began:
-		p.broken("h3-settings-first", "its control stream began with a frame of type 0x%x", first)
-	case c.Context().Err() == nil && ctx.Err() == nil:
-		p.broken("h3-settings-first", "no SETTINGS came within %v", p.config.Answer)
+	if began || c.Context().Err() == nil && ctx.Err() == nil {
+		p.judge(conformance.Control{Began: began, Settings: first == frameSettings, First: first, Within: p.config.Answer})
 	}
 	p.record(func(doc *profile.Profile) {
 		h := doc.ProtocolNamed("h3")
@@ -632,17 +613,7 @@ func idleHTTP3(ctx context.Context, p *prober) {
 	if limit.State == profile.Measured {
 		p.settled(time.Duration(limit.Median))
 	}
-	// RFC 9114, 3.3: "When either endpoint chooses to close the HTTP/3 connection, the
-	// terminating endpoint SHOULD first send a GOAWAY frame". What ends by agreement in
-	// silence is not closed.
-	switch limit.Ending {
-	case profile.GOAWAYQUIC, profile.GOAWAYOpen:
-		p.verdict("h3-goaway-idle", profile.Pass, "idle connections were ended by one")
-	case profile.QUICClose:
-		p.broken("h3-goaway-idle", "idle connections were closed without one (CONNECTION_CLOSE)")
-	default:
-		p.verdict("h3-goaway-idle", profile.NotMeasured, "no idle connection was closed")
-	}
+	p.judge(conformance.IdleHTTP3{Limit: limit})
 }
 
 // limitHTTP3 is limitOf, for connections that may end by agreement.
@@ -688,47 +659,33 @@ func (p *prober) watchHTTP3(ctx, wait context.Context, delay time.Duration, ask 
 // revisitHTTP3 asks again on a connection that was silent for most of what the server
 // announced that it would keep it.
 func (p *prober) revisitHTTP3(ctx, wait context.Context) {
-	const id = "h3-idle-kept"
 	c, err := p.openHTTP3(ctx, nil)
 	if err == nil {
 		defer c.drop()
 		_, err = c.get(ctx)
 	}
 	if err != nil {
-		p.verdict(id, profile.NotMeasured, "%s", quicCause(err))
+		p.unmeasured(quicCause(err), "h3-idle-kept")
 		return
 	}
 	announced, _ := c.seen.limit().Get()
-	if announced <= leastIdle {
-		p.verdict(id, profile.NotMeasured, "it announces no max_idle_timeout, or one of %v or less, which is not known more closely", leastIdle)
-		return
+	found := conformance.Revisited{Announced: announced, Least: leastIdle}
+	if announced > leastIdle {
+		until, cancel := context.WithTimeout(wait, announced*8/10)
+		defer cancel()
+		e := c.awaitEnd(until)
+		found.How, found.Kept, found.Early = e.how, e.at.Sub(c.last), wait.Err() != nil
 	}
-	until, cancel := context.WithTimeout(wait, announced*8/10)
-	defer cancel()
-	e := c.awaitEnd(until)
-	kept := e.at.Sub(c.last)
-	switch {
-	case e.how == profile.QUICReset:
-		p.broken(id, "it announces a max_idle_timeout of %v, and had forgotten a connection after %v (stateless reset)", announced, kept.Round(time.Millisecond))
-		return
-	case e.how != "":
-		p.verdict(id, profile.Pass, "it announces a max_idle_timeout of %v, and closed a connection before that by a word (%s)", announced, e.how)
-		return
-	case wait.Err() != nil:
-		p.verdict(id, profile.NotMeasured, "it announces a max_idle_timeout of %v; waiting ended before", announced)
-		return
+	if announced > leastIdle && found.How == "" && !found.Early {
+		_, err = c.get(ctx)
+		if ctx.Err() != nil || err == errSpent {
+			return
+		}
+		if found.Answered = err == nil; err != nil {
+			found.Why = quicCause(err)
+		}
 	}
-	// RFC 9000, 10.1: "By announcing a max_idle_timeout, an endpoint commits to initiating
-	// an immediate close (Section 10.2) if it abandons the connection prior to the
-	// effective value."
-	if _, err = c.get(ctx); ctx.Err() != nil || err == errSpent {
-		return
-	}
-	if err != nil {
-		p.broken(id, "it announces a max_idle_timeout of %v, and did not answer on a connection that was idle for %v: %s", announced, kept.Round(time.Millisecond), quicCause(err))
-		return
-	}
-	p.verdict(id, profile.Pass, "it announces a max_idle_timeout of %v, and answered on a connection that was idle for %v", announced, kept.Round(time.Millisecond))
+	p.judge(found)
 }
 
 // countHTTP3 asks on one connection until the server has enough of it.
@@ -751,7 +708,7 @@ func countHTTP3(ctx context.Context, p *prober) {
 		short, cancel := context.WithTimeout(ctx, p.roundTrip()+20*time.Millisecond)
 		defer cancel()
 		select {
-		case <-c.goodbye:
+		case <-c.goaway:
 			return true
 		case <-c.Context().Done():
 			return true

@@ -27,13 +27,6 @@ func (p *prober) lookLate(ctx context.Context) {
 	}
 }
 
-// lateness is the most by which this side has woken too late so far.
-func (p *prober) lateness() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.late
-}
-
 // doubtLate says so where it matters; p.mu is held.
 func (p *prober) doubtLate() {
 	if p.late > tardy {

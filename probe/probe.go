@@ -86,7 +86,7 @@ type experiment struct {
 	// at most.
 	connections, requests int
 	waits                 bool // for up to MaxWait
-	// run asks, and writes what it found with p.record and p.verdict.
+	// run asks, and writes what it found with p.record and p.judge.
 	run func(ctx context.Context, p *prober)
 }
 
@@ -345,22 +345,27 @@ func (p *prober) record(change func(*profile.Profile)) {
 	change(p.profile)
 }
 
-// verdict says what came of a case. The first word stands.
-func (p *prober) verdict(id string, o profile.Outcome, format string, args ...any) {
+// judge has facts decide cases.
+func (p *prober) judge(f conformance.Facts) { p.decide(f.Judge()) }
+
+// decide says what came of cases. Of each the first word stands.
+func (p *prober) decide(results []profile.Result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refused != "" {
 		// Whoever limits what it is asked may not answer as it would.
-		o, format, args = profile.NotMeasured, "%s", []any{p.refused}
+		results = conformance.Undecidable(results, p.refused)
 	}
-	if _, said := p.results[id]; !said {
-		p.results[id] = profile.Result{Case: conformance.CaseByID(id), Outcome: o, Text: fmt.Sprintf(format, args...)}
+	for _, r := range results {
+		if _, said := p.results[r.ID]; !said {
+			p.results[r.ID] = r
+		}
 	}
 }
 
-// broken says that the server breaks a case, as grave as its level.
-func (p *prober) broken(id, format string, args ...any) {
-	p.verdict(id, conformance.CaseByID(id).Level.Broken(), format, args...)
+// unmeasured says why nothing is known of cases.
+func (p *prober) unmeasured(why string, ids ...string) {
+	p.decide(conformance.NotMeasured(why, ids...))
 }
 
 // settled is told once the idle limit after a response is known: what else is being

@@ -5,12 +5,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"linger"
 	"linger/conformance"
@@ -30,11 +28,7 @@ func overTLS(run func(context.Context, *prober)) func(context.Context, *prober) 
 			run(ctx, p)
 			return
 		}
-		for _, c := range conformance.Cases() {
-			if c.Protocol == "tls" {
-				p.verdict(c.ID, profile.NotMeasured, "not offered: the target is in cleartext")
-			}
-		}
+		p.decide(conformance.NotOffered("tls", "not offered: the target is in cleartext"))
 	}
 }
 
@@ -74,8 +68,7 @@ func versionsTLS(ctx context.Context, p *prober) {
 	for _, s := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
 		suites = append(suites, s.ID)
 	}
-	var taken, old []string
-	unknown := ""
+	versions := conformance.Versions{Within: p.config.Answer}
 	for _, version := range []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10} {
 		name := strings.TrimPrefix(tls.VersionName(version), "TLS ")
 		_, late, err := p.shake(ctx, func(c *tls.Config) {
@@ -83,12 +76,9 @@ func versionsTLS(ctx context.Context, p *prober) {
 		})
 		switch {
 		case err == nil:
-			taken = append(taken, name)
-			if version < tls.VersionTLS12 {
-				old = append(old, name)
-			}
+			versions.Taken = append(versions.Taken, name)
 		case late:
-			unknown = fmt.Sprintf("a handshake of TLS %s was neither accepted nor refused in %v", name, p.config.Answer)
+			versions.Unsettled = name
 		}
 	}
 	var alpn []string
@@ -98,36 +88,18 @@ func versionsTLS(ctx context.Context, p *prober) {
 			alpn = append(alpn, protocol)
 		}
 	}
-	p.recordTLS(func(t *profile.TLS) { t.Versions, t.ALPN = taken, alpn })
-	// RFC 8996, 4: "TLS 1.0 MUST NOT be used. Negotiation of TLS 1.0 from any version of
-	// TLS MUST NOT be permitted." 5 says the same of TLS 1.1.
-	switch {
-	case len(old) > 0:
-		p.broken("tls-current", "it takes TLS %s", strings.Join(old, ", "))
-	case unknown != "":
-		p.verdict("tls-current", profile.NotMeasured, "%s", unknown)
-	case len(taken) == 0:
-		p.verdict("tls-current", profile.NotMeasured, "it took no version that was offered")
-	default:
-		p.verdict("tls-current", profile.Pass, "it takes TLS %s, and neither 1.0 nor 1.1", strings.Join(taken, ", "))
+	p.recordTLS(func(t *profile.TLS) { t.Versions, t.ALPN = versions.Taken, alpn })
+	p.judge(versions)
+	unheard := conformance.Unheard{Offered: "linger-none", Chooses: len(alpn) > 0}
+	if unheard.Chooses {
+		state, _, err := p.shake(ctx, func(c *tls.Config) { c.NextProtos, c.InsecureSkipVerify = []string{unheard.Offered}, true })
+		unheard.WentOn = err == nil && state.NegotiatedProtocol == ""
+		unheard.Alert = err != nil && strings.Contains(err.Error(), "no application protocol")
+		if err != nil {
+			unheard.Word = linger.Brief(cause(err))
+		}
 	}
-	if len(alpn) == 0 {
-		p.verdict("tls-alpn-refused", profile.NotMeasured, "it chooses no protocol (ALPN)")
-		return
-	}
-	const nobodys = "linger-none"
-	state, _, err := p.shake(ctx, func(c *tls.Config) { c.NextProtos, c.InsecureSkipVerify = []string{nobodys}, true })
-	// RFC 7301, 3.2: "In the event that the server supports no protocols that the client
-	// advertises, then the server SHALL respond with a fatal "no_application_protocol"
-	// alert."
-	switch {
-	case err == nil && state.NegotiatedProtocol == "":
-		p.broken("tls-alpn-refused", "it went on with a client that offered nothing but %q (ALPN)", nobodys)
-	case err != nil && strings.Contains(err.Error(), "no application protocol"):
-		p.verdict("tls-alpn-refused", profile.Pass, "it refused a client that offered nothing but %q (ALPN)", nobodys)
-	case err != nil:
-		p.verdict("tls-alpn-refused", profile.NotMeasured, "offered %q, it ended the handshake by another word: %s", nobodys, linger.Brief(cause(err)))
-	}
+	p.judge(unheard)
 }
 
 // A ticketStore keeps the tickets of one probe.
@@ -193,24 +165,20 @@ func ticketsTLS(ctx context.Context, p *prober) {
 	}
 	if err != nil {
 		p.recordTLS(func(t *profile.TLS) { t.Tickets = profile.Count{State: profile.Unknown, Why: err.Error()} })
-		p.verdict("tls-tickets-work", profile.NotMeasured, "%s", err)
+		p.unmeasured(err.Error(), "tls-tickets-work")
 		return
 	}
 	if _, some := store.Get(""); !some {
-		p.verdict("tls-tickets-work", profile.NotMeasured, "it gave no ticket")
+		p.unmeasured("it gave no ticket", "tls-tickets-work")
 		return
 	}
 	state, _, err := p.shake(ctx, func(c *tls.Config) { c.ClientSessionCache = store })
 	if err != nil {
-		p.verdict("tls-tickets-work", profile.NotMeasured, "%s", linger.Brief(cause(err)))
+		p.unmeasured(linger.Brief(cause(err)), "tls-tickets-work")
 		return
 	}
 	p.recordTLS(func(t *profile.TLS) { t.Resumes = linger.Known(state.DidResume) })
-	if state.DidResume {
-		p.verdict("tls-tickets-work", profile.Pass, "a second connection was resumed by a ticket of the first")
-	} else {
-		p.broken("tls-tickets-work", "a second connection was not resumed by a ticket of the first, that was just given")
-	}
+	p.judge(conformance.Ticket{Resumed: state.DidResume})
 }
 
 // countTickets reads the tickets out of what came by the wire, and where it cannot, counts
@@ -235,31 +203,17 @@ func endTLS(ctx context.Context, p *prober) {
 	const id = "tls-close-notify"
 	c, err := p.open(ctx, nil)
 	if err != nil {
-		p.verdict(id, profile.NotMeasured, "%s", err)
+		p.unmeasured(err.Error(), id)
 		return
 	}
 	defer c.drop()
 	a, err := p.exchange(ctx, c, request{fields: []string{"Connection: close"}})
 	if err != nil && a.status == 0 {
-		p.verdict(id, profile.NotMeasured, "%s", linger.Brief(cause(err)))
+		p.unmeasured(linger.Brief(cause(err)), id)
 		return
 	}
 	short, cancel := context.WithTimeout(ctx, p.config.Answer)
 	defer cancel()
 	e := c.awaitEnd(short)
-	// RFC 8446, 6.1: "Each party MUST send a "close_notify" alert before closing its write
-	// side of the connection, unless it has already sent some error alert." RFC 9112, 9.8:
-	// "Servers MUST attempt to initiate an exchange of closure alerts with the client
-	// before closing the connection." Many do not, and where a message says how long it
-	// is, nothing is lost by it: a warning.
-	switch {
-	case (e.how == profile.CloseNotify || e.how == profile.CloseNotifyRST) && err == nil:
-		p.verdict(id, profile.Pass, "after a response to Connection: close: %s", e.how)
-	case e.how == profile.FIN && err == nil:
-		p.verdict(id, profile.Warn, "after a response to Connection: close it ended TCP without a word of TLS, which must say goodbye")
-	case e.how != "":
-		p.verdict(id, profile.NotMeasured, "after a response to Connection: close: %s", e.how)
-	default:
-		p.verdict(id, profile.NotMeasured, "it did not close when it was asked to, within %v", p.config.Answer.Round(time.Second))
-	}
+	p.judge(conformance.TLSEnd{How: e.how, Whole: err == nil, Within: p.config.Answer})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"linger"
 	"linger/finding"
 )
 
@@ -84,6 +85,23 @@ func (t Timeout) ShorterThan(d Duration) bool {
 // Slack is what two lengths of time may differ by and still be the same limit: 0.1 s
 // or 2 %, which is what a probe promises to be within.
 func Slack(d Duration) Duration { return max(d/50, Duration(100*time.Millisecond)) }
+
+// Figure is the limit as findings have it, in ms: without a value where waiting ended
+// first, and with neither where it is not known.
+func (t Timeout) Figure(name string) finding.Figure {
+	f := finding.Figure{Name: name, Unit: "ms"}
+	low, high, ok := t.Interval()
+	if !ok {
+		return f
+	}
+	ms := func(d Duration) float64 { return math.Round(float64(d)/1e3) / 1e3 }
+	i := finding.Interval{Low: linger.Known(ms(low)), N: t.N}
+	if t.State == Measured {
+		f.Value, i.High = linger.Known(ms(t.Median)), linger.Known(ms(high))
+	}
+	f.Interval = linger.Known(i)
+	return f
+}
 
 // String tells a count: "100", "at least 80", "not measured".
 func (c Count) String() string {

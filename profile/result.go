@@ -1,5 +1,7 @@
 package profile
 
+import "linger/finding"
+
 // A Level is how binding a case is.
 type Level string
 
@@ -38,6 +40,8 @@ type Result struct {
 	Case
 	Outcome Outcome `json:"outcome"`
 	Text    string  `json:"text"` // what was sent, what came back
+	// Figures are those that decided it, where figures did.
+	Figures finding.Figures `json:"figures,omitempty"`
 }
 
 // Broken is the outcome of a case that the server breaks.
