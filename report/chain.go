@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"linger/keepalive"
+	"linger/report/table"
 )
 
 // Chain writes what was found of a chain: each pair of hops with its verdict, its
@@ -16,11 +17,11 @@ func Chain(w io.Writer, c keepalive.Chain, o Options) error {
 	b := bufio.NewWriter(w)
 	var names []string
 	for _, h := range c.Hops {
-		names = append(names, short(h.Name, 40))
+		names = append(names, table.Short(h.Name, 40))
 	}
 	fmt.Fprintf(b, "%s\n\n", o.paint(strings.Join(names, " > "), bold))
 	line := func(first, indent, text string) {
-		for _, l := range wrap(clean(text), o.width(), first, indent) {
+		for _, l := range wrap(table.Clean(text), o.width(), first, indent) {
 			fmt.Fprintln(b, l)
 		}
 	}
@@ -50,7 +51,7 @@ func Chain(w io.Writer, c keepalive.Chain, o Options) error {
 		if p.Verdict == keepalive.Right {
 			st = green
 		}
-		fmt.Fprintf(b, "%s > %s: %s", short(p.Opener, 30), short(p.Accepter, 30), o.paint(string(p.Verdict), st))
+		fmt.Fprintf(b, "%s > %s: %s", table.Short(p.Opener, 30), table.Short(p.Accepter, 30), o.paint(string(p.Verdict), st))
 		if m, ok := p.Margin.Get(); ok {
 			fmt.Fprintf(b, ", margin %s", m)
 			if n, ok := p.Trips.Get(); ok {

@@ -10,6 +10,7 @@ import (
 	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/report/table"
 	"linger/trace"
 )
 
@@ -43,7 +44,7 @@ type chart struct {
 	Label string // what it shows, for who cannot see it
 	W, H  px
 	Marks []mark
-	Data  []table
+	Data  []tableView
 	// Notes stand below it.
 	Notes []string
 }
@@ -130,18 +131,11 @@ func strategyRows(f compare.Findings, c *chart, top, step px, draw func(row int,
 		if f.Verdict.Best != "" && f.Rows[row].Strategy == f.Verdict.Best {
 			class = "name best"
 		}
-		c.Marks = append(c.Marks, label(class, "", 12, y+step/2+4, short(f.Rows[row].Strategy, longest)))
+		c.Marks = append(c.Marks, label(class, "", 12, y+step/2+4, table.Short(f.Rows[row].Strategy, longest)))
 		draw(row, y)
 		y += step
 	}
 	return y
-}
-
-func kindOf(r compare.Row) string {
-	if r.Persistent {
-		return "persistent"
-	}
-	return "non-persistent"
 }
 
 // timeChart draws every trial as a dot, and the median with its interval.
@@ -159,9 +153,9 @@ func timeChart(f compare.Findings, trials [][]compare.Trial) chart {
 		}
 	}
 	clock := times(f)
-	data := []column{
-		{head: [2]string{"strategy"}, left: true}, {head: [2]string{"trial"}}, {head: [2]string{"time, ms"}}, {head: [2]string{"delivered"}, left: true},
-	}
+	data := table.Table{Caption: "Time of every trial", Columns: []table.Column{
+		{Head: "strategy", Align: table.Left}, {Head: "trial"}, {Head: "time, ms", Unit: "ms"}, {Head: "delivered", Align: table.Left},
+	}}
 	var body []mark
 	bottom := strategyRows(f, &c, 0, rowStep, func(row int, y px) {
 		r, mid := f.Rows[row], y+rowStep/2
@@ -173,12 +167,12 @@ func timeChart(f compare.Findings, trials [][]compare.Trial) chart {
 			low, high := s.at(ofMS(t.Low.Or(t.Median))), s.at(ofMS(t.High.Or(t.Median)))
 			body = append(body, rule("reach", s.from, mid, s.at(ofMS(t.Median)), mid),
 				rect("interval"+best, "", low, mid-4, high-low, 8), rect("median"+best, "", s.at(ofMS(t.Median))-1.25, mid-9, 2.5, 18))
-			value, doubt, _ := strings.Cut(clock.cells[row], " ± ")
-			text := strings.TrimSpace(value)
-			if doubt = strings.TrimSpace(doubt); doubt != "" {
+			cell := clock.cell(r)
+			text := cell.Text
+			if doubt := cell.DoubtText(); doubt != "" {
 				text += " ± " + doubt
 			}
-			body = append(body, label("value"+best, "", s.at(s.end)+14, mid+4, text+" "+strings.TrimPrefix(clock.head[0], "time, ")))
+			body = append(body, label("value"+best, "", s.at(s.end)+14, mid+4, text+" "+clock.Unit))
 			if ratio, ok := r.RatioToBest.Get(); ok && ratio > 1 {
 				body = append(body, label("aside", "end", drawn, mid+4, trips(ratio)+" ×"))
 			}
@@ -193,15 +187,12 @@ func timeChart(f compare.Findings, trials [][]compare.Trial) chart {
 			}
 			// Dots that would cover each other lie a little apart.
 			body = append(body, mark{Shape: "circle", Class: class, Row: id, X: s.at(ofMS(one.Time)), Y: mid + px(k%3-1)*3, W: 3.2})
-			for i, cell := range []string{r.Strategy, strconv.Itoa(one.Number), finding.Fixed(one.Time, 1), said} {
-				data[i].cells = append(data[i].cells, cell)
-			}
-			data[0].ids = append(data[0].ids, id)
+			data.Add(table.Word(r.Strategy), table.Int(one.Number), table.Number(one.Time, tenth), table.Word(said)).ID = id
 		}
 	})
 	c.Marks = append(append(c.Marks, s.axis("", 20, bottom+4)...), body...)
 	c.H = bottom + 24
-	c.Data = []table{tableOf("Time of every trial", data, upTo(len(data[0].cells)), nil)}
+	c.Data = []tableView{tableOf(data)}
 	return c
 }
 
@@ -246,9 +237,9 @@ func trafficChart(f compare.Findings) (chart, bool) {
 	if !seen {
 		return c, false
 	}
-	cols := []column{{head: [2]string{"strategy"}, left: true}}
+	data := table.Table{Caption: "Packets and bytes of each strategy, medians", Columns: []table.Column{{Head: "strategy", Align: table.Left}}}
 	for _, head := range []string{"packets up", "packets down", "bytes up", "bytes down", "of them payload up", "payload down"} {
-		cols = append(cols, column{head: [2]string{head}})
+		data.Columns = append(data.Columns, table.Column{Head: head})
 	}
 	var body []mark
 	bottom := strategyRows(f, &c, 16, rowStep, func(row int, y px) {
@@ -267,10 +258,15 @@ func trafficChart(f compare.Findings) (chart, bool) {
 			}
 			body = append(body, label("value", "end", p.middle-up-6, y+rowStep/2+4, p.format(w.Up)), label("value", "", p.middle+down+6, y+rowStep/2+4, p.format(w.Down)))
 		}
-		for i, cell := range []string{r.Strategy, part(r.Packets, up), part(r.Packets, down), part(r.WireBytes, up), part(r.WireBytes, down), part(r.PayloadBytes, up), part(r.PayloadBytes, down)} {
-			cols[i].cells = append(cols[i].cells, cell)
+		line := data.Add(table.Word(r.Strategy))
+		line.ID = id
+		for _, o := range []linger.Opt[compare.Ways]{r.Packets, r.WireBytes, r.PayloadBytes} {
+			up, down := table.Cell{}, table.Cell{} // empty where nobody counted
+			if w, ok := o.Get(); ok {
+				up, down = table.Number(w.Up, digits), table.Number(w.Down, digits)
+			}
+			line.Cells = append(line.Cells, up, down)
 		}
-		cols[0].ids = append(cols[0].ids, id)
 	})
 	for _, p := range panels {
 		c.Marks = append(c.Marks, label("head", "end", p.middle-6, 12, "↑ up"), label("head", "", p.middle+6, 12, "↓ down, "+p.title))
@@ -278,7 +274,7 @@ func trafficChart(f compare.Findings) (chart, bool) {
 	}
 	c.Marks = append(c.Marks, body...)
 	c.H = bottom + 4
-	c.Data = []table{tableOf("Packets and bytes of each strategy, medians", cols, upTo(len(cols[0].cells)), nil)}
+	c.Data = []tableView{tableOf(data)}
 	return c, true
 }
 
@@ -295,7 +291,7 @@ func heldChart(f compare.Findings, typical []*trace.Trace) chart {
 			most = max(most, peak)
 		}
 	}
-	cols := []column{{head: [2]string{"strategy"}, left: true}, {head: [2]string{"from, ms"}}, {head: [2]string{"connections"}}}
+	data := table.Table{Caption: "Connections held over time", Columns: []table.Column{{Head: "strategy", Align: table.Left}, {Head: "from, ms", Unit: "ms"}, {Head: "connections"}}}
 	var body []mark
 	bottom := strategyRows(f, &c, 0, step, func(row int, y px) {
 		base := y + step - 3
@@ -328,16 +324,13 @@ func heldChart(f compare.Findings, typical []*trace.Trace) chart {
 			if h.Open > 0 && i+1 < len(held) { // what the pointer finds
 				body = append(body, rect("touch", id, s.at(h.At), y+2, s.at(held[i+1].At)-s.at(h.At), step-4))
 			}
-			for k, cell := range []string{f.Rows[row].Strategy, finding.Fixed(h.At.Milliseconds(), 1), strconv.Itoa(h.Open)} {
-				cols[k].cells = append(cols[k].cells, cell)
-			}
-			cols[0].ids = append(cols[0].ids, id)
+			data.Add(table.Word(f.Rows[row].Strategy), table.Number(h.At.Milliseconds(), tenth), table.Int(h.Open)).ID = id
 		}
 		body = append(body, label("value", "", s.to+14, base-8, fmt.Sprintf("at most %d", peak)))
 	})
 	c.Marks = append(append(c.Marks, s.axis("", 20, bottom+4)...), body...)
 	c.H = bottom + 24
-	c.Data = []table{tableOf("Connections held over time", cols, upTo(len(cols[0].cells)), nil)}
+	c.Data = []tableView{tableOf(data)}
 	return c
 }
 

@@ -1,67 +1,14 @@
 package report
 
 import (
-	"bufio"
 	"strconv"
 
 	"linger"
 	"linger/compare"
-	"linger/finding"
 )
 
 // isDNS reports whether names were looked up.
 func isDNS(f compare.Findings) bool { return f.Workload.Scheme == linger.SchemeDNS }
-
-// queries is the table of what one query takes.
-func (o Options) queries(b *bufio.Writer, f compare.Findings) {
-	figure := func(spare int, above, below string, cell func(compare.DNS) string) column {
-		return each(f, spare, above, below, func(r compare.Row) string {
-			d, ok := r.DNS.Get()
-			if !ok {
-				return unknown
-			}
-			return cell(d)
-		})
-	}
-	spread := func(above, below string, of func(compare.Spread) linger.Opt[float64]) column {
-		return figure(0, above, below, func(d compare.DNS) string {
-			return known(of(d.Time.Or(compare.Spread{})), func(v float64) string {
-				return finding.Fixed(v, max(0, finding.Decimals(v, 0)))
-			})
-		})
-	}
-	kept := func(spare int, above, below string, of func(compare.Kept) string) column {
-		return figure(spare, above, below, func(d compare.DNS) string {
-			k, ok := d.Kept.Get()
-			if !ok {
-				return unknown
-			}
-			return of(k)
-		})
-	}
-	count := func(above, below string, of func(compare.DNS) linger.Opt[int]) column {
-		return some(figure(1, above, below, func(d compare.DNS) string { return known(float(of(d)), whole) }))
-	}
-	cols := filled([]column{
-		spread("a query", "ms", middle),
-		spread("", "p95", func(s compare.Spread) linger.Opt[float64] { return s.P95 }),
-		spread("", "p99", func(s compare.Spread) linger.Opt[float64] { return s.P99 }),
-		figure(0, "", "bytes", func(d compare.DNS) string { return known(d.Bytes, whole) }),
-		figure(0, "", "packets", func(d compare.DNS) string { return known(d.Packets, trips) }),
-		kept(2, "further", "bytes", func(k compare.Kept) string { return whole(k.QueryBytes) }),
-		kept(3, "", "packets", func(k compare.Kept) string { return trips(k.QueryPackets) }),
-		count("", "failed", func(d compare.DNS) linger.Opt[int] { return linger.Known(d.Failed) }),
-		count("asked", "again", func(d compare.DNS) linger.Opt[int] { return d.SentAgain }),
-		count("trun-", "cated", func(d compare.DNS) linger.Opt[int] { return d.Truncated }),
-	})
-	if len(cols) == 0 {
-		return
-	}
-	b.WriteString("\n")
-	cols = squeeze(append([]column{o.names(f)}, cols...), o.width())
-	rows := order(f.Rows)
-	o.table(b, cols, rows, o.kinds(b, f, rows))
-}
 
 // dnsColumns are the columns of the CSV that look-ups have beside the others.
 var dnsColumns = []csvColumn{

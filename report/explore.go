@@ -14,6 +14,7 @@ import (
 
 	"linger"
 	"linger/finding"
+	"linger/report/table"
 )
 
 // predictor is the simulator, built for WebAssembly and compressed by gzip; go generate
@@ -78,7 +79,7 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 	if o.Model == nil || len(w.Exchanges) > mostExplored || len(strategies) == 0 {
 		return nil, false
 	}
-	x := &explorer{Predictor: predictorText, Size: finding.Bytes(float64(len(predictorText))), Workload: clean(w.Name)}
+	x := &explorer{Predictor: predictorText, Size: finding.Bytes(float64(len(predictorText))), Workload: table.Clean(w.Name)}
 	if !o.Queries {
 		w, x.Replaced = withoutQueries(w)
 	}
@@ -121,7 +122,7 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 		names = append(names, s.Name)
 	}
 	for _, word := range o.Model.Words {
-		words = append(words, clean(word))
+		words = append(words, table.Clean(word))
 	}
 	text, err := json.Marshal(struct {
 		Config     json.RawMessage `json:"config"`
@@ -135,7 +136,7 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 		Words      []string        `json:"words"`
 		Standard   bool            `json:"standard"` // the queue is what it is without a word
 	}{
-		o.Model.Config, w, names, n, seed, max(1, o.Model.Trials), slices.Concat(x.Paths, x.Objects), clean(redact(o.Model.Workload)), words, n.Queue == linger.DefaultQueue,
+		o.Model.Config, w, names, n, seed, max(1, o.Model.Trials), slices.Concat(x.Paths, x.Objects), table.Clean(redact(o.Model.Workload)), words, n.Queue == linger.DefaultQueue,
 	})
 	if err != nil {
 		return nil, false // a model that is no JSON comes from a file of others

@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/report/table"
 	"linger/trace"
 )
 
@@ -43,112 +45,102 @@ func hash(s string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// A table is data as HTML shows it.
-type table struct {
+// A tableView is a table as HTML shows it.
+type tableView struct {
 	Caption string
-	Heads   []tableHead
-	Rows    []tableRow
-	More    string // what is left out
+	Heads   []headView
+	Rows    []rowView
+	More    string
 }
 
-type tableHead struct {
+type headView struct {
 	Text string
 	Left bool
 }
 
-type tableRow struct {
+type rowView struct {
 	ID, Class string
-	Group     string // a heading before the row
-	Cells     []tableCell
+	Group     string
+	Cells     []cellView
 }
 
-// A tableCell is a figure, and its doubt where it has one. The pads are digits that
+// A cellView is a figure, and its doubt where it has one. The pads are digits that
 // take room and are not seen, so that points stand one below the other.
-type tableCell struct {
+type cellView struct {
 	Text, Pad       string
 	Doubt, DoubtPad string
 	Left            bool
+	// Nothing says that the cell is empty, or unknown and the text a dash.
+	Nothing bool
 }
 
-// joined is a header of two lines in one.
-func joined(head [2]string) string {
-	above, below := strings.TrimSpace(head[0]), strings.TrimSpace(head[1])
-	switch {
-	case above == "" || below == "":
-		return above + below
-	case strings.HasSuffix(above, "-"):
-		return strings.TrimSuffix(above, "-") + below
-	case strings.HasSuffix(above, "/"), strings.HasSuffix(above, "_"):
-		return above + below
+// tableOf draws a table.
+func tableOf(t table.Table) tableView {
+	v := tableView{Caption: t.Caption, More: t.More}
+	for _, c := range t.Columns {
+		v.Heads = append(v.Heads, headView{c.Head, c.Align == table.Left})
 	}
-	return above + " " + below
-}
-
-// padded parts a cell of the text's tables, which spaces align.
-func padded(s string) (text, pad string) {
-	text = strings.TrimSpace(s)
-	n := len(s) - len(strings.TrimRight(s, " "))
-	if n == 0 || text == unknown || text == "" {
-		return text, ""
-	}
-	if !strings.Contains(text, ".") {
-		return text, "." + strings.Repeat("0", n-1)
-	}
-	return text, strings.Repeat("0", n)
-}
-
-// tableOf makes a table of those columns that have a name.
-func tableOf(caption string, cols []column, rows []int, decorate func(row int, r *tableRow)) table {
-	t := table{Caption: caption}
-	var ids []string
-	if len(cols) > 0 {
-		ids = cols[0].ids
-	}
-	cols = slices.DeleteFunc(slices.Clone(cols), func(c column) bool { return joined(c.head) == "" })
-	for _, c := range cols {
-		t.Heads = append(t.Heads, tableHead{joined(c.head), c.left})
-	}
-	for _, row := range rows {
-		r := tableRow{ID: nth(ids, row)}
-		for _, c := range cols {
-			value, doubt, _ := strings.Cut(c.cells[row], " ± ")
-			cell := tableCell{Left: c.left}
-			cell.Text, cell.Pad = padded(value)
-			cell.Doubt, cell.DoubtPad = padded(doubt)
-			r.Cells = append(r.Cells, cell)
+	pads := make([]padding, len(t.Columns))
+	for i, c := range t.Columns {
+		if c.Align == table.Point {
+			pads[i] = paddingOf(t.Cells(i))
 		}
-		if decorate != nil {
-			decorate(row, &r)
-		}
-		t.Rows = append(t.Rows, r)
 	}
-	return t
+	for _, r := range t.Rows {
+		row := rowView{ID: r.ID, Group: r.Group}
+		if r.Best {
+			row.Class = "best"
+		}
+		for i, c := range r.Cells {
+			cell := cellView{Text: c.Text, Left: t.Columns[i].Align == table.Left, Doubt: c.DoubtText(), Nothing: c.IsNothing()}
+			switch {
+			case c.Flagged && i == 0:
+				cell.Text = "! " + cell.Text
+			case c.Flagged:
+				cell.Text += " !"
+			}
+			if !c.Value.IsZero() {
+				cell.Pad, cell.DoubtPad = pads[i].of(c)
+			}
+			row.Cells = append(row.Cells, cell)
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	return v
 }
 
-// figures are the tables that the text has too: the same figures, to the digit.
-func figures(f compare.Findings, o Options) []table {
-	var out []table
-	o.Width, o.Color, o.Command = 1000, false, ""
-	o.gather = func(cols []column, rows []int) {
-		var names []string
-		for _, c := range cols[1:] {
-			if name := joined(c.head); name != "" {
-				names = append(names, name)
-			}
+// padding is the room of the numbers of a column that is aligned by their points:
+// digits behind the point, and those of a doubt.
+type padding struct{ decimals, doubt int }
+
+func paddingOf(cells []table.Cell) (p padding) {
+	for _, c := range cells {
+		p.decimals = max(p.decimals, c.Decimals)
+		if d := c.DoubtText(); d != "" {
+			p.doubt = max(p.doubt, utf8.RuneCountInString(" ± "+d))
 		}
-		kind := ""
-		out = append(out, tableOf("Of each strategy: "+strings.Join(names, ", "), cols, rows, func(row int, r *tableRow) {
-			r.Cells[0].Text = strings.TrimPrefix(r.Cells[0].Text, "* ")
-			if of := kindOf(f.Rows[row]); of != kind {
-				kind, r.Group = of, of
-			}
-			if f.Verdict.Best != "" && f.Rows[row].Strategy == f.Verdict.Best {
-				r.Class = "best"
-			}
-		}))
 	}
-	_ = Compare(discard{}, f, o)
-	return out
+	return p
+}
+
+// of returns what a number lacks of that room, and what its doubt does.
+func (p padding) of(c table.Cell) (value, doubt string) {
+	lacks, point := p.decimals-c.Decimals, c.Decimals > 0
+	if !point && p.decimals > 0 {
+		lacks++ // the point itself
+	}
+	if c.Doubt.IsZero() {
+		return filler(lacks+p.doubt, point), "" // digits are as wide as a doubt, nearly
+	}
+	return filler(lacks, point), filler(lacks, point)
+}
+
+// filler takes n columns behind a number that has a point already, or gets one.
+func filler(n int, point bool) string {
+	if n > 0 && !point {
+		return "." + strings.Repeat("0", n-1)
+	}
+	return strings.Repeat("0", n)
 }
 
 // view is what the templates are given.
@@ -162,10 +154,10 @@ type view struct {
 	Facts         []string
 	Doubts        []compare.Doubt
 	Notes         []string
-	Figures       []table
+	Figures       []tableView
 	Legend        string
 	// Gaps is how far predictions are off that were made beside; nil is none.
-	Gaps *table
+	Gaps *tableView
 	// Several says that there is more than one trial to draw.
 	Several bool
 	Time    chart
@@ -224,8 +216,8 @@ func HTML(w io.Writer, f compare.Findings, in trace.Experiment, o Options) error
 	typical := compare.Typical(in)
 	v := view{
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript),
-		Title: clean(title(f)), Kicker: clean(f.Workload.Name),
-		Doubts: f.Doubts, Figures: figures(f, o), Legend: strings.Replace(legend(f), "* takes least", "in colour: takes least", 1), Origin: origin(f, o), Command: clean(o.Command),
+		Title: table.Clean(title(f)), Kicker: table.Clean(f.Workload.Name),
+		Doubts: f.Doubts, Legend: legend(f, "in colour:"), Origin: origin(f, o), Command: table.Clean(o.Command),
 		Several: len(f.Rows) > 0 && (len(f.Rows) > 1 || f.Trials > 1), Time: timeChart(f, compare.TrialsOf(in)), Facets: facets(f),
 	}
 	for i, text := range strings.Split(f.Verdict.Text, "\n") {
@@ -239,6 +231,9 @@ func HTML(w io.Writer, f compare.Findings, in trace.Experiment, o Options) error
 			v.Notes = append(v.Notes, text)
 		}
 	}
+	for _, t := range Figures(f) {
+		v.Figures = append(v.Figures, tableOf(t))
+	}
 	if f.Provenance == trace.Predicted {
 		v.Limits = o.Limits
 		if x, ok := explore(in.Workload, in.Strategies, in.Network, in.Seed, o); ok {
@@ -246,20 +241,20 @@ func HTML(w io.Writer, f compare.Findings, in trace.Experiment, o Options) error
 		}
 	}
 	if o.Predicted != nil {
-		t := gapTable(f, *o.Predicted)
+		t := tableOf(gapTable(f, *o.Predicted))
 		v.Gaps, v.Limits = &t, o.Limits
 	}
 	v.Policy = pagePolicy(v.Explorer != nil)
 	if c, ok := trafficChart(f); ok {
 		v.Traffic = &c
 	}
-	v.lanes(f, typical, o)
+	v.lanes(f, typical)
 	v.ladders(f, in, typical)
 	return pageHTML.ExecuteTemplate(w, "page.html", v)
 }
 
 // lanes adds the drawings by connection.
-func (v *view) lanes(f compare.Findings, typical []*trace.Trace, o Options) {
+func (v *view) lanes(f compare.Findings, typical []*trace.Trace) {
 	all, drawn := linger.Instant(0), 0
 	for _, t := range typical {
 		if t != nil && len(t.Connections) > 0 {
@@ -277,8 +272,8 @@ func (v *view) lanes(f compare.Findings, typical []*trace.Trace, o Options) {
 			about += fmt.Sprintf("; trial %d, the one nearest to the median", t.Trial+1)
 		}
 		v.Lanes = append(v.Lanes, lanesView{
-			Strategy: clean(r.Strategy), About: about, Best: f.Verdict.Best != "" && r.Strategy == f.Verdict.Best,
-			Chart: lanesChart(fmt.Sprintf("lanes-%d", row), t, all, o),
+			Strategy: table.Clean(r.Strategy), About: about, Best: f.Verdict.Best != "" && r.Strategy == f.Verdict.Best,
+			Chart: lanesChart(fmt.Sprintf("lanes-%d", row), t, all),
 		})
 	}
 	if drawn > 0 {
@@ -329,7 +324,7 @@ func (v *view) ladders(f compare.Findings, in trace.Experiment, typical []*trace
 			v.Ladders = append(v.Ladders, ladderSide{Kind: kind, ID: fmt.Sprintf("side-%d", n)})
 		}
 		side := &v.Ladders[len(v.Ladders)-1]
-		name := clean(f.Rows[row].Strategy)
+		name := table.Clean(f.Rows[row].Strategy)
 		side.Ladders = append(side.Ladders, ladderView{name, len(side.Ladders) == 0, ladderChart(fmt.Sprintf("ladder-%d", row), name, l, perSecond)})
 	}
 }
@@ -338,14 +333,14 @@ func (v *view) ladders(f compare.Findings, in trace.Experiment, typical []*trace
 func facets(f compare.Findings) [][2]string {
 	rate := func(o linger.Opt[float64]) string { return linger.Rate(o.Or(0) * float64(linger.Kbps)).String() }
 	out := [][2]string{
-		{"Workload", fmt.Sprintf("%s: %s, %s of content", clean(f.Workload.Name), linger.Plural(f.Workload.Exchanges, "exchange"), finding.Bytes(float64(f.Workload.Bytes)))},
+		{"Workload", fmt.Sprintf("%s: %s, %s of content", table.Clean(f.Workload.Name), linger.Plural(f.Workload.Exchanges, "exchange"), finding.Bytes(float64(f.Workload.Bytes)))},
 		{"Security", cmp.Or(security(f), "none: cleartext")},
 	}
 	if f.Workload.Scheme != "http" && f.Workload.Scheme != "https" {
 		out = out[:1] // it is the strategy's
 	}
 	n := f.Network
-	if name := clean(n.Name); name != "" {
+	if name := table.Clean(n.Name); name != "" {
 		out = append(out, [2]string{"Network", name})
 	}
 	if v, ok := n.RTT.Get(); ok {

@@ -13,6 +13,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/report/table"
 	"linger/trace"
 )
 
@@ -293,19 +294,28 @@ func TestTheSameInputGivesTheSamePage(t *testing.T) {
 	}
 }
 
-func TestPaddedFigures(t *testing.T) {
-	for in, want := range map[string][2]string{
-		"10.6  ": {"10.6", "00"}, "12  ": {"12", ".0"}, "0.844": {"0.844", ""}, "-   ": {"-", ""}, "  7": {"7", ""},
+// Digits that are not seen keep points one below the other.
+func TestPointsStandOneBelowTheOther(t *testing.T) {
+	sure := linger.Known(0.004)
+	numbers := table.Table{Columns: []table.Column{{Head: "time, s", Align: table.Point}}}
+	for _, cell := range []table.Cell{
+		table.Measured(10.6, sure, 1), table.Measured(12, sure, 0), table.Measured(0.844, sure, 3), table.Measured(120, sure, -1), table.Unknown(),
 	} {
-		if text, pad := padded(in); text != want[0] || pad != want[1] {
-			t.Errorf("%q is %q and %q; want %q", in, text, pad, want)
+		numbers.Add(cell)
+	}
+	want := []cellView{
+		{Text: "10.6", Pad: "00", Doubt: "0.1", DoubtPad: "00"}, {Text: "12", Pad: ".000", Doubt: "1", DoubtPad: ".000"}, {Text: "0.844", Doubt: "0.004"},
+		{Text: "120", Pad: ".000", Doubt: "10", DoubtPad: ".000"}, {Text: "-", Nothing: true},
+	}
+	for i, row := range tableOf(numbers).Rows {
+		if row.Cells[0] != want[i] {
+			t.Errorf("%+v; want %+v", row.Cells[0], want[i])
 		}
 	}
-	for head, want := range map[[2]string]string{
-		{"connec-", "tions"}: "connections", {"TIME_", "WAIT"}: "TIME_WAIT", {"requests/", "connection"}: "requests/connection", {"wire,", "kB"}: "wire, kB", {"", "packets"}: "packets", {"TLS re-", "sumed"}: "TLS resumed",
-	} {
-		if got := joined(head); got != want {
-			t.Errorf("%q is %q; want %q", head, got, want)
+	text := aligned(numbers.Cells(0))
+	for i, want := range []string{"10.6   ± 0.1  ", "12     ± 1    ", "0.844 ± 0.004"} {
+		if text[i] != want {
+			t.Errorf("text has %q; want %q", text[i], want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"linger"
 	"linger/finding"
+	"linger/report/table"
 	"linger/trace"
 )
 
@@ -28,7 +29,8 @@ const (
 type step struct {
 	up          bool
 	first, last linger.Instant
-	text, class string
+	// kind is what messages of the same sort have in common, "GET"; text says all.
+	kind, text, class string
 }
 
 // A ladder is what happened on one connection of a trial, and where it closes after
@@ -46,7 +48,6 @@ type ladder struct {
 // ladderOf reads the ladder of a trial.
 func ladderOf(t *trace.Trace, rtt linger.Opt[time.Duration]) (ladder, bool) {
 	l := ladder{end: t.Ended}
-	byDial := slices.SortedStableFunc(slices.Values(t.Connections), func(a, b trace.Connection) int { return cmp.Compare(a.Dialled, b.Dialled) })
 	of := map[int][]trace.Exchange{}
 	for _, e := range t.Exchanges {
 		if !e.Sent.IsZero() {
@@ -54,7 +55,7 @@ func ladderOf(t *trace.Trace, rtt linger.Opt[time.Duration]) (ladder, bool) {
 		}
 	}
 	exchanges, free := 0, -linger.Never
-	for _, k := range byDial {
+	for _, k := range byDial(t) {
 		// The next one takes the place of the last when that has nothing more to do,
 		// which may be a little before it is closed.
 		if k.Dialled < free || exchanges >= ladderExchanges {
@@ -130,42 +131,42 @@ func tripOf(t *trace.Trace, rtt linger.Opt[time.Duration]) (time.Duration, strin
 
 // setUp adds the handshakes of a connection.
 func (l *ladder) setUp(k trace.Connection) {
-	add := func(up bool, at linger.Instant, text, class string) {
-		l.steps = append(l.steps, step{up, at, at, text, class})
+	add := func(up bool, at linger.Instant, kind, more, class string) {
+		l.steps = append(l.steps, step{up, at, at, kind, kind + more, class})
 	}
-	resumed := ""
+	finished := " … Finished"
 	if k.TLS.Or(trace.TLS{}).Resumed {
-		resumed = ", resumed"
+		finished += ", resumed"
 	}
 	ready, connected := k.Secured.Get()
 	switch established, ok := k.Established.Get(); {
 	case overQUIC(k):
-		add(true, k.Dialled, "Initial: ClientHello", "tls")
+		add(true, k.Dialled, "Initial", ": ClientHello", "tls")
 		if connected {
-			add(false, ready, "ServerHello … Finished"+resumed, "tls")
+			add(false, ready, "ServerHello", finished, "tls")
 		}
 	case ok:
-		syn := "SYN"
+		with := ""
 		if k.FastOpen.Or(false) {
-			syn = "SYN with data"
+			with = " with data"
 		}
-		add(true, k.Dialled, syn, "tcp")
-		add(false, established, "SYN-ACK", "tcp")
+		add(true, k.Dialled, "SYN", with, "tcp")
+		add(false, established, "SYN-ACK", "", "tcp")
 		if secured(k) {
-			add(true, established, "ClientHello", "tls")
+			add(true, established, "ClientHello", "", "tls")
 			if connected {
-				add(false, ready, "ServerHello … Finished"+resumed, "tls")
+				add(false, ready, "ServerHello", finished, "tls")
 			}
 		}
 	case k.Protocol == datagram:
 	case !k.Connected.IsZero() || connected:
 		at := k.Secured.Or(k.Connected.Or(0))
 		if at > k.Dialled {
-			add(true, k.Dialled, "set-up", "tcp")
-			add(false, at, "set up", "tcp")
+			add(true, k.Dialled, "set-up", "", "tcp")
+			add(false, at, "set up", "", "tcp")
 		}
 	default:
-		add(true, k.Dialled, "SYN", "tcp")
+		add(true, k.Dialled, "SYN", "", "tcp")
 	}
 }
 
@@ -179,19 +180,21 @@ func (l *ladder) exchange(k trace.Connection, e trace.Exchange) {
 	if i := strings.LastIndexByte(strings.TrimRight(name, "/"), '/'); i > 0 {
 		name = name[i:]
 	}
-	l.steps = append(l.steps, step{true, sent, sent, clean(e.Method) + " " + short(name, 20), "request"})
+	method := table.Clean(e.Method)
+	l.steps = append(l.steps, step{true, sent, sent, method, method + " " + table.Short(name, 20), "request"})
 	first, ok := e.FirstByte.Get()
 	if !ok {
 		return
 	}
-	what := e.Rcode
+	what := table.Clean(e.Rcode)
 	if e.Status != 0 {
 		what = strconv.Itoa(e.Status)
 	}
+	text := finding.Bytes(float64(e.ResponseBody))
 	if what != "" {
-		what = clean(what) + ", "
+		text = what + ", " + text
 	}
-	l.steps = append(l.steps, step{false, first, max(first, e.Done.Or(k.Closed.Or(l.end))), what + finding.Bytes(float64(e.ResponseBody)), "response"})
+	l.steps = append(l.steps, step{false, first, max(first, e.Done.Or(k.Closed.Or(l.end))), what, text, "response"})
 }
 
 // close adds the end of a connection. Who watched the link knows whether it was
@@ -215,7 +218,7 @@ func (l *ladder) close(k trace.Connection, t *trace.Trace) {
 			}
 		}
 	}
-	l.steps = append(l.steps, step{k.ClosedBy == trace.AtClient, at, at, text, "closing"})
+	l.steps = append(l.steps, step{k.ClosedBy == trace.AtClient, at, at, text, text, "closing"})
 }
 
 // ladderChart draws a ladder at so many px a second.
@@ -251,7 +254,9 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 	}
 	c.Marks = append(c.Marks, rule("life", clientLine, ladderTop-6, clientLine, c.H-4), rule("life", serverLine, ladderTop-6, serverLine, c.H-4))
 
-	cols := []column{{head: [2]string{"at, ms"}}, {head: [2]string{"from"}, left: true}, {head: [2]string{"until, ms"}}, {head: [2]string{"what"}, left: true}}
+	data := table.Table{Caption: "Messages, at the client's clock", Columns: []table.Column{
+		{Head: "at, ms", Unit: "ms"}, {Head: "from", Align: table.Left}, {Head: "until, ms", Unit: "ms"}, {Head: "what", Align: table.Left},
+	}}
 	slope := px(half.Seconds() * perSecond)
 	var said []saying
 	for i, s := range l.steps {
@@ -273,15 +278,12 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 				at += (end-top)/2 + 8 // within the band
 			}
 		}
-		said = append(said, saying{at: at, up: s.up, class: s.class, texts: []string{s.text}})
-		until := unknown
+		said = append(said, saying{at: at, up: s.up, class: s.class, steps: []step{s}})
+		until := table.Unknown()
 		if s.last > s.first {
-			until = finding.Fixed(s.last.Milliseconds(), 1)
+			until = moment(linger.Known(s.last))
 		}
-		for j, cell := range []string{finding.Fixed(s.first.Milliseconds(), 1), from, until, s.text} {
-			cols[j].cells = append(cols[j].cells, cell)
-		}
-		cols[0].ids = append(cols[0].ids, row)
+		data.Add(moment(linger.Known(s.first)), table.Word(from), until, table.Word(s.text)).ID = row
 	}
 	var taken []px
 	for _, s := range together(said) {
@@ -291,7 +293,7 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 			c.Marks = append(c.Marks, label("said "+s.class, "middle", (clientLine+serverLine)/2, s.at, s.String()))
 		}
 	}
-	c.Data = []table{tableOf("Messages, at the client's clock", cols, upTo(len(l.steps)), nil)}
+	c.Data = []tableView{tableOf(data)}
 	switch {
 	case l.trip == 0:
 		c.Notes = append(c.Notes, "How long a packet is under way is not known here; it is drawn as if it took no time.")
@@ -317,25 +319,22 @@ type saying struct {
 	at    px
 	up    bool
 	class string
-	texts []string
+	steps []step
 }
 
-// String joins the names; of many of a kind the first word and their number.
+// String joins the names; of many of a kind, the kind and their number.
 func (s saying) String() string {
-	kind, _, _ := strings.Cut(s.texts[0], " ")
-	same := true
-	for _, t := range s.texts[1:] {
-		same = same && strings.HasPrefix(t, kind)
+	first := s.steps[0]
+	switch n := len(s.steps); {
+	case n == 1:
+		return first.text
+	case first.kind != "" && !slices.ContainsFunc(s.steps, func(other step) bool { return other.kind != first.kind }):
+		return fmt.Sprintf("%s × %d", first.kind, n)
+	case n == 2:
+		return first.text + " · " + s.steps[1].text
+	default:
+		return fmt.Sprintf("%s and %d more", first.text, n-1)
 	}
-	switch {
-	case len(s.texts) == 1:
-		return s.texts[0]
-	case same:
-		return fmt.Sprintf("%s × %d", strings.TrimSuffix(kind, ","), len(s.texts))
-	case len(s.texts) == 2:
-		return s.texts[0] + " · " + s.texts[1]
-	}
-	return fmt.Sprintf("%s and %d more", s.texts[0], len(s.texts)-1)
 }
 
 // together joins what is said at almost the same place.
@@ -343,7 +342,7 @@ func together(all []saying) []saying {
 	var out []saying
 	for _, s := range all {
 		if n := len(out) - 1; n >= 0 && out[n].up == s.up && s.at-out[n].at < 4 && s.at-out[n].at > -4 {
-			out[n].texts = append(out[n].texts, s.texts...)
+			out[n].steps = append(out[n].steps, s.steps...)
 			continue
 		}
 		out = append(out, s)

@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"linger"
-	"linger/finding"
+	"linger/report/table"
 	"linger/trace"
 )
 
@@ -24,9 +24,9 @@ const (
 // they were dialled, with its handshakes and its exchanges. Exchanges that are under
 // way at the same time lie one below the other. All is the longest of the trials
 // that stand beside it.
-func lanesChart(id string, t *trace.Trace, all linger.Instant, o Options) chart {
+func lanesChart(id string, t *trace.Trace, all linger.Instant) chart {
 	c := chart{ID: id, W: drawn, Label: "The connections of one trial over time, with their handshakes and exchanges."}
-	conns := slices.SortedStableFunc(slices.Values(t.Connections), func(a, b trace.Connection) int { return cmp.Compare(a.Dialled, b.Dialled) })
+	conns := byDial(t)
 	shown := conns[:min(len(conns), mostLanes)]
 	of := map[int][]trace.Exchange{}
 	for _, e := range t.Exchanges {
@@ -56,14 +56,14 @@ func lanesChart(id string, t *trace.Trace, all linger.Instant, o Options) chart 
 	}
 	for _, e := range t.Exchanges {
 		if e.Failed != "" && len(c.Notes) < 6 {
-			c.Notes = append(c.Notes, fmt.Sprintf("Exchange %d failed: %s", e.ID+1, clean(e.Failed)))
+			c.Notes = append(c.Notes, fmt.Sprintf("Exchange %d failed: %s", e.ID+1, table.Clean(e.Failed)))
 		}
 	}
 	common := s
 	common.end = max(all, s.end)
 	c.Marks = append(append(append(s.axis("own", 0, y+2), common.axis("common", 0, y+2)...), plot), c.Marks...)
 	c.H = y + 20
-	c.Data = []table{connectionTable(id, conns), exchangeTable(id, t, o)}
+	c.Data = []tableView{tableOf(connectionTable(id, conns)), tableOf(exchangeTable(id, t, mostListed))}
 	return c
 }
 
@@ -90,9 +90,6 @@ func closedBy(k trace.Connection) string {
 	}
 	return string(k.ClosedBy) + " closed"
 }
-
-// datagram is the protocol of a socket that connects nothing.
-const datagram = "udp"
 
 // laneOf draws one connection at height y, and returns how deep it is.
 func laneOf(id string, k trace.Connection, exchanges []trace.Exchange, s scale, y, height px) ([]mark, px) {
@@ -163,23 +160,14 @@ func laneOf(id string, k trace.Connection, exchanges []trace.Exchange, s scale, 
 }
 
 // connectionTable lists the connections of a trial, numbered as they are drawn.
-func connectionTable(id string, conns []trace.Connection) table {
-	heads := []string{"connection", "protocol", "dialled at, ms", "TCP, ms", "TLS or QUIC, ms", "requests", "closed at, ms", "by", "because"}
-	cols := make([]column, len(heads))
-	for i, h := range heads {
-		cols[i].head = [2]string{h}
-	}
-	cols[1].left, cols[7].left, cols[8].left = true, true, true
-	at := func(t linger.Opt[linger.Instant]) string {
-		if v, ok := t.Get(); ok {
-			return finding.Fixed(v.Milliseconds(), 1)
-		}
-		return unknown
-	}
-	listed := conns[:min(len(conns), mostListed)]
-	for i, k := range listed {
+func connectionTable(id string, conns []trace.Connection) table.Table {
+	t := table.Table{Caption: "Connections", Columns: []table.Column{
+		{Head: "connection"}, {Head: "protocol", Align: table.Left}, {Head: "dialled at, ms", Unit: "ms"}, {Head: "TCP, ms", Unit: "ms"}, {Head: "TLS or QUIC, ms", Unit: "ms"},
+		{Head: "requests"}, {Head: "closed at, ms", Unit: "ms"}, {Head: "by", Align: table.Left}, {Head: "because", Align: table.Left},
+	}}
+	for i, k := range conns[:min(len(conns), mostListed)] {
 		dialled := linger.Known(k.Dialled)
-		tcp, tls := between(dialled, k.Established), unknown
+		tcp, tls := between(dialled, k.Established), table.Unknown()
 		switch {
 		case overQUIC(k):
 			tls = between(dialled, k.Secured)
@@ -195,38 +183,10 @@ func connectionTable(id string, conns []trace.Connection) table {
 				protocol += " resumed"
 			}
 		}
-		for j, cell := range []string{strconv.Itoa(i + 1), clean(protocol), at(dialled), tcp, tls, strconv.Itoa(k.Requests), at(k.Closed), string(k.ClosedBy), clean(k.Reason)} {
-			cols[j].cells = append(cols[j].cells, cell)
-		}
-		cols[0].ids = append(cols[0].ids, fmt.Sprintf("%s-c%d", id, k.ID))
+		t.Add(table.Int(i+1), table.Word(protocol), moment(dialled), tcp, tls, table.Int(k.Requests), moment(k.Closed), table.Word(string(k.ClosedBy)), table.Word(k.Reason)).ID = fmt.Sprintf("%s-c%d", id, k.ID)
 	}
-	out := tableOf("Connections", filled(cols), upTo(len(listed)), nil)
-	if rest := len(conns) - len(listed); rest > 0 {
-		out.More = fmt.Sprintf("… and %s more", linger.Plural(rest, "connection"))
+	if rest := len(conns) - len(t.Rows); rest > 0 {
+		t.More = "… and " + linger.Plural(rest, "connection") + " more"
 	}
-	return out
+	return t.Without(0, table.Nothing)
 }
-
-// exchangeTable lists the exchanges of a trial as the text does.
-func exchangeTable(id string, t *trace.Trace, o Options) (out table) {
-	all := slices.SortedStableFunc(slices.Values(t.Exchanges), func(a, b trace.Exchange) int {
-		return cmp.Or(cmp.Compare(a.Queued, b.Queued), cmp.Compare(a.ID, b.ID))
-	})
-	o.Width, o.Rows = 1000, mostListed
-	o.gather = func(cols []column, rows []int) {
-		for _, row := range rows {
-			cols[0].ids = append(cols[0].ids, fmt.Sprintf("%s-e%d", id, all[row].ID))
-		}
-		out = tableOf("Exchanges", cols, rows, nil)
-	}
-	_ = Waterfall(discard{}, t, o)
-	if rest := len(all) - mostListed; rest > 0 {
-		out.More = fmt.Sprintf("… and %s more", linger.Plural(rest, "exchange"))
-	}
-	return out
-}
-
-// discard takes what is written where only the tables are wanted.
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }

@@ -6,11 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"linger"
+	"linger/report/table"
 )
-
-// unknown stands where nothing was measured.
-const unknown = "-"
 
 // style is an SGR code (ECMA-48, 8.3.117) around a piece of text.
 type style string
@@ -40,31 +37,12 @@ func width(s string) int { return utf8.RuneCountInString(s) }
 func left(s string, n int) string  { return s + strings.Repeat(" ", max(0, n-width(s))) }
 func right(s string, n int) string { return strings.Repeat(" ", max(0, n-width(s))) + s }
 
-// short cuts s to n columns, with an ellipsis where something is missing.
-func short(s string, n int) string {
-	s = clean(s)
-	if width(s) <= n {
-		return s
-	}
-	return string([]rune(s)[:n-1]) + "…"
-}
-
-// clean takes out what could move the cursor: names come from files and servers.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
 // wrap breaks text into lines of at most n columns, each but the first behind an
 // indent. A unit stays with its number, and a word too long for a line is cut.
 func wrap(text string, n int, first, indent string) []string {
 	var lines []string
 	line, empty := first, true
-	for _, word := range phrases(clean(text)) {
+	for _, word := range phrases(table.Clean(text)) {
 		if !empty && width(line)+1+width(word) > n {
 			lines = append(lines, line)
 			line, empty = indent, true
@@ -72,7 +50,7 @@ func wrap(text string, n int, first, indent string) []string {
 		if !empty {
 			line += " "
 		}
-		line, empty = line+short(word, n-width(indent)), false
+		line, empty = line+table.Short(word, n-width(indent)), false
 	}
 	return append(lines, line)
 }
@@ -93,16 +71,112 @@ func phrases(text string) []string {
 
 var units = []string{"s", "ms", "%", "B", "kB", "MB", "GB", "kbit/s", "Mbit/s", "Gbit/s"}
 
-// A column of a table: two lines of header, and cells.
+// A column is one of a table as text has it: two lines of head, and cells.
 type column struct {
-	head  [2]string
-	cells []string // one a row
-	ids   []string // of the rows, in HTML; of the first column only
-	style func(row int) style
-	left  bool
-	least int // at least so wide
-	spare int // where the table is too wide, the column with the highest goes first; 0 stays
+	head   [2]string
+	cells  []string // one a row
+	styles []style  // of the cells; nil is plain
+	left   bool
+	least  int // at least so wide
+	spare  int // where the table is too wide, the column with the highest goes first; 0 stays
 }
+
+// styles are how text sets off what a cell says.
+var styles = map[table.Style]style{
+	table.Plain: plain, table.Strong: bold, table.Faint: faint, table.Good: green, table.Doubtful: yellow, table.Bad: red,
+}
+
+// hues tell things apart for who sees colours; what stands there does for all.
+var hues = []style{"31", "91", "33", "32", "36", "34", "35", "92", "96", "94", "95", "93"}
+
+func styleOf(s table.Style) style {
+	if n, ok := s.Hue(); ok {
+		return hues[n%len(hues)]
+	}
+	return styles[s]
+}
+
+// columns lays out the cells of a table. The first column of one whose rows are
+// grouped stands a little to the right, where there is room for marks.
+func columns(t table.Table) []column {
+	grouped := slices.ContainsFunc(t.Rows, func(r table.Row) bool { return r.Group != "" })
+	out := make([]column, len(t.Columns))
+	for i, c := range t.Columns {
+		cells := t.Cells(i)
+		col := column{head: c.Narrow, left: c.Align == table.Left, spare: c.Spare, cells: make([]string, len(cells)), styles: make([]style, len(cells))}
+		switch {
+		case c.Obvious:
+			col.head = [2]string{}
+		case col.head == [2]string{}:
+			col.head[1] = c.Head
+		}
+		for k, cell := range cells {
+			col.cells[k], col.styles[k] = cell.Text, styleOf(cell.Style)
+			if cell.Flagged && !(grouped && i == 0) {
+				col.cells[k] += " !"
+			}
+		}
+		if c.Align == table.Point {
+			col.cells = aligned(cells)
+		}
+		if grouped && i == 0 {
+			indent(&col, t.Rows)
+		}
+		out[i] = col
+	}
+	return out
+}
+
+// indent moves a column to the right, and puts an asterisk before what is best, and
+// an exclamation mark before what is flagged.
+func indent(c *column, rows []table.Row) {
+	for i, h := range c.head {
+		if h != "" {
+			c.head[i] = "  " + h
+		}
+	}
+	for i, r := range rows {
+		marks := ""
+		if r.Best {
+			marks, c.styles[i] = "*", green
+		}
+		if r.Cells[0].Flagged {
+			marks += "!"
+		}
+		c.cells[i] = left(marks, 2) + c.cells[i]
+	}
+}
+
+// aligned writes numbers so that their points, and those of their doubts, stand one
+// below the other.
+func aligned(cells []table.Cell) []string {
+	most, wide := 0, 0
+	for _, c := range cells {
+		most, wide = max(most, c.Decimals), max(wide, width(c.DoubtText()))
+	}
+	none := "" // the room of a doubt, where others have one
+	if wide > 0 {
+		none = strings.Repeat(" ", width(plusMinus)+wide)
+	}
+	out := make([]string, len(cells))
+	for i, c := range cells {
+		pad := strings.Repeat(" ", most-c.Decimals)
+		if c.Decimals == 0 && most > 0 {
+			pad += " " // for the point
+		}
+		switch {
+		case c.Value.IsZero():
+			out[i] = c.Text
+		case c.Doubt.IsZero():
+			out[i] = c.Text + pad + none
+		default:
+			out[i] = c.Text + pad + plusMinus + right(c.DoubtText()+pad, wide)
+		}
+	}
+	return out
+}
+
+const plusMinus = " ± "
 
 // fit returns how wide the column is.
 func (c column) fit() int {
@@ -113,14 +187,22 @@ func (c column) fit() int {
 	return n
 }
 
-// empty reports whether no cell says anything, so that the column may go.
-func (c column) empty() bool {
-	for _, s := range c.cells {
-		if s != unknown && strings.TrimSpace(s) != "" {
-			return false
+// filled leaves out the columns of a table of which nothing is known.
+func filled(cols []column, t table.Table) []column {
+	var out []column
+	for i, c := range cols {
+		if !table.Nothing(t.Cells(i)) {
+			out = append(out, c)
 		}
 	}
-	return true
+	return out
+}
+
+// cut shortens the cells to n columns.
+func (c *column) cut(n int) {
+	for i, s := range c.cells {
+		c.cells[i] = table.Short(s, n)
+	}
 }
 
 const gap = 2 // columns between columns
@@ -151,12 +233,13 @@ func squeeze(cols []column, n int) []column {
 	return cols
 }
 
-// table writes columns side by side; before(row) may write a heading.
-func (o Options) table(b *bufio.Writer, cols []column, rows []int, before func(i, row int)) {
-	if o.gather != nil {
-		o.gather(cols, rows)
-		return
-	}
+// table writes a table as wide as there is room.
+func (o Options) table(b *bufio.Writer, t table.Table) {
+	o.lines(b, squeeze(columns(t), o.width()), t.Rows)
+}
+
+// lines writes columns side by side, with the headings of groups in between.
+func (o Options) lines(b *bufio.Writer, cols []column, rows []table.Row) {
 	line := func(cell func(column) string, st func(column) style) {
 		var out, pending strings.Builder
 		for i, c := range cols {
@@ -182,41 +265,16 @@ func (o Options) table(b *bufio.Writer, cols []column, rows []int, before func(i
 		line(func(c column) string { return c.head[h] }, func(column) style { return faint })
 	}
 	for i, row := range rows {
-		if before != nil {
-			before(i, row)
+		if row.Group != "" {
+			b.WriteString(o.paint(row.Group, faint) + "\n")
 		}
-		line(func(c column) string { return c.cells[row] }, func(c column) style {
-			if c.style == nil {
+		line(func(c column) string { return c.cells[i] }, func(c column) style {
+			if c.styles == nil {
 				return plain
 			}
-			return c.style(row)
+			return c.styles[i]
 		})
 	}
-}
-
-// upTo lists 0 to n-1: all rows of a table in their order.
-func upTo(n int) []int {
-	rows := make([]int, n)
-	for i := range rows {
-		rows[i] = i
-	}
-	return rows
-}
-
-// known formats a figure, or says that there is none.
-func known(o linger.Opt[float64], format func(float64) string) string {
-	if v, ok := o.Get(); ok {
-		return format(v)
-	}
-	return unknown
-}
-
-// pair formats two figures as "a/b"; where neither is known it says so once.
-func pair(a, b linger.Opt[float64], format func(float64) string) string {
-	if a.IsZero() && b.IsZero() {
-		return unknown
-	}
-	return known(a, format) + "/" + known(b, format)
 }
 
 var eighths = []rune("▏▎▍▌▋▊▉█")

@@ -13,6 +13,7 @@ import (
 	"linger/assert"
 	"linger/finding"
 	"linger/profile"
+	"linger/report/table"
 )
 
 // Probe writes what a server was seen to do with connections: its figures, observed
@@ -106,6 +107,7 @@ type limitRow struct {
 	id                          string // of the figure, as JSON has it
 	name                        string
 	observed, ending, announced string
+	unknown                     bool // nothing was observed
 	differs                     bool // announced is not what was observed
 	why                         string
 	limit                       profile.Timeout // where it is one of time
@@ -129,7 +131,7 @@ func limitRows(p *profile.Protocol) []limitRow {
 		if one.limit.State == "" {
 			continue
 		}
-		r := limitRow{id: one.id, name: one.name, observed: one.limit.String(), ending: string(one.limit.Ending), why: one.limit.Why, limit: one.limit}
+		r := limitRow{id: one.id, name: one.name, observed: one.limit.String(), ending: string(one.limit.Ending), unknown: one.limit.State == profile.Unknown, why: one.limit.Why, limit: one.limit}
 		if one.id == "idle_after_response" {
 			if d, ok := said.Timeout.Get(); ok {
 				keeps, told := one.limit.Keeps(d)
@@ -139,7 +141,7 @@ func limitRows(p *profile.Protocol) []limitRow {
 		rows = append(rows, r)
 	}
 	if c := p.Requests; c.State != "" {
-		r := limitRow{id: "requests_per_connection", name: "requests", observed: c.String(), why: c.Why}
+		r := limitRow{id: "requests_per_connection", name: "requests", observed: c.String(), unknown: c.State == profile.Unknown, why: c.Why}
 		if n, ok := said.Max.Get(); ok {
 			r.announced = fmt.Sprint(n)
 			r.differs = c.State == profile.Measured && c.N != n || c.State == profile.AtLeast && c.N > n
@@ -147,84 +149,56 @@ func limitRows(p *profile.Protocol) []limitRow {
 		rows = append(rows, r)
 	}
 	if l := p.Pipelining; l != nil && l.State != "" {
-		rows = append(rows, limitRow{id: "pipelining", name: "pipelining", observed: l.String(), why: l.Why})
+		rows = append(rows, limitRow{id: "pipelining", name: "pipelining", observed: l.String(), unknown: l.State == profile.Unknown, why: l.Why})
 	}
 	return rows
 }
 
-// probeLimits is the table of the figures of each protocol, and why some are missing.
-func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile) {
-	var rows []limitRow
-	heading := map[int]string{} // before a row
-	differs := false
+// limitsTable is the table of the figures of each protocol; differs says that one is
+// announced otherwise than observed, which is flagged.
+func limitsTable(p *profile.Profile) (t table.Table, differs bool) {
+	t = table.Table{Caption: "Of each protocol, observed and announced", Columns: []table.Column{
+		{Head: "figure", Obvious: true, Align: table.Left}, {Head: "observed", Align: table.Left}, {Head: endedBy, Align: table.Left, Spare: 1}, {Head: "announced", Align: table.Left},
+	}}
 	for _, q := range p.Protocols {
-		some := limitRows(q)
-		if len(some) == 0 {
-			continue
-		}
-		heading[len(rows)] = protocolName(q.Name)
-		for _, r := range some {
+		for i, r := range limitRows(q) {
+			observed, announced := table.Word(r.observed), table.Word(r.announced)
+			if r.unknown {
+				observed.Style = table.Faint
+			}
+			if r.differs {
+				announced.Flagged, announced.Style = true, table.Doubtful
+			}
 			differs = differs || r.differs
+			row := t.Add(table.Word(r.name), observed, table.Word(r.ending), announced)
+			if i == 0 {
+				row.Group = protocolName(q.Name)
+			}
 		}
-		rows = append(rows, some...)
 	}
-	if len(rows) > 0 {
-		cell := func(above, below string, of func(limitRow) string) column {
-			c := column{head: [2]string{above, below}, left: true}
-			for _, r := range rows {
-				c.cells = append(c.cells, of(r))
-			}
-			return c
-		}
-		cols := filled([]column{
-			cell("", "", func(r limitRow) string { return "  " + r.name }),
-			cell("", "observed", func(r limitRow) string { return r.observed }),
-			cell("", "ended by", func(r limitRow) string { return r.ending }),
-			cell("", "announced", func(r limitRow) string {
-				if r.differs {
-					return r.announced + " !"
-				}
-				return r.announced
-			}),
-		})
-		for i := range cols {
-			if cols[i].head[1] == "ended by" {
-				cols[i].spare = 1
-			}
-			if cols[i].head[1] == "announced" {
-				cols[i].style = func(row int) style {
-					if rows[row].differs {
-						return yellow
-					}
-					return plain
-				}
-			}
-			if cols[i].head[1] == "observed" {
-				cols[i].style = func(row int) style {
-					if rows[row].observed == string(profile.Unknown) {
-						return faint
-					}
-					return plain
-				}
-			}
-		}
-		all := len(cols)
-		cols = squeeze(cols, o.width())
-		o.table(b, cols, upTo(len(rows)), func(i, row int) {
-			if name, ok := heading[row]; ok {
-				b.WriteString(o.paint(name, faint) + "\n")
-			}
-		})
+	return t, differs
+}
+
+const endedBy = "ended by"
+
+// probeLimits writes the figures of each protocol, and why some are missing.
+func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile) {
+	limits, differs := limitsTable(p)
+	if len(limits.Rows) > 0 {
+		limits = limits.Without(1, table.Nothing)
+		all := columns(limits)
+		cols := squeeze(slices.Clone(all), o.width())
+		o.lines(b, cols, limits.Rows)
 		if differs {
 			b.WriteString(o.paint("! is not what was observed.", faint) + "\n")
 		}
-		if len(cols) < all { // there was no room for it beside the others
+		if len(cols) < len(all) { // there was no room for it beside the others
 			b.WriteString("\nEnded by\n")
-			name := ""
-			for row, r := range rows {
-				name = cmp.Or(heading[row], name)
-				if r.ending != "" {
-					b.WriteString(strings.Join(wrap(name+", "+r.name+": "+r.ending, o.width(), "  ", "    "), "\n") + "\n")
+			for _, q := range p.Protocols {
+				for _, r := range limitRows(q) {
+					if r.ending != "" {
+						b.WriteString(strings.Join(wrap(protocolName(q.Name)+", "+r.name+": "+r.ending, o.width(), "  ", "    "), "\n") + "\n")
+					}
 				}
 			}
 		}
@@ -271,7 +245,7 @@ func rest(p *profile.Profile) [][2]string {
 	var out [][2]string
 	add := func(name, value string) {
 		if value != "" {
-			out = append(out, [2]string{name, clean(value)})
+			out = append(out, [2]string{name, table.Clean(value)})
 		}
 	}
 	if p.Parallel.State == profile.Measured || p.Parallel.State == profile.AtLeast {
@@ -557,5 +531,5 @@ func ProbeProgress(done, total int, waiting string, elapsed, remaining time.Dura
 	if total > 0 && done > 0 {
 		full = bar(min(1, float64(done)/float64(total)), n)
 	}
-	return o.paint(full, green) + o.paint(strings.Repeat("░", n-width(full)), faint) + clean(tail)
+	return o.paint(full, green) + o.paint(strings.Repeat("░", n-width(full)), faint) + table.Clean(tail)
 }

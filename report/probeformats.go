@@ -16,6 +16,7 @@ import (
 
 	"linger/assert"
 	"linger/profile"
+	"linger/report/table"
 )
 
 // ProfileJSON writes the document; docs/probe.md describes it.
@@ -140,7 +141,7 @@ func legible(s string) string {
 			return '?'
 		}
 		return r
-	}, clean(s))
+	}, table.Clean(s))
 }
 
 // sarif is a log of the Static Analysis Results Interchange Format 2.1.0 (OASIS),
@@ -584,53 +585,48 @@ func SurveyCSV(w io.Writer, s []profile.Probed) error {
 // and what could not be probed.
 func Survey(w io.Writer, s []profile.Probed, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
-		cell := func(above, below string, onLeft bool, spare int, of func(profile.Probed) string) column {
-			c := column{head: [2]string{above, below}, left: onLeft, spare: spare}
-			for _, p := range s {
-				c.cells = append(c.cells, of(p))
-			}
-			return c
-		}
-		number := func(above, below string, o profile.Outcome) column {
-			return cell(above, below, false, 0, func(p profile.Probed) string {
-				if p.Profile == nil {
-					return unknown
-				}
-				return strconv.Itoa(p.Profile.Outcomes()[o])
-			})
-		}
-		dash := func(of func(*profile.Protocol) string) func(profile.Probed) string {
-			return func(p profile.Probed) string { return cmp.Or(ofMain(of)(p), unknown) }
-		}
-		cols := []column{
-			cell("", "server", true, 0, func(p profile.Probed) string { return short(shortTarget(p.Target), 28) }),
-			cell("", "speaks", true, 3, func(p profile.Probed) string {
-				if p.Profile == nil {
-					return "not probed"
-				}
-				return cmp.Or(strings.ReplaceAll(spokenBy(p.Profile), "http/1.1", "h1"), unknown)
-			}),
-			cell("", "idle limit", false, 0, dash(func(q *profile.Protocol) string { return briefly(q.AfterResponse) })),
-			cell("", "ended by", true, 2, dash(func(q *profile.Protocol) string { return short(string(q.AfterResponse.Ending), 17) })),
-			cell("re-", "quests", false, 1, dash(func(q *profile.Protocol) string {
-				if q.Requests.State == profile.AtLeast {
-					return fmt.Sprintf("≥ %d", q.Requests.N)
-				}
-				return positive(q.Requests.N)
-			})),
-			number("", "fails", profile.Fail),
-			number("warn-", "ings", profile.Warn),
-		}
-		cols[5].style = func(row int) style {
-			if p := s[row].Profile; p != nil && p.Outcomes()[profile.Fail] > 0 {
-				return red
-			}
-			return plain
-		}
-		cols = squeeze(cols, o.width())
-		o.table(b, cols, upTo(len(s)), nil)
+		o.table(b, surveyTable(s))
 		o.surveyFindings(b, s)
 	})
+}
+
+// surveyTable has a row for each server.
+func surveyTable(s []profile.Probed) table.Table {
+	t := table.Table{Columns: []table.Column{
+		{Head: "server", Align: table.Left}, {Head: "speaks", Align: table.Left, Spare: 3}, {Head: "idle limit"}, {Head: endedBy, Align: table.Left, Spare: 2},
+		heading("requests", "re-", "quests", 1), {Head: "fails"}, heading("warnings", "warn-", "ings", 0),
+	}}
+	for _, one := range s {
+		name := table.Word(table.Short(shortTarget(one.Target), 28))
+		if one.Profile == nil {
+			t.Add(name, table.Word("not probed"), table.Unknown(), table.Unknown(), table.Unknown(), table.Unknown(), table.Unknown())
+			continue
+		}
+		idle, ending, requests := table.Unknown(), table.Unknown(), table.Unknown()
+		if q := mainProtocol(one.Profile); q != nil {
+			idle, requests = briefly(q.AfterResponse), table.Unknown()
+			if e := q.AfterResponse.Ending; e != "" {
+				ending = table.Word(table.Short(string(e), 17))
+			}
+			switch n := q.Requests.N; {
+			case q.Requests.State == profile.AtLeast:
+				requests = table.Word(fmt.Sprintf("≥ %d", n))
+			case n > 0:
+				requests = table.Int(n)
+			}
+		}
+		speaks := table.Unknown()
+		if protocols := spokenBy(one.Profile); protocols != "" {
+			speaks = table.Word(strings.ReplaceAll(protocols, "http/1.1", "h1"))
+		}
+		n := one.Profile.Outcomes()
+		fails := table.Int(n[profile.Fail])
+		if n[profile.Fail] > 0 {
+			fails.Style = table.Bad
+		}
+		t.Add(name, speaks, idle, ending, requests, fails, table.Int(n[profile.Warn]))
+	}
+	return t
 }
 
 // surveyFindings lists what fails, and where.
@@ -685,16 +681,9 @@ func shortTarget(target string) string {
 }
 
 // briefly tells a limit in a few columns.
-func briefly(t profile.Timeout) string {
-	switch t.State {
-	case profile.Measured:
-		value, doubt, _ := strings.Cut(t.String(), " ± ")
-		if _, unit, ok := strings.Cut(doubt, " "); ok {
-			return value + " " + unit
-		}
-		return value
-	case profile.AtLeast:
-		return "≥ " + strings.TrimPrefix(t.String(), "at least ")
+func briefly(t profile.Timeout) table.Cell {
+	if s := t.Brief(); s != "" {
+		return table.Word(s)
 	}
-	return ""
+	return table.Unknown()
 }

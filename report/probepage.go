@@ -11,6 +11,7 @@ import (
 
 	"linger"
 	"linger/profile"
+	"linger/report/table"
 )
 
 // A probeView is what the template of a probe is given.
@@ -22,12 +23,12 @@ type probeView struct {
 	Title, Kicker, Lead string
 	Doubts, Missing     []string
 	Limits              *chart
-	Figures             *table
+	Figures             *tableView
 	Legend              string
 	Facets              [][2]string
 	Findings            []findingView
-	Asserted            *table
-	Cases               *table
+	Asserted            *tableView
+	Cases               *tableView
 	Tally               string
 	Origin, Command     string
 }
@@ -50,34 +51,33 @@ func ProbeHTML(w io.Writer, p *profile.Profile, o Options) error {
 	shown.Target = hide(p.Target)
 	v := probeView{
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript), Policy: pagePolicy(false),
-		Title: clean(probeTitle(&shown)), Kicker: clean(shortTarget(shown.Target)), Lead: probeLead(p), Facets: rest(p), Tally: tally(p, true),
-		Origin: probeOrigin(p, o), Command: clean(hide(o.Command)), Missing: missing(p),
+		Title: table.Clean(probeTitle(&shown)), Kicker: table.Clean(shortTarget(shown.Target)), Lead: probeLead(p), Facets: rest(p), Tally: tally(p, true),
+		Origin: probeOrigin(p, o), Command: table.Clean(hide(o.Command)), Missing: missing(p),
 	}
 	for i := range v.Missing {
-		v.Missing[i] = clean(v.Missing[i])
+		v.Missing[i] = table.Clean(v.Missing[i])
 	}
 	for _, d := range p.Caveats {
-		v.Doubts = append(v.Doubts, clean(hide(strings.TrimSuffix(d.Text, "."))))
+		v.Doubts = append(v.Doubts, table.Clean(hide(strings.TrimSuffix(d.Text, "."))))
 	}
 	if c, ok := limitsChart(p); ok {
 		v.Limits = &c
 	}
 	if t, differs := limitsTable(p); len(t.Rows) > 0 {
-		v.Figures = &t
+		drawn := tableOf(t)
+		v.Figures = &drawn
 		if differs {
 			v.Legend = "! is not what was observed."
 		}
 	}
-	cases := []column{{head: [2]string{"case"}, left: true}, {head: [2]string{"standard"}, left: true}, {head: [2]string{"outcome"}, left: true}, {head: [2]string{"what was seen"}, left: true}}
+	cases := table.Table{Caption: "Every case", Columns: []table.Column{{Head: "case", Align: table.Left}, {Head: "standard", Align: table.Left}, {Head: "outcome", Align: table.Left}, {Head: "what was seen", Align: table.Left}}}
 	for _, outcome := range []profile.Outcome{profile.Fail, profile.Warn, profile.Pass, profile.NotMeasured} {
 		for _, r := range p.Cases {
 			if r.Outcome != outcome {
 				continue
 			}
-			text := clean(hide(r.Text))
-			for i, cell := range []string{r.ID, standard(r.Case), string(r.Outcome), text} {
-				cases[i].cells = append(cases[i].cells, cell)
-			}
+			text := table.Clean(hide(r.Text))
+			cases.Add(table.Word(r.ID), table.Word(standard(r.Case)), table.Word(string(r.Outcome)), table.Word(text))
 			if outcome != profile.Fail && outcome != profile.Warn {
 				continue
 			}
@@ -89,18 +89,16 @@ func ProbeHTML(w io.Writer, p *profile.Profile, o Options) error {
 		}
 	}
 	if len(p.Cases) > 0 {
-		t := tableOf("Every case", cases, upTo(len(p.Cases)), nil)
-		v.Cases = &t
+		drawn := tableOf(cases)
+		v.Cases = &drawn
 	}
 	if len(p.Asserted) > 0 {
-		cols := []column{{head: [2]string{"assertion"}, left: true}, {head: [2]string{"came of it"}, left: true}, {head: [2]string{"why"}, left: true}}
+		asserted := table.Table{Caption: "Assertions", Columns: []table.Column{{Head: "assertion", Align: table.Left}, {Head: "came of it", Align: table.Left}, {Head: "why", Align: table.Left}}}
 		for _, a := range p.Asserted {
-			for i, cell := range []string{clean(a.Text), string(a.Truth), clean(hide(a.Why))} {
-				cols[i].cells = append(cols[i].cells, cell)
-			}
+			asserted.Add(table.Word(a.Text), table.Word(string(a.Truth)), table.Word(hide(a.Why)))
 		}
-		t := tableOf("Assertions", cols, upTo(len(p.Asserted)), nil)
-		v.Asserted = &t
+		drawn := tableOf(asserted)
+		v.Asserted = &drawn
 	}
 	return pageHTML.ExecuteTemplate(w, "probe.html", v)
 }
@@ -128,7 +126,7 @@ func probeLead(p *profile.Profile) string {
 	default:
 		s += fmt.Sprintf("%s failed, with %s.", linger.Plural(fails, "case"), linger.Plural(warns, "warning"))
 	}
-	return clean(strings.TrimSpace(s))
+	return table.Clean(strings.TrimSpace(s))
 }
 
 // missing says what is not known of the protocols, and why.
@@ -140,7 +138,7 @@ func missing(p *profile.Profile) []string {
 			out = append(out, protocolName(q.Name)+": "+q.Why)
 		}
 		for _, r := range rows {
-			if r.why != "" && r.observed == string(profile.Unknown) {
+			if r.why != "" && r.unknown {
 				out = append(out, protocolName(q.Name)+", "+r.name+": "+r.why)
 			}
 		}
@@ -149,31 +147,6 @@ func missing(p *profile.Profile) []string {
 		out = append(out, "connections at once: "+p.Parallel.Why)
 	}
 	return out
-}
-
-// limitsTable is the table of the card, all of its columns.
-func limitsTable(p *profile.Profile) (t table, differs bool) {
-	cols := []column{{head: [2]string{"figure"}, left: true}, {head: [2]string{"observed"}, left: true}, {head: [2]string{"ended by"}, left: true}, {head: [2]string{"announced"}, left: true}}
-	var groups []string
-	for _, q := range p.Protocols {
-		for i, r := range limitRows(q) {
-			announced := r.announced
-			if r.differs {
-				announced += " !"
-				differs = true
-			}
-			for k, cell := range []string{r.name, r.observed, r.ending, announced} {
-				cols[k].cells = append(cols[k].cells, cell)
-			}
-			group := ""
-			if i == 0 {
-				group = protocolName(q.Name)
-			}
-			groups = append(groups, group)
-		}
-	}
-	t = tableOf("Of each protocol, observed and announced", cols, upTo(len(groups)), func(row int, r *tableRow) { r.Group = groups[row] })
-	return t, differs
 }
 
 // limitsChart draws the limits of time of each protocol, with what is announced.
@@ -200,7 +173,9 @@ func limitsChart(p *profile.Profile) (chart, bool) {
 		return c, false
 	}
 	s.end += s.end / 20
-	cols := []column{{head: [2]string{"protocol"}, left: true}, {head: [2]string{"limit"}, left: true}, {head: [2]string{"state"}, left: true}, {head: [2]string{"observed, s"}}, {head: [2]string{"from, s"}}, {head: [2]string{"to, s"}}, {head: [2]string{"announced, s"}}, {head: [2]string{"ended by"}, left: true}}
+	data := table.Table{Caption: "Idle limits", Columns: []table.Column{
+		{Head: "protocol", Align: table.Left}, {Head: "limit", Align: table.Left}, {Head: "state", Align: table.Left}, {Head: "observed, s", Unit: "s"}, {Head: "from, s", Unit: "s"}, {Head: "to, s", Unit: "s"}, {Head: "announced, s", Unit: "s"}, {Head: endedBy, Align: table.Left},
+	}}
 	var body []mark
 	y := px(0)
 	for i, r := range rows {
@@ -214,36 +189,35 @@ func limitsChart(p *profile.Profile) (chart, bool) {
 		id, mid := fmt.Sprintf("idle-%d", i), y+step/2
 		c.Marks = append(c.Marks, label("name", "", 12, mid+4, r.name))
 		at := func(d profile.Duration) px { return s.at(linger.Instant(d)) }
-		inS := func(d profile.Duration) string { return fmt.Sprintf("%.3f", time.Duration(d).Seconds()) }
-		cells := []string{r.protocol, r.name, string(cmp.Or(r.limit.State, profile.Unknown)), unknown, unknown, unknown, unknown, cmp.Or(r.ending, unknown)}
+		inS := func(d profile.Duration) table.Cell {
+			return table.Number(time.Duration(d).Seconds(), func(s float64) string { return fmt.Sprintf("%.3f", s) })
+		}
+		observed, from, to, announced := table.Unknown(), table.Unknown(), table.Unknown(), table.Unknown()
 		text := ""
 		switch t := r.limit; t.State {
 		case profile.Measured:
 			low, high := min(t.Low, t.Median-t.Uncertainty), max(t.High, t.Median+t.Uncertainty)
 			body = append(body, rule("reach", s.from, mid, at(t.Median), mid), rect("interval", id, at(low), mid-5, max(3, at(high)-at(low)), 10), rect("median", id, at(t.Median)-1.25, mid-9, 2.5, 18))
-			cells[3], cells[4], cells[5] = inS(t.Median), inS(low), inS(high)
+			observed, from, to = inS(t.Median), inS(low), inS(high)
 			text = t.String()
 		case profile.AtLeast:
 			x := at(t.Low)
 			body = append(body, rule("reach", s.from, mid, x, mid), mark{Shape: "path", Class: "arrow", Row: id, Path: fmt.Sprintf("M%v %vL%v %vL%v %v", x-6, mid-6, x, mid, x-6, mid+6)})
-			cells[4] = inS(t.Low)
+			from = inS(t.Low)
 			text = t.String()
 		default:
 			text = string(profile.Unknown)
 		}
 		if d, ok := r.said.Get(); ok {
 			body = append(body, mark{Shape: "circle", Class: "dot best", Row: id, X: at(d), Y: mid, W: 5})
-			cells[6] = inS(d)
+			announced = inS(d)
 			text += "; says " + d.String()
 			if r.differs {
 				text += " !"
 			}
 		}
 		body = append(body, label("value", "", s.to+14, mid+4, text))
-		for k, cell := range cells {
-			cols[k].cells = append(cols[k].cells, cell)
-		}
-		cols[0].ids = append(cols[0].ids, id)
+		data.Add(table.Word(r.protocol), table.Word(r.name), table.Word(string(cmp.Or(r.limit.State, profile.Unknown))), observed, from, to, announced, given(r.ending)).ID = id
 		y += step
 	}
 	c.Marks = append(append(c.Marks, s.axis("", 20, y+4)...), body...)
@@ -251,6 +225,6 @@ func limitsChart(p *profile.Profile) (chart, bool) {
 	if slices.ContainsFunc(rows, func(r drawnRow) bool { return r.differs }) {
 		c.Notes = append(c.Notes, "! is not what was observed.")
 	}
-	c.Data = []table{tableOf("Idle limits", cols, upTo(len(rows)), nil)}
+	c.Data = []tableView{tableOf(data)}
 	return c, true
 }

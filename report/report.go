@@ -37,9 +37,6 @@ type Options struct {
 	Limits []Limit
 	// Predicted is what was predicted beside what was measured, for HTML; nil is nothing.
 	Predicted *compare.Findings
-
-	// gather takes tables in place of the text that they would be.
-	gather func(cols []column, rows []int)
 }
 
 func (o Options) width() int {
@@ -73,8 +70,8 @@ type csvColumn struct {
 	value func(compare.Row) string
 }
 
-// columns are those of every CSV; where names were looked up, there are more.
-var columns = []csvColumn{
+// csvColumns are those of every CSV; where names were looked up, there are more.
+var csvColumns = []csvColumn{
 	{"strategy", func(r compare.Row) string { return r.Strategy }},
 	{"persistent", func(r compare.Row) string { return strconv.FormatBool(r.Persistent) }},
 	{"trials", func(r compare.Row) string { return strconv.Itoa(r.Trials) }},
@@ -132,7 +129,7 @@ var columns = []csvColumn{
 // was not measured is empty.
 func CSV(w io.Writer, f compare.Findings) error {
 	c := csv.NewWriter(w)
-	columns := columnsOf(f)
+	columns := csvColumnsOf(f)
 	c.Write(namesOf(columns))
 	for _, r := range f.Rows {
 		c.Write(lineOf(columns, r))
@@ -141,11 +138,11 @@ func CSV(w io.Writer, f compare.Findings) error {
 	return c.Error()
 }
 
-func columnsOf(f compare.Findings) []csvColumn {
+func csvColumnsOf(f compare.Findings) []csvColumn {
 	if isDNS(f) {
-		return slices.Concat(columns, dnsColumns)
+		return slices.Concat(csvColumns, dnsColumns)
 	}
-	return columns
+	return csvColumns
 }
 
 func namesOf(columns []csvColumn) []string {
@@ -182,8 +179,11 @@ func exact(o linger.Opt[float64]) string {
 	if !ok {
 		return ""
 	}
-	return strconv.FormatFloat(v, 'f', -1, 64)
+	return digits(v)
 }
+
+// digits writes all digits of a number.
+func digits(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // buffered calls write with a buffer before w, and returns the first error.
 func buffered(w io.Writer, write func(*bufio.Writer)) error {

@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 
-	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/report/table"
 )
 
 // Reuses is what get --at found, and what it was of.
@@ -27,28 +26,7 @@ func Reuse(w io.Writer, f Reuses, o Options) error {
 		fmt.Fprintln(b, o.paint(line, bold))
 	}
 	fmt.Fprintln(b)
-	wait := column{head: [2]string{"", "pause"}}
-	wanted := column{head: [2]string{"wanted", "after"}, spare: 1}
-	fate := column{head: [2]string{"", "second request"}, left: true, style: func(row int) style {
-		switch f.Rows[row].Fate {
-		case compare.Lost, compare.Repeated, compare.Unasked:
-			return bold
-		}
-		return plain
-	}}
-	took := column{head: [2]string{"answered", "in"}}
-	attempts := column{head: [2]string{"", "sent"}, spare: 2}
-	closed := column{head: [2]string{"server closed", "after"}}
-	ms := func(v linger.Opt[float64]) string { return known(v, finding.Lasting) }
-	for _, r := range f.Rows {
-		wait.cells = append(wait.cells, r.Wait.String())
-		wanted.cells = append(wanted.cells, ms(r.WantedMS))
-		fate.cells = append(fate.cells, string(r.Fate))
-		took.cells = append(took.cells, ms(r.TookMS))
-		attempts.cells = append(attempts.cells, strconv.Itoa(r.Attempts))
-		closed.cells = append(closed.cells, ms(r.ClosedMS))
-	}
-	o.table(b, []column{wait, fate, took, attempts, closed, wanted}, upTo(len(f.Rows)), nil)
+	o.table(b, reuseTable(f))
 	fmt.Fprintln(b)
 	said := false
 	for _, r := range f.Rows {
@@ -66,6 +44,23 @@ func Reuse(w io.Writer, f Reuses, o Options) error {
 		fmt.Fprintln(b, line)
 	}
 	return b.Flush()
+}
+
+// reuseTable has a row for each pause.
+func reuseTable(f Reuses) table.Table {
+	t := table.Table{Columns: []table.Column{
+		{Head: "pause"}, {Head: "second request", Align: table.Left}, heading("answered in", "answered", "in", 0), heading("sent", "", "sent", 2),
+		heading("server closed after", "server closed", "after", 0), heading("wanted after", "wanted", "after", 1),
+	}}
+	for _, r := range f.Rows {
+		fate := table.Word(string(r.Fate))
+		switch r.Fate {
+		case compare.Lost, compare.Repeated, compare.Unasked:
+			fate.Style = table.Strong
+		}
+		t.Add(table.Word(r.Wait.String()), fate, table.Known(r.TookMS, finding.Lasting), table.Int(r.Attempts), table.Known(r.ClosedMS, finding.Lasting), table.Known(r.WantedMS, finding.Lasting))
+	}
+	return t
 }
 
 // verdictOnReuse says in a sentence what the rows come to.

@@ -14,6 +14,7 @@ import (
 	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/report/table"
 )
 
 // A Limit is something that predictions leave out: what, and what comes of it.
@@ -61,12 +62,9 @@ func NewMap(s compare.Sweep, forPage bool) *Map {
 
 // evenly picks at most most of n places, evenly, the first and the last among them.
 func evenly(n, most int) []int {
-	if n <= most {
-		return upTo(n)
-	}
-	out := make([]int, most)
+	out := make([]int, min(n, most))
 	for i := range out {
-		out[i] = i * (n - 1) / (most - 1)
+		out[i] = i * (n - 1) / max(1, len(out)-1)
 	}
 	return out
 }
@@ -150,11 +148,9 @@ func (m *Map) symbol(c compare.Cell, ok bool) string {
 	return string(m.symbols[c.Best])
 }
 
-// colours tell strategies apart for who sees them; the symbols do for all.
-var colours = []style{"31", "91", "33", "32", "36", "34", "35", "92", "96", "94", "95", "93"}
-
-func (m *Map) colour(strategy string) style {
-	return colours[max(0, slices.Index(m.sweep.Strategies, strategy))%len(colours)]
+// hue tells a strategy apart for who sees colours; the symbol does for all.
+func (m *Map) hue(strategy string) table.Style {
+	return table.Hue(slices.Index(m.sweep.Strategies, strategy))
 }
 
 // sweepTitle says what was fetched over how many paths.
@@ -195,7 +191,7 @@ func Sweep(w io.Writer, m *Map, v compare.Survey, o Options) error {
 		for _, loss := range m.losses {
 			b.WriteString("\n" + o.paint(lossName(m.sweep.Axes.Loss[loss]), bold) + "\n")
 			if len(m.sweep.Axes.Named) > 0 {
-				m.list(b, loss, o)
+				o.table(b, m.pathTable(loss))
 			} else {
 				m.draw(b, loss, o)
 			}
@@ -227,7 +223,7 @@ func Sweep(w io.Writer, m *Map, v compare.Survey, o Options) error {
 		}
 		say(sweepOrigin(m.sweep, o), "", "", faint)
 		if o.Command != "" {
-			b.WriteString(o.paint("Again: "+clean(o.Command), faint) + "\n")
+			b.WriteString(o.paint("Again: "+table.Clean(o.Command), faint) + "\n")
 		}
 	})
 }
@@ -258,7 +254,7 @@ func (m *Map) draw(b *bufio.Writer, loss int, o Options) {
 		var line strings.Builder
 		for _, column := range places {
 			c, ok := m.at(loss, row, column)
-			line.WriteString(o.paint(m.symbol(c, ok), m.colour(c.Best)))
+			line.WriteString(o.paint(m.symbol(c, ok), styleOf(m.hue(c.Best))))
 			if sure := sureness(c); sure == " " {
 				line.WriteString(sure) // not painted, so that it can be cut off
 			} else {
@@ -279,39 +275,36 @@ func (m *Map) draw(b *bufio.Writer, loss int, o Options) {
 	b.WriteString(o.paint(axis, faint) + "\n")
 }
 
-// list writes named paths, one a line.
-func (m *Map) list(b *bufio.Writer, loss int, o Options) {
-	cols := []column{
-		{head: [2]string{"", "network"}, left: true}, {head: [2]string{"", "takes least"}, left: true}, {head: [2]string{"", "time"}},
-		{head: [2]string{"fastest", "kept"}, left: true}, {head: [2]string{"", "time"}}, {head: [2]string{"fastest", "closed"}, left: true}, {head: [2]string{"", "time"}},
-		{head: [2]string{"keeping", "saves"}},
+// pathTable lists the named paths of one loss.
+func (m *Map) pathTable(loss int) table.Table {
+	left := func(c table.Column) table.Column {
+		c.Align = table.Left
+		return c
 	}
-	n := 0
+	t := table.Table{Columns: []table.Column{
+		{Head: "network", Align: table.Left}, {Head: "takes least", Align: table.Left}, {Head: "time"},
+		left(heading("fastest kept", "fastest", "kept", 0)), {Head: "time"}, left(heading("fastest closed", "fastest", "closed", 0)), {Head: "time"},
+		heading("keeping saves", "keeping", "saves", 0),
+	}}
 	for _, place := range m.places {
 		c, ok := m.at(loss, 0, place)
 		if !ok {
 			continue
 		}
-		n++
-		for i, cell := range []string{
-			m.sweep.Axes.Named[place], strings.TrimRight(m.symbol(c, ok)+sureness(c)+" "+c.Best, " "), timeOf(c, c.Best),
-			c.Kept, timeOf(c, c.Kept), c.Closed, timeOf(c, c.Closed), known(c.Saves, signed),
-		} {
-			cols[i].cells = append(cols[i].cells, cell)
-		}
+		best := table.Word(strings.TrimRight(m.symbol(c, ok)+sureness(c)+" "+c.Best, " ")).Styled(m.hue(c.Best))
+		t.Add(table.Word(m.sweep.Axes.Named[place]), best, timeOf(c, c.Best), table.Word(c.Kept), timeOf(c, c.Kept), table.Word(c.Closed), timeOf(c, c.Closed), table.Known(c.Saves, signed))
 	}
-	cols[1].style = func(row int) style { return m.colour(strings.TrimLeft(cols[1].cells[row][2:], " ")) }
-	o.table(b, cols, upTo(n), nil)
+	return t
 }
 
 // timeOf is the time of a strategy in a cell, with its unit.
-func timeOf(c compare.Cell, strategy string) string {
+func timeOf(c compare.Cell, strategy string) table.Cell {
 	for _, r := range c.Rows {
 		if t, ok := r.Time.Get(); ok && r.Strategy == strategy {
-			return finding.Duration(t.Median, t.Doubt().Or(0))
+			return table.Number(t.Median, func(ms float64) string { return finding.Duration(ms, t.Doubt().Or(0)) })
 		}
 	}
-	return unknown
+	return table.Unknown()
 }
 
 // signed is a share in whole per cent, below 0 what it costs.

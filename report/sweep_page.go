@@ -11,6 +11,7 @@ import (
 	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/report/table"
 )
 
 // A sweepView is what the template of a sweep is given.
@@ -67,7 +68,7 @@ func SweepHTML(out io.Writer, m *Map, v compare.Survey, w linger.Workload, strat
 	}
 	view := sweepView{
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript),
-		Title: clean(sweepTitle(s, v)), Kicker: clean(s.Workload.Name), Origin: sweepOrigin(s, o), Command: clean(o.Command), Limits: o.Limits, Shades: shades,
+		Title: table.Clean(sweepTitle(s, v)), Kicker: table.Clean(s.Workload.Name), Origin: sweepOrigin(s, o), Command: table.Clean(o.Command), Limits: o.Limits, Shades: shades,
 		About: "Each field is a path. The letter is the strategy that takes least there; ~ says that another takes at most " + finding.Share(s.Margin) + " more, or that luck is not ruled out. " +
 			"The deeper the colour, the more the fastest persistent strategy saves against the fastest non-persistent one.",
 	}
@@ -75,7 +76,7 @@ func SweepHTML(out io.Writer, m *Map, v compare.Survey, w linger.Workload, strat
 		view.About += " " + text
 	}
 	for _, name := range s.Strategies {
-		view.Key = append(view.Key, [2]string{string(m.symbols[name]), clean(name)})
+		view.Key = append(view.Key, [2]string{string(m.symbols[name]), table.Clean(name)})
 	}
 	view.Lead, _, _ = strings.Cut(v.Text, "\n")
 	for text := range strings.SplitSeq(v.Text, "\n") {
@@ -87,7 +88,7 @@ func SweepHTML(out io.Writer, m *Map, v compare.Survey, w linger.Workload, strat
 		view.Maps = append(view.Maps, mapView{lossName(s.Axes.Loss[loss]), m.chart(i, loss)})
 	}
 	view.Facets = [][2]string{
-		{"Workload", fmt.Sprintf("%s: %s, %s of content", clean(s.Workload.Name), linger.Plural(s.Workload.Exchanges, "exchange"), finding.Bytes(float64(s.Workload.Bytes)))},
+		{"Workload", fmt.Sprintf("%s: %s, %s of content", table.Clean(s.Workload.Name), linger.Plural(s.Workload.Exchanges, "exchange"), finding.Bytes(float64(s.Workload.Bytes)))},
 		{"Paths", fmt.Sprintf("%d of %d predicted", v.Done, v.Paths)},
 		{"Counts as a difference", "more than " + finding.Share(s.Margin) + " of the longer time"},
 		{"How far off predictions are", "measured, in " + accuracyDoc},
@@ -108,15 +109,12 @@ func (m *Map) chart(number, loss int) chart {
 	const top, highest = 4, 44
 	wide := px(math.Min(64, float64((drawn-nameRoom)/px(len(m.places)))))
 	high := min(highest, max(24, wide*2/3))
-	cols := []column{{head: [2]string{"network"}, left: true}, {head: [2]string{"rate"}}, {head: [2]string{"RTT, ms"}}, {head: [2]string{"takes least"}, left: true}, {head: [2]string{"time, ms"}},
-		{head: [2]string{"fastest kept"}, left: true}, {head: [2]string{"time, ms"}}, {head: [2]string{"fastest closed"}, left: true}, {head: [2]string{"time, ms"}},
-		{head: [2]string{"keeping"}, left: true}, {head: [2]string{"saves"}}, {head: [2]string{"accuracy"}, left: true}}
+	data := table.Table{Caption: "Every path of the map", Columns: []table.Column{
+		{Head: "network", Align: table.Left}, {Head: "rate"}, {Head: "RTT, ms", Unit: "ms"}, {Head: "takes least", Align: table.Left}, {Head: "time, ms", Unit: "ms"},
+		{Head: "fastest kept", Align: table.Left}, {Head: "time, ms", Unit: "ms"}, {Head: "fastest closed", Align: table.Left}, {Head: "time, ms", Unit: "ms"},
+		{Head: "keeping", Align: table.Left}, {Head: "saves"}, {Head: "accuracy", Align: table.Left},
+	}}
 	named := len(m.sweep.Axes.Named) > 0
-	if named {
-		cols[1].head, cols[2].head = [2]string{}, [2]string{}
-	} else {
-		cols[0].head = [2]string{}
-	}
 	y := px(top)
 	for _, row := range slices.Backward(m.lines) {
 		if !named {
@@ -132,16 +130,13 @@ func (m *Map) chart(number, loss int) chart {
 			if sure := sureness(cell); cell.Best != "" && sure != " " {
 				c.Marks = append(c.Marks, label("tie", "", x+wide/2+5, y+high/2+1, "~"))
 			}
-			for k, text := range []string{
-				clean(cell.Network.Name), rateName(cell.Network.Down.Or(0)), exact(cell.Network.RTT), cell.Best, msOf(cell, cell.Best), cell.Kept, msOf(cell, cell.Kept), cell.Closed, msOf(cell, cell.Closed),
-				string(cell.Keeping), known(cell.Saves, signed), map[bool]string{true: "measured on such paths", false: "not known here"}[cell.Covered],
-			} {
-				if text == "" {
-					text = unknown
-				}
-				cols[k].cells = append(cols[k].cells, text)
+			accuracy := "not known here"
+			if cell.Covered {
+				accuracy = "measured on such paths"
 			}
-			cols[0].ids = append(cols[0].ids, rowID)
+			data.Add(given(cell.Network.Name), table.Word(rateName(cell.Network.Down.Or(0))), table.Known(cell.Network.RTT, digits),
+				given(cell.Best), msOf(cell, cell.Best), given(cell.Kept), msOf(cell, cell.Kept), given(cell.Closed), msOf(cell, cell.Closed),
+				given(string(cell.Keeping)), table.Known(cell.Saves, signed), table.Word(accuracy)).ID = rowID
 		}
 		y += high
 	}
@@ -160,16 +155,31 @@ func (m *Map) chart(number, loss int) chart {
 		c.Marks = append(c.Marks, label("aside", "", nameRoom, y+34, "round-trip time, ms"))
 	}
 	c.H = y + 42
-	c.Data = []table{tableOf("Every path of the map", cols, upTo(len(cols[0].cells)), nil)}
+	if named {
+		data = data.Only(0, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+	} else {
+		data = data.Only(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+	}
+	c.Data = []tableView{tableOf(data)}
 	return c
 }
 
+// given is a word, or unknown where there is none.
+func given(s string) table.Cell {
+	if s == "" {
+		return table.Unknown()
+	}
+	return table.Word(s)
+}
+
 // msOf is the time of a strategy in a cell, in ms, to the digits that are known.
-func msOf(c compare.Cell, strategy string) string {
+func msOf(c compare.Cell, strategy string) table.Cell {
 	for _, r := range c.Rows {
 		if t, ok := r.Time.Get(); ok && r.Strategy == strategy {
-			return finding.Fixed(t.Median, max(0, finding.Decimals(t.Median, t.Doubt().Or(0))))
+			return table.Number(t.Median, func(ms float64) string {
+				return finding.Fixed(ms, max(0, finding.Decimals(ms, t.Doubt().Or(0))))
+			})
 		}
 	}
-	return unknown
+	return table.Unknown()
 }

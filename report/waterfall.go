@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"linger"
-	"linger/finding"
 	"linger/trace"
 )
 
@@ -40,72 +39,16 @@ func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
 		for _, line := range wrap(head, o.width(), "", "") {
 			b.WriteString(o.paint(line, bold) + "\n")
 		}
-		// In the order in which the client asked for them, which is not the order of
-		// their numbers in every trace.
-		conns := slices.SortedStableFunc(slices.Values(t.Connections), func(a, b trace.Connection) int { return cmp.Compare(a.Dialled, b.Dialled) })
+		conns := byDial(t)
 		if len(conns) > 0 && t.Ended > 0 {
 			b.WriteString("\n")
 			o.lanes(b, t, conns)
 		}
 		if len(t.Exchanges) > 0 {
 			b.WriteString("\n")
-			o.exchanges(b, t, conns)
+			o.exchanges(b, t)
 		}
 	})
-}
-
-// carriers counts the connections, and apart from them the sockets of UDP, which
-// connect nothing.
-func carriers(t *trace.Trace) string {
-	sockets := 0
-	for _, c := range t.Connections {
-		if connectionless(c) {
-			sockets++
-		}
-	}
-	switch n := len(t.Connections) - sockets; {
-	case sockets == 0:
-		return linger.Plural(n, "connection")
-	case n == 0:
-		return linger.Plural(sockets, "socket")
-	default:
-		return linger.Plural(sockets, "socket") + " and " + linger.Plural(n, "connection")
-	}
-}
-
-// connectionless reports whether a connection of a trace is but a socket of UDP.
-func connectionless(c trace.Connection) bool { return c.Protocol == "udp" }
-
-// spoken says what the connections were, where that is more than HTTP/1 in
-// cleartext: " (h2, TLS 1.3)", " (udp)".
-func spoken(t *trace.Trace) string {
-	var protocols, versions []string
-	resumed := 0
-	for _, c := range t.Connections {
-		protocols = append(protocols, c.Protocol)
-		if s, ok := c.TLS.Get(); ok {
-			versions = append(versions, "TLS "+s.Version)
-			if s.Resumed {
-				resumed++
-			}
-		}
-	}
-	slices.Sort(protocols)
-	slices.Sort(versions)
-	parts := slices.DeleteFunc(slices.Compact(protocols), func(p string) bool { return p == "" })
-	if len(versions) == 0 && !slices.ContainsFunc(parts, func(p string) bool { return !strings.HasPrefix(p, "http/1.") }) {
-		return ""
-	}
-	parts = append(parts, slices.Compact(versions)...)
-	if resumed > 0 {
-		parts = append(parts, strconv.Itoa(resumed)+" resumed")
-	}
-	return " (" + strings.Join(parts, ", ") + ")"
-}
-
-// multiplexes reports whether responses of that protocol share a connection.
-func multiplexes(protocol string) bool {
-	return slices.Contains([]string{"h2", "h3", "doh", "doh3", "doq"}, protocol)
 }
 
 // lanes draws the connections.
@@ -143,12 +86,6 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 	for _, line := range wrap(phases(shown, of, most), o.width(), "", "") {
 		b.WriteString(o.paint(line, faint) + "\n")
 	}
-}
-
-// answered reports whether anything came on a connection: where others recorded it,
-// it may have been there before, and when it came about is not known.
-func answered(exchanges []trace.Exchange) bool {
-	return slices.ContainsFunc(exchanges, func(e trace.Exchange) bool { return !e.FirstByte.IsZero() })
 }
 
 // phases is the legend of what the lanes of those connections show.
@@ -196,13 +133,9 @@ func phases(conns []trace.Connection, of map[int][]trace.Exchange, most int) str
 	return s + "; ×N requests in flight"
 }
 
-func overQUIC(c trace.Connection) bool {
-	return !c.QUIC.IsZero() || slices.Contains([]string{"h3", "doh3", "doq"}, c.Protocol)
-}
-
-// secured reports whether a connection over TCP had TLS, or never came to have it.
-func secured(c trace.Connection) bool {
-	return !c.TLS.IsZero() || !c.Established.IsZero() && c.Connected.IsZero()
+// multiplexes reports whether responses of that protocol share a connection.
+func multiplexes(protocol string) bool {
+	return slices.Contains([]string{"h2", "h3", "doh", "doh3", "doq"}, protocol)
 }
 
 // multiplexed reports whether a connection is drawn by how much it does at once,
@@ -392,109 +325,39 @@ func axis(end linger.Instant, n int) (labels, ticks string) {
 }
 
 // exchanges lists what was fetched, in the order in which it was wanted.
-func (o Options) exchanges(b *bufio.Writer, t *trace.Trace, conns []trace.Connection) {
-	numbers := map[int]int{}
-	for i, c := range conns {
-		numbers[c.ID] = i + 1
-	}
-	all := slices.SortedStableFunc(slices.Values(t.Exchanges), func(a, b trace.Exchange) int {
-		return cmp.Or(cmp.Compare(a.Queued, b.Queued), cmp.Compare(a.ID, b.ID))
-	})
-	shown := all[:min(len(all), o.rows())]
-	cols := make([]column, 8)
-	for i, h := range [][2]string{{"ex-", "change"}, {"", "conn"}, {"wanted", "at, ms"}, {"queued", "ms"}, {"waiting", "ms"}, {"receiv-", "ing, ms"}, {"", "bytes"}, {"", "what"}} {
-		cols[i].head = h
-	}
-	cols[7].left = true
-	for _, e := range shown {
-		on := unknown
-		if n, ok := numbers[e.Connection]; ok {
-			on = strconv.Itoa(n)
-		}
-		what := path(e.URL)
-		if name, _, ok := strings.Cut(what, "?type="); ok && strings.HasPrefix(e.URL, "dns:") {
-			what = strings.TrimPrefix(name, "/") // the type is its method
-		}
-		if e.Method != "GET" {
-			what = e.Method + " " + what
-		}
-		switch {
-		case e.Failed != "":
-			what = "FAILED " + what
-		case e.Rcode != "" && e.Rcode != "NOERROR":
-			what = e.Rcode + " " + what
-		case e.Truncated:
-			what = "TRUNCATED " + what
-		case e.Status != 0 && e.Status != 200:
-			what = strconv.Itoa(e.Status) + " " + what
-		}
-		for i, s := range []string{
-			strconv.Itoa(e.ID + 1), on, finding.Fixed(e.Queued.Milliseconds(), 1),
-			between(linger.Known(e.Queued), e.Sent), between(e.Sent, e.FirstByte), between(e.FirstByte, e.Done),
-			strconv.FormatInt(e.ResponseBody, 10), what,
-		} {
-			cols[i].cells = append(cols[i].cells, s)
-		}
-	}
+func (o Options) exchanges(b *bufio.Writer, t *trace.Trace) {
+	list := exchangeTable("", t, o.rows())
 	// What is fetched takes the room that is left; where that is too little, the
 	// time in the queue goes, which the others imply.
 	const least = 16
-	room := o.width() - total(cols[:7]) - gap
-	if room < least {
-		cols = slices.Delete(cols, 3, 4)
-		room = o.width() - total(cols[:6]) - gap
-	}
+	cols := columns(list)
 	what := &cols[len(cols)-1]
-	for i, s := range what.cells {
-		what.cells[i] = short(s, max(least/2, room))
+	room := what.fit() - (total(cols) - o.width())
+	if room < least {
+		cols = squeeze(cols, total(cols)-1)
+		what = &cols[len(cols)-1]
+		room = what.fit() - (total(cols) - o.width())
 	}
-	o.table(b, cols, upTo(len(shown)), nil)
+	what.cut(max(least/2, room))
+	o.lines(b, cols, list.Rows)
+	all := byWish(t)
+	shown, rest := all[:len(list.Rows)], all[len(list.Rows):]
 	for _, e := range shown {
 		if e.Failed != "" {
 			b.WriteString(strings.Join(wrap(fmt.Sprintf("exchange %d failed: %s", e.ID+1, e.Failed), o.width(), "  ! ", "    "), "\n") + "\n")
 		}
 	}
-	if rest := all[len(shown):]; len(rest) > 0 {
+	if len(rest) > 0 {
 		failed := 0
 		for _, e := range rest {
 			if e.Failed != "" {
 				failed++
 			}
 		}
-		s := "… and " + linger.Plural(len(rest), "exchange") + " more"
+		s := list.More
 		if failed > 0 {
 			s += fmt.Sprintf(", %d of them failed", failed)
 		}
 		b.WriteString(o.paint(s, faint) + "\n")
 	}
-}
-
-// between writes the time from one instant to another in ms.
-func between(a, b linger.Opt[linger.Instant]) string {
-	from, ok := a.Get()
-	to, ok2 := b.Get()
-	if !ok || !ok2 {
-		return unknown
-	}
-	return finding.Fixed(to.Sub(from).Seconds()*1000, 1)
-}
-
-// instant writes a point in time with the unit that suits it.
-func instant(t linger.Instant) string {
-	switch ms := t.Milliseconds(); {
-	case ms >= 1000:
-		return finding.Trimmed(ms/1000, 2) + " s"
-	default:
-		return finding.Trimmed(ms, 2) + " ms"
-	}
-}
-
-// path leaves out scheme and host of a URL, the same on every line.
-func path(url string) string {
-	if _, rest, ok := strings.Cut(url, "://"); ok {
-		if i := strings.IndexByte(rest, '/'); i >= 0 {
-			return rest[i:]
-		}
-	}
-	return url
 }

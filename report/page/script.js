@@ -8,11 +8,10 @@
     out.replaceChildren();
     const heads = row.closest('table').tHead.rows[0].cells;
     [...row.cells].forEach((cell, i) => {
-      const text = cell.textContent.trim();
-      if (text === '' || text === '-') return;
+      if ('none' in cell.dataset) return;
       const part = document.createElement('span'), name = document.createElement('b');
       name.textContent = heads[i].textContent + ' ';
-      part.append(name, text);
+      part.append(name, cell.textContent.trim());
       out.append(part, ' ');
     });
   };
