@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -13,8 +14,8 @@ import (
 	"linger/trace"
 )
 
-// title says what was fetched over what.
-func title(f compare.Findings) string {
+// Title says what was fetched over what.
+func Title(f compare.Findings) string {
 	s := fmt.Sprintf("%s: %s, %s", f.Workload.Name, linger.Plural(f.Workload.Exchanges, "exchange"), finding.Bytes(float64(f.Workload.Bytes)))
 	if isDNS(f) {
 		s = f.Workload.Name + ": " + linger.Plural(f.Workload.Exchanges, "query")
@@ -71,8 +72,8 @@ func emptying(ms float64) string {
 	return finding.Lasting(math.Round(ms/unit) * unit)
 }
 
-// origin says how the figures came about.
-func origin(f compare.Findings, o Options) string {
+// Origin says how the figures came about.
+func Origin(f compare.Findings, version string) string {
 	how := "Nothing measured"
 	if p := string(f.Provenance); p != "" {
 		how = strings.ToUpper(p[:1]) + p[1:]
@@ -85,8 +86,8 @@ func origin(f compare.Findings, o Options) string {
 		s += "interleaved, "
 	}
 	s += fmt.Sprintf("seed %d", f.Seed)
-	if o.Version != "" {
-		s += ", linger " + o.Version
+	if version != "" {
+		s += ", linger " + version
 	}
 	var agents []string
 	for _, r := range f.Rows {
@@ -119,9 +120,9 @@ func ran(f compare.Findings) string {
 	return fmt.Sprintf("%d to %d of %s", least, most, planned)
 }
 
-// legend says what the marks and columns of the tables mean; best is how the row
+// Legend says what the marks and columns of the tables mean; best is how the row
 // that takes least is marked.
-func legend(f compare.Findings, best string) string {
+func Legend(f compare.Findings, best string) string {
 	var parts []string
 	if f.Verdict.Best != "" && len(f.Rows) > 1 {
 		parts = append(parts, best+" takes least")
@@ -169,4 +170,30 @@ func security(f compare.Findings) string {
 	}
 	slices.Sort(versions)
 	return strings.TrimSpace("TLS " + strings.Join(versions, " and "))
+}
+
+// Facets say what was fetched and over what, one by one.
+func Facets(f compare.Findings) [][2]string {
+	rate := func(o linger.Opt[float64]) string { return linger.Rate(o.Or(0) * float64(linger.Kbps)).String() }
+	out := [][2]string{
+		{"Workload", fmt.Sprintf("%s: %s, %s of content", table.Clean(f.Workload.Name), linger.Plural(f.Workload.Exchanges, "exchange"), finding.Bytes(float64(f.Workload.Bytes)))},
+		{"Security", cmp.Or(security(f), "none: cleartext")},
+	}
+	if f.Workload.Scheme != "http" && f.Workload.Scheme != "https" {
+		out = out[:1] // it is the strategy's
+	}
+	n := f.Network
+	if name := table.Clean(n.Name); name != "" {
+		out = append(out, [2]string{"Network", name})
+	}
+	if v, ok := n.RTT.Get(); ok {
+		out = append(out, [2]string{"Round-trip time", finding.Lasting(v)}, [2]string{"Rate", rate(n.Down) + " down, " + rate(n.Up) + " up"},
+			[2]string{"Loss", finding.Trimmed(100*n.Loss.Or(0), 2) + " % of packets, each way"})
+		down, ok := n.Queue.Down.Get()
+		up, ok2 := n.Queue.Up.Get()
+		if ok && ok2 {
+			out = append(out, [2]string{"Queues", emptying(down) + " down, " + emptying(up) + " up"})
+		}
+	}
+	return out
 }

@@ -1,11 +1,8 @@
 package report
 
 import (
-	"bufio"
-	"io"
 	"math"
 	"slices"
-	"strings"
 
 	"linger"
 	"linger/compare"
@@ -14,32 +11,9 @@ import (
 	"linger/trace"
 )
 
-// Difference writes what has changed from one result to another.
-func Difference(w io.Writer, d compare.Change, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
-		f := compare.Findings{Workload: d.Workload, Network: d.Network}
-		for _, line := range wrap(title(f), o.width(), "", "") {
-			b.WriteString(o.paint(line, bold) + "\n")
-		}
-		b.WriteString("\n")
-		o.table(b, changes(d))
-		b.WriteString(o.paint("~ may be luck; what is empty is as before.", faint) + "\n")
-		b.WriteString("\n")
-		for text := range strings.SplitSeq(d.Text, "\n") {
-			b.WriteString(strings.Join(wrap(text, o.width(), "- ", "  "), "\n") + "\n")
-		}
-		if len(d.Doubts) > 0 {
-			b.WriteString("\nDoubts\n")
-		}
-		for _, one := range d.Doubts {
-			b.WriteString(strings.Join(wrap(one.Text, o.width(), "  ! ", "    "), "\n") + "\n")
-		}
-	})
-}
-
-// changes is the table of what has changed of each strategy. An empty cell is as
+// Changes is the table of what has changed of each strategy. An empty cell is as
 // before.
-func changes(d compare.Change) table.Table {
+func Changes(d compare.Change) table.Table {
 	t := table.Table{Columns: []table.Column{
 		{Head: "strategy", Align: table.Left}, heading("time before", "time", "before", 0), {Head: "after"}, {Head: "change"},
 	}}
@@ -48,15 +22,15 @@ func changes(d compare.Change) table.Table {
 		name   string
 		format func(float64) string
 	}{
-		{heading("connections", "connec-", "tions", 1), "connections", finding.Count}, {heading("round trips", "round", "trips", 2), "round_trips", trips},
-		{heading("packets", "", "packets", 3), "packets", finding.Count}, {heading("wire, kB", "wire,", "kB", 4), "wire_bytes", kilo},
+		{heading("connections", "connec-", "tions", 1), "connections", finding.Count}, {heading("round trips", "round", "trips", 2), "round_trips", Trips},
+		{heading("packets", "", "packets", 3), "packets", finding.Count}, {heading("wire, kB", "wire,", "kB", 4), "wire_bytes", Kilo},
 		{heading("failed", "", "failed", 5), "failed", finding.Count},
 	}
 	for _, one := range figures {
 		t.Columns = append(t.Columns, one.head)
 	}
 	for _, r := range d.Rows {
-		row := t.Add(table.Word(table.Short(r.Strategy, longest)), took(r.Before, d.Provenance), took(r.After, d.Provenance), changed(r))
+		row := t.Add(table.Word(table.Short(r.Strategy, LongestName)), took(r.Before, d.Provenance), took(r.After, d.Provenance), changed(r))
 		for _, one := range figures {
 			row.Cells = append(row.Cells, figureChange(r, one.name, one.format))
 		}

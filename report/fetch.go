@@ -13,12 +13,12 @@ import (
 	"linger/trace"
 )
 
-// carriers counts the connections, and apart from them the sockets of UDP, which
+// Carriers counts the connections, and apart from them the sockets of UDP, which
 // connect nothing.
-func carriers(t *trace.Trace) string {
+func Carriers(t *trace.Trace) string {
 	sockets := 0
 	for _, c := range t.Connections {
-		if connectionless(c) {
+		if Connectionless(c) {
 			sockets++
 		}
 	}
@@ -32,15 +32,15 @@ func carriers(t *trace.Trace) string {
 	}
 }
 
-// datagram is the protocol of a socket that connects nothing.
-const datagram = "udp"
+// Datagram is the protocol of a socket that connects nothing.
+const Datagram = "udp"
 
-// connectionless reports whether a connection of a trace is but a socket of UDP.
-func connectionless(c trace.Connection) bool { return c.Protocol == datagram }
+// Connectionless reports whether a connection of a trace is but a socket of UDP.
+func Connectionless(c trace.Connection) bool { return c.Protocol == Datagram }
 
-// spoken says what the connections were, where that is more than HTTP/1 in
+// Spoken says what the connections were, where that is more than HTTP/1 in
 // cleartext: " (h2, TLS 1.3)", " (udp)".
-func spoken(t *trace.Trace) string {
+func Spoken(t *trace.Trace) string {
 	var protocols, versions []string
 	resumed := 0
 	for _, c := range t.Connections {
@@ -65,42 +65,42 @@ func spoken(t *trace.Trace) string {
 	return " (" + strings.Join(parts, ", ") + ")"
 }
 
-// answered reports whether anything came on a connection: where others recorded it,
+// Answered reports whether anything came on a connection: where others recorded it,
 // it may have been there before, and when it came about is not known.
-func answered(exchanges []trace.Exchange) bool {
+func Answered(exchanges []trace.Exchange) bool {
 	return slices.ContainsFunc(exchanges, func(e trace.Exchange) bool { return !e.FirstByte.IsZero() })
 }
 
-func overQUIC(c trace.Connection) bool {
+func OverQUIC(c trace.Connection) bool {
 	return !c.QUIC.IsZero() || slices.Contains([]string{"h3", "doh3", "doq"}, c.Protocol)
 }
 
-// secured reports whether a connection over TCP had TLS, or never came to have it.
-func secured(c trace.Connection) bool {
+// Secured reports whether a connection over TCP had TLS, or never came to have it.
+func Secured(c trace.Connection) bool {
 	return !c.TLS.IsZero() || !c.Established.IsZero() && c.Connected.IsZero()
 }
 
-// byWish lists the exchanges of a trial in the order in which they were wanted.
-func byWish(t *trace.Trace) []trace.Exchange {
+// ByWish lists the exchanges of a trial in the order in which they were wanted.
+func ByWish(t *trace.Trace) []trace.Exchange {
 	return slices.SortedStableFunc(slices.Values(t.Exchanges), func(a, b trace.Exchange) int {
 		return cmp.Or(cmp.Compare(a.Queued, b.Queued), cmp.Compare(a.ID, b.ID))
 	})
 }
 
-// byDial lists the connections of a trial in the order in which they were dialled,
+// ByDial lists the connections of a trial in the order in which they were dialled,
 // which is not that of their numbers in every trace.
-func byDial(t *trace.Trace) []trace.Connection {
+func ByDial(t *trace.Trace) []trace.Connection {
 	return slices.SortedStableFunc(slices.Values(t.Connections), func(a, b trace.Connection) int { return cmp.Compare(a.Dialled, b.Dialled) })
 }
 
 // longestPath bounds what a table shows of a URL.
 const longestPath = 900
 
-// exchangeTable lists what was fetched, in the order in which it was wanted, the
+// Exchanges lists what was fetched, in the order in which it was wanted, the
 // first so many. Rows are named by the exchange's number behind id, if there is one.
-func exchangeTable(id string, t *trace.Trace, most int) table.Table {
+func Exchanges(id string, t *trace.Trace, most int) table.Table {
 	numbers := map[int]int{}
-	for i, c := range byDial(t) {
+	for i, c := range ByDial(t) {
 		numbers[c.ID] = i + 1
 	}
 	list := table.Table{Caption: "Exchanges", Columns: []table.Column{
@@ -108,14 +108,14 @@ func exchangeTable(id string, t *trace.Trace, most int) table.Table {
 		{Head: "queued ms", Narrow: [2]string{"queued", "ms"}, Unit: "ms", Spare: 1}, {Head: "waiting ms", Narrow: [2]string{"waiting", "ms"}, Unit: "ms"},
 		{Head: "receiving, ms", Narrow: [2]string{"receiv-", "ing, ms"}, Unit: "ms"}, {Head: "bytes", Unit: "B"}, {Head: "what", Align: table.Left},
 	}}
-	all := byWish(t)
+	all := ByWish(t)
 	for _, e := range all[:min(len(all), most)] {
 		on := table.Unknown()
 		if n, ok := numbers[e.Connection]; ok {
 			on = table.Int(n)
 		}
-		row := list.Add(table.Int(e.ID+1), on, moment(linger.Known(e.Queued)),
-			between(linger.Known(e.Queued), e.Sent), between(e.Sent, e.FirstByte), between(e.FirstByte, e.Done),
+		row := list.Add(table.Int(e.ID+1), on, Moment(linger.Known(e.Queued)),
+			Between(linger.Known(e.Queued), e.Sent), Between(e.Sent, e.FirstByte), Between(e.FirstByte, e.Done),
 			table.Int(int(e.ResponseBody)), table.Word(table.Short(fetched(e), longestPath)))
 		if id != "" {
 			row.ID = fmt.Sprintf("%s-e%d", id, e.ID)
@@ -129,7 +129,7 @@ func exchangeTable(id string, t *trace.Trace, most int) table.Table {
 
 // fetched says what an exchange asked for, and what came of it if that is not as usual.
 func fetched(e trace.Exchange) string {
-	what := path(e.URL)
+	what := Path(e.URL)
 	if name, _, ok := strings.Cut(what, "?type="); ok && strings.HasPrefix(e.URL, "dns:") {
 		what = strings.TrimPrefix(name, "/") // the type is its method
 	}
@@ -149,29 +149,29 @@ func fetched(e trace.Exchange) string {
 	return what
 }
 
-// moment is a point in time in ms, to a tenth.
-func moment(t linger.Opt[linger.Instant]) table.Cell {
+// Moment is a point in time in ms, to a tenth.
+func Moment(t linger.Opt[linger.Instant]) table.Cell {
 	v, ok := t.Get()
 	if !ok {
 		return table.Unknown()
 	}
-	return table.Number(v.Milliseconds(), tenth)
+	return table.Number(v.Milliseconds(), Tenth)
 }
 
-// between is the time from one instant to another in ms, to a tenth.
-func between(a, b linger.Opt[linger.Instant]) table.Cell {
+// Between is the time from one instant to another in ms, to a tenth.
+func Between(a, b linger.Opt[linger.Instant]) table.Cell {
 	from, ok := a.Get()
 	to, ok2 := b.Get()
 	if !ok || !ok2 {
 		return table.Unknown()
 	}
-	return table.Number(to.Sub(from).Seconds()*1000, tenth)
+	return table.Number(to.Sub(from).Seconds()*1000, Tenth)
 }
 
-func tenth(v float64) string { return finding.Fixed(v, 1) }
+func Tenth(v float64) string { return finding.Fixed(v, 1) }
 
-// instant writes a point in time with the unit that suits it.
-func instant(t linger.Instant) string {
+// Instant writes a point in time with the unit that suits it.
+func Instant(t linger.Instant) string {
 	switch ms := t.Milliseconds(); {
 	case ms >= 1000:
 		return finding.Trimmed(ms/1000, 2) + " s"
@@ -180,8 +180,8 @@ func instant(t linger.Instant) string {
 	}
 }
 
-// path leaves out scheme and host of a URL, the same on every line.
-func path(url string) string {
+// Path leaves out scheme and host of a URL, the same on every line.
+func Path(url string) string {
 	if _, rest, ok := strings.Cut(url, "://"); ok {
 		if i := strings.IndexByte(rest, '/'); i >= 0 {
 			return rest[i:]

@@ -74,24 +74,24 @@ func ofStrategies(f compare.Findings, first int, figures ...figure) table.Table 
 		t.Columns = append(t.Columns, g.Column)
 	}
 	kind := ""
-	for _, i := range order(f.Rows) {
+	for _, i := range Order(f.Rows) {
 		r := f.Rows[i]
-		name := table.Word(table.Short(r.Strategy, longest))
+		name := table.Word(table.Short(r.Strategy, LongestName))
 		name.Flagged = r.NotHonoured
 		row := t.Add(name)
 		for _, g := range figures {
 			row.Cells = append(row.Cells, g.cell(r))
 		}
 		row.Best = f.Verdict.Best != "" && r.Strategy == f.Verdict.Best
-		if of := kindOf(r); of != kind {
+		if of := Kind(r); of != kind {
 			kind, row.Group = of, of
 		}
 	}
 	return t.Without(1+first, table.Nothing)
 }
 
-// order lists the rows, the non-persistent first.
-func order(rows []compare.Row) []int {
+// Order lists the rows, the non-persistent first.
+func Order(rows []compare.Row) []int {
 	var kept, closed []int
 	for i, r := range rows {
 		if r.Persistent {
@@ -103,11 +103,11 @@ func order(rows []compare.Row) []int {
 	return append(closed, kept...)
 }
 
-// longest is how wide the name of a strategy may be.
-const longest = 20
+// LongestName is how many letters of the name of a strategy are shown.
+const LongestName = 20
 
-// kindOf is the family that a strategy is of.
-func kindOf(r compare.Row) string {
+// Kind is the family that a strategy is of.
+func Kind(r compare.Row) string {
 	if r.Persistent {
 		return "persistent"
 	}
@@ -120,9 +120,9 @@ func costs(f compare.Findings) table.Table {
 		times(f),
 		numeric(heading("connections", "connec-", "tions", 0), func(r compare.Row) linger.Opt[float64] { return r.Connections }, finding.Count),
 		numeric(heading("handshakes", "hand-", "shakes", 3), func(r compare.Row) linger.Opt[float64] { return r.Handshakes }, finding.Count),
-		numeric(heading("round trips", "round", "trips", 0), func(r compare.Row) linger.Opt[float64] { return r.RoundTrips }, trips),
+		numeric(heading("round trips", "round", "trips", 0), func(r compare.Row) linger.Opt[float64] { return r.RoundTrips }, Trips),
 		numeric(heading("packets", "", "packets", 1), func(r compare.Row) linger.Opt[float64] { return sum(r.Packets) }, finding.Count),
-		numeric(heading("wire, kB", "wire,", "kB", 2), func(r compare.Row) linger.Opt[float64] { return sum(r.WireBytes) }, kilo),
+		numeric(heading("wire, kB", "wire,", "kB", 2), func(r compare.Row) linger.Opt[float64] { return sum(r.WireBytes) }, Kilo),
 	}
 	if slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return r.Failed > 0 }) {
 		figures = append(figures, figure{Column: heading("failed", "", "failed", 0), cell: func(r compare.Row) table.Cell {
@@ -130,6 +130,12 @@ func costs(f compare.Findings) table.Table {
 		}})
 	}
 	return ofStrategies(f, 1, figures...)
+}
+
+// Times tells the time of a row as the tables do: all in one unit.
+func Times(f compare.Findings) (of func(compare.Row) table.Cell, unit string) {
+	c := times(f)
+	return c.cell, c.Unit
 }
 
 // times is the column of times, all in one unit.
@@ -179,7 +185,7 @@ func holds(f compare.Findings) table.Table {
 		}},
 		numeric(heading("TIME_WAIT", "TIME_", "WAIT", 5), func(r compare.Row) linger.Opt[float64] { return r.Sockets.TimeWait }, finding.Count),
 		{Column: heading("peak socket kB", "peak", "socket kB", 6), cell: func(r compare.Row) table.Cell {
-			return table.Pair(r.SocketMemory.ClientPeak, r.SocketMemory.ServerPeak, kilo)
+			return table.Pair(r.SocketMemory.ClientPeak, r.SocketMemory.ServerPeak, Kilo)
 		}},
 	}
 	if !hasSetUp(f) { // else it stands beside what it is spent on
@@ -203,7 +209,7 @@ func setUp(f compare.Findings) table.Table {
 	}
 	// A column in which no handshake stands is one of which nobody makes use.
 	return ofStrategies(f, 0,
-		numeric(heading("set-up, trips", "set-up,", "trips", 0), func(r compare.Row) linger.Opt[float64] { return r.SetupRoundTrips }, trips),
+		numeric(heading("set-up, trips", "set-up,", "trips", 0), func(r compare.Row) linger.Opt[float64] { return r.SetupRoundTrips }, Trips),
 		someOf(number("TCP", "", "TCP", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TCP })),
 		someOf(number("QUIC", "", "QUIC", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.QUIC })),
 		someOf(number("TLS full", "TLS", "full", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TLSFull })),
@@ -233,8 +239,12 @@ func queries(f compare.Findings) table.Table {
 		return numeric(heading(head, above, below, spare), func(r compare.Row) linger.Opt[float64] { return of(r.DNS.Or(compare.DNS{})) }, format)
 	}
 	spread := func(head, above, below string, of func(compare.Spread) linger.Opt[float64]) figure {
-		return number(head, above, below, 0, func(d compare.DNS) linger.Opt[float64] { return of(d.Time.Or(compare.Spread{})) },
-			func(v float64) string { return finding.Fixed(v, max(0, finding.Decimals(v, 0))) })
+		return number(head, above, below, 0, func(d compare.DNS) (o linger.Opt[float64]) {
+			if s, ok := d.Time.Get(); ok {
+				o = of(s)
+			}
+			return o
+		}, func(v float64) string { return finding.Fixed(v, max(0, finding.Decimals(v, 0))) })
 	}
 	further := func(head, above, below string, spare int, of func(compare.Kept) float64, format func(float64) string) figure {
 		return number(head, above, below, spare, func(d compare.DNS) (o linger.Opt[float64]) {
@@ -249,20 +259,21 @@ func queries(f compare.Findings) table.Table {
 	}
 	ofDNS := func(of func(compare.DNS) linger.Opt[int]) func(compare.Row) linger.Opt[float64] {
 		return func(r compare.Row) (o linger.Opt[float64]) {
-			if d, ok := r.DNS.Get(); ok {
-				o = float(of(d))
+			d, ok := r.DNS.Get()
+			if n, known := of(d).Get(); ok && known {
+				o = linger.Known(float64(n))
 			}
 			return o
 		}
 	}
 	return ofStrategies(f, 0,
-		spread("a query ms", "a query", "ms", middle),
+		spread("a query ms", "a query", "ms", func(s compare.Spread) linger.Opt[float64] { return linger.Known(s.Median) }),
 		spread("p95", "", "p95", func(s compare.Spread) linger.Opt[float64] { return s.P95 }),
 		spread("p99", "", "p99", func(s compare.Spread) linger.Opt[float64] { return s.P99 }),
 		number("bytes", "", "bytes", 0, func(d compare.DNS) linger.Opt[float64] { return d.Bytes }, whole),
-		number("packets", "", "packets", 0, func(d compare.DNS) linger.Opt[float64] { return d.Packets }, trips),
+		number("packets", "", "packets", 0, func(d compare.DNS) linger.Opt[float64] { return d.Packets }, Trips),
 		further("further bytes", "further", "bytes", 2, func(k compare.Kept) float64 { return k.QueryBytes }, whole),
-		further("packets", "", "packets", 3, func(k compare.Kept) float64 { return k.QueryPackets }, trips),
+		further("packets", "", "packets", 3, func(k compare.Kept) float64 { return k.QueryPackets }, Trips),
 		count("failed", "", "failed", ofDNS(func(d compare.DNS) linger.Opt[int] { return linger.Known(d.Failed) })),
 		count("asked again", "asked", "again", ofDNS(func(d compare.DNS) linger.Opt[int] { return d.SentAgain })),
 		count("truncated", "trun-", "cated", ofDNS(func(d compare.DNS) linger.Opt[int] { return d.Truncated })),
@@ -276,19 +287,24 @@ func sum(o linger.Opt[compare.Ways]) (out linger.Opt[float64]) {
 	return out
 }
 
+// isDNS reports whether names were looked up.
+func isDNS(f compare.Findings) bool { return f.Workload.Scheme == linger.SchemeDNS }
+
 func whole(v float64) string { return finding.Fixed(v, 0) }
-func kilo(v float64) string  { return finding.Fixed(v/1000, 0) }
+
+// Kilo writes bytes in kB.
+func Kilo(v float64) string { return finding.Fixed(v/1000, 0) }
 
 // tiny writes bytes in kB, with a decimal where there are few.
 func tiny(n int64) string {
 	if n < 10_000 {
 		return finding.Fixed(float64(n)/1000, 1)
 	}
-	return kilo(float64(n))
+	return Kilo(float64(n))
 }
 
-// trips shows halves of a round trip only where there are few.
-func trips(v float64) string {
+// Trips shows halves of a round trip only where there are few.
+func Trips(v float64) string {
 	if math.Abs(v) < 10 {
 		return finding.Fixed(v, 1)
 	}

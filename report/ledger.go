@@ -1,9 +1,7 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -14,42 +12,33 @@ import (
 	"linger/trace"
 )
 
-// Ledger writes what a command did with its connections, as the link saw it.
-// The requests on each, where they could be read, are keyed by the client's
-// IP:port; nil where nobody read them.
-func Ledger(w io.Writer, l trace.Ledger, requests map[string]int, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
-		flows := slices.Clone(l.Connections)
-		slices.SortStableFunc(flows, func(a, b trace.Flows) int { return a.First.Compare(b.First) })
-		flows = slices.DeleteFunc(flows, func(f trace.Flows) bool { return f.Protocol != "tcp" && f.Protocol != "udp" })
-		all := compare.Sum(l)
-		others := ""
-		if all.Datagrams > 0 {
-			others = ", " + linger.Plural(all.Datagrams, "UDP flow")
-		}
-		head := fmt.Sprintf("%s opened, %s%s; %s up and %s down, %s",
-			linger.Plural(all.Connections, "connection"), linger.Plural(all.Handshakes, "handshake"), others,
-			linger.Plural(int(all.Packets.Up), "packet"), finding.Count(all.Packets.Down), finding.Bytes(all.WireBytes.Sum()))
-		if slices.ContainsFunc(flows, func(f trace.Flows) bool { return f.Protocol == "tcp" }) {
-			head += "; " + finding.Count(all.Retransmitted.Sum()) + " sent again"
-		}
-		switch to := servers(flows); {
-		case len(flows) == 0:
-			head = "No connection crossed the link"
-		case len(to) == 1:
-			head += "; all to " + to[0]
-		}
-		for _, line := range wrap(head+".", o.width(), "", "") {
-			b.WriteString(o.paint(line, bold) + "\n")
-		}
-		if l.Overflow > 0 {
-			b.WriteString(fmt.Sprintf("%s more did not fit into the ledger.\n", linger.Plural(l.Overflow, "connection")))
-		}
-		if len(flows) > 0 {
-			b.WriteString("\n")
-			o.flows(b, flowTable(flows, requests, o.rows()))
-		}
-	})
+// FlowsOf are the connections and flows of a ledger, in the order in which they began.
+func FlowsOf(l trace.Ledger) []trace.Flows {
+	flows := slices.Clone(l.Connections)
+	slices.SortStableFunc(flows, func(a, b trace.Flows) int { return a.First.Compare(b.First) })
+	return slices.DeleteFunc(flows, func(f trace.Flows) bool { return f.Protocol != "tcp" && f.Protocol != "udp" })
+}
+
+// LedgerTitle sums up what crossed the link.
+func LedgerTitle(l trace.Ledger) string {
+	flows, all := FlowsOf(l), compare.Sum(l)
+	if len(flows) == 0 {
+		return "No connection crossed the link."
+	}
+	others := ""
+	if all.Datagrams > 0 {
+		others = ", " + linger.Plural(all.Datagrams, "UDP flow")
+	}
+	title := fmt.Sprintf("%s opened, %s%s; %s up and %s down, %s",
+		linger.Plural(all.Connections, "connection"), linger.Plural(all.Handshakes, "handshake"), others,
+		linger.Plural(int(all.Packets.Up), "packet"), finding.Count(all.Packets.Down), finding.Bytes(all.WireBytes.Sum()))
+	if slices.ContainsFunc(flows, func(f trace.Flows) bool { return f.Protocol == "tcp" }) {
+		title += "; " + finding.Count(all.Retransmitted.Sum()) + " sent again"
+	}
+	if to := servers(flows); len(to) == 1 {
+		title += "; all to " + to[0]
+	}
+	return title + "."
 }
 
 // server names the far end of a connection.
@@ -88,9 +77,9 @@ func ending(f trace.Flows) table.Cell {
 	return table.Word(string(f.ClosedBy))
 }
 
-// flowTable lists the connections, the first so many. Who is asked has a column where
+// Flows lists the connections, the first so many. Who is asked has a column where
 // there are several.
-func flowTable(flows []trace.Flows, requests map[string]int, most int) table.Table {
+func Flows(flows []trace.Flows, requests map[string]int, most int) table.Table {
 	t := table.Table{Columns: []table.Column{
 		{Head: "#"}, {Head: "to", Align: table.Left}, heading("opened at, ms", "opened", "at, ms", 0), heading("lasted ms", "lasted", "ms", 0), heading("requests", "re-", "quests", 0),
 		heading("packets up/down", "packets", "up/down", 0), heading("kB up/down", "kB", "up/down", 0), heading("sent again", "sent", "again", 0),
@@ -118,4 +107,4 @@ func flowTable(flows []trace.Flows, requests map[string]int, most int) table.Tab
 	return t
 }
 
-func tenths(d time.Duration) table.Cell { return table.Number(d.Seconds()*1000, tenth) }
+func tenths(d time.Duration) table.Cell { return table.Number(d.Seconds()*1000, Tenth) }

@@ -1,10 +1,7 @@
 package report
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
 
 	"linger/compare"
 	"linger/finding"
@@ -19,35 +16,8 @@ type Reuses struct {
 	Rows     []compare.Reuse `json:"rows"`
 }
 
-// Reuse writes how a client fared that asked again after pauses: a line a pause.
-func Reuse(w io.Writer, f Reuses, o Options) error {
-	b := bufio.NewWriter(w)
-	for _, line := range wrap(fmt.Sprintf("%s asked twice, by %s, with a pause between: a connection for each pause", f.URL, f.Strategy), o.width(), "", "") {
-		fmt.Fprintln(b, o.paint(line, bold))
-	}
-	fmt.Fprintln(b)
-	o.table(b, reuseTable(f))
-	fmt.Fprintln(b)
-	said := false
-	for _, r := range f.Rows {
-		if r.Reason != "" && (r.Fate == compare.Lost || r.Fate == compare.Unasked) {
-			for _, line := range wrap(fmt.Sprintf("%s: %s", r.Wait, r.Reason), o.width(), "- ", "  ") {
-				fmt.Fprintln(b, line)
-			}
-			said = true
-		}
-	}
-	if said {
-		fmt.Fprintln(b)
-	}
-	for _, line := range wrap(verdictOnReuse(f.Rows), o.width(), "", "") {
-		fmt.Fprintln(b, line)
-	}
-	return b.Flush()
-}
-
-// reuseTable has a row for each pause.
-func reuseTable(f Reuses) table.Table {
+// Pauses has a row for each pause.
+func Pauses(f Reuses) table.Table {
 	t := table.Table{Columns: []table.Column{
 		{Head: "pause"}, {Head: "second request", Align: table.Left}, heading("answered in", "answered", "in", 0), heading("sent", "", "sent", 2),
 		heading("server closed after", "server closed", "after", 0), heading("wanted after", "wanted", "after", 1),
@@ -63,8 +33,8 @@ func reuseTable(f Reuses) table.Table {
 	return t
 }
 
-// verdictOnReuse says in a sentence what the rows come to.
-func verdictOnReuse(rows []compare.Reuse) string {
+// ReuseVerdict says in a sentence what the rows come to.
+func ReuseVerdict(rows []compare.Reuse) string {
 	count := map[compare.Fate]int{}
 	for _, r := range rows {
 		count[r.Fate]++
@@ -78,12 +48,4 @@ func verdictOnReuse(rows []compare.Reuse) string {
 		return "Not every pause could be tried."
 	}
 	return "No request met a connection that was being closed."
-}
-
-// ReuseJSON writes the same as JSON.
-func ReuseJSON(w io.Writer, f Reuses) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(f)
 }

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/term"
 
-	"linger/report"
+	"linger/report/text"
 )
 
 // outputs are where a verb's result goes: a table on standard output, unless
@@ -155,8 +155,8 @@ func (o *outputs) discard() {
 
 // layout says how text is laid out for w: in colour or not, and no wider than a
 // terminal that is narrower than usual.
-func (o *outputs) layout(w io.Writer) report.Options {
-	l := report.Options{Color: o.color(w), Version: version}
+func (o *outputs) layout(w io.Writer) text.Options {
+	l := text.Options{Color: o.color(w), Version: version}
 	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			l.Width = min(width, 80)

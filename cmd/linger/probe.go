@@ -14,7 +14,9 @@ import (
 	"linger/live"
 	"linger/probe"
 	"linger/profile"
-	"linger/report"
+	"linger/report/formats"
+	"linger/report/html"
+	"linger/report/text"
 )
 
 // probeCmd measures what a server does with connections.
@@ -63,9 +65,9 @@ func (c probeCmd) Run(ctx context.Context, std streams) error {
 	case c.List:
 		return out.write(func(ending string, w io.Writer) error {
 			if ending == ".json" {
-				return report.CasesJSON(w, config.Cases)
+				return formats.CasesJSON(w, config.Cases)
 			}
-			return report.Cases(w, config.Cases, out.layout(w))
+			return text.Cases(w, config.Cases, out.layout(w))
 		})
 	case c.Chain != "":
 		return probeChain(ctx, c.Chain, c.Assert, config, out)
@@ -143,15 +145,13 @@ func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []ass
 	err = out.write(func(ending string, w io.Writer) error {
 		switch ending {
 		case ".json":
-			return report.ProfileJSON(w, found.profile)
+			return formats.ProfileJSON(w, found.profile)
 		case ".txt":
-			return report.Probe(w, found.profile, c.Verbose, out.layout(w))
+			return text.Probe(w, found.profile, c.Verbose, out.layout(w))
 		case ".html":
-			layout := out.layout(w)
-			layout.Command, layout.Queries = c.command(), c.ShowQueries
-			return report.ProbeHTML(w, found.profile, layout)
+			return html.Probe(w, found.profile, html.Options{Version: version, Command: c.command(), Queries: c.ShowQueries})
 		}
-		return formats(ending, w, list)
+		return forPrograms(ending, w, list)
 	})
 	switch {
 	case err != nil:
@@ -162,15 +162,15 @@ func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []ass
 	return verdictOn(list)
 }
 
-// formats writes what is the same of one server and of several.
-func formats(ending string, w io.Writer, list []profile.Probed) error {
+// forPrograms writes what is the same of one server and of several.
+func forPrograms(ending string, w io.Writer, list []profile.Probed) error {
 	switch ending {
 	case ".xml":
-		return report.JUnit(w, list)
+		return formats.JUnit(w, list)
 	case ".sarif":
-		return report.SARIF(w, list, version)
+		return formats.SARIF(w, list, version)
 	}
-	return report.OpenMetrics(w, list)
+	return formats.OpenMetrics(w, list)
 }
 
 // longest is after how long the probe ends, whatever the server does.

@@ -14,7 +14,9 @@ import (
 	"linger/assert"
 	"linger/capture"
 	"linger/compare"
-	"linger/report"
+	"linger/report/formats"
+	"linger/report/html"
+	"linger/report/text"
 	"linger/trace"
 )
 
@@ -48,33 +50,44 @@ func (r result) results() []assert.Result {
 // as returns what writes the result in the format of an ending.
 func (r result) as(out *outputs, queries bool) func(ending string, w io.Writer) error {
 	return func(ending string, w io.Writer) error {
-		layout := out.layout(w)
-		layout.Version, layout.Command, layout.Queries = r.source.Linger, r.source.Command, queries
 		if ending == ".trace" {
 			return trace.WriteExperiment(w, r.input, r.source)
 		}
 		if r.source.Kind == trace.KindFetch {
-			return r.fetch(ending, w, layout)
+			return r.fetch(ending, w, out, queries)
 		}
 		findings := compare.Compare(r.input)
 		findings.Asserted = r.results()
-		if r.input.Provenance == trace.Predicted {
-			layout.Model, layout.Limits = modelOf(r.source.Model), limits()
-		}
 		switch ending {
 		case ".json":
-			return report.JSON(w, findings, r.source.Linger)
+			return formats.CompareJSON(w, findings, r.source.Linger)
 		case ".csv":
-			return report.CSV(w, findings)
+			return formats.CompareCSV(w, findings)
 		case ".html":
-			return report.HTML(w, findings, r.input, layout)
+			page := r.page(queries)
+			if r.input.Provenance == trace.Predicted {
+				page.Model, page.Limits = modelOf(r.source.Model), limits()
+			}
+			return html.Compare(w, findings, r.input, page)
 		}
-		return report.Compare(w, findings, layout)
+		return text.Compare(w, findings, r.layout(out, w))
 	}
 }
 
+// layout says how text of the result is laid out for w.
+func (r result) layout(out *outputs, w io.Writer) text.Options {
+	o := out.layout(w)
+	o.Version, o.Command = r.source.Linger, r.source.Command
+	return o
+}
+
+// page says what a page of the result has besides.
+func (r result) page(queries bool) html.Options {
+	return html.Options{Version: r.source.Linger, Command: r.source.Command, Queries: queries}
+}
+
 // fetch writes a single trial, as get does.
-func (r result) fetch(ending string, w io.Writer, layout report.Options) error {
+func (r result) fetch(ending string, w io.Writer, out *outputs, queries bool) error {
 	if len(r.input.Traces[0]) == 0 {
 		return fmt.Errorf("the fetch left no trace")
 	}
@@ -91,9 +104,10 @@ func (r result) fetch(ending string, w io.Writer, layout report.Options) error {
 		in := compare.Fetched(t, r.input.Workload, r.input.Strategies[0])
 		findings := compare.Fetch(in)
 		findings.Asserted = r.results()
-		return report.HTML(w, findings, in, layout)
+		return html.Compare(w, findings, in, r.page(queries))
 	}
-	return errors.Join(report.Waterfall(w, t, layout), report.Asserted(w, r.results(), layout))
+	layout := r.layout(out, w)
+	return errors.Join(text.Waterfall(w, t, layout), text.Asserted(w, r.results(), layout))
 }
 
 type reportCmd struct {

@@ -101,6 +101,14 @@ func Unknown() Cell { return Cell{Text: Dash, unknown: true} }
 // Word is a cell with a text.
 func Word(s string) Cell { return Cell{Text: Clean(s)} }
 
+// Given is a cell with a text, or unknown where there is none.
+func Given(s string) Cell {
+	if s == "" {
+		return Unknown()
+	}
+	return Word(s)
+}
+
 // Number is a cell with a number, written as the format does.
 func Number(v float64, format func(float64) string) Cell {
 	return Cell{Text: format(v), Value: linger.Known(v)}
