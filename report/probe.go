@@ -62,8 +62,8 @@ func ProtocolName(id string) string { return cmp.Or(protocolNames[id], id) }
 
 // A LimitRow is one figure of a protocol.
 type LimitRow struct {
-	ID                          string // of the figure, as JSON has it
 	Name                        string
+	After                       string // of an idle limit: "response", "connect", "tls", "settings"
 	Observed, Ending, Announced string
 	Unknown                     bool // nothing was observed
 	Differs                     bool // announced is not what was observed
@@ -77,20 +77,20 @@ func LimitRows(p *profile.Protocol) []LimitRow {
 	var rows []LimitRow
 	said := p.Announced
 	for _, one := range []struct {
-		id, name string
-		limit    profile.Timeout
+		name, after string
+		limit       profile.Timeout
 	}{
-		{"idle_after_response", "idle after a response", p.AfterResponse},
-		{"idle_after_connect", "idle after connecting", p.AfterConnect},
-		{"idle_after_tls", "idle after TLS", p.AfterTLS},
-		{"idle_after_settings", "idle after SETTINGS", p.AfterSettings},
-		{"max_age", "age, never idle", p.Age},
+		{"idle after a response", "response", p.AfterResponse},
+		{"idle after connecting", "connect", p.AfterConnect},
+		{"idle after TLS", "tls", p.AfterTLS},
+		{"idle after SETTINGS", "settings", p.AfterSettings},
+		{"age, never idle", "", p.Age},
 	} {
 		if one.limit.State == "" {
 			continue
 		}
-		r := LimitRow{ID: one.id, Name: one.name, Observed: one.limit.String(), Ending: string(one.limit.Ending), Unknown: one.limit.State == profile.Unknown, Why: one.limit.Why, Limit: one.limit}
-		if one.id == "idle_after_response" {
+		r := LimitRow{Name: one.name, After: one.after, Observed: one.limit.String(), Ending: string(one.limit.Ending), Unknown: one.limit.State == profile.Unknown, Why: one.limit.Why, Limit: one.limit}
+		if one.after == "response" {
 			if d, ok := said.Timeout.Get(); ok {
 				keeps, told := one.limit.Keeps(d)
 				r.Announced, r.Differs, r.Said = d.String(), told && !keeps, said.Timeout
@@ -99,7 +99,7 @@ func LimitRows(p *profile.Protocol) []LimitRow {
 		rows = append(rows, r)
 	}
 	if c := p.Requests; c.State != "" {
-		r := LimitRow{ID: "requests_per_connection", Name: "requests", Observed: c.String(), Unknown: c.State == profile.Unknown, Why: c.Why}
+		r := LimitRow{Name: "requests", Observed: c.String(), Unknown: c.State == profile.Unknown, Why: c.Why}
 		if n, ok := said.Max.Get(); ok {
 			r.Announced = fmt.Sprint(n)
 			r.Differs = c.State == profile.Measured && c.N != n || c.State == profile.AtLeast && c.N > n
@@ -107,7 +107,7 @@ func LimitRows(p *profile.Protocol) []LimitRow {
 		rows = append(rows, r)
 	}
 	if l := p.Pipelining; l != nil && l.State != "" {
-		rows = append(rows, LimitRow{ID: "pipelining", Name: "pipelining", Observed: l.String(), Unknown: l.State == profile.Unknown, Why: l.Why})
+		rows = append(rows, LimitRow{Name: "pipelining", Observed: l.String(), Unknown: l.State == profile.Unknown, Why: l.Why})
 	}
 	return rows
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"linger/report/formats"
 	"linger/report/text"
 )
 
@@ -170,4 +171,19 @@ func (o *outputs) layout(w io.Writer) text.Options {
 func (o *outputs) color(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && o.std.env("NO_COLOR") == "" && o.std.env("TERM") != "dumb"
+}
+
+// forPrograms are the endings of what every verb writes alike: JUnit, SARIF and
+// OpenMetrics.
+var forPrograms = []string{".xml", ".sarif", ".prom"}
+
+// programs writes one of those.
+func programs(ending string, w io.Writer, r formats.Report) error {
+	switch ending {
+	case ".xml":
+		return formats.JUnit(w, r)
+	case ".sarif":
+		return formats.SARIF(w, r)
+	}
+	return formats.OpenMetrics(w, r)
 }

@@ -49,12 +49,12 @@ func (c probeCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	endings := []string{".json", ".txt", ".html", ".xml", ".sarif", ".prom"}
+	endings := append([]string{".json", ".txt", ".html"}, forPrograms...)
 	switch {
 	case c.List, c.Chain != "":
 		endings = []string{".json", ".txt"}
 	case c.File != "":
-		endings = []string{".json", ".txt", ".csv", ".xml", ".sarif", ".prom"}
+		endings = append([]string{".json", ".txt", ".csv"}, forPrograms...)
 	}
 	out, err := openOutputs(c.Output, c.JSON, std, endings...)
 	if err != nil {
@@ -151,7 +151,7 @@ func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []ass
 		case ".html":
 			return html.Probe(w, found.profile, html.Options{Version: version, Command: c.command(), Queries: c.ShowQueries})
 		}
-		return forPrograms(ending, w, list)
+		return programs(ending, w, formats.Probe(list, version))
 	})
 	switch {
 	case err != nil:
@@ -160,17 +160,6 @@ func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []ass
 		return statusError{status: exitInterrupted}
 	}
 	return verdictOn(list)
-}
-
-// forPrograms writes what is the same of one server and of several.
-func forPrograms(ending string, w io.Writer, list []profile.Probed) error {
-	switch ending {
-	case ".xml":
-		return formats.JUnit(w, list)
-	case ".sarif":
-		return formats.SARIF(w, list, version)
-	}
-	return formats.OpenMetrics(w, list)
 }
 
 // longest is after how long the probe ends, whatever the server does.

@@ -133,7 +133,7 @@ func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []
 		case ".txt":
 			return text.Survey(w, list, out.layout(w))
 		}
-		return forPrograms(ending, w, list)
+		return programs(ending, w, formats.Probe(list, version))
 	})
 	reached := 0
 	for _, one := range list {

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"io"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
+	"linger"
 	"linger/compare"
 	"linger/internal/results"
 )
@@ -52,16 +52,16 @@ func TestCSVHasEveryFigure(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range slices.Concat(csvColumns, dnsColumns) {
-		if !filled[c.name] && !strings.HasPrefix(c.name, "dns.idle_limit") && !strings.HasPrefix(c.name, "dns.closed") && !strings.HasSuffix(c.name, "bytes_from") {
-			t.Errorf("%s is empty in every row, though it is known in some", c.name)
+	for _, f := range figuresOf(compare.Row{}, linger.SchemeDNS) {
+		if !filled[f.Name] && !strings.HasPrefix(f.Name, "dns.idle_limit") && !strings.HasPrefix(f.Name, "dns.closed") && !strings.HasSuffix(f.Name, "bytes_from") {
+			t.Errorf("%s is empty in every row, though it is known in some", f.Name)
 		}
 	}
 }
 
 func findings(t testing.TB, name string) compare.Findings { return results.Findings(t, "../..", name) }
 
-func written(t testing.TB) map[string]func(io.Writer) error {
+func files(t testing.TB) map[string]func(io.Writer) error {
 	return map[string]func(io.Writer) error{
 		"gallery.json": func(w io.Writer) error { return CompareJSON(w, findings(t, "gallery"), "0.1.0") },
 		"secure.csv":   func(w io.Writer) error { return CompareCSV(w, findings(t, "secure")) },
@@ -71,7 +71,7 @@ func written(t testing.TB) map[string]func(io.Writer) error {
 }
 
 func TestGolden(t *testing.T) {
-	for name, write := range written(t) {
+	for name, write := range files(t) {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
 			if err := write(&b); err != nil {
@@ -92,7 +92,7 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
 func TestAFullDiskIsAnError(t *testing.T) {
-	for name, write := range written(t) {
+	for name, write := range files(t) {
 		if write(broken{}) == nil {
 			t.Errorf("%s: no error", name)
 		}

@@ -2,16 +2,11 @@ package formats
 
 import (
 	"encoding/xml"
-	"fmt"
 	"io"
 	"strconv"
-	"strings"
-	"time"
 
 	"linger/assert"
-	"linger/profile"
-	"linger/report"
-	"linger/report/table"
+	"linger/finding"
 )
 
 // The elements of JUnit's XML, as far as readers of it agree on them.
@@ -50,51 +45,12 @@ type (
 	}
 )
 
-// JUnit writes each case and each assertion as a test: a warning passes, and says so
-// in its output; what was not measured is skipped.
-func JUnit(w io.Writer, s []profile.Probed) error {
-	all := junitSuites{Name: "linger probe"}
-	for _, one := range s {
-		suite := junitSuite{Name: legible(one.Target)}
-		add := func(c junitCase) {
-			suite.Tests++
-			switch {
-			case c.Failure != nil:
-				suite.Failures++
-			case c.Error != nil:
-				suite.Errors++
-			case c.Skipped != nil:
-				suite.Skipped++
-			}
-			suite.Cases = append(suite.Cases, c)
-		}
-		if one.Failed != "" {
-			add(junitCase{Class: "linger.probe", Name: "reached", Error: &junitWhy{Message: legible(one.Failed), Type: "unreachable"}})
-		}
-		if p := one.Profile; p != nil {
-			suite.Time = strconv.FormatFloat(time.Duration(p.Took).Seconds(), 'f', 3, 64)
-			suite.Timestamp = p.Started.UTC().Format("2006-01-02T15:04:05")
-			for _, r := range p.Cases {
-				c := junitCase{Class: "linger.probe." + strings.ReplaceAll(r.Protocol, "/", ""), Name: r.ID}
-				text := legible(r.Text)
-				switch r.Outcome {
-				case profile.Fail:
-					c.Failure = &junitWhy{Message: text, Type: r.Standard, Text: fmt.Sprintf("%s: asked is that it %s. %s", report.Standard(r.Case), r.Title, text)}
-				case profile.NotMeasured:
-					c.Skipped = &junitWhy{Message: text}
-				case profile.Warn:
-					c.Out = fmt.Sprintf("warning: %s: asked is that it %s. %s", report.Standard(r.Case), r.Title, text)
-				}
-				add(c)
-			}
-			for _, a := range p.Asserted {
-				c := junitCase{Class: "linger.probe.assert", Name: legible(a.Text)}
-				if a.Truth != assert.Holds {
-					c.Failure = &junitWhy{Message: string(a.Truth) + ": " + legible(a.Why), Type: "assertion"}
-				}
-				add(c)
-			}
-		}
+// JUnit writes each finding and each assertion as a test: what costs or is worth
+// knowing passes, and says so in its output; what was not seen is skipped.
+func JUnit(w io.Writer, r Report) error {
+	all := junitSuites{Name: r.Tool}
+	for _, t := range r.Targets {
+		suite := suiteOf(t, r.dotted())
 		all.Tests += suite.Tests
 		all.Failures += suite.Failures
 		all.Errors += suite.Errors
@@ -113,12 +69,54 @@ func JUnit(w io.Writer, s []profile.Probed) error {
 	return err
 }
 
-// legible takes out what XML 1.0 cannot hold (section 2.2), and what moves cursors.
-func legible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == 0xfffe || r == 0xffff {
-			return '?'
+// suiteOf is what was found of one target; class begins the name of each test's class.
+func suiteOf(t Target, class string) junitSuite {
+	suite := junitSuite{Name: legible(t.Name)}
+	add := func(c junitCase) {
+		suite.Tests++
+		switch {
+		case c.Failure != nil:
+			suite.Failures++
+		case c.Error != nil:
+			suite.Errors++
+		case c.Skipped != nil:
+			suite.Skipped++
 		}
-		return r
-	}, table.Clean(s))
+		suite.Cases = append(suite.Cases, c)
+	}
+	if t.Failed != "" {
+		add(junitCase{Class: class, Name: "reached", Error: &junitWhy{Message: legible(t.Failed), Type: "unreachable"}})
+	}
+	if !t.Started.IsZero() {
+		suite.Time = strconv.FormatFloat(t.Took.Seconds(), 'f', 3, 64)
+		suite.Timestamp = t.Started.UTC().Format("2006-01-02T15:04:05")
+	}
+	for _, f := range t.Findings {
+		c := junitCase{Class: class, Name: legible(f.name())}
+		if f.Rule.Group != "" {
+			c.Class += "." + f.Rule.Group
+		}
+		text := legible(f.Text)
+		long := text
+		if f.Rule.Asked != "" {
+			long = f.Rule.Asked + ". " + text
+		}
+		switch f.Severity {
+		case finding.Error:
+			c.Failure = &junitWhy{Message: text, Type: f.Rule.Standard, Text: long}
+		case finding.Unknown:
+			c.Skipped = &junitWhy{Message: text}
+		case finding.Warning, finding.Note:
+			c.Out = string(f.Severity) + ": " + long
+		}
+		add(c)
+	}
+	for _, a := range t.Asserted {
+		c := junitCase{Class: class + ".assert", Name: legible(a.Text)}
+		if a.Truth != assert.Holds {
+			c.Failure = &junitWhy{Message: string(a.Truth) + ": " + legible(a.Why), Type: "assertion"}
+		}
+		add(c)
+	}
+	return suite
 }

@@ -1,15 +1,13 @@
 package formats
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"regexp"
+	"slices"
 	"time"
 
 	"linger/assert"
-	"linger/profile"
-	"linger/report"
+	"linger/finding"
 )
 
 // sarif is a log of the Static Analysis Results Interchange Format 2.1.0 (OASIS),
@@ -73,81 +71,68 @@ type (
 	}
 )
 
-// SARIF writes what fails, and what is warned of. What passes, or was not measured, is
-// no result here: readers show every result as something found.
-func SARIF(w io.Writer, s []profile.Probed, version string) error {
+// SARIF writes what fails, what is warned of and what is worth knowing. What passes, or
+// was not seen, is no result here: readers show every result as something found.
+func SARIF(w io.Writer, r Report) error {
 	run := sarifRun{Results: []sarifResult{}, Invocations: []sarifInvocation{}}
-	run.Tool.Driver.Name, run.Tool.Driver.Version = "linger probe", version
+	run.Tool.Driver.Name, run.Tool.Driver.Version = r.Tool, r.Version
 	run.Tool.Driver.Rules = []sarifRule{}
-	rules := map[string]int{}
-	rule := func(id, short, full, url, level string) int {
-		if i, ok := rules[id]; ok {
-			return i
-		}
-		r := sarifRule{ID: id, Short: sarifText{short}, Full: sarifText{full}, HelpURI: url}
-		r.Default.Level = level
-		rules[id] = len(run.Tool.Driver.Rules)
-		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, r)
-		return rules[id]
-	}
-	result := func(p *profile.Profile, id string, index int, level, text string) {
-		r := sarifResult{RuleID: id, RuleIndex: index, Kind: "fail", Level: level, Message: sarifText{text}, Fingerprints: map[string]string{"server/v1": id + " " + p.Target}}
-		var at sarifLocation
-		at.Physical.Artifact.URI = p.Target
-		r.Locations = []sarifLocation{at}
-		run.Results = append(run.Results, r)
-	}
-	for _, one := range s {
-		i := sarifInvocation{Successful: one.Failed == ""}
-		if one.Failed != "" {
-			i.Notifications = append(i.Notifications, sarifNotification{"error", sarifText{one.Target + ": " + one.Failed}})
-		}
-		if p := one.Profile; p != nil {
-			i.Started, i.Ended = sarifTime(p.Started), sarifTime(p.Started.Add(time.Duration(p.Took)))
-			i.Successful = !p.Interrupted
-			for _, d := range p.Caveats {
-				i.Notifications = append(i.Notifications, sarifNotification{"note", sarifText{d.Text}})
-			}
-			for _, r := range p.Cases {
-				broken := "warning"
-				if r.Level == profile.Must {
-					broken = "error"
-				}
-				level := map[profile.Outcome]string{profile.Fail: "error", profile.Warn: "warning"}[r.Outcome]
-				index := rule(r.ID, "A server "+r.Title+".", fmt.Sprintf("%s: a server %s.", report.Standard(r.Case), r.Title), source(r.Standard), broken)
-				if level != "" {
-					result(p, r.ID, index, level, cmp.Or(report.Sentence(r.Text), "A server "+r.Title+"; this one does not."))
-				}
-			}
-			for _, a := range p.Asserted {
-				index := rule("assertion", "What --assert says.", "A condition that the user has set on the server's connection policy.", "", "error")
-				if a.Truth != assert.Holds {
-					result(p, "assertion", index, "error", fmt.Sprintf("%s: %s: %s.", a.Text, a.Truth, a.Why))
-				}
+	for _, t := range r.Targets {
+		run.Invocations = append(run.Invocations, invocationOf(t))
+		for _, f := range t.Findings {
+			index := run.rule(f.Code, f.Rule)
+			switch f.Severity {
+			case finding.Error, finding.Warning, finding.Note:
+				run.result(t, index, f.name(), string(f.Severity), f.Told)
 			}
 		}
-		run.Invocations = append(run.Invocations, i)
+		for _, a := range t.Asserted {
+			index := run.rule("assertion", Rule{Short: "What --assert says.", Full: "A condition that the user has set on " + r.Asserted + ".", Level: finding.Error})
+			if a.Truth != assert.Holds {
+				run.result(t, index, "assertion", "error", fmt.Sprintf("%s: %s: %s.", a.Text, a.Truth, a.Why))
+			}
+		}
 	}
 	return indented(w, sarif{"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json", "2.1.0", []sarifRun{run}})
 }
 
-func sarifTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
+// rule returns the index of a rule, which is added if it is new.
+func (run *sarifRun) rule(id string, r Rule) int {
+	rules := &run.Tool.Driver.Rules // some dozens
+	if i := slices.IndexFunc(*rules, func(known sarifRule) bool { return known.ID == id }); i >= 0 {
+		return i
 	}
-	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+	added := sarifRule{ID: id, Short: sarifText{r.Short}, Full: sarifText{r.Full}, HelpURI: r.Source}
+	added.Default.Level = string(r.Level)
+	*rules = append(*rules, added)
+	return len(*rules) - 1
 }
 
-var rfc = regexp.MustCompile(`RFC (\d+)(?:, (\d[\d.]*\d|\d))?`)
-
-// source is where the first standard that is named can be read, or "".
-func source(standard string) string {
-	m := rfc.FindStringSubmatch(standard)
-	switch {
-	case m == nil:
-		return ""
-	case m[2] == "":
-		return "https://www.rfc-editor.org/rfc/rfc" + m[1]
+// result adds one; name tells it from others of its rule.
+func (run *sarifRun) result(t Target, rule int, name, level, text string) {
+	r := sarifResult{
+		RuleID: run.Tool.Driver.Rules[rule].ID, RuleIndex: rule, Kind: "fail", Level: level, Message: sarifText{text},
+		Fingerprints: map[string]string{t.Kind + "/v1": name + " " + t.Name},
 	}
-	return "https://www.rfc-editor.org/rfc/rfc" + m[1] + "#section-" + m[2]
+	var at sarifLocation
+	at.Physical.Artifact.URI = t.URI
+	r.Locations = []sarifLocation{at}
+	run.Results = append(run.Results, r)
 }
+
+// invocationOf is how looking at a target went.
+func invocationOf(t Target) sarifInvocation {
+	i := sarifInvocation{Successful: t.Failed == "" && !t.Partial}
+	if t.Failed != "" {
+		i.Notifications = append(i.Notifications, sarifNotification{"error", sarifText{t.Name + ": " + t.Failed}})
+	}
+	if !t.Started.IsZero() {
+		i.Started, i.Ended = sarifTime(t.Started), sarifTime(t.Started.Add(t.Took))
+	}
+	for _, c := range t.Caveats {
+		i.Notifications = append(i.Notifications, sarifNotification{"note", sarifText{c}})
+	}
+	return i
+}
+
+func sarifTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -2,14 +2,12 @@ package formats
 
 import (
 	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"io"
-	"strconv"
 	"strings"
 
-	"linger"
 	"linger/compare"
+	"linger/finding"
 	"linger/report"
 )
 
@@ -70,63 +68,17 @@ func (j *SweepJSON) Close(v compare.Survey) error {
 }
 
 // A SweepCSV writes a sweep as CSV, a line for each strategy on each path.
-type SweepCSV struct{ w *csv.Writer }
-
-// sweepColumns are those of the CSV; what is not known is empty.
-var sweepColumns = []struct {
-	name  string
-	value func(compare.Cell, compare.Swept) string
-}{
-	{"network", func(c compare.Cell, _ compare.Swept) string { return c.Network.Name }},
-	{"rtt_ms", func(c compare.Cell, _ compare.Swept) string { return exact(c.Network.RTT) }},
-	{"down_kbps", func(c compare.Cell, _ compare.Swept) string { return exact(c.Network.Down) }},
-	{"up_kbps", func(c compare.Cell, _ compare.Swept) string { return exact(c.Network.Up) }},
-	{"loss", func(c compare.Cell, _ compare.Swept) string { return exact(c.Network.Loss) }},
-	{"strategy", func(_ compare.Cell, r compare.Swept) string { return r.Strategy }},
-	{"persistent", func(_ compare.Cell, r compare.Swept) string { return strconv.FormatBool(r.Persistent) }},
-	{"trials", func(_ compare.Cell, r compare.Swept) string { return strconv.Itoa(r.Trials) }},
-	{"failed", func(_ compare.Cell, r compare.Swept) string { return strconv.Itoa(r.Failed) }},
-	{"time_ms.median", func(_ compare.Cell, r compare.Swept) string {
-		return part(r.Time, func(t compare.Time) linger.Opt[float64] { return linger.Known(t.Median) })
-	}},
-	{"time_ms.low", func(_ compare.Cell, r compare.Swept) string {
-		return part(r.Time, func(t compare.Time) linger.Opt[float64] { return t.Low })
-	}},
-	{"time_ms.high", func(_ compare.Cell, r compare.Swept) string {
-		return part(r.Time, func(t compare.Time) linger.Opt[float64] { return t.High })
-	}},
-	{"connections", func(_ compare.Cell, r compare.Swept) string { return exact(r.Connections) }},
-	{"handshakes", func(_ compare.Cell, r compare.Swept) string { return exact(r.Handshakes) }},
-	{"packets", func(_ compare.Cell, r compare.Swept) string { return exact(r.Packets) }},
-	{"wire_bytes", func(_ compare.Cell, r compare.Swept) string { return exact(r.WireBytes) }},
-	{"best", func(c compare.Cell, r compare.Swept) string { return strconv.FormatBool(c.Best == r.Strategy) }},
-	{"cell.clear", func(c compare.Cell, _ compare.Swept) string { return strconv.FormatBool(c.Clear) }},
-	{"cell.keeping", func(c compare.Cell, _ compare.Swept) string { return string(c.Keeping) }},
-	{"cell.saves", func(c compare.Cell, _ compare.Swept) string { return exact(c.Saves) }},
-	{"cell.within_accuracy", func(c compare.Cell, _ compare.Swept) string { return strconv.FormatBool(c.Covered) }},
-	{"provenance", func(compare.Cell, compare.Swept) string { return "predicted" }},
-	{"reason", func(_ compare.Cell, r compare.Swept) string { return r.Reason }},
-}
+type SweepCSV struct{ lines *Lines }
 
 // NewSweepCSV writes the line of names.
 func NewSweepCSV(w io.Writer) *SweepCSV {
-	out := &SweepCSV{csv.NewWriter(w)}
-	line := make([]string, len(sweepColumns))
-	for i, col := range sweepColumns {
-		line[i] = col.name
-	}
-	out.w.Write(line) // an error stays, and Close returns it
-	return out
+	return &SweepCSV{NewLines(w, figuresOfCell(compare.Cell{}, compare.Swept{}))}
 }
 
 // Add writes the next cell.
 func (s *SweepCSV) Add(c compare.Cell) error {
-	line := make([]string, len(sweepColumns))
 	for _, r := range c.Rows {
-		for i, col := range sweepColumns {
-			line[i] = col.value(c, r)
-		}
-		if err := s.w.Write(line); err != nil {
+		if err := s.lines.Add(figuresOfCell(c, r)); err != nil {
 			return err
 		}
 	}
@@ -134,7 +86,34 @@ func (s *SweepCSV) Add(c compare.Cell) error {
 }
 
 // Close writes what is left.
-func (s *SweepCSV) Close() error {
-	s.w.Flush()
-	return s.w.Error()
+func (s *SweepCSV) Close() error { return s.lines.Close() }
+
+// figuresOfCell are those of one strategy on one path.
+func figuresOfCell(c compare.Cell, r compare.Swept) finding.Figures {
+	var out row
+	out.word("network", c.Network.Name)
+	out.number("rtt_ms", c.Network.RTT, "ms")
+	out.number("down_kbps", c.Network.Down, "kbit/s")
+	out.number("up_kbps", c.Network.Up, "kbit/s")
+	out.number("loss", c.Network.Loss, "share")
+	out.word("strategy", r.Strategy)
+	out.yes("persistent", r.Persistent)
+	out.count("trials", r.Trials)
+	out.count("failed", r.Failed)
+	t, ok := r.Time.Get()
+	out.number("time_ms.median", known(t.Median, ok), "ms")
+	out.number("time_ms.low", t.Low, "ms")
+	out.number("time_ms.high", t.High, "ms")
+	out.number("connections", r.Connections, "")
+	out.number("handshakes", r.Handshakes, "")
+	out.number("packets", r.Packets, "")
+	out.number("wire_bytes", r.WireBytes, "bytes")
+	out.yes("best", c.Best == r.Strategy)
+	out.yes("cell.clear", c.Clear)
+	out.word("cell.keeping", string(c.Keeping))
+	out.number("cell.saves", c.Saves, "share")
+	out.yes("cell.within_accuracy", c.Covered)
+	out.word("provenance", "predicted")
+	out.word("reason", r.Reason)
+	return finding.Figures(out)
 }
