@@ -59,6 +59,8 @@ func (r result) as(out *outputs, queries bool) func(ending string, w io.Writer) 
 		findings := compare.Compare(r.input)
 		findings.Asserted = r.results()
 		switch ending {
+		case ".xml", ".sarif", ".prom":
+			return programs(ending, w, formats.Comparison(findings, "linger compare", r.source.Linger))
 		case ".json":
 			return formats.CompareJSON(w, findings, r.source.Linger)
 		case ".csv":
@@ -92,28 +94,34 @@ func (r result) fetch(ending string, w io.Writer, out *outputs, queries bool) er
 		return fmt.Errorf("the fetch left no trace")
 	}
 	t := r.input.Traces[0][0]
+	in := compare.Fetched(t, r.input.Workload, r.input.Strategies[0])
+	findings := compare.Fetch(in)
+	findings.Asserted = r.results()
 	switch ending {
+	case ".xml", ".sarif", ".prom":
+		tool := "linger get"
+		if t.Provenance == trace.Observed {
+			tool = "linger report" // others fetched it
+		}
+		return programs(ending, w, formats.Comparison(findings, tool, r.source.Linger))
 	case ".json":
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(struct {
 			*trace.Trace
 			Asserted []assert.Result `json:"assertions,omitempty"`
-		}{t, r.results()})
+		}{t, findings.Asserted})
 	case ".html":
-		in := compare.Fetched(t, r.input.Workload, r.input.Strategies[0])
-		findings := compare.Fetch(in)
-		findings.Asserted = r.results()
 		return html.Compare(w, findings, in, r.page(queries))
 	}
 	layout := r.layout(out, w)
-	return errors.Join(text.Waterfall(w, t, layout), text.Asserted(w, r.results(), layout))
+	return errors.Join(text.Waterfall(w, t, layout), text.Asserted(w, findings.Asserted, layout))
 }
 
 type reportCmd struct {
 	File   string   `arg:"" help:"A trace file, as compare or get wrote it with -o FILE.trace; or a .har file, as a browser saved it."`
 	Assert []string `sep:"none" placeholder:"WHAT" help:"A condition on what is in it, as of the verb that wrote it; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
-	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write: .html, .json, .csv, .txt; - is standard output, in JSON. May stand several times; without it, text on standard output."`
+	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write: .html, .json, .csv, .txt, .xml (JUnit), .sarif, .prom (OpenMetrics); - is standard output, in JSON. May stand several times; without it, text on standard output."`
 	JSON   bool     `help:"Print JSON, as -o -."`
 	queriesFlag
 }
@@ -147,7 +155,7 @@ func (c reportCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	out, err := openOutputs(c.Output, c.JSON, std, endings...)
+	out, err := openOutputs(c.Output, c.JSON, std, append(endings, forPrograms...)...)
 	if err != nil {
 		return err
 	}
@@ -178,7 +186,7 @@ func (c reportCmd) observed(f io.Reader, name string, std streams) error {
 	if err != nil {
 		return err
 	}
-	out, err := openOutputs(c.Output, c.JSON, std, ".html", ".json", ".txt", ".trace")
+	out, err := openOutputs(c.Output, c.JSON, std, append([]string{".html", ".json", ".txt", ".trace"}, forPrograms...)...)
 	if err != nil {
 		return err
 	}

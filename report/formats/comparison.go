@@ -18,6 +18,7 @@ func Comparison(f compare.Findings, tool, version string) Report {
 		Kind: "workload", Name: f.Workload.Name, URI: referenceOf(f.Workload.Name),
 		Labels: []Label{{"workload", f.Workload.Name}, {"network", f.Network.Name}, {"provenance", string(f.Provenance)}},
 	}
+	t.Asserted = f.Asserted
 	for _, r := range f.Rows {
 		t.Findings = append(t.Findings, deliveryOf(r))
 		t.Metrics = append(t.Metrics, metricsOfRow(r)...)
