@@ -221,7 +221,18 @@ func most(traces []*trace.Trace, what func(trace.Connection) string) string {
 	}
 	return strings.Join(slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
-	}), ", ")
+	}), several)
+}
+
+// several stands between the words of a field that has more than one.
+const several = ", "
+
+// TLSVersions are the versions of TLS, the most frequent first.
+func (r Row) TLSVersions() []string {
+	if r.TLSVersion == "" {
+		return nil
+	}
+	return strings.Split(r.TLSVersion, several)
 }
 
 // handshakeWait is how long, in ms, a connection was being set up while no

@@ -157,6 +157,9 @@ func Plural(n float64, word string) string {
 	return Count(n) + strings.TrimPrefix(linger.Plural(2, word), "2")
 }
 
+// Exact writes all digits of a number.
+func Exact(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
 // Trimmed writes v with as few decimals as it has, and so many at most.
 func Trimmed(v float64, decimals int) string {
 	s := Fixed(v, decimals)

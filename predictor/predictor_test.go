@@ -21,10 +21,10 @@ import (
 	"linger/sim"
 )
 
-var rewrite = flag.Bool("update", false, "build what report/page embeds")
+var rewrite = flag.Bool("update", false, "build what report/html/page embeds")
 
 const (
-	committed = "../report/page/predictor.wasm.gz"
+	committed = "../report/html/page/predictor.wasm.gz"
 	// recorded says what it was built with and from.
 	recorded = "testdata/built.json"
 )

@@ -16,28 +16,55 @@ func (t Timeout) String() string {
 	switch t.State {
 	case Measured:
 	case AtLeast:
-		// Rounded down: what is shown is never more than what was waited for.
-		return "at least " + Duration(time.Duration(t.Low).Truncate(precision(t.Low))).String()
+		return "at least " + t.atLeast()
 	default:
 		return string(Unknown)
 	}
+	value, doubt, unit := t.parts()
+	if doubt != "" {
+		value += " ± " + doubt
+	}
+	return value + " " + unit
+}
+
+// Brief tells a limit without its doubt: "5.001 s", "≥ 20 s"; nothing where it was
+// not measured.
+func (t Timeout) Brief() string {
+	switch t.State {
+	case Measured:
+		value, _, unit := t.parts()
+		return value + " " + unit
+	case AtLeast:
+		return "≥ " + t.atLeast()
+	}
+	return ""
+}
+
+// atLeast is the lower bound, rounded down: what is shown is never more than what was
+// waited for.
+func (t Timeout) atLeast() string {
+	return Duration(time.Duration(t.Low).Truncate(precision(t.Low))).String()
+}
+
+// parts are a limit that was measured, its doubt, which may be none, and their unit.
+func (t Timeout) parts() (value, doubt, unit string) {
 	unit, one := "s", float64(time.Second)
 	if t.High < Duration(time.Second) && t.Median < Duration(time.Second) {
 		unit, one = "ms", float64(time.Millisecond)
 	}
 	if t.scattered() {
 		n := decimals(float64(t.High-t.Low) / one / 10)
-		return finding.Fixed(float64(t.Low)/one, n) + " to " + finding.Fixed(float64(t.High)/one, n) + " " + unit
+		return finding.Fixed(float64(t.Low)/one, n) + " to " + finding.Fixed(float64(t.High)/one, n), "", unit
 	}
 	if t.Uncertainty <= 0 {
-		return finding.Fixed(float64(t.Median)/one, 3) + " " + unit
+		return finding.Fixed(float64(t.Median)/one, 3), "", unit
 	}
-	doubt := float64(t.Uncertainty) / one
-	n := decimals(doubt)
+	off := float64(t.Uncertainty) / one
+	n := decimals(off)
 	// Rounded up: what is shown is never surer than what was found.
 	step := math.Pow10(-n)
-	doubt = math.Ceil(doubt/step-1e-9) * step
-	return finding.Fixed(float64(t.Median)/one, n) + " ± " + finding.Fixed(doubt, n) + " " + unit
+	off = math.Ceil(off/step-1e-9) * step
+	return finding.Fixed(float64(t.Median)/one, n), finding.Fixed(off, n), unit
 }
 
 // scattered reports whether the connections that were watched differ by more than

@@ -1,6 +1,10 @@
 package profile
 
-import "linger/finding"
+import (
+	"regexp"
+
+	"linger/finding"
+)
 
 // A Level is how binding a case is.
 type Level string
@@ -23,6 +27,20 @@ type Case struct {
 	Level    Level  `json:"level"`
 	// Misbehaviour names what `serve --misbehave` does to make the case fail, where it can.
 	Misbehaviour string `json:"misbehaviour,omitempty"`
+}
+
+var rfc = regexp.MustCompile(`RFC (\d+)(?:, (\d[\d.]*\d|\d))?`)
+
+// Source is where the first RFC that Standard names can be read, or "".
+func (c Case) Source() string {
+	m := rfc.FindStringSubmatch(c.Standard)
+	switch {
+	case m == nil:
+		return ""
+	case m[2] == "":
+		return "https://www.rfc-editor.org/rfc/rfc" + m[1]
+	}
+	return "https://www.rfc-editor.org/rfc/rfc" + m[1] + "#section-" + m[2]
 }
 
 // An Outcome is what came of a case.

@@ -1,9 +1,8 @@
 package report
 
 import (
-	"bufio"
+	"cmp"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -11,57 +10,12 @@ import (
 	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/report/table"
 	"linger/trace"
 )
 
-// Compare writes the findings for a person: what each strategy takes, what it
-// holds, the verdict, the doubts, and where it all comes from.
-func Compare(w io.Writer, f compare.Findings, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
-		for _, line := range wrap(title(f), o.width(), "", "") {
-			b.WriteString(o.paint(line, bold) + "\n")
-		}
-		if len(f.Rows) > 0 {
-			o.costs(b, f)
-			if isDNS(f) {
-				o.queries(b, f)
-			}
-			o.holds(b, f)
-			if hasSetUp(f) {
-				o.setUp(b, f)
-			}
-			for _, line := range wrap(legend(f), o.width(), "", "") {
-				b.WriteString(o.paint(line, faint) + "\n")
-			}
-		}
-		b.WriteString("\n")
-		for text := range strings.SplitSeq(f.Verdict.Text, "\n") {
-			first, indent := "", ""
-			if fact, ok := strings.CutPrefix(text, "- "); ok {
-				text, first, indent = fact, "- ", "  "
-			}
-			b.WriteString(strings.Join(wrap(text, o.width(), first, indent), "\n") + "\n")
-		}
-		o.asserted(b, f.Asserted)
-		if len(f.Doubts) > 0 {
-			b.WriteString("\nDoubts\n")
-		}
-		for _, d := range f.Doubts {
-			b.WriteString(strings.Join(wrap(d.Text, o.width(), "  ! ", "    "), "\n") + "\n")
-		}
-		b.WriteString("\n")
-		for _, line := range wrap(origin(f, o), o.width(), "", "") {
-			b.WriteString(o.paint(line, faint) + "\n")
-		}
-		if o.Command != "" {
-			// Not wrapped, so that it can be copied in one piece.
-			b.WriteString(o.paint("Again: "+clean(o.Command), faint) + "\n")
-		}
-	})
-}
-
-// title says what was fetched over what.
-func title(f compare.Findings) string {
+// Title says what was fetched over what.
+func Title(f compare.Findings) string {
 	s := fmt.Sprintf("%s: %s, %s", f.Workload.Name, linger.Plural(f.Workload.Exchanges, "exchange"), finding.Bytes(float64(f.Workload.Bytes)))
 	if isDNS(f) {
 		s = f.Workload.Name + ": " + linger.Plural(f.Workload.Exchanges, "query")
@@ -118,8 +72,8 @@ func emptying(ms float64) string {
 	return finding.Lasting(math.Round(ms/unit) * unit)
 }
 
-// origin says how the figures came about.
-func origin(f compare.Findings, o Options) string {
+// Origin says how the figures came about.
+func Origin(f compare.Findings, version string) string {
 	how := "Nothing measured"
 	if p := string(f.Provenance); p != "" {
 		how = strings.ToUpper(p[:1]) + p[1:]
@@ -132,12 +86,12 @@ func origin(f compare.Findings, o Options) string {
 		s += "interleaved, "
 	}
 	s += fmt.Sprintf("seed %d", f.Seed)
-	if o.Version != "" {
-		s += ", linger " + o.Version
+	if version != "" {
+		s += ", linger " + version
 	}
 	var agents []string
 	for _, r := range f.Rows {
-		if a := clean(r.Agent); a != "" && !slices.Contains(agents, a) {
+		if a := table.Clean(r.Agent); a != "" && !slices.Contains(agents, a) {
 			agents = append(agents, a)
 		}
 	}
@@ -166,134 +120,12 @@ func ran(f compare.Findings) string {
 	return fmt.Sprintf("%d to %d of %s", least, most, planned)
 }
 
-// order lists the rows, the non-persistent first.
-func order(rows []compare.Row) []int {
-	var kept, closed []int
-	for i, r := range rows {
-		if r.Persistent {
-			kept = append(kept, i)
-		} else {
-			closed = append(closed, i)
-		}
-	}
-	return append(closed, kept...)
-}
-
-// longest is how wide the name of a strategy may be.
-const longest = 20
-
-// names is the column of strategies, the best one marked.
-func (o Options) names(f compare.Findings) column {
-	c := column{head: [2]string{"", "  strategy"}, left: true}
-	for _, r := range f.Rows {
-		mark := "  "
-		if r.NotHonoured {
-			mark = "! "
-		}
-		if r.Strategy == f.Verdict.Best && f.Verdict.Best != "" {
-			mark = "*" + mark[:1]
-		}
-		c.cells = append(c.cells, mark+short(r.Strategy, longest))
-	}
-	c.style = func(row int) style {
-		if f.Rows[row].Strategy == f.Verdict.Best {
-			return green
-		}
-		return plain
-	}
-	return c
-}
-
-// kinds returns the function that writes a heading before each kind of row.
-func (o Options) kinds(b *bufio.Writer, f compare.Findings, rows []int) func(i, row int) {
-	return func(i, row int) {
-		if i > 0 && f.Rows[rows[i-1]].Persistent == f.Rows[row].Persistent {
-			return
-		}
-		kind := "non-persistent"
-		if f.Rows[row].Persistent {
-			kind = "persistent"
-		}
-		b.WriteString(o.paint(kind, faint) + "\n")
-	}
-}
-
-// each makes a column of one figure of every row.
-func each(f compare.Findings, spare int, above, below string, cell func(compare.Row) string) column {
-	c := column{head: [2]string{above, below}, spare: spare}
-	for _, r := range f.Rows {
-		c.cells = append(c.cells, cell(r))
-	}
-	return c
-}
-
-// costs is the table of what the load takes.
-func (o Options) costs(b *bufio.Writer, f compare.Findings) {
-	b.WriteString("\n")
-	name, clock := o.names(f), times(f)
-	failed := 0
-	for _, r := range f.Rows {
-		failed += r.Failed
-	}
-	tail := []column{
-		each(f, 0, "connec-", "tions", func(r compare.Row) string { return known(r.Connections, finding.Count) }),
-		each(f, 3, "hand-", "shakes", func(r compare.Row) string { return known(r.Handshakes, finding.Count) }),
-		each(f, 0, "round", "trips", func(r compare.Row) string { return known(r.RoundTrips, trips) }),
-		each(f, 1, "", "packets", func(r compare.Row) string { return known(sum(r.Packets), finding.Count) }),
-		each(f, 2, "wire,", "kB", func(r compare.Row) string { return known(sum(r.WireBytes), kilo) }),
-	}
-	if failed > 0 {
-		tail = append(tail, each(f, 0, "", "failed", func(r compare.Row) string { return fmt.Sprintf("%d/%d", r.Failed, r.Trials) }))
-	}
-	cols := squeeze(append([]column{name, clock}, filled(tail)...), o.width())
-	const narrowest, widest = 4, 24
-	if room := min(o.width()-total(cols)-gap, widest); room >= narrowest && !clock.empty() {
-		cols = append(cols[:2:2], append([]column{bars(f, room)}, cols[2:]...)...)
-	}
-	rows := order(f.Rows)
-	o.table(b, cols, rows, o.kinds(b, f, rows))
-}
-
-// some empties a column in which there is nothing but 0.
-func some(c column) column {
-	if !slices.ContainsFunc(c.cells, func(s string) bool { return s != "0" && s != unknown }) {
-		c.cells = nil
-	}
-	return c
-}
-
-// holds is the table of what the load keeps busy, and wastes.
-func (o Options) holds(b *bufio.Writer, f compare.Findings) {
-	cols := filled([]column{
-		each(f, 1, "requests/", "connection", func(r compare.Row) string { return known(r.RequestsPerConnection, finding.Count) }),
-		each(f, 2, "over-", "head", func(r compare.Row) string { return known(r.Overhead, finding.Share) }),
-		some(each(f, 2, "requests", "in vain", func(r compare.Row) string { return known(r.RequestsInVain, finding.Count) })),
-		each(f, 3, "sent", "again", func(r compare.Row) string { return known(r.Retransmitted, finding.Count) }),
-		each(f, 4, "peak", "sockets", func(r compare.Row) string {
-			return pair(r.Sockets.ClientPeak, r.Sockets.ServerPeak, finding.Count)
-		}),
-		each(f, 5, "TIME_", "WAIT", func(r compare.Row) string { return known(r.Sockets.TimeWait, finding.Count) }),
-		each(f, 6, "peak", "socket kB", func(r compare.Row) string {
-			return pair(r.SocketMemory.ClientPeak, r.SocketMemory.ServerPeak, kilo)
-		}),
-	})
-	if !hasSetUp(f) { // else it stands beside what it is spent on
-		cols = filled(append(cols, cpu(f, 7)))
-	}
-	if len(cols) == 0 {
-		return
-	}
-	b.WriteString("\n")
-	cols = squeeze(append([]column{o.names(f)}, cols...), o.width())
-	rows := order(f.Rows)
-	o.table(b, cols, rows, o.kinds(b, f, rows))
-}
-
-// legend says what the marks and columns of both tables mean.
-func legend(f compare.Findings) string {
+// Legend says what the marks and columns of the tables mean; best is how the row
+// that takes least is marked.
+func Legend(f compare.Findings, best string) string {
 	var parts []string
 	if f.Verdict.Best != "" && len(f.Rows) > 1 {
-		parts = append(parts, "* takes least")
+		parts = append(parts, best+" takes least")
 	}
 	if slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return r.NotHonoured }) {
 		parts = append(parts, "! was not honoured, see the doubts")
@@ -323,115 +155,45 @@ func legend(f compare.Findings) string {
 	return strings.Join(parts, "; ") + "."
 }
 
-// times is the column of times, in one unit, the points one below the other.
-func times(f compare.Findings) column {
-	unit, scale := "ms", 1.0
-	sure := linger.Opt[float64]{}
+// security names what the connections were secured with: "TLS 1.3".
+func security(f compare.Findings) string {
+	if f.Workload.Scheme != "https" {
+		return ""
+	}
+	var versions []string
 	for _, r := range f.Rows {
-		t, ok := r.Time.Get()
-		if !ok {
-			continue
-		}
-		if t.Median >= 1000 {
-			unit, scale = "s", 1000
-		}
-		if c, ok := t.Confidence.Get(); ok {
-			sure = linger.Known(min(c, sure.Or(c)))
+		for _, v := range r.TLSVersions() {
+			if !slices.Contains(versions, v) {
+				versions = append(versions, v)
+			}
 		}
 	}
-	type figure struct {
-		value, doubt string
-		decimals     int
-	}
-	figures := make([]figure, len(f.Rows))
-	most, wide := 0, 0
-	for i, r := range f.Rows {
-		t, ok := r.Time.Get()
-		if !ok {
-			continue
-		}
-		d, has := t.Doubt().Get()
-		n := finding.Decimals(t.Median/scale, t.Blur(f.Provenance)/scale)
-		g := figure{value: finding.Fixed(t.Median/scale, n), decimals: max(0, n)}
-		if has {
-			// The doubt is rounded up: what is shown is never surer than what was found.
-			step := math.Pow10(-n)
-			g.doubt = finding.Fixed(math.Ceil(d/scale/step-1e-9)*step, n)
-		}
-		figures[i] = g
-		most, wide = max(most, g.decimals), max(wide, width(g.doubt))
-	}
-	pad := func(n int) string {
-		if n == 0 && most > 0 {
-			return strings.Repeat(" ", most+1)
-		}
-		return strings.Repeat(" ", most-n)
-	}
-	none := "" // the room of a doubt, where others have one
-	if wide > 0 {
-		none = strings.Repeat(" ", width(" ± ")+wide)
-	}
-	c := column{head: [2]string{"time, " + unit, ""}}
-	if v, ok := sure.Get(); ok {
-		c.head[1] = fmt.Sprintf("± at %s %%", finding.Trimmed(math.Floor(1e4*v)/100, 2))
-	}
-	for _, g := range figures {
-		switch {
-		case g.value == "":
-			c.cells = append(c.cells, unknown)
-		case g.doubt == "":
-			c.cells = append(c.cells, g.value+pad(g.decimals)+none)
-		default:
-			c.cells = append(c.cells, g.value+pad(g.decimals)+" ± "+right(g.doubt+pad(g.decimals), wide))
-		}
-	}
-	return c
+	slices.Sort(versions)
+	return strings.TrimSpace("TLS " + strings.Join(versions, " and "))
 }
 
-// bars draws the times, the longest over the whole column.
-func bars(f compare.Findings, n int) column {
-	most := 0.0
-	for _, r := range f.Rows {
-		t, _ := r.Time.Get()
-		most = max(most, t.Median)
+// Facets say what was fetched and over what, one by one.
+func Facets(f compare.Findings) [][2]string {
+	rate := func(o linger.Opt[float64]) string { return linger.Rate(o.Or(0) * float64(linger.Kbps)).String() }
+	out := [][2]string{
+		{"Workload", fmt.Sprintf("%s: %s, %s of content", table.Clean(f.Workload.Name), linger.Plural(f.Workload.Exchanges, "exchange"), finding.Bytes(float64(f.Workload.Bytes)))},
+		{"Security", cmp.Or(security(f), "none: cleartext")},
 	}
-	c := column{left: true, least: n}
-	for _, r := range f.Rows {
-		t, ok := r.Time.Get()
-		s := ""
-		if ok && most > 0 {
-			s = bar(t.Median/most, n)
-		}
-		c.cells = append(c.cells, s)
+	if f.Workload.Scheme != "http" && f.Workload.Scheme != "https" {
+		out = out[:1] // it is the strategy's
 	}
-	return c
-}
-
-// filled leaves out the columns of which nothing is known.
-func filled(cols []column) []column {
-	var out []column
-	for _, c := range cols {
-		if !c.empty() {
-			out = append(out, c)
+	n := f.Network
+	if name := table.Clean(n.Name); name != "" {
+		out = append(out, [2]string{"Network", name})
+	}
+	if v, ok := n.RTT.Get(); ok {
+		out = append(out, [2]string{"Round-trip time", finding.Lasting(v)}, [2]string{"Rate", rate(n.Down) + " down, " + rate(n.Up) + " up"},
+			[2]string{"Loss", finding.Trimmed(100*n.Loss.Or(0), 2) + " % of packets, each way"})
+		down, ok := n.Queue.Down.Get()
+		up, ok2 := n.Queue.Up.Get()
+		if ok && ok2 {
+			out = append(out, [2]string{"Queues", emptying(down) + " down, " + emptying(up) + " up"})
 		}
 	}
 	return out
-}
-
-func sum(o linger.Opt[compare.Ways]) (out linger.Opt[float64]) {
-	if v, ok := o.Get(); ok {
-		out = linger.Known(v.Sum())
-	}
-	return out
-}
-
-func whole(v float64) string { return finding.Fixed(v, 0) }
-func kilo(v float64) string  { return finding.Fixed(v/1000, 0) }
-
-// trips shows halves of a round trip only where there are few.
-func trips(v float64) string {
-	if math.Abs(v) < 10 {
-		return finding.Fixed(v, 1)
-	}
-	return whole(v)
 }

@@ -1,107 +1,87 @@
 package report
 
 import (
-	"bufio"
-	"io"
 	"math"
 	"slices"
-	"strings"
 
 	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/report/table"
 	"linger/trace"
 )
 
-// Difference writes what has changed from one result to another.
-func Difference(w io.Writer, d compare.Change, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
-		f := compare.Findings{Workload: d.Workload, Network: d.Network}
-		for _, line := range wrap(title(f), o.width(), "", "") {
-			b.WriteString(o.paint(line, bold) + "\n")
+// Changes is the table of what has changed of each strategy. An empty cell is as
+// before.
+func Changes(d compare.Change) table.Table {
+	t := table.Table{Columns: []table.Column{
+		{Head: "strategy", Align: table.Left}, heading("time before", "time", "before", 0), {Head: "after"}, {Head: "change"},
+	}}
+	figures := []struct {
+		head   table.Column
+		name   string
+		format func(float64) string
+	}{
+		{heading("connections", "connec-", "tions", 1), "connections", finding.Count}, {heading("round trips", "round", "trips", 2), "round_trips", Trips},
+		{heading("packets", "", "packets", 3), "packets", finding.Count}, {heading("wire, kB", "wire,", "kB", 4), "wire_bytes", Kilo},
+		{heading("failed", "", "failed", 5), "failed", finding.Count},
+	}
+	for _, one := range figures {
+		t.Columns = append(t.Columns, one.head)
+	}
+	for _, r := range d.Rows {
+		row := t.Add(table.Word(table.Short(r.Strategy, LongestName)), took(r.Before, d.Provenance), took(r.After, d.Provenance), changed(r))
+		for _, one := range figures {
+			row.Cells = append(row.Cells, figureChange(r, one.name, one.format))
 		}
-		b.WriteString("\n")
-		cell := func(head [2]string, spare int, of func(compare.RowChange) string) column {
-			c := column{head: head, spare: spare}
-			for _, r := range d.Rows {
-				c.cells = append(c.cells, of(r))
-			}
-			return c
-		}
-		cols := []column{
-			cell([2]string{"", "strategy"}, 0, func(r compare.RowChange) string { return short(r.Strategy, longest) }),
-			cell([2]string{"time", "before"}, 0, func(r compare.RowChange) string { return took(r.Before, d.Provenance) }),
-			cell([2]string{"", "after"}, 0, func(r compare.RowChange) string { return took(r.After, d.Provenance) }),
-			cell([2]string{"", "change"}, 0, changed),
-		}
-		cols[0].left = true
-		for i, one := range []struct {
-			above, below, name string
-			format             func(float64) string
-		}{
-			{"connec-", "tions", "connections", finding.Count}, {"round", "trips", "round_trips", trips}, {"", "packets", "packets", finding.Count},
-			{"wire,", "kB", "wire_bytes", kilo}, {"", "failed", "failed", finding.Count},
-		} {
-			c := cell([2]string{one.above, one.below}, i+1, func(r compare.RowChange) string {
-				k := slices.IndexFunc(r.Figures, func(f compare.FigureChange) bool { return f.Name == one.name })
-				if k < 0 {
-					return ""
-				}
-				before, after := known(r.Figures[k].Before, one.format), known(r.Figures[k].After, one.format)
-				if before == after {
-					return "" // less than the table shows
-				}
-				return before + "→" + after
-			})
-			cols = append(cols, c)
-		}
-		cols = squeeze(append(cols[:4:4], filled(cols[4:])...), o.width())
-		o.table(b, cols, upTo(len(d.Rows)), nil)
-		b.WriteString(o.paint("~ may be luck; what is empty is as before.", faint) + "\n")
-		b.WriteString("\n")
-		for text := range strings.SplitSeq(d.Text, "\n") {
-			b.WriteString(strings.Join(wrap(text, o.width(), "- ", "  "), "\n") + "\n")
-		}
-		if len(d.Doubts) > 0 {
-			b.WriteString("\nDoubts\n")
-		}
-		for _, one := range d.Doubts {
-			b.WriteString(strings.Join(wrap(one.Text, o.width(), "  ! ", "    "), "\n") + "\n")
-		}
-	})
+	}
+	return t.Without(4, table.Nothing)
+}
+
+// figureChange is a figure before and after; empty where it is as before, or differs
+// by less than is shown.
+func figureChange(r compare.RowChange, name string, format func(float64) string) table.Cell {
+	k := slices.IndexFunc(r.Figures, func(f compare.FigureChange) bool { return f.Name == name })
+	if k < 0 {
+		return table.Cell{}
+	}
+	before, after := table.Known(r.Figures[k].Before, format).Text, table.Known(r.Figures[k].After, format).Text
+	if before == after {
+		return table.Cell{}
+	}
+	return table.Word(before + "→" + after)
 }
 
 // took is a time with the digits that its doubt leaves.
-func took(t linger.Opt[compare.Time], p trace.Provenance) string {
+func took(t linger.Opt[compare.Time], p trace.Provenance) table.Cell {
 	v, ok := t.Get()
 	if !ok {
-		return unknown
+		return table.Unknown()
 	}
-	return finding.Duration(v.Median, v.Blur(p))
+	return table.Number(v.Median, func(ms float64) string { return finding.Duration(ms, v.Blur(p)) })
 }
 
 // changed says how much longer a strategy takes, where that is more than luck: a
 // tilde stands before what may be luck.
-func changed(r compare.RowChange) string {
-	switch v, ok := r.Share.Get(); {
+func changed(r compare.RowChange) table.Cell {
+	v, ok := r.Share.Get()
+	switch {
 	case r.New:
-		return "new"
+		return table.Word("new")
 	case r.Gone:
-		return "gone"
+		return table.Word("gone")
 	case !ok:
-		return unknown
-	default:
-		sign := "+"
-		switch {
-		case math.Abs(v) < 0.005:
-			sign = ""
-		case v < 0:
-			sign = "−"
-		}
-		mark := ""
-		if !r.Differs.Or(false) {
-			mark = "~ "
-		}
-		return mark + sign + finding.Share(math.Abs(v))
+		return table.Unknown()
 	}
+	mark, sign := "", "+"
+	if !r.Differs.Or(false) {
+		mark = "~ "
+	}
+	switch {
+	case math.Abs(v) < 0.005:
+		sign = ""
+	case v < 0:
+		sign = "−"
+	}
+	return table.Number(v, func(float64) string { return mark + sign + finding.Share(math.Abs(v)) })
 }

@@ -1,55 +1,44 @@
 package report
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"slices"
-	"strconv"
 	"time"
 
 	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/report/table"
 	"linger/trace"
 )
 
-// Ledger writes what a command did with its connections, as the link saw it.
-// The requests on each, where they could be read, are keyed by the client's
-// IP:port; nil where nobody read them.
-func Ledger(w io.Writer, l trace.Ledger, requests map[string]int, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
-		flows := slices.Clone(l.Connections)
-		slices.SortStableFunc(flows, func(a, b trace.Flows) int { return a.First.Compare(b.First) })
-		flows = slices.DeleteFunc(flows, func(f trace.Flows) bool { return f.Protocol != "tcp" && f.Protocol != "udp" })
-		all := compare.Sum(l)
-		others := ""
-		if all.Datagrams > 0 {
-			others = ", " + linger.Plural(all.Datagrams, "UDP flow")
-		}
-		head := fmt.Sprintf("%s opened, %s%s; %s up and %s down, %s",
-			linger.Plural(all.Connections, "connection"), linger.Plural(all.Handshakes, "handshake"), others,
-			linger.Plural(int(all.Packets.Up), "packet"), finding.Count(all.Packets.Down), finding.Bytes(all.WireBytes.Sum()))
-		if slices.ContainsFunc(flows, func(f trace.Flows) bool { return f.Protocol == "tcp" }) {
-			head += "; " + finding.Count(all.Retransmitted.Sum()) + " sent again"
-		}
-		switch to := servers(flows); {
-		case len(flows) == 0:
-			head = "No connection crossed the link"
-		case len(to) == 1:
-			head += "; all to " + to[0]
-		}
-		for _, line := range wrap(head+".", o.width(), "", "") {
-			b.WriteString(o.paint(line, bold) + "\n")
-		}
-		if l.Overflow > 0 {
-			b.WriteString(fmt.Sprintf("%s more did not fit into the ledger.\n", linger.Plural(l.Overflow, "connection")))
-		}
-		if len(flows) > 0 {
-			b.WriteString("\n")
-			o.flows(b, flows, requests)
-		}
-	})
+// FlowsOf are the connections and flows of a ledger, in the order in which they began.
+func FlowsOf(l trace.Ledger) []trace.Flows {
+	flows := slices.Clone(l.Connections)
+	slices.SortStableFunc(flows, func(a, b trace.Flows) int { return a.First.Compare(b.First) })
+	return slices.DeleteFunc(flows, func(f trace.Flows) bool { return f.Protocol != "tcp" && f.Protocol != "udp" })
+}
+
+// LedgerTitle sums up what crossed the link.
+func LedgerTitle(l trace.Ledger) string {
+	flows, all := FlowsOf(l), compare.Sum(l)
+	if len(flows) == 0 {
+		return "No connection crossed the link."
+	}
+	others := ""
+	if all.Datagrams > 0 {
+		others = ", " + linger.Plural(all.Datagrams, "UDP flow")
+	}
+	title := fmt.Sprintf("%s opened, %s%s; %s up and %s down, %s",
+		linger.Plural(all.Connections, "connection"), linger.Plural(all.Handshakes, "handshake"), others,
+		linger.Plural(int(all.Packets.Up), "packet"), finding.Count(all.Packets.Down), finding.Bytes(all.WireBytes.Sum()))
+	if slices.ContainsFunc(flows, func(f trace.Flows) bool { return f.Protocol == "tcp" }) {
+		title += "; " + finding.Count(all.Retransmitted.Sum()) + " sent again"
+	}
+	if to := servers(flows); len(to) == 1 {
+		title += "; all to " + to[0]
+	}
+	return title + "."
 }
 
 // server names the far end of a connection.
@@ -74,66 +63,48 @@ func servers(flows []trace.Flows) []string {
 }
 
 // ending says who ended a connection, or why there was nothing to end.
-func ending(f trace.Flows) string {
+func ending(f trace.Flows) table.Cell {
 	switch {
 	case f.Protocol == "tcp" && f.Up.SYN > 0 && f.Down.SYN == 0 && f.Down.RST > 0:
-		return "refused"
+		return table.Word("refused")
 	case f.Protocol == "tcp" && f.Up.SYN > 0 && f.Down.SYN == 0, f.Protocol == "udp" && f.Down.Packets == 0:
-		return "no answer"
+		return table.Word("no answer")
 	case f.ClosedBy == trace.Nobody:
-		return unknown
+		return table.Unknown()
 	case f.Up.RST+f.Down.RST > 0:
-		return string(f.ClosedBy) + " RST"
+		return table.Word(string(f.ClosedBy) + " RST")
 	}
-	return string(f.ClosedBy)
+	return table.Word(string(f.ClosedBy))
 }
 
-// flows is the table of connections.
-func (o Options) flows(b *bufio.Writer, flows []trace.Flows, requests map[string]int) {
-	shown := flows[:min(len(flows), o.rows())]
-	cols := make([]column, 9)
-	for i, h := range [][2]string{{"", "#"}, {"", "to"}, {"opened", "at, ms"}, {"lasted", "ms"}, {"re-", "quests"}, {"packets", "up/down"}, {"kB", "up/down"}, {"sent", "again"}, {"closed", "by"}} {
-		cols[i].head = h
-	}
-	cols[1].left, cols[8].left = true, true
-	for i, f := range shown {
-		asked := unknown
+// Flows lists the connections, the first so many. Who is asked has a column where
+// there are several.
+func Flows(flows []trace.Flows, requests map[string]int, most int) table.Table {
+	t := table.Table{Columns: []table.Column{
+		{Head: "#"}, {Head: "to", Align: table.Left}, heading("opened at, ms", "opened", "at, ms", 0), heading("lasted ms", "lasted", "ms", 0), heading("requests", "re-", "quests", 0),
+		heading("packets up/down", "packets", "up/down", 0), heading("kB up/down", "kB", "up/down", 0), heading("sent again", "sent", "again", 0),
+		{Head: "closed by", Narrow: [2]string{"closed", "by"}, Align: table.Left},
+	}}
+	for i, f := range flows[:min(len(flows), most)] {
+		asked := table.Unknown()
 		if n, ok := requests[f.Client]; ok {
-			asked = strconv.Itoa(n)
+			asked = table.Int(n)
 		}
-		again := unknown // UDP has no sequence numbers, and QUIC encrypts its own
+		again := table.Unknown() // UDP has no sequence numbers, and QUIC encrypts its own
 		if f.Protocol == "tcp" {
-			again = strconv.FormatInt(f.Up.Retransmitted+f.Down.Retransmitted, 10)
+			again = table.Int(int(f.Up.Retransmitted + f.Down.Retransmitted))
 		}
-		for j, s := range []string{
-			strconv.Itoa(i + 1), clean(server(f)), tenths(f.First.Sub(flows[0].First)), tenths(f.Last.Sub(f.First)), asked,
-			fmt.Sprintf("%d/%d", f.Up.Packets, f.Down.Packets), tiny(f.Up.Bytes()) + "/" + tiny(f.Down.Bytes()),
-			again, ending(f),
-		} {
-			cols[j].cells = append(cols[j].cells, s)
-		}
+		t.Add(table.Int(i+1), table.Word(server(f)), tenths(f.First.Sub(flows[0].First)), tenths(f.Last.Sub(f.First)), asked,
+			table.Word(fmt.Sprintf("%d/%d", f.Up.Packets, f.Down.Packets)), table.Word(tiny(f.Up.Bytes())+"/"+tiny(f.Down.Bytes())),
+			again, ending(f))
+	}
+	if rest := len(flows) - len(t.Rows); rest > 0 {
+		t.More = "… and " + linger.Plural(rest, "connection") + " more"
 	}
 	if len(servers(flows)) == 1 {
-		cols = slices.Delete(cols, 1, 2) // the line above has said it
-	} else if over := total(cols) - o.width(); over > 0 {
-		const least = 8
-		room := max(least, cols[1].fit()-over)
-		for i, s := range cols[1].cells {
-			cols[1].cells[i] = short(s, room)
-		}
+		return t.Only(0, 2, 3, 4, 5, 6, 7, 8) // the title has said it
 	}
-	o.table(b, filled(cols), upTo(len(shown)), nil)
-	if rest := len(flows) - len(shown); rest > 0 {
-		b.WriteString(o.paint("… and "+linger.Plural(rest, "connection")+" more", faint) + "\n")
-	}
+	return t
 }
 
-func tenths(d time.Duration) string { return finding.Fixed(d.Seconds()*1000, 1) }
-
-// tiny writes bytes in kB, with a decimal where there are few.
-func tiny(n int64) string {
-	if n < 10_000 {
-		return finding.Fixed(float64(n)/1000, 1)
-	}
-	return kilo(float64(n))
-}
+func tenths(d time.Duration) table.Cell { return table.Number(d.Seconds()*1000, Tenth) }

@@ -1,10 +1,8 @@
 package report
 
 import (
-	"bufio"
 	"cmp"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -13,58 +11,19 @@ import (
 	"linger/assert"
 	"linger/finding"
 	"linger/profile"
+	"linger/report/table"
 )
 
-// Probe writes what a server was seen to do with connections: its figures, observed
-// beside announced; then where it breaks a standard. verbose lists what it keeps too.
-func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
-		for _, line := range wrap(probeTitle(p), o.width(), "", "") {
-			b.WriteString(o.paint(line, bold) + "\n")
-		}
-		o.probeLimits(b, p)
-		o.probeSurvivals(b, p)
-		o.probeRest(b, p)
-		o.probeCases(b, p, verbose)
-		o.asserted(b, p.Asserted)
-		if len(p.Caveats) > 0 {
-			b.WriteString("\nDoubts\n")
-		}
-		for _, d := range p.Caveats {
-			b.WriteString(strings.Join(wrap(d.Text, o.width(), "  ! ", "    "), "\n") + "\n")
-		}
-		b.WriteString("\n")
-		for _, line := range wrap(probeOrigin(p, o), o.width(), "", "") {
-			b.WriteString(o.paint(line, faint) + "\n")
-		}
-	})
-}
-
-// asserted lists what became of assertions.
-func (o Options) asserted(b *bufio.Writer, results []assert.Result) {
-	if len(results) > 0 {
-		b.WriteString("\nAssertions\n")
-	}
-	for _, a := range results {
-		o.finding(b, truthWord[a.Truth], a.Text, brokenBy(a))
-	}
-}
-
-// Asserted writes what became of assertions, where nothing else of the text does.
-func Asserted(w io.Writer, results []assert.Result, o Options) error {
-	return buffered(w, func(b *bufio.Writer) { o.asserted(b, results) })
-}
-
-// brokenBy says why an assertion does not hold; "" is that it does.
-func brokenBy(a assert.Result) string {
+// BrokenBy says why an assertion does not hold; "" is that it does.
+func BrokenBy(a assert.Result) string {
 	if a.Truth == assert.Holds {
 		return ""
 	}
 	return string(a.Truth) + ": " + a.Why
 }
 
-// probeTitle says what was probed.
-func probeTitle(p *profile.Profile) string {
+// ProbeTitle says what was probed.
+func ProbeTitle(p *profile.Profile) string {
 	s := p.Target
 	if p.Address != "" {
 		s += " at " + p.Address
@@ -98,180 +57,94 @@ func tiedRTT(d profile.Duration) string {
 
 var protocolNames = map[string]string{"http/1.1": "HTTP/1.1", "h2": "HTTP/2", "h3": "HTTP/3", "tls": "TLS", "dns": "DNS", "tcp": "DNS over TCP", "dot": "DNS over TLS"}
 
-// protocolName is how a protocol is called, where ALPN calls it otherwise.
-func protocolName(id string) string { return cmp.Or(protocolNames[id], id) }
+// ProtocolName is how a protocol is called, where ALPN calls it otherwise.
+func ProtocolName(id string) string { return cmp.Or(protocolNames[id], id) }
 
-// A limitRow is one figure of a protocol.
-type limitRow struct {
-	id                          string // of the figure, as JSON has it
-	name                        string
-	observed, ending, announced string
-	differs                     bool // announced is not what was observed
-	why                         string
-	limit                       profile.Timeout // where it is one of time
-	said                        linger.Opt[profile.Duration]
+// A LimitRow is one figure of a protocol.
+type LimitRow struct {
+	Name                        string
+	After                       string // of an idle limit: "response", "connect", "tls", "settings"
+	Observed, Ending, Announced string
+	Unknown                     bool // nothing was observed
+	Differs                     bool // announced is not what was observed
+	Why                         string
+	Limit                       profile.Timeout // where it is one of time
+	Said                        linger.Opt[profile.Duration]
 }
 
-// limitRows are the figures of a protocol of which anything is to be said.
-func limitRows(p *profile.Protocol) []limitRow {
-	var rows []limitRow
+// LimitRows are the figures of a protocol of which anything is to be said.
+func LimitRows(p *profile.Protocol) []LimitRow {
+	var rows []LimitRow
 	said := p.Announced
 	for _, one := range []struct {
-		id, name string
-		limit    profile.Timeout
+		name, after string
+		limit       profile.Timeout
 	}{
-		{"idle_after_response", "idle after a response", p.AfterResponse},
-		{"idle_after_connect", "idle after connecting", p.AfterConnect},
-		{"idle_after_tls", "idle after TLS", p.AfterTLS},
-		{"idle_after_settings", "idle after SETTINGS", p.AfterSettings},
-		{"max_age", "age, never idle", p.Age},
+		{"idle after a response", "response", p.AfterResponse},
+		{"idle after connecting", "connect", p.AfterConnect},
+		{"idle after TLS", "tls", p.AfterTLS},
+		{"idle after SETTINGS", "settings", p.AfterSettings},
+		{"age, never idle", "", p.Age},
 	} {
 		if one.limit.State == "" {
 			continue
 		}
-		r := limitRow{id: one.id, name: one.name, observed: one.limit.String(), ending: string(one.limit.Ending), why: one.limit.Why, limit: one.limit}
-		if one.id == "idle_after_response" {
+		r := LimitRow{Name: one.name, After: one.after, Observed: one.limit.String(), Ending: string(one.limit.Ending), Unknown: one.limit.State == profile.Unknown, Why: one.limit.Why, Limit: one.limit}
+		if one.after == "response" {
 			if d, ok := said.Timeout.Get(); ok {
 				keeps, told := one.limit.Keeps(d)
-				r.announced, r.differs, r.said = d.String(), told && !keeps, said.Timeout
+				r.Announced, r.Differs, r.Said = d.String(), told && !keeps, said.Timeout
 			}
 		}
 		rows = append(rows, r)
 	}
 	if c := p.Requests; c.State != "" {
-		r := limitRow{id: "requests_per_connection", name: "requests", observed: c.String(), why: c.Why}
+		r := LimitRow{Name: "requests", Observed: c.String(), Unknown: c.State == profile.Unknown, Why: c.Why}
 		if n, ok := said.Max.Get(); ok {
-			r.announced = fmt.Sprint(n)
-			r.differs = c.State == profile.Measured && c.N != n || c.State == profile.AtLeast && c.N > n
+			r.Announced = fmt.Sprint(n)
+			r.Differs = c.State == profile.Measured && c.N != n || c.State == profile.AtLeast && c.N > n
 		}
 		rows = append(rows, r)
 	}
 	if l := p.Pipelining; l != nil && l.State != "" {
-		rows = append(rows, limitRow{id: "pipelining", name: "pipelining", observed: l.String(), why: l.Why})
+		rows = append(rows, LimitRow{Name: "pipelining", Observed: l.String(), Unknown: l.State == profile.Unknown, Why: l.Why})
 	}
 	return rows
 }
 
-// probeLimits is the table of the figures of each protocol, and why some are missing.
-func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile) {
-	var rows []limitRow
-	heading := map[int]string{} // before a row
-	differs := false
+// IdleLimits is the table of the figures of each protocol; differs says that one is
+// announced otherwise than observed, which is flagged.
+func IdleLimits(p *profile.Profile) (t table.Table, differs bool) {
+	t = table.Table{Caption: "Of each protocol, observed and announced", Columns: []table.Column{
+		{Head: "figure", Obvious: true, Align: table.Left}, {Head: "observed", Align: table.Left}, {Head: EndedBy, Align: table.Left, Spare: 1}, {Head: "announced", Align: table.Left},
+	}}
 	for _, q := range p.Protocols {
-		some := limitRows(q)
-		if len(some) == 0 {
-			continue
-		}
-		heading[len(rows)] = protocolName(q.Name)
-		for _, r := range some {
-			differs = differs || r.differs
-		}
-		rows = append(rows, some...)
-	}
-	if len(rows) > 0 {
-		cell := func(above, below string, of func(limitRow) string) column {
-			c := column{head: [2]string{above, below}, left: true}
-			for _, r := range rows {
-				c.cells = append(c.cells, of(r))
+		for i, r := range LimitRows(q) {
+			observed, announced := table.Word(r.Observed), table.Word(r.Announced)
+			if r.Unknown {
+				observed.Style = table.Faint
 			}
-			return c
-		}
-		cols := filled([]column{
-			cell("", "", func(r limitRow) string { return "  " + r.name }),
-			cell("", "observed", func(r limitRow) string { return r.observed }),
-			cell("", "ended by", func(r limitRow) string { return r.ending }),
-			cell("", "announced", func(r limitRow) string {
-				if r.differs {
-					return r.announced + " !"
-				}
-				return r.announced
-			}),
-		})
-		for i := range cols {
-			if cols[i].head[1] == "ended by" {
-				cols[i].spare = 1
+			if r.Differs {
+				announced.Flagged, announced.Style = true, table.Doubtful
 			}
-			if cols[i].head[1] == "announced" {
-				cols[i].style = func(row int) style {
-					if rows[row].differs {
-						return yellow
-					}
-					return plain
-				}
-			}
-			if cols[i].head[1] == "observed" {
-				cols[i].style = func(row int) style {
-					if rows[row].observed == string(profile.Unknown) {
-						return faint
-					}
-					return plain
-				}
-			}
-		}
-		all := len(cols)
-		cols = squeeze(cols, o.width())
-		o.table(b, cols, upTo(len(rows)), func(i, row int) {
-			if name, ok := heading[row]; ok {
-				b.WriteString(o.paint(name, faint) + "\n")
-			}
-		})
-		if differs {
-			b.WriteString(o.paint("! is not what was observed.", faint) + "\n")
-		}
-		if len(cols) < all { // there was no room for it beside the others
-			b.WriteString("\nEnded by\n")
-			name := ""
-			for row, r := range rows {
-				name = cmp.Or(heading[row], name)
-				if r.ending != "" {
-					b.WriteString(strings.Join(wrap(name+", "+r.name+": "+r.ending, o.width(), "  ", "    "), "\n") + "\n")
-				}
+			differs = differs || r.Differs
+			row := t.Add(table.Word(r.Name), observed, table.Word(r.Ending), announced)
+			if i == 0 {
+				row.Group = ProtocolName(q.Name)
 			}
 		}
 	}
-	unseen := missing(p)
-	if len(unseen) > 0 {
-		b.WriteString("\nNot measured\n")
-	}
-	for _, m := range unseen {
-		b.WriteString(strings.Join(wrap(m, o.width(), "  ", "    "), "\n") + "\n")
-	}
+	return t, differs
 }
 
-// probeSurvivals says in a line each what a connection survives, and what it does not.
-func (o Options) probeSurvivals(b *bufio.Writer, p *profile.Profile) {
-	var kept, closed, unknown []string
-	for _, s := range p.Survives {
-		switch {
-		case s.State == profile.Unknown:
-			unknown = append(unknown, s.What)
-		case s.Kept:
-			kept = append(kept, s.What)
-		case s.Said != "":
-			closed = append(closed, fmt.Sprintf("%s (said %s)", s.What, s.Said))
-		default:
-			closed = append(closed, s.What)
-		}
-	}
-	if len(p.Survives) > 0 {
-		b.WriteString("\nA connection of HTTP/1.1\n")
-	}
-	for _, one := range []struct {
-		name string
-		what []string
-	}{{"is kept after", kept}, {"is closed after", closed}, {"not measured", unknown}} {
-		if len(one.what) > 0 {
-			b.WriteString(strings.Join(wrap(strings.Join(one.what, ", "), o.width(), left("  "+one.name, 20), left("", 20)), "\n") + "\n")
-		}
-	}
-}
+const EndedBy = "ended by"
 
-// rest are the figures that are the server's and not one protocol's.
-func rest(p *profile.Profile) [][2]string {
+// ServerFacts are the figures that are the server's and not one protocol's.
+func ServerFacts(p *profile.Profile) [][2]string {
 	var out [][2]string
 	add := func(name, value string) {
 		if value != "" {
-			out = append(out, [2]string{name, clean(value)})
+			out = append(out, [2]string{name, table.Clean(value)})
 		}
 	}
 	if p.Parallel.State == profile.Measured || p.Parallel.State == profile.AtLeast {
@@ -314,7 +187,7 @@ func rest(p *profile.Profile) [][2]string {
 		for _, name := range sortedKeys(a.Settings) {
 			said = append(said, fmt.Sprintf("%s %d", name, a.Settings[name]))
 		}
-		add(protocolName(q.Name)+" announces", strings.Join(said, ", "))
+		add(ProtocolName(q.Name)+" announces", strings.Join(said, ", "))
 		if g := q.Ping; g != nil {
 			said = said[:0]
 			said = opinion(said, g.Answered, "answered", "not answered")
@@ -362,60 +235,8 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-func (o Options) probeRest(b *bufio.Writer, p *profile.Profile) {
-	facts := rest(p)
-	if len(facts) == 0 {
-		return
-	}
-	b.WriteString("\n")
-	room := 0
-	for _, f := range facts {
-		room = max(room, width(f[0]))
-	}
-	for _, f := range facts {
-		first := o.paint(f[0], faint) + strings.Repeat(" ", room+gap-width(f[0]))
-		lines := wrap(f[1], o.width(), left("", room+gap), left("", room+gap))
-		b.WriteString(first + strings.TrimLeft(lines[0], " ") + "\n")
-		for _, line := range lines[1:] {
-			b.WriteString(line + "\n")
-		}
-	}
-}
-
-// A word stands before a finding, in a colour that says the same.
-type tag struct {
-	text  string
-	style style
-}
-
-var (
-	outcomeWord = map[profile.Outcome]tag{
-		profile.Fail: {"FAIL", red}, profile.Warn: {"WARN", yellow}, profile.Pass: {"pass", green}, profile.NotMeasured: {"-", faint},
-	}
-	truthWord = map[assert.Truth]tag{assert.Holds: {"pass", green}, assert.Broken: {"FAIL", red}, assert.NotKnown: {"FAIL", red}}
-)
-
-// tagRoom is for the longest tag, and what stands around it.
-const tagRoom = 6
-
-// finding writes a tag, a line beside it, and texts below that.
-func (o Options) finding(b *bufio.Writer, t tag, line string, texts ...string) {
-	indent := left("", tagRoom+2)
-	for i, l := range wrap(line, o.width(), indent, indent) {
-		if i == 0 {
-			l = "  " + o.paint(t.text, t.style) + strings.Repeat(" ", tagRoom-width(t.text)) + l[len(indent):]
-		}
-		b.WriteString(l + "\n")
-	}
-	for _, text := range texts {
-		if text != "" {
-			b.WriteString(strings.Join(wrap(text, o.width(), indent, indent), "\n") + "\n")
-		}
-	}
-}
-
-// sentence begins with a capital and ends with a point.
-func sentence(s string) string {
+// Sentence begins with a capital and ends with a point.
+func Sentence(s string) string {
 	if s == "" {
 		return ""
 	}
@@ -430,53 +251,11 @@ func sentence(s string) string {
 	return first + " " + rest
 }
 
-// probeCases lists the cases that fail or warn, and counts the others.
-func (o Options) probeCases(b *bufio.Writer, p *profile.Profile, verbose bool) {
-	if len(p.Cases) == 0 {
-		return
-	}
-	titles := []struct {
-		outcome profile.Outcome
-		title   string
-		shown   bool
-	}{
-		{profile.Fail, "Breaks the standard", true}, {profile.Warn, "Warnings", true},
-		{profile.NotMeasured, "Cases not measured", verbose}, {profile.Pass, "Keeps the standard", verbose},
-	}
-	for _, t := range titles {
-		first := true
-		for _, r := range p.Cases {
-			if r.Outcome != t.outcome || !t.shown {
-				continue
-			}
-			if first {
-				b.WriteString("\n" + t.title + "\n")
-				first = false
-			}
-			line := standard(r.Case) + ": " + r.ID
-			var texts []string
-			switch r.Outcome {
-			case profile.Fail, profile.Warn:
-				texts = []string{"Asked is that it " + r.Title + ".", sentence(r.Text)}
-				if r.Misbehaviour != "" {
-					texts = append(texts, "linger serve --misbehave "+r.Misbehaviour+" does the same.")
-				}
-			case profile.Pass:
-				texts = []string{sentence(r.Title)}
-			default:
-				texts = []string{sentence(r.Text)}
-			}
-			o.finding(b, outcomeWord[r.Outcome], line, texts...)
-		}
-	}
-	b.WriteString("\n" + strings.Join(wrap(tally(p, verbose), o.width(), "", ""), "\n") + "\n")
-}
+// Standard names the sentence that a case is of, and how binding it is.
+func Standard(c profile.Case) string { return fmt.Sprintf("%s (%s)", c.Standard, c.Level) }
 
-// standard names the sentence that a case is of, and how binding it is.
-func standard(c profile.Case) string { return fmt.Sprintf("%s (%s)", c.Standard, c.Level) }
-
-// tally counts the cases.
-func tally(p *profile.Profile, all bool) string {
+// Tally counts the cases.
+func Tally(p *profile.Profile, all bool) string {
 	n := p.Outcomes()
 	s := fmt.Sprintf("%s: %d failed, %s, %d passed, %d not measured", linger.Plural(len(p.Cases), "case"), n[profile.Fail], linger.Plural(n[profile.Warn], "warning"), n[profile.Pass], n[profile.NotMeasured])
 	if !all && n[profile.Pass]+n[profile.NotMeasured] > 0 {
@@ -485,8 +264,8 @@ func tally(p *profile.Profile, all bool) string {
 	return s + "."
 }
 
-// probeOrigin says how the figures came about, and what that took.
-func probeOrigin(p *profile.Profile, o Options) string {
+// ProbeOrigin says how the figures came about, and what that took.
+func ProbeOrigin(p *profile.Profile, version string) string {
 	step := time.Millisecond
 	if time.Duration(p.Took) > time.Second {
 		step = 100 * time.Millisecond
@@ -496,66 +275,54 @@ func probeOrigin(p *profile.Profile, o Options) string {
 	if p.Interrupted {
 		s += "; interrupted"
 	}
-	if v := cmp.Or(p.Linger, o.Version); v != "" {
+	if v := cmp.Or(p.Linger, version); v != "" {
 		s += "; linger " + v
 	}
 	return s + "."
 }
 
-// Cases writes the list of cases.
-func Cases(w io.Writer, cases []profile.Case, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
-		protocol := ""
-		room := 0
-		for _, c := range cases {
-			room = max(room, width(c.ID))
+// ProbeLead is what the probe comes to in a sentence or two.
+func ProbeLead(p *profile.Profile) string {
+	var s string
+	if q := MainProtocol(p); q != nil {
+		switch t := q.AfterResponse; t.State {
+		case profile.Measured:
+			s = fmt.Sprintf("After %s without a request the server ends a connection of %s, by %s. ", t, ProtocolName(q.Name), t.Ending)
+		case profile.AtLeast:
+			s = fmt.Sprintf("A connection of %s is kept without a request for %s. ", ProtocolName(q.Name), t)
+		default:
+			s = fmt.Sprintf("For how long a connection of %s is kept was not measured. ", ProtocolName(q.Name))
 		}
-		for _, c := range cases {
-			if c.Protocol != protocol {
-				if protocol != "" {
-					b.WriteString("\n")
-				}
-				protocol = c.Protocol
-				b.WriteString(o.paint(protocolName(protocol), bold) + "\n")
-			}
-			first, indent := left("  "+c.ID, room+gap+2)+left(string(c.Level), 6+gap), left("", room+gap+2+6+gap)
-			b.WriteString(strings.Join(wrap(c.Standard, o.width(), first, indent), "\n") + "\n")
-			for _, line := range wrap(c.Title, o.width(), left("", room+gap+2), left("", room+gap+2)) {
-				b.WriteString(o.paint(line, faint) + "\n")
-			}
-		}
-	})
+	}
+	n := p.Outcomes()
+	switch fails, warns := n[profile.Fail], n[profile.Warn]; {
+	case len(p.Cases) == 0:
+	case fails+warns == 0:
+		s += "Nothing that was measured breaks a standard."
+	case fails == 0:
+		s += fmt.Sprintf("No case fails, with %s.", linger.Plural(warns, "warning"))
+	default:
+		s += fmt.Sprintf("%s failed, with %s.", linger.Plural(fails, "case"), linger.Plural(warns, "warning"))
+	}
+	return table.Clean(strings.TrimSpace(s))
 }
 
-// ProbeProgress returns one line, without its end, that says how far a probe is, what
-// is being waited for, and for how much longer at most; remaining below 0 is not known.
-func ProbeProgress(done, total int, waiting string, elapsed, remaining time.Duration, o Options) string {
-	columns := o.Width - 1
-	if o.Width <= 0 {
-		columns = 80 - 1
-	}
-	count := fmt.Sprintf(" %d/%d, %s", done, total, seconds(elapsed))
-	rest := ""
-	if remaining >= 0 {
-		rest = ", at most " + seconds(remaining) + " more"
-	}
-	if waiting != "" {
-		waiting = "; " + waiting
-	}
-	tail := ""
-	for _, tail = range []string{count + rest + waiting, count + rest, count} {
-		if width(tail)+12 < columns {
-			break
+// Missing says what is not known of the protocols, and why.
+func Missing(p *profile.Profile) []string {
+	var out []string
+	for _, q := range p.Protocols {
+		rows := LimitRows(q)
+		if len(rows) == 0 && q.Why != "" {
+			out = append(out, ProtocolName(q.Name)+": "+q.Why)
+		}
+		for _, r := range rows {
+			if r.Why != "" && r.Unknown {
+				out = append(out, ProtocolName(q.Name)+", "+r.Name+": "+r.Why)
+			}
 		}
 	}
-	if width(tail) >= columns {
-		return ""
+	if p.Parallel.State == profile.Unknown && p.Parallel.Why != "" {
+		out = append(out, "connections at once: "+p.Parallel.Why)
 	}
-	const widest = 20
-	n := min(widest, columns-width(tail))
-	full := ""
-	if total > 0 && done > 0 {
-		full = bar(min(1, float64(done)/float64(total)), n)
-	}
-	return o.paint(full, green) + o.paint(strings.Repeat("░", n-width(full)), faint) + clean(tail)
+	return out
 }

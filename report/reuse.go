@@ -1,15 +1,11 @@
 package report
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
-	"strconv"
 
-	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/report/table"
 )
 
 // Reuses is what get --at found, and what it was of.
@@ -20,56 +16,25 @@ type Reuses struct {
 	Rows     []compare.Reuse `json:"rows"`
 }
 
-// Reuse writes how a client fared that asked again after pauses: a line a pause.
-func Reuse(w io.Writer, f Reuses, o Options) error {
-	b := bufio.NewWriter(w)
-	for _, line := range wrap(fmt.Sprintf("%s asked twice, by %s, with a pause between: a connection for each pause", f.URL, f.Strategy), o.width(), "", "") {
-		fmt.Fprintln(b, o.paint(line, bold))
-	}
-	fmt.Fprintln(b)
-	wait := column{head: [2]string{"", "pause"}}
-	wanted := column{head: [2]string{"wanted", "after"}, spare: 1}
-	fate := column{head: [2]string{"", "second request"}, left: true, style: func(row int) style {
-		switch f.Rows[row].Fate {
-		case compare.Lost, compare.Repeated, compare.Unasked:
-			return bold
-		}
-		return plain
+// Pauses has a row for each pause.
+func Pauses(f Reuses) table.Table {
+	t := table.Table{Columns: []table.Column{
+		{Head: "pause"}, {Head: "second request", Align: table.Left}, heading("answered in", "answered", "in", 0), heading("sent", "", "sent", 2),
+		heading("server closed after", "server closed", "after", 0), heading("wanted after", "wanted", "after", 1),
 	}}
-	took := column{head: [2]string{"answered", "in"}}
-	attempts := column{head: [2]string{"", "sent"}, spare: 2}
-	closed := column{head: [2]string{"server closed", "after"}}
-	ms := func(v linger.Opt[float64]) string { return known(v, finding.Lasting) }
 	for _, r := range f.Rows {
-		wait.cells = append(wait.cells, r.Wait.String())
-		wanted.cells = append(wanted.cells, ms(r.WantedMS))
-		fate.cells = append(fate.cells, string(r.Fate))
-		took.cells = append(took.cells, ms(r.TookMS))
-		attempts.cells = append(attempts.cells, strconv.Itoa(r.Attempts))
-		closed.cells = append(closed.cells, ms(r.ClosedMS))
-	}
-	o.table(b, []column{wait, fate, took, attempts, closed, wanted}, upTo(len(f.Rows)), nil)
-	fmt.Fprintln(b)
-	said := false
-	for _, r := range f.Rows {
-		if r.Reason != "" && (r.Fate == compare.Lost || r.Fate == compare.Unasked) {
-			for _, line := range wrap(fmt.Sprintf("%s: %s", r.Wait, r.Reason), o.width(), "- ", "  ") {
-				fmt.Fprintln(b, line)
-			}
-			said = true
+		fate := table.Word(string(r.Fate))
+		switch r.Fate {
+		case compare.Lost, compare.Repeated, compare.Unasked:
+			fate.Style = table.Strong
 		}
+		t.Add(table.Word(r.Wait.String()), fate, table.Known(r.TookMS, finding.Lasting), table.Int(r.Attempts), table.Known(r.ClosedMS, finding.Lasting), table.Known(r.WantedMS, finding.Lasting))
 	}
-	if said {
-		fmt.Fprintln(b)
-	}
-	for _, line := range wrap(verdictOnReuse(f.Rows), o.width(), "", "") {
-		fmt.Fprintln(b, line)
-	}
-	return b.Flush()
+	return t
 }
 
-// verdictOnReuse says in a sentence what the rows come to.
-func verdictOnReuse(rows []compare.Reuse) string {
+// ReuseVerdict says in a sentence what the rows come to.
+func ReuseVerdict(rows []compare.Reuse) string {
 	count := map[compare.Fate]int{}
 	for _, r := range rows {
 		count[r.Fate]++
@@ -83,12 +48,4 @@ func verdictOnReuse(rows []compare.Reuse) string {
 		return "Not every pause could be tried."
 	}
 	return "No request met a connection that was being closed."
-}
-
-// ReuseJSON writes the same as JSON.
-func ReuseJSON(w io.Writer, f Reuses) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(f)
 }

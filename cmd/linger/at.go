@@ -16,6 +16,8 @@ import (
 	"linger/live"
 	"linger/policy"
 	"linger/report"
+	"linger/report/formats"
+	"linger/report/text"
 )
 
 const (
@@ -113,9 +115,9 @@ func (c getCmd) at(ctx context.Context, std streams) error {
 	all.Wait()
 	err = out.write(func(ending string, w io.Writer) error {
 		if ending == ".json" {
-			return report.ReuseJSON(w, found)
+			return formats.ReuseJSON(w, found)
 		}
-		return report.Reuse(w, found, out.layout(w))
+		return text.Reuse(w, found, out.layout(w))
 	})
 	lost := slices.ContainsFunc(found.Rows, func(r compare.Reuse) bool { return r.Fate == compare.Lost || r.Fate == compare.Unasked })
 	switch {

@@ -13,7 +13,8 @@ import (
 	"linger/keepalive"
 	"linger/probe"
 	"linger/profile"
-	"linger/report"
+	"linger/report/formats"
+	"linger/report/text"
 )
 
 // chainRight is what --assert can say of a chain.
@@ -189,8 +190,8 @@ func (l link) hop(doc *profile.Profile, why string, behind []string) keepalive.H
 }
 
 // probeChain judges a chain: hops that are URLs are probed, all at once.
-func probeChain(ctx context.Context, text string, asserted []string, config probe.Config, out *outputs) error {
-	links, err := parseChain(text)
+func probeChain(ctx context.Context, list string, asserted []string, config probe.Config, out *outputs) error {
+	links, err := parseChain(list)
 	if err != nil {
 		return err
 	}
@@ -252,9 +253,9 @@ func probeChain(ctx context.Context, text string, asserted []string, config prob
 	}
 	err = out.write(func(ending string, w io.Writer) error {
 		if ending == ".json" {
-			return report.ChainJSON(w, chain)
+			return formats.ChainJSON(w, chain)
 		}
-		return report.Chain(w, chain, out.layout(w))
+		return text.Chain(w, chain, out.layout(w))
 	})
 	if err == nil && ctx.Err() != nil {
 		return statusError{exitInterrupted, errors.New("interrupted; what was seen until then stands above")}

@@ -40,7 +40,7 @@ type compareCmd struct {
 	Timeout string   `default:"10m" placeholder:"D" help:"After how long a trial is given up; default 10m."`
 	On      string   `default:"" placeholder:"lab|live|sim" help:"Where it runs: lab, the emulated network; live, the network that there is, for dns and URLs; sim, nowhere: predicted. lab,sim does both and tells how far off. Default lab, where a URL is fetched once and then served from here, and sim where there can be no lab; live with --server."`
 	Assert  []string `sep:"none" placeholder:"WHAT" help:"A condition, as 'time[\"h2\"]<=1.2s && failed[\"h2\"]==0'; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
-	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt, .html; .trace, which linger report reads; or of each strategy's first trial .pcapng, with the secrets that decrypt it, .qlog or .har; - is standard output, in JSON."`
+	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt, .html, .xml (JUnit), .sarif, .prom (OpenMetrics); .trace, which linger report reads; or of each strategy's first trial .pcapng, with the secrets that decrypt it, .qlog or .har; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
 	queriesFlag
 }
@@ -111,14 +111,14 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if err := plan.Validate(); err != nil {
 		return usage("%w", err)
 	}
-	endings := []string{".json", ".csv", ".txt", ".html", ".trace", ".pcapng", ".qlog"}
-	switch {
-	case c.isLive() || inSim && !inLab:
-		endings = endings[:5] // packets are seen in the lab only
-	case w.Scheme != linger.SchemeDNS:
-		endings = append(endings, ".har") // which is of HTTP
+	endings := []string{".json", ".csv", ".txt", ".html", ".trace"}
+	if !c.isLive() && (inLab || !inSim) { // packets are seen in the lab only
+		endings = append(endings, ".pcapng", ".qlog")
+		if w.Scheme != linger.SchemeDNS {
+			endings = append(endings, ".har") // which is of HTTP
+		}
 	}
-	out, err := openOutputs(c.Output, c.JSON, std, endings...)
+	out, err := openOutputs(c.Output, c.JSON, std, append(endings, forPrograms...)...)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"linger/compare"
-	"linger/report"
+	"linger/report/text"
 )
 
 // maxResult bounds a saved result; 1000 strategies have some 2 MB.
@@ -43,7 +43,7 @@ func (c compareCmd) difference(std streams) error {
 			e.SetIndent("", "  ")
 			return e.Encode(d)
 		}
-		return report.Difference(w, d, out.layout(w))
+		return text.Difference(w, d, out.layout(w))
 	})
 }
 

@@ -28,7 +28,7 @@ type getCmd struct {
 	CACert   string   `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for a URL's server; default the system's."`
 	Timeout  string   `default:"1m" placeholder:"D" help:"After how long the fetch is given up; default 1m."`
 	Assert   []string `sep:"none" placeholder:"WHAT" help:"A condition, as 'time<=1.2s && connections<=6'; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
-	Output   []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, .html, .har, .qlog; .trace, which linger report reads; or in the lab .pcapng; - is standard output, in JSON."`
+	Output   []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, .html, .har, .qlog, .xml (JUnit), .sarif, .prom (OpenMetrics); .trace, which linger report reads; or in the lab .pcapng; - is standard output, in JSON."`
 	JSON     bool     `help:"Print the trace as JSON, as -o -."`
 	queriesFlag
 
@@ -72,7 +72,7 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 	if !isURL(c.URL) && (c.Insecure || c.CACert != "") {
 		return usage("-k and --cacert are about a URL's server; the lab has an authority of its own")
 	}
-	out, err := openOutputs(c.Output, c.JSON, std, endings...)
+	out, err := openOutputs(c.Output, c.JSON, std, append(endings, forPrograms...)...)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 	"linger/assert"
 	"linger/compare"
 	"linger/lab"
-	"linger/report"
+	"linger/report/text"
 	"linger/trace"
 )
 
@@ -149,7 +149,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 	}
 	fmt.Fprintln(std.err)
 	results := assert.Decide(asserted, compare.TrafficFigures(seen.Ledger, said.Carried))
-	err = errors.Join(report.Ledger(std.err, seen.Ledger, said.Carried, out.layout(std.err)), report.Asserted(std.err, results, out.layout(std.err)))
+	err = errors.Join(text.Ledger(std.err, seen.Ledger, said.Carried, out.layout(std.err)), text.Asserted(std.err, results, out.layout(std.err)))
 	if broken := l.Close(); broken != nil && out.named(".pcapng") != "" {
 		err = errors.Join(err, statusError{exitMachine, fmt.Errorf("-o %s: %w", out.named(".pcapng"), broken)})
 	}

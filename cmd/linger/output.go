@@ -11,7 +11,8 @@ import (
 
 	"golang.org/x/term"
 
-	"linger/report"
+	"linger/report/formats"
+	"linger/report/text"
 )
 
 // outputs are where a verb's result goes: a table on standard output, unless
@@ -155,8 +156,8 @@ func (o *outputs) discard() {
 
 // layout says how text is laid out for w: in colour or not, and no wider than a
 // terminal that is narrower than usual.
-func (o *outputs) layout(w io.Writer) report.Options {
-	l := report.Options{Color: o.color(w), Version: version}
+func (o *outputs) layout(w io.Writer) text.Options {
+	l := text.Options{Color: o.color(w), Version: version}
 	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			l.Width = min(width, 80)
@@ -170,4 +171,19 @@ func (o *outputs) layout(w io.Writer) report.Options {
 func (o *outputs) color(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && o.std.env("NO_COLOR") == "" && o.std.env("TERM") != "dumb"
+}
+
+// forPrograms are the endings of what every verb writes alike: JUnit, SARIF and
+// OpenMetrics.
+var forPrograms = []string{".xml", ".sarif", ".prom"}
+
+// programs writes one of those.
+func programs(ending string, w io.Writer, r formats.Report) error {
+	switch ending {
+	case ".xml":
+		return formats.JUnit(w, r)
+	case ".sarif":
+		return formats.SARIF(w, r)
+	}
+	return formats.OpenMetrics(w, r)
 }

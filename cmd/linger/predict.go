@@ -12,7 +12,9 @@ import (
 	"linger"
 	"linger/compare"
 	"linger/policy"
-	"linger/report"
+	"linger/report/formats"
+	"linger/report/html"
+	"linger/report/text"
 	"linger/run"
 	"linger/sim"
 	"linger/trace"
@@ -61,7 +63,7 @@ func (e simEngine) config(w linger.Workload, strategies ...linger.Strategy) (sim
 
 // model is what a page needs to predict as e does the strategies on a workload that
 // the command line names by argument, with further flags.
-func (e simEngine) model(w linger.Workload, strategies []linger.Strategy, argument string, words []string, trials int) (*report.Model, error) {
+func (e simEngine) model(w linger.Workload, strategies []linger.Strategy, argument string, words []string, trials int) (*html.Model, error) {
 	c, err := e.config(w, strategies...)
 	if err != nil {
 		return nil, err
@@ -70,14 +72,14 @@ func (e simEngine) model(w linger.Workload, strategies []linger.Strategy, argume
 	if err != nil {
 		return nil, err
 	}
-	return &report.Model{Config: config, Workload: quote(argument), Words: words, Trials: trials}, nil
+	return &html.Model{Config: config, Workload: quote(argument), Words: words, Trials: trials}, nil
 }
 
 // modelOf reads what a trace file holds of a model, nil where that is nothing that is
 // known here.
-func modelOf(text json.RawMessage) *report.Model {
-	var m report.Model
-	if len(text) == 0 || json.Unmarshal(text, &m) != nil || len(m.Config) == 0 {
+func modelOf(written json.RawMessage) *html.Model {
+	var m html.Model
+	if len(written) == 0 || json.Unmarshal(written, &m) != nil || len(m.Config) == 0 {
 		return nil
 	}
 	return &m
@@ -150,26 +152,24 @@ func beside(ctx context.Context, e run.Engine, plan run.Plan, measured result, o
 	return func(ending string, w io.Writer) error {
 		switch ending {
 		case ".json":
-			return report.JSONBoth(w, real, model, version)
+			return formats.BothJSON(w, real, model, version)
 		case ".csv":
-			return report.CSVBoth(w, real, model)
+			return formats.BothCSV(w, real, model)
 		case ".html":
-			layout := out.layout(w)
-			layout.Version, layout.Command, layout.Queries = measured.source.Linger, measured.source.Command, queries
-			layout.Predicted, layout.Limits = &model, limits()
-			return report.HTML(w, real, measured.input, layout)
+			page := measured.page(queries)
+			page.Predicted, page.Limits = &model, limits()
+			return html.Compare(w, real, measured.input, page)
 		case ".txt":
-			layout := out.layout(w)
-			layout.Version, layout.Command = measured.source.Linger, measured.source.Command
-			if err := report.Compare(w, real, layout); err != nil {
+			layout := measured.layout(out, w)
+			if err := text.Compare(w, real, layout); err != nil {
 				return err
 			}
 			fmt.Fprintln(w)
-			if err := report.Compare(w, model, layout); err != nil {
+			if err := text.Compare(w, model, layout); err != nil {
 				return err
 			}
 			fmt.Fprintln(w)
-			return report.Gaps(w, compare.Gaps(real, model))
+			return text.Gaps(w, real, model)
 		}
 		return plain(ending, w)
 	}, nil

@@ -14,7 +14,9 @@ import (
 	"linger/live"
 	"linger/probe"
 	"linger/profile"
-	"linger/report"
+	"linger/report/formats"
+	"linger/report/html"
+	"linger/report/text"
 )
 
 // probeCmd measures what a server does with connections.
@@ -47,12 +49,12 @@ func (c probeCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	endings := []string{".json", ".txt", ".html", ".xml", ".sarif", ".prom"}
+	endings := append([]string{".json", ".txt", ".html"}, forPrograms...)
 	switch {
 	case c.List, c.Chain != "":
 		endings = []string{".json", ".txt"}
 	case c.File != "":
-		endings = []string{".json", ".txt", ".csv", ".xml", ".sarif", ".prom"}
+		endings = append([]string{".json", ".txt", ".csv"}, forPrograms...)
 	}
 	out, err := openOutputs(c.Output, c.JSON, std, endings...)
 	if err != nil {
@@ -63,9 +65,9 @@ func (c probeCmd) Run(ctx context.Context, std streams) error {
 	case c.List:
 		return out.write(func(ending string, w io.Writer) error {
 			if ending == ".json" {
-				return report.CasesJSON(w, config.Cases)
+				return formats.CasesJSON(w, config.Cases)
 			}
-			return report.Cases(w, config.Cases, out.layout(w))
+			return text.Cases(w, config.Cases, out.layout(w))
 		})
 	case c.Chain != "":
 		return probeChain(ctx, c.Chain, c.Assert, config, out)
@@ -143,15 +145,13 @@ func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []ass
 	err = out.write(func(ending string, w io.Writer) error {
 		switch ending {
 		case ".json":
-			return report.ProfileJSON(w, found.profile)
+			return formats.ProfileJSON(w, found.profile)
 		case ".txt":
-			return report.Probe(w, found.profile, c.Verbose, out.layout(w))
+			return text.Probe(w, found.profile, c.Verbose, out.layout(w))
 		case ".html":
-			layout := out.layout(w)
-			layout.Command, layout.Queries = c.command(), c.ShowQueries
-			return report.ProbeHTML(w, found.profile, layout)
+			return html.Probe(w, found.profile, html.Options{Version: version, Command: c.command(), Queries: c.ShowQueries})
 		}
-		return formats(ending, w, list)
+		return programs(ending, w, formats.Probe(list, version))
 	})
 	switch {
 	case err != nil:
@@ -160,17 +160,6 @@ func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []ass
 		return statusError{status: exitInterrupted}
 	}
 	return verdictOn(list)
-}
-
-// formats writes what is the same of one server and of several.
-func formats(ending string, w io.Writer, list []profile.Probed) error {
-	switch ending {
-	case ".xml":
-		return report.JUnit(w, list)
-	case ".sarif":
-		return report.SARIF(w, list, version)
-	}
-	return report.OpenMetrics(w, list)
 }
 
 // longest is after how long the probe ends, whatever the server does.

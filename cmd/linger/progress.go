@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/term"
 
-	"linger/report"
+	"linger/report/text"
 	"linger/run"
 )
 
@@ -18,10 +18,10 @@ type progress struct {
 	moves bool
 	said  bool
 	unit  string // what is counted
-	style report.Options
+	style text.Options
 }
 
-func newProgress(std streams, o report.Options) *progress {
+func newProgress(std streams, o text.Options) *progress {
 	return &progress{to: std.err, unit: "trial", moves: term.IsTerminal(int(std.err.Fd())) && std.env("TERM") != "dumb", style: o}
 }
 
@@ -29,7 +29,7 @@ func newProgress(std streams, o report.Options) *progress {
 func (p *progress) tell(r run.Progress) {
 	switch {
 	case p.moves:
-		fmt.Fprintf(p.to, "\r\x1b[K%s", report.Progress(p.unit, r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, p.style))
+		fmt.Fprintf(p.to, "\r\x1b[K%s", text.Progress(p.unit, r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, p.style))
 	case !p.said:
 		p.said = true
 		trials := "1 " + p.unit

@@ -14,7 +14,9 @@ import (
 	"linger/assert"
 	"linger/capture"
 	"linger/compare"
-	"linger/report"
+	"linger/report/formats"
+	"linger/report/html"
+	"linger/report/text"
 	"linger/trace"
 )
 
@@ -48,58 +50,78 @@ func (r result) results() []assert.Result {
 // as returns what writes the result in the format of an ending.
 func (r result) as(out *outputs, queries bool) func(ending string, w io.Writer) error {
 	return func(ending string, w io.Writer) error {
-		layout := out.layout(w)
-		layout.Version, layout.Command, layout.Queries = r.source.Linger, r.source.Command, queries
 		if ending == ".trace" {
 			return trace.WriteExperiment(w, r.input, r.source)
 		}
 		if r.source.Kind == trace.KindFetch {
-			return r.fetch(ending, w, layout)
+			return r.fetch(ending, w, out, queries)
 		}
 		findings := compare.Compare(r.input)
 		findings.Asserted = r.results()
-		if r.input.Provenance == trace.Predicted {
-			layout.Model, layout.Limits = modelOf(r.source.Model), limits()
-		}
 		switch ending {
+		case ".xml", ".sarif", ".prom":
+			return programs(ending, w, formats.Comparison(findings, "linger compare", r.source.Linger))
 		case ".json":
-			return report.JSON(w, findings, r.source.Linger)
+			return formats.CompareJSON(w, findings, r.source.Linger)
 		case ".csv":
-			return report.CSV(w, findings)
+			return formats.CompareCSV(w, findings)
 		case ".html":
-			return report.HTML(w, findings, r.input, layout)
+			page := r.page(queries)
+			if r.input.Provenance == trace.Predicted {
+				page.Model, page.Limits = modelOf(r.source.Model), limits()
+			}
+			return html.Compare(w, findings, r.input, page)
 		}
-		return report.Compare(w, findings, layout)
+		return text.Compare(w, findings, r.layout(out, w))
 	}
 }
 
+// layout says how text of the result is laid out for w.
+func (r result) layout(out *outputs, w io.Writer) text.Options {
+	o := out.layout(w)
+	o.Version, o.Command = r.source.Linger, r.source.Command
+	return o
+}
+
+// page says what a page of the result has besides.
+func (r result) page(queries bool) html.Options {
+	return html.Options{Version: r.source.Linger, Command: r.source.Command, Queries: queries}
+}
+
 // fetch writes a single trial, as get does.
-func (r result) fetch(ending string, w io.Writer, layout report.Options) error {
+func (r result) fetch(ending string, w io.Writer, out *outputs, queries bool) error {
 	if len(r.input.Traces[0]) == 0 {
 		return fmt.Errorf("the fetch left no trace")
 	}
 	t := r.input.Traces[0][0]
+	in := compare.Fetched(t, r.input.Workload, r.input.Strategies[0])
+	findings := compare.Fetch(in)
+	findings.Asserted = r.results()
 	switch ending {
+	case ".xml", ".sarif", ".prom":
+		tool := "linger get"
+		if t.Provenance == trace.Observed {
+			tool = "linger report" // others fetched it
+		}
+		return programs(ending, w, formats.Comparison(findings, tool, r.source.Linger))
 	case ".json":
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(struct {
 			*trace.Trace
 			Asserted []assert.Result `json:"assertions,omitempty"`
-		}{t, r.results()})
+		}{t, findings.Asserted})
 	case ".html":
-		in := compare.Fetched(t, r.input.Workload, r.input.Strategies[0])
-		findings := compare.Fetch(in)
-		findings.Asserted = r.results()
-		return report.HTML(w, findings, in, layout)
+		return html.Compare(w, findings, in, r.page(queries))
 	}
-	return errors.Join(report.Waterfall(w, t, layout), report.Asserted(w, r.results(), layout))
+	layout := r.layout(out, w)
+	return errors.Join(text.Waterfall(w, t, layout), text.Asserted(w, findings.Asserted, layout))
 }
 
 type reportCmd struct {
 	File   string   `arg:"" help:"A trace file, as compare or get wrote it with -o FILE.trace; or a .har file, as a browser saved it."`
 	Assert []string `sep:"none" placeholder:"WHAT" help:"A condition on what is in it, as of the verb that wrote it; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
-	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write: .html, .json, .csv, .txt; - is standard output, in JSON. May stand several times; without it, text on standard output."`
+	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write: .html, .json, .csv, .txt, .xml (JUnit), .sarif, .prom (OpenMetrics); - is standard output, in JSON. May stand several times; without it, text on standard output."`
 	JSON   bool     `help:"Print JSON, as -o -."`
 	queriesFlag
 }
@@ -133,7 +155,7 @@ func (c reportCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	out, err := openOutputs(c.Output, c.JSON, std, endings...)
+	out, err := openOutputs(c.Output, c.JSON, std, append(endings, forPrograms...)...)
 	if err != nil {
 		return err
 	}
@@ -164,7 +186,7 @@ func (c reportCmd) observed(f io.Reader, name string, std streams) error {
 	if err != nil {
 		return err
 	}
-	out, err := openOutputs(c.Output, c.JSON, std, ".html", ".json", ".txt", ".trace")
+	out, err := openOutputs(c.Output, c.JSON, std, append([]string{".html", ".json", ".txt", ".trace"}, forPrograms...)...)
 	if err != nil {
 		return err
 	}

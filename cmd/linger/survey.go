@@ -14,7 +14,8 @@ import (
 	"linger/assert"
 	"linger/probe"
 	"linger/profile"
-	"linger/report"
+	"linger/report/formats"
+	"linger/report/text"
 )
 
 // Bounds of a list of servers, which a person or a script has written.
@@ -126,13 +127,13 @@ func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []
 	err = out.write(func(ending string, w io.Writer) error {
 		switch ending {
 		case ".json":
-			return report.SurveyJSON(w, list)
+			return formats.SurveyJSON(w, list)
 		case ".csv":
-			return report.SurveyCSV(w, list)
+			return formats.SurveyCSV(w, list)
 		case ".txt":
-			return report.Survey(w, list, out.layout(w))
+			return text.Survey(w, list, out.layout(w))
 		}
-		return formats(ending, w, list)
+		return programs(ending, w, formats.Probe(list, version))
 	})
 	reached := 0
 	for _, one := range list {

@@ -15,6 +15,9 @@ import (
 	"linger/compare"
 	"linger/docs"
 	"linger/report"
+	"linger/report/formats"
+	"linger/report/html"
+	"linger/report/text"
 	"linger/run"
 	"linger/trace"
 )
@@ -106,18 +109,18 @@ func (c sweepCmd) sweep(ctx context.Context, s run.Sweep, e simEngine, out *outp
 	if err != nil {
 		return err
 	}
-	layout := report.Options{Version: version, Command: c.command(), Queries: c.ShowQueries, Model: model, Limits: limits}
+	layout := html.Options{Version: version, Command: c.command(), Queries: c.ShowQueries, Model: model, Limits: limits}
 	surveyor := compare.NewSurveyor(about, s.Grid.Paths())
-	text, page := report.NewMap(about, false), report.NewMap(about, true)
+	drawn, page := report.NewMap(about, false), report.NewMap(about, true)
 	var written *sinks
 	each := func(i int, seen [][]compare.Outcome) error {
 		cell := compare.CellOf(s.Grid.Path(i), s.Strategies, seen)
 		surveyor.Add(cell)
-		text.Add(i, cell)
+		drawn.Add(i, cell)
 		page.Add(i, cell)
 		if written == nil {
 			// Not before there is something: an older result is worth more than nothing.
-			written = openSinks(out, about, layout)
+			written = openSinks(out, about, limits)
 		}
 		return written.add(cell)
 	}
@@ -141,12 +144,12 @@ func (c sweepCmd) sweep(ctx context.Context, s run.Sweep, e simEngine, out *outp
 		return err
 	}
 	err = errors.Join(err, out.write(func(ending string, w io.Writer) error {
-		o := out.layout(w)
-		o.Version, o.Command, o.Queries, o.Model, o.Limits = layout.Version, layout.Command, layout.Queries, layout.Model, layout.Limits
 		if ending == ".html" {
-			return report.SweepHTML(w, page, survey, s.Workload, s.Strategies, s.Grid, o)
+			return html.Sweep(w, page, survey, s.Workload, s.Strategies, s.Grid, layout)
 		}
-		return report.Sweep(w, text, survey, o)
+		o := out.layout(w)
+		o.Command, o.Limits = layout.Command, limits
+		return text.Sweep(w, drawn, survey, o)
 	}))
 	switch {
 	case err != nil:
@@ -260,23 +263,23 @@ func limits() []report.Limit {
 
 // sinks are the files that cells are written to as they come.
 type sinks struct {
-	csv   []*report.SweepCSV
-	json  []*report.SweepJSON
+	csv   []*formats.SweepCSV
+	json  []*formats.SweepJSON
 	files []*os.File
 	names []string
 	err   error // of opening them
 }
 
 // openSinks takes over the files of CSV and JSON.
-func openSinks(out *outputs, s compare.Sweep, o report.Options) *sinks {
+func openSinks(out *outputs, s compare.Sweep, limits []report.Limit) *sinks {
 	k := &sinks{}
 	for _, f := range out.take(".csv", ".json") {
 		k.files, k.names = append(k.files, f.file), append(k.names, f.name)
 		if f.ending == ".csv" {
-			k.csv = append(k.csv, report.NewSweepCSV(f.file))
+			k.csv = append(k.csv, formats.NewSweepCSV(f.file))
 			continue
 		}
-		j, err := report.NewSweepJSON(f.file, s, o)
+		j, err := formats.NewSweepJSON(f.file, s, version, limits)
 		if err != nil {
 			k.err = err
 			continue

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/term"
 
 	"linger/probe"
-	"linger/report"
+	"linger/report/text"
 )
 
 // A watcher is the line on standard error while servers are probed: waits are long, and
 // it moves each second. In a pipe there is none.
 type watcher struct {
 	to      *os.File
-	style   report.Options
+	style   text.Options
 	longest time.Duration // that the probe takes at most; 0 is not known
 	news    chan probe.Progress
 	stop    chan struct{}
@@ -24,7 +24,7 @@ type watcher struct {
 }
 
 // watch begins to draw, which end ends.
-func watch(std streams, style report.Options, longest time.Duration) *watcher {
+func watch(std streams, style text.Options, longest time.Duration) *watcher {
 	w := &watcher{to: std.err, style: style, longest: longest, news: make(chan probe.Progress), stop: make(chan struct{})}
 	moves := term.IsTerminal(int(std.err.Fd())) && std.env("TERM") != "dumb"
 	w.gone.Go(func() { w.run(moves) })
@@ -55,7 +55,7 @@ func (w *watcher) run(moves bool) {
 		if waiting == "" {
 			waiting = "waiting for connections to be ended"
 		}
-		fmt.Fprintf(w.to, "\r\x1b[K%s", report.ProbeProgress(now.Done, now.Total, waiting, elapsed, w.longest-elapsed, w.style))
+		fmt.Fprintf(w.to, "\r\x1b[K%s", text.ProbeProgress(now.Done, now.Total, waiting, elapsed, w.longest-elapsed, w.style))
 	}
 }
 

@@ -51,11 +51,16 @@ var rooms = []room{
 	{"conformance", []string{"assert", "profile"}, "holds a profile against the standards; knows no sockets, so that it can be tested by tables"},
 	{"keepalive", []string{".", "profile"}, "idle limits held against each other, and what sets them; knows no sockets"},
 	{"probe", []string{".", "trace", "live", "dns", "profile", "conformance"}, "asks a server what it does; speaks itself where live would repair what is to be seen"},
-	{"report", []string{".", "trace", "finding", "compare", "assert", "profile", "keepalive"}, "lays out findings; no engine, no arithmetic"},
+	{"report/table", []string{".", "finding"}, "tables as data, whatever they are of and however they are laid out"},
+	{"report", []string{".", "trace", "finding", "compare", "assert", "profile", "report/table"}, "what is to be seen of a result; no engine, no layout"},
+	{"report/text", []string{".", "trace", "finding", "compare", "assert", "profile", "keepalive", "report", "report/table"}, "one rendering, for terminals: a stranger to the page"},
+	{"report/html", []string{".", "trace", "finding", "compare", "profile", "report", "report/table"}, "another rendering, as pages: a stranger to the text"},
+	{"report/formats", []string{".", "finding", "compare", "assert", "profile", "keepalive", "report", "report/table"}, "what programs read; it reads nothing that is made for people"},
 	{"predictor", []string{".", "trace", "sim", "finding", "compare"}, "the simulator as a page has it: wiring, without sockets, clock and files"},
 	{"docs", nil, "what the program shows of its documents; it reads nothing but them"},
 	{"cmd/linger", []string{"*"}, "wiring: the one place that knows every room"},
 	{"internal/textbook", []string{".", "trace"}, "experiments made up for the tests of compare and report; no engine behind them"},
+	{"internal/results", []string{".", "compare", "assert", "profile", "conformance", "report"}, "results made up in memory, on which the tests of report's rooms stand"},
 	{"internal/archtest", []string{"*"}, "looks at all of them"},
 }
 

@@ -1,0 +1,312 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"linger"
+	"linger/compare"
+	"linger/finding"
+	"linger/report/table"
+)
+
+// Figures are the tables of what each strategy takes and holds; there is none where
+// there is no strategy. The first has the times in its second column.
+func Figures(f compare.Findings) []table.Table {
+	if len(f.Rows) == 0 {
+		return nil
+	}
+	all := []table.Table{costs(f)}
+	if isDNS(f) {
+		all = append(all, queries(f))
+	}
+	all = append(all, holds(f))
+	if hasSetUp(f) {
+		all = append(all, setUp(f))
+	}
+	// Beside the strategies something is to be seen.
+	all = slices.DeleteFunc(all, func(t table.Table) bool { return len(t.Columns) < 2 })
+	for i, t := range all {
+		var heads []string
+		for _, c := range t.Columns[1:] {
+			heads = append(heads, c.Head)
+		}
+		all[i].Caption = "Of each strategy: " + strings.Join(heads, ", ")
+	}
+	return all
+}
+
+// A figure is a column of such a table.
+type figure struct {
+	table.Column
+	cell func(compare.Row) table.Cell
+	// some leaves the column out where it has nothing but 0.
+	some bool
+}
+
+// numeric is a figure that is a number.
+func numeric(c table.Column, of func(compare.Row) linger.Opt[float64], format func(float64) string) figure {
+	return figure{Column: c, cell: func(r compare.Row) table.Cell { return table.Known(of(r), format) }}
+}
+
+// someOf is a figure that is left out where it has nothing but 0.
+func someOf(f figure) figure {
+	f.some = true
+	return f
+}
+
+// heading is a column of numbers whose head stands in two lines.
+func heading(head, above, below string, spare int) table.Column {
+	return table.Column{Head: head, Narrow: [2]string{above, below}, Spare: spare}
+}
+
+// ofStrategies makes a table of some figures of every strategy, the non-persistent
+// ones first. Figures of which nothing is known are left out, but for the first ones,
+// so many.
+func ofStrategies(f compare.Findings, first int, figures ...figure) table.Table {
+	t := table.Table{Columns: []table.Column{{Head: "strategy", Align: table.Left}}}
+	figures = slices.DeleteFunc(figures, func(g figure) bool {
+		return g.some && !slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return !table.Nought([]table.Cell{g.cell(r)}) })
+	})
+	for _, g := range figures {
+		t.Columns = append(t.Columns, g.Column)
+	}
+	kind := ""
+	for _, i := range Order(f.Rows) {
+		r := f.Rows[i]
+		name := table.Word(table.Short(r.Strategy, LongestName))
+		name.Flagged = r.NotHonoured
+		row := t.Add(name)
+		for _, g := range figures {
+			row.Cells = append(row.Cells, g.cell(r))
+		}
+		row.Best = f.Verdict.Best != "" && r.Strategy == f.Verdict.Best
+		if of := Kind(r); of != kind {
+			kind, row.Group = of, of
+		}
+	}
+	return t.Without(1+first, table.Nothing)
+}
+
+// Order lists the rows, the non-persistent first.
+func Order(rows []compare.Row) []int {
+	var kept, closed []int
+	for i, r := range rows {
+		if r.Persistent {
+			kept = append(kept, i)
+		} else {
+			closed = append(closed, i)
+		}
+	}
+	return append(closed, kept...)
+}
+
+// LongestName is how many letters of the name of a strategy are shown.
+const LongestName = 20
+
+// Kind is the family that a strategy is of.
+func Kind(r compare.Row) string {
+	if r.Persistent {
+		return "persistent"
+	}
+	return "non-persistent"
+}
+
+// costs is the table of what the load takes.
+func costs(f compare.Findings) table.Table {
+	figures := []figure{
+		times(f),
+		numeric(heading("connections", "connec-", "tions", 0), func(r compare.Row) linger.Opt[float64] { return r.Connections }, finding.Count),
+		numeric(heading("handshakes", "hand-", "shakes", 3), func(r compare.Row) linger.Opt[float64] { return r.Handshakes }, finding.Count),
+		numeric(heading("round trips", "round", "trips", 0), func(r compare.Row) linger.Opt[float64] { return r.RoundTrips }, Trips),
+		numeric(heading("packets", "", "packets", 1), func(r compare.Row) linger.Opt[float64] { return sum(r.Packets) }, finding.Count),
+		numeric(heading("wire, kB", "wire,", "kB", 2), func(r compare.Row) linger.Opt[float64] { return sum(r.WireBytes) }, Kilo),
+	}
+	if slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return r.Failed > 0 }) {
+		figures = append(figures, figure{Column: heading("failed", "", "failed", 0), cell: func(r compare.Row) table.Cell {
+			return table.Word(fmt.Sprintf("%d/%d", r.Failed, r.Trials))
+		}})
+	}
+	return ofStrategies(f, 1, figures...)
+}
+
+// Times tells the time of a row as the tables do: all in one unit.
+func Times(f compare.Findings) (of func(compare.Row) table.Cell, unit string) {
+	c := times(f)
+	return c.cell, c.Unit
+}
+
+// times is the column of times, all in one unit.
+func times(f compare.Findings) figure {
+	unit, scale := "ms", 1.0
+	sure := linger.Opt[float64]{}
+	for _, r := range f.Rows {
+		t, ok := r.Time.Get()
+		if !ok {
+			continue
+		}
+		if t.Median >= 1000 {
+			unit, scale = "s", 1000
+		}
+		if c, ok := t.Confidence.Get(); ok {
+			sure = linger.Known(min(c, sure.Or(c)))
+		}
+	}
+	column := heading("time, "+unit, "time, "+unit, "", 0)
+	column.Unit, column.Align = unit, table.Point
+	if v, ok := sure.Get(); ok {
+		column.Narrow[1] = fmt.Sprintf("± at %s %%", finding.Trimmed(math.Floor(1e4*v)/100, 2))
+		column.Head += " " + column.Narrow[1]
+	}
+	return figure{Column: column, cell: func(r compare.Row) table.Cell {
+		t, ok := r.Time.Get()
+		if !ok {
+			return table.Unknown()
+		}
+		doubt := linger.Opt[float64]{}
+		if d, ok := t.Doubt().Get(); ok {
+			doubt = linger.Known(d / scale)
+		}
+		return table.Measured(t.Median/scale, doubt, finding.Decimals(t.Median/scale, t.Blur(f.Provenance)/scale))
+	}}
+}
+
+// holds is the table of what the load keeps busy, and wastes.
+func holds(f compare.Findings) table.Table {
+	figures := []figure{
+		numeric(heading("requests/connection", "requests/", "connection", 1), func(r compare.Row) linger.Opt[float64] { return r.RequestsPerConnection }, finding.Count),
+		numeric(heading("overhead", "over-", "head", 2), func(r compare.Row) linger.Opt[float64] { return r.Overhead }, finding.Share),
+		someOf(numeric(heading("requests in vain", "requests", "in vain", 2), func(r compare.Row) linger.Opt[float64] { return r.RequestsInVain }, finding.Count)),
+		numeric(heading("sent again", "sent", "again", 3), func(r compare.Row) linger.Opt[float64] { return r.Retransmitted }, finding.Count),
+		{Column: heading("peak sockets", "peak", "sockets", 4), cell: func(r compare.Row) table.Cell {
+			return table.Pair(r.Sockets.ClientPeak, r.Sockets.ServerPeak, finding.Count)
+		}},
+		numeric(heading("TIME_WAIT", "TIME_", "WAIT", 5), func(r compare.Row) linger.Opt[float64] { return r.Sockets.TimeWait }, finding.Count),
+		{Column: heading("peak socket kB", "peak", "socket kB", 6), cell: func(r compare.Row) table.Cell {
+			return table.Pair(r.SocketMemory.ClientPeak, r.SocketMemory.ServerPeak, Kilo)
+		}},
+	}
+	if !hasSetUp(f) { // else it stands beside what it is spent on
+		figures = append(figures, cpu(7))
+	}
+	return ofStrategies(f, 0, figures...)
+}
+
+// hasSetUp reports whether set-up is more than TCP's three-way handshake, so that
+// what it costs is worth a table.
+func hasSetUp(f compare.Findings) bool {
+	return f.Workload.Scheme == "https" || slices.ContainsFunc(f.Rows, func(r compare.Row) bool {
+		return r.Handshake.QUIC.Or(0) > 0 || r.Handshake.TLSFull.Or(0)+r.Handshake.TLSResumed.Or(0) > 0 || !r.FastOpen.IsZero()
+	})
+}
+
+// setUp is the table of what it takes until requests may be sent.
+func setUp(f compare.Findings) table.Table {
+	number := func(head, above, below string, spare int, of func(compare.Row) linger.Opt[float64]) figure {
+		return numeric(heading(head, above, below, spare), of, finding.Count)
+	}
+	// A column in which no handshake stands is one of which nobody makes use.
+	return ofStrategies(f, 0,
+		numeric(heading("set-up, trips", "set-up,", "trips", 0), func(r compare.Row) linger.Opt[float64] { return r.SetupRoundTrips }, Trips),
+		someOf(number("TCP", "", "TCP", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TCP })),
+		someOf(number("QUIC", "", "QUIC", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.QUIC })),
+		someOf(number("TLS full", "TLS", "full", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TLSFull })),
+		someOf(number("TLS resumed", "TLS re-", "sumed", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TLSResumed })),
+		number("early data", "early", "data", 4, func(r compare.Row) linger.Opt[float64] { return r.EarlyData }),
+		number("fast open", "fast", "open", 5, func(r compare.Row) linger.Opt[float64] { return r.FastOpen }),
+		figure{Column: heading("TLS kB up/down", "TLS kB", "up/down", 6), cell: func(r compare.Row) table.Cell {
+			v, ok := r.HandshakeBytes.Get()
+			if !ok {
+				return table.Unknown()
+			}
+			return table.Word(tiny(int64(v.Up)) + "/" + tiny(int64(v.Down)))
+		}},
+		cpu(1))
+}
+
+// cpu is the column of CPU time.
+func cpu(spare int) figure {
+	return figure{Column: heading("CPU, ms", "CPU,", "ms", spare), cell: func(r compare.Row) table.Cell {
+		return table.Pair(r.CPU.Client, r.CPU.Server, whole)
+	}}
+}
+
+// queries is the table of what one query takes.
+func queries(f compare.Findings) table.Table {
+	number := func(head, above, below string, spare int, of func(compare.DNS) linger.Opt[float64], format func(float64) string) figure {
+		return numeric(heading(head, above, below, spare), func(r compare.Row) linger.Opt[float64] { return of(r.DNS.Or(compare.DNS{})) }, format)
+	}
+	spread := func(head, above, below string, of func(compare.Spread) linger.Opt[float64]) figure {
+		return number(head, above, below, 0, func(d compare.DNS) (o linger.Opt[float64]) {
+			if s, ok := d.Time.Get(); ok {
+				o = of(s)
+			}
+			return o
+		}, func(v float64) string { return finding.Fixed(v, max(0, finding.Decimals(v, 0))) })
+	}
+	further := func(head, above, below string, spare int, of func(compare.Kept) float64, format func(float64) string) figure {
+		return number(head, above, below, spare, func(d compare.DNS) (o linger.Opt[float64]) {
+			if k, ok := d.Kept.Get(); ok {
+				o = linger.Known(of(k))
+			}
+			return o
+		}, format)
+	}
+	count := func(head, above, below string, of func(compare.Row) linger.Opt[float64]) figure {
+		return someOf(numeric(heading(head, above, below, 1), of, whole))
+	}
+	ofDNS := func(of func(compare.DNS) linger.Opt[int]) func(compare.Row) linger.Opt[float64] {
+		return func(r compare.Row) (o linger.Opt[float64]) {
+			d, ok := r.DNS.Get()
+			if n, known := of(d).Get(); ok && known {
+				o = linger.Known(float64(n))
+			}
+			return o
+		}
+	}
+	return ofStrategies(f, 0,
+		spread("a query ms", "a query", "ms", func(s compare.Spread) linger.Opt[float64] { return linger.Known(s.Median) }),
+		spread("p95", "", "p95", func(s compare.Spread) linger.Opt[float64] { return s.P95 }),
+		spread("p99", "", "p99", func(s compare.Spread) linger.Opt[float64] { return s.P99 }),
+		number("bytes", "", "bytes", 0, func(d compare.DNS) linger.Opt[float64] { return d.Bytes }, whole),
+		number("packets", "", "packets", 0, func(d compare.DNS) linger.Opt[float64] { return d.Packets }, Trips),
+		further("further bytes", "further", "bytes", 2, func(k compare.Kept) float64 { return k.QueryBytes }, whole),
+		further("packets", "", "packets", 3, func(k compare.Kept) float64 { return k.QueryPackets }, Trips),
+		count("failed", "", "failed", ofDNS(func(d compare.DNS) linger.Opt[int] { return linger.Known(d.Failed) })),
+		count("asked again", "asked", "again", ofDNS(func(d compare.DNS) linger.Opt[int] { return d.SentAgain })),
+		count("truncated", "trun-", "cated", ofDNS(func(d compare.DNS) linger.Opt[int] { return d.Truncated })),
+	)
+}
+
+func sum(o linger.Opt[compare.Ways]) (out linger.Opt[float64]) {
+	if v, ok := o.Get(); ok {
+		out = linger.Known(v.Sum())
+	}
+	return out
+}
+
+// isDNS reports whether names were looked up.
+func isDNS(f compare.Findings) bool { return f.Workload.Scheme == linger.SchemeDNS }
+
+func whole(v float64) string { return finding.Fixed(v, 0) }
+
+// Kilo writes bytes in kB.
+func Kilo(v float64) string { return finding.Fixed(v/1000, 0) }
+
+// tiny writes bytes in kB, with a decimal where there are few.
+func tiny(n int64) string {
+	if n < 10_000 {
+		return finding.Fixed(float64(n)/1000, 1)
+	}
+	return Kilo(float64(n))
+}
+
+// Trips shows halves of a round trip only where there are few.
+func Trips(v float64) string {
+	if math.Abs(v) < 10 {
+		return finding.Fixed(v, 1)
+	}
+	return whole(v)
+}

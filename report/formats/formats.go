@@ -1,0 +1,97 @@
+// Package formats writes results for programs: JSON and CSV of each verb, and JUnit,
+// SARIF and OpenMetrics of whatever can be told as a Report. It reads nothing that
+// is made for people.
+package formats
+
+import (
+	"strings"
+	"time"
+
+	"linger/assert"
+	"linger/finding"
+	"linger/report/table"
+)
+
+// A Report is what a verb found, for formats that know nothing of linger: tests that
+// pass or fail, results of an analysis, metrics.
+type Report struct {
+	Tool    string // the program and its verb: "linger probe"
+	Version string
+	Targets []Target
+	// Asserted completes "A condition that the user has set on …".
+	Asserted string
+}
+
+// A Target is one thing that was looked at: a server, an experiment.
+type Target struct {
+	Kind string // what it is, in a word: "server"
+	Name string
+	URI  string // where readers of SARIF find it (RFC 3986)
+	// Started and Took are when it was looked at; the zero values are not known.
+	Started time.Time
+	Took    time.Duration
+	// Failed says why there is nothing to tell of it; Partial that not all was looked at.
+	Failed  string
+	Partial bool
+
+	Findings []Finding
+	Caveats  []string // sentences about all of it
+	Asserted []assert.Result
+	// Labels tell the target's metrics from those of others.
+	Labels  []Label
+	Metrics []Metric
+}
+
+// A Finding is one thing that was found, in words. Its code is its rule's name.
+type Finding struct {
+	finding.Finding
+	Rule Rule
+	Text string // what was seen, as a clause
+	Told string // the same as a sentence
+}
+
+// name tells a finding from others of its rule.
+func (f Finding) name() string {
+	if f.Subject.Name == "" || f.Subject.Name == f.Code {
+		return f.Code
+	}
+	return f.Subject.Name + ": " + f.Code
+}
+
+// A Rule is what findings of one code are held against.
+type Rule struct {
+	Group    string // rules that belong together: a protocol's; may be empty
+	Standard string // what asks for it: "RFC 9112, 9.3"; may be empty
+	Asked    string // what is asked for, as a clause with its standard; may be empty
+	Short    string // what it is about, a sentence
+	Full     string // the same with its standard
+	Source   string // where that can be read, a URL; may be empty
+	// Level is how severe it is to break it.
+	Level finding.Severity
+}
+
+// A Metric is one number of a target, in a base unit.
+type Metric struct {
+	Name   string // without the tool's: "idle_seconds"; the unit is its end
+	Unit   string // "seconds", "bytes", or nothing
+	Help   string // a sentence
+	Value  float64
+	Labels []Label // besides the target's
+}
+
+// A Label is a name with its value.
+type Label struct{ Name, Value string }
+
+// dotted and snake are the tool's name as JUnit and OpenMetrics have names.
+func (r Report) dotted() string { return strings.ReplaceAll(r.Tool, " ", ".") }
+func (r Report) snake() string  { return strings.ReplaceAll(r.Tool, " ", "_") }
+
+// legible takes out what XML 1.0 cannot hold (section 2.2), and what moves cursors.
+func legible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == 0xfffe || r == 0xffff {
+			return '?'
+		}
+		return r
+	}, table.Clean(s))
+}

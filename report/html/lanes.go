@@ -1,0 +1,193 @@
+package html
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"linger"
+	"linger/report"
+	"linger/report/table"
+	"linger/trace"
+)
+
+const (
+	// mostLanes bounds the connections that are drawn, mostListed the rows of a table
+	// of them or of exchanges. What is left out is said.
+	mostLanes, mostListed = 250, 400
+	laneRoom              = 44 // for the number of a connection
+	laneTail              = 94 // for who closed it
+	laneTop               = 4
+)
+
+// lanesChart draws one trial by connection: a row for each, in the order in which
+// they were dialled, with its handshakes and its exchanges. Exchanges that are under
+// way at the same time lie one below the other. All is the longest of the trials
+// that stand beside it.
+func lanesChart(id string, t *trace.Trace, all linger.Instant) chart {
+	c := chart{ID: id, W: drawn, Label: "The connections of one trial over time, with their handshakes and exchanges."}
+	conns := report.ByDial(t)
+	shown := conns[:min(len(conns), mostLanes)]
+	of := map[int][]trace.Exchange{}
+	for _, e := range t.Exchanges {
+		of[e.Connection] = append(of[e.Connection], e)
+	}
+	s := scale{from: laneRoom, to: drawn - laneTail, end: t.Ended}
+	height, gap := laneHeight(len(shown))
+	plot := mark{Shape: "scaled", X: laneRoom}
+	if all > 0 {
+		plot.Scale = strconv.FormatFloat(float64(t.Ended)/float64(all), 'f', 5, 64)
+	}
+	y := px(laneTop)
+	for i, k := range shown {
+		lane, depth := laneOf(id, k, of[k.ID], s, y, height)
+		plot.Inner = append(plot.Inner, lane...)
+		middle := y + depth/2 + 3.5
+		if every := max(1, int(13/(height+gap))); depth > 11 || i%every == 0 {
+			c.Marks = append(c.Marks, label("tick", "end", laneRoom-8, middle, strconv.Itoa(i+1)))
+		}
+		if how := closedBy(k); i == 0 || how != closedBy(shown[i-1]) {
+			c.Marks = append(c.Marks, label("tick", "", s.to+10, middle, how))
+		}
+		y += depth + gap
+	}
+	if rest := len(conns) - len(shown); rest > 0 {
+		c.Notes = append(c.Notes, linger.Plural(rest, "connection")+" more are not drawn.")
+	}
+	for _, e := range t.Exchanges {
+		if e.Failed != "" && len(c.Notes) < 6 {
+			c.Notes = append(c.Notes, fmt.Sprintf("Exchange %d failed: %s", e.ID+1, table.Clean(e.Failed)))
+		}
+	}
+	common := s
+	common.end = max(all, s.end)
+	c.Marks = append(append(append(s.axis("own", 0, y+2), common.axis("common", 0, y+2)...), plot), c.Marks...)
+	c.H = y + 20
+	c.Data = []tableView{tableOf(connectionTable(id, conns)), tableOf(report.Exchanges(id, t, mostListed))}
+	return c
+}
+
+// laneHeight is how high a connection is drawn among so many, and the gap below it.
+func laneHeight(n int) (height, gap px) {
+	switch {
+	case n <= 12:
+		return 13, 5
+	case n <= 50:
+		return 8, 3
+	case n <= 120:
+		return 5, 2
+	}
+	return 3, 1
+}
+
+// closedBy says in a word how a connection ended.
+func closedBy(k trace.Connection) string {
+	switch {
+	case k.Connected.IsZero():
+		return "unconnected"
+	case k.Protocol == report.Datagram || k.ClosedBy == trace.Nobody:
+		return ""
+	}
+	return string(k.ClosedBy) + " closed"
+}
+
+// laneOf draws one connection at height y, and returns how deep it is.
+func laneOf(id string, k trace.Connection, exchanges []trace.Exchange, s scale, y, height px) ([]mark, px) {
+	closed := min(s.end, k.Closed.Or(s.end))
+	ready := max(k.Dialled, k.Secured.Or(k.Connected.Or(closed)))
+	sent := slices.DeleteFunc(slices.Clone(exchanges), func(e trace.Exchange) bool { return e.Sent.IsZero() })
+	slices.SortStableFunc(sent, func(a, b trace.Exchange) int {
+		return cmp.Or(cmp.Compare(a.Sent.Or(0), b.Sent.Or(0)), cmp.Compare(a.FirstByte.Or(closed), b.FirstByte.Or(closed)))
+	})
+	// Each exchange lies in the first line that is free by then; the handshake has
+	// the first one until it is over.
+	var free []linger.Instant
+	if ready > k.Dialled {
+		free = []linger.Instant{ready}
+	}
+	line := make([]int, len(sent))
+	for i, e := range sent {
+		// A request goes out when the response before it is in, and a little of it may
+		// be stamped later.
+		at := slices.IndexFunc(free, func(until linger.Instant) bool { return until <= e.Sent.Or(0)+linger.Instant(1e5) })
+		if at < 0 {
+			at, free = len(free), append(free, 0)
+		}
+		line[i], free[at] = at, e.Done.Or(closed)
+	}
+	lines := max(1, len(free))
+	thick, step := height, height
+	if lines > 1 {
+		step = min(height, max(2.2, 220/px(lines)))
+		thick = max(1.7, step-0.8)
+	}
+	depth := step * px(lines)
+	row := fmt.Sprintf("%s-c%d", id, k.ID)
+	bar := func(class, row string, from, to linger.Instant, at int) mark {
+		return rect(class, row, s.at(from), y+step*px(at), s.at(to)-s.at(from), thick)
+	}
+	var out []mark
+	if at, ok := k.Connected.Get(); ok && k.Protocol != report.Datagram {
+		out = append(out, rect("idle", row, s.at(at), y, s.at(closed)-s.at(at), depth-(step-thick)))
+	}
+	established, ok := k.Established.Get()
+	switch {
+	case report.OverQUIC(k):
+		out = append(out, bar("tls", row, k.Dialled, ready, 0))
+	case ok && established < ready:
+		if established > k.Dialled {
+			out = append(out, bar("tcp", row, k.Dialled, established, 0))
+		}
+		out = append(out, bar("tls", row, established, ready, 0))
+	case report.Secured(k):
+		out = append(out, bar("tls", row, k.Dialled, ready, 0))
+	case ready > k.Dialled:
+		out = append(out, bar("tcp", row, k.Dialled, ready, 0))
+	}
+	for i, e := range sent {
+		row := fmt.Sprintf("%s-e%d", id, e.ID)
+		done := e.Done.Or(closed)
+		first := e.FirstByte.Or(done)
+		out = append(out, bar("wait", row, e.Sent.Or(0), first, line[i]))
+		if !e.FirstByte.IsZero() {
+			out = append(out, bar("receive", row, first, done, line[i]))
+		}
+		if e.Failed != "" {
+			out = append(out, label("cross", "middle", s.at(done), y+step*px(line[i])+thick, "×"))
+		}
+	}
+	return out, depth
+}
+
+// connectionTable lists the connections of a trial, numbered as they are drawn.
+func connectionTable(id string, conns []trace.Connection) table.Table {
+	t := table.Table{Caption: "Connections", Columns: []table.Column{
+		{Head: "connection"}, {Head: "protocol", Align: table.Left}, {Head: "dialled at, ms", Unit: "ms"}, {Head: "TCP, ms", Unit: "ms"}, {Head: "TLS or QUIC, ms", Unit: "ms"},
+		{Head: "requests"}, {Head: "closed at, ms", Unit: "ms"}, {Head: "by", Align: table.Left}, {Head: "because", Align: table.Left},
+	}}
+	for i, k := range conns[:min(len(conns), mostListed)] {
+		dialled := linger.Known(k.Dialled)
+		tcp, tls := report.Between(dialled, k.Established), table.Unknown()
+		switch {
+		case report.OverQUIC(k):
+			tls = report.Between(dialled, k.Secured)
+		case !k.TLS.IsZero() && !k.Established.IsZero():
+			tls = report.Between(k.Established, k.Secured)
+		case !k.TLS.IsZero():
+			tls = report.Between(dialled, k.Secured)
+		}
+		protocol := k.Protocol
+		if s, ok := k.TLS.Get(); ok {
+			protocol += ", TLS " + s.Version
+			if s.Resumed {
+				protocol += " resumed"
+			}
+		}
+		t.Add(table.Int(i+1), table.Word(protocol), report.Moment(dialled), tcp, tls, table.Int(k.Requests), report.Moment(k.Closed), table.Word(string(k.ClosedBy)), table.Word(k.Reason)).ID = fmt.Sprintf("%s-c%d", id, k.ID)
+	}
+	if rest := len(conns) - len(t.Rows); rest > 0 {
+		t.More = "… and " + linger.Plural(rest, "connection") + " more"
+	}
+	return t.Without(0, table.Nothing)
+}

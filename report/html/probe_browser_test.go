@@ -1,0 +1,92 @@
+package html
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"linger/conformance"
+	"linger/internal/results"
+	"linger/profile"
+)
+
+func probePage(t *testing.T, p *profile.Profile, o Options) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Probe(&b, p, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Queries and users are no part of the page, unless they are wanted.
+func TestProbePageHidesQueries(t *testing.T) {
+	p := results.Server()
+	p.Target = "https://me:word@example.org/a?key=secret"
+	p.Cases[1].Text = "GET https://example.org/a?key=secret was answered twice"
+	o := Options{Command: "linger probe https://example.org/a?key=secret"}
+	if page := string(probePage(t, p, o)); strings.Contains(page, "secret") || strings.Contains(page, "word@") {
+		t.Error("the page has the query or the user")
+	}
+	o.Queries = true
+	if page := string(probePage(t, p, o)); !strings.Contains(page, "secret") {
+		t.Error("the query is wanted and not there")
+	}
+}
+
+// The page asks for nothing, complains of nothing, is light or dark as wanted, has no
+// barrier that axe-core knows, and every mark a row of data.
+func TestBrowserShowsTheProbe(t *testing.T) {
+	b := newBrowser(t)
+	nothing := &profile.Profile{Target: "http://127.0.0.1/", Protocols: []*profile.Protocol{{Name: "h2", Why: "not offered"}}, Cases: []profile.Result{{Case: conformance.CaseByID("close-honoured"), Outcome: profile.NotMeasured, Text: "no occasion"}}}
+	source := ""
+	if axe := os.Getenv("LINGER_AXE"); axe != "" {
+		text, err := os.ReadFile(axe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = string(text)
+	} else if os.Getenv("LINGER_TEST_ALL") == "1" {
+		t.Error("no axe-core: npm install axe-core, and name axe.min.js in LINGER_AXE")
+	}
+	for name, p := range map[string]*profile.Profile{"probe": results.Server(), "probe-nothing": nothing} {
+		file := b.open(t, probePage(t, p, Options{Version: "test", Command: "linger probe '<script>alert(1)</script>'"}))
+		if source != "" {
+			eval[bool](t, b, source+"; true")
+		}
+		for _, theme := range []string{"light", "dark"} {
+			b.prefers(t, theme)
+			paper, ink := eval[string](t, b, `getComputedStyle(document.body).backgroundColor`), eval[string](t, b, `getComputedStyle(document.body).color`)
+			if light := brightness(paper) > brightness(ink); light != (theme == "light") {
+				t.Errorf("%s, %s: ink %s on paper %s", name, theme, ink, paper)
+			}
+			for _, open := range []bool{false, true} {
+				eval[bool](t, b, fmt.Sprintf(`document.querySelectorAll('details').forEach(d => d.open = %v); true`, open))
+				if source == "" {
+					continue
+				}
+				for _, v := range eval[[]barrier](t, b, `axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 200) + ' ' + n.failureSummary)})))`) {
+					t.Errorf("%s, %s, opened %v: %s: %s: %+v", name, theme, open, v.ID, v.Help, v.Nodes)
+				}
+			}
+			eval[bool](t, b, `document.querySelectorAll('details').forEach(d => d.open = false); true`)
+			b.picture(t, name, theme, "")
+		}
+		if n := eval[int](t, b, `[...document.querySelectorAll('svg [data-r]')].filter(m => !document.getElementById(m.dataset.r)).length`); n > 0 {
+			t.Errorf("%s: %d marks have no row of data", name, n)
+		}
+		b.mu.Lock()
+		for _, c := range b.complaints {
+			t.Errorf("%s: %s", name, c)
+		}
+		for _, r := range b.requests {
+			if r != file {
+				t.Errorf("%s asks for %s", name, r)
+			}
+		}
+		b.complaints, b.requests = nil, nil
+		b.mu.Unlock()
+	}
+}

@@ -1,0 +1,124 @@
+// Package text writes results for a terminal. What it writes is plain text in
+// UTF-8 with no escape codes unless colour is asked for, and colour never says what
+// the text does not.
+package text
+
+import (
+	"bufio"
+	"io"
+	"slices"
+	"strings"
+
+	"linger/compare"
+	"linger/report"
+	"linger/report/table"
+)
+
+// Options says how text is laid out.
+type Options struct {
+	// Width is how many columns there are; 0 is 80, and less than 60 is taken for 60.
+	Width int
+	// Color puts in escape codes.
+	Color bool
+	// Rows bounds each list of connections or exchanges; 0 is 24. What is left out
+	// is summed up in a line.
+	Rows int
+	// Version is that of linger, Command how to run the same again; either may be empty.
+	Version string
+	Command string
+	// Limits are what predictions leave out.
+	Limits []report.Limit
+}
+
+func (o Options) width() int {
+	if o.Width == 0 {
+		return 80
+	}
+	return max(60, o.Width)
+}
+
+func (o Options) rows() int {
+	if o.Rows <= 0 {
+		return 24
+	}
+	return o.Rows
+}
+
+// Compare writes the findings for a person: what each strategy takes, what it
+// holds, the verdict, the doubts, and where it all comes from.
+func Compare(w io.Writer, f compare.Findings, o Options) error {
+	return buffered(w, func(b *bufio.Writer) {
+		for _, line := range wrap(report.Title(f), o.width(), "", "") {
+			b.WriteString(o.paint(line, bold) + "\n")
+		}
+		for i, t := range report.Figures(f) {
+			b.WriteString("\n")
+			cols := squeeze(columns(t), o.width())
+			if i == 0 {
+				cols = o.withBars(cols, t)
+			}
+			o.lines(b, cols, t.Rows)
+		}
+		if len(f.Rows) > 0 {
+			for _, line := range wrap(report.Legend(f, "*"), o.width(), "", "") {
+				b.WriteString(o.paint(line, faint) + "\n")
+			}
+		}
+		b.WriteString("\n")
+		for text := range strings.SplitSeq(f.Verdict.Text, "\n") {
+			first, indent := "", ""
+			if fact, ok := strings.CutPrefix(text, "- "); ok {
+				text, first, indent = fact, "- ", "  "
+			}
+			b.WriteString(strings.Join(wrap(text, o.width(), first, indent), "\n") + "\n")
+		}
+		o.asserted(b, f.Asserted)
+		if len(f.Doubts) > 0 {
+			b.WriteString("\nDoubts\n")
+		}
+		for _, d := range f.Doubts {
+			b.WriteString(strings.Join(wrap(d.Text, o.width(), "  ! ", "    "), "\n") + "\n")
+		}
+		b.WriteString("\n")
+		for _, line := range wrap(report.Origin(f, o.Version), o.width(), "", "") {
+			b.WriteString(o.paint(line, faint) + "\n")
+		}
+		if o.Command != "" {
+			// Not wrapped, so that it can be copied in one piece.
+			b.WriteString(o.paint("Again: "+table.Clean(o.Command), faint) + "\n")
+		}
+	})
+}
+
+// withBars draws the times of the second column as bars behind it, the longest over
+// the whole width, where there is room.
+func (o Options) withBars(cols []column, t table.Table) []column {
+	const narrowest, widest = 4, 24
+	room := min(o.width()-total(cols)-gap, widest)
+	if room < narrowest {
+		return cols
+	}
+	most := 0.0
+	for _, c := range t.Cells(1) {
+		most = max(most, c.Value.Or(0))
+	}
+	if most == 0 {
+		return cols
+	}
+	bars := column{left: true, least: room}
+	for _, c := range t.Cells(1) {
+		s := ""
+		if v, ok := c.Value.Get(); ok {
+			s = bar(v/most, room)
+		}
+		bars.cells = append(bars.cells, s)
+	}
+	return slices.Insert(cols, 2, bars)
+}
+
+// buffered calls write with a buffer before w, and returns the first error.
+func buffered(w io.Writer, write func(*bufio.Writer)) error {
+	b := bufio.NewWriter(w)
+	write(b)
+	return b.Flush()
+}

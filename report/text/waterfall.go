@@ -1,0 +1,364 @@
+package text
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"linger"
+	"linger/report"
+	"linger/trace"
+)
+
+// The phases of a connection, each with a letter of its own; of one that
+// multiplexes, receiving has eight. Where two fall into
+// one column, the later of this list is drawn.
+const (
+	nothing   = ' '
+	idle      = '·'
+	waiting   = '─'
+	handshake = '▒' // of TCP
+	securing  = '░' // the handshake of TLS, or of QUIC, which has that of TLS in it
+	receiving = '█'
+	further   = '▓' // receiving too: every other response, to tell it from its neighbours
+)
+
+var rank = map[rune]int{nothing: 0, idle: 1, waiting: 2, handshake: 3, securing: 4, receiving: 5, further: 5}
+
+// Waterfall writes one trace: a line a connection along the time axis, with the
+// handshake, the waiting and the receiving, and the exchanges as a list.
+func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
+	return buffered(w, func(b *bufio.Writer) {
+		head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), linger.Plural(len(t.Exchanges), "exchange"),
+			report.Carriers(t), report.Spoken(t), report.Instant(t.Ended))
+		for _, line := range wrap(head, o.width(), "", "") {
+			b.WriteString(o.paint(line, bold) + "\n")
+		}
+		conns := report.ByDial(t)
+		if len(conns) > 0 && t.Ended > 0 {
+			b.WriteString("\n")
+			o.lanes(b, t, conns)
+		}
+		if len(t.Exchanges) > 0 {
+			b.WriteString("\n")
+			o.exchanges(b, t)
+		}
+	})
+}
+
+// lanes draws the connections.
+func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection) {
+	shown := conns[:min(len(conns), o.rows())]
+	label := max(len("conn"), len(strconv.Itoa(len(shown)))) + gap
+	const tail = 14 // "  by the server"
+	n := o.width() - label - tail
+	of := map[int][]trace.Exchange{}
+	for _, e := range t.Exchanges {
+		of[e.Connection] = append(of[e.Connection], e)
+	}
+	most := 0 // responses at once, over all that multiplex
+	for _, c := range shown {
+		if multiplexed(c, of[c.ID]) {
+			most = max(most, slices.Max(atOnce(of[c.ID], t.Ended, n, responding)))
+		}
+	}
+	top, ticks := axis(t.Ended, n)
+	b.WriteString(o.paint(left("", label)+left(top, n)+"  closed by", faint) + "\n")
+	b.WriteString(o.paint(left("conn", label)+ticks, faint) + "\n")
+	for i, c := range shown {
+		by := "open"
+		switch {
+		case c.Connected.IsZero() && !report.Answered(of[c.ID]):
+			by = "unconnected"
+		case c.ClosedBy != trace.Nobody:
+			by = string(c.ClosedBy)
+		}
+		b.WriteString(right(strconv.Itoa(i+1), label-gap) + strings.Repeat(" ", gap) + left(lane(c, of[c.ID], t.Ended, n, most), n) + "  " + by + "\n")
+	}
+	if rest := len(conns) - len(shown); rest > 0 {
+		b.WriteString(o.paint(strings.Repeat(" ", label)+"… and "+linger.Plural(rest, "connection")+" more", faint) + "\n")
+	}
+	for _, line := range wrap(phases(shown, of, most), o.width(), "", "") {
+		b.WriteString(o.paint(line, faint) + "\n")
+	}
+}
+
+// phases is the legend of what the lanes of those connections show.
+func phases(conns []trace.Connection, of map[int][]trace.Exchange, most int) string {
+	var quic, tls, tcp, single bool
+	for _, c := range conns {
+		switch {
+		case report.Connectionless(c):
+		case report.OverQUIC(c):
+			quic = true
+		case report.Secured(c):
+			tls = true
+		default:
+			tcp = true
+		}
+		single = single || !multiplexed(c, of[c.ID])
+	}
+	var parts []string
+	switch {
+	case tls:
+		parts = append(parts, string(handshake)+" TCP handshake", string(securing)+" TLS")
+	case tcp:
+		parts = append(parts, string(handshake)+" handshake")
+	}
+	if quic {
+		parts = append(parts, string(securing)+" QUIC handshake")
+	}
+	parts = append(parts, string(waiting)+" waiting")
+	switch {
+	case single:
+		parts = append(parts, fmt.Sprintf("%c %c receiving", receiving, further))
+	case most == 1:
+		parts = append(parts, fmt.Sprintf("%c receiving", receiving))
+	}
+	if most > 1 {
+		parts = append(parts, fmt.Sprintf("%c to %c receiving 1 to %d at once", levels[0], levels[len(levels)-1], most))
+	}
+	s := strings.Join(append(parts, string(idle)+" idle"), ", ")
+	switch {
+	case single && slices.ContainsFunc(conns, func(c trace.Connection) bool { return multiplexed(c, of[c.ID]) }):
+		return s + "; numbers are exchanges, ×N requests in flight"
+	case single:
+		return s + "; numbers are exchanges"
+	}
+	return s + "; ×N requests in flight"
+}
+
+// multiplexes reports whether responses of that protocol share a connection.
+func multiplexes(protocol string) bool {
+	return slices.Contains([]string{"h2", "h3", "doh", "doh3", "doq"}, protocol)
+}
+
+// multiplexed reports whether a connection is drawn by how much it does at once,
+// as its exchanges cannot be told apart.
+func multiplexed(c trace.Connection, exchanges []trace.Exchange) bool {
+	if c.Protocol == "tcp" || c.Protocol == "dot" {
+		// Whoever does not wait may be answered in any order (RFC 7766, 7).
+		exchanges = slices.SortedFunc(slices.Values(exchanges), func(a, b trace.Exchange) int {
+			return cmp.Compare(a.Sent.Or(linger.Never), b.Sent.Or(linger.Never))
+		})
+		for i := 1; i < len(exchanges); i++ {
+			if exchanges[i].Sent.Or(linger.Never) < exchanges[i-1].Done.Or(0) {
+				return true
+			}
+		}
+		return false
+	}
+	return multiplexes(c.Protocol) && len(exchanges) > 1
+}
+
+// span returns the columns, of n from 0 to end, that a phase is drawn over. The
+// column in which it ends belongs to what follows, so that it is drawn as long as
+// it lasted; a phase shorter than a column still has one.
+func span(from, to, end linger.Instant, n int) (first, last int) {
+	first = place(from, end, n)
+	last = max(first, int(math.Ceil(float64(to)/float64(end)*float64(n)))-1)
+	return first, min(last, n-1)
+}
+
+// place returns the column, of n, that an instant lies in.
+func place(at, end linger.Instant, n int) int {
+	return min(n-1, max(0, int(float64(at)/float64(end)*float64(n))))
+}
+
+// lane draws one connection over n columns from 0 to end. The most responses at
+// once are those of the highest level.
+func lane(c trace.Connection, exchanges []trace.Exchange, end linger.Instant, n, most int) string {
+	cells := slices.Repeat([]rune{nothing}, n)
+	draw := func(from, to linger.Instant, phase rune) {
+		first, last := span(from, to, end, n)
+		for i := first; i <= last; i++ {
+			if rank[phase] > rank[cells[i]] {
+				cells[i] = phase
+			}
+		}
+	}
+	closed := min(end, c.Closed.Or(end))
+	if connected, ok := c.Connected.Get(); ok {
+		draw(connected, closed, idle)
+	}
+	ready := c.Secured.Or(c.Connected.Or(closed))
+	switch {
+	case report.Connectionless(c):
+	case c.Connected.IsZero() && report.Answered(exchanges):
+		draw(c.Dialled, closed, idle)
+	case report.OverQUIC(c):
+		draw(c.Dialled, ready, securing)
+	case report.Secured(c):
+		established := c.Established.Or(c.Dialled) // not waited for with TCP Fast Open
+		if established > c.Dialled {
+			draw(c.Dialled, established, handshake)
+		}
+		if established < ready {
+			draw(established, ready, securing)
+		}
+	default:
+		draw(c.Dialled, c.Established.Or(ready), handshake)
+	}
+	exchanges = slices.SortedStableFunc(slices.Values(exchanges), func(a, b trace.Exchange) int {
+		return cmp.Compare(a.FirstByte.Or(linger.Never), b.FirstByte.Or(linger.Never))
+	})
+	for i, e := range exchanges {
+		sent, ok := e.Sent.Get()
+		if !ok {
+			continue
+		}
+		done := e.Done.Or(closed)
+		first := e.FirstByte.Or(done)
+		draw(sent, first, waiting)
+		if !e.FirstByte.IsZero() {
+			draw(first, done, []rune{receiving, further}[i%2])
+		}
+	}
+	if multiplexed(c, exchanges) {
+		heights(cells, atOnce(exchanges, end, n, responding), most)
+		inFlight(cells, atOnce(exchanges, end, n, asked))
+	} else {
+		number(cells, exchanges, func(at linger.Instant) int { return place(at, end, n) })
+	}
+	return strings.TrimRight(string(cells), " ")
+}
+
+var levels = []rune("▁▂▃▄▅▆▇█")
+
+// heights draws each column of receiving as high as there are responses in it.
+func heights(cells []rune, count []int, most int) {
+	for i, c := range cells {
+		if count[i] > 0 && (c == receiving || c == further) {
+			cells[i] = levels[(min(count[i], most)*len(levels)-1)/most]
+		}
+	}
+}
+
+// inFlight writes into each stretch of waiting, where there is room, how many
+// requests are in flight in it.
+func inFlight(cells []rune, count []int) {
+	for i := 0; i < len(cells); i++ {
+		stretch := i
+		for i < len(cells) && cells[i] == waiting {
+			i++
+		}
+		if i == stretch {
+			continue
+		}
+		text := []rune("×" + strconv.Itoa(slices.Max(count[stretch:i])))
+		if len(text) <= i-stretch {
+			copy(cells[stretch:], text)
+		}
+	}
+}
+
+// atOnce counts the exchanges that are in a phase, in each of n columns.
+func atOnce(exchanges []trace.Exchange, end linger.Instant, n int, phase func(trace.Exchange) (from, to linger.Opt[linger.Instant])) []int {
+	count := make([]int, n)
+	for _, e := range exchanges {
+		from, to := phase(e)
+		if from.IsZero() {
+			continue
+		}
+		first, last := span(from.Or(0), to.Or(end), end, n)
+		for i := first; i <= last; i++ {
+			count[i]++
+		}
+	}
+	return count
+}
+
+func responding(e trace.Exchange) (from, to linger.Opt[linger.Instant]) { return e.FirstByte, e.Done }
+func asked(e trace.Exchange) (from, to linger.Opt[linger.Instant])      { return e.Sent, e.Done }
+
+// number writes the number of each exchange into its waiting, where there is
+// room that no other number is next to. Of pipelined requests, which wait one
+// upon another, as many are numbered as find room.
+func number(cells []rune, exchanges []trace.Exchange, column func(linger.Instant) int) {
+	taken := func(i int) bool { return i >= 0 && i < len(cells) && '0' <= cells[i] && cells[i] <= '9' }
+	for _, e := range exchanges {
+		sent, ok := e.Sent.Get()
+		first, ok2 := e.FirstByte.Get()
+		if !ok || !ok2 {
+			continue
+		}
+		text := []rune(strconv.Itoa(e.ID + 1))
+		for i := column(sent); i+len(text)-1 <= column(first); i++ {
+			free := cells[i : i+len(text)]
+			if !slices.ContainsFunc(free, func(r rune) bool { return r != waiting }) && !taken(i-1) && !taken(i+len(text)) {
+				copy(free, text)
+				break
+			}
+		}
+	}
+}
+
+// axis returns the labels and the ticks of a time axis from 0 to end: as many
+// steps of 1, 2 or 5 as leave each label room.
+func axis(end linger.Instant, n int) (labels, ticks string) {
+	step := time.Duration(1)
+	for i := 0; end/linger.Instant(step) > linger.Instant(n/10); i++ {
+		step = []time.Duration{1, 2, 5}[(i+1)%3] * time.Duration(math.Pow10((i+1)/3))
+	}
+	line := slices.Repeat([]rune("─"), n)
+	text := slices.Repeat([]rune{' '}, n)
+	for at := linger.Instant(0); at <= end; at = at.Add(step) {
+		i := int(float64(at) / float64(end) * float64(n))
+		label := []rune(report.Instant(at))
+		if at == 0 {
+			label = []rune("0")
+		}
+		if i >= n {
+			break
+		}
+		line[i] = '┬'
+		if i+len(label) <= n {
+			copy(text[i:], label)
+		}
+	}
+	return string(text), string(line)
+}
+
+// exchanges lists what was fetched, in the order in which it was wanted.
+func (o Options) exchanges(b *bufio.Writer, t *trace.Trace) {
+	list := report.Exchanges("", t, o.rows())
+	// What is fetched takes the room that is left; where that is too little, the
+	// time in the queue goes, which the others imply.
+	const least = 16
+	cols := columns(list)
+	what := &cols[len(cols)-1]
+	room := what.fit() - (total(cols) - o.width())
+	if room < least {
+		cols = squeeze(cols, total(cols)-1)
+		what = &cols[len(cols)-1]
+		room = what.fit() - (total(cols) - o.width())
+	}
+	what.cut(max(least/2, room))
+	o.lines(b, cols, list.Rows)
+	all := report.ByWish(t)
+	shown, rest := all[:len(list.Rows)], all[len(list.Rows):]
+	for _, e := range shown {
+		if e.Failed != "" {
+			b.WriteString(strings.Join(wrap(fmt.Sprintf("exchange %d failed: %s", e.ID+1, e.Failed), o.width(), "  ! ", "    "), "\n") + "\n")
+		}
+	}
+	if len(rest) > 0 {
+		failed := 0
+		for _, e := range rest {
+			if e.Failed != "" {
+				failed++
+			}
+		}
+		s := list.More
+		if failed > 0 {
+			s += fmt.Sprintf(", %d of them failed", failed)
+		}
+		b.WriteString(o.paint(s, faint) + "\n")
+	}
+}
