@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/capture"
+	"linger/capture/har"
 	"linger/trace"
 )
 
@@ -235,7 +235,7 @@ func TestRecordings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		observed, err := capture.HAR(f)
+		observed, err := har.Read(f)
 		f.Close()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -255,14 +255,14 @@ func TestRecordings(t *testing.T) {
 
 func FuzzHARWorkload(f *testing.F) {
 	for _, name := range []string{"devtools", "quirks"} {
-		b, err := os.ReadFile("../capture/testdata/" + name + ".har")
+		b, err := os.ReadFile("../capture/har/testdata/" + name + ".har")
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		observed, err := capture.HAR(bytes.NewReader(b))
+		observed, err := har.Read(bytes.NewReader(b))
 		if err != nil {
 			return
 		}
@@ -412,7 +412,7 @@ func TestHARThereAndBack(t *testing.T) {
 	}
 	read := func(s string) (linger.Workload, []string) {
 		t.Helper()
-		observed, err := capture.HAR(strings.NewReader(s))
+		observed, err := har.Read(strings.NewReader(s))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@ import (
 
 	"linger"
 	"linger/assert"
-	"linger/capture"
+	"linger/capture/har"
 	"linger/compare"
 	"linger/report"
 	"linger/trace"
@@ -151,7 +151,7 @@ func (c reportCmd) Run(std streams) error {
 // observed draws what others recorded. Nothing is fetched, and no strategy is known
 // but what the browser did.
 func (c reportCmd) observed(f io.Reader, name string, std streams) error {
-	t, err := capture.HAR(f)
+	t, err := har.Read(f)
 	if err != nil {
 		return usage("%s: %w", name, err)
 	}

@@ -1,4 +1,4 @@
-package capture
+package har
 
 import (
 	"bytes"
@@ -34,7 +34,7 @@ func read(t testing.TB, name string) []byte {
 func ms(f float64) linger.Opt[linger.Instant] { return linger.Known(linger.Instant(f * 1e6)) }
 
 func TestHAR(t *testing.T) {
-	got, err := HAR(bytes.NewReader(read(t, "testdata/devtools.har")))
+	got, err := Read(bytes.NewReader(read(t, "testdata/devtools.har")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestHAR(t *testing.T) {
 }
 
 func TestRecordersDisagree(t *testing.T) {
-	got, err := HAR(bytes.NewReader(read(t, "testdata/quirks.har")))
+	got, err := Read(bytes.NewReader(read(t, "testdata/quirks.har")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestHARExplains(t *testing.T) {
 		archive(entry(`1,`, `1,"x":`+strings.Repeat(`{"x":`, 1e5))):   "entry 1: values nest too deep",
 		archive(strings.Repeat(good+",", linger.MaxExchanges) + good): "entry 20001: one run holds at most 20000",
 	} {
-		_, err := HAR(strings.NewReader(in))
+		_, err := Read(strings.NewReader(in))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80q: %v; want it to say %q", in, err, want)
 		} else if strings.Contains(err.Error(), "\n") || len(err.Error()) > 300 {
@@ -158,7 +158,7 @@ func TestHARExplains(t *testing.T) {
 		}
 	}
 	disk := errors.New("no disk")
-	if _, err := HAR(io.MultiReader(strings.NewReader(`{"log":`), broken{disk})); !errors.Is(err, disk) {
+	if _, err := Read(io.MultiReader(strings.NewReader(`{"log":`), broken{disk})); !errors.Is(err, disk) {
 		t.Errorf("a reader that fails: %v", err)
 	}
 }
@@ -183,7 +183,7 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 func TestHARIsBounded(t *testing.T) {
-	_, err := HAR(io.MultiReader(strings.NewReader(`{"log":{"entries":[`+good), &endless{piece: "," + good}))
+	_, err := Read(io.MultiReader(strings.NewReader(`{"log":{"entries":[`+good), &endless{piece: "," + good}))
 	if err == nil || !strings.Contains(err.Error(), "entry 20001") {
 		t.Errorf("entries without end: %v", err)
 	}
@@ -229,7 +229,7 @@ func sane(t *testing.T, got *trace.Trace) {
 // part of this repository; tests that want them are skipped without them.
 func recordings(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("../../shared/data/har/*.har")
+	files, err := filepath.Glob("../../../shared/data/har/*.har")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func recordings(t *testing.T) []string {
 
 func TestRecordings(t *testing.T) {
 	for _, name := range recordings(t) {
-		got, err := HAR(bytes.NewReader(read(t, name)))
+		got, err := Read(bytes.NewReader(read(t, name)))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -256,7 +256,7 @@ func TestMutatedRecordings(t *testing.T) {
 	ok := 0
 	for i := range 200 {
 		b := mutate(rng, read(t, files[i%len(files)]))
-		got, err := HAR(bytes.NewReader(b))
+		got, err := Read(bytes.NewReader(b))
 		if err != nil {
 			continue
 		}
@@ -299,7 +299,7 @@ func FuzzHAR(f *testing.F) {
 	}
 	f.Add([]byte(archive(good)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := HAR(bytes.NewReader(b))
+		got, err := Read(bytes.NewReader(b))
 		if err == nil {
 			sane(t, got)
 		} else if err.Error() == "" {
@@ -345,7 +345,7 @@ func TestContentsAreNotHeld(t *testing.T) {
 	in := large(entries, size)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	got, err := HAR(in)
+	got, err := Read(in)
 	runtime.ReadMemStats(&after)
 	if err != nil || len(got.Exchanges) != entries {
 		t.Fatal(got, err)
@@ -409,7 +409,7 @@ func peak(stop chan struct{}) (most uint64) {
 }
 
 func BenchmarkHAR(b *testing.B) {
-	benchmark(b, func(r io.Reader) error { _, err := HAR(r); return err })
+	benchmark(b, func(r io.Reader) error { _, err := Read(r); return err })
 }
 
 // BenchmarkJSON is what encoding/json takes to decode the same into the bare types.
@@ -441,13 +441,13 @@ func BenchmarkJSON(b *testing.B) {
 	benchmark(b, func(r io.Reader) error { return json.NewDecoder(r).Decode(new(file)) })
 }
 
-func ExampleHAR() {
+func ExampleRead() {
 	f, err := os.Open("testdata/devtools.har")
 	if err != nil {
 		panic(err)
 	}
 	defer f.Close()
-	t, err := HAR(f)
+	t, err := Read(f)
 	if err != nil {
 		panic(err)
 	}
@@ -495,7 +495,7 @@ func TestHandshakesOfRecorders(t *testing.T) {
 			extended("https://a/2", "06Z", `"_socket":18,"timings":{"wait":9},"_load_ms":10,"_load_start":1484,"_dns_start":0,"_dns_end":0,"_connect_start":0,"_connect_end":0`),
 		}, []trace.Connection{{ID: 0, Protocol: "h2", Resolving: ms(0), Dialled: 30e6, Established: ms(241), Connected: ms(483), Secured: ms(483), Requests: 2}}, []int{0, 0}},
 	} {
-		got, err := HAR(strings.NewReader(archive(c.entries...)))
+		got, err := Read(strings.NewReader(archive(c.entries...)))
 		if err != nil {
 			t.Errorf("%s: %v", c.what, err)
 			continue
@@ -524,13 +524,13 @@ func TestInitiatorsOfRecorders(t *testing.T) {
 		`"_initiator":"chrome-extension://abc/x.js"`: "",
 		`"_initiator":{"stack":` + strings.Repeat(`{"parent":`, 500) + `{}` + strings.Repeat(`}`, 500) + `}`: "",
 	} {
-		got, err := HAR(strings.NewReader(archive(extended("https://a/", "05Z", member))))
+		got, err := Read(strings.NewReader(archive(extended("https://a/", "05Z", member))))
 		if err != nil || got.Exchanges[0].Initiator != want {
 			t.Errorf("%.80s: %v, %q; want %q", member, err, got.Exchanges[0].Initiator, want)
 		}
 	}
 	entry := strings.Replace(good, `"url":`, `"headers":[{"value":"https://a/x.css","name":"REFERER"},{"name":"Referer","value":"https://second/"}],"url":`, 1)
-	if got, err := HAR(strings.NewReader(archive(entry))); err != nil || got.Exchanges[0].Referer != "https://a/x.css" {
+	if got, err := Read(strings.NewReader(archive(entry))); err != nil || got.Exchanges[0].Referer != "https://a/x.css" {
 		t.Errorf("%v, %+v", err, got)
 	}
 }
