@@ -280,7 +280,7 @@ func FuzzHARWorkload(f *testing.F) {
 }
 
 // onConnection is an exchange with its instants, in milliseconds, on a connection.
-func onConnection(x trace.Exchange, connection int, sent, first float64) trace.Exchange {
+func onConnection(x trace.Exchange, connection int64, sent, first float64) trace.Exchange {
 	x.Connection = connection
 	x.Sent, x.FirstByte = linger.Known(linger.Instant(sent*1e6)), linger.Known(linger.Instant(first*1e6))
 	return x
@@ -294,7 +294,7 @@ func opened(id int, protocol string, dialled, established, connected, secured fl
 		}
 		return o
 	}
-	return trace.Connection{ID: id, Protocol: protocol, Dialled: linger.Instant(dialled * 1e6),
+	return trace.Connection{ID: int64(id), Protocol: protocol, Dialled: linger.Instant(dialled * 1e6),
 		Established: at(established), Connected: at(connected), Secured: at(secured)}
 }
 

@@ -62,12 +62,13 @@ func (h *builder) exchange(e *entry, queued linger.Instant) trace.Exchange {
 		Method: e.request.method, URL: e.request.url, Page: e.page,
 		Status: int(max(0, e.response.status.Or(0))), ContentType: e.contentType(), Redirect: e.redirect(),
 		Initiator: absolute(e.initiator), Referer: absolute(e.request.referer),
-		Connection: -1, Queued: queued,
+		Connection: -1, Queued: queued, Frames: trace.Frames{First: int64(e.number), Last: int64(e.number)},
 	}
 	if e.isCached() {
 		return x
 	}
 	x.Attempts = 1
+	x.Asked, x.Answered = e.said(e.request), e.said(e.response)
 	h.times(e, &x)
 
 	var guessed bool
@@ -212,6 +213,19 @@ func (e *entry) speaks() string {
 	return ""
 }
 
+// said is what a message says of its connection's future; in HTTP/2 and later none does.
+func (e *entry) said(m message) trace.Said {
+	switch e.speaks() {
+	case "h2", "h3":
+		return trace.Said{}
+	}
+	said := trace.Said{Connection: printable(m.connection), KeepAlive: printable(m.alive)}
+	if v := strings.TrimPrefix(strings.ToLower(m.version), "http/"); v == "1.0" || v == "1.1" {
+		said.Version = v
+	}
+	return said
+}
+
 // connect tells which connection x was sent on. HAR: it "can be the client or
 // server port number. Note that a port number doesn't have to be unique
 // identifier": the server's is none. Where it has no name, an entry that says how
@@ -238,12 +252,14 @@ func (h *builder) connect(e *entry, x *trace.Exchange) {
 		h.until = append(h.until, 0)
 		h.done = append(h.done, false)
 		h.trace.Connections = append(h.trace.Connections, trace.Connection{
-			ID: id, Remote: printable(e.server), Protocol: e.speaks(), Dialled: x.Queued,
+			ID: int64(id), Server: printable(e.server), Protocol: e.speaks(), Dialled: x.Queued, Frames: x.Frames,
 		})
 	}
 	c := &h.trace.Connections[id]
 	c.Requests++
-	x.Connection = id
+	c.Frames.First, c.Frames.Last = min(c.Frames.First, x.Frames.First), max(c.Frames.Last, x.Frames.Last)
+	c.Agent, c.Software = cmp.Or(c.Agent, printable(e.request.software)), cmp.Or(c.Software, printable(e.response.software))
+	x.Connection = int64(id)
 	h.until[id] = max(h.until[id], x.Done.Or(x.Queued))
 	h.done[id] = h.done[id] || !x.Done.IsZero()
 	if c.Protocol == "" {

@@ -51,6 +51,8 @@ type message struct {
 	length               linger.Opt[int64] // as Content-Length says
 	typed                string            // as Content-Type says
 	location, referer    string
+	connection, alive    string // the fields Connection and Keep-Alive
+	software             string // User-Agent of a request, Server of a response
 	headersSize          number
 	bodySize             number
 	redirect             string
@@ -253,7 +255,7 @@ func (m *message) readPosted(s *scanner) error {
 
 // isWanted reports whether a field says something that is read.
 func isWanted(name string) bool {
-	for _, wanted := range []string{"content-length", "content-type", "location", "referer"} {
+	for _, wanted := range []string{"content-length", "content-type", "location", "referer", "connection", "keep-alive", "user-agent", "server"} {
 		if strings.EqualFold(name, wanted) {
 			return true
 		}
@@ -305,6 +307,12 @@ func (m *message) readHeaders(s *scanner) error {
 			m.location = cmp.Or(m.location, value)
 		case "referer":
 			m.referer = cmp.Or(m.referer, value)
+		case "connection":
+			m.connection = cmp.Or(m.connection, value)
+		case "keep-alive":
+			m.alive = cmp.Or(m.alive, value)
+		case "user-agent", "server":
+			m.software = cmp.Or(m.software, value)
 		}
 		return nil
 	})

@@ -22,8 +22,11 @@ const maxHAR = 4 << 30
 // order in which they began. One that came from the browser's cache has no attempts;
 // entries that are no HTTP (data:, blob:, WebSocket) are left out.
 //
-// It takes memory for what is known of each entry, and none for contents. An error
-// names the entry, counted from 1, what is wrong and what to do.
+// It takes memory for what is known of each entry, and none for contents. The file has
+// to be read to its end before the first exchange is known: entries may stand in any
+// order, and no entry says that a connection was closed behind it. Who wants records has
+// them from trace.Trace.Records. An error names the entry, counted from 1, what is wrong
+// and what to do.
 func Read(r io.Reader) (*trace.Trace, error) {
 	log, err := readHAR(r, maxHAR)
 	if err != nil {

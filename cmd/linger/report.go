@@ -84,9 +84,10 @@ func (r result) fetch(ending string, w io.Writer, layout report.Options) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(struct {
+			Format string `json:"format"`
 			*trace.Trace
 			Asserted []assert.Result `json:"assertions,omitempty"`
-		}{t, r.results()})
+		}{trace.Format, t, r.results()})
 	case ".html":
 		in := compare.Fetched(t, r.input.Workload, r.input.Strategies[0])
 		findings := compare.Fetch(in)
