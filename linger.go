@@ -53,7 +53,8 @@ func (t Instant) Sub(u Instant) time.Duration { return time.Duration(t - u) }
 func (t Instant) Milliseconds() float64 { return float64(t) / 1e6 }
 
 // Opt is a figure that a source may be unable to know. The zero value is
-// unknown, which is not zero; with `json:",omitzero"` it is left out.
+// unknown, which is not zero; with `json:",omitzero"` it is left out. In JSON a
+// time.Duration is a number of microseconds, as Micros.
 type Opt[T any] struct {
 	value T
 	known bool
@@ -81,6 +82,12 @@ func (o Opt[T]) MarshalJSON() ([]byte, error) {
 	if !o.known {
 		return []byte("null"), nil
 	}
+	switch v := any(o.value).(type) {
+	case Instant:
+		return v.MarshalJSON()
+	case time.Duration:
+		return Micros(v).MarshalJSON()
+	}
 	return json.Marshal(o.value)
 }
 
@@ -91,5 +98,11 @@ func (o *Opt[T]) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	o.known = true
+	switch v := any(&o.value).(type) {
+	case *Instant:
+		return v.UnmarshalJSON(b)
+	case *time.Duration:
+		return (*Micros)(v).UnmarshalJSON(b)
+	}
 	return json.Unmarshal(b, &o.value)
 }

@@ -54,7 +54,7 @@ func (r Rate) String() string {
 type Network struct {
 	Name string `json:"name"`
 	// RTT is the round-trip time of an empty path; half is added each way.
-	RTT time.Duration `json:"rtt_ns"`
+	RTT time.Duration `json:"rtt_us"`
 	// Down is the rate towards the client, Up towards the origin.
 	Down Rate `json:"down_bps"`
 	Up   Rate `json:"up_bps"`
@@ -63,7 +63,7 @@ type Network struct {
 	Loss float64 `json:"loss"`
 	// Queue is how much waiting the drop-tail queue before each bottleneck holds,
 	// as time at that bottleneck's rate. See QueueBytes for the default's floor.
-	Queue time.Duration `json:"queue_ns"`
+	Queue time.Duration `json:"queue_us"`
 }
 
 // MTU is the size of the largest IP packet on every path, in bytes: Ethernet's.

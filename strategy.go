@@ -52,7 +52,7 @@ type Strategy struct {
 	FastOpen bool `json:"fast_open,omitempty"`
 	// IdleTimeout is after how long without a request the client closes a kept
 	// connection; 0 is never.
-	IdleTimeout time.Duration `json:"idle_timeout_ns,omitempty"`
+	IdleTimeout time.Duration `json:"idle_timeout_us,omitempty"`
 	// MaxRequests is after how many requests the client gives a connection up.
 	MaxRequests int `json:"max_requests,omitempty"`
 }

@@ -32,7 +32,7 @@ type Origin struct {
 	Name string `json:"name"`
 	// ExtraRTT is how much longer a round trip to it takes than the network's;
 	// where it is unknown, it is taken to be no longer.
-	ExtraRTT Opt[time.Duration] `json:"extra_rtt_ns,omitzero"`
+	ExtraRTT Opt[time.Duration] `json:"extra_rtt_us,omitzero"`
 }
 
 // Host returns the host of the origin's name, without its port.
@@ -134,9 +134,9 @@ type Exchange struct {
 	// known once the response's head has arrived: a redirect, a preflight.
 	At int64 `json:"at,omitempty"`
 	// Think is how long the client waits between knowing and wanting.
-	Think time.Duration `json:"think_ns,omitempty"`
+	Think time.Duration `json:"think_us,omitempty"`
 	// Delay is how long the origin waits between the request and its response.
-	Delay time.Duration `json:"delay_ns,omitempty"`
+	Delay time.Duration `json:"delay_us,omitempty"`
 }
 
 // Bounds of a workload. They keep a foreign file from asking for more than one

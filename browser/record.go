@@ -191,13 +191,13 @@ func (r *record) response(e responseReceived) {
 		i = len(r.trace.Connections)
 		r.conns[name] = i
 		r.trace.Connections = append(r.trace.Connections, trace.Connection{
-			ID: i, Protocol: e.Response.Protocol, Dialled: x.Sent.Or(0),
-			Remote: net.JoinHostPort(e.Response.Address, strconv.Itoa(e.Response.Port)),
+			ID: int64(i), Protocol: e.Response.Protocol, Dialled: x.Sent.Or(0),
+			Server: net.JoinHostPort(e.Response.Address, strconv.Itoa(e.Response.Port)),
 		})
 	}
 	k := &r.trace.Connections[i]
 	k.Requests++
-	x.Connection = i
+	x.Connection = int64(i)
 	if t.ConnectStart < 0 || e.Response.Reused {
 		return
 	}

@@ -67,7 +67,7 @@ func TestRecord(t *testing.T) {
 		t.Fatalf("%+v", tr)
 	}
 	k := tr.Connections[0]
-	if k.Protocol != "h2" || k.Requests != 2 || k.Remote != "10.0.2.1:443" || ms(k.Dialled) != 2 || ms(k.Established.Or(0)) != 72 || ms(k.Connected.Or(0)) != 142 || k.ClosedBy != trace.Nobody {
+	if k.Protocol != "h2" || k.Requests != 2 || k.Server != "10.0.2.1:443" || ms(k.Dialled) != 2 || ms(k.Established.Or(0)) != 72 || ms(k.Connected.Or(0)) != 142 || k.ClosedBy != trace.Nobody {
 		t.Errorf("%+v", k)
 	}
 	for i, want := range []struct {
@@ -100,7 +100,7 @@ func FuzzRecord(f *testing.F) {
 			}
 		}
 		for _, x := range r.finish().Exchanges {
-			if x.Connection >= len(r.trace.Connections) || x.Failed == "" && !r.settled[x.ID] {
+			if x.Connection >= int64(len(r.trace.Connections)) || x.Failed == "" && !r.settled[x.ID] {
 				t.Fatalf("%+v", x)
 			}
 		}

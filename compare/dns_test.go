@@ -186,11 +186,11 @@ func TestConnectionsForHardlyMoreThanOneQuery(t *testing.T) {
 	in := textbook.LookUps(10, 5, 10)
 	for _, one := range in.Traces[2] {
 		for i := range one.Exchanges {
-			one.Exchanges[i].Connection = i / 2 * 2 % 6 // of 10 queries, 6 connections
+			one.Exchanges[i].Connection = int64(i / 2 * 2 % 6) // of 10 queries, 6 connections
 		}
 		for i := 1; i < 6; i++ {
 			k := one.Connections[0]
-			k.ID = i
+			k.ID = int64(i)
 			one.Connections = append(one.Connections, k)
 		}
 	}

@@ -438,8 +438,8 @@ func was(n int) string {
 }
 
 // lastDone returns, by connection, when its last exchange was done.
-func lastDone(t *trace.Trace) map[int]linger.Opt[linger.Instant] {
-	last := map[int]linger.Opt[linger.Instant]{}
+func lastDone(t *trace.Trace) map[int64]linger.Opt[linger.Instant] {
+	last := map[int64]linger.Opt[linger.Instant]{}
 	for _, e := range t.Exchanges {
 		if done, ok := e.Done.Get(); ok && done >= last[e.Connection].Or(0) {
 			last[e.Connection] = e.Done
@@ -459,7 +459,7 @@ func overlapped(t *trace.Trace) bool {
 		}
 	}
 	type span struct {
-		connection int
+		connection int64
 		sent, done linger.Instant
 	}
 	var spans []span

@@ -188,8 +188,8 @@ func (c *tried) count(traces []*trace.Trace) {
 }
 
 // answers counts the requests that were answered in full, by connection.
-func answers(t *trace.Trace) map[int]int {
-	on := map[int]int{}
+func answers(t *trace.Trace) map[int64]int {
+	on := map[int64]int{}
 	for _, e := range t.Exchanges {
 		if e.Connection >= 0 && e.Failed == "" && !e.Done.IsZero() {
 			on[e.Connection]++

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/capture"
+	"linger/capture/har"
 	"linger/trace"
 )
 
@@ -235,7 +235,7 @@ func TestRecordings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		observed, err := capture.HAR(f)
+		observed, err := har.Read(f)
 		f.Close()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -255,14 +255,14 @@ func TestRecordings(t *testing.T) {
 
 func FuzzHARWorkload(f *testing.F) {
 	for _, name := range []string{"devtools", "quirks"} {
-		b, err := os.ReadFile("../capture/testdata/" + name + ".har")
+		b, err := os.ReadFile("../capture/har/testdata/" + name + ".har")
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		observed, err := capture.HAR(bytes.NewReader(b))
+		observed, err := har.Read(bytes.NewReader(b))
 		if err != nil {
 			return
 		}
@@ -280,7 +280,7 @@ func FuzzHARWorkload(f *testing.F) {
 }
 
 // onConnection is an exchange with its instants, in milliseconds, on a connection.
-func onConnection(x trace.Exchange, connection int, sent, first float64) trace.Exchange {
+func onConnection(x trace.Exchange, connection int64, sent, first float64) trace.Exchange {
 	x.Connection = connection
 	x.Sent, x.FirstByte = linger.Known(linger.Instant(sent*1e6)), linger.Known(linger.Instant(first*1e6))
 	return x
@@ -294,7 +294,7 @@ func opened(id int, protocol string, dialled, established, connected, secured fl
 		}
 		return o
 	}
-	return trace.Connection{ID: id, Protocol: protocol, Dialled: linger.Instant(dialled * 1e6),
+	return trace.Connection{ID: int64(id), Protocol: protocol, Dialled: linger.Instant(dialled * 1e6),
 		Established: at(established), Connected: at(connected), Secured: at(secured)}
 }
 
@@ -412,7 +412,7 @@ func TestHARThereAndBack(t *testing.T) {
 	}
 	read := func(s string) (linger.Workload, []string) {
 		t.Helper()
-		observed, err := capture.HAR(strings.NewReader(s))
+		observed, err := har.Read(strings.NewReader(s))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -100,7 +100,7 @@ func (b *builder) measure() {
 			*of = linger.Known(d)
 		}
 	}
-	connections := make(map[int]trace.Connection, len(b.trace.Connections))
+	connections := make(map[int64]trace.Connection, len(b.trace.Connections))
 	for _, c := range b.trace.Connections {
 		connections[c.ID] = c
 	}
@@ -224,8 +224,8 @@ func (s busy) until(t linger.Instant) time.Duration {
 func (s busy) within(from, to linger.Instant) time.Duration { return s.until(to) - s.until(from) }
 
 // busyTimes are those of each connection.
-func busyTimes(seen []trace.Exchange) map[int]busy {
-	out := map[int]busy{}
+func busyTimes(seen []trace.Exchange) map[int64]busy {
+	out := map[int64]busy{}
 	order := slices.Clone(seen)
 	slices.SortStableFunc(order, func(x, y trace.Exchange) int { return cmp.Compare(x.FirstByte.Or(0), y.FirstByte.Or(0)) })
 	for _, x := range order {

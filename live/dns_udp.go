@@ -57,7 +57,7 @@ func (p *dnsUDP) speak(c *conn) {
 		return
 	}
 	local, remote := socket.LocalAddr().String(), socket.RemoteAddr().String()
-	c.tell(event{kind: connected, at: at, about: func(k *trace.Connection) { k.Local, k.Remote = local, remote }})
+	c.tell(event{kind: connected, at: at, about: func(k *trace.Connection) { k.Client, k.Server = local, remote }})
 
 	u := &dnsSocket{conn: c, socket: socket}
 	var reader sync.WaitGroup

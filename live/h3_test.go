@@ -182,7 +182,7 @@ func TestGalleryOverHTTP3(t *testing.T) {
 					t.Errorf("QUIC %+v", q)
 				}
 				if k.Protocol != "h3" || !k.Established.IsZero() || k.Connected.Or(0) != k.Secured.Or(1) || k.Closed.IsZero() ||
-					k.ClosedBy != trace.AtClient || k.Remote != s.socket.LocalAddr().String() || !strings.HasPrefix(k.Local, "127.0.0.1:") {
+					k.ClosedBy != trace.AtClient || k.Server != s.socket.LocalAddr().String() || !strings.HasPrefix(k.Client, "127.0.0.1:") {
 					t.Errorf("connection %+v", k)
 				}
 			}

@@ -390,7 +390,7 @@ func (r *run) handle(e event) {
 		return
 	}
 	// One that has been sent elsewhere meanwhile is told of from there.
-	if e.exchange >= 0 && r.trace.Exchanges[e.exchange].Connection == c.id {
+	if e.exchange >= 0 && r.trace.Exchanges[e.exchange].Connection == int64(c.id) {
 		r.note(&r.trace.Exchanges[e.exchange], e)
 	}
 	switch e.kind {
@@ -448,7 +448,7 @@ func (r *run) obey(now linger.Instant) {
 		case policy.Dial:
 			c := newConn(r, cmd.Conn, cmd.Origin, cmd.Stream)
 			r.conns = append(r.conns, c)
-			k := trace.Connection{ID: c.id, Protocol: r.speaks, Dialled: r.now()}
+			k := trace.Connection{ID: int64(c.id), Protocol: r.speaks, Dialled: r.now()}
 			if len(r.places) > 1 {
 				k.Origin = r.places[c.origin].Host
 			}
@@ -461,7 +461,7 @@ func (r *run) obey(now linger.Instant) {
 			c := r.conns[cmd.Conn]
 			x := &r.trace.Exchanges[cmd.Exchange]
 			if !cmd.Again {
-				*x = trace.Exchange{ID: x.ID, Method: x.Method, URL: x.URL, Connection: c.id, Attempts: x.Attempts, Truncated: x.Truncated}
+				*x = trace.Exchange{ID: x.ID, Method: x.Method, URL: x.URL, Connection: int64(c.id), Attempts: x.Attempts, Truncated: x.Truncated}
 			}
 			if len(c.staged) == 0 {
 				r.stirred = append(r.stirred, c)

@@ -1024,7 +1024,7 @@ func TestPlaces(t *testing.T) {
 	}
 	for i, x := range one.Exchanges {
 		c := one.Connections[x.Connection]
-		if x.Failed != "" || c.Origin != w.Origins[i].Name || c.Remote != places[i].Address || x.URL != "http://"+w.Origins[i].Name+"/" {
+		if x.Failed != "" || c.Origin != w.Origins[i].Name || c.Server != places[i].Address || x.URL != "http://"+w.Origins[i].Name+"/" {
 			t.Errorf("exchange %d is %+v on %+v", i, x, c)
 		}
 		if host := hosts[i].Load(); host == nil || *host != w.Origins[i].Name {

@@ -283,7 +283,7 @@ func (s *quicSession) sendAll() {
 
 // locate writes where the connection goes.
 func (s *quicSession) locate(k *trace.Connection) {
-	k.Local, k.Remote = s.quic.socket.LocalAddr().String(), s.quic.socket.RemoteAddr().String()
+	k.Client, k.Server = s.quic.socket.LocalAddr().String(), s.quic.socket.RemoteAddr().String()
 }
 
 // describe writes what the connection turned out to be.

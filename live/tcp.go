@@ -89,7 +89,7 @@ func (p *tcp) speak(c *conn) {
 	local, remote := socket.LocalAddr().String(), socket.RemoteAddr().String()
 	open := !p.run.scenario.Strategy.FastOpen || isOpen(socket)
 	c.tell(event{kind: established, at: at, about: func(k *trace.Connection) {
-		k.Local, k.Remote = local, remote
+		k.Client, k.Server = local, remote
 		if open {
 			k.Established = linger.Known(at)
 		}

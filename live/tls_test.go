@@ -319,7 +319,7 @@ func TestBadTLS(t *testing.T) {
 			if test.reason != "" && k.ClosedBy != test.by {
 				t.Errorf("closed by %q: %q; want %q", k.ClosedBy, k.Reason, test.by)
 			}
-			if _, ok := k.Established.Get(); !ok || k.Local == "" || k.Remote == "" {
+			if _, ok := k.Established.Get(); !ok || k.Client == "" || k.Server == "" {
 				t.Errorf("TCP is not told of: %+v", k)
 			}
 			if got := k.TLS.Or(trace.TLS{}).Version; got != test.version && test.reason == "" {

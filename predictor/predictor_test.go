@@ -232,7 +232,7 @@ func TestSession(t *testing.T) {
 		}
 	}
 	for _, x := range []struct{ in, want string }{
-		{"{", "unexpected end"}, {`{"strategies":["kep"]}`, "did you mean keep"}, {`{"named":"objects:x"}`, "is not a number"}, {`{"network":{"rtt_ns":-1}}`, "round-trip time"},
+		{"{", "unexpected end"}, {`{"strategies":["kep"]}`, "did you mean keep"}, {`{"named":"objects:x"}`, "is not a number"}, {`{"network":{"rtt_us":-1}}`, "round-trip time"},
 	} {
 		if _, err := begin([]byte(x.in)); err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v, want %q", x.in, err, x.want)
@@ -242,7 +242,7 @@ func TestSession(t *testing.T) {
 
 // Whatever a page asks, it is understood or refused.
 func FuzzBegin(f *testing.F) {
-	f.Add([]byte(`{"named":"objects:3x5000","workload":{"scheme":"http"},"strategies":["keep"],"network":{"rtt_ns":1,"down_bps":1000,"up_bps":1000},"seed":1,"trials":1}`))
+	f.Add([]byte(`{"named":"objects:3x5000","workload":{"scheme":"http"},"strategies":["keep"],"network":{"rtt_us":1,"down_bps":1000,"up_bps":1000},"seed":1,"trials":1}`))
 	f.Add([]byte(`{"config":{"Events":-1},"workload":{"scheme":"https","exchanges":[{"method":"GET","path":"/","parent":-1}]},"strategies":["h2","close"]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := begin(text)

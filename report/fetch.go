@@ -99,7 +99,7 @@ const longestPath = 900
 // Exchanges lists what was fetched, in the order in which it was wanted, the
 // first so many. Rows are named by the exchange's number behind id, if there is one.
 func Exchanges(id string, t *trace.Trace, most int) table.Table {
-	numbers := map[int]int{}
+	numbers := map[int64]int{}
 	for i, c := range ByDial(t) {
 		numbers[c.ID] = i + 1
 	}

@@ -126,7 +126,7 @@ func (w *world) dial(id, origin int, stream bool) {
 		c.ends[side] = e
 	}
 	w.conns = append(w.conns, c)
-	k := trace.Connection{ID: id, Origin: w.originOf(origin), Protocol: "http/" + s.Version, Dialled: w.now}
+	k := trace.Connection{ID: int64(id), Origin: w.originOf(origin), Protocol: "http/" + s.Version, Dialled: w.now}
 	port := 80
 	switch {
 	case s.DNS == linger.OverTLS:
@@ -280,7 +280,7 @@ func (e *end) established() {
 			return
 		}
 		k := &w.trace.Connections[c.id]
-		k.Local, k.Remote = c.flows.Client, c.flows.Server
+		k.Client, k.Server = c.flows.Client, c.flows.Server
 		k.Established = linger.Known(w.now)
 		w.mind.HandleEstablished(c.id)
 	}

@@ -22,8 +22,9 @@ type Message struct {
 	Truncated bool `json:"truncated,omitempty"`
 	// Fresh is for how long it may be kept, which HTTP says in its head.
 	Fresh time.Duration `json:"fresh_ns,omitempty"`
-	// Limit is the idle limit that the answer tells (RFC 7828).
-	Limit linger.Opt[time.Duration] `json:"limit_ns,omitzero"`
+	// Limit is the idle limit that the answer tells (RFC 7828); nil is none. As Fresh it
+	// is in nanoseconds, which an Opt is not.
+	Limit *time.Duration `json:"limit_ns,omitempty"`
 }
 
 const (
@@ -104,8 +105,9 @@ func (w *world) answered(c *conn, exchange int, over string, head int64) {
 	m, x := w.message(exchange, over), &w.trace.Exchanges[exchange]
 	x.FirstByte, x.Done = linger.Known(w.now), linger.Known(w.now)
 	x.ResponseHead, x.ResponseBody, x.Rcode = head, m.Answer, m.Rcode
-	if limit, ok := m.Limit.Get(); ok && over != linger.OverQUIC {
-		w.trace.Connections[c.id].IdleLimit = m.Limit
+	if m.Limit != nil && over != linger.OverQUIC {
+		limit := *m.Limit
+		w.trace.Connections[c.id].IdleLimit = linger.Known(limit)
 		w.mind.HandleIdleLimit(w.now, c.id, limit)
 	}
 	w.mind.HandleResponse(w.now, c.id, exchange, true)
@@ -369,8 +371,8 @@ func (w *world) dialUDP(id, origin int) {
 	c.speaker = c.socket
 	w.conns = append(w.conns, c)
 	c.flows = trace.Flows{Protocol: "udp", Client: fmt.Sprintf("%s:%d", clientAddress, firstPort+id%28232), Server: fmt.Sprintf("%s:%d", w.places[origin].address, linger.PortOf(linger.OverUDP))}
-	w.trace.Connections = append(w.trace.Connections, trace.Connection{ID: id, Protocol: "udp", Origin: w.originOf(origin), Dialled: w.now,
-		Local: c.flows.Client, Remote: c.flows.Server, Connected: linger.Known(w.now)})
+	w.trace.Connections = append(w.trace.Connections, trace.Connection{ID: int64(id), Protocol: "udp", Origin: w.originOf(origin), Dialled: w.now,
+		Client: c.flows.Client, Server: c.flows.Server, Connected: linger.Known(w.now)})
 	w.mind.HandleConnected(w.now, id)
 }
 

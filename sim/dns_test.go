@@ -105,8 +105,9 @@ func TestAnnouncedIdleLimits(t *testing.T) {
 	w, c := lookups(2)
 	w.Exchanges[1].Think = 5 * time.Second
 	c.Policy = policy.ServerPolicy{IdleTimeout: 2 * time.Second, Announce: true}
+	limit := 2 * time.Second
 	for i := range c.Messages[linger.OverTCP] {
-		c.Messages[linger.OverTCP][i].Limit = linger.Known(2 * time.Second)
+		c.Messages[linger.OverTCP][i].Limit = &limit
 	}
 	tr := predict(t, scenario(t, w, "tcp+keep", symmetric(100*time.Millisecond, 0, 0)), c)
 	first := tr.Connections[0]

@@ -117,7 +117,7 @@ func (w *world) dialQUIC(id, origin int) {
 	}
 	w.conns = append(w.conns, c)
 	c.flows = trace.Flows{Protocol: "udp", Client: fmt.Sprintf("%s:%d", clientAddress, firstPort+id%28232), Server: w.quicPort(p)}
-	w.trace.Connections = append(w.trace.Connections, trace.Connection{ID: id, Origin: w.originOf(origin), Protocol: protocol, Dialled: w.now})
+	w.trace.Connections = append(w.trace.Connections, trace.Connection{ID: int64(id), Origin: w.originOf(origin), Protocol: protocol, Dialled: w.now})
 	c.hello = int64(sizes.Hello + sizes.Finished)
 	c.answer = int64(sizes.ServerHello + sizes.Flight)
 	c.early = early
@@ -387,7 +387,7 @@ func (h *http3Client) event(v quic.Event) {
 // secured notes the end of QUIC's handshake.
 func (w *world) secured(c *conn, alpn string) {
 	k := &w.trace.Connections[c.id]
-	k.Local, k.Remote = c.flows.Client, c.flows.Server
+	k.Client, k.Server = c.flows.Client, c.flows.Server
 	k.Secured = linger.Known(w.now)
 	k.Connected = linger.Known(k.Connected.Or(w.now))
 	t := trace.TLS{Version: "1.3", ALPN: alpn, Cipher: "TLS_AES_128_GCM_SHA256", Resumed: c.resumed, Up: c.hello, Down: c.answer, Certificates: int64(tls.Certificates + w.places[c.origin].names)}

@@ -278,7 +278,7 @@ func (w *world) obey() {
 		case policy.Send:
 			c := w.conns[cmd.Conn]
 			if x := &w.trace.Exchanges[cmd.Exchange]; !cmd.Again {
-				*x = trace.Exchange{ID: x.ID, Method: x.Method, URL: x.URL, Connection: c.id, Attempts: x.Attempts, Truncated: x.Truncated}
+				*x = trace.Exchange{ID: x.ID, Method: x.Method, URL: x.URL, Connection: int64(c.id), Attempts: x.Attempts, Truncated: x.Truncated}
 			}
 			if len(c.staged) == 0 {
 				w.stirred = append(w.stirred, c)

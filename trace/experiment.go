@@ -86,9 +86,13 @@ func WriteExperiment(w io.Writer, x Experiment, from Source) error {
 	return out.Close(x.Interrupted)
 }
 
-// ReadExperiment reads a trace file whole.
+// ReadExperiment reads a trace file of trials whole.
 func ReadExperiment(r io.Reader) (Experiment, Source, error) {
-	file, err := NewReader(r)
+	f, err := Open(r)
+	if err != nil {
+		return Experiment{}, Source{}, err
+	}
+	file, err := f.Trials()
 	if err != nil {
 		return Experiment{}, Source{}, err
 	}

@@ -3,6 +3,7 @@ package trace
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,12 @@ const (
 	end   = `{"end":{"entries":1}}` + "\n"
 )
 
+// header2 and trial2 are the same in version 2.
+const (
+	header2 = `{"format":"linger-trace","version":2,"kind":"fetch","strategies":[{"name":"keep","connections":1}],"network":{},"trials":1,"seed":1}` + "\n"
+	trial2  = `{"strategy":0,"trace":{"provenance":"measured","engine":"lab","workload":"w","seed":1,"trial":0,"ended_us":0.005,"connections":null,"exchanges":null,"retries":0}}` + "\n"
+)
+
 func zip(s string) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -30,7 +37,11 @@ func zip(s string) []byte {
 
 // readAll reads a file to its end.
 func readAll(b []byte) (Header, []Entry, error) {
-	r, err := NewReader(bytes.NewReader(b))
+	f, err := Open(bytes.NewReader(b))
+	if err != nil {
+		return Header{}, nil, err
+	}
+	r, err := f.Trials()
 	if err != nil {
 		return Header{}, nil, err
 	}
@@ -55,6 +66,9 @@ func TestForeignFiles(t *testing.T) {
 	if _, all, err := readAll(whole); err != nil || len(all) != 1 || all[0].Trace.Ended != 5 {
 		t.Fatalf("%+v, %v", all, err)
 	}
+	if _, all, err := readAll(zip(header2 + trial2 + end)); err != nil || len(all) != 1 || all[0].Trace.Ended != 5 {
+		t.Fatalf("%+v, %v", all, err)
+	}
 	in := func(old, new string) []byte { return zip(strings.Replace(header+trial+end, old, new, 1)) }
 	for _, test := range []struct {
 		name string
@@ -66,7 +80,7 @@ func TestForeignFiles(t *testing.T) {
 		{"other JSON, compressed", zip(`{"log":{"version":"1.2"}}` + "\n"), "it is no trace file"},
 		{"no JSON, compressed", zip("\x00\x01\n"), "it is no trace file"},
 		{"only compressed nothing", zip(""), "cut off after 0 trials"},
-		{"a later version", in(`"version":1`, `"version":2,"kind":7`), "version 2, and this linger reads up to 1"},
+		{"a later version", in(`"version":1`, `"version":3,"kind":7`), "version 3, and this linger reads up to 2"},
 		{"version 0", in(`"version":1`, `"version":0`), "it is no trace file"},
 		{"another kind", in(`"kind":"fetch"`, `"kind":"film"`), `kind "film"`},
 		{"no strategies", in(`{"name":"keep","connections":1}`, ``), "0 strategies"},
@@ -91,12 +105,16 @@ func TestForeignFiles(t *testing.T) {
 		{"a trial that never ends", in(`"ended_ns":5`, `"ended_ns":9000000000000000000`), "it lasts longer than"},
 		{"an end before the beginning", in(`"ended_ns":5`, `"ended_ns":-5`), "less than nothing"},
 		{"a connection twice", in(`"connections":null`, `"connections":[{"id":1},{"id":1}]`), "connection 1 stands twice"},
-		{"an instant far away", in(`"connections":null`, `"connections":[{"id":1,"closed_ns":-9000000000000000000}]`), "an instant of connection 1"},
-		{"less than no bytes", in(`"exchanges":null`, `"exchanges":[{"response_body":-1}]`), "exchange 1 has -1 bytes"},
-		{"a connection that counts wrong", in(`"connections":null`, `"connections":[{"requests":-1}]`), "a count of connection 1"},
+		{"an instant far away", in(`"connections":null`, `"connections":[{"id":1,"closed_ns":-9000000000000000000}]`), "connection 1: an instant is out of bounds"},
+		{"less than no bytes", in(`"exchanges":null`, `"exchanges":[{"response_body":-1}]`), "exchange 1: it has -1 bytes"},
+		{"a connection that counts wrong", in(`"connections":null`, `"connections":[{"requests":-1}]`), "connection 1: a count is less than nothing"},
 		{"a host that holds less than nothing", in(`"retries":0`, `"retries":0,"client":{"sockets_peak":-1}`), "less than no sockets"},
 		{"a ledger out of bounds", in(`"retries":0`, `"retries":0,"ledger":{"connections":[{"up":{"packets":-3}}]}`), "ledger is out of bounds"},
 		{"no line", zip(header + "nonsense\n"), "line 2 cannot be read"},
+		{"a number that is no time", in(`"ended_ns":5`, `"ended_ns":5.5`), `ended_ns: "5.5" is no whole number`},
+		{"a connection without a number of its own", in(`"connections":null`, `"connections":[{"id":-1}]`), "connection 1: its number -1 is none"},
+		{"a time in version 2 that is none", zip(header2 + strings.Replace(trial2, "0.005", `"5"`, 1) + end), "is no number of microseconds"},
+		{"an exchange on what can be no connection", in(`"exchanges":null`, `"exchanges":[{"connection":-2}]`), "exchange 1: no connection has the number -2"},
 	} {
 		_, _, err := readAll(test.file)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
@@ -119,7 +137,7 @@ func TestABombIsRefused(t *testing.T) {
 		}
 		w.CloseWithError(z.Close())
 	}()
-	_, err := NewReader(r)
+	_, err := Open(r)
 	r.Close()
 	if err == nil || !strings.Contains(err.Error(), "line 1 is longer than 64 MB") {
 		t.Error(err)
@@ -139,10 +157,21 @@ func FuzzReader(f *testing.F) {
 	f.Add(header + trial + end)
 	f.Add(header + `{"strategy":0,"failure":"refused"}` + "\n" + end)
 	f.Add(strings.Replace(header, `"trials":1`, `"trials":3`, 1) + trial + trial + `{"end":{"entries":2,"interrupted":true}}` + "\n")
-	f.Add(header + strings.Replace(trial, `"connections":null`, `"connections":[{"id":0,"dialled_ns":1,"tls":{"version":"1.3"}}]`, 1) + end)
+	f.Add(header + strings.Replace(trial, `"connections":null`, `"connections":[{"id":0,"dialled_ns":1,"local":"a","tls":{"version":"1.3"}}]`, 1) + end)
+	f.Add(header2 + trial2 + end)
+	f.Add(header2 + strings.Replace(trial2, `"connections":null`, `"connections":[{"id":0,"dialled_us":0.001,"quic":{"rtt_us":5}}]`, 1) + end)
 	f.Add("{}\n")
+	f.Add(streamHeader + oneOfEach + streamsEnd)
+	f.Add(streamHeader + oneOfEach)
+	f.Add(streamHeader + `{"connection":{"id":7,"up":{"packets":3},"probes":{"sent":1,"alive_us":2.5},"tls":{"alpn_offered":["h2"]},"began_before":true}}` + "\n" + `{"end":{"connections":1,"exchanges":0,"lost":4}}` + "\n")
+	f.Add(streamHeader + `{"exchange":{"connection":9007199254740991,"earlier":[{"connection":3,"sent_us":-1e3}],"asked":{"connection":"close"},"frames":{"first":1,"last_file":2}}}` + "\n")
 	f.Fuzz(func(t *testing.T, lines string) {
-		h, all, err := readAll(zip(lines))
+		file := zip(lines)
+		if _, _, _, err := readStream(file); err == nil || errors.Is(err, ErrCutOff) {
+			fuzzStream(t, file)
+			return
+		}
+		h, all, err := readAll(file)
 		if err != nil {
 			if strings.Contains(err.Error(), "goes on with") || strings.Contains(err.Error(), "\n") {
 				t.Fatal(err)
@@ -171,6 +200,19 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
+// fuzzStream writes what was read of a stream, and reads the same again.
+func fuzzStream(t *testing.T, file []byte) {
+	_, all, end, err := readStream(file)
+	if int64(len(all)) != end.Connections+end.Exchanges || err != nil && strings.Contains(err.Error(), "\n") {
+		t.Fatalf("%d records, %+v, %v", len(all), end, err)
+	}
+	_, again, _, err := readStream(written(t, end, all...))
+	want, _ := json.Marshal(all)
+	if got, _ := json.Marshal(again); err != nil || string(got) != string(want) {
+		t.Fatalf("%s, %v; want %s", got, err, want)
+	}
+}
+
 func TestAFileOfBytesThatAreNoGzip(t *testing.T) {
 	broken := zip(header + trial + end)
 	for i := range broken {
@@ -188,8 +230,8 @@ func BenchmarkReader(b *testing.B) {
 	}
 	t := &Trace{}
 	for i := range 100 {
-		t.Connections = append(t.Connections, Connection{ID: i, Local: "10.0.1.1:42378", Remote: "10.0.2.1:443", Protocol: "http/1.1"})
-		t.Exchanges = append(t.Exchanges, Exchange{ID: i, Method: "GET", URL: "https://origin/img/00.png", Connection: i, Done: linger.Known(linger.Instant(i))})
+		t.Connections = append(t.Connections, Connection{ID: int64(i), Client: "10.0.1.1:42378", Server: "10.0.2.1:443", Protocol: "http/1.1"})
+		t.Exchanges = append(t.Exchanges, Exchange{ID: i, Method: "GET", URL: "https://origin/img/00.png", Connection: int64(i), Done: linger.Known(linger.Instant(i))})
 	}
 	if err := errors.Join(w.Write(Entry{Trace: t}), w.Close(false)); err != nil {
 		b.Fatal(err)

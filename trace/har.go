@@ -130,13 +130,13 @@ func WriteHAR(w io.Writer, t *Trace, recipe linger.Workload, version string) err
 	p.Timings.Load = millis(time.Duration(t.Ended))
 	log.Pages = []harPage{p}
 
-	connections := make(map[int]Connection, len(t.Connections))
+	connections := make(map[int64]Connection, len(t.Connections))
 	for _, c := range t.Connections {
 		connections[c.ID] = c
 	}
 	order := slices.Clone(t.Exchanges)
 	slices.SortStableFunc(order, func(a, b Exchange) int { return cmp.Compare(a.Sent.Or(a.Queued), b.Sent.Or(b.Queued)) })
-	opened := map[int]int{} // the exchange that was the first on each connection
+	opened := map[int64]int{} // the exchange that was the first on each connection
 	for _, x := range order {
 		if _, ok := opened[x.Connection]; !ok {
 			opened[x.Connection] = x.ID
@@ -156,8 +156,8 @@ func WriteHAR(w io.Writer, t *Trace, recipe linger.Workload, version string) err
 		}
 		e.Time = math.Round(e.Time*1e3) / 1e3
 		if ok {
-			e.Connection = strconv.Itoa(c.ID + 1) // 0 is none to some readers
-			if a, err := netip.ParseAddrPort(c.Remote); err == nil {
+			e.Connection = strconv.FormatInt(c.ID+1, 10) // 0 is none to some readers
+			if a, err := netip.ParseAddrPort(c.Server); err == nil {
 				e.Server = a.Addr().String()
 			}
 		}

@@ -20,7 +20,7 @@ func harTrace() (*Trace, linger.Workload) {
 		{Method: "GET", Path: "/2", Status: 204, Parent: 0, At: 900},
 		{Method: "GET", Path: "/3", Status: 200, ResponseBody: 100, Parent: 1, At: 100},
 	}}
-	exchange := func(id, connection int, queued float64) Exchange {
+	exchange := func(id int, connection int64, queued float64) Exchange {
 		e := w.Exchanges[id]
 		return Exchange{ID: id, Method: e.Method, URL: "https://h.example" + e.Path, Connection: connection, Attempts: 1, Queued: linger.Instant(queued * 1e6),
 			Status: e.Status, ContentType: e.ContentType, RequestHead: 60, ResponseHead: 120, ResponseBody: e.ResponseBody}
@@ -29,8 +29,8 @@ func harTrace() (*Trace, linger.Workload) {
 		Provenance: Measured, Engine: "lab", Workload: "page", Strategy: "keep:2", Network: linger.Network{Name: "lte"},
 		Began: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Ended: 500e6,
 		Connections: []Connection{
-			{ID: 0, Remote: "10.0.2.1:443", Protocol: "http/1.1", Dialled: 0, Established: at(70), Connected: at(140.5), Secured: at(140.5)},
-			{ID: 1, Remote: "[2001:db8::1]:443", Protocol: "h2", Dialled: 150e6, Established: at(220), Connected: at(290), Secured: at(290)},
+			{ID: 0, Server: "10.0.2.1:443", Protocol: "http/1.1", Dialled: 0, Established: at(70), Connected: at(140.5), Secured: at(140.5)},
+			{ID: 1, Server: "[2001:db8::1]:443", Protocol: "h2", Dialled: 150e6, Established: at(220), Connected: at(290), Secured: at(290)},
 		},
 		Exchanges: []Exchange{exchange(0, 0, 0), exchange(1, 1, 200), exchange(2, 0, 150), exchange(3, -1, 400)},
 	}

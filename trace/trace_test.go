@@ -12,8 +12,8 @@ func TestSocketsThatWereNotCounted(t *testing.T) {
 		host Host
 		want string
 	}{
-		{Host{CPU: time.Millisecond}, `{"cpu_ns":1000000}`},
-		{Host{SocketsPeak: 2, Samples: 3}, `{"cpu_ns":0,"sockets_peak":2,"samples":3}`},
+		{Host{CPU: time.Millisecond}, `{"cpu_us":1000}`},
+		{Host{SocketsPeak: 2, Samples: 3}, `{"cpu_us":0,"sockets_peak":2,"samples":3}`},
 	} {
 		if got, err := json.Marshal(test.host); err != nil || string(got) != test.want {
 			t.Errorf("%s, %v; want %s", got, err, test.want)

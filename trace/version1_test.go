@@ -1,8 +1,15 @@
 package trace
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -50,6 +57,126 @@ func TestFilesOfVersion1AreRead(t *testing.T) {
 		}
 		if got != want || source.Linger != "dev" || source.Command == "" {
 			t.Errorf("%s: %+v of %+v; want %+v", name, got, source, want)
+		}
+	}
+}
+
+// Whatever a file of version 1 says, it says when it is read and written again, too.
+func TestNothingOfVersion1IsLost(t *testing.T) {
+	names, err := filepath.Glob("testdata/v1/*.trace")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, source, err := ReadExperiment(bytes.NewReader(b))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var now bytes.Buffer
+		if err := WriteExperiment(&now, x, source); err != nil {
+			t.Fatal(err)
+		}
+		was, is := linesOf(t, b, true), linesOf(t, now.Bytes(), false)
+		if len(was) != len(is) {
+			t.Fatalf("%s: %d lines, and %d before", name, len(is), len(was))
+		}
+		for i := range was {
+			if was[i] != is[i] {
+				t.Errorf("%s: was\n%s\nand is\n%s", name, was[i], is[i])
+			}
+		}
+		if again, _, err := ReadExperiment(&now); err != nil || len(again.Traces) != len(x.Traces) {
+			t.Errorf("%s, written again: %v", name, err)
+		}
+	}
+}
+
+// linesOf are the lines of a file in an order of their own; those of version 1 with the
+// names and units of version 2.
+func linesOf(t *testing.T, file []byte, first bool) []string {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for line := range bytes.Lines(text) {
+		d := json.NewDecoder(bytes.NewReader(line))
+		d.UseNumber()
+		var v map[string]any
+		if err := d.Decode(&v); err != nil {
+			t.Fatal(err)
+		}
+		model := v["model"]
+		delete(v, "model")
+		if first {
+			translate(v)
+			if v["version"] != nil {
+				v["version"] = json.Number("2")
+			}
+		}
+		v["model"] = model
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, string(b))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func translate(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, one := range v {
+			translate(one)
+		}
+	case map[string]any:
+		for old, value := range v {
+			translate(value)
+			name := old
+			if base, ok := strings.CutSuffix(old, "_ns"); ok {
+				n, _ := new(big.Int).SetString(value.(json.Number).String(), 10)
+				us := new(big.Rat).SetFrac(n, big.NewInt(1000)).FloatString(3)
+				name, value = base+"_us", json.Number(strings.TrimSuffix(strings.TrimRight(us, "0"), "."))
+			}
+			switch old {
+			case "local":
+				name = "client"
+			case "remote":
+				name = "server"
+			}
+			delete(v, old)
+			v[name] = value
+		}
+	}
+}
+
+func TestLinesOfVersion1(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a_ns":1234567,"b_ns" : -5 , "c_ns":0,"d_ns":-12345}`:       `{"a_us":1234.567,"b_us":-0.005, "c_us":0.000,"d_us":-12.345}`,
+		`{"a":"b_ns","local":"x:1","remote":["remote",{"remote":1}]}`: `{"a":"b_ns","client":"x:1","server":["remote",{"server":1}]}`,
+		`{"model":{"a_ns":5,"b":[{"local":"}"}]},"e_ns":1000}`:        `{"model":{"a_ns":5,"b":[{"local":"}"}]},"e_us":1.000}`,
+		`{"m":{"model":"\"","e_ns":null}}`:                            `{"m":{"model":"\"","e_us":null}}`,
+		`{"\\":"a\"_ns","x_ns":7}`:                                    `{"\\":"a\"_ns","x_us":0.007}`,
+		`"a_ns"`:                                                      `"a_ns"`,
+	} {
+		if got, err := fromVersion1([]byte(in)); err != nil || string(got) != want {
+			t.Errorf("%s became\n%s, %v; want\n%s", in, got, err, want)
+		}
+	}
+	for _, in := range []string{`{"a_ns":1.5}`, `{"a_ns":"5"}`, `{"a_ns":1e3}`, `{"a_ns":{}}`, `{"a_ns":true}`, `{"a_ns":-}`, `{"a_ns":`, `nonsense`} {
+		if got, err := fromVersion1([]byte(in)); err == nil {
+			t.Errorf("%s became %s", in, got)
 		}
 	}
 }

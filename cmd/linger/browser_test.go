@@ -49,7 +49,7 @@ func TestBrowserCounts(t *testing.T) {
 				if len(tr.Exchanges) != len(w.Exchanges) {
 					t.Errorf("the browser asked for more: %+v", tr.Exchanges[len(w.Exchanges):])
 				}
-				carried := map[int]int{}
+				carried := map[int64]int{}
 				for i, x := range tr.Exchanges[:len(w.Exchanges)] {
 					if x.Failed != "" || x.Status != 200 || x.ResponseBody != w.Exchanges[i].ResponseBody {
 						t.Errorf("%s: %d bytes of %d, status %d, %s", x.URL, x.ResponseBody, w.Exchanges[i].ResponseBody, x.Status, x.Failed)

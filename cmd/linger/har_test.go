@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/capture"
+	"linger/capture/har"
 	"linger/infer"
 	"linger/live"
 	"linger/origin"
@@ -195,7 +195,7 @@ func readTrace(t *testing.T, name string) *trace.Trace {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	out, err := capture.HAR(f)
+	out, err := har.Read(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestMutatedPages(t *testing.T) {
 			t.Fatal(err)
 		}
 		b = mutate(rng, b)
-		observed, err := capture.HAR(bytes.NewReader(b))
+		observed, err := har.Read(bytes.NewReader(b))
 		var w linger.Workload
 		if err == nil {
 			w, _, err = infer.Workload(observed)

@@ -48,7 +48,8 @@ func messageOf(zone *dns.Zone, w linger.Workload, q linger.Query, p policy.Serve
 	out := sim.Message{Query: int64(len(query))}
 	if ask.Keepalive && p.Announce && p.IdleTimeout > 0 {
 		a.Keepalive = linger.Known(p.IdleTimeout)
-		out.Limit = linger.Known(min(p.IdleTimeout, dns.MaxKeepalive).Truncate(100 * time.Millisecond))
+		limit := min(p.IdleTimeout, dns.MaxKeepalive).Truncate(100 * time.Millisecond)
+		out.Limit = &limit
 	}
 	r := m.Reply(a)
 	out.Answer, out.Rcode, out.Truncated, out.Fresh = int64(len(r.Message)), dns.Rcode(r.Rcode), r.Truncated, r.TTL

@@ -12,7 +12,7 @@ import (
 
 	"linger"
 	"linger/assert"
-	"linger/capture"
+	"linger/capture/har"
 	"linger/compare"
 	"linger/report/formats"
 	"linger/report/html"
@@ -108,9 +108,10 @@ func (r result) fetch(ending string, w io.Writer, out *outputs, queries bool) er
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(struct {
+			Format string `json:"format"`
 			*trace.Trace
 			Asserted []assert.Result `json:"assertions,omitempty"`
-		}{t, findings.Asserted})
+		}{trace.Format, t, findings.Asserted})
 	case ".html":
 		return html.Compare(w, findings, in, r.page(queries))
 	}
@@ -173,7 +174,7 @@ func (c reportCmd) Run(std streams) error {
 // observed draws what others recorded. Nothing is fetched, and no strategy is known
 // but what the browser did.
 func (c reportCmd) observed(f io.Reader, name string, std streams) error {
-	t, err := capture.HAR(f)
+	t, err := har.Read(f)
 	if err != nil {
 		return usage("%s: %w", name, err)
 	}

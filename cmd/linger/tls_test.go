@@ -164,7 +164,7 @@ func TestTsharkDecrypts(t *testing.T) {
 			}
 			wanted := map[string]int{}
 			for _, c := range one.Connections {
-				wanted[c.Local[strings.LastIndexByte(c.Local, ':')+1:]] = c.Requests
+				wanted[c.Client[strings.LastIndexByte(c.Client, ':')+1:]] = c.Requests
 			}
 			// One line a packet, with as many methods as it has requests.
 			field := strings.Replace(row.filter, "http.request", "http.request.method", 1)

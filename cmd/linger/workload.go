@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/capture"
+	"linger/capture/har"
 	"linger/infer"
 )
 
@@ -38,7 +38,7 @@ func loadWorkload(arg string, seed uint64) (w linger.Workload, notes []string, e
 	}
 	name := filepath.Base(arg)
 	if strings.EqualFold(filepath.Ext(arg), ".har") {
-		t, err := capture.HAR(f)
+		t, err := har.Read(f)
 		if err != nil {
 			return w, nil, usage("%s: %w", name, err)
 		}

@@ -40,7 +40,7 @@ var rooms = []room{
 	{"sim/tcp", []string{"."}, "a model of one end of TCP; knows neither hosts nor HTTP"},
 	{"sim/quic", []string{"."}, "a model of one end of QUIC; knows neither hosts nor HTTP, and nothing of the stack that it models"},
 	{"sim/tls", nil, "sizes of TLS; knows nothing of what is in it"},
-	{"capture", []string{".", "trace"}, "an engine: a stranger to the other engines"},
+	{"capture/har", []string{".", "trace"}, "an engine: a stranger to the other engines"},
 	{"origin", []string{".", "trace", "policy", "dns"}, "the other side; it must not know how the client measures"},
 	{"lab", []string{".", "trace", "flow", "link", "sockdiag", "stats"}, "carries packets of any program; knows neither client nor origin"},
 	{"infer", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},

@@ -48,7 +48,7 @@ func lookUp(in trace.Experiment, s linger.Strategy, trial, lost int) *trace.Trac
 		x := trace.Exchange{ID: i, Method: e.Query.Type, URL: "dns://origin/" + e.Query.Name + "?type=A", Attempts: 1,
 			Rcode: "NOERROR", Queued: now, RequestBody: 42, ResponseBody: 58}
 		if len(t.Connections) == 0 || !s.Persistent {
-			k := trace.Connection{ID: i, Protocol: s.DNS, Dialled: now}
+			k := trace.Connection{ID: int64(i), Protocol: s.DNS, Dialled: now}
 			f := trace.Flows{Protocol: "udp", Up: trace.Flow{Packets: 1, Header: 28, Payload: 42}, Down: trace.Flow{Packets: 1, Header: 28, Payload: Datagrams - 28 - 42 - 28}}
 			if s.DNS == linger.OverTCP {
 				now = now.Add(rtt)

@@ -185,7 +185,7 @@ func textbook(in trace.Experiment, s linger.Strategy, rtt time.Duration, trial i
 			start = known.Add(time.Duration(id) * 20 * time.Microsecond)
 		}
 		if !l.open {
-			l.conn = trace.Connection{ID: len(t.Connections) + 1000*s.Connections + r.IntN(1<<20), Dialled: start}
+			l.conn = trace.Connection{ID: int64(len(t.Connections) + 1000*s.Connections + r.IntN(1<<20)), Dialled: start}
 			l.flow = trace.Flows{Protocol: "tcp", Up: trace.Flow{SYN: 1, Packets: 2, Header: 112}, Down: trace.Flow{SYN: 1, Packets: 1, Header: 60}}
 			l.window, l.open = 10, true
 			start = start.Add(l.setUp(in, s, rtt, id > 0 && known > 0 && len(t.Connections) > 0) + noise())

@@ -35,7 +35,7 @@ func textbook(s linger.Strategy, n, trial int, rtt time.Duration, urls func(int)
 	}
 	trip := linger.Instant(rtt)
 	free := make([]linger.Instant, max(1, s.Connections)) // when each place for a connection is
-	on := make([]int, len(free))
+	on := make([]int64, len(free))
 	for i := range on {
 		on[i] = -1
 	}
@@ -61,7 +61,7 @@ func textbook(s linger.Strategy, n, trial int, rtt time.Duration, urls func(int)
 		if on[place] < 0 || !s.Persistent {
 			at = max(wanted, free[place])
 			c := trace.Connection{
-				ID: len(t.Connections), Local: fmt.Sprintf("10.0.1.1:%d", 40000+len(t.Connections)), Remote: "10.0.2.1:443", Protocol: "http/1.1", Dialled: at, ClosedBy: trace.AtClient, Reason: "all is fetched",
+				ID: int64(len(t.Connections)), Client: fmt.Sprintf("10.0.1.1:%d", 40000+len(t.Connections)), Server: "10.0.2.1:443", Protocol: "http/1.1", Dialled: at, ClosedBy: trace.AtClient, Reason: "all is fetched",
 			}
 			switch {
 			case s.Datagram:
@@ -83,7 +83,7 @@ func textbook(s linger.Strategy, n, trial int, rtt time.Duration, urls func(int)
 			}
 			on[place] = c.ID
 			t.Connections = append(t.Connections, c)
-			f := trace.Flows{Protocol: "tcp", Client: c.Local, Server: c.Remote, Up: trace.Flow{Packets: 4, Header: 200, Payload: 420, SYN: 1, FIN: 1}, Down: trace.Flow{Packets: 4, Header: 200, Payload: 3100, SYN: 1, FIN: 1}}
+			f := trace.Flows{Protocol: "tcp", Client: c.Client, Server: c.Server, Up: trace.Flow{Packets: 4, Header: 200, Payload: 420, SYN: 1, FIN: 1}, Down: trace.Flow{Packets: 4, Header: 200, Payload: 3100, SYN: 1, FIN: 1}}
 			if quic || s.Datagram {
 				f.Protocol, f.Up.SYN, f.Down.SYN, f.Up.FIN, f.Down.FIN = "udp", 0, 0, 0, 0
 			}

@@ -49,7 +49,7 @@ type ladder struct {
 // ladderOf reads the ladder of a trial.
 func ladderOf(t *trace.Trace, rtt linger.Opt[time.Duration]) (ladder, bool) {
 	l := ladder{end: t.Ended}
-	of := map[int][]trace.Exchange{}
+	of := map[int64][]trace.Exchange{}
 	for _, e := range t.Exchanges {
 		if !e.Sent.IsZero() {
 			of[e.Connection] = append(of[e.Connection], e)
@@ -209,7 +209,7 @@ func (l *ladder) close(k trace.Connection, t *trace.Trace) {
 	if ledger, ok := t.Ledger.Get(); ok {
 		for _, f := range ledger.Connections {
 			switch {
-			case f.Client != k.Local || k.Local == "":
+			case f.Client != k.Client || k.Client == "":
 			case f.IsQUIC():
 				text = "CONNECTION_CLOSE"
 			case f.Up.FIN+f.Down.FIN > 0:

@@ -29,7 +29,7 @@ func lanesChart(id string, t *trace.Trace, all linger.Instant) chart {
 	c := chart{ID: id, W: drawn, Label: "The connections of one trial over time, with their handshakes and exchanges."}
 	conns := report.ByDial(t)
 	shown := conns[:min(len(conns), mostLanes)]
-	of := map[int][]trace.Exchange{}
+	of := map[int64][]trace.Exchange{}
 	for _, e := range t.Exchanges {
 		of[e.Connection] = append(of[e.Connection], e)
 	}

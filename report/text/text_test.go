@@ -22,7 +22,7 @@ func ms(n float64) linger.Instant { return linger.Instant(n * 1e6) }
 // conn is a connection that was dialled, connected and closed at these ms; a
 // negative instant was not reached.
 func conn(id int, dialled, connected, closed float64, by trace.Peer, requests int) trace.Connection {
-	c := trace.Connection{ID: id, Dialled: ms(dialled), ClosedBy: by, Requests: requests}
+	c := trace.Connection{ID: int64(id), Dialled: ms(dialled), ClosedBy: by, Requests: requests}
 	if connected >= 0 {
 		c.Connected = linger.Known(ms(connected))
 	}
@@ -33,7 +33,7 @@ func conn(id int, dialled, connected, closed float64, by trace.Peer, requests in
 }
 
 // exch is an exchange with its instants in ms.
-func exch(id, on int, url string, queued, sent, first, done float64, size int64) trace.Exchange {
+func exch(id int, on int64, url string, queued, sent, first, done float64, size int64) trace.Exchange {
 	e := trace.Exchange{ID: id, Method: "GET", URL: url, Connection: on, Attempts: 1, Status: 200, Queued: ms(queued), ResponseBody: size}
 	for _, s := range []struct {
 		at float64
@@ -51,7 +51,7 @@ func closing(n int) *trace.Trace {
 	for i := range n {
 		at := 160 * float64(i)
 		t.Connections = append(t.Connections, conn(i, at, at+70, at+160, trace.AtServer, 1))
-		t.Exchanges = append(t.Exchanges, exch(i, i, fmt.Sprintf("http://origin/images/%02d.jpg", i), min(at, 160), at+70, at+141.25, at+160, 14_000))
+		t.Exchanges = append(t.Exchanges, exch(i, int64(i), fmt.Sprintf("http://origin/images/%02d.jpg", i), min(at, 160), at+70, at+141.25, at+160, 14_000))
 	}
 	t.Ended = ms(160 * float64(n))
 	return t
@@ -127,7 +127,7 @@ func look(id int, protocol string, dialled, connected, closed float64) trace.Con
 	return c
 }
 
-func ask(id, on int, name, rcode string, queued, sent, done float64) trace.Exchange {
+func ask(id int, on int64, name, rcode string, queued, sent, done float64) trace.Exchange {
 	e := exch(id, on, "dns://origin/"+name+"?type=A", queued, sent, done, done, 62)
 	e.Method, e.Status, e.Rcode, e.Truncated = "A", 0, rcode, strings.HasPrefix(name, "long")
 	return e

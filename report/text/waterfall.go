@@ -58,7 +58,7 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 	label := max(len("conn"), len(strconv.Itoa(len(shown)))) + gap
 	const tail = 14 // "  by the server"
 	n := o.width() - label - tail
-	of := map[int][]trace.Exchange{}
+	of := map[int64][]trace.Exchange{}
 	for _, e := range t.Exchanges {
 		of[e.Connection] = append(of[e.Connection], e)
 	}
@@ -90,7 +90,7 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 }
 
 // phases is the legend of what the lanes of those connections show.
-func phases(conns []trace.Connection, of map[int][]trace.Exchange, most int) string {
+func phases(conns []trace.Connection, of map[int64][]trace.Exchange, most int) string {
 	var quic, tls, tcp, single bool
 	for _, c := range conns {
 		switch {

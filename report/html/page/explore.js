@@ -68,7 +68,7 @@
     if (mine !== latest) return;
     const request = {
       config: scenario.config, strategies: scenario.strategies, seed: scenario.seed, trials: scenario.trials,
-      network: { ...scenario.network, rtt_ns: value('rtt'), down_bps: value('down'), up_bps: value('up'), loss: value('loss') },
+      network: { ...scenario.network, rtt_us: value('rtt') / 1000, down_bps: value('down'), up_bps: value('up'), loss: value('loss') },
       workload: scenario.workload,
     };
     if (objects()) {
@@ -155,7 +155,7 @@
     const own = !objects();
     const command = ['linger', 'compare', own ? scenario.argument : `objects:${value('count')}x${value('size')}`, '--on', 'sim',
       ...(scenario.workload.scheme === 'dns' ? [] : ['--scheme', scenario.workload.scheme]), '--rtt', word('rtt'), '--down', word('down'), '--up', word('up'), '--loss', word('loss')];
-    if (!scenario.standard) command.push('--queue', scenario.network.queue_ns / 1e6 + 'ms');
+    if (!scenario.standard) command.push('--queue', scenario.network.queue_us / 1000 + 'ms');
     command.push('--strategies', scenario.strategies.join(','), '--trials', scenario.trials, '--seed', scenario.seed, ...scenario.words ?? []);
     $('command').textContent = command.join(' ');
     $('again').hidden = false;

@@ -1,4 +1,4 @@
-package capture
+package har
 
 import (
 	"bufio"

@@ -1,7 +1,4 @@
-// Package capture turns what others have recorded into traces. Their provenance
-// is Observed; what the recording does not tell is unknown, and what had to be
-// guessed or left out stands in the trace's notes.
-package capture
+package har
 
 import (
 	"strconv"

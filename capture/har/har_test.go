@@ -1,7 +1,8 @@
-package capture
+package har
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"runtime/metrics"
 	"slices"
@@ -34,7 +36,7 @@ func read(t testing.TB, name string) []byte {
 func ms(f float64) linger.Opt[linger.Instant] { return linger.Known(linger.Instant(f * 1e6)) }
 
 func TestHAR(t *testing.T) {
-	got, err := HAR(bytes.NewReader(read(t, "testdata/devtools.har")))
+	got, err := Read(bytes.NewReader(read(t, "testdata/devtools.har")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,20 +60,26 @@ func TestHAR(t *testing.T) {
 		{ID: 7, Method: "GET", URL: "http://example.com/a.css", Connection: 1, Attempts: 1, Status: 304, ContentType: "text/css", Page: page,
 			Queued: 170e6, Sent: ms(170), FirstByte: ms(182), Done: ms(182), RequestHead: 130, ResponseHead: 90},
 	}
+	for i, number := range []int64{1, 2, 3, 4, 6, 7, 8, 9} { // the fifth is no HTTP
+		want[i].Frames = trace.Frames{First: number, Last: number}
+		if want[i].Status != 0 && want[i].Attempts > 0 {
+			want[i].Asked.Version, want[i].Answered.Version = "1.1", "1.1"
+		}
+	}
 	for i := range max(len(want), len(got.Exchanges)) {
 		if i >= len(want) || i >= len(got.Exchanges) {
 			t.Fatalf("%d exchanges; want %d", len(got.Exchanges), len(want))
 		}
-		if got.Exchanges[i] != want[i] {
+		if !reflect.DeepEqual(got.Exchanges[i], want[i]) {
 			t.Errorf("exchange %d:\n%+v; want\n%+v", i, got.Exchanges[i], want[i])
 		}
 	}
 	connections := []trace.Connection{
-		{ID: 0, Remote: "192.0.2.1", Protocol: "http/1.1", Resolving: ms(0.5), Dialled: 10.5e6, Established: ms(30.5), Connected: ms(30.5), Requests: 2},
-		{ID: 1, Remote: "192.0.2.1", Protocol: "http/1.1", Dialled: 90e6, Established: ms(100), Connected: ms(100), Requests: 2},
-		{ID: 2, Remote: "192.0.2.2", Protocol: "http/1.1", Dialled: 130e6, Established: ms(140), Connected: ms(140), Requests: 2},
+		{ID: 0, Server: "192.0.2.1", Protocol: "http/1.1", Resolving: ms(0.5), Dialled: 10.5e6, Established: ms(30.5), Connected: ms(30.5), Requests: 2, Frames: trace.Frames{First: 1, Last: 2}},
+		{ID: 1, Server: "192.0.2.1", Protocol: "http/1.1", Dialled: 90e6, Established: ms(100), Connected: ms(100), Requests: 2, Frames: trace.Frames{First: 3, Last: 9}},
+		{ID: 2, Server: "192.0.2.2", Protocol: "http/1.1", Dialled: 130e6, Established: ms(140), Connected: ms(140), Requests: 2, Frames: trace.Frames{First: 6, Last: 7}},
 	}
-	if !slices.Equal(got.Connections, connections) {
+	if !reflect.DeepEqual(got.Connections, connections) {
 		t.Errorf("connections:\n%+v; want\n%+v", got.Connections, connections)
 	}
 	notes := []string{
@@ -89,7 +97,7 @@ func TestHAR(t *testing.T) {
 }
 
 func TestRecordersDisagree(t *testing.T) {
-	got, err := HAR(bytes.NewReader(read(t, "testdata/quirks.har")))
+	got, err := Read(bytes.NewReader(read(t, "testdata/quirks.har")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,9 +109,12 @@ func TestRecordersDisagree(t *testing.T) {
 		{ID: 2, Method: "GET", URL: "https://example.org/late.js", Connection: -1, Attempts: 1, Status: 200, ContentType: "application/javascript",
 			Queued: 500e6, Done: ms(512.5), RequestHead: 23 + 2, ResponseHead: 400, ResponseBody: 500},
 	}
+	for i, number := range []int64{2, 3, 1} { // in the file
+		want[i].Frames = trace.Frames{First: number, Last: number}
+	}
 	want[1].RequestHead = int64(len("GET /photo HTTP/1.1\r\n\r\n"))
 	want[2].RequestHead = int64(len("GET /late.js HTTP/1.1\r\n\r\n"))
-	if !slices.Equal(got.Exchanges, want) {
+	if !reflect.DeepEqual(got.Exchanges, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got.Exchanges, want)
 	}
 }
@@ -150,7 +161,7 @@ func TestHARExplains(t *testing.T) {
 		archive(entry(`1,`, `1,"x":`+strings.Repeat(`{"x":`, 1e5))):   "entry 1: values nest too deep",
 		archive(strings.Repeat(good+",", linger.MaxExchanges) + good): "entry 20001: one run holds at most 20000",
 	} {
-		_, err := HAR(strings.NewReader(in))
+		_, err := Read(strings.NewReader(in))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80q: %v; want it to say %q", in, err, want)
 		} else if strings.Contains(err.Error(), "\n") || len(err.Error()) > 300 {
@@ -158,7 +169,7 @@ func TestHARExplains(t *testing.T) {
 		}
 	}
 	disk := errors.New("no disk")
-	if _, err := HAR(io.MultiReader(strings.NewReader(`{"log":`), broken{disk})); !errors.Is(err, disk) {
+	if _, err := Read(io.MultiReader(strings.NewReader(`{"log":`), broken{disk})); !errors.Is(err, disk) {
 		t.Errorf("a reader that fails: %v", err)
 	}
 }
@@ -183,7 +194,7 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 func TestHARIsBounded(t *testing.T) {
-	_, err := HAR(io.MultiReader(strings.NewReader(`{"log":{"entries":[`+good), &endless{piece: "," + good}))
+	_, err := Read(io.MultiReader(strings.NewReader(`{"log":{"entries":[`+good), &endless{piece: "," + good}))
 	if err == nil || !strings.Contains(err.Error(), "entry 20001") {
 		t.Errorf("entries without end: %v", err)
 	}
@@ -207,7 +218,7 @@ func sane(t *testing.T, got *trace.Trace) {
 		first := x.FirstByte.Or(sent)
 		done := x.Done.Or(first)
 		switch {
-		case x.ID != i || x.Method == "" || x.URL == "" || x.Connection < -1 || x.Connection >= len(got.Connections),
+		case x.ID != i || x.Method == "" || x.URL == "" || x.Connection < -1 || x.Connection >= int64(len(got.Connections)),
 			x.Queued < last || sent < x.Queued || first < sent || done < first || done > got.Ended,
 			min(x.RequestHead, x.RequestBody, x.ResponseHead, x.ResponseBody) < 0,
 			max(x.RequestHead, x.ResponseHead) > linger.MaxHead || max(x.RequestBody, x.ResponseBody) > linger.MaxBody:
@@ -219,7 +230,7 @@ func sane(t *testing.T, got *trace.Trace) {
 		}
 	}
 	for i, c := range got.Connections {
-		if c.ID != i || c.Requests != requests[i] || c.Requests == 0 {
+		if c.ID != int64(i) || c.Requests != requests[i] || c.Requests == 0 {
 			t.Fatalf("connection %d with %d requests: %+v", i, requests[i], c)
 		}
 	}
@@ -229,7 +240,7 @@ func sane(t *testing.T, got *trace.Trace) {
 // part of this repository; tests that want them are skipped without them.
 func recordings(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("../../shared/data/har/*.har")
+	files, err := filepath.Glob("../../../shared/data/har/*.har")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +252,7 @@ func recordings(t *testing.T) []string {
 
 func TestRecordings(t *testing.T) {
 	for _, name := range recordings(t) {
-		got, err := HAR(bytes.NewReader(read(t, name)))
+		got, err := Read(bytes.NewReader(read(t, name)))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -256,7 +267,7 @@ func TestMutatedRecordings(t *testing.T) {
 	ok := 0
 	for i := range 200 {
 		b := mutate(rng, read(t, files[i%len(files)]))
-		got, err := HAR(bytes.NewReader(b))
+		got, err := Read(bytes.NewReader(b))
 		if err != nil {
 			continue
 		}
@@ -299,7 +310,7 @@ func FuzzHAR(f *testing.F) {
 	}
 	f.Add([]byte(archive(good)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := HAR(bytes.NewReader(b))
+		got, err := Read(bytes.NewReader(b))
 		if err == nil {
 			sane(t, got)
 		} else if err.Error() == "" {
@@ -345,7 +356,7 @@ func TestContentsAreNotHeld(t *testing.T) {
 	in := large(entries, size)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	got, err := HAR(in)
+	got, err := Read(in)
 	runtime.ReadMemStats(&after)
 	if err != nil || len(got.Exchanges) != entries {
 		t.Fatal(got, err)
@@ -409,7 +420,7 @@ func peak(stop chan struct{}) (most uint64) {
 }
 
 func BenchmarkHAR(b *testing.B) {
-	benchmark(b, func(r io.Reader) error { _, err := HAR(r); return err })
+	benchmark(b, func(r io.Reader) error { _, err := Read(r); return err })
 }
 
 // BenchmarkJSON is what encoding/json takes to decode the same into the bare types.
@@ -441,13 +452,13 @@ func BenchmarkJSON(b *testing.B) {
 	benchmark(b, func(r io.Reader) error { return json.NewDecoder(r).Decode(new(file)) })
 }
 
-func ExampleHAR() {
+func ExampleRead() {
 	f, err := os.Open("testdata/devtools.har")
 	if err != nil {
 		panic(err)
 	}
 	defer f.Close()
-	t, err := HAR(f)
+	t, err := Read(f)
 	if err != nil {
 		panic(err)
 	}
@@ -469,7 +480,7 @@ func TestHandshakesOfRecorders(t *testing.T) {
 	}{
 		{"ssl is a part of connect", []string{
 			extended("https://a/", "05Z", `"connection":"7","timings":{"blocked":1,"dns":4,"connect":50,"ssl":30,"send":0,"wait":9,"receive":0},"serverIPAddress":"192.0.2.1"`),
-		}, []trace.Connection{{ID: 0, Remote: "192.0.2.1", Resolving: ms(1), Dialled: 5e6, Established: ms(25), Connected: ms(55), Secured: ms(55), Requests: 1}}, []int{0}},
+		}, []trace.Connection{{ID: 0, Server: "192.0.2.1", Resolving: ms(1), Dialled: 5e6, Established: ms(25), Connected: ms(55), Secured: ms(55), Requests: 1}}, []int{0}},
 		{"TCP's part was not seen", []string{
 			extended("https://a/", "05Z", `"connection":"7","timings":{"connect":60.3,"ssl":60.2}`),
 		}, []trace.Connection{{ID: 0, Connected: ms(60.3), Secured: ms(60.3), Requests: 1}}, []int{0}},
@@ -495,16 +506,22 @@ func TestHandshakesOfRecorders(t *testing.T) {
 			extended("https://a/2", "06Z", `"_socket":18,"timings":{"wait":9},"_load_ms":10,"_load_start":1484,"_dns_start":0,"_dns_end":0,"_connect_start":0,"_connect_end":0`),
 		}, []trace.Connection{{ID: 0, Protocol: "h2", Resolving: ms(0), Dialled: 30e6, Established: ms(241), Connected: ms(483), Secured: ms(483), Requests: 2}}, []int{0, 0}},
 	} {
-		got, err := HAR(strings.NewReader(archive(c.entries...)))
+		got, err := Read(strings.NewReader(archive(c.entries...)))
 		if err != nil {
 			t.Errorf("%s: %v", c.what, err)
 			continue
 		}
-		if !slices.Equal(got.Connections, c.want) {
+		for i, id := range c.on {
+			if number := int64(i + 1); id >= 0 {
+				f := &c.want[id].Frames
+				f.First, f.Last = cmp.Or(f.First, number), number
+			}
+		}
+		if !reflect.DeepEqual(got.Connections, c.want) {
 			t.Errorf("%s:\n%+v; want\n%+v", c.what, got.Connections, c.want)
 		}
 		for i, want := range c.on {
-			if got.Exchanges[i].Connection != want {
+			if got.Exchanges[i].Connection != int64(want) {
 				t.Errorf("%s: exchange %d is on connection %d; want %d", c.what, i, got.Exchanges[i].Connection, want)
 			}
 		}
@@ -524,13 +541,95 @@ func TestInitiatorsOfRecorders(t *testing.T) {
 		`"_initiator":"chrome-extension://abc/x.js"`: "",
 		`"_initiator":{"stack":` + strings.Repeat(`{"parent":`, 500) + `{}` + strings.Repeat(`}`, 500) + `}`: "",
 	} {
-		got, err := HAR(strings.NewReader(archive(extended("https://a/", "05Z", member))))
+		got, err := Read(strings.NewReader(archive(extended("https://a/", "05Z", member))))
 		if err != nil || got.Exchanges[0].Initiator != want {
 			t.Errorf("%.80s: %v, %q; want %q", member, err, got.Exchanges[0].Initiator, want)
 		}
 	}
 	entry := strings.Replace(good, `"url":`, `"headers":[{"value":"https://a/x.css","name":"REFERER"},{"name":"Referer","value":"https://second/"}],"url":`, 1)
-	if got, err := HAR(strings.NewReader(archive(entry))); err != nil || got.Exchanges[0].Referer != "https://a/x.css" {
+	if got, err := Read(strings.NewReader(archive(entry))); err != nil || got.Exchanges[0].Referer != "https://a/x.css" {
 		t.Errorf("%v, %+v", err, got)
+	}
+}
+
+// What either side says of the connection is kept, but of HTTP/2, which has no such
+// fields, whatever the recorder writes.
+func TestWhatMessagesSayOfTheirConnection(t *testing.T) {
+	entry := func(second, asked, answered, version string) string {
+		return `{"startedDateTime":"2026-01-02T03:04:` + second + `Z","connection":"7","request":{"method":"GET","url":"http://a/","httpVersion":"` + version + `","headers":[` + asked +
+			`]},"response":{"status":200,"httpVersion":"` + version + `","headers":[` + answered + `]},"timings":{"wait":5}}`
+	}
+	field := func(name, value string) string { return `{"name":"` + name + `","value":"` + value + `"}` }
+	got, err := Read(strings.NewReader(archive(
+		entry("05", field("connection", "Keep-Alive")+","+field("User-Agent", "curl/8.9"), field("Keep-Alive", "timeout=5, max=100")+","+field("Server", "nginx"), "HTTP/1.0"),
+		entry("06", "", field("Connection", "close\\u001b"), "HTTP/1.1"),
+		entry("07", field("Connection", "keep-alive"), field("Connection", "close"), "h2"),
+	)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []trace.Said{{Version: "1.0", Connection: "Keep-Alive"}, {Version: "1.0", KeepAlive: "timeout=5, max=100"}, {Version: "1.1"}, {Version: "1.1", Connection: "close"}, {}, {}}
+	for i, x := range got.Exchanges {
+		if x.Asked != want[2*i] || x.Answered != want[2*i+1] {
+			t.Errorf("exchange %d: %+v and %+v; want %+v and %+v", i, x.Asked, x.Answered, want[2*i], want[2*i+1])
+		}
+	}
+	if c := got.Connections[0]; c.Agent != "curl/8.9" || c.Software != "nginx" {
+		t.Errorf("%+v", c)
+	}
+}
+
+// A HAR is records, too: what is read of it can be written as a stream, and is read again.
+func TestAHARAsAStream(t *testing.T) {
+	har, err := Read(bytes.NewReader(read(t, "testdata/devtools.har")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	w, err := trace.NewStreamWriter(&file, trace.Source{Linger: "test"}, har.Stream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for one := range har.Records() {
+		if c := one.Connection; c != nil {
+			err = w.WriteConnection(c)
+		} else {
+			err = w.WriteExchange(one.Exchange)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(trace.StreamEnd{Ended: har.Ended}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := trace.Open(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := f.Stream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for one, err := range r.Records() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := one.Connection; c != nil {
+			told = append(told, fmt.Sprintf("%d: %d requests", c.ID, c.Requests))
+			continue
+		}
+		told = append(told, fmt.Sprintf("%d is %d of %d, entry %d", one.Exchange.ID, one.Exchange.Number, one.Exchange.Connection, one.Exchange.Frames.First))
+	}
+	want := []string{
+		"0 is 1 of 0, entry 1", "3 is 0 of -1, entry 4", "1 is 2 of 0, entry 2", "2 is 1 of 1, entry 3", "4 is 1 of 2, entry 6", "6 is 0 of -1, entry 8", "5 is 2 of 2, entry 7", "7 is 2 of 1, entry 9",
+		"0: 2 requests", "1: 2 requests", "2: 2 requests",
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("%q", told)
+	}
+	if r.Header.Engine != "har" || r.Header.Provenance != trace.Observed || !r.Header.Began.Equal(har.Began) || r.End.Ended != har.Ended {
+		t.Errorf("%+v, %+v", r.Header, r.End)
 	}
 }

@@ -1,0 +1,139 @@
+package linger
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+// Micros is a length of time as documents have it: a number of microseconds, with as
+// many decimals, up to three, as its nanoseconds need: 12.345. An Instant is written in
+// the same way, and so is an Opt of a time.Duration.
+//
+// What is written is read to the nanosecond. Programs that hold numbers as float64, as
+// JavaScript does, have all nanoseconds up to 2^43 µs, which is 101 days, and are off
+// by less than 4 ns up to a year.
+type Micros time.Duration
+
+// MarshalJSON writes microseconds.
+func (m Micros) MarshalJSON() ([]byte, error) { return appendMicros(nil, int64(m)), nil }
+
+// UnmarshalJSON reads microseconds.
+func (m *Micros) UnmarshalJSON(b []byte) error { return parseMicros(b, (*int64)(m)) }
+
+// MarshalJSON writes microseconds, as Micros.
+func (t Instant) MarshalJSON() ([]byte, error) { return appendMicros(nil, int64(t)), nil }
+
+// UnmarshalJSON reads microseconds, as Micros.
+func (t *Instant) UnmarshalJSON(b []byte) error { return parseMicros(b, (*int64)(t)) }
+
+// appendMicros appends a number of nanoseconds, in microseconds.
+func appendMicros(to []byte, ns int64) []byte {
+	size := uint64(ns)
+	if ns < 0 {
+		to, size = append(to, '-'), -size
+	}
+	to = strconv.AppendUint(to, size/1000, 10)
+	rest := size % 1000
+	if rest == 0 {
+		return to
+	}
+	to = append(to, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+	for to[len(to)-1] == '0' {
+		to = to[:len(to)-1]
+	}
+	return to
+}
+
+// parseMicros reads a number of microseconds into one of nanoseconds, to the nearest.
+// What appendMicros wrote is read exactly, and null leaves what is there, as
+// encoding/json has it.
+func parseMicros(b []byte, into *int64) error {
+	if string(b) == "null" {
+		return nil
+	}
+	// Put together, the digits are nanoseconds.
+	whole, decimals, _ := bytes.Cut(b, []byte("."))
+	if len(decimals) <= len("000") {
+		var digits [24]byte
+		text := append(append(append(digits[:0], whole...), decimals...), "000"[len(decimals):]...)
+		if ns, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+			*into = ns
+			return nil
+		}
+	}
+	// An exponent, or more decimals than nanoseconds have: the result of a calculation.
+	us, err := strconv.ParseFloat(string(b), 64)
+	ns := math.Round(us * 1000)
+	if err != nil || !(math.Abs(ns) < 1<<63) {
+		return fmt.Errorf("%.40q is no number of microseconds", b)
+	}
+	*into = int64(ns)
+	return nil
+}
+
+// In documents lengths of time are Micros; what has some is written and read as if they
+// were of that type.
+
+// MarshalJSON writes the network with its lengths of time in microseconds.
+func (n Network) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Name  string  `json:"name"`
+		RTT   Micros  `json:"rtt_us"`
+		Down  Rate    `json:"down_bps"`
+		Up    Rate    `json:"up_bps"`
+		Loss  float64 `json:"loss"`
+		Queue Micros  `json:"queue_us"`
+	}{n.Name, Micros(n.RTT), n.Down, n.Up, n.Loss, Micros(n.Queue)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (n *Network) UnmarshalJSON(b []byte) error {
+	type plain Network
+	return json.Unmarshal(b, &struct {
+		*plain
+		RTT   *Micros `json:"rtt_us"`
+		Queue *Micros `json:"queue_us"`
+	}{(*plain)(n), (*Micros)(&n.RTT), (*Micros)(&n.Queue)})
+}
+
+// MarshalJSON writes the strategy with its lengths of time in microseconds.
+func (s Strategy) MarshalJSON() ([]byte, error) {
+	type plain Strategy
+	return json.Marshal(struct {
+		plain
+		IdleTimeout Micros `json:"idle_timeout_us,omitempty"`
+	}{plain(s), Micros(s.IdleTimeout)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *Strategy) UnmarshalJSON(b []byte) error {
+	type plain Strategy
+	return json.Unmarshal(b, &struct {
+		*plain
+		IdleTimeout *Micros `json:"idle_timeout_us"`
+	}{(*plain)(s), (*Micros)(&s.IdleTimeout)})
+}
+
+// MarshalJSON writes the exchange with its lengths of time in microseconds.
+func (e Exchange) MarshalJSON() ([]byte, error) {
+	type plain Exchange
+	return json.Marshal(struct {
+		plain
+		Think Micros `json:"think_us,omitempty"`
+		Delay Micros `json:"delay_us,omitempty"`
+	}{plain(e), Micros(e.Think), Micros(e.Delay)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (e *Exchange) UnmarshalJSON(b []byte) error {
+	type plain Exchange
+	return json.Unmarshal(b, &struct {
+		*plain
+		Think *Micros `json:"think_us"`
+		Delay *Micros `json:"delay_us"`
+	}{(*plain)(e), (*Micros)(&e.Think), (*Micros)(&e.Delay)})
+}
