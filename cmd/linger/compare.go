@@ -200,32 +200,33 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	return cmp.Or(err, brokenOf(measured.results()))
 }
 
-// shortfall is the error of an experiment that was run to its end and has lost trials:
-// some gave no trace, with the delay or without, or all of a strategy did not deliver
-// the whole workload. It says how many of which strategy, and why.
+// shortfall is the error of an experiment that was run to its end and has lost trials,
+// or in which no strategy delivered the whole workload. It says how many of which
+// strategy, and why. A strategy that the server does not speak has lost nothing.
 func shortfall(x *trace.Experiment) error {
-	var all []string
+	var lost []string
+	count := func(s linger.Strategy, planned int, what string, failures []string) {
+		if n := len(failures); n > 0 {
+			lost = append(lost, fmt.Sprintf("%s: %d of %s failed (%s)", s.Name, n, linger.Plural(planned, what), failures[0]))
+		}
+	}
+	whole := func(t *trace.Trace) bool {
+		return !slices.ContainsFunc(t.Exchanges, func(e trace.Exchange) bool { return e.Failed != "" })
+	}
+	delivered := false
 	for i, s := range x.Strategies {
-		whole := func(t *trace.Trace) bool {
-			return len(t.Exchanges) > 0 && !slices.ContainsFunc(t.Exchanges, func(e trace.Exchange) bool { return e.Failed != "" })
-		}
-		for _, kind := range []struct {
-			what     string
-			planned  int
-			failures []string
-		}{{"trial", x.Trials, trace.At(x.Failures, i)}, {"zero-RTT trial", len(trace.At(x.Still, i)) + len(trace.At(x.StillFailures, i)), trace.At(x.StillFailures, i)}} {
-			if n := len(kind.failures); n > 0 {
-				all = append(all, fmt.Sprintf("%s: %d of %s failed (%s)", s.Name, n, linger.Plural(kind.planned, kind.what), kind.failures[0]))
-			}
-		}
-		if traces := trace.At(x.Traces, i); len(traces) > 0 && !slices.ContainsFunc(traces, whole) {
-			all = append(all, s.Name+": no trial delivered the whole workload; see the doubts above")
-		}
+		still := trace.At(x.StillFailures, i)
+		count(s, x.Trials, "trial", trace.At(x.Failures, i))
+		count(s, len(trace.At(x.Still, i))+len(still), "zero-RTT trial", still)
+		delivered = delivered || slices.ContainsFunc(trace.At(x.Traces, i), whole)
 	}
-	if len(all) == 0 {
-		return nil
+	switch {
+	case len(lost) > 0:
+		return statusError{exitAssertion, errors.New(strings.Join(lost, "; "))}
+	case !delivered:
+		return statusError{exitAssertion, errors.New("no strategy delivered the whole workload; the reasons stand above")}
 	}
-	return statusError{exitAssertion, errors.New(strings.Join(all, "; "))}
+	return nil
 }
 
 // isLive reports whether the network is the one that there is.

@@ -20,8 +20,10 @@ func TestLostTrialsAreNoSuccess(t *testing.T) {
 	}{
 		{"all whole", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole, whole}, {whole, whole}}}, ""},
 		{"one of two delivered", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole, cut}, {whole, whole}}}, ""},
-		{"none delivered", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{cut, cut}, {whole, whole}}},
-			"close: no trial delivered the whole workload; see the doubts above"},
+		{"one strategy that the server does not speak", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{cut, cut}, {whole, whole}}},
+			""},
+		{"none of any strategy delivered", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{cut, cut}, {cut}}},
+			"no strategy delivered the whole workload; the reasons stand above"},
 		{"one lost", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole}, {whole, whole}}, Failures: [][]string{{"not done after 1s"}}},
 			"close: 1 of 2 trials failed (not done after 1s)"},
 		{"all lost, and one without delay", trace.Experiment{Setup: setup, Still: [][]*trace.Trace{{whole, whole}, {whole}},
