@@ -195,15 +195,16 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		err = outside.verdict(experiment)
 	}
 	if err == nil {
-		err = shortfall(experiment)
+		err = shortfall(experiment, outside.mute)
 	}
 	return cmp.Or(err, brokenOf(measured.results()))
 }
 
 // shortfall is the error of an experiment that was run to its end and has lost trials,
 // or in which no strategy delivered the whole workload. It says how many of which
-// strategy, and why. A strategy that the server does not speak has lost nothing.
-func shortfall(x *trace.Experiment) error {
+// strategy, and why. Mute are the strategies by which nothing came from a server of
+// the user's own, which may not speak them: nothing is lost there.
+func shortfall(x *trace.Experiment, mute map[string]string) error {
 	var lost []string
 	count := func(s linger.Strategy, planned int, what string, failures []string) {
 		if n := len(failures); n > 0 {
@@ -215,6 +216,9 @@ func shortfall(x *trace.Experiment) error {
 	}
 	delivered := false
 	for i, s := range x.Strategies {
+		if mute[s.Name] != "" {
+			continue
+		}
 		still := trace.At(x.StillFailures, i)
 		count(s, x.Trials, "trial", trace.At(x.Failures, i))
 		count(s, len(trace.At(x.Still, i))+len(still), "zero-RTT trial", still)

@@ -20,7 +20,7 @@ func TestLostTrialsAreNoSuccess(t *testing.T) {
 	}{
 		{"all whole", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole, whole}, {whole, whole}}}, ""},
 		{"one of two delivered", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole, cut}, {whole, whole}}}, ""},
-		{"one strategy that the server does not speak", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{cut, cut}, {whole, whole}}},
+		{"one strategy did not deliver", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{cut, cut}, {whole, whole}}},
 			""},
 		{"none of any strategy delivered", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{cut, cut}, {cut}}},
 			"no strategy delivered the whole workload; the reasons stand above"},
@@ -29,8 +29,11 @@ func TestLostTrialsAreNoSuccess(t *testing.T) {
 		{"all lost, and one without delay", trace.Experiment{Setup: setup, Still: [][]*trace.Trace{{whole, whole}, {whole}},
 			Failures: [][]string{{"refused", "refused"}, {"refused", "refused"}}, StillFailures: [][]string{nil, {"killed"}}},
 			"close: 2 of 2 trials failed (refused); keep: 2 of 2 trials failed (refused); keep: 1 of 2 zero-RTT trials failed (killed)"},
+		{"one that the server does not speak", trace.Experiment{
+			Setup:  trace.Setup{Strategies: []linger.Strategy{{Name: "h3"}, {Name: "keep"}}, Trials: 1},
+			Traces: [][]*trace.Trace{nil, {whole}}, Failures: [][]string{{"not asked again"}}}, ""},
 	} {
-		err := shortfall(&test.x)
+		err := shortfall(&test.x, map[string]string{"h3": "nothing listens"})
 		status, _ := errors.AsType[statusError](err)
 		switch {
 		case test.want == "" && err != nil:
