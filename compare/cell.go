@@ -2,12 +2,11 @@ package compare
 
 import (
 	"cmp"
-	"fmt"
+	"errors"
 	"math"
 	"slices"
 
 	"linger"
-	"linger/finding"
 	"linger/stats"
 	"linger/trace"
 )
@@ -18,14 +17,20 @@ type Outcome struct {
 	Whole bool    // the whole workload was delivered
 	// Connections, Handshakes, Packets and WireBytes are as in Row; both ways together.
 	Connections, Handshakes, Packets, WireBytes linger.Opt[float64]
-	// Reason is why there is no trace, where there is none.
-	Reason string
+	// Reason is why there is no trace, where there is none, in the engine's words; Cause
+	// is the same without figures of this trial, so that reasons can be counted.
+	Reason, Cause string
 }
 
 // OutcomeOf keeps of a trial what a sweep needs; err says why there is no trace.
 func OutcomeOf(t *trace.Trace, w linger.Workload, err error) Outcome {
 	if err != nil {
-		return Outcome{Reason: err.Error()}
+		o := Outcome{Reason: err.Error(), Cause: err.Error()}
+		var cause interface{ Cause() string }
+		if errors.As(err, &cause) {
+			o.Cause = cause.Cause()
+		}
+		return o
 	}
 	h := shaken(t)
 	o := Outcome{
@@ -89,8 +94,18 @@ type Swept struct {
 	Handshakes  linger.Opt[float64] `json:"handshakes,omitzero"`
 	Packets     linger.Opt[float64] `json:"packets,omitzero"`    // both ways
 	WireBytes   linger.Opt[float64] `json:"wire_bytes,omitzero"` // both ways
-	// Reason is why there is no time, or why it is not to be compared with others.
+	// Reason is why a trial has no trace, where one has none; whatever it says, the row
+	// is not to be compared with others where a trial failed. Cause is as in Outcome.
 	Reason string `json:"reason,omitempty"`
+	Cause  string `json:"cause,omitempty"`
+}
+
+// reason is why the row is not compared with others; ok is false where it is.
+func (r Swept) reason() (reason Reason, ok bool) {
+	if r.Cause != "" {
+		return Reason{Strategy: r.Strategy, Cause: r.Cause}, true
+	}
+	return Reason{Strategy: r.Strategy, Failed: r.Failed, Trials: r.Trials}, r.Failed > 0
 }
 
 // CellOf makes a cell of the trials of each strategy, indexed as strategies. Only
@@ -180,10 +195,9 @@ func swept(s linger.Strategy, outcomes []Outcome) (Swept, stats.Sample) {
 			continue
 		}
 		r.Failed++
-		r.Reason = cmp.Or(r.Reason, o.Reason)
-	}
-	if r.Failed > 0 && r.Reason == "" {
-		r.Reason = fmt.Sprintf("%d of %s did not deliver everything", r.Failed, finding.Plural(float64(r.Trials), "trial"))
+		if r.Reason == "" {
+			r.Reason, r.Cause = o.Reason, cmp.Or(o.Cause, o.Reason)
+		}
 	}
 	var values []float64
 	for _, o := range whole {

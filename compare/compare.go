@@ -10,6 +10,7 @@ import (
 
 	"linger"
 	"linger/assert"
+	"linger/finding"
 	"linger/trace"
 )
 
@@ -24,8 +25,9 @@ type Findings struct {
 	Trials     int              `json:"trials"` // planned, of each strategy
 	Rows       []Row            `json:"rows"`   // in the order of trace.Setup.Strategies
 	Verdict    Verdict          `json:"verdict"`
-	Doubts     []Doubt          `json:"doubts"`
-	Asserted   []assert.Result  `json:"assertions,omitempty"`
+	// Caveats are the reasons not to believe a figure or the verdict.
+	Caveats  []finding.Caveat `json:"doubts"`
+	Asserted []assert.Result  `json:"assertions,omitempty"`
 }
 
 // Workload is what was fetched.
@@ -63,7 +65,7 @@ type Row struct {
 	Strategy   string `json:"strategy"`
 	Persistent bool   `json:"persistent"`
 	// NotHonoured says that the other side did not do what the strategy stands for; a
-	// doubt tells what it did.
+	// caveat tells what it did.
 	NotHonoured bool `json:"not_honoured,omitempty"`
 	// Agent names the program that fetched, where it was not linger.
 	Agent string `json:"agent,omitempty"`
@@ -138,15 +140,22 @@ type Time struct {
 	Confidence linger.Opt[float64] `json:"confidence,omitzero"` // 0 to 1
 }
 
+// Figure is the time as findings have it. Of a single trial that was not predicted,
+// the interval has no bounds.
+func (t Time) Figure(p trace.Provenance) finding.Figure {
+	f := finding.Number("time", t.Median, "ms")
+	if _, ok := t.Doubt().Get(); ok {
+		f.Interval = linger.Known(finding.Interval{Low: t.Low, High: t.High, Confidence: t.Confidence})
+	} else if p != trace.Predicted {
+		f.Interval = linger.Known(finding.Interval{N: 1})
+	}
+	return f
+}
+
 // Blur returns what decides how many digits of the time may be shown: its doubt.
 // A single trial has none to go by, and two digits are enough for it, unless it is
 // a prediction.
-func (t Time) Blur(p trace.Provenance) float64 {
-	if d, ok := t.Doubt().Get(); ok || p == trace.Predicted {
-		return d
-	}
-	return t.Median / 10
-}
+func (t Time) Blur(p trace.Provenance) float64 { return t.Figure(p).Doubt() }
 
 // Doubt returns how far the interval reaches from the median, in milliseconds.
 func (t Time) Doubt() linger.Opt[float64] {
@@ -206,9 +215,9 @@ type Verdict struct {
 	Best string `json:"best,omitempty"`
 	// Saves is what Best costs less than the baseline; less than nothing is more.
 	Saves Savings `json:"saves,omitzero"`
-	// Text says it in sentences, with numbers: a first paragraph, and below an empty
-	// line what else there is to know, each on a line that begins with "- ".
-	Text string `json:"text"`
+	// Findings are what there is to say of that, the lead first, and then what else
+	// there is to know.
+	Findings []finding.Finding `json:"findings"`
 }
 
 // Savings is the baseline's figures less the best strategy's.
@@ -219,13 +228,6 @@ type Savings struct {
 	Connections linger.Opt[float64] `json:"connections,omitzero"`
 }
 
-// A Doubt is a reason not to believe a figure or the verdict. The codes stand in
-// doubts.go.
-type Doubt struct {
-	Code string `json:"code"`
-	Text string `json:"text"`
-}
-
 // Compare returns what the traces show.
 func Compare(in trace.Experiment) Findings {
 	f := Findings{
@@ -234,7 +236,7 @@ func Compare(in trace.Experiment) Findings {
 			Origins: in.Workload.OriginCount(),
 		},
 		Network: path(in.Network), Engine: in.Engine, Provenance: in.Provenance, Seed: in.Seed, Trials: in.Trials,
-		Doubts: []Doubt{},
+		Caveats: []finding.Caveat{},
 	}
 	cases := make([]*tried, len(in.Strategies))
 	for i, s := range in.Strategies {
@@ -249,7 +251,7 @@ func Compare(in trace.Experiment) Findings {
 		f.Rows = append(f.Rows, c.row)
 	}
 	f.Verdict = judge(in, cases, best)
-	f.Doubts = append(f.Doubts, doubts(in, cases, best)...)
+	f.Caveats = append(f.Caveats, caveats(in, cases, best)...)
 	for i, c := range cases {
 		f.Rows[i].NotHonoured = c.row.NotHonoured
 	}

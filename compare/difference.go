@@ -3,18 +3,11 @@ package compare
 import (
 	"errors"
 	"fmt"
-	"math"
+	"strconv"
 
 	"linger"
 	"linger/finding"
 	"linger/trace"
-)
-
-// Codes of doubts about a difference of two results.
-const (
-	OtherEngine   = "engine"   // measured, predicted or observed in another way
-	OtherScenario = "scenario" // another workload, network or seed
-	OtherTrials   = "trials"   // another number of trials
 )
 
 // Change is what differs between two findings: the JSON of linger compare BEFORE AFTER.
@@ -24,9 +17,9 @@ type Change struct {
 	// Provenance is that of both, empty where they differ.
 	Provenance trace.Provenance `json:"provenance,omitempty"`
 
-	Rows   []RowChange `json:"rows"` // as in the later one, and then those that are gone
-	Text   string      `json:"text"` // what has changed, in sentences
-	Doubts []Doubt     `json:"doubts"`
+	Rows     []RowChange       `json:"rows"` // as in the later one, and then those that are gone
+	Findings []finding.Finding `json:"findings"`
+	Caveats  []finding.Caveat  `json:"doubts"`
 }
 
 // RowChange is what became of one strategy.
@@ -106,7 +99,7 @@ func (f Findings) Check() error {
 
 // Difference returns what has changed from one result to another.
 func Difference(before, after Findings) Change {
-	d := Change{Workload: after.Workload, Network: after.Network, Doubts: []Doubt{}}
+	d := Change{Workload: after.Workload, Network: after.Network, Findings: []finding.Finding{}, Caveats: []finding.Caveat{}}
 	old := map[string]Row{}
 	for _, r := range before.Rows {
 		old[r.Strategy] = r
@@ -130,7 +123,7 @@ func Difference(before, after Findings) Change {
 		}
 	}
 	d.doubt(before, after)
-	d.Text = d.text(before.Provenance, after.Provenance)
+	d.find(before.Provenance, after.Provenance)
 	return d
 }
 
@@ -169,102 +162,91 @@ func changeOf(was, is Row, predicted bool) RowChange {
 
 // doubt says where the two were not made in the same way.
 func (d *Change) doubt(before, after Findings) {
-	add := func(code, format string, args ...any) {
-		d.Doubts = append(d.Doubts, Doubt{code, fmt.Sprintf(format, args...)})
+	differ := func(code, cause string, differs bool, of func(Findings) finding.Figures) {
+		if !differs {
+			return
+		}
+		c := finding.Caveat{Code: code, Cause: cause}
+		for i, figures := range []finding.Figures{of(before), of(after)} {
+			for _, f := range figures {
+				c.Figures = append(c.Figures, f.Whose([]string{Before, After}[i]))
+			}
+		}
+		d.Caveats = append(d.Caveats, c)
 	}
-	if a, b := made(before), made(after); a != b {
-		add(OtherEngine, "the earlier result was %s, the later one %s: part of the difference is theirs", a, b)
-	}
+	differ(OtherEngine, "", before.Provenance != after.Provenance || before.Provenance != "" && before.Engine != after.Engine, func(f Findings) finding.Figures {
+		return finding.Figures{finding.Word("provenance", string(f.Provenance)), finding.Word("engine", f.Engine)}
+	})
 	w, v := before.Workload, after.Workload
-	switch {
-	case w != v && w.Name != v.Name:
-		add(OtherScenario, "the workloads differ: %s before, %s after", w.Name, v.Name)
-	case w != v:
-		add(OtherScenario, "the workloads differ: %s had %s of %d bytes by %s, and has %s of %d bytes by %s", v.Name,
-			finding.Plural(float64(w.Exchanges), "exchange"), w.Bytes, w.Scheme, finding.Plural(float64(v.Exchanges), "exchange"), v.Bytes, v.Scheme)
-	}
-	if before.Network != after.Network {
-		add(OtherScenario, "the networks differ: %s before, %s after", wayOf(before.Network), wayOf(after.Network))
-	}
-	if before.Seed != after.Seed {
-		add(OtherScenario, "the seeds differ: %d before, %d after; sizes and losses may too", before.Seed, after.Seed)
-	}
-	if before.Trials != after.Trials {
-		add(OtherTrials, "the trials of each strategy were %d before and %d after", before.Trials, after.Trials)
-	}
+	differ(OtherScenario, CauseWorkload, w.Name != v.Name, func(f Findings) finding.Figures {
+		return finding.Figures{finding.Word("workload", f.Workload.Name)}
+	})
+	differ(OtherScenario, CauseContent, w != v && w.Name == v.Name, func(f Findings) finding.Figures {
+		return finding.Figures{
+			finding.Word("workload", f.Workload.Name), count("exchanges", f.Workload.Exchanges),
+			finding.Number("bytes", float64(f.Workload.Bytes), "bytes"), finding.Word("scheme", f.Workload.Scheme),
+		}
+	})
+	differ(OtherScenario, CauseNetwork, before.Network != after.Network, func(f Findings) finding.Figures { return f.Network.figures() })
+	differ(OtherScenario, CauseSeed, before.Seed != after.Seed, func(f Findings) finding.Figures {
+		return finding.Figures{finding.Word("seed", strconv.FormatUint(f.Seed, 10))} // as a number it may lose digits
+	})
+	differ(OtherTrials, CauseOther, before.Trials != after.Trials, func(f Findings) finding.Figures {
+		return finding.Figures{count("trials", f.Trials)}
+	})
 }
 
-func made(f Findings) string {
-	if f.Provenance == "" {
-		return "nothing"
+// figures are what tells a path from another of the same name.
+func (n Network) figures() finding.Figures {
+	out := finding.Figures{finding.Word("network", n.Name)}
+	for _, f := range []finding.Figure{
+		{Name: "rtt", Value: n.RTT, Unit: "ms"}, {Name: "down", Value: n.Down, Unit: "kbit/s"},
+		{Name: "up", Value: n.Up, Unit: "kbit/s"}, {Name: "loss", Value: n.Loss, Unit: "share"},
+	} {
+		if !f.Value.IsZero() {
+			out = append(out, f)
+		}
 	}
-	return fmt.Sprintf("%s (engine: %s)", f.Provenance, f.Engine)
+	return out
 }
 
-// wayOf names a path by what tells it from another of the same name.
-func wayOf(n Network) string {
-	s := n.Name
-	if v, ok := n.RTT.Get(); ok {
-		rate := func(o linger.Opt[float64]) string { return linger.Rate(o.Or(0) * float64(linger.Kbps)).String() }
-		s += fmt.Sprintf(" (%g ms, %s down, %s up, %g %% lost)", v, rate(n.Down), rate(n.Up), 100*n.Loss.Or(0))
-	}
-	return s
-}
+// Whose a figure of a difference is.
+const (
+	Before = "before"
+	After  = "after"
+)
 
-// text says in sentences which times have changed.
-func (d *Change) text(before, after trace.Provenance) string {
-	j := judgement{}
-	var untold, steady, unknown, gone, added []string
+// find tells which times have changed.
+func (d *Change) find(before, after trace.Provenance) {
+	about := func(code string, r RowChange, figures ...finding.Figure) {
+		d.Findings = append(d.Findings, finding.Finding{Code: code, Severity: finding.Note, Subject: finding.Subject{Kind: "strategy", Name: r.Strategy}, Figures: figures})
+	}
+	rest := map[string][]RowChange{}
 	for _, r := range d.Rows {
 		a, ok := r.Before.Get()
 		b, ok2 := r.After.Get()
 		differs, told := r.Differs.Get()
+		code := ""
 		switch {
 		case r.New:
-			added = append(added, r.Strategy)
+			code = RowNew
 		case r.Gone:
-			gone = append(gone, r.Strategy)
+			code = RowGone
 		case !ok || !ok2:
-			unknown = append(unknown, r.Strategy)
+			code = TimeMissing
 		case !told:
-			untold = append(untold, r.Strategy)
+			code = TimeUntold
 		case !differs:
-			steady = append(steady, r.Strategy)
+			code = TimeSteady
 		default:
-			x, y := a.Blur(before), b.Blur(after)
-			word, by := "longer", b.Median-a.Median
-			if by < 0 {
-				word, by = "less", -by
-			}
-			ratio, doubt := finding.Quotient(b.Median, y, a.Median, x)
-			j.say("%s takes %s%s %s than before: %s, not %s.", r.Strategy, finding.Duration(by, x+y), finding.InBrackets(math.Abs(1-ratio), doubt), word,
-				finding.Duration(b.Median, y), finding.Duration(a.Median, x))
+			about(TimeChanged, r, a.Figure(before).Whose(Before), b.Figure(after).Whose(After))
+			continue
+		}
+		rest[code] = append(rest[code], r)
+	}
+	for _, code := range []string{TimeSteady, TimeUntold, TimeMissing, RowGone, RowNew} {
+		for _, r := range rest[code] {
+			about(code, r)
 		}
 	}
-	for _, s := range []struct {
-		names     []string
-		one, more string
-	}{
-		{steady, "has not changed by more than the intervals of its times allow for", "have not changed by more than the intervals of their times allow for"},
-		{untold, "has no interval of its time to tell a change from luck by", "have no intervals of their times to tell a change from luck by"},
-		{unknown, "has no time in one of the two", "have no time in one of the two"},
-		{gone, "is no longer there", "are no longer there"},
-		{added, "is new", "are new"},
-	} {
-		switch len(s.names) {
-		case 0:
-		case 1:
-			j.say("%s %s.", s.names[0], s.one)
-		default:
-			j.say("%s %s.", list(s.names), s.more)
-		}
-	}
-	out := ""
-	for i, s := range j.sentences {
-		if i > 0 {
-			out += "\n"
-		}
-		out += s
-	}
-	return out
 }

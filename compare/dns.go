@@ -2,10 +2,8 @@ package compare
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"linger"
@@ -17,7 +15,7 @@ import (
 // DNS is what one strategy's look-ups come to.
 type DNS struct {
 	// Asked counts the queries of all trials that ended, whole or not; each was
-	// Answered or has Failed for a reason, which the doubts tell. To be told that there
+	// Answered or has Failed for a reason, which the caveats tell. To be told that there
 	// is no such name is an answer. NotAsked counts those that were never wanted, since
 	// what leads to them had failed.
 	Asked    int `json:"asked"`
@@ -75,16 +73,18 @@ func spreadOf(values []float64) (s Spread, ok bool) {
 	return s, true
 }
 
-// tell is the spread in words, as far up as it is known.
-func (s Spread) tell() string {
-	text := finding.Duration(s.Median, 0) + " at the median"
-	if v, ok := s.P99.Get(); ok {
-		return text + " and " + finding.Duration(v, 0) + " or less in 99 of 100"
+// figures are the median, and the quantiles that are known.
+func (s Spread) figures(of string) finding.Figures {
+	out := finding.Figures{finding.Number("query_median", s.Median, "ms").Whose(of)}
+	for _, q := range []struct {
+		name  string
+		value linger.Opt[float64]
+	}{{"query_p95", s.P95}, {"query_p99", s.P99}} {
+		if v, ok := q.value.Get(); ok {
+			out = append(out, finding.Number(q.name, v, "ms").Whose(of))
+		}
 	}
-	if v, ok := s.P95.Get(); ok {
-		return text + " and " + finding.Duration(v, 0) + " or less in 95 of 100"
-	}
-	return text
+	return out
 }
 
 // top is the highest quantile that is known.
@@ -340,13 +340,11 @@ func (j *judgement) perQuery() {
 	spread := func(c *tried) Spread { return c.row.DNS.Or(DNS{}).Time.Or(Spread{}) }
 	least := slices.MinFunc(timed, func(a, b *tried) int { return cmp.Compare(spread(a).top(), spread(b).top()) })
 	most := slices.MaxFunc(timed, func(a, b *tried) int { return cmp.Compare(spread(a).top(), spread(b).top()) })
-	tell := func(c *tried) string { return spread(c).tell() }
-	j.say("A single one takes %s over %s", tell(least), least.row.Strategy)
-	if most == least {
-		j.sentences[len(j.sentences)-1] += "."
-		return
+	f := finding.Finding{Code: QueryTimes, Subject: least.subject(), Figures: spread(least).figures(least.row.Strategy)}
+	if most != least {
+		f.Figures = append(f.Figures, spread(most).figures(most.row.Strategy)...)
 	}
-	j.sentences[len(j.sentences)-1] += fmt.Sprintf(", and %s over %s.", tell(most), most.row.Strategy)
+	j.add(f)
 }
 
 // lookUps tells what keeping comes to where names are looked up; whole says that the
@@ -384,15 +382,17 @@ func (j *judgement) further() {
 	if least == nil {
 		return
 	}
-	told := func(c *tried) string {
+	f := finding.Finding{Code: FurtherQuery, Subject: least.subject()}
+	tell := func(c *tried) {
 		k, _ := c.row.DNS.Or(DNS{}).Kept.Get()
-		return fmt.Sprintf("%s over %s, not the %s of %s", finding.Bytes(k.QueryBytes), c.row.Strategy, finding.Bytes(k.QueryBytes+k.SetUpBytes), unkept(j.cases, c).row.Strategy)
+		f.Figures = append(f.Figures, finding.Number("query_bytes", k.QueryBytes, "bytes").Whose(c.row.Strategy),
+			finding.Number("query_bytes", k.QueryBytes+k.SetUpBytes, "bytes").Whose(unkept(j.cases, c).row.Strategy))
 	}
-	s := told(least)
+	tell(least)
 	if most != least {
-		s += "; " + told(most)
+		tell(most)
 	}
-	j.say("Keeping pays from the second query on: a further one takes %s.", s)
+	j.add(f)
 }
 
 // encrypted tells how many times the bytes encryption takes over the same kind of
@@ -417,20 +417,22 @@ func (j *judgement) encrypted() {
 	if !ok || !ok2 || b == 0 {
 		return
 	}
-	s := fmt.Sprintf("%s takes %s times the bytes of %s", tls.row.Strategy, finding.Fixed(a/b, 1), tcp.row.Strategy)
+	f := finding.Finding{Code: Encryption, Subject: tls.subject(), Figures: finding.Figures{
+		finding.Number("bytes_per_query", a, "bytes").Whose(tls.row.Strategy), finding.Number("bytes_per_query", b, "bytes").Whose(tcp.row.Strategy)}}
 	x, ok := tls.row.SetupRoundTrips.Get()
 	y, ok2 := tcp.row.SetupRoundTrips.Get()
-	if ok && ok2 && x-y >= 0.3 {
-		s += fmt.Sprintf(" and %s more", roundTrips(x-y))
+	if ok && ok2 && x-y >= sameTrips {
+		f.Figures = append(f.Figures, finding.Number("more_round_trips", x-y, "RTT"))
 	}
 	if tcp, tls = find(linger.OverTCP, true), find(linger.OverTLS, true); tcp != nil && tls != nil {
 		a, ok := tls.row.DNS.Or(DNS{}).Kept.Get()
 		b, ok2 := tcp.row.DNS.Or(DNS{}).Kept.Get()
 		if ok && ok2 {
-			s += fmt.Sprintf(", a further query over %s %s times that of %s", tls.row.Strategy, finding.Fixed(a.QueryBytes/b.QueryBytes, 1), tcp.row.Strategy)
+			f.Figures = append(f.Figures, finding.Number("query_bytes", a.QueryBytes, "bytes").Whose(tls.row.Strategy),
+				finding.Number("query_bytes", b.QueryBytes, "bytes").Whose(tcp.row.Strategy))
 		}
 	}
-	j.say("Encryption: %s.", s)
+	j.add(f)
 }
 
 // lonePackets is what a query takes at least whose messages share no packet with others:
@@ -447,9 +449,9 @@ func (j *judgement) bytesOverUDP() {
 	if !ok {
 		return
 	}
-	var never, cheaper []string
+	least := finding.Number("bytes_per_query", u, "bytes").Whose(udp.row.Strategy)
+	never, cheaper := finding.Figures{least}, finding.Figures{least}
 	shared := true
-	least, most := math.Inf(1), 0.0
 	for _, c := range j.cases {
 		k, ok := c.row.DNS.Or(DNS{}).Kept.Get()
 		if !ok {
@@ -458,39 +460,25 @@ func (j *judgement) bytesOverUDP() {
 		switch n, from := k.From.Get(); {
 		case k.BeatsUDP.IsZero():
 		case from:
-			cheaper = append(cheaper, fmt.Sprintf("%s (from about %s)", c.row.Strategy, finding.Plural(float64(n), "query")))
+			cheaper = append(cheaper, finding.Number("from_queries", float64(n), "").Whose(c.row.Strategy))
 			shared = shared && k.QueryPackets < lonePackets
 		default:
-			never = append(never, c.row.Strategy)
-			least, most = min(least, k.QueryBytes/u), max(most, k.QueryBytes/u)
+			never = append(never, finding.Number("times_udp", k.QueryBytes/u, "").Whose(c.row.Strategy))
 		}
 	}
-	if len(cheaper) > 0 {
-		why := ""
+	if len(cheaper) > 1 {
+		f := finding.Finding{Code: FewerBytes, Figures: cheaper}
 		switch d := udp.row.DNS.Or(DNS{}); {
 		case d.Truncated.Or(0) > 0:
-			why = ", whose answers did not fit and were asked for again"
+			f.Cause = CauseTruncated
 		case shared:
-			why = ": several messages share a packet"
+			f.Cause = CauseShared
 		}
-		verb := "take"
-		if len(cheaper) == 1 {
-			verb = "takes"
-		}
-		j.say("On a kept connection %s %s fewer bytes a query than udp%s.", list(cheaper), verb, why)
+		j.add(f)
 	}
-	if len(never) == 0 {
-		return
+	if len(never) > 1 {
+		j.add(finding.Finding{Code: NeverFewerBytes, Figures: never})
 	}
-	times := finding.Fixed(least, 1)
-	if t := finding.Fixed(most, 1); t != times {
-		times += " to " + t
-	}
-	verb := "never take"
-	if len(never) == 1 {
-		verb = "never takes"
-	}
-	j.say("%s %s fewer bytes than udp, however many queries a connection carries: each takes %s times its %s.", list(never), verb, times, finding.Bytes(u))
 }
 
 // resent tells what lost datagrams cost, beside what the others did about losses.
@@ -507,14 +495,14 @@ func (j *judgement) resent() {
 	if !ok {
 		return
 	}
-	s := fmt.Sprintf("udp asked %s again, a second or more after the first time: its queries take %s",
-		finding.Plural(float64(d.SentAgain.Or(0)), "query"), t.tell())
+	f := finding.Finding{Code: AskedAgain, Subject: udp.subject(),
+		Figures: append(finding.Figures{finding.Number("sent_again", float64(d.SentAgain.Or(0)), "")}, t.figures(udp.row.Strategy)...)}
 	if tcp := first(j.cases, func(c *tried) bool { return c.strategy.DNS == linger.OverTCP && !c.strategy.Persistent }); tcp != nil {
 		if t, ok := tcp.row.DNS.Or(DNS{}).Time.Get(); ok {
-			s += fmt.Sprintf("; those of tcp, which sends again by itself, %s", t.tell())
+			f.Figures = append(f.Figures, t.figures(tcp.row.Strategy)...)
 		}
 	}
-	j.say("%s.", s)
+	j.add(f)
 }
 
 // truncated tells of answers that did not fit.
@@ -522,8 +510,8 @@ func (j *judgement) truncated() {
 	for _, c := range j.cases {
 		d := c.row.DNS.Or(DNS{})
 		if cut := d.Truncated.Or(0); cut > 0 {
-			j.say("%s: %d of %s did not fit into a datagram and were asked for again over TCP, which takes three round trips in all.",
-				c.row.Strategy, cut, finding.Plural(float64(d.Asked), "answer"))
+			j.add(finding.Finding{Code: Truncated, Subject: c.subject(), Figures: finding.Figures{
+				finding.Number("truncated", float64(cut), ""), finding.Number("asked", float64(d.Asked), "")}})
 		}
 	}
 }
@@ -541,89 +529,38 @@ func (j *judgement) inLine() {
 			continue
 		}
 		if r, p := compared(free, c); r == less {
-			j.say("%s asks one query at a time, %s all at once, which takes %s%s less%s.", c.row.Strategy, free.row.Strategy,
-				apart(c, free), gain(c, free, c), j.caveat(p, c, free))
+			j.add(finding.Finding{Code: OneAtATime, Severity: sure(p), Subject: c.subject(), Figures: versus(c, free, p)})
 		}
 	}
 }
 
 // idle tells up to which gap between two queries a connection is there to be kept,
-// which each transport has its own limit for.
+// which each transport has its own limit for: what the server announced, or after what
+// time it was seen to close; neither is not known. A query and its answer take a round
+// trip of that.
 func (j *judgement) idle() {
-	over := map[idleness][]string{}
-	var all []idleness
+	f := finding.Finding{Code: IdleLimit}
+	if j.rtt > 0 {
+		f.Figures = finding.Figures{finding.Number("rtt", milliseconds(j.rtt), "ms")}
+	}
+	kept, known := 0, 0
 	for _, c := range j.cases {
 		d, ok := c.row.DNS.Get()
 		if !ok || !c.strategy.Persistent {
 			continue
 		}
-		i := idleness{limit: d.IdleLimit}
-		if i.limit.IsZero() { // else what was announced says it
-			i.closed = d.ClosedAfter
+		limit := c.figure("idle_limit", d.IdleLimit, "ms")
+		if limit.Value.IsZero() && !d.ClosedAfter.IsZero() { // else what was announced says it
+			limit = c.figure("closed_idle_after", d.ClosedAfter, "ms")
 		}
-		if over[i] == nil {
-			all = append(all, i)
-		}
-		over[i] = append(over[i], c.row.Strategy)
+		f.Figures = append(f.Figures, limit)
+		kept++
+		known += btoi(!limit.Value.IsZero())
 	}
-	if len(all) < 2 {
-		for _, i := range all {
-			j.idling(i)
-		}
-		return
+	if known == 0 {
+		f.Severity = finding.Unknown
 	}
-	var parts []string
-	for _, i := range all {
-		parts = append(parts, list(over[i])+" "+j.gap(i))
+	if kept > 0 {
+		j.add(f)
 	}
-	j.say("Up to which gap between two queries keeping pays: %s.", strings.Join(parts, "; "))
-}
-
-// idleness is what is known of how long a server lets a connection be without a query:
-// what it announced, in ms, or after what time it was seen to close one.
-type idleness struct{ limit, closed linger.Opt[float64] }
-
-// idling tells it where it is the same of all kept strategies.
-func (j *judgement) idling(i idleness) {
-	v, announced := i.limit.Get()
-	closed, seen := i.closed.Get()
-	switch {
-	case announced && v > milliseconds(j.rtt):
-		j.say("The server lets an idle connection be for %s, it says: up to gaps of %s keeping pays; after a longer one the next query pays the set-up again.",
-			finding.Duration(v, 0), j.lessTrip(v))
-	case announced:
-		j.say("The server says that a connection may not be idle: keeping pays only while queries follow one another.")
-	case seen:
-		j.say("The server announced no idle limit, and closed connections that had been idle for %s: up to gaps of %s keeping pays.", finding.Duration(closed, 0), j.lessTrip(closed))
-	default:
-		j.say("Up to which gap between two queries keeping pays is not known: the server announced no idle limit, and closed no idle connection.")
-	}
-}
-
-// gap is the same in a few words.
-func (j *judgement) gap(i idleness) string {
-	v, announced := i.limit.Get()
-	closed, seen := i.closed.Get()
-	switch {
-	case announced && v <= milliseconds(j.rtt):
-		return fmt.Sprintf("none (the server announced %s)", finding.Duration(v, 0))
-	case announced && j.rtt == 0:
-		return fmt.Sprintf("%s, less a round trip (the server announced it)", finding.Duration(v, 0))
-	case announced:
-		return fmt.Sprintf("%s (the server announced %s)", j.lessTrip(v), finding.Duration(v, 0))
-	case seen && j.rtt == 0:
-		return fmt.Sprintf("%s, less a round trip (the server then closed)", finding.Duration(closed, 0))
-	case seen:
-		return fmt.Sprintf("%s (the server closed after %s)", j.lessTrip(closed), finding.Duration(closed, 0))
-	}
-	return "not known"
-}
-
-// lessTrip is a time in ms less a round trip, which a query takes to reach the server
-// and its answer to come back.
-func (j *judgement) lessTrip(ms float64) string {
-	if j.rtt == 0 {
-		return "that less a round trip"
-	}
-	return finding.Duration(ms-milliseconds(j.rtt), 0)
 }

@@ -2,7 +2,6 @@ package compare
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 
@@ -112,11 +111,10 @@ func Fetched(t *trace.Trace, w linger.Workload, s linger.Strategy) trace.Experim
 // Fetch is what there is to say of a single trial, which nothing is compared with.
 func Fetch(in trace.Experiment) Findings {
 	f := Compare(in)
-	f.Doubts = slices.DeleteFunc(f.Doubts, func(d Doubt) bool { return d.Code == Confidence || d.Code == Trials || d.Code == Trips })
+	f.Caveats = slices.DeleteFunc(f.Caveats, func(c finding.Caveat) bool { return c.Code == Confidence || c.Code == Trials || c.Code == Trips })
 	for _, t := range in.Traces[0] {
-		ms := t.Ended.Milliseconds()
-		f.Verdict.Text = fmt.Sprintf("%s took %s for %s over %s.", in.Strategies[0].Name, finding.Duration(ms, 0),
-			finding.Plural(float64(len(t.Exchanges)), "exchange"), finding.Plural(float64(len(connections(t))), "connection"))
+		f.Verdict.Findings = []finding.Finding{{Code: Took, Severity: finding.Note, Subject: finding.Subject{Kind: "strategy", Name: in.Strategies[0].Name}, Figures: finding.Figures{
+			finding.Number("time", t.Ended.Milliseconds(), "ms"), count("exchanges", len(t.Exchanges)), count("connections", len(connections(t)))}}}
 	}
 	return f
 }

@@ -82,7 +82,7 @@ var ofAll = []assert.Figure[*Findings]{
 		}
 		return assert.Word(f.Verdict.Best)
 	}),
-	assert.On("caveats", assert.Number, "reasons to doubt the figures", func(f *Findings) assert.Value { return assert.Exactly(float64(len(f.Doubts))) }),
+	assert.On("caveats", assert.Number, "reasons to doubt the figures", func(f *Findings) assert.Value { return assert.Exactly(float64(len(f.Caveats))) }),
 }
 
 // Names are what an assertion can name: the figures of each strategy, then those that

@@ -110,12 +110,6 @@ func (c *tried) doubt() linger.Opt[float64] {
 	return t.Doubt()
 }
 
-// blur is what decides how many digits of the time are shown.
-func (c *tried) blur() float64 {
-	t, _ := c.row.Time.Get()
-	return t.Blur(c.provenance)
-}
-
 // load is the time that a trial took, in ms.
 func load(t *trace.Trace) (float64, bool) { return t.Ended.Milliseconds(), true }
 

@@ -1,16 +1,14 @@
 package compare
 
 import (
-	"fmt"
 	"math"
-	"strconv"
 
 	"linger"
 	"linger/finding"
 	"linger/trace"
 )
 
-// These are the sentences of a verdict about TLS, HTTP/2 and HTTP/3.
+// These are the findings about TLS, HTTP/2 and HTTP/3.
 
 // effort tells what a connection more costs in CPU, from the baseline and the kept
 // strategy that differs from it in nothing but keeping.
@@ -28,30 +26,28 @@ func (j *judgement) effort(base *tried) {
 	if client <= 0 || server <= 0 {
 		return
 	}
-	j.say("Each connection more costs %s of CPU at the client and %s at the server.", cpuTime(client), cpuTime(server))
+	j.add(finding.Finding{Code: ConnectionCPU, Subject: kept.subject(), Figures: finding.Figures{
+		finding.Number("client_cpu", client, "ms"), finding.Number("server_cpu", server, "ms")}})
 }
-
-// cpuTime writes a time of CPU in two digits, as it varies more than the clock.
-func cpuTime(ms float64) string { return finding.Duration(ms, ms/10) }
 
 // eases are the modifiers of a strategy that make set-up cheaper: the strategy
 // that has all but it, and how often it was given, or a share of it.
 var eases = []struct {
-	name    string
+	cause   string
 	without func(linger.Strategy) (linger.Strategy, bool)
 	given   func(Row) linger.Opt[float64]
 }{
-	{"Resumption", func(s linger.Strategy) (linger.Strategy, bool) {
+	{CauseResumption, func(s linger.Strategy) (linger.Strategy, bool) {
 		has := s.Resume && !s.EarlyData
 		s.Resume = false
 		return s, has
 	}, func(r Row) linger.Opt[float64] { return r.Resumed }},
-	{"Early data", func(s linger.Strategy) (linger.Strategy, bool) {
+	{CauseEarlyData, func(s linger.Strategy) (linger.Strategy, bool) {
 		has := s.EarlyData
 		s.Resume, s.EarlyData = false, false
 		return s, has
 	}, func(r Row) linger.Opt[float64] { return r.EarlyData }},
-	{"TCP Fast Open", func(s linger.Strategy) (linger.Strategy, bool) {
+	{CauseFastOpen, func(s linger.Strategy) (linger.Strategy, bool) {
 		has := s.FastOpen
 		s.FastOpen = false
 		return s, has
@@ -70,7 +66,7 @@ func (j *judgement) ease() {
 			}
 			if other := first(j.cases, func(k *tried) bool { return equal(k.strategy, s) }); other != nil {
 				told++
-				j.eased(e.name, c, other)
+				j.eased(e.cause, c, other)
 			}
 		}
 	}
@@ -82,45 +78,38 @@ func equal(a, b linger.Strategy) bool {
 	return a == b
 }
 
-func (j *judgement) eased(what string, c, other *tried) {
-	head := fmt.Sprintf("%s (%s)", what, c.row.Strategy)
-	work := ""
+// sameTrips is by how much set-up may differ, in round trips, and still take as many.
+const sameTrips = 0.3
+
+// eased compares a strategy with the same one without what makes set-up cheaper.
+func (j *judgement) eased(cause string, c, other *tried) {
+	r, p := compared(c, other)
+	f := finding.Finding{Severity: sure(p), Cause: cause, Subject: c.subject(), Figures: versus(c, other, p)}
 	if r, _ := relate(c.cpu, other.cpu); r == less {
 		a, _ := c.cpu.Median()
 		b, _ := other.cpu.Median()
-		work = finding.Share(1-a/b) + " of the CPU"
+		f.Figures = append(f.Figures, finding.Number("saved_cpu", 1-a/b, "share"))
 	}
-	trips := ""
 	a, ok := c.row.SetupRoundTrips.Get()
 	b, ok2 := other.row.SetupRoundTrips.Get()
-	if same := math.Abs(a-b) < 0.3; ok && ok2 && same {
-		trips = fmt.Sprintf("; set-up takes %s either way", roundTrips(b))
-	} else if ok && ok2 {
-		trips = fmt.Sprintf("; set-up takes %s, not %s", roundTrips(a), finding.Fixed(b, 1))
+	if ok && ok2 {
+		f.Figures = append(f.Figures, finding.Number("setup_round_trips", a, "RTT").Whose(c.row.Strategy),
+			finding.Number("setup_round_trips", b, "RTT").Whose(other.row.Strategy))
+		if math.Abs(a-b) >= sameTrips {
+			f.Figures = append(f.Figures, finding.Number("saved_round_trips", b-a, "RTT"))
+		}
 	}
-	switch r, p := compared(c, other); r {
+	switch r {
 	case less:
-		if work != "" {
-			work = " and " + work
-		}
-		j.say("%s saves %s%s of %s's %s%s%s%s.", head, apart(other, c), gain(other, c, other), other.row.Strategy, other.took(), work, trips, j.caveat(p, c, other))
+		f.Code = OptionSaves
 	case more:
-		j.say("%s takes %s%s more than %s%s%s.", head, apart(c, other), gain(c, other, other), other.row.Strategy, trips, j.caveat(p, c, other))
+		f.Code = OptionCosts
 	case same:
-		if work != "" {
-			work = ", but saves " + work
-		}
-		j.say("%s makes no difference to %s's time that %s can show (p = %.2g)%s%s.", head, other.row.Strategy, trials(c, other), p, work, trips)
+		f.Code, f.Severity = OptionSame, finding.Note
 	default:
-		j.say("%s takes %s, %s %s; luck cannot be ruled out after %s.", head, c.took(), other.row.Strategy, other.took(), trials(c, other))
+		f.Code, f.Severity = OptionUndecided, finding.Unknown
 	}
-}
-
-func roundTrips(n float64) string {
-	if n = round(n, 0.1); n == 1 {
-		return "1.0 round trip"
-	}
-	return finding.Fixed(n, 1) + " round trips"
+	j.add(f)
 }
 
 // versions compares HTTP/2 with HTTP/1.1 on several kept connections, as browsers
@@ -152,20 +141,23 @@ func (j *judgement) versus(a, b *tried) {
 	if a == nil || b == nil {
 		return
 	}
-	switch r, p := compared(a, b); r {
+	r, p := compared(a, b)
+	f := finding.Finding{Severity: sure(p), Subject: a.subject(), Figures: versus(a, b, p)}
+	switch r {
 	case less:
-		j.say("%s takes %s%s less than %s%s.", a.row.Strategy, apart(b, a), gain(b, a, b), b.row.Strategy, j.caveat(p, a, b))
+		f.Code = VersionFaster
 	case more:
-		j.say("%s takes %s%s more than %s%s.", a.row.Strategy, apart(a, b), gain(a, b, b), b.row.Strategy, j.caveat(p, a, b))
+		f.Code = VersionSlower
 	case same:
-		if a != j.best && b != j.best {
-			j.say("%s and %s cannot be told apart (p = %.2g).", a.row.Strategy, b.row.Strategy, p)
+		if a == j.best || b == j.best {
+			return
 		}
+		f.Code, f.Severity = VersionSame, finding.Note
+	default:
+		return
 	}
+	j.add(f)
 }
-
-// causes are what may be behind a difference between HTTP/2 and HTTP/3 under loss.
-const causes = "its cause cannot be told apart here: head-of-line blocking, the stacks' recovery and initial windows"
 
 // blocking tells how HTTP/2 and HTTP/3 fare with loss, where most trials of both
 // lost a packet. One lost stops every stream of HTTP/2, as TCP delivers in order,
@@ -176,22 +168,23 @@ func (j *judgement) blocking(h2, h3 *tried) {
 	if j.loss == 0 || h2 == nil || h3 == nil || !h2.lost() || !h3.lost() {
 		return
 	}
-	lost := strconv.FormatFloat(100*j.loss, 'g', 3, 64) + " %"
-	a, _ := h3.loading.Median()
-	b, _ := h2.loading.Median()
-	doubt := h2.blur() + h3.blur()
-	ratio, blur := finding.Quotient(a, h3.blur(), b, h2.blur())
-	share := finding.InBrackets(math.Abs(1-ratio), blur)
-	switch r, p := relate(h3.loading, h2.loading); r {
-	case less:
-		j.say("With %s lost, h3 takes %s%s less than h2 from the first request on; %s.", lost, finding.Duration(b-a, doubt), share, causes)
-	case more:
-		j.say("With %s lost, h3 takes %s%s more than h2 from the first request on; %s.", lost, finding.Duration(a-b, doubt), share, causes)
-	case same:
-		j.say("With %s lost, the head-of-line difference between h2 and h3 is not visible in these trials (p = %.2g).", lost, p)
-	default:
-		j.say("With %s lost, the head-of-line difference between h2 and h3 cannot be seen in %s.", lost, trials(h2, h3))
+	r, p := relate(h3.loading, h2.loading)
+	f := finding.Finding{Severity: sure(p), Subject: h3.subject(), Figures: append(versus(h3, h2, p), finding.Number("loss", j.loss, "share"))}
+	for _, c := range []*tried{h3, h2} {
+		loading, _ := c.loading.Median()
+		f.Figures = append(f.Figures, finding.Number("loading_time", loading, "ms").Whose(c.row.Strategy))
 	}
+	switch r {
+	case less:
+		f.Code = LossFaster
+	case more:
+		f.Code = LossSlower
+	case same:
+		f.Code, f.Severity = LossSame, finding.Note
+	default:
+		f.Code, f.Severity = LossUndecided, finding.Unknown
+	}
+	j.add(f)
 }
 
 // lost reports whether the link dropped a packet at random in most of the trials.

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"errors"
 	"time"
 
 	"linger"
@@ -47,18 +48,17 @@ type Reuse struct {
 }
 
 // ReuseOf reads the trace of two exchanges, of which the second was wanted a pause
-// after the first.
-func ReuseOf(t *trace.Trace, wait time.Duration) Reuse {
+// after the first. An error is that the trace is not one of two.
+func ReuseOf(t *trace.Trace, wait time.Duration) (Reuse, error) {
 	r := Reuse{Wait: wait, WaitMS: float64(wait) / 1e6, Fate: Unasked}
 	if len(t.Exchanges) < 2 {
-		r.Reason = "the trace has no second request"
-		return r
+		return r, errors.New("the trace has no second request")
 	}
 	first, second := t.Exchanges[0], t.Exchanges[1]
 	done, ok := first.Done.Get()
 	if !ok || first.Failed != "" {
 		r.Reason = first.Failed
-		return r
+		return r, nil
 	}
 	since := func(at linger.Opt[linger.Instant]) linger.Opt[float64] {
 		if at, ok := at.Get(); ok {
@@ -85,5 +85,5 @@ func ReuseOf(t *trace.Trace, wait time.Duration) Reuse {
 	default:
 		r.Fate = Noticed
 	}
-	return r
+	return r, nil
 }

@@ -2,10 +2,9 @@ package compare
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
-	"strings"
+	"strconv"
 
 	"linger"
 	"linger/finding"
@@ -59,8 +58,8 @@ type Survey struct {
 	Borders []Border `json:"borders,omitempty"`
 	// Reasons are why something is not known, on how many paths each, the most
 	// frequent first.
-	Reasons []Reason `json:"reasons,omitempty"`
-	Text    string   `json:"text"`
+	Reasons  []Reason          `json:"reasons,omitempty"`
+	Findings []finding.Finding `json:"findings"`
 }
 
 // What docs/accuracy.md covers: paths on which predictions were held against
@@ -105,10 +104,20 @@ type Border struct {
 	All bool `json:"all"`
 }
 
-// A Reason is why something is not known.
+// A Reason is why something is not known: the cause of a trial that has no trace, or
+// that so many of the trials did not deliver everything.
 type Reason struct {
-	Text  string `json:"text"`
-	Paths int    `json:"paths"`
+	Strategy string `json:"strategy"`
+	Cause    string `json:"cause,omitempty"`
+	Failed   int    `json:"failed,omitempty"`
+	Trials   int    `json:"trials,omitempty"`
+	Paths    int    `json:"paths"`
+}
+
+// before sorts the reasons by their paths, the most frequent first.
+func (r Reason) before(s Reason) int {
+	return cmp.Or(cmp.Compare(s.Paths, r.Paths), cmp.Compare(r.Strategy+":", s.Strategy+":"), cmp.Compare(r.Cause, s.Cause),
+		cmp.Compare(strconv.Itoa(r.Failed), strconv.Itoa(s.Failed)), cmp.Compare(strconv.Itoa(r.Trials), strconv.Itoa(s.Trials)))
 }
 
 // SweepOf describes a sweep before it has begun.
@@ -151,14 +160,14 @@ type Surveyor struct {
 	halves  int // paths on which keeping saves half of the time or more
 	columns int
 	border  Border
-	running bool // no cell of this line that is known has made a difference yet
-	most    Cell // where keeping saves most
-	reasons map[string]int
+	running bool           // no cell of this line that is known has made a difference yet
+	most    Cell           // where keeping saves most
+	reasons map[Reason]int // without their paths
 }
 
 // NewSurveyor returns one for a sweep of so many paths.
 func NewSurveyor(s Sweep, paths int) *Surveyor {
-	y := &Surveyor{sweep: s, columns: max(1, len(s.Axes.RTT)), reasons: map[string]int{}}
+	y := &Surveyor{sweep: s, columns: max(1, len(s.Axes.RTT)), reasons: map[Reason]int{}}
 	y.survey.Paths = paths
 	for _, name := range s.Strategies {
 		y.survey.Wins = append(y.survey.Wins, Win{Strategy: name})
@@ -179,15 +188,13 @@ func (y *Surveyor) Add(c Cell) {
 		v.Wins[i].Near += btoi(c.near(i))
 	}
 	v.Beyond += btoi(!c.Covered)
-	seen := map[string]bool{}
 	for _, r := range c.Rows {
-		// Behind a comma stand figures of this path alone.
-		why, _, _ := strings.Cut(r.Reason, ",")
-		if text := r.Strategy + ": " + why; why != "" && !seen[text] {
-			seen[text] = true
-			if _, known := y.reasons[text]; known || len(y.reasons) < mostReasons {
-				y.reasons[text]++
-			}
+		reason, ok := r.reason()
+		if !ok {
+			continue
+		}
+		if _, known := y.reasons[reason]; known || len(y.reasons) < mostReasons {
+			y.reasons[reason]++
 		}
 	}
 	switch c.Keeping {
@@ -247,105 +254,116 @@ func (y *Surveyor) Survey() Survey {
 			break
 		}
 	}
-	for text, k := range y.reasons {
-		v.Reasons = append(v.Reasons, Reason{text, k})
+	for r, k := range y.reasons {
+		r.Paths = k
+		v.Reasons = append(v.Reasons, r)
 	}
-	slices.SortFunc(v.Reasons, func(a, b Reason) int { return cmp.Or(cmp.Compare(b.Paths, a.Paths), cmp.Compare(a.Text, b.Text)) })
-	v.Text = y.text(v)
+	slices.SortFunc(v.Reasons, Reason.before)
+	v.Findings = y.find(v)
 	return v
 }
 
-// text says it in sentences: a paragraph, and below an empty line the facts.
-func (y *Surveyor) text(v Survey) string {
-	if v.Done == 0 {
-		return "Nothing was predicted."
+// find tells what the cells came to: what is fastest and what keeping saves first, and
+// then what else there is to know.
+func (y *Surveyor) find(v Survey) []finding.Finding {
+	var out []finding.Finding
+	add := func(code string, severity finding.Severity, figures ...finding.Figure) {
+		out = append(out, finding.Finding{Code: code, Severity: severity, Figures: figures})
 	}
-	share := finding.Share(Margin)
+	if v.Done == 0 {
+		add(NothingPredicted, finding.Unknown)
+		return out
+	}
+	done, margin := count("paths", v.Done), finding.Number("margin", Margin, "share")
 	wins := slices.DeleteFunc(slices.Clone(v.Wins), func(w Win) bool { return w.Paths == 0 })
 	slices.SortStableFunc(wins, func(a, b Win) int { return cmp.Compare(b.Paths, a.Paths) })
-	var parts []string
-	for i, w := range wins {
-		if i == 0 {
-			parts = append(parts, fmt.Sprintf("%s takes least on %d of %s", w.Strategy, w.Paths, finding.Plural(float64(v.Done), "path")))
-		} else {
-			parts = append(parts, fmt.Sprintf("%s on %d", w.Strategy, w.Paths))
-		}
-	}
-	lead := strings.Join(parts, ", ") + "."
 	if len(wins) == 0 {
-		lead = fmt.Sprintf("On none of %s a strategy delivered everything.", finding.Plural(float64(v.Done), "path"))
+		add(NoneDelivered, finding.Unknown, done)
+	} else {
+		add(FastestOn, finding.Note, append(perStrategy("fastest_on", wins, func(w Win) int { return w.Paths }), done)...)
 	}
 	known := v.Saves + v.Costs + v.Same + v.Luck
 	switch {
 	case known == 0 && len(wins) > 0:
-		lead += " What keeping saves is not known: it takes a persistent and a non-persistent strategy on one path."
+		add(KeepingUntold, finding.Unknown)
 	case known > 0:
-		if v.Saves == known {
-			lead += " Keeping connections saves time on all of them"
-		} else {
-			lead += fmt.Sprintf(" Keeping connections saves time on %d", v.Saves)
-		}
+		figures := finding.Figures{count("saves_on", v.Saves), count("known", known)}
 		if median, ok := v.Median.Get(); ok && v.Saves > 0 {
-			if y.halves > 0 {
-				lead += fmt.Sprintf(", half of it or more on %d", y.halves)
-			}
-			lead += fmt.Sprintf("; the median is %s", finding.Share(median))
+			figures = append(figures, count("halves_on", y.halves), finding.Number("median", median, "share"))
 		}
-		lead += "."
+		add(KeepingSavesOn, finding.Note, figures...)
 	}
-	var facts []string
-	say := func(format string, args ...any) { facts = append(facts, fmt.Sprintf(format, args...)) }
-	parts = nil
-	for _, w := range slices.DeleteFunc(slices.Clone(v.Wins), func(w Win) bool { return w.Near == 0 }) {
-		parts = append(parts, fmt.Sprintf("%s on %d", w.Strategy, w.Near))
-	}
-	if len(parts) > 0 && len(v.Wins) > 1 {
-		say("At most %s more than the fastest, which itself counts, take %s.", share, strings.Join(parts, ", "))
+	if near := slices.DeleteFunc(slices.Clone(v.Wins), func(w Win) bool { return w.Near == 0 }); len(near) > 0 && len(v.Wins) > 1 {
+		add(NearFastestOn, finding.Note, append(perStrategy("near_on", near, func(w Win) int { return w.Near }), margin)...)
 	}
 	if most, ok := v.Most.Get(); ok && most > Margin {
-		say("It saves most, %s, at %s: %s of %s against %s of %s.", almost(most), Where(y.most.Network), took(y.most, y.most.Kept), y.most.Kept, took(y.most, y.most.Closed), y.most.Closed)
+		figures := append(y.most.Network.figures(), finding.Number("saves", most, "share"))
+		add(MostSaved, finding.Note, append(figures, y.most.took(y.most.Kept), y.most.took(y.most.Closed))...)
 	}
 	if known > 0 {
-		y.borders(v, share, say)
+		y.borders(v, margin, add)
 	}
 	if v.Costs > 0 {
-		say("On %s keeping costs time: the fastest non-persistent strategy takes less than the fastest persistent one, by more than %s.", finding.Plural(float64(v.Costs), "path"), share)
+		add(KeepingCostsOn, finding.Note, count("costs_on", v.Costs), margin)
 	}
 	if v.Luck > 0 {
-		verb := "do"
-		if y.sweep.Trials == 1 {
-			verb = "does"
-		}
-		say("On %s %s %s not rule out that what keeping saves or costs is luck.", finding.Plural(float64(v.Luck), "path"), finding.Plural(float64(y.sweep.Trials), "trial"), verb)
+		add(LuckOn, finding.Unknown, count("luck_on", v.Luck), count("trials", y.sweep.Trials))
 	}
 	for i, r := range v.Reasons {
-		if i == 3 {
-			say("%d more reasons stand in the JSON.", len(v.Reasons)-i)
+		if i == told {
+			add(MoreReasons, finding.Unknown, count("more", len(v.Reasons)-i))
 			break
 		}
-		say("Not known on %s: %s.", finding.Plural(float64(r.Paths), "path"), r.Text)
+		f := finding.Finding{Code: UnknownOn, Severity: finding.Unknown, Subject: finding.Subject{Kind: "strategy", Name: r.Strategy}, Figures: finding.Figures{count("unknown_on", r.Paths)}}
+		if r.Cause != "" {
+			f.Figures = append(f.Figures, finding.Word("cause", r.Cause))
+		} else {
+			f.Figures = append(f.Figures, count("failed", r.Failed), count("trials", r.Trials))
+		}
+		out = append(out, f)
 	}
 	if v.Beyond > 0 {
-		say("%d of %s lie outside of what predictions were held against measurements on (%d to %d ms, %s to %s each way, up to %s lost): nobody knows how far off they are there.",
-			v.Beyond, finding.Plural(float64(v.Done), "path"), coveredRTT, coveredRTTs, rateOf(coveredRate), rateOf(coveredRates), finding.Share(coveredLoss))
+		add(Uncovered, finding.Unknown, count("uncovered", v.Beyond), done,
+			finding.Number("rtt_from", coveredRTT, "ms"), finding.Number("rtt_to", coveredRTTs, "ms"),
+			finding.Number("rate_from", coveredRate, "kbit/s"), finding.Number("rate_to", coveredRates, "kbit/s"), finding.Number("loss_to", coveredLoss, "share"))
 	}
 	if v.Interrupted {
-		say("It was interrupted: the first %d of %d paths are there.", v.Done, v.Paths)
+		add(Stopped, finding.Unknown, done, count("planned", v.Paths))
 	}
-	if len(facts) == 0 {
-		return lead
-	}
-	return lead + "\n\n- " + strings.Join(facts, "\n- ")
+	return out
 }
 
-// borders says where keeping begins to make a difference.
-func (y *Surveyor) borders(v Survey, share string, say func(string, ...any)) {
+// perStrategy is a count of each strategy.
+func perStrategy(name string, wins []Win, of func(Win) int) finding.Figures {
+	var out finding.Figures
+	for _, w := range wins {
+		out = append(out, count(name, of(w)).Whose(w.Strategy))
+	}
+	return out
+}
+
+// took is the time of a strategy in a cell, without a value where it is not known.
+func (c Cell) took(strategy string) finding.Figure {
+	for _, r := range c.Rows {
+		if t, ok := r.Time.Get(); ok && r.Strategy == strategy {
+			return t.Figure(trace.Predicted).Whose(strategy)
+		}
+	}
+	return finding.Figure{Name: "time", Of: strategy, Unit: "ms"}
+}
+
+// mostLines is of how many lines of equal rate a border tells.
+const mostLines = 4
+
+// borders tells where keeping begins to make a difference: of each loss, beyond which
+// round-trip time at a rate. A figure that has no value there says that keeping makes
+// none at any round-trip time of the grid.
+func (y *Surveyor) borders(v Survey, margin finding.Figure, add func(string, finding.Severity, ...finding.Figure)) {
 	if v.Same == 0 {
-		say("There is no path on which it makes no difference (at most %s between the fastest persistent and the fastest non-persistent strategy).", share)
+		add(NoneSame, finding.Note, margin)
 		return
 	}
-	say("It makes no difference (at most %s between the fastest persistent and the fastest non-persistent strategy) on %d of %d.", share, v.Same, v.Done)
-	const most = 4 // lines of equal rate that are told of
+	add(SameOn, finding.Note, count("same_on", v.Same), count("paths", v.Done), margin)
 	for from := 0; from < len(v.Borders); {
 		to := from
 		for to < len(v.Borders) && v.Borders[to].Loss == v.Borders[from].Loss {
@@ -353,69 +371,22 @@ func (y *Surveyor) borders(v Survey, share string, say func(string, ...any)) {
 		}
 		lines := slices.DeleteFunc(slices.Clone(v.Borders[from:to]), func(b Border) bool { return b.Same.IsZero() })
 		// Spread over the rates.
-		var beyond, never []string
-		for i := range min(most, len(lines)) {
+		var figures finding.Figures
+		for i := range min(mostLines, len(lines)) {
 			b := lines[i]
-			if len(lines) > most {
-				b = lines[i*(len(lines)-1)/(most-1)]
+			if len(lines) > mostLines {
+				b = lines[i*(len(lines)-1)/(mostLines-1)]
 			}
-			if b.All {
-				never = append(never, rateOf(b.Down))
-			} else {
-				beyond = append(beyond, fmt.Sprintf("beyond %s ms at %s", finding.Setting(b.Same.Or(0)), rateOf(b.Down)))
+			figures = append(figures, finding.Number("down", b.Down, "kbit/s"))
+			beyond := finding.Figure{Name: "beyond_rtt", Unit: "ms"}
+			if !b.All {
+				beyond.Value = b.Same
 			}
+			figures = append(figures, beyond)
 		}
-		var parts []string
-		if len(beyond) > 0 {
-			parts = append(parts, "it begins to make one "+strings.Join(beyond, ", "))
-		}
-		if len(never) > 0 {
-			parts = append(parts, "it makes none at any of the round-trip times at "+strings.Join(never, ", "))
-		}
-		if len(parts) > 0 {
-			say("%s %s.", lossOf(v.Borders[from].Loss), strings.Join(parts, "; "))
+		if len(figures) > 0 {
+			add(BorderAt, finding.Note, append(figures, finding.Number("loss", v.Borders[from].Loss, "share"))...)
 		}
 		from = to
 	}
-}
-
-// almost writes a share in whole per cent; what is not all is not written as 100 %.
-func almost(v float64) string {
-	if v < 1 && v >= 0.995 {
-		return "over 99 %"
-	}
-	return finding.Share(v)
-}
-
-// took writes the time of a strategy in a cell.
-func took(c Cell, strategy string) string {
-	for _, r := range c.Rows {
-		if t, ok := r.Time.Get(); ok && r.Strategy == strategy {
-			return finding.Duration(t.Median, t.Doubt().Or(0))
-		}
-	}
-	return "an unknown time"
-}
-
-// Where names a path by what it is: "70 ms, 12 Mbit/s, 1 % loss".
-func Where(n Network) string {
-	s := finding.Setting(n.RTT.Or(0)) + " ms, " + rateOf(n.Down.Or(0))
-	if n.Name != "" {
-		s = n.Name
-	}
-	if loss := n.Loss.Or(0); loss > 0 {
-		s += ", " + finding.Setting(100*loss) + " % loss"
-	}
-	return s
-}
-
-func lossOf(loss float64) string {
-	if loss == 0 {
-		return "Without loss"
-	}
-	return "At " + finding.Setting(100*loss) + " % loss"
-}
-
-func rateOf(kbps float64) string {
-	return linger.Rate(math.Round(kbps * float64(linger.Kbps))).String()
 }

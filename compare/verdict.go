@@ -2,7 +2,6 @@ package compare
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -85,23 +84,25 @@ func alike(a, b *tried) bool {
 	return r == same
 }
 
-// judge finds the best strategy, what it saves, and the words for it.
+// judge finds the best strategy, what it saves, and what else there is to find.
 func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
-	if best == nil && !slices.ContainsFunc(cases, hasAnswers) {
-		return Verdict{Text: "No strategy delivered the workload, so there is nothing to compare."}
-	}
 	base := first(cases, func(c *tried) bool { return !c.strategy.Persistent })
 	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss, rtt: in.Network.RTT, chain: isChain(in.Workload)}
+	if best == nil && !slices.ContainsFunc(cases, hasAnswers) {
+		j.add(finding.Finding{Code: NothingDelivered, Severity: finding.Unknown})
+		return Verdict{Findings: j.found}
+	}
 	var v Verdict
 	whole := best != nil && !scheduled(in) // the time of the load tells something
 	if best == nil {
-		j.say("No trial had an answer to every query, so that the load has no time.")
+		j.add(finding.Finding{Code: NoLoadTime, Severity: finding.Unknown})
 		j.perQuery()
 	} else if !whole {
-		j.say("When each query is asked is fixed, so that all of them take as long with any strategy.")
+		j.add(finding.Finding{Code: FixedTimes})
 		j.perQuery()
 	} else if rival := j.rival(); rival == nil {
-		j.say("%s takes %s; no other strategy %s to compare it with.", best.row.Strategy, best.took(), gave(len(cases)))
+		j.add(finding.Finding{Code: Unopposed, Subject: best.subject(), Figures: finding.Figures{
+			best.took(), finding.Number("strategies", float64(len(cases)), "")}})
 	} else {
 		r, p := compared(best, rival)
 		if r == less {
@@ -112,8 +113,6 @@ func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
 		}
 		j.lead(rival, r, p)
 	}
-	lead := strings.Join(j.sentences, " ")
-	j.sentences = nil
 	if in.Workload.Scheme == linger.SchemeDNS {
 		j.lookUps(whole)
 	} else if base != nil {
@@ -128,8 +127,7 @@ func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
 		j.versions()
 		j.ties()
 	}
-	v.Text = strings.Join(append([]string{lead}, j.sentences...), "\n- ")
-	v.Text = strings.Replace(v.Text, "\n", "\n\n", 1)
+	v.Findings = j.found
 	return v
 }
 
@@ -143,15 +141,7 @@ func isChain(w linger.Workload) bool {
 	return true
 }
 
-// gave tells why there is no other strategy with a time.
-func gave(tried int) string {
-	if tried > 1 {
-		return "gave a time"
-	}
-	return "is there"
-}
-
-// judgement collects the sentences of a verdict: first those of the lead, then one
+// judgement collects the findings of a verdict: first those of the lead, then one
 // for each thing that there is to know besides.
 type judgement struct {
 	cases      []*tried
@@ -159,14 +149,56 @@ type judgement struct {
 	loss       float64 // share of packets
 	rtt        time.Duration
 	chain      bool // each exchange follows the one before it: nothing can wait in line
-	sentences  []string
-	// cautioned is the number of trials after which, as the lead says already, luck
-	// cannot be ruled out; 0 where it does not.
-	cautioned int
+	found      []finding.Finding
 }
 
-func (j *judgement) say(format string, args ...any) {
-	j.sentences = append(j.sentences, fmt.Sprintf(format, args...))
+// add adds a finding, a note unless it says another severity.
+func (j *judgement) add(f finding.Finding) {
+	f.Severity = cmp.Or(f.Severity, finding.Note)
+	j.found = append(j.found, f)
+}
+
+// subject is a strategy as findings name it.
+func (c *tried) subject() finding.Subject {
+	return finding.Subject{Kind: "strategy", Name: c.row.Strategy}
+}
+
+// figure is a number of a strategy, if it is known.
+func (c *tried) figure(name string, v linger.Opt[float64], unit string) finding.Figure {
+	return finding.Figure{Name: name, Of: c.row.Strategy, Value: v, Unit: unit}
+}
+
+// took is the time of a strategy. Of a single trial that was not predicted, the
+// interval has no bounds.
+func (c *tried) took() finding.Figure {
+	f := finding.Number("time", c.time.Value, "ms").Whose(c.row.Strategy)
+	switch {
+	case c.time.Confidence > 0:
+		f.Interval = linger.Known(finding.Interval{Low: linger.Known(c.time.Low), High: linger.Known(c.time.High),
+			Confidence: linger.Known(c.time.Confidence), N: c.times.N()})
+	case c.provenance != trace.Predicted:
+		f.Interval = linger.Known(finding.Interval{N: c.times.N()})
+	}
+	return f
+}
+
+// versus are the times of two strategies, from how many trials of each, and how
+// likely they would be so far apart if nothing differed.
+func versus(a, b *tried, p float64) finding.Figures {
+	return finding.Figures{a.took(), b.took(), trials(a, b), finding.Number("p", p, "")}
+}
+
+// trials is how many trials of each a comparison rests on.
+func trials(a, b *tried) finding.Figure {
+	return finding.Number("trials", float64(min(a.times.N(), b.times.N())), "")
+}
+
+// sure is the severity of a difference: a note, unless luck is not ruled out.
+func sure(p float64) finding.Severity {
+	if p >= stats.Alpha {
+		return finding.Unknown
+	}
+	return finding.Note
 }
 
 // rival is what the best strategy must differ from to be called best: the
@@ -197,62 +229,74 @@ func (j *judgement) kept() *tried {
 // lead compares the best strategy with its rival.
 func (j *judgement) lead(rival *tried, r relation, p float64) {
 	best, base := j.best, j.base
+	pair := finding.Finding{Severity: sure(p), Subject: best.subject(), Figures: versus(best, rival, p)}
+	told := func(code string, severity finding.Severity) {
+		pair.Code, pair.Severity = code, severity
+		j.add(pair)
+	}
 	switch {
 	case r != less && r != same:
-		j.say("No winner after %s: %s takes %s and %s %s; luck cannot be ruled out.",
-			trials(best, rival), best.row.Strategy, best.took(), rival.row.Strategy, rival.took())
+		told(NoWinner, finding.Unknown)
 	case r == same && base == nil:
-		j.say("No difference that %s can show: all take about %s (p = %.2g).", trials(best, rival), best.took(), p)
+		told(AllAlike, finding.Note)
 	case r == same:
-		j.say("No difference that %s can show: %s takes %s and %s %s (p = %.2g).",
-			trials(best, rival), best.row.Strategy, best.took(), rival.row.Strategy, rival.took(), p)
+		told(NoDifference, finding.Note)
 	case base == nil:
-		j.say("%s takes least: %s against %s of %s, the slowest; %s%s less.", best.row.Strategy, best.took(), rival.took(), rival.row.Strategy,
-			apart(rival, best), gain(rival, best, rival))
+		told(FastestOfAll, sure(p))
 	case best == base:
-		j.closing(rival)
+		j.closing(rival, p)
 	default:
-		j.say("%s takes least: %s against %s of %s.", best.row.Strategy, best.took(), base.took(), base.row.Strategy)
-		j.say("It saves %s%s%s.", apart(base, best), gain(base, best, base), fewer(base.row, best.row))
+		told(Fastest, sure(p))
+		j.saving(p)
 		if kept := j.kept(); !best.strategy.Persistent && kept != nil {
-			if r, _ := compared(best, kept); r == less {
-				j.say("No persistent strategy that was tried is faster: the fastest, %s, takes %s.%s", kept.row.Strategy, kept.took(), j.untried())
+			if r, p := compared(best, kept); r == less {
+				j.add(finding.Finding{Code: PersistentSlower, Severity: sure(p), Subject: kept.subject(), Figures: append(versus(kept, best, p), j.untried()...)})
 			}
 		}
 	}
 	if r == less && p >= stats.Alpha {
-		j.cautioned = min(best.times.N(), rival.times.N())
-		j.say("After %s luck cannot be ruled out in any of this.", trials(best, rival))
+		j.add(finding.Finding{Code: FewTrials, Severity: finding.Unknown, Figures: finding.Figures{trials(best, rival)}})
 	}
 	if base == nil {
-		j.say("What persistence saves is not known: no non-persistent strategy gave a time.")
+		j.add(finding.Finding{Code: NoBaseline, Severity: finding.Unknown})
 	}
+}
+
+// saving tells what the best strategy saves of the baseline's time, connections and
+// packets.
+func (j *judgement) saving(p float64) {
+	f := finding.Finding{Code: Saves, Severity: sure(p), Subject: j.best.subject(), Figures: versus(j.best, j.base, p)}
+	for _, c := range []*tried{j.best, j.base} {
+		f.Figures = append(f.Figures, c.figure("connections", c.row.Connections, ""), c.figure("packets", both(c.row.Packets), ""))
+	}
+	f.Figures = slices.DeleteFunc(f.Figures, func(g finding.Figure) bool { return g.Value.IsZero() })
+	j.add(f)
 }
 
 // closing is the lead where the baseline takes least. That persistence is to blame
 // can be said only where nothing else differs.
-func (j *judgement) closing(rival *tried) {
+func (j *judgement) closing(rival *tried, p float64) {
 	best := j.best
 	if kept := j.counterpart(best); kept != nil {
-		if r, _ := compared(best, kept); r == less {
-			j.say("Persistence is worse here: %s takes %s; %s, which differs in nothing else, %s%s more.", best.row.Strategy, best.took(),
-				kept.row.Strategy, apart(kept, best), gain(kept, best, best))
+		if r, p := compared(best, kept); r == less {
+			j.add(finding.Finding{Code: PersistentWorse, Severity: sure(p), Subject: kept.subject(), Figures: versus(kept, best, p)})
 			if kept != rival {
-				j.say("The fastest persistent strategy, %s, takes %s.", rival.row.Strategy, rival.took())
+				j.add(finding.Finding{Code: PersistentNext, Subject: rival.subject(), Figures: finding.Figures{rival.took()}})
 			}
 			return
 		}
 	}
+	f := finding.Finding{Code: Fastest, Severity: sure(p), Subject: best.subject(), Figures: versus(best, rival, p)}
 	if !rival.strategy.Persistent {
-		j.say("%s takes least: %s against %s of %s. No strategy that was tried keeps a connection.", best.row.Strategy, best.took(), rival.took(), rival.row.Strategy)
+		j.add(f)
+		j.add(finding.Finding{Code: NonePersistent})
 		return
 	}
-	why := ""
+	f.Code, f.Figures = FastestTried, append(f.Figures, j.untried()...)
 	if waits(rival) && best.strategy.Connections > 1 && !j.chain {
-		why = ": its requests wait in line"
+		f.Cause = CauseWaiting
 	}
-	j.say("%s takes least of those tried: %s. The fastest persistent strategy, %s, takes %s, which is %s%s more%s.%s", best.row.Strategy, best.took(),
-		rival.row.Strategy, rival.took(), apart(rival, best), gain(rival, best, best), why, j.untried())
+	j.add(f)
 }
 
 // waits reports whether requests wait in line for the one kept connection.
@@ -262,14 +306,14 @@ func waits(c *tried) bool {
 
 // untried names the strategy that keeps connections and is otherwise as the best
 // one, where nobody tried it.
-func (j *judgement) untried() string {
+func (j *judgement) untried() finding.Figures {
 	s := j.best.strategy
 	s.Persistent = true
 	rest, ok := strings.CutPrefix(j.best.row.Strategy, "close")
 	if !ok || slices.ContainsFunc(j.cases, func(c *tried) bool { return equal(c.strategy, s) }) {
-		return ""
+		return nil
 	}
-	return " keep" + rest + " was not tried."
+	return finding.Figures{finding.Word("untried", "keep"+rest)}
 }
 
 // handshakes tells which part of the baseline's time its handshakes are.
@@ -279,17 +323,15 @@ func (j *judgement) handshakes(base *tried) {
 	if !ok || !ok2 || n == 0 || wait <= 0 || wait > base.time.Value {
 		return
 	}
-	cost, unit := finding.Duration(wait, base.blur()), finding.Step(wait, base.blur())
-	share := finding.InBrackets(finding.Quotient(wait, base.blur(), base.time.Value, base.blur()))
+	f := finding.Finding{Code: HandshakeWait, Subject: base.subject(), Figures: finding.Figures{
+		base.took(), finding.Number("handshakes", n, ""), finding.Number("waited", wait, "ms")}}
 	if base.strategy.Connections == 1 {
-		parts := ""
-		if tls := math.Round(base.waitedTLS.Or(0)/unit) * unit; tls > 0 {
-			parts = fmt.Sprintf(": %s for TCP's, %s for TLS's", finding.InSteps(finding.Shown(wait, base.blur())-tls, unit), finding.InSteps(tls, unit))
+		f.Code = HandshakeTime
+		if tls := base.waitedTLS.Or(0); tls > 0 {
+			f.Figures = append(f.Figures, finding.Number("waited_tls", tls, "ms"))
 		}
-		j.say("%s cost %s of the %s that %s takes%s%s.", finding.Plural(n, "handshake"), cost, base.took(), base.row.Strategy, share, parts)
-		return
 	}
-	j.say("For %s of its %s%s, %s does nothing but wait for some of its %s.", cost, base.took(), share, base.row.Strategy, finding.Plural(n, "handshake"))
+	j.add(f)
 }
 
 // serial compares the baseline with the kept strategy that differs from it in
@@ -299,26 +341,39 @@ func (j *judgement) serial(base *tried) {
 	if kept == nil {
 		return
 	}
-	switch r, p := compared(kept, base); r {
+	r, p := compared(kept, base)
+	f := finding.Finding{Severity: sure(p), Subject: kept.subject(), Figures: append(versus(kept, base, p), kept.abreast())}
+	switch r {
 	case same:
 		if kept == j.best || base == j.best {
 			return // the lead has said so
 		}
-		j.say("%s (%s) makes no difference that %s can show (p = %.2g).", keptWords(kept), kept.row.Strategy, trials(kept, base), p)
+		f.Code, f.Severity = KeptSame, finding.Note
 	case more:
-		if base != j.best {
-			j.say("%s (%s) is worse: %s%s more%s.", keptWords(kept), kept.row.Strategy, apart(kept, base), gain(kept, base, base), j.caveat(p, kept, base))
+		if base == j.best {
+			return
 		}
+		f.Code = KeptCosts
 	case less:
-		switch parts := parts(base, kept); {
-		case kept != j.best && parts == "":
-			j.say("%s (%s) saves %s%s%s.", keptWords(kept), kept.row.Strategy, apart(base, kept), gain(base, kept, base), j.caveat(p, kept, base))
+		parts := parts(base, kept)
+		f.Figures = append(f.Figures, parts...)
+		switch {
 		case kept != j.best:
-			j.say("%s (%s) saves %s%s%s: %s.", keptWords(kept), kept.row.Strategy, apart(base, kept), gain(base, kept, base), j.caveat(p, kept, base), parts)
-		case parts != "":
-			j.say("What %s saves is %s.", kept.row.Strategy, parts)
+			f.Code = KeptSaves
+		case len(parts) > 0:
+			f.Code = SavedParts
+		default:
+			return
 		}
+	default:
+		return
 	}
+	j.add(f)
+}
+
+// abreast is how many connections a strategy has at once.
+func (c *tried) abreast() finding.Figure {
+	return finding.Number("connections_at_once", float64(c.strategy.Connections), "")
 }
 
 // initialWindow is what a connection may send before the first acknowledgement:
@@ -326,40 +381,39 @@ func (j *judgement) serial(base *tried) {
 const initialWindow = 10 * 1448
 
 // parts tells what a kept connection saves by handshakes, by slow starts, and in
-// the hosts, as a sum. Slow starts are the rest that goes with the delay, and so is
-// round trips too, where there is a response that takes more than one window. Only
-// where one thing happens after the other are the parts a sum, and only where the
-// time without delay is known can what the hosts spend be told from the path.
-func parts(base, kept *tried) string {
+// the hosts or otherwise, which may be less than nothing: in ms, in the steps in which
+// the difference of the two times is shown, so that they are a sum. Slow starts are
+// the rest that goes with the delay, and so is round trips too, where there is a
+// response that takes more than one window. Only where one thing happens after the
+// other are the parts a sum, and only where the time without delay is known can what
+// the hosts spend be told from the path.
+func parts(base, kept *tried) finding.Figures {
 	a, ok := base.waited.Get()
 	b, ok2 := kept.waited.Get()
 	x, ok3 := base.doubt().Get()
 	y, ok4 := kept.doubt().Get()
 	saves, doubt, shakes := base.time.Value-kept.time.Value, x+y, a-b
 	if !ok || !ok2 || !ok3 || !ok4 || base.strategy.Connections > 1 || shakes <= doubt || shakes >= saves+doubt {
-		return ""
+		return nil
 	}
-	total, unit := difference(base, kept)
+	total, unit := finding.Apart(base.took(), kept.took())
 	whole := func(ms float64) float64 { return math.Round(ms/unit) * unit }
 	rest := total - whole(shakes)
-	out := []string{finding.InSteps(whole(shakes), unit) + " of handshakes"}
+	out := finding.Figures{finding.Number("saved_by_handshakes", whole(shakes), "ms")}
 	floor, ok := base.still.Median()
 	floorKept, ok2 := kept.still.Median()
 	// What the hosts spend on handshakes is a part of those.
 	hosts := floor - floorKept - (base.waitedStill.Or(0) - kept.waitedStill.Or(0))
-	elsewhere := "otherwise"
+	elsewhere := "saved_otherwise"
 	if slow := rest - whole(hosts); ok && ok2 && base.large && slow > doubt {
-		out = append(out, finding.InSteps(slow, unit)+" of slow starts")
-		rest, elsewhere = whole(hosts), "in the hosts"
+		out = append(out, finding.Number("saved_by_slow_starts", slow, "ms"))
+		rest, elsewhere = whole(hosts), "saved_in_hosts"
 	}
 	// Half a unit keeps what floating point leaves of nothing out of it.
-	switch {
-	case rest > unit/2:
-		out = append(out, finding.InSteps(rest, unit)+" "+elsewhere)
-	case rest < -unit/2:
-		return list(out) + ", less " + finding.InSteps(-rest, unit) + " that is lost " + elsewhere
+	if math.Abs(rest) > unit/2 {
+		out = append(out, finding.Number(elsewhere, rest, "ms"))
 	}
-	return list(out)
+	return out
 }
 
 // parallel does the same for each non-persistent strategy with several
@@ -375,17 +429,19 @@ func (j *judgement) parallel() {
 			continue
 		}
 		told++
-		switch r, p := compared(kept, c); r {
+		r, p := compared(kept, c)
+		f := finding.Finding{Severity: sure(p), Subject: kept.subject(), Figures: append(versus(kept, c, p), c.abreast())}
+		switch r {
 		case same:
-			j.say("With %d at once, keeping (%s) makes no difference to %s that %s can show (p = %.2g).",
-				c.strategy.Connections, kept.row.Strategy, c.row.Strategy, trials(kept, c), p)
+			f.Code, f.Severity = ManySame, finding.Note
 		case more:
-			j.say("With %d at once, keeping is worse: %s takes %s%s more than %s%s.", c.strategy.Connections,
-				kept.row.Strategy, apart(kept, c), gain(kept, c, c), c.row.Strategy, j.caveat(p, kept, c))
+			f.Code = ManyCosts
 		case less:
-			j.say("With %d at once, keeping (%s) saves %s%s of %s's %s%s.", c.strategy.Connections, kept.row.Strategy,
-				apart(c, kept), gain(c, kept, c), c.row.Strategy, c.took(), j.caveat(p, kept, c))
+			f.Code = ManySaves
+		default:
+			continue
 		}
+		j.add(f)
 	}
 }
 
@@ -398,42 +454,36 @@ func (j *judgement) queueing() {
 		return // nothing to say, or the lead has said so
 	}
 	if r, p := compared(many, kept); r == less {
-		j.say("%s, with %d connections at once, takes %s less than %s, whose requests wait in line%s.",
-			many.row.Strategy, many.strategy.Connections, apart(kept, many), kept.row.Strategy, j.caveat(p, many, kept))
+		j.add(finding.Finding{Code: Serialized, Severity: sure(p), Subject: many.subject(), Figures: append(versus(many, kept, p), many.abreast())})
 	}
 }
 
-// ties names the strategies that the trials cannot tell from the best one.
+// ties names the strategies that the trials cannot tell from the best one, and that
+// of them and the best one which opens the fewest connections.
 func (j *judgement) ties() {
-	var names []string
+	f := finding.Finding{Code: AsFast, Subject: j.best.subject(), Figures: finding.Figures{j.best.took(), trials(j.best, j.best)}}
+	tied := 0
 	fewest := j.best
 	for _, c := range j.cases {
-		if c == j.best || c == j.base || !c.timed {
+		if c == j.best || c == j.base || !c.timed || !alike(c, j.best) {
 			continue
 		}
-		if !alike(c, j.best) {
-			continue
-		}
-		names = append(names, c.row.Strategy)
+		tied++
+		f.Figures = append(f.Figures, c.took())
 		if n, ok := c.row.Connections.Get(); ok && n < fewest.row.Connections.Or(n) {
 			fewest = c
 		}
 	}
-	if len(names) == 0 {
+	if tied == 0 {
 		return
 	}
-	verb := "is"
-	if len(names) > 1 {
-		verb = "are"
-	}
-	hint := ""
-	if fewest != j.best {
-		hint = fmt.Sprintf("; of these, %s opens the fewest connections (%s)", fewest.row.Strategy, finding.Count(fewest.row.Connections.Or(0)))
-	}
-	if rival := j.rival(); len(names) == 1 && rival != j.base && alike(rival, j.best) {
+	if rival := j.rival(); tied == 1 && rival != j.base && alike(rival, j.best) {
 		return // the lead has said so
 	}
-	j.say("%s %s as fast as %s, as far as %s can show%s.", list(names), verb, j.best.row.Strategy, trials(j.best, j.best), hint)
+	if fewest != j.best {
+		f.Figures = append(f.Figures, fewest.figure("connections", fewest.row.Connections, ""))
+	}
+	j.add(f)
 }
 
 // counterpart returns the persistent strategy that is otherwise as c.
@@ -473,96 +523,6 @@ func both(w linger.Opt[Ways]) (o linger.Opt[float64]) {
 		o = linger.Known(v.Sum())
 	}
 	return o
-}
-
-// fewer tells what the better row needs less, or more, in connections and packets.
-func fewer(base, better Row) string {
-	var parts []string
-	a, ok := base.Connections.Get()
-	b, ok2 := better.Connections.Get()
-	if ok && ok2 && a != b {
-		parts = append(parts, fmt.Sprintf("opens %s, not %s", finding.Plural(b, "connection"), finding.Count(a)))
-	}
-	p, ok := both(base.Packets).Get()
-	q, ok2 := both(better.Packets).Get()
-	if ok && ok2 && p > 0 && p != q {
-		word, d := "fewer", p-q
-		if d < 0 {
-			word, d = "more", -d
-		}
-		parts = append(parts, fmt.Sprintf("sends %s %s packets", finding.Share(d/p), word))
-	}
-	switch len(parts) {
-	case 0:
-		return ""
-	case 1:
-		return " and " + parts[0]
-	}
-	return ", " + parts[0] + ", and " + parts[1]
-}
-
-// took is the time of a strategy in words.
-func (c *tried) took() string { return finding.Duration(c.time.Value, c.blur()) }
-
-// apart is how much longer the slow one takes.
-func apart(slow, fast *tried) string { return finding.InSteps(difference(slow, fast)) }
-
-// fine is how many steps of what is shown of two times are enough to take their
-// difference from.
-const fine = 20
-
-// difference is how much longer the slow one takes, in ms, and the step to show it
-// in: that of the two times as they are shown, or, where these are too coarse for
-// it, of the two as they were measured.
-func difference(slow, fast *tried) (ms, unit float64) {
-	unit = max(finding.Step(slow.time.Value, slow.blur()), finding.Step(fast.time.Value, fast.blur()))
-	if ms = slow.shown() - fast.shown(); ms >= fine*unit {
-		return math.Round(ms/unit) * unit, unit
-	}
-	ms, doubt := slow.time.Value-fast.time.Value, slow.blur()+fast.blur()
-	return finding.Shown(ms, doubt), finding.Step(ms, doubt)
-}
-
-// shown is the time of a strategy, in ms, as it is written.
-func (c *tried) shown() float64 { return finding.Shown(c.time.Value, c.blur()) }
-
-// gain is the same as a share of the time of whole, which is one of the two.
-func gain(slow, fast, whole *tried) string {
-	other := slow
-	if whole == slow {
-		other = fast
-	}
-	ratio, doubt := finding.Quotient(other.time.Value, other.blur(), whole.time.Value, whole.blur())
-	return finding.InBrackets(math.Abs(1-ratio), doubt)
-}
-
-// caveat says so where too few trials are behind a sentence, unless the lead has.
-func (j *judgement) caveat(p float64, a, b *tried) string {
-	if p < stats.Alpha || j.cautioned > 0 && j.cautioned <= min(a.times.N(), b.times.N()) {
-		return ""
-	}
-	return " (luck cannot be ruled out after " + trials(a, b) + ")"
-}
-
-// trials says how many trials of each a comparison rests on.
-func trials(a, b *tried) string {
-	n := min(a.times.N(), b.times.N())
-	return finding.Plural(float64(n), "trial")
-}
-
-func keptWords(c *tried) string {
-	if c.strategy.Connections == 1 {
-		return "One kept connection"
-	}
-	return fmt.Sprintf("Keeping %d connections", c.strategy.Connections)
-}
-
-// list joins names: "a", "a and b", "a, b and c".
-func list(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
 // first returns the first case with a time for which it holds, or nil.

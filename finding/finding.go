@@ -65,7 +65,7 @@ type Figure struct {
 	// Of is whose figure it is, where it is not the subject's, or not only.
 	Of    string              `json:"of,omitempty"`
 	Value linger.Opt[float64] `json:"value,omitzero"`
-	// Unit is "ms", "bytes", "bit/s", "share" (0 to 1), "RTT", or empty for a count.
+	// Unit is "ms", "bytes", "kbit/s", "share" (0 to 1), "RTT", or empty for a count.
 	Unit     string               `json:"unit,omitempty"`
 	Interval linger.Opt[Interval] `json:"interval,omitzero"`
 	// Text is what has no number: a strategy's name, a protocol, what was said.

@@ -12,6 +12,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/report/words"
 	"linger/sim"
 	"linger/trace"
 )
@@ -93,5 +94,5 @@ func (s *session) step() bool {
 
 // result is what was predicted: a cell of linger sweep, in JSON.
 func (s *session) result() ([]byte, error) {
-	return json.Marshal(compare.CellOf(s.Network, s.strategies, s.outcomes))
+	return json.Marshal(words.OfCell(compare.CellOf(s.Network, s.strategies, s.outcomes)))
 }

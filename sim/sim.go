@@ -102,6 +102,15 @@ func Modelled(s linger.Scenario) error {
 	return nil
 }
 
+// An unfinished run is one that has no trace. What follows its cause is of this run
+// alone, or advice.
+type unfinished struct{ cause, rest string }
+
+func (e unfinished) Error() string { return e.cause + e.rest }
+
+// Cause returns why runs like this one have no trace.
+func (e unfinished) Cause() string { return e.cause }
+
 // Sides of the path, as the lab numbers them.
 const (
 	client = 0
@@ -226,7 +235,8 @@ func (w *world) run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if w.events > w.config.Events {
-			return fmt.Errorf("not over after %d events, %v of virtual time; predict a smaller workload or a path that loses less", w.config.Events, time.Duration(w.now).Round(time.Millisecond))
+			return unfinished{fmt.Sprintf("not over after %d events", w.config.Events),
+				fmt.Sprintf(", %v of virtual time; predict a smaller workload or a path that loses less", time.Duration(w.now).Round(time.Millisecond))}
 		}
 		w.idle = at.Sub(w.now) > asleep
 		w.now = at
@@ -251,7 +261,7 @@ func (w *world) run(ctx context.Context) error {
 		}
 	}
 	if !w.mind.Finished() {
-		return fmt.Errorf("nothing happens any more after %v, and the load is not over", time.Duration(w.now))
+		return unfinished{fmt.Sprintf("nothing happens any more after %v", time.Duration(w.now)), ", and the load is not over"}
 	}
 	w.close()
 	return nil

@@ -105,11 +105,12 @@ func (c getCmd) at(ctx context.Context, std streams) error {
 			again.Think = pause
 			w.Exchanges = []linger.Exchange{first, again}
 			t, err := live.Run(ctx, linger.Scenario{Workload: w, Strategy: strategy, Seed: 1}, config)
+			if err == nil {
+				found.Rows[i], err = compare.ReuseOf(t, pause)
+			}
 			if err != nil {
 				found.Rows[i] = compare.Reuse{Wait: pause, WaitMS: float64(pause) / 1e6, Fate: compare.Unasked, Reason: err.Error()}
-				return
 			}
-			found.Rows[i] = compare.ReuseOf(t, pause)
 		})
 	}
 	all.Wait()

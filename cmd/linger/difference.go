@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"linger/compare"
+	"linger/report/formats"
 	"linger/report/text"
 )
 
@@ -38,10 +39,7 @@ func (c compareCmd) difference(std streams) error {
 	d := compare.Difference(before, after)
 	return out.write(func(ending string, w io.Writer) error {
 		if ending == ".json" {
-			e := json.NewEncoder(w)
-			e.SetEscapeHTML(false)
-			e.SetIndent("", "  ")
-			return e.Encode(d)
+			return formats.DifferenceJSON(w, d)
 		}
 		return text.Difference(w, d, out.layout(w))
 	})

@@ -13,6 +13,7 @@ import (
 
 	"linger"
 	"linger/policy"
+	"linger/report/words"
 	"linger/trace"
 )
 
@@ -132,10 +133,11 @@ func TestHeadOfLine(t *testing.T) {
 			t.Errorf("%s: time %+v", f.Rows[i].Strategy, time)
 		}
 	}
-	if !strings.Contains(f.Verdict.Text, "h3") || !strings.Contains(f.Verdict.Text, "h2") {
-		t.Errorf("the verdict does not compare h2 and h3: %s", f.Verdict.Text)
+	verdict := words.Verdict(f.Verdict).String()
+	if !strings.Contains(verdict, "h3") || !strings.Contains(verdict, "h2") {
+		t.Errorf("the verdict does not compare h2 and h3: %s", verdict)
 	}
-	t.Log(f.Verdict.Text)
+	t.Log(verdict)
 }
 
 // TestTsharkDecrypts holds the requests on each connection of the trace against

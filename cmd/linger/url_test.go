@@ -31,10 +31,11 @@ import (
 	"linger/compare"
 	"linger/origin"
 	"linger/policy"
+	"linger/report/words"
 )
 
 // measured runs linger compare and returns what it found.
-func measured(t *testing.T, args ...string) (f compare.Findings, stderr string) {
+func measured(t *testing.T, args ...string) (f words.ToldFindings, stderr string) {
 	t.Helper()
 	out, errs, status := command(t, append([]string{"compare", "--json"}, args...)...)
 	if status != exitDone {
@@ -48,7 +49,7 @@ func measured(t *testing.T, args ...string) (f compare.Findings, stderr string) 
 
 // opened is how many connections all loads have opened, by our count, the first
 // visit's six included.
-func opened(f compare.Findings) int {
+func opened(f words.ToldFindings) int {
 	n := 6
 	for _, r := range f.Rows {
 		n += int(r.Connections.Or(0)) * r.Trials

@@ -51,12 +51,13 @@ var rooms = []room{
 	{"conformance", []string{"assert", "profile"}, "holds a profile against the standards; knows no sockets, so that it can be tested by tables"},
 	{"keepalive", []string{".", "profile"}, "idle limits held against each other, and what sets them; knows no sockets"},
 	{"probe", []string{".", "trace", "live", "dns", "profile", "conformance"}, "asks a server what it does; speaks itself where live would repair what is to be seen"},
+	{"report/words", []string{".", "finding", "compare"}, "sentences from findings; no traces, no layout"},
 	{"report/table", []string{".", "finding"}, "tables as data, whatever they are of and however they are laid out"},
 	{"report", []string{".", "trace", "finding", "compare", "assert", "profile", "report/table"}, "what is to be seen of a result; no engine, no layout"},
-	{"report/text", []string{".", "trace", "finding", "compare", "assert", "profile", "keepalive", "report", "report/table"}, "one rendering, for terminals: a stranger to the page"},
-	{"report/html", []string{".", "trace", "finding", "compare", "profile", "report", "report/table"}, "another rendering, as pages: a stranger to the text"},
-	{"report/formats", []string{".", "finding", "compare", "assert", "profile", "keepalive", "report", "report/table"}, "what programs read; it reads nothing that is made for people"},
-	{"predictor", []string{".", "trace", "sim", "finding", "compare"}, "the simulator as a page has it: wiring, without sockets, clock and files"},
+	{"report/text", []string{".", "trace", "finding", "compare", "assert", "profile", "keepalive", "report", "report/table", "report/words"}, "one rendering, for terminals: a stranger to the page"},
+	{"report/html", []string{".", "trace", "finding", "compare", "profile", "report", "report/table", "report/words"}, "another rendering, as pages: a stranger to the text"},
+	{"report/formats", []string{".", "finding", "compare", "assert", "profile", "keepalive", "report", "report/table", "report/words"}, "what programs read; it reads nothing that is made for people"},
+	{"predictor", []string{".", "trace", "sim", "finding", "compare", "report/words"}, "the simulator as a page has it: wiring, without sockets, clock and files"},
 	{"docs", nil, "what the program shows of its documents; it reads nothing but them"},
 	{"cmd/linger", []string{"*"}, "wiring: the one place that knows every room"},
 	{"internal/textbook", []string{".", "trace"}, "experiments made up for the tests of compare and report; no engine behind them"},
@@ -97,6 +98,22 @@ var worldly = map[string][]string{
 var processWide = map[string][]string{
 	"os": {"Exit", "Args", "Getenv", "LookupEnv", "Environ", "Setenv"},
 }
+
+// wordless are the rooms that return codes and figures: what they found is said in
+// report/words, and nowhere else. What they may say in English are errors.
+var wordless = []string{"compare", "finding"}
+
+// worded are their files that may say more, with the reason.
+var worded = map[string]string{
+	"compare/figures.go": "what the names of assertions stand for is documentation, and why one is not known stands in their results",
+	"compare/traffic.go": "the same",
+}
+
+// wording are the names that put texts together.
+var wording = map[string][]string{"fmt": {"Sprint", "Sprintf", "Sprintln", "Appendf", "Fprintf", "Fprint", "Fprintln"}}
+
+// blanks is from how many of them on a text is taken for a sentence.
+const blanks = 3
 
 type file struct {
 	room, path string
@@ -204,6 +221,41 @@ func TestTimeLuckAndSocketsAreArguments(t *testing.T) {
 		if f.room != "cmd/linger" {
 			forbid(t, f, processWide, "only cmd exits and reads arguments and environment")
 		}
+	}
+}
+
+func TestAnalysesHoldNoSentences(t *testing.T) {
+	const reason = "it returns codes and figures; the sentence is made in report/words"
+	excused := 0
+	for _, f := range sources(t) {
+		if worded[f.path] != "" {
+			excused++
+		}
+		if !slices.Contains(wordless, f.room) || worded[f.path] != "" {
+			continue
+		}
+		forbid(t, f, wording, reason)
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Field:
+				n.Tag = nil
+			case *ast.CallExpr:
+				sel, ok := n.Fun.(*ast.SelectorExpr)
+				if !ok {
+					break
+				}
+				pkg, ok := sel.X.(*ast.Ident)
+				return !ok || pkg.Name+"."+sel.Sel.Name != "errors.New" && pkg.Name+"."+sel.Sel.Name != "fmt.Errorf"
+			case *ast.BasicLit:
+				if n.Kind == token.STRING && strings.Count(n.Value, " ") >= blanks {
+					t.Errorf("%s says %s, and may not: %s", f.path, n.Value, reason)
+				}
+			}
+			return true
+		})
+	}
+	if excused != len(worded) {
+		t.Errorf("the list excuses %d files, and %d are there", len(worded), excused)
 	}
 }
 

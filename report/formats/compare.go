@@ -7,24 +7,28 @@ import (
 	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/report/words"
 )
 
 // CompareJSON writes the findings as linger compare --json does, with the version.
 func CompareJSON(w io.Writer, f compare.Findings, version string) error {
 	return indented(w, struct {
 		Linger string `json:"linger"`
-		compare.Findings
-	}{version, f})
+		words.ToldFindings
+	}{version, words.OfFindings(f)})
 }
+
+// DifferenceJSON writes what has changed from one result to another.
+func DifferenceJSON(w io.Writer, d compare.Change) error { return indented(w, words.OfChange(d)) }
 
 // BothJSON is CompareJSON of what was measured, with what was predicted and the gaps.
 func BothJSON(w io.Writer, measured, predicted compare.Findings, version string) error {
 	return indented(w, struct {
 		Linger string `json:"linger"`
-		compare.Findings
-		Predicted compare.Findings `json:"predicted"`
-		Gaps      []compare.Gap    `json:"gaps"`
-	}{version, measured, predicted, compare.Gaps(measured, predicted)})
+		words.ToldFindings
+		Predicted words.ToldFindings `json:"predicted"`
+		Gaps      []compare.Gap      `json:"gaps"`
+	}{version, words.OfFindings(measured), words.OfFindings(predicted), compare.Gaps(measured, predicted)})
 }
 
 // CompareCSV writes the rows of the findings, a line each.

@@ -9,6 +9,7 @@ import (
 	"linger/compare"
 	"linger/finding"
 	"linger/report"
+	"linger/report/words"
 )
 
 // Comparison tells what was found of an experiment, or of a fetch. The tool is the verb
@@ -23,11 +24,12 @@ func Comparison(f compare.Findings, tool, version string) Report {
 		t.Findings = append(t.Findings, deliveryOf(r))
 		t.Metrics = append(t.Metrics, metricsOfRow(r)...)
 	}
-	for _, d := range f.Doubts {
+	for _, d := range f.Caveats {
+		text := words.Caveat(d)
 		t.Findings = append(t.Findings, Finding{
 			Finding: finding.Finding{Code: d.Code, Severity: finding.Note},
 			Rule:    Rule{Group: "caveat", Short: "There is a reason to doubt a figure.", Full: "A figure, or what follows from it, may be doubted: " + d.Code + ".", Level: finding.Note},
-			Text:    d.Text, Told: report.Sentence(d.Text),
+			Text:    text, Told: report.Sentence(text),
 		})
 	}
 	return Report{Tool: tool, Version: version, Asserted: "the figures", Targets: []Target{t}}

@@ -9,6 +9,7 @@ import (
 	"linger/compare"
 	"linger/finding"
 	"linger/report"
+	"linger/report/words"
 )
 
 // A SweepJSON writes a sweep as one JSON document, cell by cell: it keeps none.
@@ -45,7 +46,7 @@ func encoded(v any, prefix string) (string, error) {
 
 // Add writes the next cell.
 func (j *SweepJSON) Add(c compare.Cell) error {
-	text, err := json.Marshal(c)
+	text, err := json.Marshal(words.OfCell(c))
 	if err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func (j *SweepJSON) Add(c compare.Cell) error {
 
 // Close ends the document with what the cells come to.
 func (j *SweepJSON) Close(v compare.Survey) error {
-	text, err := encoded(v, "  ")
+	text, err := encoded(words.OfSurvey(v), "  ")
 	if err != nil {
 		return err
 	}
@@ -114,6 +115,6 @@ func figuresOfCell(c compare.Cell, r compare.Swept) finding.Figures {
 	out.number("cell.saves", c.Saves, "share")
 	out.yes("cell.within_accuracy", c.Covered)
 	out.word("provenance", "predicted")
-	out.word("reason", r.Reason)
+	out.word("reason", words.Unfit(r))
 	return finding.Figures(out)
 }

@@ -5,11 +5,13 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"testing"
 
 	"linger/compare"
 	"linger/internal/results"
 	"linger/report"
+	"linger/report/words"
 )
 
 // JSON and CSV hold every cell, and what is not known is not there.
@@ -42,12 +44,13 @@ func TestSweepFiles(t *testing.T) {
 		Accuracy    string
 		NotModelled []report.Limit `json:"not_modelled"`
 		Cells       []compare.Cell
-		Findings    compare.Survey
+		Findings    words.ToldSurvey
 	}
 	if err := json.Unmarshal(j.Bytes(), &read); err != nil {
 		t.Fatalf("%v\n%s", err, j.String())
 	}
-	if read.Linger != "v1" || read.Provenance != "predicted" || read.Accuracy == "" || len(read.NotModelled) != 1 || fmt.Sprint(read.Cells) != fmt.Sprint(cells) || read.Findings.Text != v.Text {
+	if read.Linger != "v1" || read.Provenance != "predicted" || read.Accuracy == "" || len(read.NotModelled) != 1 || fmt.Sprint(read.Cells) != fmt.Sprint(cells) ||
+		read.Findings.Text != words.Survey(v).String() || !reflect.DeepEqual(read.Findings.Findings, v.Findings) {
 		t.Errorf("%+v", read)
 	}
 	rows, err := csv.NewReader(&c).ReadAll()

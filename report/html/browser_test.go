@@ -27,6 +27,7 @@ import (
 	"linger/compare"
 	"linger/report/formats"
 	"linger/report/text"
+	"linger/report/words"
 	"linger/trace"
 )
 
@@ -323,7 +324,7 @@ func TestBrowserFiguresAreThoseOfTheJSON(t *testing.T) {
 		if err := text.Compare(&printed, f, text.Options{Width: 400}); err != nil {
 			t.Fatal(err)
 		}
-		words := strings.Fields(printed.String())
+		said := strings.Fields(printed.String())
 		rows := eval[[][]string](t, b, `[...document.querySelectorAll('main > section > .wide tbody tr:not(.group)')].map(r => [...r.cells].map(c => c.innerText.trim()))`)
 		if len(rows) < len(f.Rows) {
 			t.Errorf("%s: %d rows of %d strategies", name, len(rows), len(f.Rows))
@@ -331,8 +332,8 @@ func TestBrowserFiguresAreThoseOfTheJSON(t *testing.T) {
 		for _, row := range rows {
 			want := strings.Join(strings.Fields(strings.Join(row, " ")), " ")
 			found := false
-			for i := range words {
-				line := strings.Join(words[i:min(len(words), i+40)], " ")
+			for i := range said {
+				line := strings.Join(said[i:min(len(said), i+40)], " ")
 				if strings.HasPrefix(withoutBars(line), want+" ") {
 					found = true
 					break
@@ -343,7 +344,7 @@ func TestBrowserFiguresAreThoseOfTheJSON(t *testing.T) {
 			}
 		}
 		lead := eval[string](t, b, `document.querySelector('.lead').textContent`)
-		if first, _, _ := strings.Cut(f.Verdict.Text, "\n"); lead != first {
+		if first := words.Verdict(f.Verdict).Lead; lead != first {
 			t.Errorf("%s: the page begins with %q, the verdict with %q", name, lead, first)
 		}
 	}

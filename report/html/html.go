@@ -8,13 +8,13 @@ import (
 	"html/template"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"linger"
 	"linger/compare"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/words"
 	"linger/trace"
 )
 
@@ -42,8 +42,7 @@ type view struct {
 	Title, Kicker string
 	Lead          string
 	Facts         []string
-	Doubts        []compare.Doubt
-	Notes         []string
+	Doubts        []string
 	Figures       []tableView
 	Legend        string
 	// Gaps is how far predictions are off that were made beside; nil is none.
@@ -91,25 +90,21 @@ type ladderView struct {
 // URL says of a user, are left out unless o.Queries wants them.
 func Compare(w io.Writer, f compare.Findings, in trace.Experiment, o Options) error {
 	if !o.Queries {
-		f, in, o.Command = redactFindings(f), redactInput(in), redact(o.Command)
+		f.Workload.Name, in, o.Command = redact(f.Workload.Name), redactInput(in), redact(o.Command)
 	}
 	typical := compare.Typical(in)
 	v := view{
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript),
 		Title: table.Clean(report.Title(f)), Kicker: table.Clean(f.Workload.Name),
-		Doubts: f.Doubts, Legend: report.Legend(f, "in colour:"), Origin: report.Origin(f, o.Version), Command: table.Clean(o.Command),
+		Legend: report.Legend(f, "in colour:"), Origin: report.Origin(f, o.Version), Command: table.Clean(o.Command),
 		Several: len(f.Rows) > 0 && (len(f.Rows) > 1 || f.Trials > 1), Time: timeChart(f, compare.TrialsOf(in)), Facets: report.Facets(f),
 	}
-	for i, text := range strings.Split(f.Verdict.Text, "\n") {
-		fact, isFact := strings.CutPrefix(text, "- ")
-		switch {
-		case isFact:
-			v.Facts = append(v.Facts, fact)
-		case i == 0:
-			v.Lead = text
-		case text != "":
-			v.Notes = append(v.Notes, text)
-		}
+	verdict := words.Verdict(f.Verdict)
+	v.Lead, v.Facts, v.Doubts = verdict.Lead, verdict.Facts, words.Caveats(f.Caveats)
+	if !o.Queries {
+		v.Lead = redact(v.Lead)
+		redactAll(v.Facts)
+		redactAll(v.Doubts)
 	}
 	for _, t := range report.Figures(f) {
 		v.Figures = append(v.Figures, tableOf(t))

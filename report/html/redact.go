@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"linger/compare"
 	"linger/trace"
 )
 
@@ -46,13 +45,10 @@ func redactURL(s string) string {
 	return s
 }
 
-func redactFindings(f compare.Findings) compare.Findings {
-	f.Workload.Name, f.Verdict.Text = redact(f.Workload.Name), redact(f.Verdict.Text)
-	f.Doubts = slices.Clone(f.Doubts)
-	for i := range f.Doubts {
-		f.Doubts[i].Text = redact(f.Doubts[i].Text)
+func redactAll(texts []string) {
+	for i := range texts {
+		texts[i] = redact(texts[i])
 	}
-	return f
 }
 
 // redactInput returns the traces without what is redacted; the input stays whole.

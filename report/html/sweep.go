@@ -6,13 +6,13 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 
 	"linger"
 	"linger/compare"
 	"linger/finding"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/words"
 )
 
 // A sweepView is what the template of a sweep is given.
@@ -65,7 +65,7 @@ func shade(c compare.Cell) string {
 func Sweep(out io.Writer, m *report.Map, v compare.Survey, w linger.Workload, strategies []linger.Strategy, g linger.Grid, o Options) error {
 	s := m.Sweep
 	if !o.Queries {
-		s.Workload.Name, v.Text, o.Command = redact(s.Workload.Name), redact(v.Text), redact(o.Command)
+		s.Workload.Name, o.Command = redact(s.Workload.Name), redact(o.Command)
 	}
 	view := sweepView{
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript),
@@ -79,11 +79,11 @@ func Sweep(out io.Writer, m *report.Map, v compare.Survey, w linger.Workload, st
 	for _, name := range s.Strategies {
 		view.Key = append(view.Key, [2]string{m.Letter(name), table.Clean(name)})
 	}
-	view.Lead, _, _ = strings.Cut(v.Text, "\n")
-	for text := range strings.SplitSeq(v.Text, "\n") {
-		if fact, ok := strings.CutPrefix(text, "- "); ok {
-			view.Facts = append(view.Facts, fact)
-		}
+	survey := words.Survey(v)
+	view.Lead, view.Facts = survey.Lead, survey.Facts
+	if !o.Queries {
+		view.Lead = redact(view.Lead)
+		redactAll(view.Facts)
 	}
 	for i, loss := range m.Losses {
 		view.Maps = append(view.Maps, mapView{report.LossName(s.Axes.Loss[loss]), mapChart(m, i, loss)})

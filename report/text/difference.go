@@ -7,6 +7,7 @@ import (
 
 	"linger/compare"
 	"linger/report"
+	"linger/report/words"
 )
 
 // Difference writes what has changed from one result to another.
@@ -20,14 +21,9 @@ func Difference(w io.Writer, d compare.Change, o Options) error {
 		o.table(b, report.Changes(d))
 		b.WriteString(o.paint("~ may be luck; what is empty is as before.", faint) + "\n")
 		b.WriteString("\n")
-		for text := range strings.SplitSeq(d.Text, "\n") {
+		for _, text := range words.Change(d) {
 			b.WriteString(strings.Join(wrap(text, o.width(), "- ", "  "), "\n") + "\n")
 		}
-		if len(d.Doubts) > 0 {
-			b.WriteString("\nDoubts\n")
-		}
-		for _, one := range d.Doubts {
-			b.WriteString(strings.Join(wrap(one.Text, o.width(), "  ! ", "    "), "\n") + "\n")
-		}
+		o.caveats(b, d.Caveats)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"linger/finding"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/words"
 )
 
 // Sweep writes the maps for a person, what they come to, what is not modelled, and
@@ -40,13 +41,7 @@ func Sweep(w io.Writer, m *report.Map, v compare.Survey, o Options) error {
 			say(text, "", "", faint)
 		}
 		b.WriteString("\n")
-		for text := range strings.SplitSeq(v.Text, "\n") {
-			first, indent := "", ""
-			if fact, ok := strings.CutPrefix(text, "- "); ok {
-				text, first, indent = fact, "- ", "  "
-			}
-			say(text, first, indent, plain)
-		}
+		o.say(b, words.Survey(v))
 		b.WriteString("\n")
 		if len(o.Limits) > 0 {
 			var names []string

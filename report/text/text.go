@@ -10,8 +10,10 @@ import (
 	"strings"
 
 	"linger/compare"
+	"linger/finding"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/words"
 )
 
 // Options says how text is laid out.
@@ -65,20 +67,9 @@ func Compare(w io.Writer, f compare.Findings, o Options) error {
 			}
 		}
 		b.WriteString("\n")
-		for text := range strings.SplitSeq(f.Verdict.Text, "\n") {
-			first, indent := "", ""
-			if fact, ok := strings.CutPrefix(text, "- "); ok {
-				text, first, indent = fact, "- ", "  "
-			}
-			b.WriteString(strings.Join(wrap(text, o.width(), first, indent), "\n") + "\n")
-		}
+		o.say(b, words.Verdict(f.Verdict))
 		o.asserted(b, f.Asserted)
-		if len(f.Doubts) > 0 {
-			b.WriteString("\nDoubts\n")
-		}
-		for _, d := range f.Doubts {
-			b.WriteString(strings.Join(wrap(d.Text, o.width(), "  ! ", "    "), "\n") + "\n")
-		}
+		o.caveats(b, f.Caveats)
 		b.WriteString("\n")
 		for _, line := range wrap(report.Origin(f, o.Version), o.width(), "", "") {
 			b.WriteString(o.paint(line, faint) + "\n")
@@ -88,6 +79,30 @@ func Compare(w io.Writer, f compare.Findings, o Options) error {
 			b.WriteString(o.paint("Again: "+table.Clean(o.Command), faint) + "\n")
 		}
 	})
+}
+
+// say writes a text: its paragraph, and below an empty line what else there is.
+func (o Options) say(b *bufio.Writer, t words.Text) {
+	write := func(text, first, indent string) {
+		b.WriteString(strings.Join(wrap(text, o.width(), first, indent), "\n") + "\n")
+	}
+	write(t.Lead, "", "")
+	if len(t.Facts) > 0 {
+		b.WriteString("\n")
+	}
+	for _, fact := range t.Facts {
+		write(fact, "- ", "  ")
+	}
+}
+
+// caveats writes what there is to doubt, if anything.
+func (o Options) caveats(b *bufio.Writer, list []finding.Caveat) {
+	if len(list) > 0 {
+		b.WriteString("\nDoubts\n")
+	}
+	for _, text := range words.Caveats(list) {
+		b.WriteString(strings.Join(wrap(text, o.width(), "  ! ", "    "), "\n") + "\n")
+	}
 }
 
 // withBars draws the times of the second column as bars behind it, the longest over

@@ -11,6 +11,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 	"linger/internal/results"
 	"linger/trace"
 )
@@ -340,8 +341,9 @@ func FuzzText(f *testing.F) {
 		for range 3 {
 			h2.Exchanges = append(h2.Exchanges, trace.Exchange{ID: 2, FirstByte: linger.Known(linger.Instant(b)), Sent: linger.Known(linger.Instant(a))}, tr.Exchanges[0], tr.Exchanges[1])
 		}
-		fs := compare.Findings{Workload: compare.Workload{Name: name}, Verdict: compare.Verdict{Text: url, Best: name},
-			Rows: []compare.Row{{Strategy: name, Time: linger.Known(compare.Time{Median: float64(a), Low: linger.Known(float64(b)), High: linger.Known(float64(a))})}}}
+		fs := compare.Findings{Workload: compare.Workload{Name: name}, Verdict: compare.Verdict{Best: name, Findings: []finding.Finding{{Code: url, Subject: finding.Subject{Name: name}, Figures: finding.Figures{finding.Word(name, url)}}}},
+			Caveats: []finding.Caveat{{Code: compare.Failed, Cause: compare.CauseTrials, Subject: finding.Subject{Name: name}, Figures: finding.Figures{finding.Word("reason", url)}}, {Code: url}},
+			Rows:    []compare.Row{{Strategy: name, Time: linger.Known(compare.Time{Median: float64(a), Low: linger.Known(float64(b)), High: linger.Known(float64(a))})}}}
 		var out bytes.Buffer
 		if err := errors.Join(Waterfall(&out, tr, Options{}), Waterfall(&out, &h2, Options{}), Compare(&out, fs, Options{Command: url})); err != nil {
 			t.Fatal(err)

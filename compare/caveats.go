@@ -2,7 +2,6 @@ package compare
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,55 +12,54 @@ import (
 	"linger/trace"
 )
 
-// Codes of doubts, in the order in which they are listed.
-const (
-	Bytes         = "bytes"         // a trace contradicts the workload or itself
-	Changed       = "changed"       // the server's objects differ from those of the first visit
-	Failed        = "failed"        // exchanges or whole trials failed
-	Interrupted   = "interrupted"   // not every planned trial was run
-	NotHonoured   = "not-honoured"  // a strategy did not get what it stands for
-	Retries       = "retries"       // requests met a kept connection that was closed
-	Ledger        = "ledger"        // packets were not counted, or not all
-	Late          = "lateness"      // the link was late by as much as the times differ
-	Retransmitted = "retransmitted" // more was sent again than the link had dropped
-	Trials        = "trials"        // too few to show any difference
-	Confidence    = "confidence"    // intervals with less than 90 %
-	Overlap       = "overlap"       // the best and the next cannot be told apart
-	Stacks        = "stacks"        // the transports compared are of two makes
-	Clients       = "clients"       // what is compared was fetched by several programs
-	Trips         = "round-trips"   // round trips unknown, or within the noise
-)
-
-// doubter collects doubts.
+// doubter collects caveats.
 type doubter struct {
 	in    trace.Experiment
 	cases []*tried
 	best  *tried
-	found []Doubt
+	found []finding.Caveat
 }
 
-func (d *doubter) add(code, format string, args ...any) {
-	d.found = append(d.found, Doubt{code, fmt.Sprintf(format, args...)})
+// add adds a caveat about the whole experiment.
+func (d *doubter) add(code, cause string, figures ...finding.Figure) {
+	d.found = append(d.found, finding.Caveat{Code: code, Cause: cause, Figures: figures})
+}
+
+// of adds a caveat about one strategy.
+func (d *doubter) of(c *tried, code, cause string, figures ...finding.Figure) {
+	d.found = append(d.found, finding.Caveat{Code: code, Cause: cause, Subject: c.subject(), Figures: figures})
 }
 
 // dishonour adds that a strategy did not get what it stands for.
-func (d *doubter) dishonour(c *tried, format string, args ...any) {
+func (d *doubter) dishonour(c *tried, cause string, figures ...finding.Figure) {
 	c.row.NotHonoured = true
-	d.add(NotHonoured, format, args...)
+	d.of(c, NotHonoured, cause, figures...)
 }
 
-// doubts lists every reason not to believe the figures.
-func doubts(in trace.Experiment, cases []*tried, best *tried) []Doubt {
+// count is a figure that counts something.
+func count(name string, n int) finding.Figure { return finding.Number(name, float64(n), "") }
+
+// named lists strategies.
+func named(cases []*tried) []finding.Figure {
+	var out []finding.Figure
+	for _, c := range cases {
+		out = append(out, finding.Word("strategy", c.row.Strategy))
+	}
+	return out
+}
+
+// caveats lists every reason not to believe the figures.
+func caveats(in trace.Experiment, cases []*tried, best *tried) []finding.Caveat {
 	d := &doubter{in: in, cases: cases, best: best}
 	d.bytes()
 	d.changed()
 	d.failed()
 	if in.Interrupted {
-		planned, ended := in.Trials*len(cases), 0
+		ended := 0
 		for _, c := range cases {
 			ended += c.row.Trials
 		}
-		d.add(Interrupted, "stopped before the end: %d of %d planned trials were run, and not all that measure round trips", ended, planned)
+		d.add(Interrupted, "", count("ended", ended), count("planned", in.Trials*len(cases)))
 	}
 	for _, c := range cases {
 		d.honoured(c)
@@ -94,7 +92,7 @@ func (d *doubter) clients() {
 		own = own || c.strategy.Client == ""
 	}
 	if agent != "" && own {
-		d.add(Clients, "%s parses, decodes and draws what it fetches, and has priorities of its own: between its rows and linger's that is part of the difference", agent)
+		d.add(Clients, "", finding.Word("agent", agent))
 	}
 }
 
@@ -114,7 +112,7 @@ func (d *doubter) stacks() {
 		}
 	}
 	if made != "" && tcp {
-		d.add(Stacks, "QUIC is %s; TCP is the kernel's, which begins with 10 (RFC 6928). Where the two differ, part of it is the stacks'", made)
+		d.add(Stacks, "", finding.Word("stack", made))
 	}
 }
 
@@ -122,17 +120,18 @@ func (d *doubter) stacks() {
 // exchanges: what the link carried cannot be less than what HTTP delivered.
 func (d *doubter) bytes() {
 	for _, c := range d.cases {
-		wrong, example := 0, ""
+		wrong := 0
+		var example finding.Caveat // the first
 		for _, t := range c.ended {
-			if s := contradiction(t, d.in.Workload); s != "" {
+			if cause, figures := contradiction(t, d.in.Workload); cause != "" {
 				wrong++
-				if example == "" {
-					example = fmt.Sprintf("trial %d %s", t.Trial+1, s)
+				if wrong == 1 {
+					example.Cause, example.Figures = cause, append(figures, count("trial", t.Trial+1))
 				}
 			}
 		}
 		if wrong > 0 {
-			d.add(Bytes, "%s: the bytes of %d of %s do not add up; %s", c.row.Strategy, wrong, finding.Plural(float64(len(c.ended)), "trial"), example)
+			d.of(c, Bytes, example.Cause, append(example.Figures, count("wrong", wrong), count("trials", len(c.ended)))...)
 		}
 	}
 }
@@ -158,18 +157,20 @@ func (d *doubter) changed() {
 		if len(objects) == 0 {
 			continue
 		}
-		d.add(Changed, "%s: %d of %s had another size than at the first visit; the loads had %.0f to %.0f bytes, not %d",
-			c.row.Strategy, len(objects), finding.Plural(float64(len(d.in.Workload.Exchanges)), "object"), slices.Min(bytes), slices.Max(bytes), d.in.Workload.Bytes())
+		d.of(c, Changed, "", count("changed", len(objects)), count("objects", len(d.in.Workload.Exchanges)),
+			finding.Number("least", slices.Min(bytes), "bytes"), finding.Number("most", slices.Max(bytes), "bytes"),
+			finding.Number("first_visit", float64(d.in.Workload.Bytes()), "bytes"))
 	}
 }
 
-// contradiction returns the first thing in a trace that cannot be, or nothing.
-func contradiction(t *trace.Trace, w linger.Workload) string {
+// contradiction returns the first thing in a trace that cannot be: its cause, empty
+// where there is none, with figures.
+func contradiction(t *trace.Trace, w linger.Workload) (cause string, figures finding.Figures) {
 	seen := make([]bool, len(w.Exchanges))
 	var up, down int64
 	for _, e := range t.Exchanges {
 		if e.ID < 0 || e.ID >= len(seen) || seen[e.ID] {
-			return fmt.Sprintf("has an exchange %d that the workload has not, or has it twice", e.ID)
+			return CauseStray, finding.Figures{count("exchange", e.ID)}
 		}
 		seen[e.ID] = true
 		if e.Failed != "" {
@@ -183,15 +184,16 @@ func contradiction(t *trace.Trace, w linger.Workload) string {
 		}
 		// How long an answer of DNS is, is its server's affair; padding adds to it.
 		if want := w.Exchanges[e.ID].ResponseBody; e.ResponseBody != want && w.Scheme != linger.SchemeDNS && !w.Found {
-			return fmt.Sprintf("delivered %d bytes of exchange %d, which has %d", e.ResponseBody, e.ID, want)
+			return CauseWrongSize, finding.Figures{count("exchange", e.ID),
+				finding.Number("delivered", float64(e.ResponseBody), "bytes"), finding.Number("size", float64(want), "bytes")}
 		}
 	}
 	if missing := len(w.Exchanges) - len(t.Exchanges); missing > 0 {
-		return fmt.Sprintf("has no word of %d exchanges", missing)
+		return CauseMissing, finding.Figures{count("missing", missing)}
 	}
 	flows, ok := ledger(t)
 	if !ok {
-		return ""
+		return "", nil
 	}
 	var carriedUp, carriedDown int64
 	for f := range flows {
@@ -199,9 +201,11 @@ func contradiction(t *trace.Trace, w linger.Workload) string {
 		carriedDown += f.Down.Payload - f.Down.RetransmittedBytes
 	}
 	if carriedUp < up || carriedDown < down {
-		return fmt.Sprintf("had %d bytes up and %d down at HTTP, but the link carried %d and %d", up, down, carriedUp, carriedDown)
+		return CauseCarried, finding.Figures{
+			finding.Number("http_up", float64(up), "bytes"), finding.Number("http_down", float64(down), "bytes"),
+			finding.Number("link_up", float64(carriedUp), "bytes"), finding.Number("link_down", float64(carriedDown), "bytes")}
 	}
-	return ""
+	return "", nil
 }
 
 // compressed reports whether heads may take less on the wire than they are long
@@ -226,51 +230,45 @@ func (d *doubter) failed() {
 			}
 		}
 		if exchanges > 0 {
-			d.add(Failed, "%s: %s failed in %d of %s (%s)", c.row.Strategy, finding.Plural(float64(exchanges), d.what()),
-				len(c.ended)-len(c.whole), finding.Plural(float64(c.row.Trials), "trial"), tally(reasons))
+			d.of(c, Failed, CauseExchanges, append(tally(reasons), count("failed", exchanges),
+				count("failed_trials", len(c.ended)-len(c.whole)), count("trials", c.row.Trials), d.scheme())...)
 		}
 		reasons = map[string]int{}
 		for _, r := range trace.At(d.in.Failures, i) {
 			reasons[r]++
 		}
 		if n := len(trace.At(d.in.Failures, i)); n > 0 {
-			d.add(Failed, "%s: %s of %d gave no trace (%s)", c.row.Strategy, finding.Plural(float64(n), "trial"), c.row.Trials, tally(reasons))
+			d.of(c, Failed, CauseTrials, append(tally(reasons), count("failed_trials", n), count("trials", c.row.Trials))...)
 		}
 		if c.row.Failed > 0 && len(c.whole) == 0 && len(c.ended) > 0 {
-			d.add(Failed, "%s: no trial delivered the whole workload, so it has no time, and its counts are of what was delivered", c.row.Strategy)
+			d.of(c, Failed, CauseAll)
 		}
 	}
 }
 
-// cited is the standard for HTTP, or that for DNS.
-func (d *doubter) cited(http, dns string) string {
-	if d.in.Workload.Scheme == linger.SchemeDNS {
-		return dns
-	}
-	return http
-}
+// scheme is that of the workload: exchanges of DNS are called queries, and have
+// standards of their own.
+func (d *doubter) scheme() finding.Figure { return finding.Word("scheme", d.in.Workload.Scheme) }
 
-// what an exchange of the workload is called.
-func (d *doubter) what() string {
-	if d.in.Workload.Scheme == linger.SchemeDNS {
-		return "query"
-	}
-	return "exchange"
-}
+// told is how many different reasons are told of.
+const told = 3
 
-// tally writes the three most frequent reasons with their counts.
-func tally(reasons map[string]int) string {
+// tally lists the most frequent reasons with their counts, and how many others there
+// are.
+func tally(reasons map[string]int) []finding.Figure {
 	keys := slices.SortedFunc(maps.Keys(reasons), func(a, b string) int {
 		return cmp.Or(cmp.Compare(reasons[b], reasons[a]), strings.Compare(a, b))
 	})
-	var parts []string
-	for _, k := range keys[:min(3, len(keys))] {
-		parts = append(parts, fmt.Sprintf("%d× %s", reasons[k], k))
+	var out []finding.Figure
+	for _, k := range keys[:min(told, len(keys))] {
+		f := count("reason", reasons[k])
+		f.Text = k
+		out = append(out, f)
 	}
-	if rest := len(keys) - len(parts); rest > 0 {
-		parts = append(parts, finding.Plural(float64(rest), "other reason"))
+	if rest := len(keys) - len(out); rest > 0 {
+		out = append(out, count("other_reasons", rest))
 	}
-	return strings.Join(parts, ", ")
+	return out
 }
 
 // honoured checks that a strategy got what it stands for.
@@ -285,7 +283,7 @@ func (d *doubter) honoured(c *tried) {
 			case c.strategy.Persistent && ok && asAnnounced(k, last[k.ID]):
 			case c.strategy.Persistent && ok && k.ClosedBy == trace.AtServer && end < t.Ended:
 				closed++
-				reasons[cmp.Or(k.Reason, "no reason given")]++
+				reasons[cmp.Or(k.Reason, NoReason)]++
 			case c.strategy.Persistent:
 			case k.Requests > 1:
 				reused++
@@ -303,18 +301,17 @@ func (d *doubter) honoured(c *tried) {
 		}
 		alone += btoi(c.strategy.DNS != "" && oneByOne(t))
 	}
-	name := c.row.Strategy
 	if closed > 0 {
-		d.dishonour(c, "%s: the server closed kept connections %s before the load had ended (%s)", name, times(closed), tally(reasons))
+		d.dishonour(c, CauseClosed, append(tally(reasons), count("closed", closed))...)
 	}
 	if reused > 0 {
-		d.dishonour(c, "%s: %s carried more than one request", name, finding.Plural(float64(reused), "connection"))
+		d.dishonour(c, CauseReused, count("connections", reused))
 	}
 	if kept > 0 {
-		d.dishonour(c, "%s: the server left %s open although asked to close", name, finding.Plural(float64(kept), "connection"))
+		d.dishonour(c, CauseLeftOpen, count("connections", kept))
 	}
 	if c.strategy.InFlight != 1 && len(c.ended) > alone && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 && !scheduled(d.in) {
-		d.dishonour(c, "%s: never had two requests in flight on a connection, so it was not tried", name)
+		d.dishonour(c, CauseSerial)
 	}
 }
 
@@ -373,7 +370,7 @@ func (d *doubter) spoken(c *tried) {
 		}
 	}
 	if len(others) > 0 {
-		d.dishonour(c, "%s: %s was not spoken on every connection (%s)", c.row.Strategy, c.strategy.Speaks(), tally(others))
+		d.dishonour(c, CauseProtocol, append(tally(others), finding.Word("expected", c.strategy.Speaks()))...)
 	}
 }
 
@@ -403,21 +400,20 @@ func (d *doubter) eased(c *tried) {
 			plain += btoi(!asked)
 		}
 	}
-	name := c.row.Strategy
-	if c.strategy.Resume && full > 0 {
-		d.dishonour(c, "%s: %d of %s that might have been resumed %s made in full", name, full, finding.Plural(float64(again), "TLS handshake"), was(full))
-	}
-	if c.strategy.EarlyData && rejected > 0 {
-		d.dishonour(c, "%s: the server rejected the early data of %d of %s", name, rejected, finding.Plural(float64(connected), "connection"))
-	}
-	if c.strategy.EarlyData && unsent > 0 {
-		d.dishonour(c, "%s: no early data was sent on %d of %s", name, unsent, finding.Plural(float64(connected), "connection"))
-	}
-	if c.strategy.FastOpen && fell > 0 {
-		d.dishonour(c, "%s: TCP fell back to its handshake without data on %d of %s", name, fell, finding.Plural(float64(connected), "connection"))
-	}
-	if c.strategy.FastOpen && plain > 0 {
-		d.dishonour(c, "%s: whether data went with the SYN is not known of %d of %s", name, plain, finding.Plural(float64(connected), "connection"))
+	for _, refused := range []struct {
+		cause string
+		asked bool
+		n, of int
+	}{
+		{CauseNotResumed, c.strategy.Resume, full, again},
+		{CauseEarlyRejected, c.strategy.EarlyData, rejected, connected},
+		{CauseEarlyUnsent, c.strategy.EarlyData, unsent, connected},
+		{CauseFastOpenRefused, c.strategy.FastOpen, fell, connected},
+		{CauseFastOpenUnknown, c.strategy.FastOpen, plain, connected},
+	} {
+		if refused.asked && refused.n > 0 {
+			d.dishonour(c, refused.cause, count("refused", refused.n), count("connections", refused.of))
+		}
 	}
 }
 
@@ -428,13 +424,6 @@ func earliest(t *trace.Trace) linger.Instant {
 		first = min(first, e.FirstByte.Or(linger.Never))
 	}
 	return first
-}
-
-func was(n int) string {
-	if n == 1 {
-		return "was"
-	}
-	return "were"
 }
 
 // lastDone returns, by connection, when its last exchange was done.
@@ -480,8 +469,8 @@ func overlapped(t *trace.Trace) bool {
 }
 
 func (d *doubter) retries() {
-	again := func(multiplexed bool) []string {
-		return d.counts(func(c *tried, t *trace.Trace) (n int64) {
+	again := func(multiplexed bool) []finding.Figure {
+		return d.counts("retries", func(c *tried, t *trace.Trace) (n int64) {
 			if c.strategy.Multiplexed == multiplexed {
 				n = int64(t.Retries)
 			}
@@ -489,31 +478,30 @@ func (d *doubter) retries() {
 		})
 	}
 	if closed := again(false); len(closed) > 0 {
-		d.add(Retries, "requests sent again, as a kept connection had been closed meanwhile (%s): %s, in all trials", d.cited("RFC 9112, 9.3.1", "RFC 7766, 6.2.4"), strings.Join(closed, ", "))
+		d.add(Retries, CauseClosed, append(closed, d.scheme())...)
 	}
 	if refused := again(true); len(refused) > 0 {
-		d.add(Retries, "requests sent again, as the server refused them or was closing the connection (%s): %s, in all trials", d.cited("RFC 9113, 6.8; RFC 9114, 5.2", "RFC 7766, 6.2.4; RFC 9250, 4.3"), strings.Join(refused, ", "))
+		d.add(Retries, CauseRefused, append(refused, d.scheme())...)
 	}
 }
 
-// counts adds a figure up over each strategy's trials, and lists those above 0:
-// "close 3".
-func (d *doubter) counts(figure func(*tried, *trace.Trace) int64) []string {
-	var out []string
+// counts adds a figure up over each strategy's trials, and lists those above 0.
+func (d *doubter) counts(name string, figure func(*tried, *trace.Trace) int64) []finding.Figure {
+	var out []finding.Figure
 	for _, c := range d.cases {
 		var n int64
 		for _, t := range c.ended {
 			n += figure(c, t)
 		}
 		if n > 0 {
-			out = append(out, fmt.Sprintf("%s %d", c.row.Strategy, n))
+			out = append(out, finding.Number(name, float64(n), "").Whose(c.row.Strategy))
 		}
 	}
 	return out
 }
 
 func (d *doubter) ledger() {
-	var none, over []string
+	var none, over []*tried
 	any := false
 	for _, c := range d.cases {
 		missing, full := false, false
@@ -524,25 +512,25 @@ func (d *doubter) ledger() {
 			any = any || ok
 		}
 		if missing {
-			none = append(none, c.row.Strategy)
+			none = append(none, c)
 		}
 		if full {
-			over = append(over, c.row.Strategy)
+			over = append(over, c)
 		}
 	}
 	switch {
 	case len(none) > 0 && !any:
-		d.add(Ledger, "nobody counted packets and bytes on the link; connections and handshakes are the client's")
+		d.add(Ledger, CauseNobody)
 	case len(none) > 0:
-		d.add(Ledger, "%s: packets and bytes were not counted in every trial", list(none))
+		d.add(Ledger, CausePart, named(none)...)
 	}
 	if len(over) > 0 {
-		d.add(Ledger, "%s: more connections than the link's ledger holds; packets and bytes are of the trials where all fitted", list(over))
+		d.add(Ledger, CauseOverflow, named(over)...)
 	}
 }
 
 // lateShare is the share of the round-trip time from which a late link is worth
-// a doubt by itself.
+// a caveat by itself.
 const lateShare = 0.05
 
 // late marks what the link's own lateness could explain. One packet in a hundred
@@ -550,7 +538,8 @@ const lateShare = 0.05
 // product is far above what lateness does, and what it cannot explain stands.
 func (d *doubter) late() {
 	rtt := milliseconds(d.in.Network.RTT)
-	var late, explained []string
+	var late []finding.Figure
+	var explained []*tried
 	for _, c := range d.cases {
 		p99, ok := median(c.ended, func(t *trace.Trace) (float64, bool) {
 			l, ok := t.Ledger.Get()
@@ -560,25 +549,24 @@ func (d *doubter) late() {
 			continue
 		}
 		if rtt > 0 && p99 > lateShare*rtt {
-			late = append(late, c.row.Strategy+" "+finding.Duration(p99, 0))
+			late = append(late, finding.Number("lateness_p99", p99, "ms").Whose(c.row.Strategy))
 		}
 		if c.timed && c != d.best && c.time.Value > d.best.time.Value &&
 			p99*2*max(1, c.row.RoundTrips.Or(1)) >= c.time.Value-d.best.time.Value {
-			explained = append(explained, c.row.Strategy)
+			explained = append(explained, c)
 		}
 	}
 	if len(late) > 0 {
-		d.add(Late, "the link handed packets on late, the latest hundredth of them by more than %s of the round-trip time: %s",
-			finding.Share(lateShare), strings.Join(late, ", "))
+		d.add(Late, CauseLate, append(late, finding.Number("limit", lateShare, "share"))...)
 	}
 	if len(explained) > 0 && !scheduled(d.in) {
-		d.add(Late, "the link's lateness could explain all that %s took longer than %s", list(explained), d.best.row.Strategy)
+		d.add(Late, CauseExplains, append(named(explained), finding.Word("best", d.best.row.Strategy))...)
 	}
 }
 
 // retransmitted marks packets that were sent again though none had been dropped.
 func (d *doubter) retransmitted() {
-	extra := d.counts(func(_ *tried, t *trace.Trace) (n int64) {
+	extra := d.counts("retransmitted", func(_ *tried, t *trace.Trace) (n int64) {
 		flows, _ := ledger(t)
 		for f := range flows {
 			for _, w := range []*trace.Flow{&f.Up, &f.Down} {
@@ -588,7 +576,7 @@ func (d *doubter) retransmitted() {
 		return n
 	})
 	if len(extra) > 0 {
-		d.add(Retransmitted, "more packets were sent again than the link had dropped: %s, in all trials", strings.Join(extra, ", "))
+		d.add(Retransmitted, "", extra...)
 	}
 }
 
@@ -597,8 +585,8 @@ func (d *doubter) retransmitted() {
 const enough = 5
 
 func (d *doubter) trials() {
-	few := map[int][]string{}
-	var unsure, none []string
+	few := map[int][]*tried{}
+	var unsure, one []*tried
 	reached := 1.0
 	for _, c := range d.cases {
 		n, most := c.times.N(), 0
@@ -610,26 +598,26 @@ func (d *doubter) trials() {
 		switch {
 		case !c.timed || c.exact:
 		case most > 0 && !canDiffer(n, most):
-			few[n] = append(few[n], c.row.Strategy)
+			few[n] = append(few[n], c)
 		case n == 1:
-			none = append(none, c.row.Strategy)
+			one = append(one, c)
 		case c.time.Confidence < 0.9:
-			unsure = append(unsure, c.row.Strategy)
+			unsure = append(unsure, c)
 			reached = min(reached, c.time.Confidence)
 		}
 	}
 	for _, n := range slices.Sorted(maps.Keys(few)) {
-		more := ""
+		figures := append(named(few[n]), count("trials", n))
 		if d.in.Trials < enough {
-			more = fmt.Sprintf("; give --trials %d or more", enough)
+			figures = append(figures, count("enough", enough))
 		}
-		d.add(Trials, "%s: %s can never show a difference beyond luck%s", list(few[n]), finding.Plural(float64(n), "trial"), more)
+		d.add(Trials, CauseFew, figures...)
 	}
-	if len(none) > 0 {
-		d.add(Confidence, "%s: one trial has no interval; give --trials 6 or more for one of 95 %%", list(none))
+	if len(one) > 0 {
+		d.add(Confidence, CauseOne, named(one)...)
 	}
 	if len(unsure) > 0 {
-		d.add(Confidence, "%s: the interval is of %.3g %% confidence; give --trials 6 or more for 95 %%", list(unsure), 100*reached)
+		d.add(Confidence, CauseLow, append(named(unsure), finding.Number("confidence", reached, "share"))...)
 	}
 }
 
@@ -643,15 +631,16 @@ func (d *doubter) overlap() {
 		return
 	}
 	r, p := compared(d.best, next)
+	pair := append(named([]*tried{d.best, next}), finding.Number("p", p, ""))
 	switch {
 	case r == same:
-		d.add(Overlap, "%s and %s, the two fastest, cannot be told apart (p = %.2g)", d.best.row.Strategy, next.row.Strategy, p)
+		d.add(Overlap, CauseTest, pair...)
 	case d.best.time.Confidence > 0 && next.time.Confidence > 0 && !d.best.exact && d.best.time.Overlaps(next.time):
-		d.add(Overlap, "the intervals of %s and %s, the two fastest, overlap", d.best.row.Strategy, next.row.Strategy)
+		d.add(Overlap, CauseIntervals, pair...)
 	}
 }
 
-// tripsShare and tripsDoubt are how far off round trips may be without a doubt.
+// tripsShare and tripsDoubt are how far off round trips may be without a caveat.
 const (
 	tripsShare = 0.1
 	tripsDoubt = 2.0
@@ -661,7 +650,8 @@ func (d *doubter) trips() {
 	if d.in.Network.RTT <= 0 {
 		return
 	}
-	var unknown, lost, once, unsure []string
+	var unknown, once []*tried
+	var lost, unsure []finding.Figure
 	reasons := map[string]int{}
 	for i, c := range d.cases {
 		for _, r := range trace.At(d.in.StillFailures, i) {
@@ -669,42 +659,29 @@ func (d *doubter) trips() {
 		}
 		trips, ok := c.trips.Get()
 		doubt, known := c.tripsDoubt.Get()
-		off := fmt.Sprintf("%s ± %s", c.row.Strategy, finding.Fixed(doubt, finding.Decimals(doubt, 1)))
+		off := c.figure("round_trips_doubt", c.tripsDoubt, "RTT")
 		switch {
 		case !c.timed:
 		case !ok:
-			unknown = append(unknown, c.row.Strategy)
+			unknown = append(unknown, c)
 		case !known && !c.row.RoundTrips.IsZero():
-			once = append(once, c.row.Strategy)
-		case !known:
-			lost = append(lost, c.row.Strategy)
-		case c.row.RoundTrips.IsZero():
+			once = append(once, c)
+		case !known || c.row.RoundTrips.IsZero():
 			lost = append(lost, off)
 		case doubt > max(tripsDoubt, tripsShare*trips):
 			unsure = append(unsure, off)
 		}
 	}
 	if len(unknown) > 0 {
-		why := ""
-		if len(reasons) > 0 {
-			why = " (" + tally(reasons) + ")"
-		}
-		d.add(Trips, "%s: no trial without delay, so the round trips are not known%s", list(unknown), why)
+		d.add(Trips, CauseNoStill, append(named(unknown), tally(reasons)...)...)
 	}
 	if len(lost) > 0 {
-		d.add(Trips, "the round trips are lost in the noise, and not known: %s", strings.Join(lost, ", "))
+		d.add(Trips, CauseLost, lost...)
 	}
 	if len(once) > 0 {
-		d.add(Trips, "%s: a single trial, so how far off the round trips are is not known", list(once))
+		d.add(Trips, CauseOne, named(once)...)
 	}
 	if len(unsure) > 0 {
-		d.add(Trips, "the round trips are within the noise: %s", strings.Join(unsure, ", "))
+		d.add(Trips, CauseNoisy, unsure...)
 	}
-}
-
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
 }

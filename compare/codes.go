@@ -1,0 +1,187 @@
+package compare
+
+// Codes of what is found about strategies, in the order in which it stands. The
+// sentences are report's.
+const (
+	// What is fastest.
+	NothingDelivered = "nothing-delivered" // no strategy delivered the workload
+	NoLoadTime       = "no-load-time"      // no trial had an answer to every query
+	FixedTimes       = "fixed-times"       // it is fixed when each query is asked
+	QueryTimes       = "query-times"       // what a single query takes, least and most
+	Unopposed        = "unopposed"         // no other strategy has a time
+	NoWinner         = "no-winner"         // the trials are too few to tell
+	NoDifference     = "no-difference"     // that the trials can show, to the baseline
+	AllAlike         = "all-alike"         // no difference, and no baseline
+	Fastest          = "fastest"           // against the baseline
+	FastestOfAll     = "fastest-of-all"    // against the slowest, as there is no baseline
+	FastestTried     = "fastest-tried"     // the baseline is, against the fastest persistent one
+	PersistentWorse  = "persistent-worse"  // the baseline is, against its counterpart
+	PersistentNext   = "persistent-next"   // the fastest persistent strategy besides
+	NonePersistent   = "none-persistent"   // no strategy with a time keeps a connection
+	Saves            = "saves"             // what the fastest saves
+	PersistentSlower = "persistent-slower" // the fastest closes; the fastest persistent one
+	FewTrials        = "few-trials"        // luck is not ruled out in any of this
+	NoBaseline       = "no-baseline"       // no non-persistent strategy has a time
+	// What keeping comes to.
+	HandshakeTime = "handshake-time"         // of the baseline, one after the other
+	HandshakeWait = "handshake-wait"         // of the baseline, several at once
+	ConnectionCPU = "connection-cpu"         // what each connection more costs
+	KeptSame      = "keeping-same"           // the baseline and its counterpart
+	KeptCosts     = "keeping-costs"          //
+	KeptSaves     = "keeping-saves"          //
+	SavedParts    = "savings"                // the parts of what the fastest saves
+	ManySame      = "parallel-keeping-same"  // another pair, with several connections at once
+	ManyCosts     = "parallel-keeping-costs" //
+	ManySaves     = "parallel-keeping-saves" //
+	Serialized    = "serialized"             // one kept connection loses to several that close
+	// What makes set-up cheaper; the cause says which.
+	OptionSaves     = "option-saves"
+	OptionCosts     = "option-costs"
+	OptionSame      = "option-same"
+	OptionUndecided = "option-undecided"
+	// Versions of HTTP.
+	VersionFaster = "version-faster"
+	VersionSlower = "version-slower"
+	VersionSame   = "version-same"
+	LossFaster    = "loss-faster" // HTTP/3 and HTTP/2 where packets are lost
+	LossSlower    = "loss-slower"
+	LossSame      = "loss-same"
+	LossUndecided = "loss-undecided"
+	AsFast        = "as-fast" // strategies that the trials cannot tell from the fastest
+	// Names that are looked up.
+	FurtherQuery    = "further-query"              // on a kept connection
+	Encryption      = "encryption"                 // what it takes in bytes
+	FewerBytes      = "fewer-bytes-than-udp"       // from how many queries on
+	NeverFewerBytes = "never-fewer-bytes-than-udp" //
+	AskedAgain      = "asked-again"                // what lost datagrams cost
+	Truncated       = "truncated"                  // answers that did not fit
+	OneAtATime      = "one-at-a-time"              // what it costs to ask so
+	IdleLimit       = "idle-limit"                 // up to which gap there is something to keep
+	// A single trial.
+	Took = "took"
+)
+
+// Causes of findings.
+const (
+	CauseWaiting   = "requests-wait"  // FastestTried: for the one kept connection
+	CauseTruncated = "truncated"      // FewerBytes: over UDP answers are asked for again
+	CauseShared    = "shared-packets" // FewerBytes: several messages share a packet
+
+	CauseResumption = "resumption"
+	CauseEarlyData  = "early-data"
+	CauseFastOpen   = "fast-open"
+)
+
+// Codes of what has changed from one result to another.
+const (
+	TimeChanged = "time-changed"
+	TimeSteady  = "time-steady"  // by no more than the intervals allow for
+	TimeUntold  = "time-untold"  // no intervals to tell by
+	TimeMissing = "time-missing" // one of the two has none
+	RowGone     = "gone"
+	RowNew      = "new"
+)
+
+// Codes of what the paths of a sweep come to.
+const (
+	NothingPredicted = "nothing-predicted"
+	FastestOn        = "fastest-on"       // on how many paths each strategy is
+	NoneDelivered    = "none-delivered"   // on any path
+	KeepingUntold    = "keeping-untold"   // no path has a strategy of each kind
+	KeepingSavesOn   = "keeping-saves-on" // how many paths, and what
+	NearFastestOn    = "near-fastest-on"  // on how many paths each strategy is
+	MostSaved        = "most-saved"       // where
+	NoneSame         = "none-same"        // keeping makes a difference on every path
+	SameOn           = "same-on"          // it makes none on so many
+	BorderAt         = "border"           // where it begins to make one, at one loss
+	KeepingCostsOn   = "keeping-costs-on" // how many paths
+	LuckOn           = "luck-on"          // how many paths luck is not ruled out
+	UnknownOn        = "unknown-on"       // how many paths, for one reason
+	MoreReasons      = "more-reasons"     // than are told
+	Uncovered        = "uncovered"        // paths on which nobody has measured
+	Stopped          = "stopped"          // before the last path
+)
+
+// Codes of caveats, in the order in which they are listed.
+const (
+	Bytes         = "bytes"         // a trace contradicts the workload or itself
+	Changed       = "changed"       // the server's objects differ from those of the first visit
+	Failed        = "failed"        // exchanges or whole trials failed
+	Interrupted   = "interrupted"   // not every planned trial was run
+	NotHonoured   = "not-honoured"  // a strategy did not get what it stands for
+	Retries       = "retries"       // requests met a kept connection that was closed
+	Ledger        = "ledger"        // packets were not counted, or not all
+	Late          = "lateness"      // the link was late by as much as the times differ
+	Retransmitted = "retransmitted" // more was sent again than the link had dropped
+	Trials        = "trials"        // too few to show any difference
+	Confidence    = "confidence"    // intervals with less than 90 %
+	Overlap       = "overlap"       // the best and the next cannot be told apart
+	Stacks        = "stacks"        // the transports compared are of two makes
+	Clients       = "clients"       // what is compared was fetched by several programs
+	Trips         = "round-trips"   // round trips unknown, or within the noise
+)
+
+// Codes of caveats about a difference of two results.
+const (
+	OtherEngine   = "engine"   // measured, predicted or observed in another way
+	OtherScenario = "scenario" // another workload, network or seed
+	OtherTrials   = "trials"   // another number of trials
+)
+
+// NoReason stands among the reasons that others gave where they gave none.
+const NoReason = "none-given"
+
+// Causes of caveats, by their codes.
+const (
+	// Bytes: a trace has an exchange that the workload has not, or has it twice; it
+	// delivered more or less of one; it is silent about some; the link carried less
+	// than HTTP delivered.
+	CauseStray     = "stray-exchange"
+	CauseWrongSize = "wrong-size"
+	CauseMissing   = "missing-exchanges"
+	CauseCarried   = "carried-less"
+	// Failed: exchanges; trials without a trace; all of them.
+	CauseExchanges = "exchanges"
+	CauseTrials    = "trials"
+	CauseAll       = "all"
+	// NotHonoured: the server closed, or left open; a connection was used again;
+	// requests were not in flight together; another protocol; and what was refused of
+	// that which makes set-up cheaper.
+	CauseClosed          = "closed"
+	CauseLeftOpen        = "left-open"
+	CauseReused          = "reused"
+	CauseSerial          = "serial"
+	CauseProtocol        = "protocol"
+	CauseNotResumed      = "not-resumed"
+	CauseEarlyRejected   = "early-data-rejected"
+	CauseEarlyUnsent     = "early-data-unsent"
+	CauseFastOpenRefused = "fast-open-refused"
+	CauseFastOpenUnknown = "fast-open-unknown"
+	// Retries: also CauseClosed.
+	CauseRefused = "refused"
+	// Ledger: nobody counted; not in every trial; more than there was room for.
+	CauseNobody   = "nobody"
+	CausePart     = "part"
+	CauseOverflow = "overflow"
+	// Late: for the round-trip time; it explains what a strategy took longer.
+	CauseLate     = "late"
+	CauseExplains = "explains"
+	// Trials: too few; or another number in the other result.
+	CauseFew   = "few"
+	CauseOther = "other"
+	// Confidence and Trips: one trial; an interval of less confidence.
+	CauseOne = "one-trial"
+	CauseLow = "low"
+	// Overlap: the test does not tell them apart; the intervals overlap.
+	CauseTest      = "test"
+	CauseIntervals = "intervals"
+	// Trips: no trial without delay; lost in the noise; within it.
+	CauseNoStill = "no-zero-rtt-trial"
+	CauseLost    = "lost"
+	CauseNoisy   = "noisy"
+	// OtherScenario.
+	CauseWorkload = "workload"
+	CauseContent  = "content" // of the workload of that name
+	CauseNetwork  = "network"
+	CauseSeed     = "seed"
+)

@@ -1,0 +1,344 @@
+package words
+
+import (
+	"fmt"
+	"strings"
+
+	"linger"
+	"linger/compare"
+	"linger/finding"
+)
+
+// A doubter is a caveat on its way to a sentence, which has no full stop.
+type doubter struct{ finding.Caveat }
+
+// A reason is the code of a caveat, with its cause where it has several.
+type reason struct{ code, cause string }
+
+// caveats are the sentences by code and cause.
+func caveats() map[reason]func(doubter) string {
+	return map[reason]func(doubter) string{
+		{compare.Bytes, compare.CauseStray}:     strayExchange,
+		{compare.Bytes, compare.CauseWrongSize}: wrongSize,
+		{compare.Bytes, compare.CauseMissing}:   missingExchanges,
+		{compare.Bytes, compare.CauseCarried}:   carriedLess,
+		{compare.Changed, ""}:                   objectsChanged,
+
+		{compare.Failed, compare.CauseExchanges}: failedExchanges,
+		{compare.Failed, compare.CauseTrials}:    failedTrials,
+		{compare.Failed, compare.CauseAll}:       allFailed,
+		{compare.Interrupted, ""}:                interrupted,
+
+		{compare.NotHonoured, compare.CauseClosed}:          serverClosed,
+		{compare.NotHonoured, compare.CauseReused}:          reused,
+		{compare.NotHonoured, compare.CauseLeftOpen}:        leftOpen,
+		{compare.NotHonoured, compare.CauseSerial}:          neverParallel,
+		{compare.NotHonoured, compare.CauseProtocol}:        otherProtocol,
+		{compare.NotHonoured, compare.CauseNotResumed}:      notResumed,
+		{compare.NotHonoured, compare.CauseEarlyRejected}:   earlyRejected,
+		{compare.NotHonoured, compare.CauseEarlyUnsent}:     earlyUnsent,
+		{compare.NotHonoured, compare.CauseFastOpenRefused}: fastOpenRefused,
+		{compare.NotHonoured, compare.CauseFastOpenUnknown}: fastOpenUnknown,
+
+		{compare.Retries, compare.CauseClosed}:  retriedAsClosed,
+		{compare.Retries, compare.CauseRefused}: retriedAsRefused,
+
+		{compare.Ledger, compare.CauseNobody}: func(doubter) string {
+			return "nobody counted packets and bytes on the link; connections and handshakes are the client's"
+		},
+		{compare.Ledger, compare.CausePart}:     notAlwaysCounted,
+		{compare.Ledger, compare.CauseOverflow}: overflowed,
+		{compare.Late, compare.CauseLate}:       late,
+		{compare.Late, compare.CauseExplains}:   lateExplains,
+		{compare.Retransmitted, ""}:             retransmitted,
+
+		{compare.Trials, compare.CauseFew}:        tooFew,
+		{compare.Confidence, compare.CauseOne}:    noInterval,
+		{compare.Confidence, compare.CauseLow}:    lowConfidence,
+		{compare.Overlap, compare.CauseTest}:      notToldApart,
+		{compare.Overlap, compare.CauseIntervals}: intervalsOverlap,
+		{compare.Stacks, ""}:                      stacks,
+		{compare.Clients, ""}:                     clients,
+		{compare.Trips, compare.CauseNoStill}:     tripsUnknown,
+		{compare.Trips, compare.CauseLost}:        tripsLost,
+		{compare.Trips, compare.CauseOne}:         tripsOnce,
+		{compare.Trips, compare.CauseNoisy}:       tripsNoisy,
+
+		{compare.OtherEngine, ""}:                      otherEngine,
+		{compare.OtherScenario, compare.CauseWorkload}: otherWorkload,
+		{compare.OtherScenario, compare.CauseContent}:  otherContent,
+		{compare.OtherScenario, compare.CauseNetwork}:  otherNetwork,
+		{compare.OtherScenario, compare.CauseSeed}:     otherSeed,
+		{compare.OtherTrials, compare.CauseOther}:      otherTrials,
+	}
+}
+
+// Caveat is a caveat as a sentence, without its full stop.
+func Caveat(c finding.Caveat) string { return Caveats([]finding.Caveat{c})[0] }
+
+// Caveats are several.
+func Caveats(list []finding.Caveat) []string {
+	table := caveats()
+	out := make([]string, len(list))
+	for i, c := range list {
+		if say, ok := table[reason{c.Code, c.Cause}]; ok {
+			out[i] = say(doubter{c})
+		} else {
+			out[i] = asData(c.Code, c.Cause, c.Subject, c.Figures)
+		}
+	}
+	return out
+}
+
+// about begins what is about one strategy.
+func (d doubter) about(format string, args ...any) string {
+	return d.Subject.Name + ": " + fmt.Sprintf(format, args...)
+}
+
+// n is a count.
+func (d doubter) n(name string) string { return whole(d.Figures.Value(name).Or(0)) }
+
+// many is a count with what is counted: "3 trials".
+func (d doubter) many(name, word string) string {
+	return finding.Plural(d.Figures.Value(name).Or(0), word)
+}
+
+// text is a word.
+func (d doubter) text(name string) string { return d.Figures.Text(name) }
+
+// strategies lists those that it is about.
+func (d doubter) strategies() string { return list(d.names()) }
+
+func (d doubter) names() []string {
+	var out []string
+	for _, f := range d.Figures.All("strategy") {
+		out = append(out, f.Text)
+	}
+	return out
+}
+
+// counts lists a count of each strategy: "close 3, keep 5".
+func (d doubter) counts(name string) string {
+	var out []string
+	for _, f := range d.Figures.All(name) {
+		out = append(out, f.Of+" "+whole(f.Value.Or(0)))
+	}
+	return strings.Join(out, ", ")
+}
+
+// reasons lists what others said, with how often: "5× reset, 2 other reasons".
+func (d doubter) reasons() string {
+	var out []string
+	for _, f := range d.Figures.All("reason") {
+		why := f.Text
+		if why == compare.NoReason {
+			why = "no reason given"
+		}
+		out = append(out, whole(f.Value.Or(0))+"× "+why)
+	}
+	if rest, ok := d.Figures.Value("other_reasons").Get(); ok {
+		out = append(out, finding.Plural(rest, "other reason"))
+	}
+	return strings.Join(out, ", ")
+}
+
+// dns reports whether names were looked up.
+func (d doubter) dns() bool { return d.text("scheme") == linger.SchemeDNS }
+
+// bytes is what is wrong with the first of the trials that contradict the workload.
+func (d doubter) bytes(format string, args ...any) string {
+	return d.about("the bytes of %s of %s do not add up; trial %s %s", d.n("wrong"), d.many("trials", "trial"), d.n("trial"), fmt.Sprintf(format, args...))
+}
+
+func strayExchange(d doubter) string {
+	return d.bytes("has an exchange %s that the workload has not, or has it twice", d.n("exchange"))
+}
+
+func wrongSize(d doubter) string {
+	return d.bytes("delivered %s bytes of exchange %s, which has %s", d.n("delivered"), d.n("exchange"), d.n("size"))
+}
+
+func missingExchanges(d doubter) string {
+	return d.bytes("has no word of %s exchanges", d.n("missing"))
+}
+
+func carriedLess(d doubter) string {
+	return d.bytes("had %s bytes up and %s down at HTTP, but the link carried %s and %s", d.n("http_up"), d.n("http_down"), d.n("link_up"), d.n("link_down"))
+}
+
+func objectsChanged(d doubter) string {
+	return d.about("%s of %s had another size than at the first visit; the loads had %s to %s bytes, not %s",
+		d.n("changed"), d.many("objects", "object"), d.n("least"), d.n("most"), d.n("first_visit"))
+}
+
+func failedExchanges(d doubter) string {
+	what := "exchange"
+	if d.dns() {
+		what = "query"
+	}
+	return d.about("%s failed in %s of %s (%s)", d.many("failed", what), d.n("failed_trials"), d.many("trials", "trial"), d.reasons())
+}
+
+func failedTrials(d doubter) string {
+	return d.about("%s of %s gave no trace (%s)", d.many("failed_trials", "trial"), d.n("trials"), d.reasons())
+}
+
+func allFailed(d doubter) string {
+	return d.about("no trial delivered the whole workload, so it has no time, and its counts are of what was delivered")
+}
+
+func interrupted(d doubter) string {
+	return fmt.Sprintf("stopped before the end: %s of %s planned trials were run, and not all that measure round trips", d.n("ended"), d.n("planned"))
+}
+
+func serverClosed(d doubter) string {
+	times := "once"
+	if n := d.Figures.Value("closed").Or(0); n != 1 {
+		times = whole(n) + " times"
+	}
+	return d.about("the server closed kept connections %s before the load had ended (%s)", times, d.reasons())
+}
+
+func reused(d doubter) string {
+	return d.about("%s carried more than one request", d.many("connections", "connection"))
+}
+
+func leftOpen(d doubter) string {
+	return d.about("the server left %s open although asked to close", d.many("connections", "connection"))
+}
+
+func neverParallel(d doubter) string {
+	return d.about("never had two requests in flight on a connection, so it was not tried")
+}
+
+func otherProtocol(d doubter) string {
+	return d.about("%s was not spoken on every connection (%s)", d.text("expected"), d.reasons())
+}
+
+func notResumed(d doubter) string {
+	was := "were"
+	if d.Figures.Value("refused").Or(0) == 1 {
+		was = "was"
+	}
+	return d.about("%s of %s that might have been resumed %s made in full", d.n("refused"), d.many("connections", "TLS handshake"), was)
+}
+
+func earlyRejected(d doubter) string {
+	return d.about("the server rejected the early data of %s of %s", d.n("refused"), d.many("connections", "connection"))
+}
+
+func earlyUnsent(d doubter) string {
+	return d.about("no early data was sent on %s of %s", d.n("refused"), d.many("connections", "connection"))
+}
+
+func fastOpenRefused(d doubter) string {
+	return d.about("TCP fell back to its handshake without data on %s of %s", d.n("refused"), d.many("connections", "connection"))
+}
+
+func fastOpenUnknown(d doubter) string {
+	return d.about("whether data went with the SYN is not known of %s of %s", d.n("refused"), d.many("connections", "connection"))
+}
+
+func retriedAsClosed(d doubter) string {
+	standard := "RFC 9112, 9.3.1"
+	if d.dns() {
+		standard = "RFC 7766, 6.2.4"
+	}
+	return fmt.Sprintf("requests sent again, as a kept connection had been closed meanwhile (%s): %s, in all trials", standard, d.counts("retries"))
+}
+
+func retriedAsRefused(d doubter) string {
+	standard := "RFC 9113, 6.8; RFC 9114, 5.2"
+	if d.dns() {
+		standard = "RFC 7766, 6.2.4; RFC 9250, 4.3"
+	}
+	return fmt.Sprintf("requests sent again, as the server refused them or was closing the connection (%s): %s, in all trials", standard, d.counts("retries"))
+}
+
+func notAlwaysCounted(d doubter) string {
+	return d.strategies() + ": packets and bytes were not counted in every trial"
+}
+
+func overflowed(d doubter) string {
+	return d.strategies() + ": more connections than the link's ledger holds; packets and bytes are of the trials where all fitted"
+}
+
+func late(d doubter) string {
+	var out []string
+	for _, f := range d.Figures.All("lateness_p99") {
+		out = append(out, f.Of+" "+finding.Duration(f.Value.Or(0), 0))
+	}
+	return fmt.Sprintf("the link handed packets on late, the latest hundredth of them by more than %s of the round-trip time: %s",
+		finding.Share(d.Figures.Value("limit").Or(0)), strings.Join(out, ", "))
+}
+
+func lateExplains(d doubter) string {
+	return fmt.Sprintf("the link's lateness could explain all that %s took longer than %s", d.strategies(), d.text("best"))
+}
+
+func retransmitted(d doubter) string {
+	return fmt.Sprintf("more packets were sent again than the link had dropped: %s, in all trials", d.counts("retransmitted"))
+}
+
+func tooFew(d doubter) string {
+	more := ""
+	if _, ok := d.Figures.Get("enough"); ok {
+		more = fmt.Sprintf("; give --trials %s or more", d.n("enough"))
+	}
+	return fmt.Sprintf("%s: %s can never show a difference beyond luck%s", d.strategies(), d.many("trials", "trial"), more)
+}
+
+func noInterval(d doubter) string {
+	return d.strategies() + ": one trial has no interval; give --trials 6 or more for one of 95 %"
+}
+
+func lowConfidence(d doubter) string {
+	return fmt.Sprintf("%s: the interval is of %.3g %% confidence; give --trials 6 or more for 95 %%", d.strategies(), 100*d.Figures.Value("confidence").Or(0))
+}
+
+func notToldApart(d doubter) string {
+	return fmt.Sprintf("%s, the two fastest, cannot be told apart (p = %.2g)", d.strategies(), d.Figures.Value("p").Or(1))
+}
+
+func intervalsOverlap(d doubter) string {
+	return fmt.Sprintf("the intervals of %s, the two fastest, overlap", d.strategies())
+}
+
+func stacks(d doubter) string {
+	return fmt.Sprintf("QUIC is %s; TCP is the kernel's, which begins with 10 (RFC 6928). Where the two differ, part of it is the stacks'", d.text("stack"))
+}
+
+func clients(d doubter) string {
+	return fmt.Sprintf("%s parses, decodes and draws what it fetches, and has priorities of its own: between its rows and linger's that is part of the difference", d.text("agent"))
+}
+
+func tripsUnknown(d doubter) string {
+	why := d.reasons()
+	if why != "" {
+		why = " (" + why + ")"
+	}
+	return fmt.Sprintf("%s: no trial without delay, so the round trips are not known%s", d.strategies(), why)
+}
+
+// off lists by how much the round trips of each strategy may be off, where that is known.
+func (d doubter) off() string {
+	var out []string
+	for _, f := range d.Figures.All("round_trips_doubt") {
+		s := f.Of
+		if v, ok := f.Value.Get(); ok {
+			s += " ± " + finding.Fixed(v, finding.Decimals(v, 1))
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, ", ")
+}
+
+func tripsLost(d doubter) string {
+	return "the round trips are lost in the noise, and not known: " + d.off()
+}
+
+func tripsOnce(d doubter) string {
+	return d.strategies() + ": a single trial, so how far off the round trips are is not known"
+}
+
+func tripsNoisy(d doubter) string { return "the round trips are within the noise: " + d.off() }

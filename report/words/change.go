@@ -1,0 +1,118 @@
+package words
+
+import (
+	"fmt"
+
+	"linger"
+	"linger/compare"
+	"linger/finding"
+)
+
+// steady are what is to be said of strategies whose times have not changed, or of which
+// that is not known: of one strategy, and of several.
+func steady() map[string]struct{ one, more string } {
+	return map[string]struct{ one, more string }{
+		compare.TimeSteady:  {"has not changed by more than the intervals of its times allow for", "have not changed by more than the intervals of their times allow for"},
+		compare.TimeUntold:  {"has no interval of its time to tell a change from luck by", "have no intervals of their times to tell a change from luck by"},
+		compare.TimeMissing: {"has no time in one of the two", "have no time in one of the two"},
+		compare.RowGone:     {"is no longer there", "are no longer there"},
+		compare.RowNew:      {"is new", "are new"},
+	}
+}
+
+// Change is what has changed from one result to another, a sentence each; strategies of
+// which the same is to be said share one.
+func Change(d compare.Change) []string {
+	var out []string
+	steady := steady()
+	for i := 0; i < len(d.Findings); {
+		f := d.Findings[i]
+		i++
+		say, ok := steady[f.Code]
+		if !ok {
+			out = append(out, Finding(f))
+			continue
+		}
+		names := []string{f.Subject.Name}
+		for ; i < len(d.Findings) && d.Findings[i].Code == f.Code; i++ {
+			names = append(names, d.Findings[i].Subject.Name)
+		}
+		out = append(out, list(names)+" "+verb(len(names), say.one, say.more)+".")
+	}
+	return out
+}
+
+func timeChanged(t teller) string {
+	before, after := t.times()
+	word, by := "longer", after.Value.Or(0)-before.Value.Or(0)
+	if by < 0 {
+		word, by = "less", -by
+	}
+	return fmt.Sprintf("%s takes %s%s %s than before: %s, not %s.", t.Subject.Name,
+		finding.Duration(by, before.Doubt()+after.Doubt()), share(after, before), word, took(after), took(before))
+}
+
+// both is a figure before and after.
+func (d doubter) both(name string) (before, after finding.Figure) {
+	all := d.Figures.All(name)
+	return nth(all, 0), nth(all, 1)
+}
+
+// of are the figures of one of the two results.
+func (d doubter) of(whose string) doubter {
+	out := d
+	out.Figures = nil
+	for _, f := range d.Figures {
+		if f.Of == whose {
+			out.Figures = append(out.Figures, f)
+		}
+	}
+	return out
+}
+
+func otherEngine(d doubter) string {
+	made := func(d doubter) string {
+		if d.text("provenance") == "" {
+			return "nothing"
+		}
+		return fmt.Sprintf("%s (engine: %s)", d.text("provenance"), d.text("engine"))
+	}
+	return fmt.Sprintf("the earlier result was %s, the later one %s: part of the difference is theirs", made(d.of(compare.Before)), made(d.of(compare.After)))
+}
+
+func otherWorkload(d doubter) string {
+	before, after := d.both("workload")
+	return fmt.Sprintf("the workloads differ: %s before, %s after", before.Text, after.Text)
+}
+
+func otherContent(d doubter) string {
+	content := func(d doubter) string {
+		return fmt.Sprintf("%s of %s bytes by %s", d.many("exchanges", "exchange"), d.n("bytes"), d.text("scheme"))
+	}
+	return fmt.Sprintf("the workloads differ: %s had %s, and has %s", d.text("workload"), content(d.of(compare.Before)), content(d.of(compare.After)))
+}
+
+func otherNetwork(d doubter) string {
+	// A path is named by what tells it from another of the same name.
+	path := func(d doubter) string {
+		s := d.text("network")
+		if v, ok := d.Figures.Value("rtt").Get(); ok {
+			rate := func(name string) string {
+				return linger.Rate(d.Figures.Value(name).Or(0) * float64(linger.Kbps)).String()
+			}
+			s += fmt.Sprintf(" (%g ms, %s down, %s up, %g %% lost)", v, rate("down"), rate("up"), 100*d.Figures.Value("loss").Or(0))
+		}
+		return s
+	}
+	return fmt.Sprintf("the networks differ: %s before, %s after", path(d.of(compare.Before)), path(d.of(compare.After)))
+}
+
+func otherSeed(d doubter) string {
+	before, after := d.both("seed")
+	return fmt.Sprintf("the seeds differ: %s before, %s after; sizes and losses may too", before.Text, after.Text)
+}
+
+func otherTrials(d doubter) string {
+	before, after := d.both("trials")
+	return fmt.Sprintf("the trials of each strategy were %s before and %s after", whole(before.Value.Or(0)), whole(after.Value.Or(0)))
+}

@@ -1,0 +1,97 @@
+package words
+
+import (
+	"slices"
+	"strings"
+
+	"linger/compare"
+	"linger/finding"
+)
+
+// These are what analyses returned with their sentences beside the data, as JSON has
+// them. Whoever reads one as what it was made of gets the data.
+
+// ToldFindings are those of a comparison: verdict.text is Verdict's text, doubts[].text
+// Caveat's.
+type ToldFindings struct {
+	compare.Findings
+	Verdict ToldVerdict  `json:"verdict"`
+	Doubts  []ToldCaveat `json:"doubts"`
+}
+
+// A ToldVerdict is a verdict with its text in one piece.
+type ToldVerdict struct {
+	Best     string            `json:"best,omitempty"`
+	Saves    compare.Savings   `json:"saves,omitzero"`
+	Text     string            `json:"text"`
+	Findings []finding.Finding `json:"findings"`
+}
+
+// A ToldCaveat is a caveat with its sentence.
+type ToldCaveat struct {
+	Code    string          `json:"code"`
+	Text    string          `json:"text"`
+	Cause   string          `json:"cause,omitempty"`
+	Subject finding.Subject `json:"subject,omitzero"`
+	Figures finding.Figures `json:"figures,omitempty"`
+}
+
+// OfFindings says what a comparison found.
+func OfFindings(f compare.Findings) ToldFindings {
+	v := f.Verdict
+	return ToldFindings{f, ToldVerdict{v.Best, v.Saves, Verdict(v).String(), v.Findings}, ofCaveats(f.Caveats)}
+}
+
+func ofCaveats(list []finding.Caveat) []ToldCaveat {
+	out := make([]ToldCaveat, len(list))
+	for i, c := range list {
+		out[i] = ToldCaveat{c.Code, Caveat(c), c.Cause, c.Subject, c.Figures}
+	}
+	return out
+}
+
+// A ToldChange is what has changed from one result to another: text has a line for each
+// sentence.
+type ToldChange struct {
+	compare.Change
+	Text     string            `json:"text"`
+	Findings []finding.Finding `json:"findings"`
+	Doubts   []ToldCaveat      `json:"doubts"`
+}
+
+// OfChange says what has changed.
+func OfChange(d compare.Change) ToldChange {
+	return ToldChange{d, strings.Join(Change(d), "\n"), d.Findings, ofCaveats(d.Caveats)}
+}
+
+// A ToldSurvey is what a sweep found.
+type ToldSurvey struct {
+	compare.Survey
+	Reasons  []ToldReason      `json:"reasons,omitempty"`
+	Text     string            `json:"text"`
+	Findings []finding.Finding `json:"findings"`
+}
+
+// A ToldReason is why something is not known on some paths.
+type ToldReason struct {
+	Text string `json:"text"`
+	compare.Reason
+}
+
+// OfSurvey says what a sweep found.
+func OfSurvey(v compare.Survey) ToldSurvey {
+	out := ToldSurvey{Survey: v, Text: Survey(v).String(), Findings: v.Findings}
+	for _, r := range v.Reasons {
+		out.Reasons = append(out.Reasons, ToldReason{Reason(r), r})
+	}
+	return out
+}
+
+// OfCell says of the strategies that are not compared why they are not.
+func OfCell(c compare.Cell) compare.Cell {
+	c.Rows = slices.Clone(c.Rows)
+	for i := range c.Rows {
+		c.Rows[i].Reason = Unfit(c.Rows[i])
+	}
+	return c
+}

@@ -1,0 +1,174 @@
+package words
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strings"
+
+	"linger"
+	"linger/compare"
+	"linger/finding"
+)
+
+// n is a count.
+func (t teller) n(name string) string { return whole(t.Figures.Value(name).Or(0)) }
+
+// many is a count with what is counted: "3 paths".
+func (t teller) many(name, word string) string {
+	return finding.Plural(t.Figures.Value(name).Or(0), word)
+}
+
+// margin is what counts as a difference.
+func (t teller) margin() string { return finding.Share(t.Figures.Value("margin").Or(0)) }
+
+// on lists on how many paths something holds of each strategy: "h2 on 12".
+func on(figures finding.Figures) []string {
+	var out []string
+	for _, f := range figures {
+		out = append(out, f.Of+" on "+whole(f.Value.Or(0)))
+	}
+	return out
+}
+
+func noneDelivered(t teller) string {
+	return fmt.Sprintf("On none of %s a strategy delivered everything.", t.many("paths", "path"))
+}
+
+func fastestOn(t teller) string {
+	wins := t.Figures.All("fastest_on")
+	first := nth(wins, 0)
+	parts := []string{fmt.Sprintf("%s takes least on %s of %s", first.Of, whole(first.Value.Or(0)), t.many("paths", "path"))}
+	return strings.Join(append(parts, on(wins[min(1, len(wins)):])...), ", ") + "."
+}
+
+func keepingSavesOn(t teller) string {
+	s := "Keeping connections saves time on " + t.n("saves_on")
+	if t.Figures.Value("saves_on") == t.Figures.Value("known") {
+		s = "Keeping connections saves time on all of them"
+	}
+	if median, ok := t.Figures.Value("median").Get(); ok {
+		if t.Figures.Value("halves_on").Or(0) > 0 {
+			s += ", half of it or more on " + t.n("halves_on")
+		}
+		s += "; the median is " + finding.Share(median)
+	}
+	return s + "."
+}
+
+func nearFastestOn(t teller) string {
+	return fmt.Sprintf("At most %s more than the fastest, which itself counts, take %s.", t.margin(), strings.Join(on(t.Figures.All("near_on")), ", "))
+}
+
+func mostSaved(t teller) string {
+	kept, closed := t.times()
+	return fmt.Sprintf("It saves most, %s, at %s: %s of %s against %s of %s.", almost(t.Figures.Value("saves").Or(0)), t.where(), took(kept), kept.Of, took(closed), closed.Of)
+}
+
+func noneSame(t teller) string {
+	return fmt.Sprintf("There is no path on which it makes no difference (at most %s between the fastest persistent and the fastest non-persistent strategy).", t.margin())
+}
+
+func sameOn(t teller) string {
+	return fmt.Sprintf("It makes no difference (at most %s between the fastest persistent and the fastest non-persistent strategy) on %s of %s.", t.margin(), t.n("same_on"), t.n("paths"))
+}
+
+func borderAt(t teller) string {
+	// Each rate is followed by the round-trip time that belongs to it.
+	var beyond, never []string
+	rates := t.Figures.All("down")
+	for i, f := range t.Figures.All("beyond_rtt") {
+		rate := rateOf(nth(rates, i).Value.Or(0))
+		if v, ok := f.Value.Get(); ok {
+			beyond = append(beyond, fmt.Sprintf("beyond %s ms at %s", finding.Setting(v), rate))
+		} else {
+			never = append(never, rate)
+		}
+	}
+	var parts []string
+	if len(beyond) > 0 {
+		parts = append(parts, "it begins to make one "+strings.Join(beyond, ", "))
+	}
+	if len(never) > 0 {
+		parts = append(parts, "it makes none at any of the round-trip times at "+strings.Join(never, ", "))
+	}
+	at := "Without loss"
+	if loss := t.Figures.Value("loss").Or(0); loss > 0 {
+		at = "At " + finding.Setting(100*loss) + " % loss"
+	}
+	return at + " " + strings.Join(parts, "; ") + "."
+}
+
+func keepingCostsOn(t teller) string {
+	return fmt.Sprintf("On %s keeping costs time: the fastest non-persistent strategy takes less than the fastest persistent one, by more than %s.", t.many("costs_on", "path"), t.margin())
+}
+
+func luckOn(t teller) string {
+	do := "do"
+	if t.Figures.Value("trials").Or(0) == 1 {
+		do = "does"
+	}
+	return fmt.Sprintf("On %s %s %s not rule out that what keeping saves or costs is luck.", t.many("luck_on", "path"), t.trials(), do)
+}
+
+func unknownOn(t teller) string {
+	return fmt.Sprintf("Not known on %s: %s: %s.", t.many("unknown_on", "path"), t.Subject.Name,
+		cmp.Or(t.Figures.Text("cause"), undelivered(t.Figures.Value("failed").Or(0), t.Figures.Value("trials").Or(0))))
+}
+
+func moreReasons(t teller) string {
+	return fmt.Sprintf("%s more reasons stand in the JSON.", t.n("more"))
+}
+
+func uncovered(t teller) string {
+	f := t.Figures
+	return fmt.Sprintf("%s of %s lie outside of what predictions were held against measurements on (%s to %s ms, %s to %s each way, up to %s lost): nobody knows how far off they are there.",
+		t.n("uncovered"), t.many("paths", "path"), t.n("rtt_from"), t.n("rtt_to"), rateOf(f.Value("rate_from").Or(0)), rateOf(f.Value("rate_to").Or(0)), finding.Share(f.Value("loss_to").Or(0)))
+}
+
+func stopped(t teller) string {
+	return fmt.Sprintf("It was interrupted: the first %s of %s paths are there.", t.n("paths"), t.n("planned"))
+}
+
+// undelivered says that some trials of a strategy did not deliver everything.
+func undelivered(failed, trials float64) string {
+	return fmt.Sprintf("%s of %s did not deliver everything", whole(failed), finding.Plural(trials, "trial"))
+}
+
+// Reason is why something is not known on some paths.
+func Reason(r compare.Reason) string {
+	return r.Strategy + ": " + cmp.Or(r.Cause, undelivered(float64(r.Failed), float64(r.Trials)))
+}
+
+// Unfit is why a strategy is not compared with the others on a path, empty where it is.
+func Unfit(r compare.Swept) string {
+	if r.Reason != "" || r.Failed == 0 {
+		return r.Reason
+	}
+	return undelivered(float64(r.Failed), float64(r.Trials))
+}
+
+// almost writes a share in whole per cent; what is not all is not written as 100 %.
+func almost(v float64) string {
+	if v < 1 && v >= 0.995 {
+		return "over 99 %"
+	}
+	return finding.Share(v)
+}
+
+// where names a path by what it is: "70 ms, 12 Mbit/s, 1 % loss".
+func (t teller) where() string {
+	s := t.Figures.Text("network")
+	if s == "" {
+		s = finding.Setting(t.Figures.Value("rtt").Or(0)) + " ms, " + rateOf(t.Figures.Value("down").Or(0))
+	}
+	if loss := t.Figures.Value("loss").Or(0); loss > 0 {
+		s += ", " + finding.Setting(100*loss) + " % loss"
+	}
+	return s
+}
+
+// rateOf is a rate in kbit/s, with its unit.
+func rateOf(kbps float64) string {
+	return linger.Rate(math.Round(kbps * float64(linger.Kbps))).String()
+}

@@ -1,0 +1,269 @@
+package words
+
+import (
+	"fmt"
+	"math"
+
+	"linger/compare"
+	"linger/finding"
+)
+
+// took is a time with the digits that its doubt leaves.
+func took(f finding.Figure) string {
+	v, ok := f.Value.Get()
+	if !ok {
+		return "an unknown time"
+	}
+	return finding.Duration(v, f.Doubt())
+}
+
+// apart is how much longer one of two times is.
+func apart(a, b finding.Figure) string { return finding.InSteps(finding.Apart(a, b)) }
+
+// share is by how much a time differs from another, as a share of that, in brackets.
+func share(of, whole finding.Figure) string {
+	ratio, doubt := finding.Quotient(of.Value.Or(0), of.Doubt(), whole.Value.Or(0), whole.Doubt())
+	return finding.InBrackets(math.Abs(1-ratio), doubt)
+}
+
+// times are those of the two strategies that are compared, the subject's first.
+func (t teller) times() (a, b finding.Figure) {
+	all := t.Figures.All("time")
+	return nth(all, 0), nth(all, 1)
+}
+
+// apart is how much longer one of the two takes, with its share of the second's time.
+func (t teller) apart() string {
+	a, b := t.times()
+	return apart(a, b) + share(a, b)
+}
+
+// trials is how many of each a finding rests on: "5 trials".
+func (t teller) trials() string { return finding.Plural(t.Figures.Value("trials").Or(0), "trial") }
+
+// chance is how likely the times would be so far apart if nothing differed.
+func (t teller) chance() string { return fmt.Sprintf("(p = %.2g)", t.Figures.Value("p").Or(1)) }
+
+// luck says so where luck is not ruled out, unless that was said of as many trials.
+func (t teller) luck() string {
+	if t.Severity != finding.Unknown || t.cautioned > 0 && t.cautioned <= t.Figures.Value("trials").Or(0) {
+		return ""
+	}
+	return " (luck cannot be ruled out after " + t.trials() + ")"
+}
+
+// untried names the strategy that should have been tried.
+func (t teller) untried() string {
+	if name := t.Figures.Text("untried"); name != "" {
+		return " " + name + " was not tried."
+	}
+	return ""
+}
+
+func unopposed(t teller) string {
+	a, _ := t.times()
+	why := "is there"
+	if t.Figures.Value("strategies").Or(1) > 1 {
+		why = "gave a time"
+	}
+	return fmt.Sprintf("%s takes %s; no other strategy %s to compare it with.", a.Of, took(a), why)
+}
+
+func noWinner(t teller) string {
+	a, b := t.times()
+	return fmt.Sprintf("No winner after %s: %s takes %s and %s %s; luck cannot be ruled out.", t.trials(), a.Of, took(a), b.Of, took(b))
+}
+
+func noDifference(t teller) string {
+	a, b := t.times()
+	return fmt.Sprintf("No difference that %s can show: %s takes %s and %s %s %s.", t.trials(), a.Of, took(a), b.Of, took(b), t.chance())
+}
+
+func allAlike(t teller) string {
+	a, _ := t.times()
+	return fmt.Sprintf("No difference that %s can show: all take about %s %s.", t.trials(), took(a), t.chance())
+}
+
+func fastest(t teller) string {
+	a, b := t.times()
+	return fmt.Sprintf("%s takes least: %s against %s of %s.", a.Of, took(a), took(b), b.Of)
+}
+
+func fastestOfAll(t teller) string {
+	a, b := t.times()
+	return fmt.Sprintf("%s takes least: %s against %s of %s, the slowest; %s less.", a.Of, took(a), took(b), b.Of, t.apart())
+}
+
+func fastestTried(t teller) string {
+	a, b := t.times()
+	why := ""
+	if t.Cause == compare.CauseWaiting {
+		why = ": its requests wait in line"
+	}
+	return fmt.Sprintf("%s takes least of those tried: %s. The fastest persistent strategy, %s, takes %s, which is %s%s more%s.%s",
+		a.Of, took(a), b.Of, took(b), apart(a, b), share(b, a), why, t.untried())
+}
+
+func persistentWorse(t teller) string {
+	kept, best := t.times()
+	return fmt.Sprintf("Persistence is worse here: %s takes %s; %s, which differs in nothing else, %s more.", best.Of, took(best), kept.Of, t.apart())
+}
+
+func persistentNext(t teller) string {
+	a, _ := t.times()
+	return fmt.Sprintf("The fastest persistent strategy, %s, takes %s.", a.Of, took(a))
+}
+
+func persistentSlower(t teller) string {
+	kept, _ := t.times()
+	return fmt.Sprintf("No persistent strategy that was tried is faster: the fastest, %s, takes %s.%s", kept.Of, took(kept), t.untried())
+}
+
+func saves(t teller) string { return fmt.Sprintf("It saves %s%s.", t.apart(), t.fewer()) }
+
+// fewer tells what the better one needs less, or more, in connections and packets.
+func (t teller) fewer() string {
+	var parts []string
+	if n := t.Figures.All("connections"); len(n) == 2 && n[0].Value != n[1].Value {
+		parts = append(parts, fmt.Sprintf("opens %s, not %s", finding.Plural(n[0].Value.Or(0), "connection"), finding.Count(n[1].Value.Or(0))))
+	}
+	if n := t.Figures.All("packets"); len(n) == 2 {
+		word, all, d := "fewer", n[1].Value.Or(0), n[1].Value.Or(0)-n[0].Value.Or(0)
+		if d < 0 {
+			word, d = "more", -d
+		}
+		if all > 0 && d != 0 {
+			parts = append(parts, fmt.Sprintf("sends %s %s packets", finding.Share(d/all), word))
+		}
+	}
+	switch len(parts) {
+	case 0:
+		return ""
+	case 1:
+		return " and " + parts[0]
+	}
+	return ", " + parts[0] + ", and " + parts[1]
+}
+
+func fewTrials(t teller) string {
+	return fmt.Sprintf("After %s luck cannot be ruled out in any of this.", t.trials())
+}
+
+func tookOnce(t teller) string {
+	a, _ := t.times()
+	return fmt.Sprintf("%s took %s for %s over %s.", t.Subject.Name, took(a),
+		finding.Plural(t.Figures.Value("exchanges").Or(0), "exchange"), finding.Plural(t.Figures.Value("connections").Or(0), "connection"))
+}
+
+// handshaking is how long the baseline waits for its handshakes, as a share of its time
+// too, and what that is shown in.
+func (t teller) handshaking() (handshakes string, wait, step float64, part string) {
+	base, _ := t.times()
+	wait = t.Figures.Value("waited").Or(0)
+	part = finding.InBrackets(finding.Quotient(wait, base.Doubt(), base.Value.Or(0), base.Doubt()))
+	return finding.Plural(t.Figures.Value("handshakes").Or(0), "handshake"), wait, finding.Step(wait, base.Doubt()), part
+}
+
+func handshakeTime(t teller) string {
+	base, _ := t.times()
+	n, wait, step, part := t.handshaking()
+	parts := ""
+	if tls := math.Round(t.Figures.Value("waited_tls").Or(0)/step) * step; tls > 0 {
+		parts = fmt.Sprintf(": %s for TCP's, %s for TLS's", finding.InSteps(finding.Shown(wait, base.Doubt())-tls, step), finding.InSteps(tls, step))
+	}
+	return fmt.Sprintf("%s cost %s of the %s that %s takes%s%s.", n, finding.Duration(wait, base.Doubt()), took(base), base.Of, part, parts)
+}
+
+func handshakeWait(t teller) string {
+	base, _ := t.times()
+	n, wait, _, part := t.handshaking()
+	return fmt.Sprintf("For %s of its %s%s, %s does nothing but wait for some of its %s.", finding.Duration(wait, base.Doubt()), took(base), part, base.Of, n)
+}
+
+// keeping says how many connections the kept strategy has.
+func (t teller) keeping() string {
+	n := t.Figures.Value("connections_at_once").Or(1)
+	if n == 1 {
+		return "One kept connection (" + t.Subject.Name + ")"
+	}
+	return fmt.Sprintf("Keeping %s connections (%s)", whole(n), t.Subject.Name)
+}
+
+func keptSame(t teller) string {
+	return fmt.Sprintf("%s makes no difference that %s can show %s.", t.keeping(), t.trials(), t.chance())
+}
+
+func keptCosts(t teller) string {
+	return fmt.Sprintf("%s is worse: %s more%s.", t.keeping(), t.apart(), t.luck())
+}
+
+func keptSaves(t teller) string {
+	parts := t.parts()
+	if parts != "" {
+		parts = ": " + parts
+	}
+	return fmt.Sprintf("%s saves %s%s%s.", t.keeping(), t.apart(), t.luck(), parts)
+}
+
+func savedParts(t teller) string {
+	return fmt.Sprintf("What %s saves is %s.", t.Subject.Name, t.parts())
+}
+
+// parts is what a kept connection saves, as a sum.
+func (t teller) parts() string {
+	_, step := finding.Apart(t.times())
+	var out []string
+	lost := ""
+	for _, part := range []struct{ figure, gained, lost string }{
+		{"saved_by_handshakes", " of handshakes", ""},
+		{"saved_by_slow_starts", " of slow starts", ""},
+		{"saved_in_hosts", " in the hosts", "in the hosts"},
+		{"saved_otherwise", " otherwise", "otherwise"},
+	} {
+		v, ok := t.Figures.Value(part.figure).Get()
+		switch {
+		case !ok:
+		case v < 0:
+			lost = ", less " + finding.InSteps(-v, step) + " that is lost " + part.lost
+		default:
+			out = append(out, finding.InSteps(v, step)+part.gained)
+		}
+	}
+	return list(out) + lost
+}
+
+// atOnce is how many connections the compared strategies have.
+func (t teller) atOnce() string { return whole(t.Figures.Value("connections_at_once").Or(1)) }
+
+func manySame(t teller) string {
+	kept, closed := t.times()
+	return fmt.Sprintf("With %s at once, keeping (%s) makes no difference to %s that %s can show %s.", t.atOnce(), kept.Of, closed.Of, t.trials(), t.chance())
+}
+
+func manyCosts(t teller) string {
+	kept, closed := t.times()
+	return fmt.Sprintf("With %s at once, keeping is worse: %s takes %s more than %s%s.", t.atOnce(), kept.Of, t.apart(), closed.Of, t.luck())
+}
+
+func manySaves(t teller) string {
+	kept, closed := t.times()
+	return fmt.Sprintf("With %s at once, keeping (%s) saves %s of %s's %s%s.", t.atOnce(), kept.Of, t.apart(), closed.Of, took(closed), t.luck())
+}
+
+func serialized(t teller) string {
+	many, kept := t.times()
+	return fmt.Sprintf("%s, with %s connections at once, takes %s less than %s, whose requests wait in line%s.", many.Of, t.atOnce(), apart(many, kept), kept.Of, t.luck())
+}
+
+func asFast(t teller) string {
+	var names []string
+	times := t.Figures.All("time")
+	for _, f := range times[min(1, len(times)):] {
+		names = append(names, f.Of)
+	}
+	hint := ""
+	if fewest, ok := t.Figures.Get("connections"); ok {
+		hint = fmt.Sprintf("; of these, %s opens the fewest connections (%s)", fewest.Of, finding.Count(fewest.Value.Or(0)))
+	}
+	return fmt.Sprintf("%s %s as fast as %s, as far as %s can show%s.", list(names), verb(len(names), "is", "are"), t.Subject.Name, t.trials(), hint)
+}

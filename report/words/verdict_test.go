@@ -1,0 +1,202 @@
+package words
+
+import (
+	"strings"
+	"testing"
+
+	"linger/compare"
+	"linger/finding"
+	"linger/internal/textbook"
+	"linger/trace"
+)
+
+// says checks what stands in a text, and what does not.
+func says(t *testing.T, name, text string, want, not []string) {
+	t.Helper()
+	for _, s := range want {
+		if !strings.Contains(text, s) {
+			t.Errorf("%s: says\n%s\nwithout %q", name, text, s)
+		}
+	}
+	for _, s := range not {
+		if strings.Contains(text, s) {
+			t.Errorf("%s: says\n%s\nwith %q", name, text, s)
+		}
+	}
+}
+
+func verdictOf(in trace.Experiment) string { return Verdict(compare.Compare(in).Verdict).String() }
+
+func TestVerdict(t *testing.T) {
+	for _, test := range []struct {
+		name   string // of textbook.Verdicts
+		says   []string
+		doesnt []string
+	}{
+		{"kept is better", []string{"keep takes least: ", "It saves ", "opens 1 connection, not 41", "fewer packets", "41 handshakes cost 2.88 s of the 7.34 s that close takes", "\n\n- 41 handshakes", "\n- What keep saves is 2.81 s of handshakes and 1.09 s of slow starts."}, []string{"No difference", "luck"}},
+		{"no difference", []string{"No difference that 5 trials can show: close takes 7.3 s and keep 7.4 s (p = "}, []string{"takes least", "as fast as"}},
+		{"kept is worse", []string{"Persistence is worse here: close takes 7.34 s; keep, which differs in nothing else, 3.0 s (40 %) more."}, []string{"saves"}},
+		{"too few trials", []string{"After 2 trials luck cannot be ruled out in any of this."}, []string{"(luck"}},
+		{"one trial", []string{"No winner after 1 trial: keep takes 3.4 s and close 7.3 s; luck cannot be ruled out.", "cost 2.9 s of the 7.3 s"}, []string{"saves", "slow starts"}},
+		{"few trials, nothing to be told", []string{"No winner after 2 trials: keep takes 7.29 s and close 7.34 s; luck cannot be ruled out."}, []string{"takes least", "saves"}},
+		{"few trials of a pair only", []string{"of close:6's 1.62 s (luck cannot be ruled out after 2 trials)."}, []string{"in any of this"}},
+		{"one trial, the kept one slower", nil, []string{"saves", "worse", "(keep:6)"}},
+		{"three trials, the kept one slower", []string{"Keeping 6 connections (keep:6) is worse: 290 ms (18 %) more."}, []string{"saves -", "(keep:6) saves"}},
+		{"three trials, the kept pair slower", []string{"With 6 at once, keeping is worse: keep:6 takes 290 ms (18 %) more than close:6."}, []string{"saves -"}},
+		{"another number of connections", []string{
+			"close:6 takes least of those tried: 1.62 s. The fastest persistent strategy, keep, takes 3.44 s, which is 1.82 s (112 %) more: its requests wait in line. keep:6 was not tried."}, []string{"Persistence is worse", "connections at once"}},
+		{"the pair is worse, another is the fastest kept", []string{
+			"Persistence is worse here: close:6 takes 1.62 s; keep:6, which differs in nothing else, ", "The fastest persistent strategy, keep, takes 3.44 s."}, []string{"not tried"}},
+		{"the parts add up", []string{"saves 4.01 s (55 %): 2.81 s of handshakes and 1.20 s of slow starts."}, nil},
+		{"no slow start in a segment", []string{"of handshakes and "}, []string{"slow start"}},
+		{"one strategy", []string{"no other strategy", "41 handshakes cost"}, nil},
+		{"one kept strategy", []string{"keep takes 3", "no other strategy is there"}, []string{"handshake"}},
+		{"no non-persistent one", []string{"keep:6 takes least", "no non-persistent strategy gave a time"}, nil},
+		{"no persistent one", []string{"close:6 takes least"}, []string{"kept"}},
+		{"no persistent one, the baseline best", []string{"No strategy that was tried keeps a connection"}, nil},
+		{"parallel pairs", []string{"With 6 at once, keeping (keep:6) saves"}, nil},
+		{"a pair that is not the best", []string{"One kept connection (keep) saves 3.90 s (53 %): 2.81 s of handshakes and 1.09 s of slow starts."}, nil},
+		{"the finding of 1997", []string{"- close:6, with 6 connections at once, takes", "whose requests wait in line"}, nil},
+		{"the best closes", []string{"No persistent strategy that was tried is faster: the fastest, keep, takes 3.44 s. keep:6 was not tried."}, nil},
+		{"what TLS costs", []string{
+			"41 handshakes cost 5.81 s of the 10.3 s that close takes (57 %): 2.87 s for TCP's, 2.94 s for TLS's.",
+			"Each connection more costs 1.8 ms of CPU at the client and 3.3 ms at the server."}, []string{"h2", "lost"}},
+		{"resumption", []string{
+			"Resumption (close+resume) saves 40 ms of close's 10.3 s and 49 % of the CPU; set-up takes 2.0 round trips either way."}, []string{"(keep+resume)"}},
+		{"resumption, the time alike", []string{
+			"Resumption (close+resume) makes no difference to close's time that 5 trials can show (p = ", ", but saves 49 % of the CPU; set-up"}, nil},
+		{"resumption that costs", []string{"Resumption (close+resume) takes 10.2 s (99 %) more than close"}, nil},
+		{"resumption, two trials", []string{"Resumption (close+resume) saves 50 ms (1 %)", "in any of this"}, []string{"(luck"}},
+		{"resumption, one trial", []string{"Resumption (close+resume) takes 10 s, close 10 s; luck cannot"}, nil},
+		{"early data", []string{"Early data (h3+0rtt) saves 72 ms (10 %) of h3's 687 ms; set-up takes 0.0 round trips, not 1.0."}, []string{"TLS's"}},
+		{"fast open", []string{"TCP Fast Open (keep:6+tfo) saves ", "set-up takes 1.0 round trip, not 2.0."}, nil},
+		{"what was not given saves nothing", nil, []string{"Resumption", "Early data", "Fast Open", "h2 takes"}},
+		{"versions", []string{"h2 takes 340 ms (31 %) less than keep:6.\n- h3 takes 70 ms (9 %) less than h2."}, []string{"head-of-line"}},
+		{"h2 is worse", []string{"h2 takes 410 ms (38 %) more than keep:6."}, nil},
+		{"head-of-line blocking", []string{"With 2 % lost, h3 takes ", "less than h2 from the first request on; its cause cannot be told apart here"}, []string{"holds up"}},
+		{"nothing was lost", []string{"h3 takes "}, []string{"lost", "head-of-line"}},
+		{"only one lost packets", nil, []string{"lost", "head-of-line"}},
+		{"no head-of-line blocking", []string{"With 0.5 % lost, the head-of-line difference between h2 and h3 is not visible in these trials (p = "}, nil},
+		{"blocking, two trials", []string{"the head-of-line difference between h2 and h3 cannot be seen in 2 trials"}, nil},
+		{"recovery costs more", []string{"h3 takes ", "more than h2 from the first request on; its cause cannot be told apart here"}, []string{"recovery costs"}},
+		{"nothing delivered", []string{"nothing to compare"}, nil},
+		{"no strategy at all", []string{"nothing to compare"}, nil},
+	} {
+		says(t, test.name, verdictOf(textbook.Verdicts[test.name]()), test.says, test.doesnt)
+	}
+}
+
+func TestVerdictOfLookUps(t *testing.T) {
+	for _, test := range []struct {
+		name      string // of textbook.Queries
+		want, not []string
+	}{
+		{"nothing announced", []string{"udp takes least", "Keeping pays from the second query on: a further one takes 230 B over tcp+keep, not the 660 B of tcp",
+			"tcp+keep and tcp+pipeline never take fewer bytes than udp", "1.4 times its 170 B", "announced no idle limit, and closed no"}, []string{"handshakes cost", "wait in line", "queries again"}},
+		{"an idle limit", []string{"for 2.00 s, it says: up to gaps of 1.93 s keeping pays"}, []string{"not known"}},
+		{"no idle at all", []string{"keeping pays only while queries follow one another"}, []string{"up to gaps"}},
+		{"limits of two kinds", []string{"keeping pays: tcp+keep 1.93 s (the server announced 2.00 s); tcp+pipeline 930 ms (the server announced 1.00 s)."}, nil},
+		{"a limit of one", []string{"tcp+keep 1.93 s (the server announced 2.00 s); tcp+pipeline not known."}, nil},
+		{"an unknown path", []string{"for 2.00 s, it says: up to gaps of that less a round trip keeping pays"}, []string{"1.93 s"}},
+		{"cut answers", []string{"On a kept connection tcp+keep (from about 1 query) and tcp+pipeline (from about 1 query) take fewer bytes a query than udp, whose answers did not fit"}, []string{"share a packet"}},
+		{"a query fails in each trial", []string{"No trial had an answer to every query", "A single one takes"}, []string{"nothing to compare", "No strategy"}},
+		{"at a rate", []string{"When each query is asked is fixed", "A single one takes 70.0 ms at the median"}, []string{"takes least", "No difference"}},
+		{"asked again, cut and failed", []string{"udp asked 5 queries again", "1 of 50 answers did not fit"}, nil},
+		{"encrypted and not", []string{"Encryption: dot takes 6.3 times the bytes of tcp, a further query over dot+keep 3.0 times that of tcp+keep."}, nil},
+	} {
+		says(t, test.name, verdictOf(textbook.Queries[test.name]()), test.want, test.not)
+	}
+}
+
+func TestPredictedTimesNeedNoTest(t *testing.T) {
+	in := textbook.Experiment("close,keep", 1)
+	in.Provenance = trace.Predicted
+	says(t, "predicted", verdictOf(in), nil, []string{"luck"})
+}
+
+// Caveats are as in textbook.Caveats, by their codes.
+func TestCaveats(t *testing.T) {
+	for _, test := range []struct {
+		name string // of textbook.Caveats
+		code string // "" is that nothing says so
+		says string
+	}{
+		{"nothing to doubt", "", ""},
+		{"a byte too few", compare.Bytes, "exchange 7"},
+		{"an exchange twice", compare.Bytes, "exchange 6"},
+		{"an exchange missing", compare.Bytes, "no word of 1 exchanges"},
+		{"the link carried less", compare.Bytes, "link carried"},
+		{"failed exchanges", compare.Failed, "2 exchanges failed in 2 of 5 trials (2× reset)"},
+		{"failed trials", compare.Failed, "3 trials of 8 gave no trace (2× b, 1× a)"},
+		{"interrupted", compare.Interrupted, "9 of 10"},
+		{"server closed", compare.NotHonoured, "closed kept connections 5 times"},
+		{"reused", compare.NotHonoured, "5 connections carried more than one"},
+		{"left open", compare.NotHonoured, "left 5 connections open"},
+		{"not pipelined", compare.NotHonoured, "never had two requests in flight"},
+		{"retries", compare.Retries, "closed meanwhile (RFC 9112, 9.3.1): keep 5, in all"},
+		{"retries of streams", compare.Retries, "refused them or was closing the connection (RFC 9113, 6.8; RFC 9114, 5.2): h3 5, in all"},
+		{"no idle race of streams", "", "RFC 9112"},
+		{"no ledger", compare.Ledger, "nobody counted"},
+		{"half a ledger", compare.Ledger, "keep: packets and bytes were not"},
+		{"full ledger", compare.Ledger, "more connections than"},
+		{"late", compare.Late, "5 % of the round-trip time: keep 5.00 ms"},
+		{"late by the difference", compare.Late, "all that close took longer than keep"},
+		{"spurious", compare.Retransmitted, "dropped: keep 10, in all"},
+		{"three trials", compare.Trials, "close and keep: 3 trials can never"},
+		{"one strategy, one trial", compare.Trips, "a single trial"},
+		{"one strategy has no interval either", compare.Confidence, "close: one trial has no interval; give --trials 6"},
+		{"nothing to compare one strategy with", "", "can never show"},
+		{"few trials, by number", compare.Trials, "close and pipeline: 2 trials can never show a difference beyond luck"},
+		{"few trials, the next number", compare.Trials, "keep: 1 trial can never"},
+		{"requests in vain are pipelined", "", "never had two requests"},
+		{"a single trial", compare.Trips, "close and keep: a single trial, so how far off the round trips are is not known"},
+		{"fewer trips than none", compare.Trips, "lost in the noise, and not known: keep ± "},
+		{"trips within their doubt", compare.Trips, "lost in the noise, and not known: keep ± "},
+		{"four trials", compare.Confidence, "87.5 %"},
+		{"overlap", compare.Overlap, "cannot be told apart"},
+		{"no still trials", compare.Trips, "not known"},
+		{"another protocol", compare.NotHonoured, "h2: HTTP/2 was not spoken on every connection (5× http/1.1)"},
+		{"not resumed", compare.NotHonoured, "close+resume: 200 of 200 TLS handshakes that might have been resumed were made in full"},
+		{"not resumed at once", compare.NotHonoured, "keep:6+resume+tfo: 25 of 25 TLS handshakes"},
+		{"early data rejected", compare.NotHonoured, "h3+0rtt: the server rejected the early data of 5 of 5 connections"},
+		{"no early data", compare.NotHonoured, "h3+0rtt: no early data was sent on 5 of 5 connections"},
+		{"fast open fell back", compare.NotHonoured, "TCP fell back to its handshake without data on 30 of 30 connections"},
+		{"fast open unknown", compare.NotHonoured, "not known of 5 of 5"},
+		{"noisy trips", compare.Trips, "within the noise: keep ±"},
+	} {
+		found := compare.Compare(textbook.Caveats[test.name]()).Caveats
+		said := false
+		for _, c := range found {
+			said = said || strings.Contains(Caveat(c), test.says) && (test.code == "" || c.Code == test.code)
+		}
+		if said != (test.code != "") {
+			t.Errorf("%s: the caveats are %q; want %q with %q", test.name, Caveats(found), test.code, test.says)
+		}
+	}
+	again := Caveats(compare.Compare(textbook.Queries["sent again"]()).Caveats)
+	says(t, "queries sent again", strings.Join(again, "\n"), []string{"RFC 7766, 6.2.4): tcp+keep 2, in all"}, []string{"RFC 9112"})
+	together := Caveats(compare.Compare(textbook.Queries["wanted together, asked one by one"]()).Caveats)
+	says(t, "wanted together", strings.Join(together, "\n"), []string{"tcp+pipeline: never had two requests in flight"}, nil)
+}
+
+// What luck is not ruled out of is said once for as many trials.
+func TestLuckIsSaidOnce(t *testing.T) {
+	pair := func(code string, trials float64) finding.Finding {
+		return finding.Finding{Code: code, Severity: finding.Unknown, Subject: finding.Subject{Name: "keep"}, Figures: finding.Figures{
+			finding.Number("time", 100, "ms").Whose("keep"), finding.Number("time", 300, "ms").Whose("close"), finding.Number("trials", trials, "")}}
+	}
+	few := finding.Finding{Code: compare.FewTrials, Figures: finding.Figures{finding.Number("trials", 3, "")}}
+	for _, test := range []struct {
+		findings []finding.Finding
+		want     int
+	}{
+		{[]finding.Finding{pair(compare.VersionFaster, 3)}, 1},
+		{[]finding.Finding{few, pair(compare.VersionFaster, 3)}, 1},
+		{[]finding.Finding{few, pair(compare.VersionFaster, 4)}, 1},
+		{[]finding.Finding{few, pair(compare.VersionFaster, 2)}, 2},
+	} {
+		if text := text(test.findings).String(); strings.Count(text, "luck") != test.want {
+			t.Errorf("said other than %d times:\n%s", test.want, text)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+// Package words makes sentences of findings and caveats: what an analysis found is
+// said here and nowhere else, so that text, page, JSON and whatever else is written
+// cannot disagree. Each code has a function that makes its sentence of the figures; a
+// code without one is written as the data that it is. Nothing is laid out here.
+package words
+
+import (
+	"cmp"
+	"strings"
+
+	"linger/compare"
+	"linger/finding"
+)
+
+// A Text is what there is to say: a first paragraph, and then one thing after another.
+type Text struct {
+	Lead  string
+	Facts []string
+}
+
+// String returns the text in one piece: the paragraph and, below an empty line, what
+// else there is, each on a line that begins with "- ".
+func (t Text) String() string {
+	if len(t.Facts) == 0 {
+		return t.Lead
+	}
+	return t.Lead + "\n\n- " + strings.Join(t.Facts, "\n- ")
+}
+
+// A teller is a finding on its way to a sentence.
+type teller struct {
+	finding.Finding
+	// cautioned is the number of trials after which, as was said before, luck cannot be
+	// ruled out in anything; 0 where nothing was.
+	cautioned float64
+}
+
+// A table has the sentences by code. It is made where it is needed, so that whoever
+// needs none, as the predictor of a page, is built without them.
+type table map[string]func(teller) string
+
+// leads are the sentences of a text's first paragraph, which stand one behind the other.
+func leads() table {
+	return table{
+		compare.NothingDelivered: func(teller) string { return "No strategy delivered the workload, so there is nothing to compare." },
+		compare.NoLoadTime:       func(teller) string { return "No trial had an answer to every query, so that the load has no time." },
+		compare.FixedTimes: func(teller) string {
+			return "When each query is asked is fixed, so that all of them take as long with any strategy."
+		},
+		compare.QueryTimes:       queryTimes,
+		compare.Unopposed:        unopposed,
+		compare.NoWinner:         noWinner,
+		compare.NoDifference:     noDifference,
+		compare.AllAlike:         allAlike,
+		compare.Fastest:          fastest,
+		compare.FastestOfAll:     fastestOfAll,
+		compare.FastestTried:     fastestTried,
+		compare.PersistentWorse:  persistentWorse,
+		compare.PersistentNext:   persistentNext,
+		compare.NonePersistent:   func(teller) string { return "No strategy that was tried keeps a connection." },
+		compare.Saves:            saves,
+		compare.PersistentSlower: persistentSlower,
+		compare.FewTrials:        fewTrials,
+		compare.NoBaseline: func(teller) string {
+			return "What persistence saves is not known: no non-persistent strategy gave a time."
+		},
+		compare.Took: tookOnce,
+
+		compare.NothingPredicted: func(teller) string { return "Nothing was predicted." },
+		compare.NoneDelivered:    noneDelivered,
+		compare.FastestOn:        fastestOn,
+		compare.KeepingUntold: func(teller) string {
+			return "What keeping saves is not known: it takes a persistent and a non-persistent strategy on one path."
+		},
+		compare.KeepingSavesOn: keepingSavesOn,
+	}
+}
+
+// facts are those that stand for themselves.
+func facts() table {
+	return table{
+		compare.HandshakeTime:   handshakeTime,
+		compare.HandshakeWait:   handshakeWait,
+		compare.ConnectionCPU:   connectionCPU,
+		compare.KeptSame:        keptSame,
+		compare.KeptCosts:       keptCosts,
+		compare.KeptSaves:       keptSaves,
+		compare.SavedParts:      savedParts,
+		compare.ManySame:        manySame,
+		compare.ManyCosts:       manyCosts,
+		compare.ManySaves:       manySaves,
+		compare.Serialized:      serialized,
+		compare.OptionSaves:     optionSaves,
+		compare.OptionCosts:     optionCosts,
+		compare.OptionSame:      optionSame,
+		compare.OptionUndecided: optionUndecided,
+		compare.VersionFaster:   versionFaster,
+		compare.VersionSlower:   versionSlower,
+		compare.VersionSame:     versionSame,
+		compare.LossFaster:      lossFaster,
+		compare.LossSlower:      lossSlower,
+		compare.LossSame:        lossSame,
+		compare.LossUndecided:   lossUndecided,
+		compare.AsFast:          asFast,
+
+		compare.FurtherQuery:    furtherQuery,
+		compare.Encryption:      encryption,
+		compare.FewerBytes:      fewerBytes,
+		compare.NeverFewerBytes: neverFewerBytes,
+		compare.AskedAgain:      askedAgain,
+		compare.Truncated:       truncated,
+		compare.OneAtATime:      oneAtATime,
+		compare.IdleLimit:       idleLimit,
+
+		compare.NearFastestOn:  nearFastestOn,
+		compare.MostSaved:      mostSaved,
+		compare.NoneSame:       noneSame,
+		compare.SameOn:         sameOn,
+		compare.BorderAt:       borderAt,
+		compare.KeepingCostsOn: keepingCostsOn,
+		compare.LuckOn:         luckOn,
+		compare.UnknownOn:      unknownOn,
+		compare.MoreReasons:    moreReasons,
+		compare.Uncovered:      uncovered,
+		compare.Stopped:        stopped,
+
+		compare.TimeChanged: timeChanged,
+	}
+}
+
+// Finding is one finding as a sentence.
+func Finding(f finding.Finding) string {
+	t := teller{Finding: f}
+	if say, ok := leads()[f.Code]; ok {
+		return say(t)
+	}
+	return facts().say(t)
+}
+
+// say makes a sentence of a finding, or what stands for one where its code has none.
+func (t table) say(f teller) string {
+	if say, ok := t[f.Code]; ok {
+		return say(f)
+	}
+	return asData(f.Code, f.Cause, f.Subject, f.Figures) + "."
+}
+
+// Verdict is what a comparison found.
+func Verdict(v compare.Verdict) Text { return text(v.Findings) }
+
+// Survey is what a sweep found.
+func Survey(v compare.Survey) Text { return text(v.Findings) }
+
+// text puts findings together: those of the lead, which stand first, in a paragraph.
+func text(findings []finding.Finding) Text {
+	var out Text
+	leads, facts := leads(), facts()
+	cautioned := 0.0
+	for _, f := range findings {
+		t := teller{f, cautioned}
+		if f.Code == compare.FewTrials {
+			cautioned = f.Figures.Value("trials").Or(0)
+		}
+		switch _, lead := leads[f.Code]; {
+		case !lead:
+			out.Facts = append(out.Facts, facts.say(t))
+		case out.Lead == "":
+			out.Lead = leads.say(t)
+		default:
+			out.Lead += " " + leads.say(t)
+		}
+	}
+	return out
+}
+
+// asData is what has no sentence: the code with what belongs to it.
+func asData(code, cause string, s finding.Subject, figures finding.Figures) string {
+	parts := []string{code}
+	if cause != "" {
+		parts[0] += " (" + cause + ")"
+	}
+	if s.Name != "" {
+		parts = append(parts, strings.TrimSpace(s.Kind+" "+s.Name))
+	}
+	for _, f := range figures {
+		name := f.Name
+		if f.Of != "" {
+			name += " of " + f.Of
+		}
+		value := f.Text
+		if v, ok := f.Value.Get(); ok {
+			value = strings.Join(strings.Fields(finding.Setting(v)+" "+f.Unit+" "+f.Text), " ")
+		}
+		parts = append(parts, name+" "+cmp.Or(value, "not known"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// whole writes a count, which has no fraction.
+func whole(v float64) string { return finding.Fixed(v, 0) }
+
+// nth is a figure, without a value where there are not so many.
+func nth(f finding.Figures, i int) finding.Figure {
+	if i >= len(f) {
+		return finding.Figure{}
+	}
+	return f[i]
+}
+
+// list joins names: "a", "a and b", "a, b and c".
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// verb is the singular of it for one.
+func verb(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}

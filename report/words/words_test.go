@@ -1,0 +1,355 @@
+package words
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"linger"
+	"linger/compare"
+	"linger/finding"
+)
+
+type figures = finding.Figures
+
+// of is a figure of somebody; the interval of a time reaches 10 ms to both sides.
+func of(whose, name string, v float64) finding.Figure {
+	f := finding.Number(name, v, "").Whose(whose)
+	if name == "time" {
+		f.Interval = linger.Known(finding.Interval{Low: linger.Known(v - 10), High: linger.Known(v + 10)})
+	}
+	return f
+}
+
+// n is a figure of the subject, or of all.
+func n(name string, v float64) finding.Figure { return of("", name, v) }
+
+func word(name, text string) finding.Figure { return finding.Word(name, text) }
+
+// counted is a word that was counted.
+func counted(name, text string, v float64) finding.Figure {
+	f := n(name, v)
+	f.Text = text
+	return f
+}
+
+// pair are the times of two strategies, from 5 trials.
+func pair(a string, ms float64, b string, other float64, more ...finding.Figure) figures {
+	return append(figures{of(a, "time", ms), of(b, "time", other), n("trials", 5), n("p", 0.0079)}, more...)
+}
+
+// examples are findings with their sentences: one of each code, at least.
+var examples = []struct {
+	finding.Finding
+	says string
+}{
+	{finding.Finding{Code: compare.NothingDelivered}, "No strategy delivered the workload, so there is nothing to compare."},
+	{finding.Finding{Code: compare.NoLoadTime}, "No trial had an answer to every query, so that the load has no time."},
+	{finding.Finding{Code: compare.FixedTimes}, "When each query is asked is fixed, so that all of them take as long with any strategy."},
+	{about("udp", compare.QueryTimes, of("udp", "query_median", 70), of("udp", "query_p95", 1070), of("tcp", "query_median", 140), of("tcp", "query_p95", 140), of("tcp", "query_p99", 141)),
+		"A single one takes 70.0 ms at the median and 1.07 s or less in 95 of 100 over udp, and 140 ms at the median and 141 ms or less in 99 of 100 over tcp."},
+	{about("udp", compare.QueryTimes, of("udp", "query_median", 70)), "A single one takes 70.0 ms at the median over udp."},
+	{about("keep", compare.Unopposed, of("keep", "time", 3440), n("strategies", 1)), "keep takes 3.44 s; no other strategy is there to compare it with."},
+	{about("keep", compare.Unopposed, of("keep", "time", 3440), n("strategies", 2)), "keep takes 3.44 s; no other strategy gave a time to compare it with."},
+	{about("keep", compare.NoWinner, pair("keep", 3440, "close", 3450)...), "No winner after 5 trials: keep takes 3.44 s and close 3.45 s; luck cannot be ruled out."},
+	{about("keep", compare.NoDifference, pair("keep", 3440, "close", 3450)...), "No difference that 5 trials can show: keep takes 3.44 s and close 3.45 s (p = 0.0079)."},
+	{about("keep", compare.AllAlike, pair("keep", 3440, "pipeline", 3450)...), "No difference that 5 trials can show: all take about 3.44 s (p = 0.0079)."},
+	{about("keep", compare.Fastest, pair("keep", 3440, "close", 7340)...), "keep takes least: 3.44 s against 7.34 s of close."},
+	{about("h2", compare.FastestOfAll, pair("h2", 1000, "keep", 4000)...), "h2 takes least: 1.00 s against 4.00 s of keep, the slowest; 3.00 s (75 %) less."},
+	{about("close:6", compare.FastestTried, pair("close:6", 1600, "keep", 3440, word("untried", "keep:6"))...),
+		"close:6 takes least of those tried: 1.60 s. The fastest persistent strategy, keep, takes 3.44 s, which is 1.84 s (115 %) more. keep:6 was not tried."},
+	{because(compare.CauseWaiting, about("close:6", compare.FastestTried, pair("close:6", 1600, "keep", 3440)...)),
+		"close:6 takes least of those tried: 1.60 s. The fastest persistent strategy, keep, takes 3.44 s, which is 1.84 s (115 %) more: its requests wait in line."},
+	{about("keep", compare.PersistentWorse, pair("keep", 8000, "close", 4000)...), "Persistence is worse here: close takes 4.00 s; keep, which differs in nothing else, 4.00 s (100 %) more."},
+	{about("keep:6", compare.PersistentNext, of("keep:6", "time", 5000)), "The fastest persistent strategy, keep:6, takes 5.00 s."},
+	{finding.Finding{Code: compare.NonePersistent}, "No strategy that was tried keeps a connection."},
+	{about("keep", compare.Saves, pair("keep", 3440, "close", 7340, of("keep", "connections", 1), of("keep", "packets", 700), of("close", "connections", 41), of("close", "packets", 1000))...),
+		"It saves 3.90 s (53 %), opens 1 connection, not 41, and sends 30 % fewer packets."},
+	{about("keep", compare.Saves, pair("keep", 3440, "close", 7340, of("keep", "packets", 1100), of("close", "packets", 1000))...), "It saves 3.90 s (53 %) and sends 10 % more packets."},
+	{about("keep", compare.Saves, pair("keep", 3440, "close", 7340)...), "It saves 3.90 s (53 %)."},
+	{about("keep", compare.PersistentSlower, pair("keep", 3440, "close:6", 1600, word("untried", "keep:6"))...),
+		"No persistent strategy that was tried is faster: the fastest, keep, takes 3.44 s. keep:6 was not tried."},
+	{finding.Finding{Code: compare.FewTrials, Figures: figures{n("trials", 2)}}, "After 2 trials luck cannot be ruled out in any of this."},
+	{finding.Finding{Code: compare.NoBaseline}, "What persistence saves is not known: no non-persistent strategy gave a time."},
+	{about("keep", compare.Took, finding.Number("time", 685, "ms"), n("exchanges", 41), n("connections", 1)), "keep took 685 ms for 41 exchanges over 1 connection."},
+
+	{about("close", compare.HandshakeTime, of("close", "time", 7340), n("handshakes", 41), n("waited", 2880)), "41 handshakes cost 2.88 s of the 7.34 s that close takes (39 %)."},
+	{about("close", compare.HandshakeTime, of("close", "time", 10_300), n("handshakes", 41), n("waited", 5810), n("waited_tls", 2940)),
+		"41 handshakes cost 5.81 s of the 10.3 s that close takes (56 %): 2.87 s for TCP's, 2.94 s for TLS's."},
+	{about("close:6", compare.HandshakeWait, of("close:6", "time", 1600), n("handshakes", 41), n("waited", 230)), "For 230 ms of its 1.60 s (14 %), close:6 does nothing but wait for some of its 41 handshakes."},
+	{about("keep", compare.ConnectionCPU, n("client_cpu", 1.84), n("server_cpu", 3.3)), "Each connection more costs 1.8 ms of CPU at the client and 3.3 ms at the server."},
+	{about("keep", compare.KeptSame, pair("keep", 7340, "close", 7350, n("connections_at_once", 1))...), "One kept connection (keep) makes no difference that 5 trials can show (p = 0.0079)."},
+	{about("keep:2", compare.KeptCosts, pair("keep:2", 8000, "close:2", 4000, n("connections_at_once", 2))...), "Keeping 2 connections (keep:2) is worse: 4.00 s (100 %) more."},
+	{unsure(about("keep", compare.KeptSaves, pair("keep", 3440, "close", 7340, n("connections_at_once", 1))...)), "One kept connection (keep) saves 3.90 s (53 %) (luck cannot be ruled out after 5 trials)."},
+	{about("keep", compare.KeptSaves, pair("keep", 3440, "close", 7340, n("connections_at_once", 1), n("saved_by_handshakes", 2810), n("saved_by_slow_starts", 690), n("saved_in_hosts", 400))...),
+		"One kept connection (keep) saves 3.90 s (53 %): 2.81 s of handshakes, 690 ms of slow starts and 400 ms in the hosts."},
+	{about("keep", compare.SavedParts, pair("keep", 3440, "close", 7340, n("saved_by_handshakes", 2810), n("saved_by_slow_starts", 1490), n("saved_in_hosts", -400))...),
+		"What keep saves is 2.81 s of handshakes and 1.49 s of slow starts, less 400 ms that is lost in the hosts."},
+	{about("keep", compare.SavedParts, pair("keep", 3440, "close", 7340, n("saved_by_handshakes", 2810), n("saved_otherwise", 1090))...), "What keep saves is 2.81 s of handshakes and 1.09 s otherwise."},
+	{about("keep:6", compare.ManySame, pair("keep:6", 1620, "close:6", 1610, n("connections_at_once", 6))...), "With 6 at once, keeping (keep:6) makes no difference to close:6 that 5 trials can show (p = 0.0079)."},
+	{about("keep:6", compare.ManyCosts, pair("keep:6", 2000, "close:6", 1600, n("connections_at_once", 6))...), "With 6 at once, keeping is worse: keep:6 takes 400 ms (25 %) more than close:6."},
+	{about("keep:6", compare.ManySaves, pair("keep:6", 960, "close:6", 1620, n("connections_at_once", 6))...), "With 6 at once, keeping (keep:6) saves 660 ms (41 %) of close:6's 1.62 s."},
+	{about("close:6", compare.Serialized, pair("close:6", 1620, "keep", 3440, n("connections_at_once", 6))...), "close:6, with 6 connections at once, takes 1.82 s less than keep, whose requests wait in line."},
+	{because(compare.CauseResumption, about("close+resume", compare.OptionSaves, pair("close+resume", 10_200, "close", 10_300, n("saved_cpu", .49), of("close+resume", "setup_round_trips", 2), of("close", "setup_round_trips", 2))...)),
+		"Resumption (close+resume) saves 100 ms (1 %) of close's 10.3 s and 49 % of the CPU; set-up takes 2.0 round trips either way."},
+	{because(compare.CauseEarlyData, about("h3+0rtt", compare.OptionCosts, pair("h3+0rtt", 800, "h3", 690, of("h3+0rtt", "setup_round_trips", 0), of("h3", "setup_round_trips", 1), n("saved_round_trips", 1))...)),
+		"Early data (h3+0rtt) takes 110 ms (16 %) more than h3; set-up takes 0.0 round trips, not 1.0."},
+	{because(compare.CauseFastOpen, about("keep+tfo", compare.OptionSame, pair("keep+tfo", 3440, "keep", 3440, n("saved_cpu", .1))...)),
+		"TCP Fast Open (keep+tfo) makes no difference to keep's time that 5 trials can show (p = 0.0079), but saves 10 % of the CPU."},
+	{because(compare.CauseFastOpen, about("keep+tfo", compare.OptionUndecided, pair("keep+tfo", 3440, "keep", 3450)...)), "TCP Fast Open (keep+tfo) takes 3.44 s, keep 3.45 s; luck cannot be ruled out after 5 trials."},
+	{about("h2", compare.VersionFaster, pair("h2", 760, "keep:6", 1100)...), "h2 takes 340 ms (31 %) less than keep:6."},
+	{about("h2", compare.VersionSlower, pair("h2", 1500, "keep:6", 1000)...), "h2 takes 500 ms (50 %) more than keep:6."},
+	{about("h3", compare.VersionSame, pair("h3", 760, "h2", 770)...), "h3 and h2 cannot be told apart (p = 0.0079)."},
+	{about("h3", compare.LossFaster, pair("h3", 700, "h2", 900, n("loss", .02), of("h3", "loading_time", 600), of("h2", "loading_time", 800))...),
+		"With 2 % lost, h3 takes 200 ms (25 %) less than h2 from the first request on; its cause cannot be told apart here: head-of-line blocking, the stacks' recovery and initial windows."},
+	{about("h3", compare.LossSlower, pair("h3", 900, "h2", 700, n("loss", .02), of("h3", "loading_time", 900), of("h2", "loading_time", 600))...),
+		"With 2 % lost, h3 takes 300 ms (50 %) more than h2 from the first request on; its cause cannot be told apart here: head-of-line blocking, the stacks' recovery and initial windows."},
+	{about("h3", compare.LossSame, pair("h3", 700, "h2", 700, n("loss", .005))...), "With 0.5 % lost, the head-of-line difference between h2 and h3 is not visible in these trials (p = 0.0079)."},
+	{about("h3", compare.LossUndecided, pair("h3", 700, "h2", 700, n("loss", .02))...), "With 2 % lost, the head-of-line difference between h2 and h3 cannot be seen in 5 trials."},
+	{about("h3", compare.AsFast, of("h3", "time", 700), n("trials", 5), of("h2", "time", 705), of("keep:6", "time", 710), of("h2", "connections", 1)),
+		"h2 and keep:6 are as fast as h3, as far as 5 trials can show; of these, h2 opens the fewest connections (1)."},
+	{about("h3", compare.AsFast, of("h3", "time", 700), n("trials", 5), of("h2", "time", 705)), "h2 is as fast as h3, as far as 5 trials can show."},
+
+	{about("tcp+keep", compare.FurtherQuery, of("tcp+keep", "query_bytes", 230), of("tcp", "query_bytes", 660), of("dot+keep", "query_bytes", 690), of("dot", "query_bytes", 4130)),
+		"Keeping pays from the second query on: a further one takes 230 B over tcp+keep, not the 660 B of tcp; 690 B over dot+keep, not the 4.1 kB of dot."},
+	{about("dot", compare.Encryption, of("dot", "bytes_per_query", 4130), of("tcp", "bytes_per_query", 660), n("more_round_trips", 1), of("dot+keep", "query_bytes", 690), of("tcp+keep", "query_bytes", 230)),
+		"Encryption: dot takes 6.3 times the bytes of tcp and 1.0 round trip more, a further query over dot+keep 3.0 times that of tcp+keep."},
+	{because(compare.CauseShared, finding.Finding{Code: compare.FewerBytes, Figures: figures{of("tcp+pipeline", "from_queries", 12)}}),
+		"On a kept connection tcp+pipeline (from about 12 queries) takes fewer bytes a query than udp: several messages share a packet."},
+	{because(compare.CauseTruncated, finding.Finding{Code: compare.FewerBytes, Figures: figures{of("tcp+keep", "from_queries", 1), of("tcp+pipeline", "from_queries", 1)}}),
+		"On a kept connection tcp+keep (from about 1 query) and tcp+pipeline (from about 1 query) take fewer bytes a query than udp, whose answers did not fit and were asked for again."},
+	{finding.Finding{Code: compare.NeverFewerBytes, Figures: figures{of("udp", "bytes_per_query", 170), of("tcp+keep", "times_udp", 1.35), of("dot+keep", "times_udp", 4.06)}},
+		"tcp+keep and dot+keep never take fewer bytes than udp, however many queries a connection carries: each takes 1.4 to 4.1 times its 170 B."},
+	{about("udp", compare.AskedAgain, n("sent_again", 25), of("udp", "query_median", 70), of("udp", "query_p99", 1070), of("tcp", "query_median", 140)),
+		"udp asked 25 queries again, a second or more after the first time: its queries take 70.0 ms at the median and 1.07 s or less in 99 of 100; those of tcp, which sends again by itself, 140 ms at the median."},
+	{about("udp", compare.Truncated, n("truncated", 3), n("asked", 50)), "udp: 3 of 50 answers did not fit into a datagram and were asked for again over TCP, which takes three round trips in all."},
+	{about("tcp+keep", compare.OneAtATime, pair("tcp+keep", 5770, "tcp+pipeline", 770)...), "tcp+keep asks one query at a time, tcp+pipeline all at once, which takes 5.00 s (87 %) less."},
+	{finding.Finding{Code: compare.IdleLimit, Figures: figures{n("rtt", 70), of("tcp+keep", "idle_limit", 2000), of("dot+keep", "idle_limit", 2000)}},
+		"The server lets an idle connection be for 2.00 s, it says: up to gaps of 1.93 s keeping pays; after a longer one the next query pays the set-up again."},
+	{finding.Finding{Code: compare.IdleLimit, Figures: figures{of("tcp+keep", "idle_limit", 2000)}},
+		"The server lets an idle connection be for 2.00 s, it says: up to gaps of that less a round trip keeping pays; after a longer one the next query pays the set-up again."},
+	{finding.Finding{Code: compare.IdleLimit, Figures: figures{n("rtt", 70), of("tcp+keep", "idle_limit", 0)}},
+		"The server says that a connection may not be idle: keeping pays only while queries follow one another."},
+	{finding.Finding{Code: compare.IdleLimit, Figures: figures{n("rtt", 70), of("tcp+keep", "closed_idle_after", 3000)}},
+		"The server announced no idle limit, and closed connections that had been idle for 3.00 s: up to gaps of 2.93 s keeping pays."},
+	{finding.Finding{Code: compare.IdleLimit, Figures: figures{n("rtt", 70), {Name: "idle_limit", Of: "tcp+keep"}}},
+		"Up to which gap between two queries keeping pays is not known: the server announced no idle limit, and closed no idle connection."},
+	{finding.Finding{Code: compare.IdleLimit, Figures: figures{n("rtt", 70), of("a", "idle_limit", 0), of("b", "closed_idle_after", 3000), of("c", "idle_limit", 60_000), {Name: "idle_limit", Of: "d"}, of("e", "idle_limit", 0)}},
+		"Up to which gap between two queries keeping pays: a and e none (the server announced 0 ms); b 2.93 s (the server closed after 3.00 s); c 59.9 s (the server announced 60.0 s); d not known."},
+	{finding.Finding{Code: compare.IdleLimit, Figures: figures{of("a", "idle_limit", 2000), of("b", "closed_idle_after", 3000)}},
+		"Up to which gap between two queries keeping pays: a 2.00 s, less a round trip (the server announced it); b 3.00 s, less a round trip (the server then closed)."},
+
+	{finding.Finding{Code: compare.NothingPredicted}, "Nothing was predicted."},
+	{finding.Finding{Code: compare.NoneDelivered, Figures: figures{n("paths", 4)}}, "On none of 4 paths a strategy delivered everything."},
+	{finding.Finding{Code: compare.FastestOn, Figures: figures{of("h2", "fastest_on", 20), of("keep:6", "fastest_on", 10), n("paths", 30)}}, "h2 takes least on 20 of 30 paths, keep:6 on 10."},
+	{finding.Finding{Code: compare.KeepingUntold}, "What keeping saves is not known: it takes a persistent and a non-persistent strategy on one path."},
+	{finding.Finding{Code: compare.KeepingSavesOn, Figures: figures{n("saves_on", 16), n("known", 30), n("halves_on", 3), n("median", .41)}}, "Keeping connections saves time on 16, half of it or more on 3; the median is 41 %."},
+	{finding.Finding{Code: compare.KeepingSavesOn, Figures: figures{n("saves_on", 30), n("known", 30), n("halves_on", 0), n("median", .41)}}, "Keeping connections saves time on all of them; the median is 41 %."},
+	{finding.Finding{Code: compare.NearFastestOn, Figures: figures{of("h2", "near_on", 20), of("keep:6", "near_on", 12), n("margin", .05)}}, "At most 5 % more than the fastest, which itself counts, take h2 on 20, keep:6 on 12."},
+	{finding.Finding{Code: compare.MostSaved, Figures: figures{word("network", ""), n("rtt", 70), n("down", 12_000), n("loss", .01), n("saves", .997), finding.Number("time", 100, "ms").Whose("h2"), {Name: "time", Of: "close"}}},
+		"It saves most, over 99 %, at 70 ms, 12 Mbit/s, 1 % loss: 100 ms of h2 against an unknown time of close."},
+	{finding.Finding{Code: compare.MostSaved, Figures: figures{word("network", "lte"), n("saves", .5), finding.Number("time", 100, "ms").Whose("h2"), finding.Number("time", 200, "ms").Whose("close")}},
+		"It saves most, 50 %, at lte: 100 ms of h2 against 200 ms of close."},
+	{finding.Finding{Code: compare.NoneSame, Figures: figures{n("margin", .05)}}, "There is no path on which it makes no difference (at most 5 % between the fastest persistent and the fastest non-persistent strategy)."},
+	{finding.Finding{Code: compare.SameOn, Figures: figures{n("same_on", 14), n("paths", 30), n("margin", .05)}}, "It makes no difference (at most 5 % between the fastest persistent and the fastest non-persistent strategy) on 14 of 30."},
+	{finding.Finding{Code: compare.BorderAt, Figures: figures{n("down", 10_000), n("beyond_rtt", 40), n("down", 100_000), n("beyond_rtt", 90), n("loss", 0)}}, "Without loss it begins to make one beyond 40 ms at 10 Mbit/s, beyond 90 ms at 100 Mbit/s."},
+	{finding.Finding{Code: compare.BorderAt, Figures: figures{n("down", 1000), {Name: "beyond_rtt"}, n("down", 10_000), n("beyond_rtt", 40), n("loss", .01)}},
+		"At 1 % loss it begins to make one beyond 40 ms at 10 Mbit/s; it makes none at any of the round-trip times at 1 Mbit/s."},
+	{finding.Finding{Code: compare.KeepingCostsOn, Figures: figures{n("costs_on", 2), n("margin", .05)}}, "On 2 paths keeping costs time: the fastest non-persistent strategy takes less than the fastest persistent one, by more than 5 %."},
+	{finding.Finding{Code: compare.LuckOn, Figures: figures{n("luck_on", 1), n("trials", 1)}}, "On 1 path 1 trial does not rule out that what keeping saves or costs is luck."},
+	{finding.Finding{Code: compare.LuckOn, Figures: figures{n("luck_on", 3), n("trials", 5)}}, "On 3 paths 5 trials do not rule out that what keeping saves or costs is luck."},
+	{about("close:6", compare.UnknownOn, n("unknown_on", 2), word("cause", "not over after 5 events")), "Not known on 2 paths: close:6: not over after 5 events."},
+	{about("close:6", compare.UnknownOn, n("unknown_on", 1), n("failed", 3), n("trials", 5)), "Not known on 1 path: close:6: 3 of 5 trials did not deliver everything."},
+	{finding.Finding{Code: compare.MoreReasons, Figures: figures{n("more", 4)}}, "4 more reasons stand in the JSON."},
+	{finding.Finding{Code: compare.Uncovered, Figures: figures{n("uncovered", 10), n("paths", 12), n("rtt_from", 5), n("rtt_to", 300), n("rate_from", 1600), n("rate_to", 100_000), n("loss_to", .01)}},
+		"10 of 12 paths lie outside of what predictions were held against measurements on (5 to 300 ms, 1600 kbit/s to 100 Mbit/s each way, up to 1 % lost): nobody knows how far off they are there."},
+	{finding.Finding{Code: compare.Stopped, Figures: figures{n("paths", 7), n("planned", 12)}}, "It was interrupted: the first 7 of 12 paths are there."},
+
+	{about("keep", compare.TimeChanged, of(compare.Before, "time", 1000), of(compare.After, "time", 500)), "keep takes 500 ms (50 %) less than before: 500 ms, not 1.00 s."},
+	{about("keep", compare.TimeChanged, of(compare.Before, "time", 500), of(compare.After, "time", 1000)), "keep takes 500 ms (100 %) longer than before: 1.00 s, not 500 ms."},
+	{about("keep", compare.TimeSteady), "keep has not changed by more than the intervals of its times allow for."},
+	{about("keep", compare.TimeUntold), "keep has no interval of its time to tell a change from luck by."},
+	{about("keep", compare.TimeMissing), "keep has no time in one of the two."},
+	{about("keep", compare.RowGone), "keep is no longer there."},
+	{about("keep", compare.RowNew), "keep is new."},
+
+	{finding.Finding{Code: "of-tomorrow", Cause: "rain", Subject: finding.Subject{Kind: "connection", Name: "17"}, Figures: figures{finding.Number("gap", 12.5, "ms"), word("client", "curl/8"), {Name: "size", Of: "body"}}},
+		"of-tomorrow (rain), connection 17, gap 12.5 ms, client curl/8, size of body not known."},
+}
+
+func about(strategy, code string, f ...finding.Figure) finding.Finding {
+	return finding.Finding{Code: code, Severity: finding.Note, Subject: finding.Subject{Kind: "strategy", Name: strategy}, Figures: f}
+}
+
+func because(cause string, f finding.Finding) finding.Finding {
+	f.Cause = cause
+	return f
+}
+
+func unsure(f finding.Finding) finding.Finding {
+	f.Severity = finding.Unknown
+	return f
+}
+
+// doubted are caveats with their sentences: one of each code and cause, at least.
+var doubted = []struct {
+	finding.Caveat
+	says string
+}{
+	{against("keep", compare.Bytes, compare.CauseStray, n("exchange", 6), n("trial", 1), n("wrong", 5), n("trials", 5)), "keep: the bytes of 5 of 5 trials do not add up; trial 1 has an exchange 6 that the workload has not, or has it twice"},
+	{against("keep", compare.Bytes, compare.CauseWrongSize, n("exchange", 7), n("delivered", 99), n("size", 100), n("trial", 2), n("wrong", 1), n("trials", 5)), "keep: the bytes of 1 of 5 trials do not add up; trial 2 delivered 99 bytes of exchange 7, which has 100"},
+	{against("keep", compare.Bytes, compare.CauseMissing, n("missing", 1), n("trial", 1), n("wrong", 1), n("trials", 1)), "keep: the bytes of 1 of 1 trial do not add up; trial 1 has no word of 1 exchanges"},
+	{against("keep", compare.Bytes, compare.CauseCarried, n("http_up", 4920), n("http_down", 597_215), n("link_up", 4920), n("link_down", 597_208), n("trial", 1), n("wrong", 5), n("trials", 5)),
+		"keep: the bytes of 5 of 5 trials do not add up; trial 1 had 4920 bytes up and 597215 down at HTTP, but the link carried 4920 and 597208"},
+	{against("keep", compare.Changed, "", n("changed", 2), n("objects", 41), n("least", 589_835), n("most", 590_235), n("first_visit", 589_828)),
+		"keep: 2 of 41 objects had another size than at the first visit; the loads had 589835 to 590235 bytes, not 589828"},
+	{against("keep", compare.Failed, compare.CauseExchanges, counted("reason", "reset", 14), counted("reason", "refused", 5), n("other_reasons", 3), n("failed", 30), n("failed_trials", 5), n("trials", 5), word("scheme", "http")),
+		"keep: 30 exchanges failed in 5 of 5 trials (14× reset, 5× refused, 3 other reasons)"},
+	{against("udp", compare.Failed, compare.CauseExchanges, counted("reason", "SERVFAIL", 1), n("failed", 1), n("failed_trials", 1), n("trials", 5), word("scheme", "dns")), "udp: 1 query failed in 1 of 5 trials (1× SERVFAIL)"},
+	{against("close", compare.Failed, compare.CauseTrials, counted("reason", "b", 2), counted("reason", "a", 1), n("failed_trials", 3), n("trials", 8)), "close: 3 trials of 8 gave no trace (2× b, 1× a)"},
+	{against("close", compare.Failed, compare.CauseAll), "close: no trial delivered the whole workload, so it has no time, and its counts are of what was delivered"},
+	{all(compare.Interrupted, "", n("ended", 9), n("planned", 10)), "stopped before the end: 9 of 10 planned trials were run, and not all that measure round trips"},
+	{against("keep", compare.NotHonoured, compare.CauseClosed, counted("reason", "FIN", 4), counted("reason", compare.NoReason, 1), n("closed", 5)), "keep: the server closed kept connections 5 times before the load had ended (4× FIN, 1× no reason given)"},
+	{against("keep", compare.NotHonoured, compare.CauseClosed, counted("reason", "FIN", 1), n("closed", 1)), "keep: the server closed kept connections once before the load had ended (1× FIN)"},
+	{against("close", compare.NotHonoured, compare.CauseReused, n("connections", 5)), "close: 5 connections carried more than one request"},
+	{against("close", compare.NotHonoured, compare.CauseLeftOpen, n("connections", 1)), "close: the server left 1 connection open although asked to close"},
+	{against("pipeline", compare.NotHonoured, compare.CauseSerial), "pipeline: never had two requests in flight on a connection, so it was not tried"},
+	{against("h2", compare.NotHonoured, compare.CauseProtocol, counted("reason", "http/1.1", 5), word("expected", "HTTP/2")), "h2: HTTP/2 was not spoken on every connection (5× http/1.1)"},
+	{against("close+resume", compare.NotHonoured, compare.CauseNotResumed, n("refused", 1), n("connections", 200)), "close+resume: 1 of 200 TLS handshakes that might have been resumed was made in full"},
+	{against("h3+0rtt", compare.NotHonoured, compare.CauseEarlyRejected, n("refused", 5), n("connections", 5)), "h3+0rtt: the server rejected the early data of 5 of 5 connections"},
+	{against("h3+0rtt", compare.NotHonoured, compare.CauseEarlyUnsent, n("refused", 5), n("connections", 5)), "h3+0rtt: no early data was sent on 5 of 5 connections"},
+	{against("keep+tfo", compare.NotHonoured, compare.CauseFastOpenRefused, n("refused", 3), n("connections", 5)), "keep+tfo: TCP fell back to its handshake without data on 3 of 5 connections"},
+	{against("keep+tfo", compare.NotHonoured, compare.CauseFastOpenUnknown, n("refused", 3), n("connections", 5)), "keep+tfo: whether data went with the SYN is not known of 3 of 5 connections"},
+	{all(compare.Retries, compare.CauseClosed, of("keep", "retries", 5), of("keep:6", "retries", 1), word("scheme", "https")), "requests sent again, as a kept connection had been closed meanwhile (RFC 9112, 9.3.1): keep 5, keep:6 1, in all trials"},
+	{all(compare.Retries, compare.CauseClosed, of("tcp+keep", "retries", 2), word("scheme", "dns")), "requests sent again, as a kept connection had been closed meanwhile (RFC 7766, 6.2.4): tcp+keep 2, in all trials"},
+	{all(compare.Retries, compare.CauseRefused, of("h3", "retries", 5), word("scheme", "https")), "requests sent again, as the server refused them or was closing the connection (RFC 9113, 6.8; RFC 9114, 5.2): h3 5, in all trials"},
+	{all(compare.Retries, compare.CauseRefused, of("doq+keep", "retries", 5), word("scheme", "dns")), "requests sent again, as the server refused them or was closing the connection (RFC 7766, 6.2.4; RFC 9250, 4.3): doq+keep 5, in all trials"},
+	{all(compare.Ledger, compare.CauseNobody), "nobody counted packets and bytes on the link; connections and handshakes are the client's"},
+	{all(compare.Ledger, compare.CausePart, word("strategy", "keep")), "keep: packets and bytes were not counted in every trial"},
+	{all(compare.Ledger, compare.CauseOverflow, word("strategy", "keep"), word("strategy", "h2")), "keep and h2: more connections than the link's ledger holds; packets and bytes are of the trials where all fitted"},
+	{all(compare.Late, compare.CauseLate, of("keep", "lateness_p99", 5), n("limit", .05)), "the link handed packets on late, the latest hundredth of them by more than 5 % of the round-trip time: keep 5.00 ms"},
+	{all(compare.Late, compare.CauseExplains, word("strategy", "close"), word("best", "keep")), "the link's lateness could explain all that close took longer than keep"},
+	{all(compare.Retransmitted, "", of("keep", "retransmitted", 10)), "more packets were sent again than the link had dropped: keep 10, in all trials"},
+	{all(compare.Trials, compare.CauseFew, word("strategy", "close"), word("strategy", "keep"), n("trials", 3), n("enough", 5)), "close and keep: 3 trials can never show a difference beyond luck; give --trials 5 or more"},
+	{all(compare.Trials, compare.CauseFew, word("strategy", "keep"), n("trials", 1)), "keep: 1 trial can never show a difference beyond luck"},
+	{all(compare.Confidence, compare.CauseOne, word("strategy", "close")), "close: one trial has no interval; give --trials 6 or more for one of 95 %"},
+	{all(compare.Confidence, compare.CauseLow, word("strategy", "close"), n("confidence", .875)), "close: the interval is of 87.5 % confidence; give --trials 6 or more for 95 %"},
+	{all(compare.Overlap, compare.CauseTest, word("strategy", "h2"), word("strategy", "h3"), n("p", .69)), "h2 and h3, the two fastest, cannot be told apart (p = 0.69)"},
+	{all(compare.Overlap, compare.CauseIntervals, word("strategy", "h2"), word("strategy", "h3"), n("p", .03)), "the intervals of h2 and h3, the two fastest, overlap"},
+	{all(compare.Stacks, "", word("stack", "quic-go v0.60")), "QUIC is quic-go v0.60; TCP is the kernel's, which begins with 10 (RFC 6928). Where the two differ, part of it is the stacks'"},
+	{all(compare.Clients, "", word("agent", "Chromium 140")), "Chromium 140 parses, decodes and draws what it fetches, and has priorities of its own: between its rows and linger's that is part of the difference"},
+	{all(compare.Trips, compare.CauseNoStill, word("strategy", "keep"), counted("reason", "refused", 2)), "keep: no trial without delay, so the round trips are not known (2× refused)"},
+	{all(compare.Trips, compare.CauseLost, finding.Figure{Name: "round_trips_doubt", Of: "close"}, of("keep", "round_trips_doubt", 63.2)), "the round trips are lost in the noise, and not known: close, keep ± 63"},
+	{all(compare.Trips, compare.CauseOne, word("strategy", "close"), word("strategy", "keep")), "close and keep: a single trial, so how far off the round trips are is not known"},
+	{all(compare.Trips, compare.CauseNoisy, of("keep", "round_trips_doubt", 9.81)), "the round trips are within the noise: keep ± 10"},
+
+	{all(compare.OtherEngine, "", word("provenance", "measured").Whose(compare.Before), word("engine", "lab").Whose(compare.Before), word("provenance", "").Whose(compare.After)),
+		"the earlier result was measured (engine: lab), the later one nothing: part of the difference is theirs"},
+	{all(compare.OtherScenario, compare.CauseWorkload, word("workload", "gallery").Whose(compare.Before), word("workload", "api").Whose(compare.After)), "the workloads differ: gallery before, api after"},
+	{all(compare.OtherScenario, compare.CauseContent, word("workload", "page").Whose(compare.Before), of(compare.Before, "exchanges", 1), of(compare.Before, "bytes", 10), word("scheme", "http").Whose(compare.Before),
+		word("workload", "page").Whose(compare.After), of(compare.After, "exchanges", 2), of(compare.After, "bytes", 20), word("scheme", "https").Whose(compare.After)),
+		"the workloads differ: page had 1 exchange of 10 bytes by http, and has 2 exchanges of 20 bytes by https"},
+	{all(compare.OtherScenario, compare.CauseNetwork, word("network", "lte").Whose(compare.Before), of(compare.Before, "rtt", 70), of(compare.Before, "down", 12_000), of(compare.Before, "up", 12_000), of(compare.Before, "loss", .01),
+		word("network", "host").Whose(compare.After)), "the networks differ: lte (70 ms, 12 Mbit/s down, 12 Mbit/s up, 1 % lost) before, host after"},
+	{all(compare.OtherScenario, compare.CauseSeed, word("seed", "1").Whose(compare.Before), word("seed", "18446744073709551615").Whose(compare.After)), "the seeds differ: 1 before, 18446744073709551615 after; sizes and losses may too"},
+	{all(compare.OtherTrials, compare.CauseOther, of(compare.Before, "trials", 5), of(compare.After, "trials", 7)), "the trials of each strategy were 5 before and 7 after"},
+
+	{all("of-tomorrow", "", counted("reason", "rain", 2)), "of-tomorrow, reason 2 rain"},
+}
+
+func against(strategy, code, cause string, f ...finding.Figure) finding.Caveat {
+	return finding.Caveat{Code: code, Cause: cause, Subject: finding.Subject{Kind: "strategy", Name: strategy}, Figures: f}
+}
+
+func all(code, cause string, f ...finding.Figure) finding.Caveat {
+	return finding.Caveat{Code: code, Cause: cause, Figures: f}
+}
+
+func TestEachCodeHasASentence(t *testing.T) {
+	told, doubts := map[string]bool{}, map[reason]bool{}
+	for _, x := range examples {
+		told[x.Code] = true
+		say := Finding(x.Finding)
+		if _, several := steady()[x.Code]; several {
+			say = strings.Join(Change(compare.Change{Findings: []finding.Finding{x.Finding}}), "")
+		}
+		if say != x.says {
+			t.Errorf("%s: says\n%s; want\n%s", x.Code, say, x.says)
+		}
+	}
+	for _, x := range doubted {
+		doubts[reason{x.Code, x.Cause}] = true
+		if say := Caveat(x.Caveat); say != x.says {
+			t.Errorf("%s, %s: says\n%s; want\n%s", x.Code, x.Cause, say, x.says)
+		}
+	}
+	for r := range caveats() {
+		if !doubts[r] {
+			t.Errorf("%s, %s: no example", r.code, r.cause)
+		}
+	}
+	// Every code of compare is one of these.
+	for name, code := range codesOfCompare(t) {
+		has := told[code]
+		for r := range doubts {
+			has = has || r.code == code
+		}
+		if strings.HasPrefix(name, "Cause") {
+			has = slices.ContainsFunc(examples, func(x struct {
+				finding.Finding
+				says string
+			}) bool {
+				return x.Cause == code
+			})
+			for r := range doubts {
+				has = has || r.cause == code
+			}
+		}
+		if !has {
+			t.Errorf("%s, %q, has no example here", name, code)
+		}
+	}
+	t.Logf("%d codes of findings, %d caveats", len(leads())+len(facts())+len(steady()), len(caveats()))
+}
+
+// codesOfCompare are the constants of compare/codes.go.
+func codesOfCompare(t *testing.T) map[string]string {
+	file, err := parser.ParseFile(token.NewFileSet(), "../../compare/codes.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	ast.Inspect(file, func(node ast.Node) bool {
+		if v, ok := node.(*ast.ValueSpec); ok {
+			text, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v.Names[0].Name != "NoReason" {
+				out[v.Names[0].Name] = text
+			}
+		}
+		return true
+	})
+	return out
+}
+
+// Whatever figures a finding has, it is told; what is missing is not told of.
+func TestNoFigureIsNeeded(t *testing.T) {
+	for _, table := range []table{leads(), facts()} {
+		for code := range table {
+			if Finding(finding.Finding{Code: code}) == "" {
+				t.Errorf("%s says nothing", code)
+			}
+		}
+	}
+	for r := range caveats() {
+		if Caveat(finding.Caveat{Code: r.code, Cause: r.cause}) == "" {
+			t.Errorf("%s, %s says nothing", r.code, r.cause)
+		}
+	}
+}
