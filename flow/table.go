@@ -155,7 +155,7 @@ func (t *Table) CountSegment(f *Flow, p *Packet, seq uint32, flags uint8, payloa
 	if flags&(SYN|FIN|RST) != 0 {
 		length += t.control(f, p, seq, flags, at)
 	}
-	if f.stage == oneEnd {
+	if f.stage == oneEnd && f.sent[p.From.Other()&1].packets > 0 {
 		t.settle(f, p, flags, at)
 	}
 	if length == 0 || !p.Transport || p.Key.Protocol() != TCP {
@@ -236,18 +236,14 @@ func (t *Table) opening(f *Flow, p *Packet, flags uint8, at linger.Instant) {
 	}
 }
 
-// settle looks whether both ends are now known to take part: of TCP, if its opening was
-// seen, when the opener has answered the other side; else when both have sent something.
+// settle takes in that p came when the other end had sent something: both are known to take
+// part, but of TCP, if its opening was seen, only when the opener has answered.
 func (t *Table) settle(f *Flow, p *Packet, flags uint8, at linger.Instant) {
-	other := p.From.Other()
-	if f.sent[other].packets == 0 {
-		return
-	}
 	if by, ok := f.Opener.Get(); ok {
 		if by != p.From || flags&(SYN|RST) != 0 {
 			return
 		}
-		if !f.SYNACK.IsZero() && flags&ACK != 0 && p.Ack == f.sent[other].isn+1 {
+		if !f.SYNACK.IsZero() && flags&ACK != 0 && p.Ack == f.sent[p.From.Other()].isn+1 {
 			f.ACK = linger.Known(at)
 		}
 	}
