@@ -3,7 +3,6 @@ package profile
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"linger"
@@ -194,11 +193,8 @@ func (p *Profile) Strict() {
 	}
 }
 
-// declined begins the reason of a protocol that is known not to be offered.
-const declined = "not offered"
-
 // Offers reports whether the server offers the protocol; known is false where that
 // could not be found out.
 func (p *Protocol) Offers() (offers, known bool) {
-	return p.Offered, p.Offered || strings.HasPrefix(p.Why, declined)
+	return p.Offered, p.Offered || p.Declined
 }

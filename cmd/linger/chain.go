@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"linger/finding"
 	"linger/keepalive"
 	"linger/probe"
 	"linger/profile"
@@ -247,7 +248,7 @@ func probeChain(ctx context.Context, list string, asserted []string, config prob
 	}
 	for i, h := range hops {
 		if i > 0 && h.URL != "" && h.RTT.Value > 0 && !h.RTT.Told {
-			chain.Caveats = append(chain.Caveats, profile.Caveat{Code: "path", Text: "round trips were seen from here, not from the hop before; tell others with NAME.rtt=20ms"})
+			chain.Caveats = append(chain.Caveats, finding.Caveat{Code: keepalive.SeenFromHere})
 			break
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"linger"
 	"linger/assert"
 	"linger/conformance"
+	"linger/finding"
 	"linger/profile"
 )
 
@@ -50,7 +51,7 @@ func Server() *profile.Profile {
 			result("timeout-honoured", profile.Warn, "65 s were announced, and 5.000 ± 0.002 s observed"), result("idle-answered", profile.NotMeasured, "the server gave no occasion"),
 		},
 		Asserted: []assert.Result{{Text: "idle>=5s", Truth: assert.Holds}, {Text: `idle_tls>=90s && software=="x"`, Truth: assert.NotKnown, Why: "idle_tls is at least 75 s"}},
-		Caveats:  []profile.Caveat{{Code: "late", Text: "the probe was ended after 100 s"}},
+		Caveats:  []finding.Caveat{{Code: profile.EndedEarly, Figures: finding.Figures{finding.Number("after", 100_000, "ms")}}},
 	}
 }
 

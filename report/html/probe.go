@@ -13,6 +13,7 @@ import (
 	"linger/profile"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/words"
 )
 
 // A probeView is what the template of a probe is given.
@@ -59,7 +60,7 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 		v.Missing[i] = table.Clean(v.Missing[i])
 	}
 	for _, d := range p.Caveats {
-		v.Doubts = append(v.Doubts, table.Clean(hide(strings.TrimSuffix(d.Text, "."))))
+		v.Doubts = append(v.Doubts, table.Clean(hide(strings.TrimSuffix(words.ServerCaveat(d), "."))))
 	}
 	if c, ok := limitsChart(p); ok {
 		v.Limits = &c
