@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"linger"
+	"linger/assert"
 	"linger/finding"
 	"linger/profile"
 )
@@ -114,12 +115,13 @@ const SeenFromHere = "path"
 
 // A Chain is the hops from the client to the application, and what follows.
 type Chain struct {
-	Format  string           `json:"format"`
-	Linger  string           `json:"linger,omitempty"` // version of the program
-	Hops    []Hop            `json:"hops"`
-	Pairs   []Pair           `json:"pairs"`
-	Verdict Judgement        `json:"verdict"` // the worst of the pairs
-	Caveats []finding.Caveat `json:"doubts,omitempty"`
+	Format   string           `json:"format"`
+	Linger   string           `json:"linger,omitempty"` // version of the program
+	Hops     []Hop            `json:"hops"`
+	Pairs    []Pair           `json:"pairs"`
+	Verdict  Judgement        `json:"verdict"` // the worst of the pairs
+	Asserted []assert.Result  `json:"assertions,omitempty"`
+	Caveats  []finding.Caveat `json:"doubts,omitempty"`
 }
 
 // Judge holds the hops of a chain against each other, the client's first.

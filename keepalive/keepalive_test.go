@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"linger/assert"
 	"linger/finding"
 	"linger/profile"
 )
@@ -183,5 +184,36 @@ func TestFindingsOfAChain(t *testing.T) {
 	}
 	if unknown.Severity != finding.Unknown || unknown.Cause != PoolUnknown || len(unknown.Remedies) != 0 {
 		t.Errorf("%+v", unknown)
+	}
+}
+
+func TestAssertionsOfAChain(t *testing.T) {
+	chain := Judge([]Hop{
+		{Name: "client", Opens: told(90 * time.Second)},
+		{Name: "lb", Accepts: measured(75*time.Second, 20*time.Millisecond), Opens: told(60 * time.Second), RTT: Trip{Value: profile.Duration(20 * time.Millisecond)}},
+		{Name: "app", Accepts: Limit{Source: FromWait, Value: profile.Duration(70 * time.Second)}, Opens: Limit{Source: FromUser, Endless: true}},
+		{Name: "db", Accepts: Limit{Source: FromNowhere, Note: "nobody looked"}},
+	})
+	for text, want := range map[string]assert.Truth{
+		"right": assert.Broken, "!right": assert.Holds,
+		`margin["lb"]<0s`: assert.Holds, `margin["lb"]>=-15s`: "", `margin["app"]>=5s`: assert.Holds, `margin["app"]>=60s`: assert.NotKnown, `margin["db"]>=5s`: assert.NotKnown, `margin["client"]>=5s`: assert.NotKnown,
+		`idle["lb"]>=74s`: assert.Holds, `idle["lb"]>=75s`: assert.NotKnown, `pool["client"]<idle["lb"]`: assert.Broken, `pool["lb"]<idle["app"]`: assert.Holds, `idle["client"]>1s`: assert.NotKnown,
+		`pool["app"]>24h`: assert.Holds, `pool["ap"]>1s`: "", `pool>1s`: "",
+	} {
+		a, err := assert.Parse(text, Vocabulary("client", "lb", "app", "db"))
+		if (err != nil) != (want == "") {
+			t.Errorf("%s: %v", text, err)
+		}
+		if err != nil {
+			continue
+		}
+		if got := a.Of(chain.Figures()); got.Truth != want {
+			t.Errorf("%s: %s (%s), want %s", text, got.Truth, got.Why, want)
+		}
+	}
+	if got := Judge([]Hop{{Name: "a", Opens: Limit{Source: FromNowhere}}, {Name: "b", Accepts: told(time.Second)}}); got.Verdict != Unclear {
+		t.Error(got.Verdict)
+	} else if a, _ := assert.Parse("right", Vocabulary()); a.Of(got.Figures()).Truth != assert.NotKnown {
+		t.Error("nobody knows whether it is right")
 	}
 }

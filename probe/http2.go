@@ -20,6 +20,7 @@ import (
 
 	"linger"
 	"linger/conformance"
+	"linger/live"
 	"linger/profile"
 )
 
@@ -244,12 +245,12 @@ func (c *http2Conn) ended(err error) {
 // howEnded names the end that reading a connection met with.
 func (c *conn) howEnded(err error) (profile.Ending, error) {
 	switch {
-	case isReset(err):
+	case live.IsReset(err):
 		return profile.RST, nil
 	case errors.Is(err, io.EOF) && c.state != nil:
 		// What came was the alert; what ends TCP comes behind it.
 		c.socket.SetReadDeadline(time.Now().Add(c.prober.config.Answer))
-		if _, err := io.Copy(io.Discard, io.LimitReader(c.socket, maxBody)); isReset(err) {
+		if _, err := io.Copy(io.Discard, io.LimitReader(c.socket, maxBody)); live.IsReset(err) {
 			return profile.CloseNotifyRST, nil
 		}
 		return profile.CloseNotify, nil

@@ -82,5 +82,6 @@ func Chain(w io.Writer, c keepalive.Chain, o Options) error {
 		keepalive.Wrong:    "wrong: a server gives up before the pool in front of it does.",
 		keepalive.Unclear:  "not known: a limit is missing.",
 	}[c.Verdict])
+	o.asserted(b, c.Asserted)
 	return b.Flush()
 }

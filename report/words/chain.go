@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"linger/assert"
 	"linger/finding"
 	"linger/keepalive"
 	"linger/profile"
@@ -11,12 +12,13 @@ import (
 
 // A ToldChain is a chain with its sentences beside the data, as JSON has it.
 type ToldChain struct {
-	Format  string              `json:"format"`
-	Linger  string              `json:"linger,omitempty"`
-	Hops    []keepalive.Hop     `json:"hops"`
-	Pairs   []ToldPair          `json:"pairs"`
-	Verdict keepalive.Judgement `json:"verdict"`
-	Doubts  []ToldCaveat        `json:"doubts,omitempty"`
+	Format   string              `json:"format"`
+	Linger   string              `json:"linger,omitempty"`
+	Hops     []keepalive.Hop     `json:"hops"`
+	Pairs    []ToldPair          `json:"pairs"`
+	Verdict  keepalive.Judgement `json:"verdict"`
+	Asserted []assert.Result     `json:"assertions,omitempty"`
+	Doubts   []ToldCaveat        `json:"doubts,omitempty"`
 }
 
 // A ToldPair is a pair with its sentences.
@@ -35,7 +37,7 @@ type ToldChange struct {
 
 // OfChain says what was found of a chain.
 func OfChain(c keepalive.Chain) ToldChain {
-	told := ToldChain{Format: c.Format, Linger: c.Linger, Hops: c.Hops, Verdict: c.Verdict, Doubts: ofCaveats(c.Caveats)}
+	told := ToldChain{Format: c.Format, Linger: c.Linger, Hops: c.Hops, Verdict: c.Verdict, Asserted: c.Asserted, Doubts: ofCaveats(c.Caveats)}
 	for _, p := range c.Pairs {
 		pair := ToldPair{Pair: p, Text: ChainPair(p)}
 		for _, change := range p.Changes {
