@@ -27,8 +27,8 @@ func (p *prober) lookLate(ctx context.Context) {
 	}
 }
 
-// doubtLate says so where it matters; p.mu is held.
-func (p *prober) doubtLate() {
+// caveatLate says so where it matters; p.mu is held.
+func (p *prober) caveatLate() {
 	if p.late > tardy {
 		p.profile.Caveats = append(p.profile.Caveats, finding.Caveat{
 			Code: profile.Busy, Figures: finding.Figures{finding.Number("late", float64(p.late.Milliseconds()), "ms")},

@@ -447,7 +447,7 @@ func (p *prober) conclude() *profile.Profile {
 	if p.refused != "" {
 		p.profile.Caveats = append(p.profile.Caveats, finding.Caveat{Code: profile.RateLimited, Figures: finding.Figures{finding.Number("status", float64(p.refusal), "")}})
 	}
-	p.doubtLate()
+	p.caveatLate()
 	p.profile.Took = profile.Duration(time.Since(p.began))
 	return p.profile
 }
