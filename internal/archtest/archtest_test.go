@@ -55,7 +55,7 @@ var rooms = []room{
 	{"report/words", []string{".", "finding", "assert", "profile", "keepalive"}, "sentences from findings; no layout"},
 	{"report", []string{".", "trace", "finding", "compare", "assert", "profile", "report/table"}, "what is to be seen of a result; no engine, no layout"},
 	{"report/text", []string{".", "trace", "finding", "compare", "assert", "profile", "keepalive", "report", "report/table", "report/words"}, "one rendering, for terminals: a stranger to the page"},
-	{"report/html", []string{".", "trace", "finding", "compare", "profile", "report", "report/table", "report/words"}, "another rendering, as pages: a stranger to the text"},
+	{"report/html", []string{".", "trace", "finding", "compare", "assert", "profile", "report", "report/table", "report/words"}, "another rendering, as pages: a stranger to the text"},
 	{"report/formats", []string{".", "finding", "compare", "assert", "profile", "keepalive", "report", "report/table", "report/words"}, "what programs read; it reads nothing that is made for people"},
 	{"predictor", []string{".", "trace", "sim", "finding", "compare"}, "the simulator as a page has it: wiring, without sockets, clock and files"},
 	{"docs", nil, "what the program shows of its documents; it reads nothing but them"},

@@ -32,7 +32,7 @@ func Server() *profile.Profile {
 		Requests: profile.Count{State: profile.Measured, N: 1000},
 	}
 	h2.Announced.Settings = map[string]uint64{"SETTINGS_MAX_CONCURRENT_STREAMS": 128}
-	h3 := &profile.Protocol{Name: "h3", Why: "not offered: nothing listens there"}
+	h3 := &profile.Protocol{Name: "h3", Declined: true, Why: "not offered: nothing listens there"}
 	result := func(id string, o profile.Outcome, text string) profile.Result {
 		return profile.Result{Case: conformance.CaseByID(id), Outcome: o, Text: text}
 	}

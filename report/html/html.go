@@ -43,6 +43,7 @@ type view struct {
 	Lead          string
 	Facts         []string
 	Doubts        []compare.Doubt
+	Asserted      *tableView
 	Notes         []string
 	Figures       []tableView
 	Legend        string
@@ -111,6 +112,7 @@ func Compare(w io.Writer, f compare.Findings, in trace.Experiment, o Options) er
 			v.Notes = append(v.Notes, text)
 		}
 	}
+	v.Asserted = asserted(f.Asserted, func(s string) string { return s })
 	for _, t := range report.Figures(f) {
 		v.Figures = append(v.Figures, tableOf(t))
 	}

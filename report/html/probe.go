@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/assert"
 	"linger/profile"
 	"linger/report"
 	"linger/report/table"
@@ -94,15 +95,21 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 		drawn := tableOf(cases)
 		v.Cases = &drawn
 	}
-	if len(p.Asserted) > 0 {
-		asserted := table.Table{Caption: "Assertions", Columns: []table.Column{{Head: "assertion", Align: table.Left}, {Head: "came of it", Align: table.Left}, {Head: "why", Align: table.Left}}}
-		for _, a := range p.Asserted {
-			asserted.Add(table.Word(a.Text), table.Word(string(a.Truth)), table.Word(hide(a.Why)))
-		}
-		drawn := tableOf(asserted)
-		v.Asserted = &drawn
-	}
+	v.Asserted = asserted(p.Asserted, hide)
 	return pageHTML.ExecuteTemplate(w, "probe.html", v)
+}
+
+// asserted is the table of what became of assertions, nil where there were none.
+func asserted(results []assert.Result, hide func(string) string) *tableView {
+	if len(results) == 0 {
+		return nil
+	}
+	t := table.Table{Caption: "Assertions", Columns: []table.Column{{Head: "assertion", Align: table.Left}, {Head: "came of it", Align: table.Left}, {Head: "why", Align: table.Left}}}
+	for _, a := range results {
+		t.Add(table.Word(a.Text), table.Word(string(a.Truth)), table.Word(hide(a.Why)))
+	}
+	drawn := tableOf(t)
+	return &drawn
 }
 
 // limitsChart draws the limits of time of each protocol, with what is announced.
