@@ -22,7 +22,7 @@ func sample() *profile.Profile {
 		Requests: profile.Count{State: profile.AtLeast, N: 80}, Age: profile.Timeout{State: profile.Unknown, Why: "no connection could be kept busy"}}
 	h1.Announced.Timeout = linger.Known(65 * s)
 	h2 := &profile.Protocol{Name: "h2", Offered: true, AfterResponse: profile.Timeout{State: profile.Measured, Spread: profile.Spread{Median: 7 * s, Low: 5 * s, High: 10 * s, N: 4}, Uncertainty: s / 200, Ending: profile.GOAWAY}, Requests: profile.Count{State: profile.Measured, N: 100}}
-	h3 := &profile.Protocol{Name: "h3", Why: "not offered: nothing listens there"}
+	h3 := &profile.Protocol{Name: "h3", Declined: true, Why: "not offered: nothing listens there"}
 	return &profile.Profile{
 		Protocols: []*profile.Protocol{h1, h2, h3}, Parallel: profile.Count{State: profile.AtLeast, N: 20}, Software: "nginx/1.22.1",
 		TLS: &profile.TLS{Versions: []string{"1.3", "1.2"}, Resumes: linger.Known(true)},

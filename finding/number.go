@@ -37,6 +37,33 @@ func Fixed(v float64, decimals int) string {
 	return s
 }
 
+// PlusMinus writes a value and how far off it may be: "5.001", "0.002". The doubt's
+// first digit is the last, with three behind the point at most, and is rounded up: what
+// is shown is never surer than what was found. Where it is 0 or less, nothing is written.
+func PlusMinus(v, doubt float64) (value, off string) {
+	n := behind(doubt)
+	if value = Fixed(v, n); doubt > 0 {
+		step := math.Pow10(-n)
+		off = Fixed(math.Ceil(doubt/step-1e-9)*step, n)
+	}
+	return value, off
+}
+
+// Range writes two values between which others lie, to the digits that tell a tenth of
+// what lies between: "5.0 to 10.0".
+func Range(low, high float64) string {
+	n := behind((high - low) / 10)
+	return Fixed(low, n) + " to " + Fixed(high, n)
+}
+
+// behind is how many digits behind the point a doubt leaves, three at most.
+func behind(doubt float64) int {
+	if doubt <= 0 {
+		return 3
+	}
+	return min(3, max(0, int(math.Ceil(-math.Log10(doubt)-1e-9))))
+}
+
 // Duration writes a time in ms, with its unit: "6.94 s", "812 ms". The doubt, in
 // ms too, decides the digits.
 func Duration(ms, doubt float64) string { return InSteps(ms, Step(ms, doubt)) }

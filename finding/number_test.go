@@ -54,6 +54,24 @@ func TestNumbersAreWritten(t *testing.T) {
 	}
 }
 
+func TestDoubtsAreWritten(t *testing.T) {
+	for _, test := range []struct {
+		v, doubt   float64
+		value, off string
+	}{
+		{5.001, 0.002, "5.001", "0.002"}, {5.001, 0.012, "5.00", "0.02"}, {75, 2.1, "75", "3"}, {250, 0.2, "250.0", "0.2"}, {5, 0.0001, "5.000", "0.001"}, {5, 0, "5.000", ""},
+	} {
+		if value, off := PlusMinus(test.v, test.doubt); value != test.value || off != test.off {
+			t.Errorf("%v, %v: %q, %q; want %q, %q", test.v, test.doubt, value, off, test.value, test.off)
+		}
+	}
+	for want, got := range map[string]string{"5.0 to 10.0": Range(5, 10), "5 to 60": Range(5, 60), "5.000 to 5.000": Range(5, 5)} {
+		if got != want {
+			t.Errorf("%q; want %q", got, want)
+		}
+	}
+}
+
 func TestSettingsAndSizes(t *testing.T) {
 	for _, test := range []struct{ got, want string }{
 		{Setting(70), "70"}, {Setting(1.5), "1.5"}, {Setting(0.1234567), "0.1235"},

@@ -93,7 +93,7 @@ The round trip counts whole: the pool's clock starts half of one after the serve
 | ` + "`app.software=gunicorn`" + ` | what it is, where its Server field does not say it, or is that of a hop behind it, which many load balancers pass on |
 | ` + "`app.rtt=2ms`" + ` | the round trip from the hop before; else that from here is taken |
 
-` + "`--assert right`" + ` ends with status 1 unless every pair is right. ` + "`-o FILE.json`" + `, ` + "`--json`" + `: format "` + ChainFormat + `", with "hops" (limits with their "source": measured,
+` + "`--assert right`" + ` ends with status 1 unless every pair is right ([assert](assert.md)). ` + "`-o FILE.json`" + `, ` + "`--json`" + `: format "` + ChainFormat + `", with "hops" (limits with their "source": measured,
 measured at least, told, default, not known), "pairs" ("verdict", "margin_ms", "margin_round_trips", "need_ms", "changes", "notes") and "verdict", the worst of them.
 
 What it does not see: a program that retries (many do so for GET, few for POST), one that looks whether a kept connection has been closed before it uses it

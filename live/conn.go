@@ -147,7 +147,9 @@ type ending struct {
 	reason string
 }
 
-func isReset(err error) bool {
+// IsReset reports whether an error of the network says that the other side has given the
+// connection up without a word.
+func IsReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
 }
 

@@ -242,7 +242,7 @@ func (s *source) ending(where string) ending {
 	switch {
 	case s.err == io.EOF:
 		return ending{policy.ClosedByPeer, trace.AtServer, "server closed " + where}
-	case isReset(s.err):
+	case IsReset(s.err):
 		return ending{policy.Reset, trace.AtServer, "server reset the connection " + where}
 	case isAlert(s.err):
 		return ending{policy.Reset, trace.AtServer, brief(Cause(s.err)) + " " + where}

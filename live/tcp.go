@@ -171,7 +171,7 @@ func leave(socket net.Conn) {
 
 // blame says who an error of a dial comes from.
 func blame(err error) trace.Peer {
-	if errors.Is(err, syscall.ECONNREFUSED) || isReset(err) {
+	if errors.Is(err, syscall.ECONNREFUSED) || IsReset(err) {
 		return trace.AtServer
 	}
 	return trace.AtClient

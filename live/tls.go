@@ -115,7 +115,7 @@ func handshakeReason(err error, alpn string) string {
 		return "server does not speak " + alpn + ": it refused the handshake (ALPN)"
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return "server closed within the TLS handshake"
-	case isReset(err):
+	case IsReset(err):
 		return "server reset the connection within the TLS handshake"
 	}
 	return "TLS handshake failed: " + brief(strings.TrimPrefix(Cause(err), "tls: "))
@@ -124,7 +124,7 @@ func handshakeReason(err error, alpn string) string {
 // handshakeBlame says who ended a handshake: the server, unless it is us who could
 // not accept what it said.
 func handshakeBlame(err error) trace.Peer {
-	if isAlert(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err) {
+	if isAlert(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || IsReset(err) {
 		return trace.AtServer
 	}
 	return trace.AtClient

@@ -12,10 +12,10 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"linger"
+	"linger/live"
 	"linger/profile"
 )
 
@@ -231,7 +231,7 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 		c.bounded.N = maxBody
 		a.length, err = io.Copy(io.Discard, r.Body)
 		c.last = time.Now()
-		if errors.Is(err, io.ErrUnexpectedEOF) || isReset(err) {
+		if errors.Is(err, io.ErrUnexpectedEOF) || live.IsReset(err) {
 			text := fmt.Sprintf("a response (%d) ended after %d bytes of its content", a.status, a.length)
 			c.prober.note(func(f *http1Facts) { f.Cut = text })
 		}
@@ -281,23 +281,17 @@ func (c *conn) awaitEnd(ctx context.Context) end {
 	}
 }
 
-func isReset(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}
-
 // cause is the innermost reason of an error, in few words.
 func cause(err error) string {
-	if number, ok := errors.AsType[syscall.Errno](err); ok {
-		return number.Error()
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+	lookup, nameless := errors.AsType[*net.DNSError](err)
+	switch {
+	case live.IsReset(err): // in the system's own word
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
-	}
-	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
+	case nameless:
 		return "nobody knows the name " + lookup.Name
-	}
-	if ends(err) {
+	case ends(err):
 		return "it closed the connection"
 	}
-	return err.Error()
+	return live.Cause(err)
 }

@@ -13,6 +13,7 @@ import (
 
 	"linger"
 	"linger/conformance"
+	"linger/live"
 	"linger/profile"
 )
 
@@ -277,7 +278,7 @@ func (p *prober) leave(ctx context.Context, c *conn, occasion string) {
 func (c *conn) refuses(ctx context.Context) bool {
 	for range 3 {
 		c.socket.SetWriteDeadline(time.Now().Add(time.Second))
-		if _, err := io.WriteString(c.socket, "GET "); isReset(err) {
+		if _, err := io.WriteString(c.socket, "GET "); live.IsReset(err) {
 			return true
 		}
 		if sleep(ctx, c.prober.roundTrip()+100*time.Millisecond) != nil {
@@ -358,7 +359,7 @@ func (p *prober) askAfter(ctx context.Context, waits []time.Duration, within tim
 			case ctx.Err() != nil:
 			case errors.Is(err, os.ErrDeadlineExceeded):
 				r.how = profile.Silence
-			case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isReset(err):
+			case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), live.IsReset(err):
 				r.how = profile.AtRequest
 			}
 			if r.how != "" {
@@ -553,7 +554,7 @@ func countHTTP1(ctx context.Context, p *prober) {
 // ends reports whether an error says that there was no response at all, as where the
 // server had closed.
 func ends(err error) bool {
-	return errors.Is(err, io.EOF) || isReset(err)
+	return errors.Is(err, io.EOF) || live.IsReset(err)
 }
 
 // claim is what a response says of keeping its connection, in its own words.
@@ -587,7 +588,7 @@ func (p *prober) afterLast(ctx context.Context, c *conn, next request) conforman
 		switch {
 		case err == nil:
 			answered = true
-		case isReset(err):
+		case live.IsReset(err):
 			e.how = profile.RST
 		case ends(err):
 			e.how = profile.FIN

@@ -12,6 +12,7 @@ import (
 
 	"linger"
 	"linger/conformance"
+	"linger/live"
 	"linger/profile"
 )
 
@@ -50,11 +51,11 @@ func behindClose(ctx context.Context, p *prober) {
 	last := request{fields: []string{"Connection: close"}}
 	behind := request{fields: []string{"Content-Length: " + strconv.Itoa(unread)}, body: strings.Repeat("x", unread)}
 	// What cannot be sent any more is none of the probe's.
-	if err := c.send(last, behind); err != nil && !isReset(err) {
+	if err := c.send(last, behind); err != nil && !live.IsReset(err) {
 		return
 	}
 	_, err = c.receive(ctx, last)
-	if isReset(err) {
+	if live.IsReset(err) {
 		p.note(func(f *http1Facts) { f.Staged, f.Destroyed = linger.Known(false), true })
 	}
 	if err != nil {
@@ -63,11 +64,11 @@ func behindClose(ctx context.Context, p *prober) {
 	behind.beyond = true
 	_, err = c.receive(ctx, behind)
 	if ends(err) {
-		reset := isReset(err)
+		reset := live.IsReset(err)
 		if !reset && sleep(ctx, promptly+p.roundTrip()) == nil {
 			// A reset behind the FIN shows to whoever writes only; nothing is written.
 			_, err := c.socket.Write(nil)
-			reset = isReset(err)
+			reset = live.IsReset(err)
 		}
 		p.note(func(f *http1Facts) { f.Staged = linger.Known(!reset) })
 	}

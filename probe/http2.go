@@ -20,6 +20,7 @@ import (
 
 	"linger"
 	"linger/conformance"
+	"linger/live"
 	"linger/profile"
 )
 
@@ -244,12 +245,12 @@ func (c *http2Conn) ended(err error) {
 // howEnded names the end that reading a connection met with.
 func (c *conn) howEnded(err error) (profile.Ending, error) {
 	switch {
-	case isReset(err):
+	case live.IsReset(err):
 		return profile.RST, nil
 	case errors.Is(err, io.EOF) && c.state != nil:
 		// What came was the alert; what ends TCP comes behind it.
 		c.socket.SetReadDeadline(time.Now().Add(c.prober.config.Answer))
-		if _, err := io.Copy(io.Discard, io.LimitReader(c.socket, maxBody)); isReset(err) {
+		if _, err := io.Copy(io.Discard, io.LimitReader(c.socket, maxBody)); live.IsReset(err) {
 			return profile.CloseNotifyRST, nil
 		}
 		return profile.CloseNotify, nil
@@ -470,41 +471,51 @@ const forever = 24 * time.Hour
 // one connection, and with it what the server says of itself.
 func (p *prober) speaksHTTP2(ctx context.Context) bool {
 	p.http2.once.Do(func() {
-		why := p.greetHTTP2(ctx)
+		none := p.greetHTTP2(ctx)
 		p.record(func(doc *profile.Profile) {
 			h := doc.ProtocolNamed("h2")
-			h.Offered, h.Why = p.http2.offered, why
+			h.Offered, h.Declined, h.Why = p.http2.offered, none.declined, none.why
 		})
 		if !p.http2.offered {
-			p.decide(conformance.NotOffered("h2", why))
+			p.decide(conformance.NotOffered("h2", none.why))
 		}
 	})
 	return p.http2.offered
 }
 
+// An absence is why a protocol is not known to be spoken. Declined, it is known not to
+// be.
+type absence struct {
+	declined bool
+	why      string
+}
+
+func notOffered(why string) absence { return absence{true, "not offered: " + why} }
+func notKnown(why string) absence   { return absence{false, "not known: " + why} }
+
 // greetHTTP2 finds out whether the server speaks HTTP/2, or why it does not.
-func (p *prober) greetHTTP2(ctx context.Context) (why string) {
+func (p *prober) greetHTTP2(ctx context.Context) (why absence) {
 	c, err := p.openHTTP2(ctx)
 	if none, ok := errors.AsType[errNoHTTP2](err); ok {
-		return "not offered: " + none.Error()
+		return notOffered(none.Error())
 	} else if err != nil {
-		return "not known: " + err.Error()
+		return notKnown(err.Error())
 	}
 	defer c.drop()
 	err = c.greet(ctx)
 	switch {
 	case err != nil && c.state == nil && !c.begun:
-		return "not offered: the preface of HTTP/2 in cleartext was not answered by its own"
+		return notOffered("the preface of HTTP/2 in cleartext was not answered by its own")
 	case err != nil && !c.begun:
-		return "it chose h2 (ALPN), and then did not speak it: " + err.Error()
+		return absence{why: "it chose h2 (ALPN), and then did not speak it: " + err.Error()}
 	case err != nil && c.state == nil:
-		return "not offered: " + err.Error()
+		return notOffered(err.Error())
 	}
 	p.http2.offered = true
 	greeting := conformance.Greeting{First: c.first.String(), Settings: c.first == http2.FrameSettings, Within: p.config.Answer}
 	defer func() { p.judge(greeting) }()
 	if err != nil {
-		return "it began by " + c.first.String() + ", and no SETTINGS came: " + err.Error()
+		return absence{why: "it began by " + c.first.String() + ", and no SETTINGS came: " + err.Error()}
 	}
 	p.record(func(doc *profile.Profile) { doc.ProtocolNamed("h2").Announced.Settings = c.settings })
 	if n, ok := c.settings["SETTINGS_"+http2.SettingMaxConcurrentStreams.String()]; ok {
@@ -513,7 +524,7 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 	err = c.read(ctx, p.config.Answer, func() bool { return c.acknowledged })
 	if greeting.Acknowledged = nextHTTP2(err); greeting.Acknowledged == conformance.Garbled {
 		greeting.Why = err.Error()
-		return ""
+		return absence{}
 	}
 	asked := time.Now()
 	if err = c.ping(); err == nil {
@@ -522,7 +533,7 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 	greeting.Took = time.Since(asked)
 	if greeting.Ponged = nextHTTP2(err); greeting.Ponged == conformance.Garbled {
 		greeting.Why = err.Error()
-		return ""
+		return absence{}
 	}
 	p.record(func(doc *profile.Profile) {
 		doc.ProtocolNamed("h2").Ping = &profile.Ping{Answered: linger.Known(err == nil)}
@@ -530,7 +541,7 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 	a, err := c.get(ctx)
 	if err != nil {
 		p.unmeasured(err.Error(), "h2-connection-fields")
-		return ""
+		return absence{}
 	}
 	names := make([]string, 0, len(a.fields))
 	for _, f := range a.fields {
@@ -541,7 +552,7 @@ func (p *prober) greetHTTP2(ctx context.Context) (why string) {
 	}
 	p.judge(conformance.Fields{Protocol: "h2", Status: a.status, Names: names})
 	p.announcedAltSvc(c.altSvc)
-	return ""
+	return absence{}
 }
 
 // A sighting is one connection that was watched until it ended, or until waiting did.

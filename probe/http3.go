@@ -446,32 +446,32 @@ func (c *http3Conn) awaitEnd(ctx context.Context) (e end) {
 // same port. Who asks first finds it out.
 func (p *prober) speaksHTTP3(ctx context.Context) bool {
 	p.http3.once.Do(func() {
-		why := p.greetHTTP3(ctx)
+		none := p.greetHTTP3(ctx)
 		p.record(func(doc *profile.Profile) {
 			h := doc.ProtocolNamed("h3")
-			h.Offered, h.Why = p.http3.offered, why
+			h.Offered, h.Declined, h.Why = p.http3.offered, none.declined, none.why
 			if doc.AltSvc == nil {
 				doc.AltSvc = new(profile.AltSvc)
 			}
 			if p.target.tls != nil {
 				doc.AltSvc.Works = linger.Known(p.http3.offered)
 			}
-			doc.AltSvc.Why = why
+			doc.AltSvc.Why = none.why
 		})
 		if !p.http3.offered {
-			p.decide(conformance.NotOffered("h3", why))
+			p.decide(conformance.NotOffered("h3", none.why))
 		}
 	})
 	return p.http3.offered
 }
 
-func (p *prober) greetHTTP3(ctx context.Context) (why string) {
+func (p *prober) greetHTTP3(ctx context.Context) absence {
 	if p.target.tls == nil {
-		return "not offered: the target is in cleartext"
+		return notOffered("the target is in cleartext")
 	}
 	host, port, err := net.SplitHostPort(p.target.address)
 	if err != nil {
-		return "not known: " + err.Error()
+		return notKnown(err.Error())
 	}
 	var value string
 	p.record(func(doc *profile.Profile) {
@@ -495,14 +495,14 @@ func (p *prober) greetHTTP3(ctx context.Context) (why string) {
 		a, err = c.get(ctx)
 	}
 	if c == nil {
-		why = "no HTTP/3 at " + p.http3.address + " (UDP): " + quicCause(err)
+		why := "no HTTP/3 at " + p.http3.address + " (UDP): " + quicCause(err)
 		if ctx.Err() == nil {
 			p.judge(conformance.Announcement{Announced: announced, Why: why})
 		}
 		if _, wrong := errors.AsType[*tls.CertificateVerificationError](err); wrong {
-			return "not known: " + quicCause(err)
+			return notKnown(quicCause(err))
 		}
-		return "not offered: " + why
+		return notOffered(why)
 	}
 	p.http3.offered = true
 	alternative := conformance.Announcement{Announced: announced, Offered: true, Status: a.status}
@@ -517,7 +517,7 @@ func (p *prober) greetHTTP3(ctx context.Context) (why string) {
 	}
 	p.hearHTTP3(ctx, c)
 	p.earlyHTTP3(ctx, c, store)
-	return ""
+	return absence{}
 }
 
 // hearHTTP3 notes what the server says of itself.

@@ -2,9 +2,9 @@ package probe
 
 import (
 	"context"
-	"fmt"
 	"time"
 
+	"linger/finding"
 	"linger/profile"
 )
 
@@ -27,11 +27,11 @@ func (p *prober) lookLate(ctx context.Context) {
 	}
 }
 
-// doubtLate says so where it matters; p.mu is held.
-func (p *prober) doubtLate() {
+// caveatLate says so where it matters; p.mu is held.
+func (p *prober) caveatLate() {
 	if p.late > tardy {
-		p.profile.Caveats = append(p.profile.Caveats, profile.Caveat{
-			Code: "busy", Text: fmt.Sprintf("this machine was busy: the probe woke up to %d ms too late, and its times may be off by as much", p.late.Milliseconds()),
+		p.profile.Caveats = append(p.profile.Caveats, finding.Caveat{
+			Code: profile.Busy, Figures: finding.Figures{finding.Number("late", float64(p.late.Milliseconds()), "ms")},
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"linger/conformance"
+	"linger/finding"
 	"linger/origin"
 	"linger/policy"
 	"linger/probe"
@@ -28,7 +29,7 @@ func again(p *profile.Profile, err error, config probe.Config) (*profile.Profile
 
 // wasBusy reports whether a probe says of itself that this machine has spoiled it.
 func wasBusy(p *profile.Profile) bool {
-	return slices.ContainsFunc(p.Caveats, func(d profile.Caveat) bool { return d.Code == "busy" })
+	return slices.ContainsFunc(p.Caveats, func(d finding.Caveat) bool { return d.Code == "busy" })
 }
 
 // TestEachMisbehaviourIsNamed shows that of a server which does one thing wrong exactly

@@ -24,6 +24,7 @@ import (
 
 	"linger"
 	"linger/conformance"
+	"linger/finding"
 	"linger/live"
 	"linger/profile"
 	"linger/trace"
@@ -119,6 +120,7 @@ type prober struct {
 	requests  int
 	connected int    // connections open now
 	refused   string // why no more is asked: rate limiting
+	refusal   int    // the status that said so
 	patience  context.Context
 	impatient context.CancelFunc
 	progress  Progress
@@ -188,7 +190,7 @@ func Run(ctx context.Context, config Config) (*profile.Profile, error) {
 		p.judgeHTTP1()
 	}
 	if context.Cause(ctx) == errLate {
-		p.profile.Caveats = append(p.profile.Caveats, profile.Caveat{Code: "late", Text: fmt.Sprintf("the probe was ended after %s, with some questions not asked or not answered", longest)})
+		p.profile.Caveats = append(p.profile.Caveats, finding.Caveat{Code: profile.EndedEarly, Figures: finding.Figures{finding.Number("after", float64(longest)/1e6, "ms")}})
 	}
 	p.profile.Interrupted = ctx.Err() != nil
 	return p.conclude(), nil
@@ -407,6 +409,7 @@ func (p *prober) limited(status int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refused == "" {
+		p.refusal = status
 		p.refused = fmt.Sprintf("the server answered %d: it limits how much it is asked, and was left alone from then on", status)
 	}
 }
@@ -441,10 +444,10 @@ func (p *prober) conclude() *profile.Profile {
 		}
 		p.profile.Cases = append(p.profile.Cases, r)
 	}
-	if strings.HasPrefix(p.refused, "the server answered") {
-		p.profile.Caveats = append(p.profile.Caveats, profile.Caveat{Code: "rate-limited", Text: p.refused})
+	if p.refused != "" {
+		p.profile.Caveats = append(p.profile.Caveats, finding.Caveat{Code: profile.RateLimited, Figures: finding.Figures{finding.Number("status", float64(p.refusal), "")}})
 	}
-	p.doubtLate()
+	p.caveatLate()
 	p.profile.Took = profile.Duration(time.Since(p.began))
 	return p.profile
 }

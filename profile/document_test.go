@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"linger/assert"
+	"linger/finding"
 )
 
 // between is the part of docs/probe.md behind a mark, up to the end of its table.
@@ -27,7 +28,7 @@ func between(t *testing.T, mark string) string {
 }
 
 // ours are the rooms whose types stand in the document.
-var ours = []string{reflect.TypeFor[Profile]().PkgPath(), reflect.TypeFor[assert.Result]().PkgPath()}
+var ours = []string{reflect.TypeFor[Profile]().PkgPath(), reflect.TypeFor[assert.Result]().PkgPath(), reflect.TypeFor[finding.Caveat]().PkgPath()}
 
 // fields are the names that a type has in JSON, those of its parts too.
 func fields(of reflect.Type, seen map[reflect.Type]bool, into map[string]bool) {

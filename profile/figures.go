@@ -3,7 +3,6 @@ package profile
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"linger"
@@ -53,18 +52,10 @@ func (t Timeout) parts() (value, doubt, unit string) {
 		unit, one = "ms", float64(time.Millisecond)
 	}
 	if t.scattered() {
-		n := decimals(float64(t.High-t.Low) / one / 10)
-		return finding.Fixed(float64(t.Low)/one, n) + " to " + finding.Fixed(float64(t.High)/one, n), "", unit
+		return finding.Range(float64(t.Low)/one, float64(t.High)/one), "", unit
 	}
-	if t.Uncertainty <= 0 {
-		return finding.Fixed(float64(t.Median)/one, 3), "", unit
-	}
-	off := float64(t.Uncertainty) / one
-	n := decimals(off)
-	// Rounded up: what is shown is never surer than what was found.
-	step := math.Pow10(-n)
-	off = math.Ceil(off/step-1e-9) * step
-	return finding.Fixed(float64(t.Median)/one, n), finding.Fixed(off, n), unit
+	value, doubt = finding.PlusMinus(float64(t.Median)/one, float64(t.Uncertainty)/one)
+	return value, doubt, unit
 }
 
 // scattered reports whether the connections that were watched differ by more than
@@ -168,14 +159,6 @@ func precision(d Duration) time.Duration {
 	return 100 * time.Millisecond
 }
 
-// decimals are how many digits behind the point a doubt leaves, three at most.
-func decimals(doubt float64) int {
-	if doubt <= 0 {
-		return 3
-	}
-	return min(3, max(0, int(math.Ceil(-math.Log10(doubt)-1e-9))))
-}
-
 // Outcomes counts the cases of each outcome.
 func (p *Profile) Outcomes() map[Outcome]int {
 	n := map[Outcome]int{}
@@ -194,11 +177,8 @@ func (p *Profile) Strict() {
 	}
 }
 
-// declined begins the reason of a protocol that is known not to be offered.
-const declined = "not offered"
-
 // Offers reports whether the server offers the protocol; known is false where that
 // could not be found out.
 func (p *Protocol) Offers() (offers, known bool) {
-	return p.Offered, p.Offered || strings.HasPrefix(p.Why, declined)
+	return p.Offered, p.Offered || p.Declined
 }

@@ -9,6 +9,7 @@ import (
 
 	"linger"
 	"linger/assert"
+	"linger/finding"
 	"linger/stats"
 	"linger/trace"
 )
@@ -56,10 +57,10 @@ type Profile struct {
 	Survives  []Survival  `json:"survives,omitempty"` // what a connection of HTTP/1.1 survives
 	DNS       *DNS        `json:"dns,omitempty"`      // of a server of DNS only
 
-	Cases       []Result        `json:"cases"`
-	Asserted    []assert.Result `json:"assertions,omitempty"`
-	Caveats     []Caveat        `json:"doubts,omitempty"`
-	Interrupted bool            `json:"interrupted,omitempty"` // so that there is less than was asked for
+	Cases       []Result         `json:"cases"`
+	Asserted    []assert.Result  `json:"assertions,omitempty"`
+	Caveats     []finding.Caveat `json:"doubts,omitempty"`
+	Interrupted bool             `json:"interrupted,omitempty"` // so that there is less than was asked for
 }
 
 // Spent is what the probe took of the server.
@@ -87,7 +88,9 @@ type Baseline struct {
 type Protocol struct {
 	Name    string `json:"name"` // http/1.1, h2, h3, as ALPN has them; of DNS the strategy's name
 	Offered bool   `json:"offered"`
-	Why     string `json:"why,omitempty"` // "not offered: …", or why that could not be found out; see Offers
+	// Declined says that it is known not to be offered; see Offers.
+	Declined bool   `json:"declined,omitempty"`
+	Why      string `json:"why,omitempty"` // "not offered: …", or why that could not be found out
 
 	// Idle limits, apart for what the connection was doing before: nothing since
 	// TCP's handshake, nothing since TLS's, nothing since a response.
@@ -278,11 +281,12 @@ type DNS struct {
 	AfterKeepalive Timeout `json:"idle_after_keepalive,omitzero"`
 }
 
-// A Caveat is something about the probe itself that its figures may not be read without.
-type Caveat struct {
-	Code string `json:"code"`
-	Text string `json:"text"`
-}
+// Codes of caveats: what of the probe itself its figures may not be read without.
+const (
+	EndedEarly  = "late"         // it took too long; figure: after, in ms
+	RateLimited = "rate-limited" // the server was left alone, for its answer; figure: status
+	Busy        = "busy"         // this side woke too late; figure: late, in ms
+)
 
 // ProtocolNamed returns the protocol of that name, making it if there is none yet.
 func (p *Profile) ProtocolNamed(name string) *Protocol {

@@ -10,6 +10,7 @@ import (
 	"linger/assert"
 	"linger/compare"
 	"linger/conformance"
+	"linger/keepalive"
 )
 
 // TestAssertDoc holds the tables of docs/assert.md against the names that there are:
@@ -23,11 +24,12 @@ func TestAssertDoc(t *testing.T) {
 	}
 	text := string(b)
 	each, all := compare.Names()
+	hops, chain := keepalive.Names()
 	for _, part := range []struct {
 		mark  string
 		names []assert.Name
 	}{
-		{"probe", conformance.Names()}, {"compare, each", each}, {"compare, all", all}, {"lab", compare.TrafficVocabulary().Names},
+		{"probe", conformance.Names()}, {"chain, all", chain}, {"chain, each", hops}, {"compare, each", each}, {"compare, all", all}, {"lab", compare.TrafficVocabulary().Names},
 	} {
 		before, rest, ok := strings.Cut(text, "<!-- "+part.mark+" -->\n")
 		_, after, ok2 := strings.Cut(rest, "<!-- end -->")

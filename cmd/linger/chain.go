@@ -10,15 +10,14 @@ import (
 	"strings"
 	"sync"
 
+	"linger/assert"
+	"linger/finding"
 	"linger/keepalive"
 	"linger/probe"
 	"linger/profile"
 	"linger/report/formats"
 	"linger/report/text"
 )
-
-// chainRight is what --assert can say of a chain.
-const chainRight = "right"
 
 // A link is one hop as the user gave it.
 type link struct {
@@ -195,9 +194,13 @@ func probeChain(ctx context.Context, list string, asserted []string, config prob
 	if err != nil {
 		return err
 	}
-	assert := strings.Join(asserted, " && ")
-	if assert != "" && assert != chainRight {
-		return usage("--assert %s: of a chain it is --assert %s", assert, chainRight)
+	var names []string
+	for _, l := range links {
+		names = append(names, l.name)
+	}
+	conditions, err := assertions(asserted, keepalive.Vocabulary(names...))
+	if err != nil {
+		return err
 	}
 	asked := 0
 	for _, l := range links {
@@ -234,7 +237,7 @@ func probeChain(ctx context.Context, list string, asserted []string, config prob
 		servers = append(servers, hops[i].Server)
 	}
 	chain := keepalive.Judge(hops)
-	chain.Linger = version
+	chain.Linger, chain.Asserted = version, assert.Decide(conditions, chain.Figures())
 	known := slices.ContainsFunc(chain.Pairs, func(p keepalive.Pair) bool { return p.Verdict != keepalive.Unclear })
 	for i, err := range failures {
 		switch {
@@ -247,7 +250,7 @@ func probeChain(ctx context.Context, list string, asserted []string, config prob
 	}
 	for i, h := range hops {
 		if i > 0 && h.URL != "" && h.RTT.Value > 0 && !h.RTT.Told {
-			chain.Caveats = append(chain.Caveats, profile.Caveat{Code: "path", Text: "round trips were seen from here, not from the hop before; tell others with NAME.rtt=20ms"})
+			chain.Caveats = append(chain.Caveats, finding.Caveat{Code: keepalive.SeenFromHere})
 			break
 		}
 	}
@@ -260,8 +263,11 @@ func probeChain(ctx context.Context, list string, asserted []string, config prob
 	if err == nil && ctx.Err() != nil {
 		return statusError{exitInterrupted, errors.New("interrupted; what was seen until then stands above")}
 	}
-	if err == nil && assert != "" && chain.Verdict != keepalive.Right {
-		return statusError{exitAssertion, fmt.Errorf("--assert %s: the chain is %s", assert, chain.Verdict)}
+	if broken := brokenOf(chain.Asserted); err == nil && broken != nil {
+		if len(asserted) == 1 && asserted[0] == keepalive.RightName {
+			return statusError{exitAssertion, fmt.Errorf("--assert %s: the chain is %s", keepalive.RightName, chain.Verdict)}
+		}
+		return broken
 	}
 	return err
 }

@@ -25,7 +25,7 @@ type probeCmd struct {
 	File        string        `short:"f" placeholder:"FILE" help:"Instead of a URL, a list of them, one a line, # begins a comment; - is standard input."`
 	AtOnce      int           `default:"2" placeholder:"N" help:"Of a list, probe N servers at once; default 2."`
 	Chain       string        `sep:"none" placeholder:"HOPS" help:"Instead of a URL, the hops from client to application, as client=90s,https://lb,http://app:8080: is each one's idle limit shorter than that of the next? See docs/keepalive.md."`
-	Assert      []string      `sep:"none" placeholder:"WHAT" help:"A condition, as 'idle>=60s && close_honoured'; exit status 1 if it does not hold, or is not known. May stand several times. Of a chain: right."`
+	Assert      []string      `sep:"none" placeholder:"WHAT" help:"A condition, as 'idle>=60s && close_honoured'; exit status 1 if it does not hold, or is not known. May stand several times. Of a chain: right. See docs/assert.md."`
 	List        bool          `help:"List the cases that a server is held against, and probe nothing."`
 	Only        []string      `placeholder:"CASE,…" help:"Decide these cases only; a protocol stands for all of its cases."`
 	Skip        []string      `placeholder:"CASE,…" help:"Leave these out."`

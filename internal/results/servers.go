@@ -8,6 +8,7 @@ import (
 	"linger"
 	"linger/assert"
 	"linger/conformance"
+	"linger/finding"
 	"linger/profile"
 )
 
@@ -31,7 +32,7 @@ func Server() *profile.Profile {
 		Requests: profile.Count{State: profile.Measured, N: 1000},
 	}
 	h2.Announced.Settings = map[string]uint64{"SETTINGS_MAX_CONCURRENT_STREAMS": 128}
-	h3 := &profile.Protocol{Name: "h3", Why: "not offered: nothing listens there"}
+	h3 := &profile.Protocol{Name: "h3", Declined: true, Why: "not offered: nothing listens there"}
 	result := func(id string, o profile.Outcome, text string) profile.Result {
 		return profile.Result{Case: conformance.CaseByID(id), Outcome: o, Text: text}
 	}
@@ -50,7 +51,7 @@ func Server() *profile.Profile {
 			result("timeout-honoured", profile.Warn, "65 s were announced, and 5.000 ± 0.002 s observed"), result("idle-answered", profile.NotMeasured, "the server gave no occasion"),
 		},
 		Asserted: []assert.Result{{Text: "idle>=5s", Truth: assert.Holds}, {Text: `idle_tls>=90s && software=="x"`, Truth: assert.NotKnown, Why: "idle_tls is at least 75 s"}},
-		Caveats:  []profile.Caveat{{Code: "late", Text: "the probe was ended after 100 s"}},
+		Caveats:  []finding.Caveat{{Code: profile.EndedEarly, Figures: finding.Figures{finding.Number("after", 100_000, "ms")}}},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"linger/keepalive"
 	"linger/profile"
 	"linger/report"
+	"linger/report/words"
 )
 
 // ReuseJSON writes what get --at found.
@@ -16,14 +17,14 @@ func ReuseJSON(w io.Writer, f report.Reuses) error {
 
 // ChainJSON writes what was found of a chain.
 func ChainJSON(w io.Writer, c keepalive.Chain) error {
-	return indented(w, c)
+	return indented(w, words.OfChain(c))
 }
 
 // ProfileJSON writes the document; docs/probe.md describes it.
-func ProfileJSON(w io.Writer, p *profile.Profile) error { return indented(w, p) }
+func ProfileJSON(w io.Writer, p *profile.Profile) error { return indented(w, words.OfProfile(p)) }
 
 // SurveyJSON writes what became of each line of a list, as an array.
-func SurveyJSON(w io.Writer, s []profile.Probed) error { return indented(w, s) }
+func SurveyJSON(w io.Writer, s []profile.Probed) error { return indented(w, words.OfProbed(s)) }
 
 // CasesJSON writes the list of cases.
 func CasesJSON(w io.Writer, cases []profile.Case) error { return indented(w, cases) }

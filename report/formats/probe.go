@@ -11,6 +11,7 @@ import (
 	"linger/finding"
 	"linger/profile"
 	"linger/report"
+	"linger/report/words"
 )
 
 // Probe tells what was found of some servers.
@@ -22,7 +23,7 @@ func Probe(s []profile.Probed, version string) Report {
 		if p := one.Profile; p != nil {
 			t.Started, t.Took, t.Partial, t.Asserted = p.Started, time.Duration(p.Took), p.Interrupted, p.Asserted
 			for _, c := range p.Caveats {
-				t.Caveats = append(t.Caveats, c.Text)
+				t.Caveats = append(t.Caveats, words.Caveat(c))
 			}
 			for _, c := range p.Cases {
 				t.Findings = append(t.Findings, caseOf(c))

@@ -43,6 +43,7 @@ type view struct {
 	Lead          string
 	Facts         []string
 	Doubts        []string
+	Asserted      *tableView
 	Figures       []tableView
 	Legend        string
 	// Gaps is how far predictions are off that were made beside; nil is none.
@@ -106,6 +107,7 @@ func Compare(w io.Writer, f compare.Findings, in trace.Experiment, o Options) er
 		redactAll(v.Facts)
 		redactAll(v.Doubts)
 	}
+	v.Asserted = asserted(f.Asserted, func(s string) string { return s })
 	for _, t := range report.Figures(f) {
 		v.Figures = append(v.Figures, tableOf(t))
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/assert"
 	"linger/compare"
 	"linger/report/table"
 	"linger/trace"
@@ -351,4 +352,19 @@ func FuzzPage(f *testing.F) {
 			t.Error("a place that is none")
 		}
 	})
+}
+
+// What was asserted stands in the page, with what decided it.
+func TestPageHasItsAssertions(t *testing.T) {
+	f := compare.Findings{Workload: compare.Workload{Name: "gallery"}}
+	f.Asserted = []assert.Result{{Text: `time["h2"]<1s`, Truth: assert.Broken, Why: `time["h2"] is 1.31 s`}}
+	var b bytes.Buffer
+	if err := Compare(&b, f, trace.Experiment{}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<h2>Assertions</h2>", "time[&#34;h2&#34;]&lt;1s", "does not hold"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
 }

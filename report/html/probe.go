@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"linger"
+	"linger/assert"
 	"linger/profile"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/words"
 )
 
 // A probeView is what the template of a probe is given.
@@ -59,7 +61,7 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 		v.Missing[i] = table.Clean(v.Missing[i])
 	}
 	for _, d := range p.Caveats {
-		v.Doubts = append(v.Doubts, table.Clean(hide(strings.TrimSuffix(d.Text, "."))))
+		v.Doubts = append(v.Doubts, table.Clean(hide(strings.TrimSuffix(words.Caveat(d), "."))))
 	}
 	if c, ok := limitsChart(p); ok {
 		v.Limits = &c
@@ -93,15 +95,21 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 		drawn := tableOf(cases)
 		v.Cases = &drawn
 	}
-	if len(p.Asserted) > 0 {
-		asserted := table.Table{Caption: "Assertions", Columns: []table.Column{{Head: "assertion", Align: table.Left}, {Head: "came of it", Align: table.Left}, {Head: "why", Align: table.Left}}}
-		for _, a := range p.Asserted {
-			asserted.Add(table.Word(a.Text), table.Word(string(a.Truth)), table.Word(hide(a.Why)))
-		}
-		drawn := tableOf(asserted)
-		v.Asserted = &drawn
-	}
+	v.Asserted = asserted(p.Asserted, hide)
 	return pageHTML.ExecuteTemplate(w, "probe.html", v)
+}
+
+// asserted is the table of what became of assertions, nil where there were none.
+func asserted(results []assert.Result, hide func(string) string) *tableView {
+	if len(results) == 0 {
+		return nil
+	}
+	t := table.Table{Caption: "Assertions", Columns: []table.Column{{Head: "assertion", Align: table.Left}, {Head: "came of it", Align: table.Left}, {Head: "why", Align: table.Left}}}
+	for _, a := range results {
+		t.Add(table.Word(a.Text), table.Word(string(a.Truth)), table.Word(hide(a.Why)))
+	}
+	drawn := tableOf(t)
+	return &drawn
 }
 
 // limitsChart draws the limits of time of each protocol, with what is announced.

@@ -40,7 +40,7 @@ func TestProbePageHidesQueries(t *testing.T) {
 // barrier that axe-core knows, and every mark a row of data.
 func TestBrowserShowsTheProbe(t *testing.T) {
 	b := newBrowser(t)
-	nothing := &profile.Profile{Target: "http://127.0.0.1/", Protocols: []*profile.Protocol{{Name: "h2", Why: "not offered"}}, Cases: []profile.Result{{Case: conformance.CaseByID("close-honoured"), Outcome: profile.NotMeasured, Text: "no occasion"}}}
+	nothing := &profile.Profile{Target: "http://127.0.0.1/", Protocols: []*profile.Protocol{{Name: "h2", Declined: true, Why: "not offered"}}, Cases: []profile.Result{{Case: conformance.CaseByID("close-honoured"), Outcome: profile.NotMeasured, Text: "no occasion"}}}
 	source := ""
 	if axe := os.Getenv("LINGER_AXE"); axe != "" {
 		text, err := os.ReadFile(axe)

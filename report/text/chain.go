@@ -9,6 +9,7 @@ import (
 	"linger/keepalive"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/words"
 )
 
 // Chain writes what was found of a chain: each pair of hops with its verdict, its
@@ -59,21 +60,21 @@ func Chain(w io.Writer, c keepalive.Chain, o Options) error {
 			}
 		}
 		fmt.Fprintln(b)
-		line("  ", "  ", p.Text)
+		line("  ", "  ", words.ChainPair(p))
 		for i, change := range p.Changes {
 			first := "  - "
 			if i > 0 {
 				first = "  - or "
 			}
-			line(first, "    ", change.Text)
+			line(first, "    ", words.ChainChange(change))
 		}
 		for _, note := range p.Notes {
-			line("  note: ", "    ", note)
+			line("  note: ", "    ", words.ChainNote(note))
 		}
 		fmt.Fprintln(b)
 	}
 	for _, d := range c.Caveats {
-		line("doubt: ", "  ", d.Text)
+		line("doubt: ", "  ", words.Caveat(d))
 	}
 	line("", "", "The chain is "+map[keepalive.Judgement]string{
 		keepalive.Right:    "right: each pool gives up before the server behind it does.",
@@ -81,5 +82,6 @@ func Chain(w io.Writer, c keepalive.Chain, o Options) error {
 		keepalive.Wrong:    "wrong: a server gives up before the pool in front of it does.",
 		keepalive.Unclear:  "not known: a limit is missing.",
 	}[c.Verdict])
+	o.asserted(b, c.Asserted)
 	return b.Flush()
 }

@@ -11,6 +11,7 @@ import (
 	"linger/profile"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/words"
 )
 
 // Probe writes what a server was seen to do with connections: its figures, observed
@@ -29,7 +30,7 @@ func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
 			b.WriteString("\nDoubts\n")
 		}
 		for _, d := range p.Caveats {
-			b.WriteString(strings.Join(wrap(d.Text, o.width(), "  ! ", "    "), "\n") + "\n")
+			b.WriteString(strings.Join(wrap(words.Caveat(d), o.width(), "  ! ", "    "), "\n") + "\n")
 		}
 		b.WriteString("\n")
 		for _, line := range wrap(report.ProbeOrigin(p, o.Version), o.width(), "", "") {

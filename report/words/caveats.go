@@ -7,6 +7,8 @@ import (
 	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/keepalive"
+	"linger/profile"
 )
 
 // A doubter is a caveat on its way to a sentence, which has no full stop.
@@ -70,6 +72,11 @@ func caveats() map[reason]func(doubter) string {
 		{compare.OtherScenario, compare.CauseNetwork}:  otherNetwork,
 		{compare.OtherScenario, compare.CauseSeed}:     otherSeed,
 		{compare.OtherTrials, compare.CauseOther}:      otherTrials,
+
+		{profile.EndedEarly, ""}:     endedEarly,
+		{profile.RateLimited, ""}:    rateLimited,
+		{profile.Busy, ""}:           busy,
+		{keepalive.SeenFromHere, ""}: seenFromHere,
 	}
 }
 

@@ -62,7 +62,7 @@ var examples = []struct {
 	{about("h2", compare.FastestOfAll, pair("h2", 1000, "keep", 4000)...), "h2 takes least: 1.00 s against 4.00 s of keep, the slowest; 3.00 s (75 %) less."},
 	{about("close:6", compare.FastestTried, pair("close:6", 1600, "keep", 3440, word("untried", "keep:6"))...),
 		"close:6 takes least of those tried: 1.60 s. The fastest persistent strategy, keep, takes 3.44 s, which is 1.84 s (115 %) more. keep:6 was not tried."},
-	{because(compare.CauseWaiting, about("close:6", compare.FastestTried, pair("close:6", 1600, "keep", 3440)...)),
+	{reasoned(compare.CauseWaiting, about("close:6", compare.FastestTried, pair("close:6", 1600, "keep", 3440)...)),
 		"close:6 takes least of those tried: 1.60 s. The fastest persistent strategy, keep, takes 3.44 s, which is 1.84 s (115 %) more: its requests wait in line."},
 	{about("keep", compare.PersistentWorse, pair("keep", 8000, "close", 4000)...), "Persistence is worse here: close takes 4.00 s; keep, which differs in nothing else, 4.00 s (100 %) more."},
 	{about("keep:6", compare.PersistentNext, of("keep:6", "time", 5000)), "The fastest persistent strategy, keep:6, takes 5.00 s."},
@@ -94,13 +94,13 @@ var examples = []struct {
 	{about("keep:6", compare.ManyCosts, pair("keep:6", 2000, "close:6", 1600, n("connections_at_once", 6))...), "With 6 at once, keeping is worse: keep:6 takes 400 ms (25 %) more than close:6."},
 	{about("keep:6", compare.ManySaves, pair("keep:6", 960, "close:6", 1620, n("connections_at_once", 6))...), "With 6 at once, keeping (keep:6) saves 660 ms (41 %) of close:6's 1.62 s."},
 	{about("close:6", compare.Serialized, pair("close:6", 1620, "keep", 3440, n("connections_at_once", 6))...), "close:6, with 6 connections at once, takes 1.82 s less than keep, whose requests wait in line."},
-	{because(compare.CauseResumption, about("close+resume", compare.OptionSaves, pair("close+resume", 10_200, "close", 10_300, n("saved_cpu", .49), of("close+resume", "setup_round_trips", 2), of("close", "setup_round_trips", 2))...)),
+	{reasoned(compare.CauseResumption, about("close+resume", compare.OptionSaves, pair("close+resume", 10_200, "close", 10_300, n("saved_cpu", .49), of("close+resume", "setup_round_trips", 2), of("close", "setup_round_trips", 2))...)),
 		"Resumption (close+resume) saves 100 ms (1 %) of close's 10.3 s and 49 % of the CPU; set-up takes 2.0 round trips either way."},
-	{because(compare.CauseEarlyData, about("h3+0rtt", compare.OptionCosts, pair("h3+0rtt", 800, "h3", 690, of("h3+0rtt", "setup_round_trips", 0), of("h3", "setup_round_trips", 1), n("saved_round_trips", 1))...)),
+	{reasoned(compare.CauseEarlyData, about("h3+0rtt", compare.OptionCosts, pair("h3+0rtt", 800, "h3", 690, of("h3+0rtt", "setup_round_trips", 0), of("h3", "setup_round_trips", 1), n("saved_round_trips", 1))...)),
 		"Early data (h3+0rtt) takes 110 ms (16 %) more than h3; set-up takes 0.0 round trips, not 1.0."},
-	{because(compare.CauseFastOpen, about("keep+tfo", compare.OptionSame, pair("keep+tfo", 3440, "keep", 3440, n("saved_cpu", .1))...)),
+	{reasoned(compare.CauseFastOpen, about("keep+tfo", compare.OptionSame, pair("keep+tfo", 3440, "keep", 3440, n("saved_cpu", .1))...)),
 		"TCP Fast Open (keep+tfo) makes no difference to keep's time that 5 trials can show (p = 0.0079), but saves 10 % of the CPU."},
-	{because(compare.CauseFastOpen, about("keep+tfo", compare.OptionUndecided, pair("keep+tfo", 3440, "keep", 3450)...)), "TCP Fast Open (keep+tfo) takes 3.44 s, keep 3.45 s; luck cannot be ruled out after 5 trials."},
+	{reasoned(compare.CauseFastOpen, about("keep+tfo", compare.OptionUndecided, pair("keep+tfo", 3440, "keep", 3450)...)), "TCP Fast Open (keep+tfo) takes 3.44 s, keep 3.45 s; luck cannot be ruled out after 5 trials."},
 	{about("h2", compare.VersionFaster, pair("h2", 760, "keep:6", 1100)...), "h2 takes 340 ms (31 %) less than keep:6."},
 	{about("h2", compare.VersionSlower, pair("h2", 1500, "keep:6", 1000)...), "h2 takes 500 ms (50 %) more than keep:6."},
 	{about("h3", compare.VersionSame, pair("h3", 760, "h2", 770)...), "h3 and h2 cannot be told apart (p = 0.0079)."},
@@ -118,9 +118,9 @@ var examples = []struct {
 		"Keeping pays from the second query on: a further one takes 230 B over tcp+keep, not the 660 B of tcp; 690 B over dot+keep, not the 4.1 kB of dot."},
 	{about("dot", compare.Encryption, of("dot", "bytes_per_query", 4130), of("tcp", "bytes_per_query", 660), n("more_round_trips", 1), of("dot+keep", "query_bytes", 690), of("tcp+keep", "query_bytes", 230)),
 		"Encryption: dot takes 6.3 times the bytes of tcp and 1.0 round trip more, a further query over dot+keep 3.0 times that of tcp+keep."},
-	{because(compare.CauseShared, finding.Finding{Code: compare.FewerBytes, Figures: figures{of("tcp+pipeline", "from_queries", 12)}}),
+	{reasoned(compare.CauseShared, finding.Finding{Code: compare.FewerBytes, Figures: figures{of("tcp+pipeline", "from_queries", 12)}}),
 		"On a kept connection tcp+pipeline (from about 12 queries) takes fewer bytes a query than udp: several messages share a packet."},
-	{because(compare.CauseTruncated, finding.Finding{Code: compare.FewerBytes, Figures: figures{of("tcp+keep", "from_queries", 1), of("tcp+pipeline", "from_queries", 1)}}),
+	{reasoned(compare.CauseTruncated, finding.Finding{Code: compare.FewerBytes, Figures: figures{of("tcp+keep", "from_queries", 1), of("tcp+pipeline", "from_queries", 1)}}),
 		"On a kept connection tcp+keep (from about 1 query) and tcp+pipeline (from about 1 query) take fewer bytes a query than udp, whose answers did not fit and were asked for again."},
 	{finding.Finding{Code: compare.NeverFewerBytes, Figures: figures{of("udp", "bytes_per_query", 170), of("tcp+keep", "times_udp", 1.35), of("dot+keep", "times_udp", 4.06)}},
 		"tcp+keep and dot+keep never take fewer bytes than udp, however many queries a connection carries: each takes 1.4 to 4.1 times its 170 B."},
@@ -185,7 +185,7 @@ func about(strategy, code string, f ...finding.Figure) finding.Finding {
 	return finding.Finding{Code: code, Severity: finding.Note, Subject: finding.Subject{Kind: "strategy", Name: strategy}, Figures: f}
 }
 
-func because(cause string, f finding.Finding) finding.Finding {
+func reasoned(cause string, f finding.Finding) finding.Finding {
 	f.Cause = cause
 	return f
 }

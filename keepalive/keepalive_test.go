@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"linger/assert"
+	"linger/finding"
 	"linger/profile"
 )
 
@@ -46,7 +48,7 @@ func TestPairs(t *testing.T) {
 			c := Judge([]Hop{{Name: "a", Opens: test.pool}, {Name: "b", Accepts: test.server, RTT: Trip{Value: profile.Duration(test.rtt)}}})
 			p := c.Pairs[0]
 			if p.Verdict != test.want || c.Verdict != test.want {
-				t.Errorf("%s, the chain %s, want %s: %s", p.Verdict, c.Verdict, test.want, p.Text)
+				t.Errorf("%s, the chain %s, want %s: %s", p.Verdict, c.Verdict, test.want, p.Cause)
 			}
 			margin, known := p.Margin.Get()
 			if known != (test.margin != -1) || known && margin != profile.Duration(test.margin) {
@@ -92,7 +94,7 @@ func TestAdviceMends(t *testing.T) {
 						b.Accepts = told(time.Duration(change.Limit))
 					}
 					if after := Judge([]Hop{a, b}); after.Verdict != Right {
-						t.Errorf("%s before %s: %s leaves it %s", pool.Software, server.Software, change.Text, after.Verdict)
+						t.Errorf("%s before %s: %+v leaves it %s", pool.Software, server.Software, change, after.Verdict)
 					}
 					if change.Write == "" || strings.ContainsAny(strings.NewReplacer("{ keep", "", "true, t", "", " })", "").Replace(change.Write), "{}") {
 						t.Errorf("%s before %s: %q cannot be written", pool.Software, server.Software, change.Write)
@@ -148,5 +150,70 @@ func TestTheShortestLimitCounts(t *testing.T) {
 	l := LimitOf(p)
 	if l.Source != FromProbe || l.Value != profile.Duration(30*time.Second) || l.Uncertainty != profile.Duration(100*time.Millisecond) || !strings.HasPrefix(l.Note, "h2") {
 		t.Errorf("%+v", l)
+	}
+}
+
+// A chain's pairs are findings: each setting that mends one is a remedy.
+func TestFindingsOfAChain(t *testing.T) {
+	c := Judge([]Hop{
+		{Name: "client", Opens: told(90 * time.Second)},
+		{Name: "lb", Software: "nginx", Accepts: measured(75*time.Second, 20*time.Millisecond), Opens: LimitFrom("nginx", Opens), RTT: Trip{Value: profile.Duration(20 * time.Millisecond)}},
+		{Name: "app", Accepts: Limit{Source: FromWait, Value: profile.Duration(61 * time.Second)}},
+		{Name: "db", Accepts: Limit{Source: FromNowhere, Note: "nobody looked"}},
+	})
+	c.Hops[2].Opens = Limit{}
+	found := c.Findings()
+	if len(found) != 3 {
+		t.Fatalf("%+v", found)
+	}
+	wrong, right, unknown := found[0], found[1], found[2]
+	if wrong.Code != Order || wrong.Severity != finding.Error || wrong.Cause != ServerFirst || wrong.Subject != (finding.Subject{Kind: "hop", Name: "client", Of: "lb"}) {
+		t.Errorf("%+v", wrong)
+	}
+	if wrong.Figures.Value("pool").Or(0) != 90_000 || wrong.Figures.Value("margin").Or(0) != -15_000 {
+		t.Errorf("%+v", wrong.Figures)
+	}
+	if i, ok := wrong.Figures[1].Interval.Get(); !ok || i.Low.Or(0) != 74_980 || i.High.Or(0) != 75_020 {
+		t.Errorf("%+v", wrong.Figures[1])
+	}
+	if len(wrong.Remedies) != 2 || wrong.Remedies[0].Write != "keepalive_timeout 99s;" || wrong.Remedies[0].Side != "server" || wrong.Remedies[0].Source == "" || wrong.Remedies[1].Side != "client" {
+		t.Errorf("%+v", wrong.Remedies)
+	}
+	if right.Severity != finding.Pass || right.Cause != "" || !right.Figures.Value("server").IsZero() {
+		t.Errorf("%+v", right)
+	}
+	if unknown.Severity != finding.Unknown || unknown.Cause != PoolUnknown || len(unknown.Remedies) != 0 {
+		t.Errorf("%+v", unknown)
+	}
+}
+
+func TestAssertionsOfAChain(t *testing.T) {
+	chain := Judge([]Hop{
+		{Name: "client", Opens: told(90 * time.Second)},
+		{Name: "lb", Accepts: measured(75*time.Second, 20*time.Millisecond), Opens: told(60 * time.Second), RTT: Trip{Value: profile.Duration(20 * time.Millisecond)}},
+		{Name: "app", Accepts: Limit{Source: FromWait, Value: profile.Duration(70 * time.Second)}, Opens: Limit{Source: FromUser, Endless: true}},
+		{Name: "db", Accepts: Limit{Source: FromNowhere, Note: "nobody looked"}},
+	})
+	for text, want := range map[string]assert.Truth{
+		"right": assert.Broken, "!right": assert.Holds,
+		`margin["lb"]<0s`: assert.Holds, `margin["lb"]>=-15s`: "", `margin["app"]>=5s`: assert.Holds, `margin["app"]>=60s`: assert.NotKnown, `margin["db"]>=5s`: assert.NotKnown, `margin["client"]>=5s`: assert.NotKnown,
+		`idle["lb"]>=74s`: assert.Holds, `idle["lb"]>=75s`: assert.NotKnown, `pool["client"]<idle["lb"]`: assert.Broken, `pool["lb"]<idle["app"]`: assert.Holds, `idle["client"]>1s`: assert.NotKnown,
+		`pool["app"]>24h`: assert.Holds, `pool["ap"]>1s`: "", `pool>1s`: "",
+	} {
+		a, err := assert.Parse(text, Vocabulary("client", "lb", "app", "db"))
+		if (err != nil) != (want == "") {
+			t.Errorf("%s: %v", text, err)
+		}
+		if err != nil {
+			continue
+		}
+		if got := a.Of(chain.Figures()); got.Truth != want {
+			t.Errorf("%s: %s (%s), want %s", text, got.Truth, got.Why, want)
+		}
+	}
+	if got := Judge([]Hop{{Name: "a", Opens: Limit{Source: FromNowhere}}, {Name: "b", Accepts: told(time.Second)}}); got.Verdict != Unclear {
+		t.Error(got.Verdict)
+	} else if a, _ := assert.Parse("right", Vocabulary()); a.Of(got.Figures()).Truth != assert.NotKnown {
+		t.Error("nobody knows whether it is right")
 	}
 }

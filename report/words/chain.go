@@ -1,0 +1,132 @@
+package words
+
+import (
+	"fmt"
+	"time"
+
+	"linger/assert"
+	"linger/finding"
+	"linger/keepalive"
+	"linger/profile"
+)
+
+// A ToldChain is a chain with its sentences beside the data, as JSON has it.
+type ToldChain struct {
+	Format   string              `json:"format"`
+	Linger   string              `json:"linger,omitempty"`
+	Hops     []keepalive.Hop     `json:"hops"`
+	Pairs    []ToldPair          `json:"pairs"`
+	Verdict  keepalive.Judgement `json:"verdict"`
+	Asserted []assert.Result     `json:"assertions,omitempty"`
+	Doubts   []ToldCaveat        `json:"doubts,omitempty"`
+}
+
+// A ToldPair is a pair with its sentences.
+type ToldPair struct {
+	keepalive.Pair
+	Text    string        `json:"text"`
+	Changes []ToldSetting `json:"changes,omitempty"`
+	Notes   []string      `json:"notes,omitempty"`
+}
+
+// A ToldSetting is a change of one hop with its sentence.
+type ToldSetting struct {
+	keepalive.Change
+	Text string `json:"text"`
+}
+
+// OfChain says what was found of a chain.
+func OfChain(c keepalive.Chain) ToldChain {
+	told := ToldChain{Format: c.Format, Linger: c.Linger, Hops: c.Hops, Verdict: c.Verdict, Asserted: c.Asserted, Doubts: ofCaveats(c.Caveats)}
+	for _, p := range c.Pairs {
+		pair := ToldPair{Pair: p, Text: ChainPair(p)}
+		for _, change := range p.Changes {
+			pair.Changes = append(pair.Changes, ToldSetting{change, ChainChange(change)})
+		}
+		for _, note := range p.Notes {
+			pair.Notes = append(pair.Notes, ChainNote(note))
+		}
+		told.Pairs = append(told.Pairs, pair)
+	}
+	return told
+}
+
+// Limit is a limit with where it is from: "60 s ± 0.1 s (measured)".
+func Limit(l keepalive.Limit) string {
+	switch {
+	case !l.Known():
+		return "not known"
+	case l.Endless:
+		return fmt.Sprintf("for ever (%s)", l.Source)
+	case l.Source == keepalive.FromWait:
+		return fmt.Sprintf("at least %s (measured)", l.Value)
+	case l.Uncertainty > 0:
+		return fmt.Sprintf("%s ± %s (%s)", l.Value, l.Uncertainty, l.Source)
+	}
+	return fmt.Sprintf("%s (%s)", l.Value, l.Source)
+}
+
+// ChainPair says what is to be said of a pair.
+func ChainPair(p keepalive.Pair) string {
+	who := fmt.Sprintf("%s keeps idle connections %s, %s ends them after %s", p.Opener, Limit(p.Pool), p.Accepter, Limit(p.Server))
+	switch p.Cause {
+	case keepalive.PoolUnknown:
+		return fmt.Sprintf("for how long %s keeps idle connections is not known%s; say %s, or which software it is", p.Opener, because(p.Pool), p.Tell)
+	case keepalive.ServerUnknown:
+		return fmt.Sprintf("after how long %s ends idle connections is not known%s", p.Accepter, because(p.Server))
+	case keepalive.NeverSeen:
+		return who + ": too long to be seen; raise --max-wait, or tell its limit"
+	case keepalive.WaitTooShort:
+		return who + ": too short a wait to tell; raise --max-wait"
+	case keepalive.NoPoolLimit, keepalive.ServerFirst:
+		return who + ": a request may be sent on a connection that is being closed"
+	case keepalive.NoMargin:
+		return fmt.Sprintf("%s: the margin is to be more than a round trip and the doubt about the limits, %s", who, p.Need)
+	}
+	return who
+}
+
+func because(l keepalive.Limit) string {
+	if l.Note == "" {
+		return ""
+	}
+	return " (" + l.Note + ")"
+}
+
+// ChainChange says what a change is: "raise the idle limit of what app accepts to 66 s,
+// over 60 s; in nginx (server): keepalive_timeout 66s;".
+func ChainChange(c keepalive.Change) string {
+	verb, what, than := "raise", "the idle limit of what "+c.Hop+" accepts", "over"
+	if c.Side == keepalive.Opens {
+		verb, what, than = "lower", "the time that "+c.Hop+" keeps idle connections", "below"
+	}
+	text := fmt.Sprintf("%s %s to %s, %s %s", verb, what, c.Limit, than, c.Past)
+	if c.Write != "" {
+		known, _ := keepalive.DefaultOf(c.Software, c.Side)
+		text += fmt.Sprintf("; in %s (%s): %s", known.Title, c.Where, c.Write)
+	}
+	return text
+}
+
+// ChainNote says what is to be known of a pair.
+func ChainNote(f finding.Finding) string {
+	who := f.Subject.Name
+	limit := profile.Duration(f.Figures.Value("limit").Or(0) * float64(time.Millisecond))
+	switch f.Code {
+	case keepalive.SoftPool:
+		return fmt.Sprintf("%s promises no limit: %s is what was seen once a load had ended", who, limit)
+	case keepalive.SoftServer:
+		return fmt.Sprintf("%s promises no limit: %s is what was seen", who, limit)
+	case keepalive.ByDefault:
+		return who + ": " + f.Figures.Text("note")
+	case keepalive.RaisedToo:
+		return fmt.Sprintf("%s has one setting for both its sides: as advised above it keeps connections %s", who, limit)
+	case keepalive.WouldSpoil:
+		return "that would spoil this pair, which is right as it is"
+	case keepalive.LoweredToo:
+		return fmt.Sprintf("%s has one setting for both its sides: to lower it would lower what %s accepts, too", who, f.Subject.Of)
+	case keepalive.CannotBeSet:
+		return fmt.Sprintf("neither side can be set: %s keeps connections %s whatever it is told", who, limit)
+	}
+	return f.Code
+}

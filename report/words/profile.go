@@ -1,0 +1,54 @@
+package words
+
+import (
+	"fmt"
+	"time"
+
+	"linger/profile"
+)
+
+// A ToldProfile is a server's connection policy with its sentences, as JSON has it.
+type ToldProfile struct {
+	*profile.Profile
+	Doubts []ToldCaveat `json:"doubts,omitempty"`
+}
+
+// OfProfile says what was found of a server.
+func OfProfile(p *profile.Profile) ToldProfile { return ToldProfile{p, ofCaveats(p.Caveats)} }
+
+// A ToldProbed is one line of a list of servers with its sentences.
+type ToldProbed struct {
+	profile.Probed
+	Profile *ToldProfile `json:"policy,omitempty"`
+	Failed  string       `json:"error,omitempty"`
+}
+
+// OfProbed says what became of each line of a list of servers.
+func OfProbed(list []profile.Probed) []ToldProbed {
+	out := make([]ToldProbed, len(list))
+	for i, one := range list {
+		out[i] = ToldProbed{Probed: one, Failed: one.Failed}
+		if one.Profile != nil {
+			told := OfProfile(one.Profile)
+			out[i].Profile = &told
+		}
+	}
+	return out
+}
+
+func endedEarly(d doubter) string {
+	after := time.Duration(d.Figures.Value("after").Or(0) * float64(time.Millisecond))
+	return fmt.Sprintf("the probe was ended after %s, with some questions not asked or not answered", after)
+}
+
+func rateLimited(d doubter) string {
+	return fmt.Sprintf("the server answered %s: it limits how much it is asked, and was left alone from then on", d.n("status"))
+}
+
+func busy(d doubter) string {
+	return fmt.Sprintf("this machine was busy: the probe woke up to %s ms too late, and its times may be off by as much", d.n("late"))
+}
+
+func seenFromHere(doubter) string {
+	return "round trips were seen from here, not from the hop before; tell others with NAME.rtt=20ms"
+}
