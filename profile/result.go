@@ -1,7 +1,7 @@
 package profile
 
 import (
-	"regexp"
+	"strings"
 
 	"linger/finding"
 )
@@ -29,18 +29,24 @@ type Case struct {
 	Misbehaviour string `json:"misbehaviour,omitempty"`
 }
 
-var rfc = regexp.MustCompile(`RFC (\d+)(?:, (\d[\d.]*\d|\d))?`)
-
 // Source is where the first RFC that Standard names can be read, or "".
 func (c Case) Source() string {
-	m := rfc.FindStringSubmatch(c.Standard)
-	switch {
-	case m == nil:
+	_, rest, ok := strings.Cut(c.Standard, "RFC ")
+	if !ok {
 		return ""
-	case m[2] == "":
-		return "https://www.rfc-editor.org/rfc/rfc" + m[1]
 	}
-	return "https://www.rfc-editor.org/rfc/rfc" + m[1] + "#section-" + m[2]
+	rest, _, _ = strings.Cut(rest, ";")
+	number, section, _ := strings.Cut(rest, ", ")
+	const digits = "0123456789"
+	number = number[:len(number)-len(strings.TrimLeft(number, digits))]
+	section = strings.TrimRight(section[:len(section)-len(strings.TrimLeft(section, digits+"."))], ".")
+	switch {
+	case number == "":
+		return ""
+	case section == "":
+		return "https://www.rfc-editor.org/rfc/rfc" + number
+	}
+	return "https://www.rfc-editor.org/rfc/rfc" + number + "#section-" + section
 }
 
 // An Outcome is what came of a case.

@@ -128,7 +128,7 @@ func TestDocumentsHaveTheirSentences(t *testing.T) {
 	}{
 		{OfChain(chain), []string{`"text":"a keeps idle connections 90 s (told), b ends them after 75 s (default): a request`, `"text":"raise the idle`, `"notes":["nginx: Debian`, `"doubts":[{"code":"path","text":"round trips were seen from here`}},
 		{OfProfile(p), []string{`"doubts":[{"code":"late","text":"the probe was ended after 1m40s, with`, `"text":"the server answered 429: it limits`, `"text":"this machine was busy: the probe woke up to 120 ms too late`, `{"code":"one of a later version","text":"one of a later version"}]`}},
-		{OfSurvey([]profile.Probed{{Line: 1, Target: "http://a/", Profile: p}, {Line: 2, Target: "http://b/", Failed: "no"}}),
+		{OfProbed([]profile.Probed{{Line: 1, Target: "http://a/", Profile: p}, {Line: 2, Target: "http://b/", Failed: "no"}}),
 			[]string{`[{"line":1,"target":"http://a/","policy":{"format":"linger connection policy 1"`, `"doubts":[{"code":"late","text":"the probe`, `{"line":2,"target":"http://b/","error":"no"}]`}},
 	} {
 		b, err := json.Marshal(c.document)
