@@ -14,6 +14,14 @@ import (
 	"linger/trace"
 )
 
+// Formats name the documents of comparisons, and the version of their form. Those of
+// the time before had none, and are of version 1.
+const (
+	Format           = "linger comparison 1" // Findings
+	DifferenceFormat = "linger difference 1" // Change
+	SweepFormat      = "linger sweep 1"      // Sweep, its cells and its Survey
+)
+
 // Findings is what the traces show: the JSON of linger compare, but for the
 // version of linger. A figure that was not measured is unknown, and absent.
 type Findings struct {

@@ -17,6 +17,13 @@ import (
 // Format names the document and the version of its form.
 const Format = "linger connection policy 1"
 
+// ProbedFormat and CaseFormat do so of each element of two arrays: the lines of a survey
+// and the list of cases.
+const (
+	ProbedFormat = "linger survey line 1"
+	CaseFormat   = "linger case 1"
+)
+
 // A Duration is a length of time; JSON has it in milliseconds, to the microsecond.
 type Duration time.Duration
 

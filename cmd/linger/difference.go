@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -79,6 +80,7 @@ func savedResult(name string) (f compare.Findings, err error) {
 		return f, usage("%s: more than %d MB; is it a result of linger compare?", base, maxResult>>20)
 	}
 	var saved struct {
+		Format string  `json:"format"`
 		Linger *string `json:"linger"`
 		compare.Findings
 	}
@@ -86,7 +88,10 @@ func savedResult(name string) (f compare.Findings, err error) {
 		return f, usage("%s: it is no result of linger compare: %w", base, err)
 	}
 	err = saved.Findings.Check()
-	if saved.Linger == nil {
+	switch {
+	case saved.Format != "" && saved.Format != compare.Format: // there was none before
+		err = fmt.Errorf("its format is %.40q, and this linger reads %q", saved.Format, compare.Format)
+	case saved.Linger == nil:
 		err = errors.New("it names no version of linger")
 	}
 	if err != nil {

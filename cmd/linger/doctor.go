@@ -35,7 +35,7 @@ func (c doctorCmd) Run(std streams) error {
 		}
 		enc := json.NewEncoder(std.out)
 		enc.SetIndent("", "  ")
-		if err := enc.Encode(map[string]any{"linger": version, "system": runtime.GOOS, "lab": able, "findings": rows}); err != nil {
+		if err := enc.Encode(map[string]any{"format": "linger doctor 1", "linger": version, "system": runtime.GOOS, "lab": able, "findings": rows}); err != nil {
 			return err
 		}
 	} else {

@@ -158,7 +158,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		e := json.NewEncoder(to)
 		e.SetIndent("", "  ")
 		return e.Encode(labSeen{
-			Linger: version, Command: command, Status: exit.Status(), Network: network,
+			Format: labFormat, Linger: version, Command: command, Status: exit.Status(), Network: network,
 			Ledger: seen.Ledger, Requests: said.Carried, Client: seen.Hosts[clientHost], Origin: sideOf(servers, seen, seen), Asserted: results,
 		})
 	}))
@@ -168,8 +168,13 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 	return cmp.Or(err, brokenOf(results))
 }
 
-// labSeen is the JSON of what a command did on the emulated network.
+// labFormat names the JSON of what a command did on the emulated network, and the
+// version of its form. The first had no name, and times in nanoseconds.
+const labFormat = "linger lab 2"
+
+// labSeen is the document of that name.
 type labSeen struct {
+	Format   string         `json:"format"`
 	Linger   string         `json:"linger"`
 	Command  []string       `json:"command"`
 	Status   int            `json:"status"`

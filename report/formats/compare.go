@@ -13,22 +13,29 @@ import (
 // CompareJSON writes the findings as linger compare --json does, with the version.
 func CompareJSON(w io.Writer, f compare.Findings, version string) error {
 	return indented(w, struct {
+		Format string `json:"format"`
 		Linger string `json:"linger"`
 		words.ToldFindings
-	}{version, words.OfFindings(f)})
+	}{compare.Format, version, words.OfFindings(f)})
 }
 
 // DifferenceJSON writes what has changed from one result to another.
-func DifferenceJSON(w io.Writer, d compare.Change) error { return indented(w, words.OfChange(d)) }
+func DifferenceJSON(w io.Writer, d compare.Change) error {
+	return indented(w, struct {
+		Format string `json:"format"`
+		words.ToldChange
+	}{compare.DifferenceFormat, words.OfChange(d)})
+}
 
 // BothJSON is CompareJSON of what was measured, with what was predicted and the gaps.
 func BothJSON(w io.Writer, measured, predicted compare.Findings, version string) error {
 	return indented(w, struct {
+		Format string `json:"format"`
 		Linger string `json:"linger"`
 		words.ToldFindings
 		Predicted words.ToldFindings `json:"predicted"`
 		Gaps      []compare.Gap      `json:"gaps"`
-	}{version, words.OfFindings(measured), words.OfFindings(predicted), compare.Gaps(measured, predicted)})
+	}{compare.Format, version, words.OfFindings(measured), words.OfFindings(predicted), compare.Gaps(measured, predicted)})
 }
 
 // CompareCSV writes the rows of the findings, a line each.

@@ -22,11 +22,12 @@ type SweepJSON struct {
 func NewSweepJSON(w io.Writer, s compare.Sweep, version string, limits []report.Limit) (*SweepJSON, error) {
 	j := &SweepJSON{w: bufio.NewWriter(w)}
 	head, err := encoded(struct {
+		Format string `json:"format"`
 		Linger string `json:"linger"`
 		compare.Sweep
 		Accuracy    string         `json:"accuracy"`
 		NotModelled []report.Limit `json:"not_modelled"`
-	}{version, s, report.AccuracyDoc, limits}, "")
+	}{compare.SweepFormat, version, s, report.AccuracyDoc, limits}, "")
 	if err != nil {
 		return nil, err
 	}

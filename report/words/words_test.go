@@ -12,6 +12,8 @@ import (
 	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/keepalive"
+	"linger/profile"
 )
 
 type figures = finding.Figures
@@ -200,6 +202,10 @@ var doubted = []struct {
 	finding.Caveat
 	says string
 }{
+	{finding.Caveat{Code: profile.EndedEarly, Figures: figures{finding.Number("after", 100_000, "ms")}}, "the probe was ended after 1m40s, with some questions not asked or not answered"},
+	{finding.Caveat{Code: profile.RateLimited, Figures: figures{finding.Number("status", 429, "")}}, "the server answered 429: it limits how much it is asked, and was left alone from then on"},
+	{finding.Caveat{Code: profile.Busy, Figures: figures{finding.Number("late", 120, "ms")}}, "this machine was busy: the probe woke up to 120 ms too late, and its times may be off by as much"},
+	{finding.Caveat{Code: keepalive.SeenFromHere}, "round trips were seen from here, not from the hop before; tell others with NAME.rtt=20ms"},
 	{against("keep", compare.Bytes, compare.CauseStray, n("exchange", 6), n("trial", 1), n("wrong", 5), n("trials", 5)), "keep: the bytes of 5 of 5 trials do not add up; trial 1 has an exchange 6 that the workload has not, or has it twice"},
 	{against("keep", compare.Bytes, compare.CauseWrongSize, n("exchange", 7), n("delivered", 99), n("size", 100), n("trial", 2), n("wrong", 1), n("trials", 5)), "keep: the bytes of 1 of 5 trials do not add up; trial 2 delivered 99 bytes of exchange 7, which has 100"},
 	{against("keep", compare.Bytes, compare.CauseMissing, n("missing", 1), n("trial", 1), n("wrong", 1), n("trials", 1)), "keep: the bytes of 1 of 1 trial do not add up; trial 1 has no word of 1 exchanges"},
