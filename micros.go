@@ -19,21 +19,45 @@ import (
 type Micros time.Duration
 
 // MarshalJSON writes microseconds.
-func (m Micros) MarshalJSON() ([]byte, error) { return appendMicros(nil, int64(m)), nil }
+func (m Micros) MarshalJSON() ([]byte, error) { return m.Append(nil), nil }
 
 // UnmarshalJSON reads microseconds.
-func (m *Micros) UnmarshalJSON(b []byte) error { return parseMicros(b, (*int64)(m)) }
+//
+// It reads to the nearest nanosecond; null leaves what is there, as encoding/json has it.
+func (m *Micros) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	// Put together, the digits are nanoseconds.
+	whole, decimals, _ := bytes.Cut(b, []byte("."))
+	if len(decimals) <= len("000") {
+		var digits [24]byte
+		text := append(append(append(digits[:0], whole...), decimals...), "000"[len(decimals):]...)
+		if ns, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+			*m = Micros(ns)
+			return nil
+		}
+	}
+	// An exponent, or more decimals than nanoseconds have: the result of a calculation.
+	us, err := strconv.ParseFloat(string(b), 64)
+	ns := math.Round(us * 1000)
+	if err != nil || !(math.Abs(ns) < 1<<63) {
+		return fmt.Errorf("%.40q is no number of microseconds", b)
+	}
+	*m = Micros(ns)
+	return nil
+}
 
 // MarshalJSON writes microseconds, as Micros.
-func (t Instant) MarshalJSON() ([]byte, error) { return appendMicros(nil, int64(t)), nil }
+func (t Instant) MarshalJSON() ([]byte, error) { return Micros(t).Append(nil), nil }
 
 // UnmarshalJSON reads microseconds, as Micros.
-func (t *Instant) UnmarshalJSON(b []byte) error { return parseMicros(b, (*int64)(t)) }
+func (t *Instant) UnmarshalJSON(b []byte) error { return (*Micros)(t).UnmarshalJSON(b) }
 
-// appendMicros appends a number of nanoseconds, in microseconds.
-func appendMicros(to []byte, ns int64) []byte {
-	size := uint64(ns)
-	if ns < 0 {
+// Append appends what MarshalJSON writes.
+func (m Micros) Append(to []byte) []byte {
+	size := uint64(m)
+	if m < 0 {
 		to, size = append(to, '-'), -size
 	}
 	to = strconv.AppendUint(to, size/1000, 10)
@@ -46,33 +70,6 @@ func appendMicros(to []byte, ns int64) []byte {
 		to = to[:len(to)-1]
 	}
 	return to
-}
-
-// parseMicros reads a number of microseconds into one of nanoseconds, to the nearest.
-// What appendMicros wrote is read exactly, and null leaves what is there, as
-// encoding/json has it.
-func parseMicros(b []byte, into *int64) error {
-	if string(b) == "null" {
-		return nil
-	}
-	// Put together, the digits are nanoseconds.
-	whole, decimals, _ := bytes.Cut(b, []byte("."))
-	if len(decimals) <= len("000") {
-		var digits [24]byte
-		text := append(append(append(digits[:0], whole...), decimals...), "000"[len(decimals):]...)
-		if ns, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-			*into = ns
-			return nil
-		}
-	}
-	// An exponent, or more decimals than nanoseconds have: the result of a calculation.
-	us, err := strconv.ParseFloat(string(b), 64)
-	ns := math.Round(us * 1000)
-	if err != nil || !(math.Abs(ns) < 1<<63) {
-		return fmt.Errorf("%.40q is no number of microseconds", b)
-	}
-	*into = int64(ns)
-	return nil
 }
 
 // In documents lengths of time are Micros; what has some is written and read as if they

@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"bytes"
 	"cmp"
 	"compress/gzip"
 	"encoding/json"
@@ -65,7 +64,8 @@ var ErrCutOff = errors.New("it is cut off")
 // bounded queue in front and counts in StreamEnd.Lost what did not fit.
 type StreamWriter struct {
 	lines
-	end StreamEnd
+	end    StreamEnd
+	record []byte // the one that was written last
 }
 
 // NewStreamWriter writes the first line to w, where it can be read at once. The kind of
@@ -89,7 +89,7 @@ func (w *StreamWriter) WriteConnection(c *Connection) error {
 		return fmt.Errorf("connection %d: %w", c.ID, err)
 	}
 	w.end.Connections++
-	return w.json.Encode(Record{Connection: c})
+	return w.line(write(append(w.record[:0], `{"connection":`...), c, connectionFields))
 }
 
 // WriteExchange adds an exchange, as WriteConnection does a connection.
@@ -98,7 +98,14 @@ func (w *StreamWriter) WriteExchange(e *Exchange) error {
 		return fmt.Errorf("exchange %d: %w", e.ID, err)
 	}
 	w.end.Exchanges++
-	return w.json.Encode(Record{Exchange: e})
+	return w.line(write(append(w.record[:0], `{"exchange":`...), e, exchangeFields))
+}
+
+// line writes a record, and keeps its bytes for the next one.
+func (w *StreamWriter) line(record []byte) error {
+	w.record = append(record, '}', '\n')
+	_, err := w.zip.Write(w.record)
+	return err
 }
 
 // Flush passes on what was written so far, so that it can be read if nothing follows.
@@ -185,44 +192,36 @@ func (r *StreamReader) next() (Record, error) {
 
 // recordOf reads a line: a record, the end, or nothing that is known here.
 func recordOf(b []byte) (one Record, end *StreamEnd, err error) {
-	switch kind(b) {
-	case "connection":
-		var l struct {
-			Connection Connection `json:"connection"`
+	d := decoder{b: b}
+	err = d.object(func(name []byte) error {
+		switch string(name) {
+		case "connection":
+			one.Connection = &Connection{}
+			return read(&d, one.Connection, connectionFields)
+		case "exchange":
+			one.Exchange = &Exchange{Connection: -1} // unless it says otherwise
+			return read(&d, one.Exchange, exchangeFields)
+		case "end":
+			end = &StreamEnd{}
+			return read(&d, end, endFields)
 		}
-		if err = json.Unmarshal(b, &l); err == nil {
-			err = l.Connection.check(ofStream)
-		}
-		return Record{Connection: &l.Connection}, nil, err
-	case "exchange":
-		var l struct {
-			Exchange Exchange `json:"exchange"`
-		}
-		l.Exchange.Connection = -1 // unless it says otherwise
-		if err = json.Unmarshal(b, &l); err == nil {
-			err = l.Exchange.check(ofStream)
-		}
-		return Record{Exchange: &l.Exchange}, nil, err
-	case "end":
-		var l struct {
-			End StreamEnd `json:"end"`
-		}
-		if err = json.Unmarshal(b, &l); err == nil {
-			err = l.End.check()
-		}
-		return one, &l.End, err
+		return d.skip()
+	})
+	if err == nil && !d.done() {
+		err = d.wrong()
 	}
-	if !json.Valid(b) {
-		err = errors.New("it is no JSON")
+	switch {
+	case err != nil:
+	case one.Connection != nil && one.Exchange == nil && end == nil:
+		err = one.Connection.check(ofStream)
+	case one.Exchange != nil && one.Connection == nil && end == nil:
+		err = one.Exchange.check(ofStream)
+	case end != nil && one == (Record{}):
+		err = end.check()
+	case end != nil || one != (Record{}):
+		err = errors.New("it is more than one record")
 	}
-	return one, nil, err
-}
-
-// kind is the name that the object of a line begins with.
-func kind(b []byte) string {
-	_, b, _ = bytes.Cut(b, []byte(`"`))
-	name, _, _ := bytes.Cut(b, []byte(`"`))
-	return string(name)
+	return one, end, err
 }
 
 // close holds the end against what came before it.

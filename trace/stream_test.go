@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"reflect"
 	"runtime"
@@ -135,7 +136,7 @@ func readStream(b []byte) (StreamHeader, []any, StreamEnd, error) {
 	return r.Header, all, r.End, nil
 }
 
-var known = cmp.Options{
+var asTheyAre = cmp.Options{
 	cmp.Comparer(func(a, b linger.Opt[linger.Instant]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[time.Duration]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[bool]) bool { return a == b }),
@@ -155,7 +156,7 @@ func TestAStreamIsReadAsItWasWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]any{e, c, unsent, bare}, got, known); diff != "" {
+	if diff := cmp.Diff([]any{e, c, unsent, bare}, got, asTheyAre); diff != "" {
 		t.Error(diff)
 	}
 	if end != (StreamEnd{Connections: 2, Exchanges: 2, Ended: 3_000_000_000_000_000_001, Lost: 3, Interrupted: true}) {
@@ -164,6 +165,103 @@ func TestAStreamIsReadAsItWasWritten(t *testing.T) {
 	want := StreamHeader{"linger-trace", FileVersion, Source{Kind: KindStream, Linger: "test", Command: "linger inspect a.pcap"}, streamed}
 	if !reflect.DeepEqual(h, want) {
 		t.Errorf("the header is %+v", h)
+	}
+}
+
+// thin takes a part of what v has away.
+func thin(random *rand.Rand, v reflect.Value) {
+	for i := range v.NumField() {
+		switch f := v.Field(i); {
+		case random.IntN(3) == 0:
+			f.SetZero()
+		case f.Kind() == reflect.Struct && f.NumField() > 0 && f.Type().Field(0).IsExported():
+			thin(random, f)
+		case f.Kind() == reflect.Slice && f.Len() > 0 && f.Index(0).Kind() == reflect.Struct:
+			thin(random, f.Index(0))
+		}
+	}
+}
+
+func thinned[T any](random *rand.Rand, o linger.Opt[T]) linger.Opt[T] {
+	v, ok := o.Get()
+	if !ok {
+		return o
+	}
+	thin(random, reflect.ValueOf(&v).Elem())
+	return linger.Known(v)
+}
+
+// letters is a text of all kinds of them, some of which are none.
+func letters(random *rand.Rand) string {
+	all := []string{"a", "<&>", "\"", "\\", "\u2028", "é", "\x00", "\x1f", "\x7f", "\xff", "😀", "\t"}
+	out := ""
+	for range random.IntN(5) {
+		out += all[random.IntN(len(all))]
+	}
+	return out
+}
+
+// Records are written as encoding/json writes them, to the byte, and both read the same
+// in what either wrote.
+func TestRecordsAreJSON(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for n := range 5000 {
+		c, e := whole(t)
+		if n > 0 {
+			thin(random, reflect.ValueOf(&c).Elem())
+			thin(random, reflect.ValueOf(&e).Elem())
+			c.TLS, c.QUIC, c.Up, c.Probes = thinned(random, c.TLS), thinned(random, c.QUIC), thinned(random, c.Up), thinned(random, c.Probes)
+		}
+		c.Reason, e.URL = letters(random), "http://h/"+letters(random)
+		for _, one := range []Record{{Connection: &c}, {Exchange: &e}} {
+			var b bytes.Buffer
+			j := json.NewEncoder(&b)
+			j.SetEscapeHTML(false)
+			if err := j.Encode(one); err != nil {
+				t.Fatal(err)
+			}
+			// Within an Opt encoding/json escapes for HTML, whatever it is told.
+			want := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(strings.TrimSuffix(b.String(), "\n"))
+			got := `{"connection":` + string(write(nil, &c, connectionFields)) + "}"
+			if one.Exchange != nil {
+				got = `{"exchange":` + string(write(nil, &e, exchangeFields)) + "}"
+			}
+			if got != want {
+				t.Fatalf("wrote\n%s\nand encoding/json writes\n%s", got, want)
+			}
+			var plain Record
+			if err := json.Unmarshal([]byte(want), &plain); err != nil {
+				t.Fatal(err)
+			}
+			read, _, err := recordOf([]byte(want))
+			if diff := cmp.Diff(plain, read, asTheyAre); err != nil || diff != "" {
+				t.Fatalf("%s is read as %s, %v", want, diff, err)
+			}
+		}
+	}
+}
+
+// What is no JSON, or no record, is refused, and never more than the line is looked at.
+func TestLinesThatAreNoRecords(t *testing.T) {
+	for _, line := range []string{
+		"", " ", "{", "}", "[]", "7", "null", `"connection"`, `{"connection"}`, `{"connection":}`, `{"connection":{}`, `{"connection":{"id"}}`, `{"connection":{"id":}}`,
+		`{"connection":{"id":1,}}`, `{"connection":{,"id":1}}`, `{"connection":{"id":1 "client":"a"}}`, `{"connection":{"client":"a}}`, `{"connection":{"client":"a\`, `{"connection":{"client":"\x"}}`,
+		`{"connection":{"id":+1}}`, `{"connection":{"id":1.5}}`, `{"connection":{"id":"1"}}`, `{"connection":{"id":{}}}`, `{"connection":{"id":tru}}`, `{"connection":{"still_open":1}}`, `{"connection":{"fast_open":"true"}}`,
+		`{"connection":{"known":7}}`, `{"connection":{"tls":[]}}`, `{"connection":{"tls":{"alpn_offered":{}}}}`, `{"connection":{"tls":{"alpn_offered":["a"}}}}`, `{"connection":{"dialled_us":[1]}}`, `{"connection":{"mood":[1}}`,
+		`{"connection":{"mood":[}]}`, `{"connection":{"mood":"a`, `{"connection":{"mood":,}}`, `{"connection":{"mood":]}}`, `{"connection":{}}x`, `{"connection":{}}{}`, `{"connection":{},"exchange":{}}`, `{"end":{},"exchange":{}}`, `{"exchange":{"earlier":[7]}}`,
+	} {
+		if one, end, err := recordOf([]byte(line)); err == nil {
+			t.Errorf("%s is %+v, %+v", line, one, end)
+		}
+	}
+	for _, line := range []string{`{}`, `{"weather":{"a":[1,{"b":"\"}"}],"c":null}}`, " { \t} \r\n"} {
+		if one, end, err := recordOf([]byte(line)); err != nil || end != nil || one != (Record{}) {
+			t.Errorf("%s is %+v, %+v, %v", line, one, end, err)
+		}
+	}
+	one, _, err := recordOf([]byte(` { "connection" : { "mood" : [ { } , [ ] , -1e5 , true ] , "id" : 7 , "tls" : null , "known" : null , "client" : null , "syn_us" : null , "missing_bytes" : null } , "more" : 1 } `))
+	if err != nil || !reflect.DeepEqual(one.Connection, &Connection{ID: 7}) {
+		t.Errorf("%+v, %v", one.Connection, err)
 	}
 }
 
@@ -269,7 +367,7 @@ func TestForeignStreams(t *testing.T) {
 		{"a record of another shape", in(`{"id":0,"connection":0}`, `[]`), "the line after 0 connections and 0 exchanges is wrong"},
 		{"a number below all", in(`{"connection":{"id":0}`, `{"connection":{"id":-1}`), "its number -1 is none"},
 		{"a number that JavaScript has not", in(`{"connection":{"id":0}`, `{"connection":{"id":9007199254740992}`), "its number 9007199254740992 is none"},
-		{"a number beyond all integers", in(`{"connection":{"id":0}`, `{"connection":{"id":99999999999999999999}`), "cannot unmarshal"},
+		{"a number beyond all integers", in(`{"connection":{"id":0}`, `{"connection":{"id":99999999999999999999}`), "id: \"99999999999999999999\" is no whole number"},
 		{"no such connection", in(`"connection":0`, `"connection":-2`), "no connection has the number -2"},
 		{"less than no requests", in(`{"connection":{"id":0}`, `{"connection":{"id":0,"requests":-1}`), "less than nothing"},
 		{"less than no packets", in(`{"connection":{"id":0}`, `{"connection":{"id":0,"up":{"packets":-1}}`), "a count of packets"},
@@ -278,7 +376,7 @@ func TestForeignStreams(t *testing.T) {
 		{"a frame before the first", in(`{"connection":{"id":0}`, `{"connection":{"id":0,"frames":{"first":-1}}`), "less than nothing"},
 		{"a certificate of too many names", in(`{"connection":{"id":0}`, `{"connection":{"id":0,"tls":{"certificate_names":[`+names+`]}}`), "more than 1000 names"},
 		{"an instant far away", in(`{"connection":{"id":0}`, `{"connection":{"id":0,"syn_us":9000000000000000}`), "an instant is out of bounds"},
-		{"an instant in words", in(`{"connection":{"id":0}`, `{"connection":{"id":0,"syn_us":"soon"}`), "is no number of microseconds"},
+		{"an instant in words", in(`{"connection":{"id":0}`, `{"connection":{"id":0,"syn_us":"soon"}`), "syn_us: neither a number"},
 		{"less than no bytes", in(`"connection":0`, `"connection":0,"request_body":-1`), "it has -1 bytes"},
 		{"too many attempts", in(`"connection":0`, `"connection":0,"earlier":[`+strings.Repeat(`{},`, maxAttempts)+`{}]`), "1002 attempts"},
 		{"an attempt on no connection", in(`"connection":0`, `"connection":0,"earlier":[{"connection":-7}]`), "an attempt is out of bounds"},
