@@ -10,7 +10,7 @@ import (
 	"linger/compare"
 )
 
-// go test ./report/text ./report/formats -update rewrites testdata/*.golden from what is written now.
+// go test ./report/text ./report/formats -update rewrites testdata/*.golden.
 var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 // Golden holds what was written against the file of that name.

@@ -21,11 +21,6 @@ func Chain(w io.Writer, c keepalive.Chain, o Options) error {
 		names = append(names, table.Short(h.Name, 40))
 	}
 	fmt.Fprintf(b, "%s\n\n", o.paint(strings.Join(names, " > "), bold))
-	line := func(first, indent, text string) {
-		for _, l := range wrap(table.Clean(text), o.width(), first, indent) {
-			fmt.Fprintln(b, l)
-		}
-	}
 	probed := false
 	for _, h := range c.Hops {
 		if h.URL == "" {
@@ -42,7 +37,7 @@ func Chain(w io.Writer, c keepalive.Chain, o Options) error {
 		if h.RTT.Value > 0 && !h.RTT.Told {
 			text += fmt.Sprintf(", round trip %s from here", h.RTT.Value)
 		}
-		line("", "  ", text)
+		o.write(b, text, "", "  ", plain)
 	}
 	if probed {
 		fmt.Fprintln(b)
@@ -60,28 +55,28 @@ func Chain(w io.Writer, c keepalive.Chain, o Options) error {
 			}
 		}
 		fmt.Fprintln(b)
-		line("  ", "  ", words.ChainPair(p))
+		o.write(b, words.ChainPair(p), "  ", "  ", plain)
 		for i, change := range p.Changes {
 			first := "  - "
 			if i > 0 {
 				first = "  - or "
 			}
-			line(first, "    ", words.ChainChange(change))
+			o.write(b, words.ChainChange(change), first, "    ", plain)
 		}
 		for _, note := range p.Notes {
-			line("  note: ", "    ", words.ChainNote(note))
+			o.write(b, words.ChainNote(note), "  note: ", "    ", plain)
 		}
 		fmt.Fprintln(b)
 	}
 	for _, d := range c.Caveats {
-		line("doubt: ", "  ", words.Caveat(d))
+		o.write(b, words.Caveat(d), "doubt: ", "  ", plain)
 	}
-	line("", "", "The chain is "+map[keepalive.Judgement]string{
+	o.write(b, "The chain is "+map[keepalive.Judgement]string{
 		keepalive.Right:    "right: each pool gives up before the server behind it does.",
 		keepalive.TooClose: "not safe: a pool gives up hardly sooner than the server behind it.",
 		keepalive.Wrong:    "wrong: a server gives up before the pool in front of it does.",
 		keepalive.Unclear:  "not known: a limit is missing.",
-	}[c.Verdict])
+	}[c.Verdict], "", "", plain)
 	o.asserted(b, c.Asserted)
 	return b.Flush()
 }

@@ -55,6 +55,14 @@ func wrap(text string, n int, first, indent string) []string {
 	return append(lines, line)
 }
 
+// write wraps a text to the width, its first line behind one indent and the others
+// behind another, in a style.
+func (o Options) write(b *bufio.Writer, text, first, indent string, st style) {
+	for _, line := range wrap(text, o.width(), first, indent) {
+		b.WriteString(o.paint(line, st) + "\n")
+	}
+}
+
 // phrases splits text at spaces, but for the one between a number and its unit.
 func phrases(text string) []string {
 	var out []string

@@ -33,9 +33,7 @@ func (o Options) flows(b *bufio.Writer, t table.Table) {
 // IP:port; nil where nobody read them.
 func Ledger(w io.Writer, l trace.Ledger, requests map[string]int, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
-		for _, line := range wrap(report.LedgerTitle(l), o.width(), "", "") {
-			b.WriteString(o.paint(line, bold) + "\n")
-		}
+		o.write(b, report.LedgerTitle(l), "", "", bold)
 		if l.Overflow > 0 {
 			fmt.Fprintf(b, "%s more did not fit into the ledger.\n", linger.Plural(l.Overflow, "connection"))
 		}

@@ -11,31 +11,21 @@ import (
 	"linger/profile"
 	"linger/report"
 	"linger/report/table"
-	"linger/report/words"
 )
 
 // Probe writes what a server was seen to do with connections: its figures, observed
 // beside announced; then where it breaks a standard. verbose lists what it keeps too.
 func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
-		for _, line := range wrap(report.ProbeTitle(p), o.width(), "", "") {
-			b.WriteString(o.paint(line, bold) + "\n")
-		}
+		o.write(b, report.ProbeTitle(p), "", "", bold)
 		o.probeLimits(b, p)
 		o.probeSurvivals(b, p)
 		o.probeRest(b, p)
 		o.probeCases(b, p, verbose)
 		o.asserted(b, p.Asserted)
-		if len(p.Caveats) > 0 {
-			b.WriteString("\nDoubts\n")
-		}
-		for _, d := range p.Caveats {
-			b.WriteString(strings.Join(wrap(words.Caveat(d), o.width(), "  ! ", "    "), "\n") + "\n")
-		}
+		o.caveats(b, p.Caveats)
 		b.WriteString("\n")
-		for _, line := range wrap(report.ProbeOrigin(p, o.Version), o.width(), "", "") {
-			b.WriteString(o.paint(line, faint) + "\n")
-		}
+		o.write(b, report.ProbeOrigin(p, o.Version), "", "", faint)
 	})
 }
 
@@ -70,7 +60,7 @@ func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile) {
 			for _, q := range p.Protocols {
 				for _, r := range report.LimitRows(q) {
 					if r.Ending != "" {
-						b.WriteString(strings.Join(wrap(report.ProtocolName(q.Name)+", "+r.Name+": "+r.Ending, o.width(), "  ", "    "), "\n") + "\n")
+						o.write(b, report.ProtocolName(q.Name)+", "+r.Name+": "+r.Ending, "  ", "    ", plain)
 					}
 				}
 			}
@@ -81,7 +71,7 @@ func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile) {
 		b.WriteString("\nNot measured\n")
 	}
 	for _, m := range unseen {
-		b.WriteString(strings.Join(wrap(m, o.width(), "  ", "    "), "\n") + "\n")
+		o.write(b, m, "  ", "    ", plain)
 	}
 }
 
@@ -108,7 +98,7 @@ func (o Options) probeSurvivals(b *bufio.Writer, p *profile.Profile) {
 		what []string
 	}{{"is kept after", kept}, {"is closed after", closed}, {"not measured", unknown}} {
 		if len(one.what) > 0 {
-			b.WriteString(strings.Join(wrap(strings.Join(one.what, ", "), o.width(), left("  "+one.name, 20), left("", 20)), "\n") + "\n")
+			o.write(b, strings.Join(one.what, ", "), left("  "+one.name, 20), left("", 20), plain)
 		}
 	}
 }
@@ -160,7 +150,7 @@ func (o Options) finding(b *bufio.Writer, t tag, line string, texts ...string) {
 	}
 	for _, text := range texts {
 		if text != "" {
-			b.WriteString(strings.Join(wrap(text, o.width(), indent, indent), "\n") + "\n")
+			o.write(b, text, indent, indent, plain)
 		}
 	}
 }
@@ -204,7 +194,8 @@ func (o Options) probeCases(b *bufio.Writer, p *profile.Profile, verbose bool) {
 			o.finding(b, outcomeWord[r.Outcome], line, texts...)
 		}
 	}
-	b.WriteString("\n" + strings.Join(wrap(report.Tally(p, verbose), o.width(), "", ""), "\n") + "\n")
+	b.WriteString("\n")
+	o.write(b, report.Tally(p, verbose), "", "", plain)
 }
 
 // Cases writes the list of cases.
@@ -224,10 +215,8 @@ func Cases(w io.Writer, cases []profile.Case, o Options) error {
 				b.WriteString(o.paint(report.ProtocolName(protocol), bold) + "\n")
 			}
 			first, indent := left("  "+c.ID, room+gap+2)+left(string(c.Level), 6+gap), left("", room+gap+2+6+gap)
-			b.WriteString(strings.Join(wrap(c.Standard, o.width(), first, indent), "\n") + "\n")
-			for _, line := range wrap(c.Title, o.width(), left("", room+gap+2), left("", room+gap+2)) {
-				b.WriteString(o.paint(line, faint) + "\n")
-			}
+			o.write(b, c.Standard, first, indent, plain)
+			o.write(b, c.Title, left("", room+gap+2), left("", room+gap+2), faint)
 		}
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"strings"
 
 	"linger/assert"
 	"linger/profile"
@@ -59,7 +58,7 @@ func (o Options) surveyFindings(b *bufio.Writer, s []profile.Probed) {
 				b.WriteString("\nNot probed\n")
 				first = false
 			}
-			b.WriteString(strings.Join(wrap(fmt.Sprintf("line %d, %s: %s", p.Line, p.Target, p.Failed), o.width(), "  ! ", "    "), "\n") + "\n")
+			o.write(b, fmt.Sprintf("line %d, %s: %s", p.Line, p.Target, p.Failed), "  ! ", "    ", plain)
 		}
 	}
 }

@@ -17,12 +17,7 @@ import (
 // where it all comes from.
 func Sweep(w io.Writer, m *report.Map, v compare.Survey, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
-		say := func(text, first, indent string, st style) {
-			for _, line := range wrap(text, o.width(), first, indent) {
-				b.WriteString(o.paint(line, st) + "\n")
-			}
-		}
-		say(report.SweepTitle(m.Sweep, v), "", "", bold)
+		o.write(b, report.SweepTitle(m.Sweep, v), "", "", bold)
 		for _, loss := range m.Losses {
 			b.WriteString("\n" + o.paint(report.LossName(m.Sweep.Axes.Loss[loss]), bold) + "\n")
 			if len(m.Sweep.Axes.Named) > 0 {
@@ -36,9 +31,9 @@ func Sweep(w io.Writer, m *report.Map, v compare.Survey, o Options) error {
 		for _, s := range m.Sweep.Strategies {
 			key = append(key, m.Letter(s)+" "+s)
 		}
-		say(strings.Join(key, ", ")+": takes least. ~ another takes at most "+finding.Share(m.Sweep.Margin)+" more, or luck is not ruled out; = and keeping connections or not makes no more of a difference; ? not known.", "", "", faint)
+		o.write(b, strings.Join(key, ", ")+": takes least. ~ another takes at most "+finding.Share(m.Sweep.Margin)+" more, or luck is not ruled out; = and keeping connections or not makes no more of a difference; ? not known.", "", "", faint)
 		if text := m.Thinned(); text != "" {
-			say(text, "", "", faint)
+			o.write(b, text, "", "", faint)
 		}
 		b.WriteString("\n")
 		o.say(b, words.Survey(v))
@@ -48,9 +43,9 @@ func Sweep(w io.Writer, m *report.Map, v compare.Survey, o Options) error {
 			for _, l := range o.Limits {
 				names = append(names, strings.TrimSuffix(l.What, "."))
 			}
-			say("Not modelled: "+strings.Join(names, "; ")+" (docs/simulator.md).", "", "", plain)
+			o.write(b, "Not modelled: "+strings.Join(names, "; ")+" (docs/simulator.md).", "", "", plain)
 		}
-		say(report.SweepOrigin(m.Sweep, o.Version), "", "", faint)
+		o.write(b, report.SweepOrigin(m.Sweep, o.Version), "", "", faint)
 		if o.Command != "" {
 			b.WriteString(o.paint("Again: "+table.Clean(o.Command), faint) + "\n")
 		}

@@ -7,7 +7,6 @@ import (
 	"bufio"
 	"io"
 	"slices"
-	"strings"
 
 	"linger/compare"
 	"linger/finding"
@@ -50,9 +49,7 @@ func (o Options) rows() int {
 // holds, the verdict, the doubts, and where it all comes from.
 func Compare(w io.Writer, f compare.Findings, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
-		for _, line := range wrap(report.Title(f), o.width(), "", "") {
-			b.WriteString(o.paint(line, bold) + "\n")
-		}
+		o.write(b, report.Title(f), "", "", bold)
 		for i, t := range report.Figures(f) {
 			b.WriteString("\n")
 			cols := squeeze(columns(t), o.width())
@@ -62,18 +59,14 @@ func Compare(w io.Writer, f compare.Findings, o Options) error {
 			o.lines(b, cols, t.Rows)
 		}
 		if len(f.Rows) > 0 {
-			for _, line := range wrap(report.Legend(f, "*"), o.width(), "", "") {
-				b.WriteString(o.paint(line, faint) + "\n")
-			}
+			o.write(b, report.Legend(f, "*"), "", "", faint)
 		}
 		b.WriteString("\n")
 		o.say(b, words.Verdict(f.Verdict))
 		o.asserted(b, f.Asserted)
 		o.caveats(b, f.Caveats)
 		b.WriteString("\n")
-		for _, line := range wrap(report.Origin(f, o.Version), o.width(), "", "") {
-			b.WriteString(o.paint(line, faint) + "\n")
-		}
+		o.write(b, report.Origin(f, o.Version), "", "", faint)
 		if o.Command != "" {
 			// Not wrapped, so that it can be copied in one piece.
 			b.WriteString(o.paint("Again: "+table.Clean(o.Command), faint) + "\n")
@@ -83,15 +76,12 @@ func Compare(w io.Writer, f compare.Findings, o Options) error {
 
 // say writes a text: its paragraph, and below an empty line what else there is.
 func (o Options) say(b *bufio.Writer, t words.Text) {
-	write := func(text, first, indent string) {
-		b.WriteString(strings.Join(wrap(text, o.width(), first, indent), "\n") + "\n")
-	}
-	write(t.Lead, "", "")
+	o.write(b, t.Lead, "", "", plain)
 	if len(t.Facts) > 0 {
 		b.WriteString("\n")
 	}
 	for _, fact := range t.Facts {
-		write(fact, "- ", "  ")
+		o.write(b, fact, "- ", "  ", plain)
 	}
 }
 
@@ -101,7 +91,7 @@ func (o Options) caveats(b *bufio.Writer, list []finding.Caveat) {
 		b.WriteString("\nDoubts\n")
 	}
 	for _, text := range words.Caveats(list) {
-		b.WriteString(strings.Join(wrap(text, o.width(), "  ! ", "    "), "\n") + "\n")
+		o.write(b, text, "  ! ", "    ", plain)
 	}
 }
 

@@ -37,9 +37,7 @@ func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
 	return buffered(w, func(b *bufio.Writer) {
 		head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), linger.Plural(len(t.Exchanges), "exchange"),
 			report.Carriers(t), report.Spoken(t), report.Instant(t.Ended))
-		for _, line := range wrap(head, o.width(), "", "") {
-			b.WriteString(o.paint(line, bold) + "\n")
-		}
+		o.write(b, head, "", "", bold)
 		conns := report.ByDial(t)
 		if len(conns) > 0 && t.Ended > 0 {
 			b.WriteString("\n")
@@ -84,9 +82,7 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 	if rest := len(conns) - len(shown); rest > 0 {
 		b.WriteString(o.paint(strings.Repeat(" ", label)+"… and "+linger.Plural(rest, "connection")+" more", faint) + "\n")
 	}
-	for _, line := range wrap(phases(shown, of, most), o.width(), "", "") {
-		b.WriteString(o.paint(line, faint) + "\n")
-	}
+	o.write(b, phases(shown, of, most), "", "", faint)
 }
 
 // phases is the legend of what the lanes of those connections show.
@@ -345,7 +341,7 @@ func (o Options) exchanges(b *bufio.Writer, t *trace.Trace) {
 	shown, rest := all[:len(list.Rows)], all[len(list.Rows):]
 	for _, e := range shown {
 		if e.Failed != "" {
-			b.WriteString(strings.Join(wrap(fmt.Sprintf("exchange %d failed: %s", e.ID+1, e.Failed), o.width(), "  ! ", "    "), "\n") + "\n")
+			o.write(b, fmt.Sprintf("exchange %d failed: %s", e.ID+1, e.Failed), "  ! ", "    ", plain)
 		}
 	}
 	if len(rest) > 0 {
