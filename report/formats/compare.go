@@ -70,6 +70,7 @@ func figuresOf(r compare.Row, scheme string) finding.Figures {
 	out.count("trials", r.Trials)
 	out.count("failed", r.Failed)
 	out.time(r.Time)
+	out.number("time_ms.confidence", r.Time.Or(compare.Time{}).Confidence, "share")
 	out.word("protocol", r.Protocol)
 	out.word("tls_version", r.TLSVersion)
 	out.number("connections", r.Connections, "")
@@ -113,7 +114,6 @@ func (r *row) time(o linger.Opt[compare.Time]) {
 	r.number("time_ms.median", known(t.Median, ok), "ms")
 	r.number("time_ms.low", t.Low, "ms")
 	r.number("time_ms.high", t.High, "ms")
-	r.number("time_ms.confidence", t.Confidence, "share")
 }
 
 // ways adds a figure for each direction.

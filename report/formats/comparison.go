@@ -1,36 +1,45 @@
 package formats
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/url"
+	"slices"
 
 	"linger"
 	"linger/compare"
 	"linger/finding"
-	"linger/report"
 	"linger/report/words"
 )
 
-// Comparison tells what was found of an experiment, or of a fetch. The tool is the verb
-// that looked at it: "linger compare".
+// Comparison tells what was found of an experiment, or of a fetch: whether each strategy
+// delivered, what it comes to, and what there is to doubt. The tool is the verb that
+// looked at it: "linger compare".
 func Comparison(f compare.Findings, tool, version string) Report {
 	t := Target{
-		Kind: "workload", Name: f.Workload.Name, URI: referenceOf(f.Workload.Name),
-		Labels: []Label{{"workload", f.Workload.Name}, {"network", f.Network.Name}, {"provenance", string(f.Provenance)}},
+		Kind: "workload", Name: f.Workload.Name, URI: referenceOf(f.Workload.Name), Asserted: f.Asserted,
+		Labels:  []Label{{"workload", f.Workload.Name}, {"network", f.Network.Name}, {"provenance", string(f.Provenance)}},
+		Partial: slices.ContainsFunc(f.Caveats, func(c finding.Caveat) bool { return c.Code == compare.Interrupted }),
 	}
-	t.Asserted = f.Asserted
 	for _, r := range f.Rows {
-		t.Findings = append(t.Findings, deliveryOf(r))
+		t.Findings = append(t.Findings, deliveryOf(r, f, t.Partial))
 		t.Metrics = append(t.Metrics, metricsOfRow(r)...)
 	}
-	for _, d := range f.Caveats {
-		text := words.Caveat(d)
+	add := func(one finding.Finding, group, rule, text, told string) {
+		one.Severity = cmp.Or(one.Severity, finding.Note)
 		t.Findings = append(t.Findings, Finding{
-			Finding: finding.Finding{Code: d.Code, Severity: finding.Note},
-			Rule:    Rule{Group: "caveat", Short: "There is a reason to doubt a figure.", Full: "A figure, or what follows from it, may be doubted: " + d.Code + ".", Level: finding.Note},
-			Text:    text, Told: report.Sentence(text),
+			Finding: one, Text: text, Told: told,
+			Rule: Rule{Group: group, Short: rule + ".", Full: rule + ": " + one.Code + ".", Level: finding.Note},
 		})
+	}
+	for _, one := range f.Verdict.Findings {
+		text := words.Finding(one)
+		add(one, "verdict", "What the figures come to", text, text)
+	}
+	for i, text := range words.Caveats(f.Caveats) {
+		c := f.Caveats[i]
+		add(finding.Finding{Code: c.Code, Subject: c.Subject, Cause: c.Cause, Figures: c.Figures}, "caveat", "There is a reason to doubt a figure", text, text+".")
 	}
 	return Report{Tool: tool, Version: version, Asserted: "the figures", Targets: []Target{t}}
 }
@@ -44,24 +53,34 @@ func referenceOf(name string) string {
 	return url.PathEscape(name)
 }
 
-// deliveryOf says whether a strategy delivered the workload.
-func deliveryOf(r compare.Row) Finding {
-	f := Finding{
+// deliveryOf says whether a strategy delivered the workload. One that the other side
+// does not speak has lost nothing, as long as another delivered.
+func deliveryOf(r compare.Row, f compare.Findings, interrupted bool) Finding {
+	out := Finding{
 		Finding: finding.Finding{
 			Code: "delivered", Severity: finding.Pass, Subject: finding.Subject{Kind: "strategy", Name: r.Strategy},
 			Figures: finding.Figures{finding.Number("trials", float64(r.Trials), ""), finding.Number("failed", float64(r.Failed), "")},
 		},
 		Rule: Rule{Group: "strategy", Short: "A strategy delivers the whole workload.", Full: "Every trial of a strategy delivers the whole workload.", Level: finding.Error},
-		Text: linger.Plural(r.Trials, "trial") + " delivered everything",
 	}
-	switch {
+	trials := linger.Plural(r.Trials, "trial")
+	delivered := func(r compare.Row) bool { return r.Trials > r.Failed }
+	switch lost := f.Trials - r.Trials; {
+	case lost > 0 && !interrupted:
+		out.Severity, out.Text = finding.Error, fmt.Sprintf("%d of %s were lost", lost, linger.Plural(f.Trials, "trial"))
 	case r.Trials == 0:
-		f.Severity, f.Text = finding.Unknown, "no trial was run to its end"
-	case r.Failed > 0:
-		f.Severity, f.Text = finding.Error, fmt.Sprintf("%d of %s did not deliver everything", r.Failed, linger.Plural(r.Trials, "trial"))
+		out.Severity, out.Text = finding.Unknown, "no trial was run to its end"
+	case delivered(r) && r.Failed == 0:
+		out.Text = trials + " delivered everything"
+	case delivered(r):
+		out.Severity, out.Text = finding.Warning, fmt.Sprintf("%d of %s did not deliver everything", r.Failed, trials)
+	case slices.ContainsFunc(f.Rows, delivered):
+		out.Severity, out.Text = finding.Unknown, "none of "+trials+" delivered everything"
+	default:
+		out.Severity, out.Text = finding.Error, "none of "+trials+" delivered everything"
 	}
-	f.Told = report.Sentence(r.Strategy + ": " + f.Text)
-	return f
+	out.Told = r.Strategy + ": " + out.Text + "."
+	return out
 }
 
 // metricsOfRow are the figures of a strategy, medians over its trials. What was not

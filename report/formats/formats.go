@@ -52,10 +52,14 @@ type Finding struct {
 
 // name tells a finding from others of its rule.
 func (f Finding) name() string {
-	if f.Subject.Name == "" || f.Subject.Name == f.Code {
-		return f.Code
+	name := f.Code
+	if f.Subject.Name != "" && f.Subject.Name != f.Code {
+		name = f.Subject.Name + ": " + name
 	}
-	return f.Subject.Name + ": " + f.Code
+	if f.Cause != "" {
+		name += ", " + f.Cause
+	}
+	return name
 }
 
 // A Rule is what findings of one code are held against.

@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"linger"
@@ -61,7 +60,7 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 		v.Missing[i] = table.Clean(v.Missing[i])
 	}
 	for _, d := range p.Caveats {
-		v.Doubts = append(v.Doubts, table.Clean(hide(strings.TrimSuffix(words.Caveat(d), "."))))
+		v.Doubts = append(v.Doubts, table.Clean(hide(words.Caveat(d))))
 	}
 	if c, ok := limitsChart(p); ok {
 		v.Limits = &c
