@@ -21,73 +21,77 @@ type figured struct {
 
 // ofRows are the figures of each strategy that an assertion can name. Medians of counts
 // are taken as they are; those of times with their interval, and from 5 trials on.
-var ofRows = []assert.Figure[figured]{
-	assert.On("time", assert.Time, "from wanting the first object to the end of the last", func(r figured) assert.Value { return r.time() }),
-	assert.On("ratio", assert.Number, "that time, divided by the fastest strategy's", func(r figured) assert.Value { return r.ratio() }),
-	assert.On("connections", assert.Number, "connections that the client opened", func(r figured) assert.Value { return exactly(r.Connections) }),
-	assert.On("requests_per_connection", assert.Number, "requests that were answered on a connection", func(r figured) assert.Value { return exactly(r.RequestsPerConnection) }),
-	assert.On("reuse", assert.Share, "requests that were not the first on their connection", func(r figured) assert.Value { return exactly(median(r.traces, reuse)) }),
-	assert.On("handshakes", assert.Number, "handshakes of TCP and QUIC", func(r figured) assert.Value { return exactly(r.Handshakes) }),
-	assert.On("resumed", assert.Share, "TLS handshakes that continued an earlier session", func(r figured) assert.Value { return exactly(r.Resumed) }),
-	assert.On("setup_round_trips", assert.Number, "round trips until the first request may be sent on a new connection", func(r figured) assert.Value { return exactly(r.SetupRoundTrips) }),
-	assert.On("round_trips", assert.Number, "round trips in the time", func(r figured) assert.Value { return exactly(r.RoundTrips) }),
-	assert.On("packets", assert.Number, "packets, both ways", func(r figured) assert.Value { return exactly(both(r.Packets)) }),
-	assert.On("packets_up", assert.Number, "packets towards the server", func(r figured) assert.Value { return exactly(one(r.Packets, up)) }),
-	assert.On("packets_down", assert.Number, "packets towards the client", func(r figured) assert.Value { return exactly(one(r.Packets, down)) }),
-	assert.On("wire_bytes", assert.Size, "bytes on the wire, both ways", func(r figured) assert.Value { return exactly(both(r.WireBytes)) }),
-	assert.On("wire_bytes_up", assert.Size, "bytes on the wire towards the server", func(r figured) assert.Value { return exactly(one(r.WireBytes, up)) }),
-	assert.On("wire_bytes_down", assert.Size, "bytes on the wire towards the client", func(r figured) assert.Value { return exactly(one(r.WireBytes, down)) }),
-	assert.On("overhead", assert.Share, "bytes on the wire that are no content", func(r figured) assert.Value { return exactly(r.Overhead) }),
-	assert.On("retransmitted", assert.Number, "packets retransmitted", func(r figured) assert.Value { return exactly(r.Retransmitted) }),
-	assert.On("retries", assert.Number, "requests sent again, since a connection had been closed", func(r figured) assert.Value { return exactly(r.Retries) }),
-	assert.On("unanswered", assert.Number, "requests that a connection took and did not answer", func(r figured) assert.Value { return exactly(r.RequestsInVain) }),
-	assert.On("time_wait", assert.Number, "sockets left in TIME_WAIT, of both sides", func(r figured) assert.Value { return exactly(r.Sockets.TimeWait) }),
-	assert.On("cpu_client", assert.Time, "CPU time of the client", func(r figured) assert.Value { return spent(r.CPU.Client) }),
-	assert.On("cpu_server", assert.Time, "CPU time of the server", func(r figured) assert.Value { return spent(r.CPU.Server) }),
-	assert.On("protocol", assert.Text, "what was spoken: http/1.1, h2, h3", func(r figured) assert.Value {
-		if r.Protocol == "" {
-			return assert.Unknown("")
-		}
-		return assert.Word(r.Protocol)
-	}),
-	assert.On("tls", assert.Number, "version of TLS", func(r figured) assert.Value {
-		v, err := strconv.ParseFloat(r.TLSVersion, 64)
-		if err != nil {
-			return assert.Unknown("no one version was spoken")
-		}
-		return assert.Exactly(v)
-	}),
-	assert.On("honoured", assert.YesNo, "the other side did what the strategy stands for", func(r figured) assert.Value { return assert.Is(!r.NotHonoured) }),
-	assert.On("failed", assert.Number, "trials that did not deliver everything", func(r figured) assert.Value { return assert.Exactly(float64(r.Failed)) }),
-	assert.On("query", assert.Time, "of names: from asking to the answer, median", func(r figured) assert.Value {
-		return r.query(0.5, func(s Spread) linger.Opt[float64] { return linger.Known(s.Median) })
-	}),
-	assert.On("query_p95", assert.Time, "of names: the time that 95 of 100 queries do not exceed", func(r figured) assert.Value {
-		return r.query(0.95, func(s Spread) linger.Opt[float64] { return s.P95 })
-	}),
-	assert.On("query_p99", assert.Time, "of names: the time that 99 of 100 queries do not exceed", func(r figured) assert.Value {
-		return r.query(0.99, func(s Spread) linger.Opt[float64] { return s.P99 })
-	}),
-	assert.On("bytes_per_query", assert.Size, "of names: bytes on the wire for a query", func(r figured) assert.Value {
-		d, _ := r.DNS.Get()
-		return exactly(d.Bytes)
-	}),
+func ofRows() []assert.Figure[figured] {
+	return []assert.Figure[figured]{
+		assert.On("time", assert.Time, "from wanting the first object to the end of the last", func(r figured) assert.Value { return r.time() }),
+		assert.On("ratio", assert.Number, "that time, divided by the fastest strategy's", func(r figured) assert.Value { return r.ratio() }),
+		assert.On("connections", assert.Number, "connections that the client opened", func(r figured) assert.Value { return exactly(r.Connections) }),
+		assert.On("requests_per_connection", assert.Number, "requests that were answered on a connection", func(r figured) assert.Value { return exactly(r.RequestsPerConnection) }),
+		assert.On("reuse", assert.Share, "requests that were not the first on their connection", func(r figured) assert.Value { return exactly(median(r.traces, reuse)) }),
+		assert.On("handshakes", assert.Number, "handshakes of TCP and QUIC", func(r figured) assert.Value { return exactly(r.Handshakes) }),
+		assert.On("resumed", assert.Share, "TLS handshakes that continued an earlier session", func(r figured) assert.Value { return exactly(r.Resumed) }),
+		assert.On("setup_round_trips", assert.Number, "round trips until the first request may be sent on a new connection", func(r figured) assert.Value { return exactly(r.SetupRoundTrips) }),
+		assert.On("round_trips", assert.Number, "round trips in the time", func(r figured) assert.Value { return exactly(r.RoundTrips) }),
+		assert.On("packets", assert.Number, "packets, both ways", func(r figured) assert.Value { return exactly(both(r.Packets)) }),
+		assert.On("packets_up", assert.Number, "packets towards the server", func(r figured) assert.Value { return exactly(one(r.Packets, up)) }),
+		assert.On("packets_down", assert.Number, "packets towards the client", func(r figured) assert.Value { return exactly(one(r.Packets, down)) }),
+		assert.On("wire_bytes", assert.Size, "bytes on the wire, both ways", func(r figured) assert.Value { return exactly(both(r.WireBytes)) }),
+		assert.On("wire_bytes_up", assert.Size, "bytes on the wire towards the server", func(r figured) assert.Value { return exactly(one(r.WireBytes, up)) }),
+		assert.On("wire_bytes_down", assert.Size, "bytes on the wire towards the client", func(r figured) assert.Value { return exactly(one(r.WireBytes, down)) }),
+		assert.On("overhead", assert.Share, "bytes on the wire that are no content", func(r figured) assert.Value { return exactly(r.Overhead) }),
+		assert.On("retransmitted", assert.Number, "packets retransmitted", func(r figured) assert.Value { return exactly(r.Retransmitted) }),
+		assert.On("retries", assert.Number, "requests sent again, since a connection had been closed", func(r figured) assert.Value { return exactly(r.Retries) }),
+		assert.On("unanswered", assert.Number, "requests that a connection took and did not answer", func(r figured) assert.Value { return exactly(r.RequestsInVain) }),
+		assert.On("time_wait", assert.Number, "sockets left in TIME_WAIT, of both sides", func(r figured) assert.Value { return exactly(r.Sockets.TimeWait) }),
+		assert.On("cpu_client", assert.Time, "CPU time of the client", func(r figured) assert.Value { return spent(r.CPU.Client) }),
+		assert.On("cpu_server", assert.Time, "CPU time of the server", func(r figured) assert.Value { return spent(r.CPU.Server) }),
+		assert.On("protocol", assert.Text, "what was spoken: http/1.1, h2, h3", func(r figured) assert.Value {
+			if r.Protocol == "" {
+				return assert.Unknown("")
+			}
+			return assert.Word(r.Protocol)
+		}),
+		assert.On("tls", assert.Number, "version of TLS", func(r figured) assert.Value {
+			v, err := strconv.ParseFloat(r.TLSVersion, 64)
+			if err != nil {
+				return assert.Unknown("no one version was spoken")
+			}
+			return assert.Exactly(v)
+		}),
+		assert.On("honoured", assert.YesNo, "the other side did what the strategy stands for", func(r figured) assert.Value { return assert.Is(!r.NotHonoured) }),
+		assert.On("failed", assert.Number, "trials that did not deliver everything", func(r figured) assert.Value { return assert.Exactly(float64(r.Failed)) }),
+		assert.On("query", assert.Time, "of names: from asking to the answer, median", func(r figured) assert.Value {
+			return r.query(0.5, func(s Spread) linger.Opt[float64] { return linger.Known(s.Median) })
+		}),
+		assert.On("query_p95", assert.Time, "of names: the time that 95 of 100 queries do not exceed", func(r figured) assert.Value {
+			return r.query(0.95, func(s Spread) linger.Opt[float64] { return s.P95 })
+		}),
+		assert.On("query_p99", assert.Time, "of names: the time that 99 of 100 queries do not exceed", func(r figured) assert.Value {
+			return r.query(0.99, func(s Spread) linger.Opt[float64] { return s.P99 })
+		}),
+		assert.On("bytes_per_query", assert.Size, "of names: bytes on the wire for a query", func(r figured) assert.Value {
+			d, _ := r.DNS.Get()
+			return exactly(d.Bytes)
+		}),
+	}
 }
 
 // ofAll are the figures that there is one of.
-var ofAll = []assert.Figure[*Findings]{
-	assert.On("best", assert.Text, "the fastest strategy", func(f *Findings) assert.Value {
-		if f.Verdict.Best == "" {
-			return assert.Unknown("none is faster than the others by more than noise")
-		}
-		return assert.Word(f.Verdict.Best)
-	}),
-	assert.On("caveats", assert.Number, "reasons to doubt the figures", func(f *Findings) assert.Value { return assert.Exactly(float64(len(f.Caveats))) }),
+func ofAll() []assert.Figure[*Findings] {
+	return []assert.Figure[*Findings]{
+		assert.On("best", assert.Text, "the fastest strategy", func(f *Findings) assert.Value {
+			if f.Verdict.Best == "" {
+				return assert.Unknown("none is faster than the others by more than noise")
+			}
+			return assert.Word(f.Verdict.Best)
+		}),
+		assert.On("caveats", assert.Number, "reasons to doubt the figures", func(f *Findings) assert.Value { return assert.Exactly(float64(len(f.Caveats))) }),
+	}
 }
 
 // Names are what an assertion can name: the figures of each strategy, then those that
 // there is one of.
-func Names() (each, all []assert.Name) { return assert.EachOf(ofRows), assert.NamesOf(ofAll) }
+func Names() (each, all []assert.Name) { return assert.EachOf(ofRows()), assert.NamesOf(ofAll()) }
 
 // Vocabulary is what an assertion about those strategies can name.
 func Vocabulary(strategies ...linger.Strategy) assert.Vocabulary {
@@ -116,11 +120,11 @@ func FetchFigures(in trace.Experiment, f *Findings) assert.Figures { return figu
 func figuresOf(in trace.Experiment, f *Findings, fetched bool) assert.Figures {
 	return func(name, subject string) assert.Value {
 		if subject == "" {
-			return assert.InTable(ofAll, f)(name, subject)
+			return assert.InTable(ofAll(), f)(name, subject)
 		}
 		for i, r := range f.Rows {
 			if r.Strategy == subject {
-				return assert.InTable(ofRows, figured{r, f, seen(in, trace.At(in.Traces, i)), fetched})(name, subject)
+				return assert.InTable(ofRows(), figured{r, f, seen(in, trace.At(in.Traces, i)), fetched})(name, subject)
 			}
 		}
 		return assert.Unknown("it was not tried")

@@ -54,34 +54,36 @@ type used struct {
 }
 
 // ofTraffic are the figures of a program's connections that an assertion can name.
-var ofTraffic = []assert.Figure[used]{
-	assert.On("connections", assert.Number, "connections that the program opened, of TCP and QUIC", func(u used) assert.Value { return u.count(float64(u.Connections)) }),
-	assert.On("handshakes", assert.Number, "those of them that were answered", func(u used) assert.Value { return u.count(float64(u.Handshakes)) }),
-	assert.On("requests", assert.Number, "requests that the origin read", func(u used) assert.Value { return u.count(u.asked(all)) }),
-	assert.On("requests_per_connection", assert.Number, "requests on a connection that carried any", func(u used) assert.Value {
-		if len(u.requests) == 0 {
-			return assert.Unknown(noRequest)
-		}
-		return u.count(u.asked(all) / float64(len(u.requests)))
-	}),
-	assert.On("reuse", assert.Share, "requests that were not the first on their connection", func(u used) assert.Value {
-		if u.asked(all) == 0 {
-			return assert.Unknown(noRequest)
-		}
-		return u.count(u.asked(further) / u.asked(all))
-	}),
-	assert.On("packets", assert.Number, "packets, both ways", func(u used) assert.Value { return u.count(u.Packets.Sum()) }),
-	assert.On("packets_up", assert.Number, "packets towards the origin", func(u used) assert.Value { return u.count(u.Packets.Up) }),
-	assert.On("packets_down", assert.Number, "packets towards the program", func(u used) assert.Value { return u.count(u.Packets.Down) }),
-	assert.On("wire_bytes", assert.Size, "bytes on the wire, both ways", func(u used) assert.Value { return u.count(u.WireBytes.Sum()) }),
-	assert.On("wire_bytes_up", assert.Size, "bytes on the wire towards the origin", func(u used) assert.Value { return u.count(u.WireBytes.Up) }),
-	assert.On("wire_bytes_down", assert.Size, "bytes on the wire towards the program", func(u used) assert.Value { return u.count(u.WireBytes.Down) }),
-	assert.On("retransmitted", assert.Number, "packets of TCP retransmitted", func(u used) assert.Value {
-		if slices.ContainsFunc(u.ledger.Connections, func(f trace.Flows) bool { return f.IsQUIC() }) {
-			return assert.Unknown("QUIC encrypts its packet numbers")
-		}
-		return u.count(u.Retransmitted.Sum())
-	}),
+func ofTraffic() []assert.Figure[used] {
+	return []assert.Figure[used]{
+		assert.On("connections", assert.Number, "connections that the program opened, of TCP and QUIC", func(u used) assert.Value { return u.count(float64(u.Connections)) }),
+		assert.On("handshakes", assert.Number, "those of them that were answered", func(u used) assert.Value { return u.count(float64(u.Handshakes)) }),
+		assert.On("requests", assert.Number, "requests that the origin read", func(u used) assert.Value { return u.count(u.asked(all)) }),
+		assert.On("requests_per_connection", assert.Number, "requests on a connection that carried any", func(u used) assert.Value {
+			if len(u.requests) == 0 {
+				return assert.Unknown(noRequest)
+			}
+			return u.count(u.asked(all) / float64(len(u.requests)))
+		}),
+		assert.On("reuse", assert.Share, "requests that were not the first on their connection", func(u used) assert.Value {
+			if u.asked(all) == 0 {
+				return assert.Unknown(noRequest)
+			}
+			return u.count(u.asked(further) / u.asked(all))
+		}),
+		assert.On("packets", assert.Number, "packets, both ways", func(u used) assert.Value { return u.count(u.Packets.Sum()) }),
+		assert.On("packets_up", assert.Number, "packets towards the origin", func(u used) assert.Value { return u.count(u.Packets.Up) }),
+		assert.On("packets_down", assert.Number, "packets towards the program", func(u used) assert.Value { return u.count(u.Packets.Down) }),
+		assert.On("wire_bytes", assert.Size, "bytes on the wire, both ways", func(u used) assert.Value { return u.count(u.WireBytes.Sum()) }),
+		assert.On("wire_bytes_up", assert.Size, "bytes on the wire towards the origin", func(u used) assert.Value { return u.count(u.WireBytes.Up) }),
+		assert.On("wire_bytes_down", assert.Size, "bytes on the wire towards the program", func(u used) assert.Value { return u.count(u.WireBytes.Down) }),
+		assert.On("retransmitted", assert.Number, "packets of TCP retransmitted", func(u used) assert.Value {
+			if slices.ContainsFunc(u.ledger.Connections, func(f trace.Flows) bool { return f.IsQUIC() }) {
+				return assert.Unknown("QUIC encrypts its packet numbers")
+			}
+			return u.count(u.Retransmitted.Sum())
+		}),
+	}
 }
 
 const noRequest = "the origin read no request"
@@ -108,11 +110,11 @@ func further(n int) int { return max(0, n-1) }
 
 // TrafficVocabulary is what an assertion about a program's connections can name.
 func TrafficVocabulary() assert.Vocabulary {
-	return assert.Vocabulary{Names: assert.NamesOf(ofTraffic), Listed: "docs/assert.md lists the names"}
+	return assert.Vocabulary{Names: assert.NamesOf(ofTraffic()), Listed: "docs/assert.md lists the names"}
 }
 
 // TrafficFigures are what is known of them, from what crossed the link and the requests
 // that the origin read on each connection, by the client's IP:port.
 func TrafficFigures(l trace.Ledger, requests map[string]int) assert.Figures {
-	return assert.InTable(ofTraffic, used{Sum(l), l, requests})
+	return assert.InTable(ofTraffic(), used{Sum(l), l, requests})
 }

@@ -12,25 +12,29 @@ import (
 const RightName = "right"
 
 // ofHops are the figures of each hop that an assertion can name.
-var ofHops = []assert.Figure[hopIn]{
-	assert.On("margin", assert.Time, "by how much its limit is longer than that of the pool before it", func(h hopIn) assert.Value { return h.margin() }),
-	assert.On("idle", assert.Time, "after how long it ends what it accepts", func(h hopIn) assert.Value { return h.hop.Accepts.value() }),
-	assert.On("pool", assert.Time, "for how long it keeps what it opens", func(h hopIn) assert.Value { return h.hop.Opens.value() }),
+func ofHops() []assert.Figure[hopIn] {
+	return []assert.Figure[hopIn]{
+		assert.On("margin", assert.Time, "by how much its limit is longer than that of the pool before it", func(h hopIn) assert.Value { return h.margin() }),
+		assert.On("idle", assert.Time, "after how long it ends what it accepts", func(h hopIn) assert.Value { return h.hop.Accepts.value() }),
+		assert.On("pool", assert.Time, "for how long it keeps what it opens", func(h hopIn) assert.Value { return h.hop.Opens.value() }),
+	}
 }
 
 // ofChains are the figures that there is one of.
-var ofChains = []assert.Figure[Chain]{
-	assert.On(RightName, assert.YesNo, "each pool gives up before the server behind it does", func(c Chain) assert.Value {
-		if c.Verdict == Unclear {
-			return assert.Unknown("a limit is missing, or waiting was too short")
-		}
-		return assert.Is(c.Verdict == Right).Telling("not so: the chain is " + string(c.Verdict))
-	}),
+func ofChains() []assert.Figure[Chain] {
+	return []assert.Figure[Chain]{
+		assert.On(RightName, assert.YesNo, "each pool gives up before the server behind it does", func(c Chain) assert.Value {
+			if c.Verdict == Unclear {
+				return assert.Unknown("a limit is missing, or waiting was too short")
+			}
+			return assert.Is(c.Verdict == Right).Telling("not so: the chain is " + string(c.Verdict))
+		}),
+	}
 }
 
 // Names are what an assertion can name: the figures of each hop, then those that there is
 // one of.
-func Names() (each, all []assert.Name) { return assert.EachOf(ofHops), assert.NamesOf(ofChains) }
+func Names() (each, all []assert.Name) { return assert.EachOf(ofHops()), assert.NamesOf(ofChains()) }
 
 // Vocabulary is what an assertion about those hops can name.
 func Vocabulary(hops ...string) assert.Vocabulary {
@@ -52,11 +56,11 @@ type hopIn struct {
 func (c Chain) Figures() assert.Figures {
 	return func(name, subject string) assert.Value {
 		if subject == "" {
-			return assert.InTable(ofChains, c)(name, subject)
+			return assert.InTable(ofChains(), c)(name, subject)
 		}
 		for i, h := range c.Hops {
 			if h.Name == subject {
-				return assert.InTable(ofHops, hopIn{c, i, h})(name, subject)
+				return assert.InTable(ofHops(), hopIn{c, i, h})(name, subject)
 			}
 		}
 		return assert.Unknown("there is no such hop")
