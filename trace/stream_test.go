@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -262,6 +263,40 @@ func TestLinesThatAreNoRecords(t *testing.T) {
 	one, _, err := recordOf([]byte(` { "connection" : { "mood" : [ { } , [ ] , -1e5 , true ] , "id" : 7 , "tls" : null , "known" : null , "client" : null , "syn_us" : null , "missing_bytes" : null } , "more" : 1 } `))
 	if err != nil || !reflect.DeepEqual(one.Connection, &Connection{ID: 7}) {
 		t.Errorf("%+v, %v", one.Connection, err)
+	}
+}
+
+// The example in docs/report.md is what is read, and what is written of that.
+func TestTheStreamOfTheDocument(t *testing.T) {
+	b, err := os.ReadFile("../docs/report.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, ok := strings.Cut(string(b), `    {"format":"linger-trace","version":2,"kind":"stream"`)
+	text, _, ok2 := strings.Cut(text, "\n\n")
+	if !ok || !ok2 {
+		t.Fatal("docs/report.md has no stream")
+	}
+	lines := `{"format":"linger-trace","version":2,"kind":"stream"` + strings.ReplaceAll(text, "\n    ", "\n") + "\n"
+	h, all, end, err := readStream(zip(lines))
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%d records, %v", len(all), err)
+	}
+	var file bytes.Buffer
+	w, err := NewStreamWriter(&file, h.Source, h.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, c := all[0].(Exchange), all[1].(Connection)
+	if err := errors.Join(w.WriteExchange(&x), w.WriteConnection(&c), w.Close(end)); err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(z); err != nil || string(got) != lines {
+		t.Errorf("%v: the document has\n%s\nand this is written\n%s", err, lines, got)
 	}
 }
 
