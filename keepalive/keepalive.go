@@ -104,7 +104,7 @@ type Change struct {
 	Limit    profile.Duration `json:"limit_ms"` // that it sets
 	// Past is the limit of the other side, that it has to be longer than, or of a pool
 	// shorter.
-	Past  profile.Duration `json:"past_ms"`
+	Past  profile.Duration `json:"past_ms,omitempty"`
 	Where string           `json:"where,omitempty"`
 	Write string           `json:"write,omitempty"` // what to write there; empty of unknown software
 }

@@ -506,7 +506,10 @@ func queryOf(in *http.Request) []byte {
 // doh serves DNS over HTTPS by HTTP/2, and the same by HTTP/3.
 func doh(t testing.TB, handler http.HandlerFunc) (h2, h3 Config) {
 	t.Helper()
-	s := startH3(t, linger.Workload{}, handler, nil)
+	s := startH3(t, linger.Workload{}, handler, func(s *h3Server) {
+		// A server that a client has left within the handshake gives it up in its own time.
+		s.QUICConfig.HandshakeIdleTimeout, s.QUICConfig.MaxIdleTimeout = time.Second, 2*time.Second
+	})
 	a := newAuthority(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

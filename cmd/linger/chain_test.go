@@ -19,6 +19,7 @@ import (
 
 	"linger/keepalive"
 	"linger/profile"
+	"linger/report/words"
 )
 
 // The load of the chain's tests: services behind one load balancer, each with a few
@@ -165,7 +166,7 @@ type balancing struct {
 }
 
 // run puts the load on it in the lab, and probes the chain meanwhile.
-func (b balancing) run(t *testing.T) (tally, keepalive.Chain) {
+func (b balancing) run(t *testing.T) (tally, words.ToldChain) {
 	t.Helper()
 	needLab(t)
 	haproxy := program(t, "haproxy", "haproxy")
@@ -220,7 +221,7 @@ exit $status
 		}
 	}
 	var seen tally
-	var judged keepalive.Chain
+	var judged words.ToldChain
 	read("load.json", &seen)
 	read("chain.json", &judged)
 	total := 0
@@ -251,7 +252,7 @@ func TestWrongChainFailsAndAdviceMendsIt(t *testing.T) {
 		{balancing{idle: appLimit, reuse: "safe", waves: 8, keep: true}, "closed without an answer"},
 		{balancing{idle: appLimit, reuse: "always", waves: 8}, "502 Bad Gateway"},
 	}
-	advices := make([][]keepalive.Change, len(wrong))
+	advices := make([][]words.ToldSetting, len(wrong))
 	t.Run("wrong", func(t *testing.T) {
 		for i, test := range wrong {
 			t.Run(test.reuse, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"linger/compare"
 	"linger/keepalive"
 	"linger/profile"
+	"linger/report/words"
 	"linger/trace"
 )
 
@@ -58,9 +59,9 @@ func TestResultsOfVersion1AreRead(t *testing.T) {
 
 // Nothing of a document of version 1 is lost when it is read.
 func TestDocumentsOfVersion1AreRead(t *testing.T) {
-	var policy profile.Profile
-	var survey []profile.Probed
-	var chain keepalive.Chain
+	var policy words.ToldProfile
+	var survey []words.ToldProbed
+	var chain words.ToldChain
 	for name, into := range map[string]any{"probe": &policy, "survey": &survey, "chain": &chain} {
 		b := version1(t, name)
 		if err := json.Unmarshal(b, into); err != nil {
