@@ -58,7 +58,23 @@ var connectionFields = []field[Connection]{
 	knownPart("down", flowFields, func(c *Connection) *linger.Opt[Flow] { return &c.Down }),
 	knownNumber("missing_bytes", func(c *Connection) *amount { return &c.Missing }),
 	knownPart("probes", probesFields, func(c *Connection) *linger.Opt[Probes] { return &c.Probes }),
+	knownPart("outstanding", outstandingFields, func(c *Connection) *linger.Opt[Outstanding] { return &c.Outstanding }),
+	knownPart("unanswered", unansweredFields, func(c *Connection) *linger.Opt[Unanswered] { return &c.Unanswered }),
+	knownNumber("within", func(c *Connection) *amount { return &c.Within }),
+	knownNumber("stream", func(c *Connection) *amount { return &c.Stream }),
 	part("frames", framesFields, func(c *Connection) *Frames { return &c.Frames }),
+	number("closed_frame", unless, func(c *Connection) *int64 { return &c.ClosedFrame }),
+}
+
+var outstandingFields = []field[Outstanding]{
+	number("up", always, func(o *Outstanding) *int64 { return &o.Up }),
+	number("down", always, func(o *Outstanding) *int64 { return &o.Down }),
+}
+
+var unansweredFields = []field[Unanswered]{
+	text("by", always, func(u *Unanswered) *Peer { return &u.By }),
+	number("sent", always, func(u *Unanswered) *int64 { return &u.Sent }),
+	lasting("since_us", func(u *Unanswered) *linger.Instant { return &u.Since }),
 }
 
 var tlsFields = []field[TLS]{

@@ -153,8 +153,36 @@ type Connection struct {
 	// Probes are TCP's keep-alive probes (RFC 9293, 3.8.4) and the PING frames of
 	// HTTP/2 and QUIC, where they could be told.
 	Probes linger.Opt[Probes] `json:"probes,omitzero"`
+	// Outstanding is what either side had sent and the other had not acknowledged when the
+	// first FIN or RST passed, or where there was none, at the end; a FIN is no byte of it.
+	Outstanding linger.Opt[Outstanding] `json:"outstanding,omitzero"`
+	// Unanswered are the retransmissions at the end that nothing came back for: no
+	// acknowledgement, no data, no FIN and no RST of the other side.
+	Unanswered linger.Opt[Unanswered] `json:"unanswered,omitzero"`
+	// Within is the ID of the connection whose tunnel carried it (CONNECT; RFC 9110,
+	// 9.3.6).
+	Within linger.Opt[int64] `json:"within,omitzero"`
+	// Stream is the number that Wireshark gives it in the file of its first frame:
+	// tcp.stream, or udp.stream of what runs over UDP.
+	Stream linger.Opt[int64] `json:"stream,omitzero"`
 	// Frames is where it stands in what was read, so that anybody can look there.
-	Frames Frames `json:"frames,omitzero"`
+	// ClosedFrame is the frame of the first FIN or RST, as Closed; 0 is none.
+	Frames      Frames `json:"frames,omitzero"`
+	ClosedFrame int64  `json:"closed_frame,omitempty"`
+}
+
+// Outstanding counts the bytes that were sent in either direction and not acknowledged.
+type Outstanding struct {
+	Up   int64 `json:"up"`
+	Down int64 `json:"down"`
+}
+
+// Unanswered counts retransmissions that nothing came back for.
+type Unanswered struct {
+	By   Peer  `json:"by"`   // who sent them
+	Sent int64 `json:"sent"` // how many, the data's first transmission apart
+	// Since is when the data was sent for the first time.
+	Since linger.Instant `json:"since_us"`
 }
 
 // Probes are the messages by which the sides of a connection ask whether it still is.

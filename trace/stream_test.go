@@ -62,6 +62,12 @@ func fill(t *testing.T, v reflect.Value, n *int64) {
 			case *linger.Opt[Probes]:
 				*o = filled[Probes](t, n)
 				return
+			case *linger.Opt[Outstanding]:
+				*o = filled[Outstanding](t, n)
+				return
+			case *linger.Opt[Unanswered]:
+				*o = filled[Unanswered](t, n)
+				return
 			}
 		}
 		for i := range v.NumField() {
@@ -145,6 +151,8 @@ var asTheyAre = cmp.Options{
 	cmp.Comparer(func(a, b linger.Opt[Flow]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[QUIC]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[Probes]) bool { return a == b }),
+	cmp.Comparer(func(a, b linger.Opt[Outstanding]) bool { return a == b }),
+	cmp.Comparer(func(a, b linger.Opt[Unanswered]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[TLS]) bool { return reflect.DeepEqual(a, b) }),
 }
 
@@ -212,6 +220,7 @@ func TestRecordsAreJSON(t *testing.T) {
 			thin(random, reflect.ValueOf(&c).Elem())
 			thin(random, reflect.ValueOf(&e).Elem())
 			c.TLS, c.QUIC, c.Up, c.Probes = thinned(random, c.TLS), thinned(random, c.QUIC), thinned(random, c.Up), thinned(random, c.Probes)
+			c.Outstanding, c.Unanswered = thinned(random, c.Outstanding), thinned(random, c.Unanswered)
 		}
 		c.Reason, e.URL = letters(random), "http://h/"+letters(random)
 		for _, one := range []Record{{Connection: &c}, {Exchange: &e}} {
