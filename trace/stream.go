@@ -89,7 +89,7 @@ func (w *StreamWriter) WriteConnection(c *Connection) error {
 		return fmt.Errorf("connection %d: %w", c.ID, err)
 	}
 	w.end.Connections++
-	return w.line(write(append(w.record[:0], `{"connection":`...), c, connectionFields))
+	return w.line(write(append(w.record[:0], `{"connection":`...), c, tables().connection))
 }
 
 // WriteExchange adds an exchange, as WriteConnection does a connection.
@@ -98,7 +98,7 @@ func (w *StreamWriter) WriteExchange(e *Exchange) error {
 		return fmt.Errorf("exchange %d: %w", e.ID, err)
 	}
 	w.end.Exchanges++
-	return w.line(write(append(w.record[:0], `{"exchange":`...), e, exchangeFields))
+	return w.line(write(append(w.record[:0], `{"exchange":`...), e, tables().exchange))
 }
 
 // line writes a record, and keeps its bytes for the next one.
@@ -197,13 +197,13 @@ func recordOf(b []byte) (one Record, end *StreamEnd, err error) {
 		switch string(name) {
 		case "connection":
 			one.Connection = &Connection{}
-			return read(&d, one.Connection, connectionFields)
+			return read(&d, one.Connection, tables().connection)
 		case "exchange":
 			one.Exchange = &Exchange{Connection: -1} // unless it says otherwise
-			return read(&d, one.Exchange, exchangeFields)
+			return read(&d, one.Exchange, tables().exchange)
 		case "end":
 			end = &StreamEnd{}
-			return read(&d, end, endFields)
+			return read(&d, end, tables().end)
 		}
 		return d.skip()
 	})
