@@ -41,6 +41,8 @@ var rooms = []room{
 	{"sim/quic", []string{"."}, "a model of one end of QUIC; knows neither hosts nor HTTP, and nothing of the stack that it models"},
 	{"sim/tls", nil, "sizes of TLS; knows nothing of what is in it"},
 	{"capture/har", []string{".", "trace"}, "an engine: a stranger to the other engines"},
+	{"capture/pcap", []string{"."}, "files into frames; what a frame holds is for others to know"},
+	{"capture/packet", []string{".", "trace", "flow", "dns", "capture/pcap", "capture/http1"}, "an engine: a stranger to the other engines"},
 	{"origin", []string{".", "trace", "policy", "dns"}, "the other side; it must not know how the client measures"},
 	{"lab", []string{".", "trace", "flow", "link", "sockdiag", "stats"}, "carries packets of any program; knows neither client nor origin"},
 	{"infer", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
@@ -78,6 +80,7 @@ var doors = []struct {
 	{"golang.org/x/term", []string{"cmd/linger"}, "only cmd decides about terminals"},
 	{"golang.org/x/net", []string{"live", "origin", "probe", "sim"}, "HTTP/2's frames are spoken, and HTML is read, where sockets are; sim compresses heads as they do"},
 	{"github.com/miekg/dns", []string{"dns"}, "one door, so that its successor can come in by it"},
+	{"github.com/klauspost/compress", []string{"capture/pcap"}, "captures are kept compressed, with zstd too; what is decompressed goes on as bytes"},
 	{"github.com/quic-go", []string{"live", "origin", "probe"}, "QUIC is spoken where sockets are"},
 }
 

@@ -1,0 +1,125 @@
+// Package packet makes records of connections and exchanges from captured packets. One
+// way leads through it: a frame's link layer and tunnels are taken off, its IP packet
+// joins a flow, the flow's bytes in order are read as what they are (HTTP/1, DNS, TLS's
+// hello, a tunnel's inside), and each record is handed on when it has ended.
+//
+// Bodies are skipped by arithmetic: no byte of them is read. Memory is bounded by what is
+// open at once (Options.MaxTracked). What was not in the capture is counted in the
+// Summary, and never guessed into a record.
+package packet
+
+import (
+	"io"
+	"time"
+
+	"linger"
+	"linger/capture/pcap"
+	"linger/trace"
+)
+
+// A Sink takes the records, each when it has ended: an exchange with its last byte, a
+// connection when no packet of it can follow. A record is valid until the call returns.
+// What was open at the end comes last. A connection that is Within another one comes
+// before it, an exchange before its connection. trace.StreamWriter is one.
+type Sink interface {
+	WriteConnection(*trace.Connection) error
+	WriteExchange(*trace.Exchange) error
+}
+
+// Options say how captures are read. The zero value is right for most.
+type Options struct {
+	// MaxTracked is how many flows are open at once at most; 0 is DefaultTracked. A full
+	// table makes room as flow.Config has it, and Summary.Evicted counts that.
+	MaxTracked int
+	// Ports are further ports of servers, beside 80, 443, 53 and those below 1024: they
+	// tell client from server where neither a SYN nor what was said does.
+	Ports []uint16
+}
+
+// DefaultTracked is as many flows as fit into 300 MB.
+const DefaultTracked = 120_000
+
+// A Summary is what the capture held, and what it did not. Counts are of all files.
+type Summary struct {
+	Files []pcap.File
+	Began time.Time // the wall clock at Instant 0, the first frame
+	// First and Last are the instants of the earliest and the latest frame; unknown
+	// without one.
+	First, Last linger.Opt[linger.Instant]
+
+	Frames int64 // in all files
+	Bytes  int64 // of all frames as they were on the link
+
+	// Cut counts the frames of which not all was captured, and CutAt is the shortest of
+	// them in bytes captured (tcpdump -s); 0 is none.
+	Cut   int64
+	CutAt int
+	// Dropped counts the packets that the interfaces say they could not capture; unknown
+	// where no file says it.
+	Dropped linger.Opt[int64]
+	// Duplicates counts the frames that hold a packet which had been captured before, on
+	// another interface or on its way through the same host. They are in no record.
+	Duplicates int64
+	// NotIP counts the frames without IP (ARP, LLDP, ...), Malformed those whose headers
+	// contradict each other or were not captured whole, Tunnelled the packets that were
+	// inside others, Fragments the fragments of IP packets, and Incomplete the packets
+	// of which not all fragments were captured.
+	NotIP, Malformed, Tunnelled, Fragments, Incomplete int64
+	// UnknownLinks counts the frames of each link type that is not read.
+	UnknownLinks map[pcap.LinkType]int64
+	// Jumps counts the times that a clock went back by more than a second. From there on
+	// instants go on from the latest one. FirstJump is the frame of the first.
+	Jumps     int64
+	FirstJump trace.Frames
+
+	// Connections counts the records, by Protocol: of TCP, of DNS over UDP, of QUIC.
+	// Exchanges likewise counts requests.
+	Connections, Exchanges map[string]int64
+	// OtherUDP counts the flows of UDP that have no record, neither DNS nor QUIC, and
+	// OtherIP what is neither TCP nor UDP, between two hosts.
+	OtherUDP, OtherIP int64
+	// BeganBefore counts the connections without a SYN, StillOpen those that were open at
+	// the end, OneDirection those of TCP of which only one side's packets were captured.
+	BeganBefore, StillOpen, OneDirection int64
+	// Unanswered counts the SYNs, retransmissions apart, that nothing came back for.
+	Unanswered int64
+	// Stray counts flows of a few packets without a SYN and without data: what came too
+	// late for a connection that had ended. They have no record.
+	Stray int64
+	// Evicted counts the connections that were let go of for want of room: their records
+	// end early.
+	Evicted int64
+	// Missing counts the bytes that sequence numbers show to have passed and that were
+	// not captured, in Gaps places. Resynced counts the times that HTTP was lost by that
+	//
+	// and found again.
+	Missing, Gaps, Resynced int64
+}
+
+// Read reads files to their end and hands on their records. The error is the sink's;
+// problems of files are in Summary.Files.
+func Read(files *pcap.Files, o Options, to Sink) (Summary, error) {
+	r := New(o, to)
+	for {
+		f, err := files.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return r.Finish(), err
+		}
+		if err := r.Add(f); err != nil {
+			return r.Finish(), err
+		}
+	}
+	s := r.Finish()
+	s.Files, s.Began = files.Info(), files.Began()
+	for _, file := range s.Files {
+		for _, i := range file.Interfaces {
+			if n, ok := i.Dropped.Get(); ok {
+				s.Dropped = linger.Known(s.Dropped.Or(0) + n)
+			}
+		}
+	}
+	return s, r.err
+}
