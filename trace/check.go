@@ -175,7 +175,7 @@ func (e *Exchange) check(b bounds) error {
 		}
 	}
 	switch {
-	case e.ID < 0 || int64(e.ID) > MaxID || e.Number < 0 || e.Attempts < 0 || e.Status < 0 || !e.Frames.counts():
+	case e.ID < 0 || int64(e.ID) > MaxID || e.Number < 0 || e.Attempts < 0 || e.Status < 0 || !e.Frames.counts() || !e.AnswerFrames.counts():
 		return errors.New("a number is less than nothing")
 	case e.Connection < -1 || e.Connection > MaxID:
 		return fmt.Errorf("no connection has the number %d", e.Connection)

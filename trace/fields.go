@@ -29,6 +29,7 @@ func connectionFields() []field[Connection] {
 		number("id", always, func(c *Connection) *int64 { return &c.ID }),
 		text("client", unless, func(c *Connection) *string { return &c.Client }),
 		text("server", unless, func(c *Connection) *string { return &c.Server }),
+		text("forwarded_for", unless, func(c *Connection) *string { return &c.ForwardedFor }),
 		text("origin", unless, func(c *Connection) *string { return &c.Origin }),
 		text("protocol", unless, func(c *Connection) *string { return &c.Protocol }),
 		part("known", basisFields(), func(c *Connection) *Basis { return &c.Known }),
@@ -176,6 +177,7 @@ func exchangeFields() []field[Exchange] {
 		number("response_body", always, func(e *Exchange) *int64 { return &e.ResponseBody }),
 		text("failed", unless, func(e *Exchange) *string { return &e.Failed }),
 		part("frames", framesFields(), func(e *Exchange) *Frames { return &e.Frames }),
+		part("answer_frames", framesFields(), func(e *Exchange) *Frames { return &e.AnswerFrames }),
 	}
 }
 

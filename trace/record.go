@@ -79,6 +79,9 @@ type Connection struct {
 	// Client and Server are IP:port, or the IP alone where no more is known.
 	Client string `json:"client,omitempty"`
 	Server string `json:"server,omitempty"`
+	// ForwardedFor is for whom the client acts, IP:port, as it says in the head of the PROXY
+	// protocol.
+	ForwardedFor string `json:"forwarded_for,omitempty"`
 	// Origin is whose it is, as requests name it in Host, where there are several.
 	Origin string `json:"origin,omitempty"`
 	// Protocol is what was spoken on it: "http/1.0", "http/1.1", "h2" or "h3"; of DNS
@@ -309,8 +312,10 @@ type Exchange struct {
 	ResponseBody int64 `json:"response_body"`
 	// Failed is the reason in a few words, empty when it was delivered in full.
 	Failed string `json:"failed,omitempty"`
-	// Frames is where it stands in what was read.
-	Frames Frames `json:"frames,omitzero"`
+	// Frames is where it stands in what was read, from the request's first byte to the
+	// response's last; AnswerFrames is where the response alone does, from its head on.
+	Frames       Frames `json:"frames,omitzero"`
+	AnswerFrames Frames `json:"answer_frames,omitzero"`
 }
 
 // An Attempt is a time that a request was sent and not answered, so that it was sent
