@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,45 @@ func TestEveryDefaultHasItsSource(t *testing.T) {
 		}
 		if d.Limit == 0 && !d.Endless && d.Note == "" {
 			t.Errorf("%s has no limit and does not say why", key)
+		}
+	}
+}
+
+// Every line says what it ends, where it stands and where that is documented.
+func TestLines(t *testing.T) {
+	for _, l := range Lines() {
+		if l.Software == "" || l.Write == "" || l.Where == "" || l.Source == "" || len(l.Causes) == 0 || l.Side == "" {
+			t.Errorf("%+v leaves something out", l)
+		}
+	}
+	for _, test := range []struct {
+		cause, software string
+		side            Side
+		n               int
+		limit           time.Duration
+		want            string
+	}{
+		{"server-idle", "nginx", Accepts, 0, 75 * time.Second, "keepalive_timeout 75s;"},
+		{"client-says-close", "nginx", Opens, 16, 0, `keepalive 16;; proxy_http_version 1.1; proxy_set_header Connection "";`},
+		{"client-pool-full", "go", Opens, 20, 0, "MaxIdleConnsPerHost: 20"},
+		{"race", "go", Opens, 0, 4500 * time.Millisecond, "IdleConnTimeout: 4500 * time.Millisecond"},
+		{"request-limit", "apache", Accepts, 10, 0, "MaxKeepAliveRequests 0"},
+		{"request-limit", "nothing", Accepts, 10, 0, ""},
+	} {
+		var got []string
+		for _, r := range Remedies(test.cause, test.software, test.side, test.n, test.limit) {
+			got = append(got, r.Write)
+		}
+		if strings.Join(got, "; ") != test.want {
+			t.Errorf("%s of %s: %q, want %q", test.cause, test.software, got, test.want)
+		}
+	}
+	for agent, want := range map[string]string{
+		"curl/8.5.0": "curl", "Go-http-client/1.1": "go", "python-requests/2.31.0": "requests", "Python/3.11 aiohttp/3.9": "aiohttp", "node": "undici", "ApacheBench/2.3": "ab",
+		"Mozilla/5.0 (X11; Linux x86_64)": "", "": "",
+	} {
+		if got := RecogniseAgent(agent); got != want {
+			t.Errorf("%q is %q, want %q", agent, got, want)
 		}
 	}
 }
@@ -152,6 +192,19 @@ Of HTTP/1.1. Versions are those that were read; a commit is that of the source n
 		}
 		side := map[Side]string{Accepts: "server", Opens: "client"}[d.Side]
 		fmt.Fprintf(&b, "| %s (`%s`) | %s | %s | %s | %s | %s | %s |\n", d.Title, d.Software, side, d.Version, limit, set, d.Note, d.Source)
+	}
+	b.WriteString(`
+## What ends other causes
+
+Lines of configuration or of source, by why connections are opened ([inspect](inspect.md)); from keepalive/remedies.go. {n} is a number that follows from what was
+observed. Idle limits are set as above.
+
+| software | as | cause | line | source |
+|---|---|---|---|---|
+`)
+	for _, l := range Lines() {
+		side := map[Side]string{Accepts: "server", Opens: "client"}[l.Side]
+		fmt.Fprintf(&b, "| %s | %s | %s | `%s` (%s) | %s |\n", l.Software, side, strings.Join(l.Causes, ", "), l.Write, l.Where, l.Source)
 	}
 	if *update {
 		if err := os.WriteFile(doc, b.Bytes(), 0o666); err != nil {

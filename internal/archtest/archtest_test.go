@@ -52,6 +52,7 @@ var rooms = []room{
 	{"profile", []string{".", "trace", "stats", "finding", "assert"}, "the document of a server's treatment of connections; knows no sockets, so that reports may read it"},
 	{"conformance", []string{".", "finding", "assert", "profile"}, "holds a profile against the standards; knows no sockets, so that it can be tested by tables"},
 	{"keepalive", []string{".", "finding", "assert", "profile"}, "idle limits held against each other, and what sets them; knows no sockets"},
+	{"audit", []string{".", "trace", "policy", "stats", "finding", "assert", "keepalive"}, "observed records into causes and their prices; knows no capture, no socket and no clock"},
 	{"probe", []string{".", "trace", "live", "dns", "finding", "profile", "conformance"}, "asks a server what it does; speaks itself where live would repair what is to be seen"},
 	{"report/table", []string{".", "finding"}, "tables as data, whatever they are of and however they are laid out"},
 	{"report/words", []string{".", "finding", "compare", "assert", "profile", "keepalive"}, "sentences from findings; no layout"},
@@ -104,10 +105,11 @@ var processWide = map[string][]string{
 
 // wordless are the rooms that return codes and figures: what they found is said in
 // report/words, and nowhere else. What they may say in English are errors.
-var wordless = []string{"compare", "finding"}
+var wordless = []string{"audit", "compare", "finding"}
 
 // worded are their files that may say more, with the reason.
 var worded = map[string]string{
+	"audit/figures.go":   "what the names of assertions stand for is documentation, and why one is not known stands in their results",
 	"compare/figures.go": "what the names of assertions stand for is documentation, and why one is not known stands in their results",
 	"compare/traffic.go": "the same",
 }

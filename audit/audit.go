@@ -1,0 +1,309 @@
+// Package audit says of observed connections why each was opened, what that took, and
+// whose setting ends it. It has no sockets and no clock: records of trace come in, in any
+// order, and a Result comes out.
+//
+// A cause is decided at a connection's SYN, as the client saw it: an idle, usable
+// connection of its pool was open (IdleUnused); else it takes the place of the youngest
+// connection of the pool that has ended and whose place nobody has taken, and has that one's
+// reason; else all that were kept were busy (Concurrency); else it is the First.
+package audit
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// A Config says what is looked at.
+type Config struct {
+	// At is where packets were recorded, if that is known.
+	At trace.Peer
+	// Began is when the recording did.
+	Began linger.Instant
+	// Limit bounds what is kept, in connections; an exchange counts as a sixteenth of one.
+	// 0 is DefaultLimit. Where it does not suffice, causes of the older half are decided with
+	// what is known then.
+	Limit int
+	// Keep, if not nil, says which connections are looked at.
+	Keep func(*trace.Connection) bool
+	// Each, if not nil, is called with each connection whose cause is decided, in no
+	// particular order.
+	Each func(Row)
+	// Software is what servers and clients are, where they do not say so.
+	Software string
+}
+
+// DefaultLimit is some 200 MB.
+const DefaultLimit = 400_000
+
+// An Auditor takes in records: WriteConnection and WriteExchange for each, in any order
+// in which an exchange comes no later than some records after its connection, then End. It
+// is for one goroutine. It is a sink of what reads captures.
+type Auditor struct {
+	config Config
+	began  linger.Instant
+	latest linger.Instant
+
+	open   map[int64]*conn // exchanges have come, the connection has not
+	fresh  []*conn         // recorded, and not decided
+	weight int
+	hosts  [2]map[string]*host
+	texts  map[string]string
+
+	pools    map[poolKey]*pool
+	byClient map[*host][]*pool
+	hops     hops
+	tally    tally
+}
+
+// New returns an Auditor.
+func New(c Config) *Auditor {
+	if c.Limit <= 0 {
+		c.Limit = DefaultLimit
+	}
+	a := &Auditor{
+		config: c, began: c.Began, latest: c.Began,
+		open: map[int64]*conn{}, texts: map[string]string{},
+		hosts: [2]map[string]*host{{}, {}}, pools: map[poolKey]*pool{}, byClient: map[*host][]*pool{},
+	}
+	a.tally.init()
+	return a
+}
+
+// text returns the one copy of a text.
+func (a *Auditor) text(s string) string {
+	if t, ok := a.texts[s]; ok {
+		return t
+	}
+	if len(a.texts) > 1<<16 {
+		return strings.Clone(s)
+	}
+	t := strings.Clone(s)
+	a.texts[t] = t
+	return t
+}
+
+func (a *Auditor) host(side int, name string) *host {
+	h := a.hosts[side][name]
+	if h == nil {
+		h = &host{name: strings.Clone(name)}
+		a.hosts[side][h.name] = h
+	}
+	return h
+}
+
+// WriteExchange takes in an exchange. It keeps nothing of it but numbers.
+func (a *Auditor) WriteExchange(e *trace.Exchange) error {
+	if e.Connection < 0 {
+		a.tally.unplaced++
+		return nil
+	}
+	c := a.open[e.Connection]
+	if c == nil {
+		c = &conn{id: e.Connection}
+		a.open[e.Connection] = c
+		a.weight += weightOfConn
+	}
+	a.weight += weightOfSpan
+	c.add(e)
+	if name := hostOf(e.URL); name != "" {
+		switch {
+		case c.name == "":
+			c.name = a.text(name)
+		case c.name != name:
+			c.otherName = true
+		}
+	}
+	a.hops.add(e)
+	if d, ok := e.Done.Get(); ok {
+		a.latest = max(a.latest, d)
+	}
+	return nil
+}
+
+// WriteConnection takes in a connection.
+func (a *Auditor) WriteConnection(r *trace.Connection) error {
+	c := a.open[r.ID]
+	delete(a.open, r.ID)
+	if c == nil {
+		c = &conn{id: r.ID}
+		a.weight += weightOfConn
+	}
+	for _, t := range []linger.Instant{r.Dialled, when(r.LastByte), when(r.Closed)} {
+		a.latest = max(a.latest, t)
+	}
+	if a.config.Keep != nil && !a.config.Keep(r) {
+		a.weight -= weightOfConn + weightOfSpan*len(c.spans)
+		a.tally.filtered++
+		return nil
+	}
+	name := c.name
+	c.take(r)
+	if name != "" && !c.secure {
+		c.name = name
+	}
+	c.name, c.protocol, c.agent, c.software = a.text(c.name), a.text(c.protocol), a.text(c.agent), a.text(c.software)
+	c.client, c.server = a.host(0, addressOf(r.Client)), a.host(1, r.Server)
+	if c.otherName {
+		c.client.mixes = true
+	}
+	if near, ok := c.near.Get(); ok {
+		if least, known := c.client.near.Get(); !known || near < least {
+			c.client.near = linger.Known(near)
+		}
+	}
+	c.server.software = cmp.Or(c.server.software, c.software)
+	c.client.agent = cmp.Or(c.client.agent, c.agent)
+	c.names = slices.Clone(c.names)
+	a.hops.place(c)
+	a.fresh = append(a.fresh, c)
+	if a.weight > a.config.Limit*weightOfConn {
+		a.shed()
+	}
+	return nil
+}
+
+// shed decides the older half of what is kept, so that it can be let go of.
+func (a *Auditor) shed() {
+	if len(a.fresh) < 2 {
+		return
+	}
+	opened := make([]linger.Instant, len(a.fresh))
+	for i, c := range a.fresh {
+		opened[i] = c.opened
+	}
+	slices.Sort(opened)
+	a.tally.settled += int64(len(a.fresh) / 2)
+	a.settle(opened[len(opened)/2], false)
+}
+
+// settle decides the connections that were opened by an instant.
+func (a *Auditor) settle(until linger.Instant, last bool) {
+	for _, c := range a.fresh {
+		if !c.concluded {
+			c.finish()
+			c.conclude()
+			c.concluded = true
+			if e := &c.end; e.at != never && (e.reason == ServerIdle || e.reason == ServerSaysClose || e.reason == ServerClosesAtOnce) {
+				c.server.closings = append(c.server.closings, closing{e.at, c})
+			}
+		}
+	}
+	for _, h := range a.hosts[1] {
+		h.restarts()
+	}
+	for _, c := range a.fresh {
+		if !c.counted {
+			c.learn(a.latest)
+			c.counted = true
+		}
+	}
+	for _, c := range a.fresh {
+		c.explain()
+	}
+	slices.SortStableFunc(a.fresh, func(x, y *conn) int { return cmp.Compare(x.opened, y.opened) })
+	n := len(a.fresh)
+	if !last {
+		n, _ = slices.BinarySearchFunc(a.fresh, until+1, func(c *conn, t linger.Instant) int { return cmp.Compare(c.opened, t) })
+	}
+	now := a.fresh[:n]
+	a.findChecks(now)
+	for _, c := range now {
+		if c.class == Check {
+			continue
+		}
+		c.pool = a.poolOf(c)
+		a.decide(c)
+	}
+	for _, p := range a.pools {
+		p.advance(until)
+		p.resolveFull()
+	}
+	for _, c := range now {
+		a.count(c)
+		a.weight -= weightOfConn + weightOfSpan*len(c.spans)
+	}
+	for _, h := range a.hosts[1] {
+		h.closings = slices.DeleteFunc(h.closings, func(c closing) bool { return c.at <= until.Add(-togetherness) })
+	}
+	a.peaks(now)
+	a.fresh = slices.Clone(a.fresh[n:])
+}
+
+// poolOf returns the connection's pool: client, destination and SNI; in the clear, Host
+// belongs to it only where the client never sent two Hosts on one connection.
+func (a *Auditor) poolOf(c *conn) *pool {
+	k := poolKey{c.client, c.server, c.name}
+	if !c.secure && c.client.mixes {
+		k.name = ""
+	}
+	p := a.pools[k]
+	if p == nil {
+		p = &pool{key: k, label: c.name}
+		a.pools[k] = p
+		a.byClient[c.client] = append(a.byClient[c.client], p)
+	}
+	return p
+}
+
+// findChecks marks what is a health check: connections of one client and server with one
+// small request each, all the same, at even distances, and of a kind that checks ask for.
+func (a *Auditor) findChecks(now []*conn) {
+	type kind struct {
+		client, server *host
+		first          uint64
+	}
+	groups := map[kind][]*conn{}
+	for _, c := range now {
+		if c.class == Requests && c.requests <= 1 && c.checkLook && !c.beganBefore {
+			k := kind{c.client, c.server, c.first}
+			groups[k] = append(groups[k], c)
+		}
+	}
+	for k, g := range groups {
+		if _, known := a.tally.checks[checkKey(k)]; known || len(g) >= 4 && even(g) {
+			a.tally.checks[checkKey(k)] = true
+			for _, c := range g {
+				c.class = Check
+			}
+		}
+	}
+}
+
+type checkKey struct {
+	client, server *host
+	first          uint64
+}
+
+// even reports whether connections were opened at even distances of half a second or more.
+func even(g []*conn) bool {
+	var gaps []time.Duration
+	for i := 1; i < len(g); i++ {
+		gaps = append(gaps, g[i].opened.Sub(g[i-1].opened))
+	}
+	slices.Sort(gaps)
+	middle, n := gaps[len(gaps)/2], 0
+	for _, d := range gaps {
+		if d >= middle*8/10 && d <= middle*12/10 {
+			n++
+		}
+	}
+	return middle >= idles && 5*n >= 4*len(gaps)
+}
+
+// End says when the recording ended, and returns what was found.
+func (a *Auditor) End(ended linger.Instant) *Result {
+	a.latest = max(a.latest, ended)
+	// Exchanges whose connection never came.
+	for id, c := range a.open {
+		a.tally.unplaced += int64(c.requests)
+		delete(a.open, id)
+	}
+	a.settle(linger.Instant(math.MaxInt64-int64(time.Hour)), true)
+	return a.result()
+}

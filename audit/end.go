@@ -1,0 +1,279 @@
+package audit
+
+import (
+	"slices"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// An end is how a connection came to its end, and why.
+type end struct {
+	// at is from when on it could not be used; never where it did not end.
+	at     linger.Instant
+	reason Cause
+	lost   []Cause // reasons that fit, too
+	idle   time.Duration
+	age    time.Duration
+	number int // requests that it had carried
+	// others is how many other connections of the pool were idle then, and stayed so.
+	others  int
+	restart bool
+}
+
+// Reaction times of programs. A process that has read its response takes a while to
+// exit, and a server to look at what it has sent.
+const (
+	clientReacts = 100 * time.Millisecond
+	serverReacts = 20 * time.Millisecond
+	// idles is from when on a connection has been idle, and not between two requests.
+	idles = 500 * time.Millisecond
+	// reacts is how long a program takes to see a packet.
+	reacts = time.Millisecond
+	// decides is how long a program takes between choosing a connection and sending.
+	decides = 5 * time.Millisecond
+	// sees is how long it takes from a response's end to the next request.
+	sees = 200 * time.Microsecond
+)
+
+// trip is the whole round trip of a connection, where it was seen.
+func (c *conn) trip() time.Duration { return c.near.Or(0) + c.far.Or(0) }
+
+// distance is the round trip between the place of capture and the client.
+func (c *conn) distance() time.Duration {
+	if d, ok := c.client.near.Get(); ok {
+		return d
+	}
+	return c.near.Or(0)
+}
+
+// conclude finds how and why a connection ended, limits apart.
+func (c *conn) conclude() {
+	e := &c.end
+	*e = end{at: never, number: c.requests}
+	if c.class == Streaming {
+		if c.closed != never {
+			e.at = c.closed
+		}
+		return
+	}
+	for _, s := range c.spans[c.learnt:] {
+		if s.flags&(clientSaid|serverSaid) == 0 || s.flags&stream != 0 {
+			continue
+		}
+		if s.done != never {
+			e.at = s.done
+		} else {
+			e.at = c.closed
+		}
+		c.settle(s)
+		return
+	}
+	switch {
+	case c.unansweredSince != never && c.dropped():
+		e.at = c.unansweredSince
+		e.reason = SilentDrop
+		e.idle = c.unansweredSince.Sub(c.idleSince(c.unansweredSince))
+		e.age = e.at.Sub(c.opened)
+		return
+	case c.announced != never && c.announcedBy == trace.AtServer && c.announcedWith() && (c.closed == never || c.announced <= c.closed):
+		e.at = c.announced
+		e.idle, e.age = e.at.Sub(c.idleSince(e.at)), e.at.Sub(c.opened)
+		e.reason = ServerSaysClose
+		return
+	case c.closed == never:
+		return
+	}
+	e.at = c.closed
+	since := c.idleSince(c.closed)
+	e.idle, e.age = max(0, c.closed.Sub(since)), c.closed.Sub(c.opened)
+	open, i := c.outstanding()
+	if c.closedBy == trace.AtClient {
+		switch {
+		case open:
+			e.reason = ClientAborts
+		case e.idle <= max(c.trip(), clientReacts):
+			e.reason = ClientClosesAtOnce
+		default:
+			e.reason = ClientIdle
+		}
+		return
+	}
+	switch {
+	case open:
+		c.interrupted(i)
+	case e.idle <= max(c.trip(), serverReacts):
+		e.reason = ServerClosesAtOnce
+	default:
+		e.reason = ServerIdle
+	}
+}
+
+// announcedWith reports whether what was announced is of the application.
+func (c *conn) announcedWith() bool { return c.multiplexed }
+
+// settle is the end of a connection whose exchange said that it would be.
+func (c *conn) settle(s span) {
+	e := &c.end
+	if s.done == never && c.closed != never {
+		// The body went on until the close.
+		e.age = c.closed.Sub(c.opened)
+	} else if s.done != never {
+		e.age = s.done.Sub(c.opened)
+	}
+	e.idle = 0
+	if s.flags&clientSaid != 0 {
+		e.reason = ClientSaysClose
+		if s.flags&serverSaid != 0 {
+			e.lost = append(e.lost, ServerSaysClose)
+		}
+		return
+	}
+	e.reason = ServerSaysClose
+}
+
+// dropped reports whether the data that was never answered followed upon idling.
+func (c *conn) dropped() bool {
+	for i := len(c.spans) - 1; i >= 0; i-- {
+		s := c.spans[i]
+		if s.done != never {
+			return c.unansweredSince.Sub(s.done) >= idles
+		}
+		if s.sent == never || c.unansweredSince < s.sent {
+			continue
+		}
+		if s.first != never {
+			return false // it was answered in part
+		}
+	}
+	if c.opaque {
+		return false
+	}
+	return c.ready != never && c.unansweredSince.Sub(c.ready) >= idles
+}
+
+// outstanding reports whether an exchange had been begun and had not ended when the
+// connection was closed, and which.
+func (c *conn) outstanding() (bool, int) {
+	for i := len(c.spans) - 1; i >= 0; i-- {
+		s := c.spans[i]
+		switch {
+		case s.done == never, s.done > c.closed && s.first != never && s.done.Sub(c.closed) > 0:
+			return true, i
+		}
+	}
+	return c.opaque && c.closedWith == trace.RST && c.outUp > 0, -1
+}
+
+// interrupted is the end of a connection that the server closed when something was
+// outstanding.
+func (c *conn) interrupted(i int) {
+	e := &c.end
+	e.reason = Failure
+	if i < 0 || c.spans[i].first != never || i == 0 && c.learnt == 0 {
+		return // a response that was cut short, or the first one
+	}
+	s, previous := c.spans[i], c.spans[i-1].done
+	if s.sent == never || previous == never {
+		return
+	}
+	idle := s.sent.Sub(previous)
+	if idle <= serverReacts {
+		return
+	}
+	// The server sent its FIN at closed - far/2, and the request came to it at sent +
+	// far/2: had it come before, it would have been read. The FIN came to the client at
+	// closed + near/2, and the request left it at sent - near/2.
+	far, near := c.far.Or(0), c.distance()
+	switch {
+	case c.closed.Sub(s.sent) > far+reacts:
+		return
+	case s.sent.Sub(c.closed) <= near+reacts:
+		e.reason, e.lost = Race, []Cause{ServerIdle}
+	default:
+		e.reason, e.lost = StaleReuse, []Cause{ServerIdle}
+	}
+	e.idle = max(0, c.closed.Sub(previous))
+	// It could not be used from when the server ended it.
+	e.at = min(c.closed, s.sent)
+}
+
+// A closing is a connection that a server ended.
+type closing struct {
+	at   linger.Instant
+	conn *conn
+}
+
+// togetherness is within what time a restart ends connections.
+const togetherness = time.Second
+
+// restarts marks the connections that a restart of the server ended: "at least three of
+// one server, of different idle times and ages".
+func (h *host) restarts() {
+	slices.SortStableFunc(h.closings, func(a, b closing) int { return int(max(-1, min(1, a.at-b.at))) })
+	for i := 0; i < len(h.closings); {
+		j := i + 1
+		for j < len(h.closings) && h.closings[j].at.Sub(h.closings[i].at) <= togetherness {
+			j++
+		}
+		if group := h.closings[i:j]; len(group) >= 3 && various(group) {
+			for _, c := range group {
+				c.conn.end.restart = true
+			}
+			i = j
+			continue
+		}
+		i++
+	}
+}
+
+// various reports whether neither idle times nor ages are mostly the same.
+func various(group []closing) bool {
+	var idle, age []float64
+	for _, c := range group {
+		idle = append(idle, c.conn.end.idle.Seconds())
+		age = append(age, c.conn.end.age.Seconds())
+	}
+	return 2*alike(idle) <= len(group) && 2*alike(age) <= len(group)+1
+}
+
+// alike is how many of the values are the same but for the doubt about each, at most.
+func alike(values []float64) int {
+	slices.Sort(values)
+	most, from := 0, 0
+	for i := range values {
+		for values[i]-values[from] > max(0.1, 0.02*values[i]) {
+			from++
+		}
+		most = max(most, i-from+1)
+	}
+	return most
+}
+
+// explain gives the reason of an end in which a limit or a restart takes part.
+func (c *conn) explain() {
+	e := &c.end
+	if e.at == never || c.class != Requests {
+		return
+	}
+	by := func(reason Cause) {
+		e.lost = append(e.lost, e.reason)
+		e.reason = reason
+	}
+	switch e.reason {
+	case ServerSaysClose, ServerClosesAtOnce, ServerIdle:
+	case ClientSaysClose:
+		return
+	default:
+		return
+	}
+	switch counts := &c.server.counts; {
+	case e.restart:
+		by(Restart)
+	case e.reason != ServerIdle && counts.isLimit(e.number, c):
+		by(RequestLimit)
+	case counts.isAge(e, c):
+		by(MaxAge)
+	}
+}

@@ -1,0 +1,84 @@
+package audit
+
+import (
+	"strings"
+
+	"linger"
+	"linger/assert"
+)
+
+// figures are what assertions can name.
+func figures() []assert.Figure[*Result] {
+	type result = *Result
+	count := func(name, help string, of func(result) int) assert.Figure[result] {
+		return assert.On(name, assert.Number, help, func(r result) assert.Value { return assert.Exactly(float64(of(r))) })
+	}
+	share := func(name, help, why string, of func(result) linger.Opt[float64]) assert.Figure[result] {
+		return assert.On(name, assert.Share, help, func(r result) assert.Value {
+			v, ok := of(r).Get()
+			if !ok {
+				return assert.Unknown(why)
+			}
+			return assert.Exactly(v)
+		})
+	}
+	none := "no exchange was seen on a connection whose beginning was"
+	return []assert.Figure[result]{
+		share("reuse", "requests that were not the first on their connection", none, func(r result) linger.Opt[float64] { return r.Reuse }),
+		assert.On("avoidable", assert.Number, "connections that need not have been opened, at most", func(r result) assert.Value {
+			if r.Undecided > 0 {
+				return assert.Between(float64(r.Avoidable), float64(r.Avoidable+r.Undecided))
+			}
+			return assert.Exactly(float64(r.Avoidable))
+		}),
+		count("connections", "connections that were opened", func(r result) int { return r.Opened }),
+		count("requests", "requests on them", func(r result) int { return r.Exchanges }),
+		assert.On("requests_per_connection", assert.Number, "requests on a connection that carried any", func(r result) assert.Value {
+			if r.RequestsPerConnection.N == 0 {
+				return assert.Unknown(none)
+			}
+			return assert.Exactly(r.RequestsPerConnection.Mean)
+		}),
+		assert.On("waiting", assert.Time, "handshakes that requests waited for, summed", func(r result) assert.Value { return inSeconds(r.Waiting) }),
+		assert.On("avoidable_waiting", assert.Time, "the same of avoidable connections", func(r result) assert.Value { return inSeconds(r.AvoidableWaiting) }),
+		share("handshake_share", "the share of waiting that was handshakes", none, func(r result) linger.Opt[float64] { return r.HandshakeShare }),
+		assert.Family("cause_", assert.Number, "connections with that cause, as cause_server_idle", func(r result, rest string) assert.Value {
+			cause := Cause(strings.ReplaceAll(rest, "_", "-"))
+			n, known := 0, false
+			for _, c := range Causes() {
+				known = known || c.Code == cause
+			}
+			if !known {
+				return assert.Unknown("there is no such cause")
+			}
+			for _, row := range r.Causes {
+				if row.Cause == cause {
+					n = row.Connections
+				}
+			}
+			if r.Undecided > 0 && cause != Undecided {
+				return assert.Between(float64(n), float64(n+r.Undecided))
+			}
+			return assert.Exactly(float64(n))
+		}),
+	}
+}
+
+func inSeconds(o linger.Opt[float64]) assert.Value {
+	v, ok := o.Get()
+	if !ok {
+		return assert.Unknown("no handshake was recorded whole")
+	}
+	return assert.Exactly(v / 1000)
+}
+
+// Names are what an assertion can name.
+func Names() []assert.Name { return assert.NamesOf(figures()) }
+
+// Vocabulary is what an assertion can name, and how it is helped where it does not.
+func Vocabulary() assert.Vocabulary {
+	return assert.Vocabulary{Names: Names(), Listed: "docs/assert.md lists what there is"}
+}
+
+// Figures are what is known of each name.
+func (r *Result) Figures() assert.Figures { return assert.InTable(figures(), r) }

@@ -1,0 +1,349 @@
+package audit
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// A poolKey is what connections may be shared by: client, destination and name.
+type poolKey struct {
+	client, server *host
+	name           string
+}
+
+// A pool is the connections that may be shared, as far as decisions still need them.
+type pool struct {
+	key poolKey
+	// label is the name of its first connection.
+	label string
+	// live are those that are not known to have ended before the last decision, ended
+	// those that have, and whose place none has taken, in the order in which they ended.
+	live, ended []*conn
+	began       bool // a connection with an exchange has been seen to begin, or was there
+
+	// full are the ends of connections that the client closed at once, by how many others
+	// stayed idle then; atOnce are those ends.
+	atOnce []*conn
+	full   map[int]int
+
+	peak int // most exchanges under way at once
+}
+
+// mostEnded bounds the ended connections of a pool whose place may still be taken. The
+// youngest are taken first.
+const mostEnded = 1024
+
+// A state is what a connection of a pool is at an instant.
+type state uint8
+
+const (
+	gone state = iota
+	idle
+	busy
+	unclear
+)
+
+// at is the connection's state at an instant, as the client saw it when a SYN passed
+// then. between says that something lay within the client's round trip of it.
+func (c *conn) at(s linger.Instant) (is state, between bool) {
+	seen := s.Add(-c.distance()) // what the server sent by then had come to the client
+	switch {
+	case c.end.at != never && c.end.at <= s:
+		return gone, c.end.at > seen && c.end.reason != ClientIdle
+	case c.class == Streaming:
+		return busy, false
+	}
+	ready := c.ready
+	if c.beganBefore {
+		ready = c.opened
+	}
+	if ready == never || ready > seen {
+		return busy, false // it is being opened
+	}
+	if c.multiplexed && !c.opaque {
+		return idle, false
+	}
+	if c.opaque {
+		if c.last != never && c.last <= seen {
+			return idle, false
+		}
+		return unclear, false
+	}
+	began := false
+	for i := len(c.spans) - 1; i >= 0; i-- {
+		b := c.spans[i]
+		switch {
+		case b.begins() > s.Add(decides):
+			continue
+		case b.begins() > s:
+			return busy, false // it was chosen already
+		case b.done == never, b.done > s:
+			return busy, false
+		case b.done > seen.Add(-sees):
+			return busy, b.done <= s
+		}
+		began = true
+		break
+	}
+	if c.beganBefore && !began && c.learnt == 0 {
+		return unclear, false // what had been asked before it was seen is not known
+	}
+	if c.end.reason == ClientIdle && c.end.at <= s.Add(decides) {
+		return gone, false // the client looks at its limit when it needs a connection
+	}
+	if c.end.reason == ClientClosesAtOnce && c.end.at != never && c.end.at <= s.Add(decides) {
+		return gone, false
+	}
+	return idle, false
+}
+
+// alive reports whether the connection was seen to be usable after an instant: it carried
+// an exchange, answered a probe, or was closed in order.
+func (c *conn) aliveAfter(s linger.Instant) bool {
+	for i := len(c.spans) - 1; i >= 0; i-- {
+		if b := c.spans[i]; b.begins() > s && b.first != never {
+			return true
+		}
+	}
+	if c.alive != never && c.alive > s {
+		return true
+	}
+	return c.closed != never && c.closed > s && c.closedWith == trace.FIN && c.unansweredSince == never && (c.closedBy == trace.AtServer || c.released != never)
+}
+
+// advance moves what has ended by an instant out of the live connections.
+func (p *pool) advance(s linger.Instant) {
+	kept := p.live[:0]
+	var over []*conn
+	for _, c := range p.live {
+		if is, _ := c.at(s); is != gone {
+			kept = append(kept, c)
+			continue
+		}
+		over = append(over, c)
+	}
+	before := slices.Clone(over)
+	clear(p.live[len(kept):])
+	p.live = kept
+	slices.SortFunc(over, func(a, b *conn) int { return cmp.Compare(a.end.at, b.end.at) })
+	for _, c := range over {
+		if c.end.reason == ClientClosesAtOnce {
+			c.end.others = p.idleOthers(c, before)
+			p.atOnce = append(p.atOnce, c)
+			if p.full == nil {
+				p.full = map[int]int{}
+			}
+			p.full[c.end.others]++
+		}
+		if c.class == Requests && c.carried() {
+			p.ended = append(p.ended, c)
+		}
+	}
+	slices.SortStableFunc(p.ended, func(a, b *conn) int { return cmp.Compare(a.end.at, b.end.at) })
+	if extra := len(p.ended) - mostEnded; extra > 0 {
+		p.ended = slices.Delete(p.ended, 0, extra)
+	}
+}
+
+// idleOthers counts the connections that were idle when one was closed, and stayed so or
+// were used again.
+func (p *pool) idleOthers(c *conn, over []*conn) int {
+	n := 0
+	for _, list := range [][]*conn{p.live, over} {
+		for _, o := range list {
+			if o == c || o.opened >= c.end.at || o.class != Requests || o.end.at != never && o.end.at <= c.end.at {
+				continue
+			}
+			if o.end.reason == ClientClosesAtOnce && o.end.at.Sub(c.end.at) <= clientReacts {
+				continue
+			}
+			if is, _ := o.at(c.end.at); is == idle || is == busy && o.taken(c.end.at) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// taken reports whether the connection was chosen for a request that had not left yet.
+func (c *conn) taken(s linger.Instant) bool {
+	for i := len(c.spans) - 1; i >= 0; i-- {
+		if b := c.spans[i].begins(); b <= s {
+			break
+		} else if b <= s.Add(decides) {
+			return i == 0 || c.spans[i-1].done != never && c.spans[i-1].done <= s
+		}
+	}
+	return false
+}
+
+// decide finds why a connection was opened, whose pool has those opened before it.
+func (a *Auditor) decide(c *conn) {
+	p, s, d := c.pool, c.opened, &c.decision
+	p.advance(s)
+	defer func() { p.live = append(p.live, c) }()
+	switch {
+	case c.beganBefore:
+		d.cause, p.began = "", true
+		return
+	case !c.carried() && c.class == Requests:
+		d.cause, d.certainty = NoExchange, Certain
+		if c.oneWay || c.stillOpen && c.missing > 0 {
+			d.cause = Undecided
+		}
+		return
+	}
+	defer func() { p.began = true }()
+	var best *conn
+	kept, doubtful := 0, false
+	for _, o := range p.live {
+		if o.class == Check || !o.carried() && o.end.at != never {
+			continue
+		}
+		is, between := o.at(s)
+		d.between = d.between || between
+		switch is {
+		case idle:
+			if best == nil || o.aliveAfter(s) && !best.aliveAfter(s) || o.aliveAfter(s) == best.aliveAfter(s) && o.idleSince(s) > best.idleSince(s) {
+				best = o
+			}
+		case busy:
+			kept++
+		case unclear:
+			doubtful = true
+		}
+	}
+	if best != nil {
+		d.before, d.gap = best, s.Sub(best.idleSince(s))
+		d.cause, d.certainty = IdleUnused, Likely
+		if best.aliveAfter(s) {
+			d.certainty = Proven
+		} else if a.mayBeGone(best, s) {
+			d.cause, d.lost = Undecided, []Cause{IdleUnused, SilentDrop}
+		}
+		return
+	}
+	if n := len(p.ended); n > 0 {
+		before := p.ended[n-1]
+		p.ended = p.ended[:n-1]
+		d.before, d.gap = before, s.Sub(before.idleSince(before.end.at))
+		d.cause, d.lost, d.certainty = before.end.reason, before.end.lost, Certain
+		if doubtful {
+			d.lost, d.cause, d.certainty = append([]Cause{before.end.reason}, d.lost...), Undecided, ""
+		} else if before.missing > 0 && before.end.at != never {
+			d.certainty = Likely
+		}
+		return
+	}
+	switch {
+	case doubtful:
+		d.cause, d.lost = Undecided, []Cause{IdleUnused, Concurrency}
+	case kept > 0:
+		d.cause, d.certainty = Concurrency, Certain
+	case p.began:
+		// Those before were all replaced, or are gone beyond what is kept.
+		d.cause = Undecided
+	default:
+		a.firstOf(c)
+	}
+}
+
+// mayBeGone reports whether an idle connection may have been forgotten on the way, which
+// only a recording at the client would show: nothing of it was seen afterwards, and it had
+// been idle for longer than any that was used again.
+func (a *Auditor) mayBeGone(o *conn, s linger.Instant) bool {
+	if a.config.At == trace.AtClient || o.distance() < reacts && o.far.Or(0) >= o.distance() {
+		return false
+	}
+	gap := s.Sub(o.idleSince(s))
+	return o.closed == never && gap >= idles && gap.Seconds() > o.server.idle.used
+}
+
+// firstOf tells apart why a pool's first connection was opened.
+func (a *Auditor) firstOf(c *conn) {
+	d, s := &c.decision, c.opened
+	d.cause, d.certainty = First, Certain
+	if s.Sub(a.began) <= a.longestGap(c) {
+		d.certainty = Likely
+	}
+	for _, p := range a.byClient[c.client] {
+		if p == c.pool || !p.began {
+			continue
+		}
+		same := p.key.name == c.pool.key.name && c.name != "" && c.pool.key.name != ""
+		if same && p.key.server != c.server && samePort(p.key.server.name, c.server.name) {
+			d.cause, d.certainty = OtherAddress, Certain
+			return
+		}
+		if p.key.server != c.server {
+			continue
+		}
+		p.advance(s)
+		for _, o := range p.live {
+			is, _ := o.at(s)
+			if is != idle {
+				continue
+			}
+			if o.multiplexed && c.name != "" && covers(o.names, c.name) {
+				d.cause, d.certainty, d.before = NotCoalesced, Likely, o
+				return
+			}
+			d.cause, d.certainty = Identity, Certain
+		}
+	}
+}
+
+// longestGap is how long connections of the client or the server were seen to idle and to
+// be used again; 75 s where none was.
+func (a *Auditor) longestGap(c *conn) time.Duration {
+	if l := max(c.client.idle.used, c.server.idle.used); l > 0 {
+		return seconds(l)
+	}
+	return 75 * time.Second
+}
+
+func samePort(a, b string) bool {
+	return a[strings.LastIndexByte(a, ':')+1:] == b[strings.LastIndexByte(b, ':')+1:]
+}
+
+// covers reports whether a certificate with those names is good for one (RFC 9525, 6.3).
+func covers(names []string, name string) bool {
+	for _, n := range names {
+		n = strings.ToLower(n)
+		if n == name {
+			return true
+		}
+		if rest, ok := strings.CutPrefix(n, "*."); ok {
+			if _, behind, ok := strings.Cut(name, "."); ok && behind == rest {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// resolveFull tells a pool that is full from a client that keeps nothing: nearly always as
+// many others stay idle.
+func (p *pool) resolveFull() {
+	most, of, n := 0, 0, 0
+	for others, times := range p.full {
+		if others > 0 && (times > of || times == of && others > most) {
+			most, of = others, times
+		}
+		n += times
+	}
+	if most == 0 || 2*of < n {
+		return
+	}
+	for _, c := range p.atOnce {
+		if c.end.others > 0 && c.end.reason == ClientClosesAtOnce {
+			c.end.reason = ClientPoolFull
+			c.end.lost = append(c.end.lost, ClientClosesAtOnce)
+		}
+	}
+}

@@ -1,0 +1,319 @@
+package audit
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"linger"
+	"linger/finding"
+	"linger/stats"
+	"linger/trace"
+)
+
+// A Row is one connection with the reason why it was opened.
+type Row struct {
+	ID             int64
+	Stream         linger.Opt[int64] // tcp.stream or udp.stream
+	UDP            bool
+	Client, Server string
+	Name           string
+	Protocol       string
+	Class          Class
+	BeganBefore    bool
+	StillOpen      bool
+	Opened         linger.Instant
+	Lasted         linger.Opt[time.Duration]
+	Requests       int
+	Cause          Cause // empty where its beginning was not seen
+	Certainty      Certainty
+	Lost           []Cause // reasons that fit, too
+	// Before is the connection whose place it took, or which was idle; -1 is none.
+	Before       int64
+	BeforeStream linger.Opt[int64]
+	// Gap is for how long that one had been idle: when it ended, or when this one was
+	// opened.
+	Gap         linger.Opt[time.Duration]
+	ClosedBy    trace.Peer
+	ClosedWith  trace.Signal
+	End         Cause // why it ended; empty where it did not
+	Waiting     linger.Opt[time.Duration]
+	Hidden      bool
+	Frames      trace.Frames
+	ClosedFrame int64
+}
+
+// An amount is what connections of a kind come to.
+type amount struct {
+	connections, sure int
+	waiting           time.Duration
+	measured, hidden  int
+	trips             float64
+	packets, bytes    int64
+	timeWait          [2]int // at client, at server
+	evidence          []evidence
+	gaps              values
+	between           int
+}
+
+type evidence struct {
+	stream, before linger.Opt[int64]
+	udp            bool
+	frames         trace.Frames
+	closed         int64 // frame in which the one before ended
+}
+
+// shown is how many connections a finding names.
+const shown = 8
+
+func (m *amount) add(c *conn) {
+	m.connections++
+	if c.decision.certainty == Certain || c.decision.certainty == Proven {
+		m.sure++
+	}
+	if p := c.price; p.hidden {
+		m.hidden++
+	} else if p.measured {
+		m.waiting += p.waiting
+		m.measured++
+		m.trips += p.trips
+	}
+	m.packets += c.price.packets
+	m.bytes += c.price.bytes
+	switch c.price.timeWait {
+	case trace.AtClient:
+		m.timeWait[0]++
+	case trace.AtServer:
+		m.timeWait[1]++
+	}
+	if c.decision.between {
+		m.between++
+	}
+	if b := c.decision.before; b != nil {
+		m.gaps.add(c.opened.Sub(b.idleSince(c.opened)).Seconds())
+	}
+	if len(m.evidence) < shown {
+		e := evidence{stream: c.stream, udp: c.udp, frames: c.frames}
+		if b := c.decision.before; b != nil {
+			e.before, e.closed = b.stream, b.closedFrame
+		}
+		m.evidence = append(m.evidence, e)
+	}
+}
+
+// A group is what is counted of an origin or a client.
+type group struct {
+	connections, exchanges, first int
+	began, open                   int
+	waiting, exchanging           time.Duration
+	causes                        map[Cause]*amount
+	peak                          int
+	software, agent               string
+	opaque                        int
+}
+
+type groupKey struct{ name, server string }
+
+// tally is what there is so far of all.
+type tally struct {
+	all      group
+	origins  map[groupKey]*group
+	clients  map[groupKey]*group
+	requests stats.Histogram
+	buckets  [4]int // connections with 1, 2 to 9, 10 to 99, 100 requests and more
+	checks   map[checkKey]bool
+
+	checkConnections, checkExchanges   int
+	streamConnections, streamExchanges int
+	unplaced, filtered, settled        int64
+	missing                            int64
+	gappy, oneWay, opaque, beganBefore int
+	stillOpen, young, noTrip           int
+	near, far                          values
+	protocols                          map[string]int
+}
+
+// mostGroups bounds the tables; what is beyond is summed up in one group without a name.
+const mostGroups = 20_000
+
+func (t *tally) init() {
+	t.origins, t.clients = map[groupKey]*group{}, map[groupKey]*group{}
+	t.checks, t.protocols = map[checkKey]bool{}, map[string]int{}
+	t.all.causes = map[Cause]*amount{}
+}
+
+func in(groups map[groupKey]*group, k groupKey) *group {
+	g := groups[k]
+	if g == nil {
+		if len(groups) >= mostGroups {
+			k = groupKey{}
+			if g = groups[k]; g != nil {
+				return g
+			}
+		}
+		g = &group{causes: map[Cause]*amount{}}
+		groups[k] = g
+	}
+	return g
+}
+
+// count takes a connection whose cause is decided into the tables.
+func (a *Auditor) count(c *conn) {
+	t, d := &a.tally, &c.decision
+	if d.before != nil && d.cause != IdleUnused && d.cause != Undecided && d.cause != NotCoalesced {
+		d.cause, d.lost = d.before.end.reason, d.before.end.lost // as it was resolved since
+	}
+	if d.cause == "" && !c.beganBefore && c.class == Requests {
+		d.cause = Undecided
+	}
+	if a.config.Each != nil {
+		a.config.Each(c.row())
+	}
+	t.protocols[cmp.Or(c.protocol, "other")]++
+	switch c.class {
+	case Check:
+		t.checkConnections++
+		t.checkExchanges += c.requests
+		return
+	case Streaming:
+		t.streamConnections++
+		t.streamExchanges += c.requests
+		return
+	}
+	t.missing += c.missing
+	for _, one := range []struct {
+		is bool
+		n  *int
+	}{
+		{c.missing > 0, &t.gappy}, {c.oneWay, &t.oneWay}, {c.opaque, &t.opaque}, {c.beganBefore, &t.beganBefore},
+		{c.stillOpen, &t.stillOpen}, {d.cause == First && d.certainty == Likely, &t.young}, {c.near.IsZero() && !c.beganBefore && !c.udp && c.carried(), &t.noTrip},
+	} {
+		if one.is {
+			*one.n++
+		}
+	}
+	if near, ok := c.near.Get(); ok {
+		t.near.add(near.Seconds())
+	}
+	if far, ok := c.far.Get(); ok {
+		t.far.add(far.Seconds())
+	}
+	origin := in(t.origins, groupKey{c.name, c.server.name})
+	client := in(t.clients, groupKey{c.client.name, ""})
+	for _, g := range []*group{&t.all, origin, client} {
+		g.add(c)
+	}
+	origin.software, origin.agent = cmp.Or(origin.software, c.software), cmp.Or(origin.agent, c.agent)
+	client.agent = cmp.Or(client.agent, c.agent)
+	if c.beganBefore || c.requests == 0 {
+		return
+	}
+	t.requests.Add(int64(c.requests), 1)
+	switch {
+	case c.requests == 1:
+		t.buckets[0]++
+	case c.requests < 10:
+		t.buckets[1]++
+	case c.requests < 100:
+		t.buckets[2]++
+	default:
+		t.buckets[3]++
+	}
+}
+
+func (g *group) add(c *conn) {
+	g.connections++
+	if c.opaque {
+		g.opaque++
+	}
+	if c.stillOpen {
+		g.open++
+	}
+	for _, s := range c.spans {
+		if s.sent != never && s.done != never && s.done > s.sent {
+			g.exchanging += s.done.Sub(s.sent)
+		}
+	}
+	if c.beganBefore {
+		g.began++
+		return
+	}
+	if c.requests > 0 {
+		g.exchanges += c.requests
+		g.first++
+	}
+	if !c.price.hidden {
+		g.waiting += c.price.waiting
+	}
+	m := g.causes[c.decision.cause]
+	if m == nil {
+		m = &amount{}
+		g.causes[c.decision.cause] = m
+	}
+	m.add(c)
+}
+
+func (c *conn) row() Row {
+	d := c.decision
+	r := Row{
+		ID: c.id, Stream: c.stream, UDP: c.udp, Client: c.client.name, Server: c.server.name, Name: c.name, Protocol: c.protocol, Class: c.class,
+		BeganBefore: c.beganBefore, StillOpen: c.stillOpen, Opened: c.opened, Requests: c.requests, Cause: d.cause, Certainty: d.certainty, Lost: d.lost,
+		Before: -1, ClosedBy: c.closedBy, ClosedWith: c.closedWith, End: c.end.reason, Hidden: c.price.hidden, Frames: c.frames, ClosedFrame: c.closedFrame,
+	}
+	if c.class != Requests {
+		r.Cause, r.Certainty, r.Lost = "", "", nil
+	}
+	if c.closed != never {
+		r.Lasted = linger.Known(c.closed.Sub(c.opened))
+	}
+	if c.price.measured {
+		r.Waiting = linger.Known(c.price.waiting)
+	}
+	if b := d.before; b != nil && c.class == Requests {
+		r.Before, r.BeforeStream, r.Gap = b.id, b.stream, linger.Known(d.gap)
+	}
+	return r
+}
+
+// peaks finds how many exchanges were under way at once in each pool.
+func (a *Auditor) peaks(now []*conn) {
+	type event struct {
+		at linger.Instant
+		by int
+	}
+	byPool := map[*pool][]event{}
+	for _, c := range now {
+		if c.pool == nil || c.class != Requests {
+			continue
+		}
+		for _, s := range c.spans {
+			if s.begins() == never || s.done == never || s.done < s.begins() {
+				continue
+			}
+			byPool[c.pool] = append(byPool[c.pool], event{s.begins(), 1}, event{s.done, -1})
+		}
+	}
+	for p, events := range byPool {
+		slices.SortFunc(events, func(x, y event) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.by, y.by)) })
+		n := 0
+		for _, e := range events {
+			n += e.by
+			p.peak = max(p.peak, n)
+		}
+		for _, g := range []*group{in(a.tally.origins, groupKey{p.label, p.key.server.name}), in(a.tally.clients, groupKey{p.key.client.name, ""}), &a.tally.all} {
+			g.peak = max(g.peak, p.peak)
+		}
+	}
+}
+
+// priceOf is an amount as findings have it.
+func (m *amount) priceOf(atMost bool) finding.Price {
+	p := finding.Price{
+		Connections: linger.Known(float64(m.connections)), Packets: linger.Known(float64(m.packets)), Bytes: linger.Known(float64(m.bytes)),
+		TimeWait: linger.Known(float64(m.timeWait[0] + m.timeWait[1])), AtMost: atMost, Known: string(trace.Observed),
+	}
+	if m.measured > 0 {
+		p.Waiting, p.RoundTrips = linger.Known(float64(m.waiting)/1e6), linger.Known(m.trips)
+	}
+	return p
+}
