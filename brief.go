@@ -23,6 +23,17 @@ func Brief(s string) string {
 	return out
 }
 
+// Quoted shows foreign bytes, of which there were n and first are the first: 60 of them at
+// most, as Go quotes a string of ASCII, and … where there were more.
+func Quoted(first []byte, n int) string {
+	const most = 60
+	out := strconv.QuoteToASCII(string(first[:min(len(first), most)]))
+	if n > min(len(first), most) {
+		out += "…"
+	}
+	return out
+}
+
 // Plural writes a count with what is counted: "1 trial", "3 queries".
 func Plural(n int, word string) string {
 	if n == 1 {

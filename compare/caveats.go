@@ -273,12 +273,16 @@ func tally(reasons map[string]int) []finding.Figure {
 
 // honoured checks that a strategy got what it stands for.
 func (d *doubter) honoured(c *tried) {
-	var closed, reused, kept, pipelined, alone int
-	reasons := map[string]int{}
+	var closed, reused, kept, pipelined, alone, spoilt int
+	reasons, sent := map[string]int{}, map[string]int{}
 	for _, t := range c.ended {
 		last := lastDone(t)
 		for _, k := range connections(t) {
 			end, ok := k.Closed.Get()
+			if s, ok := k.Surplus.Get(); ok && c.strategy.Persistent {
+				spoilt++
+				sent[s.Text]++
+			}
 			switch {
 			case c.strategy.Persistent && ok && asAnnounced(k, last[k.ID]):
 			case c.strategy.Persistent && ok && k.ClosedBy == trace.AtServer && end < t.Ended:
@@ -303,6 +307,9 @@ func (d *doubter) honoured(c *tried) {
 	}
 	if closed > 0 {
 		d.dishonour(c, CauseClosed, append(tally(reasons), count("closed", closed))...)
+	}
+	if spoilt > 0 {
+		d.dishonour(c, CauseSurplus, append(tally(sent), count("connections", spoilt))...)
 	}
 	if reused > 0 {
 		d.dishonour(c, CauseReused, count("connections", reused))

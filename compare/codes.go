@@ -144,12 +144,14 @@ const (
 	CauseExchanges = "exchanges"
 	CauseTrials    = "trials"
 	CauseAll       = "all"
-	// NotHonoured: the server closed, or left open; a connection was used again;
+	// NotHonoured: the server closed, or left open; a connection was used again; bytes
+	// that no request had asked for made the client let go;
 	// requests were not in flight together; another protocol; and what was refused of
 	// that which makes set-up cheaper.
 	CauseClosed          = "closed"
 	CauseLeftOpen        = "left-open"
 	CauseReused          = "reused"
+	CauseSurplus         = "surplus"
 	CauseSerial          = "serial"
 	CauseProtocol        = "protocol"
 	CauseNotResumed      = "not-resumed"

@@ -22,6 +22,7 @@ var http1Cases = []row{
 	{"idle-answered", "refuses what comes on a connection that it has given up, rather than say nothing", "http/1.1", "RFC 9112, 9.5; RFC 9293, 3.10.7", profile.Should, "black-hole"},
 	{"idle-closed-whole", "closes both directions of a connection that it has given up", "http/1.1", "RFC 9112, 9.6", profile.Should, "half-close"},
 	{"idle-no-race", "closes an idle connection when its time is over, not when the next request comes", "http/1.1", "RFC 9112, 9.5", profile.Advice, "race"},
+	{"idle-wordless", "ends idle connections without a response to a request that nobody has sent", "http/1.1", "RFC 9110, 15.5.9", profile.Advice, ""},
 	{"idle-long-enough", "keeps idle connections for at least a second", "http/1.1", "docs/probe.md", profile.Advice, "short-idle"},
 	{"requests-enough", "allows at least ten requests on a connection", "http/1.1", "docs/probe.md", profile.Advice, "few-requests"},
 	{"message-complete", "ends no connection within a message", "http/1.1", "RFC 9112, 8", profile.Must, "cut-after-bytes"},
@@ -31,6 +32,13 @@ var http1Cases = []row{
 	{"http10-no-chunks", "sends no Transfer-Encoding to HTTP/1.0", "http/1.1", "RFC 9112, 6.1", profile.Must, ""},
 	{"body-read", "reads the content of a request, or closes", "http/1.1", "RFC 9112, 9.3", profile.Must, ""},
 	{"head-empty", "sends no content with the response to HEAD", "http/1.1", "RFC 9110, 9.3.2", profile.Must, ""},
+	{"no-content-empty", "sends no content with 204", "http/1.1", "RFC 9110, 15.3.5", profile.Must, ""},
+	{"not-modified-empty", "sends no content with 304", "http/1.1", "RFC 9110, 15.4.5", profile.Must, ""},
+	{"nothing-behind", "sends nothing behind a response that belongs to no message", "http/1.1", "RFC 9112, 6.3 and 11.2; RFC 9110, 8.6", profile.Must, ""},
+	{"length-absent", "sends neither Content-Length nor Transfer-Encoding with 1xx and 204", "http/1.1", "RFC 9110, 8.6; RFC 9112, 6.1", profile.Must, ""},
+	{"length-single", "gives a response one length, by Transfer-Encoding or by one Content-Length", "http/1.1", "RFC 9112, 6.2 and 6.3", profile.Must, ""},
+	{"interim-whole", "sends interim responses whole, before the final one, and none to HTTP/1.0", "http/1.1", "RFC 9110, 15.2", profile.Must, ""},
+	{"head-grammar", "sends heads by the grammar: no folded line, no space before a colon", "http/1.1", "RFC 9112, 4, 5.1 and 5.2", profile.Must, ""},
 	{"expect-answered", "answers Expect: 100-continue before the content", "http/1.1", "RFC 9110, 10.1.1", profile.Must, ""},
 	{"framing-both", "closes after a request with both Transfer-Encoding and Content-Length", "http/1.1", "RFC 9112, 6.1", profile.Must, ""},
 	{"framing-lengths", "answers 400 to differing Content-Lengths, and closes", "http/1.1", "RFC 9112, 6.3", profile.Must, ""},
@@ -127,8 +135,9 @@ func (f HTTP10) Judge() []profile.Result {
 // Pipelined is what came of requests that were sent without waiting.
 type Pipelined struct {
 	Sent, Answered int
-	// Alike says that all of them are answered alike, so that their order does not show.
-	Alike bool
+	// Alike says that all of them are answered alike, so that their order does not show,
+	// Strayed that bytes came between them which belong to none.
+	Alike, Strayed bool
 	// Wrong is the first answer that is not that of its request, 0 if there is none, with
 	// the status that it had, and the one that the request has when it is asked alone.
 	Wrong, Status, Want int
@@ -142,6 +151,8 @@ func (f Pipelined) Judge() []profile.Result {
 	const id = "pipeline-order"
 	return one(func(r *ruling) {
 		switch {
+		case f.Strayed:
+			r.unmeasured(id, "bytes that belong to no message came between the answers")
 		case f.Answered < 2:
 			r.unmeasured(id, "of %d requests that were sent at once %d were answered", f.Sent, f.Answered)
 		case f.Alike:
@@ -156,30 +167,10 @@ func (f Pipelined) Judge() []profile.Result {
 
 // InOrder is whether the answers came in the order of the requests, where that shows.
 func (f Pipelined) InOrder() linger.Opt[bool] {
-	if f.Answered < 2 || f.Alike {
+	if f.Answered < 2 || f.Alike || f.Strayed {
 		return linger.Opt[bool]{}
 	}
 	return linger.Known(f.Wrong == 0)
-}
-
-// Head is what came behind the response to HEAD, when the next request was sent.
-type Head struct {
-	Status int // of the response to HEAD
-	Next   Next
-	Why    string // of Garbled: what is wrong with it
-}
-
-// Judge decides head-empty.
-func (f Head) Judge() []profile.Result {
-	// RFC 9110, 9.3.2: "the server MUST NOT send content in the response".
-	return one(func(r *ruling) {
-		switch f.Next {
-		case Answered:
-			r.pass("head-empty", "the response to HEAD (%d) has none", f.Status)
-		case Garbled:
-			r.broken("head-empty", "what follows the head of the response to HEAD is no response: %s", f.Why)
-		}
-	})
 }
 
 // Content is what came of a POST whose content looks like another request.
@@ -187,7 +178,7 @@ type Content struct {
 	Status int
 	Close  bool // the response says that the connection ends
 	Next   Next // of a request behind it
-	More   bool // there was a response besides that
+	More   bool // there was a response besides the two
 }
 
 // Judge decides body-read.
@@ -208,10 +199,12 @@ func (f Content) Judge() []profile.Result {
 }
 
 // Expecting is whether something came while content was held back that was announced
-// by Expect: 100-continue, within so long.
+// by Expect: 100-continue, within so long; Unheard that nothing came either to a POST
+// whose content was sent at once.
 type Expecting struct {
-	Came   bool
-	Within time.Duration
+	Came    bool
+	Within  time.Duration
+	Unheard bool
 }
 
 // Judge decides expect-answered.
@@ -222,9 +215,12 @@ func (f Expecting) Judge() []profile.Result {
 	// immediate response with a final status code, [...] or an immediate 100 (Continue)
 	// response".
 	return one(func(r *ruling) {
-		if f.Came {
+		switch {
+		case f.Came:
 			r.pass("expect-answered", "it answered before the content was sent")
-		} else {
+		case f.Unheard:
+			r.unmeasured("expect-answered", "it answers no POST in %s, with Expect or without", f.Within)
+		default:
 			r.broken("expect-answered", "nothing came in %s, while the content was held back", f.Within)
 		}
 	})
@@ -240,8 +236,10 @@ type Malformed struct {
 	Status        int    // of Answered
 	// Ordinary says that the answer is that to a request which is well-formed.
 	Ordinary bool
-	Closing  Closing       // where it was looked
-	Within   time.Duration // how long was waited
+	// Lied says that the response announced the end that did not come.
+	Lied    bool
+	Closing Closing       // where it was looked
+	Within  time.Duration // how long was waited
 }
 
 // Accepted reports whether it was answered as it must not be, so that what becomes of
@@ -268,6 +266,8 @@ func (f Malformed) Judge() []profile.Result {
 			r.pass(f.ID, "it was answered %d", f.Status)
 		case f.Closing.How != "":
 			r.pass(f.ID, "it was answered %d, and closed", f.Status)
+		case f.Closing.Open() && f.Lied:
+			r.unmeasured(f.ID, "it was answered %d with Connection: close, and stays open; see close-kept", f.Status)
 		case f.Closing.Open():
 			r.broken(f.ID, "it was answered %d; the connection stays open, and %s", f.Status, more(f.Closing.Answered))
 		}

@@ -14,6 +14,8 @@ type HTTP1 struct {
 	// RTT is the round-trip time, and Late the most by which whoever looked was late.
 	RTT, Late time.Duration
 
+	Messages
+
 	// Watched is the limit after a response, as watching has shown it, Looked what asking
 	// again has, and Idle what follows from both.
 	Watched, Idle profile.Timeout
@@ -53,10 +55,23 @@ type HTTP1 struct {
 	// Disordered says that it answers pipelined requests out of order.
 	Disordered bool
 
+	// Ends are connections that were closed behind a response which had not said so.
+	Ends []UnsaidEnd
+	// Words are what was said into idle connections, of which Unused is what was said into
+	// those that had carried nothing.
+	Words, Unused *profile.Said
+
 	// Old is whether a connection of HTTP/1.0, that should have ended, answered another
 	// request; OldClosed that one was ended whose response had said keep-alive.
 	Old       linger.Opt[bool]
 	OldClosed bool
+}
+
+// An UnsaidEnd is one of a connection behind its first response, which had not said so.
+type UnsaidEnd struct {
+	What   string // was asked
+	Status int
+	After  time.Duration // behind the response
 }
 
 // A Lie is a response that said close, on whose connection another request was tried.
@@ -96,12 +111,32 @@ func (f HTTP1) unsaid() bool {
 // Judge decides the cases that no experiment can alone.
 func (f HTTP1) Judge() []profile.Result {
 	var r ruling
+	f.surplus(&r)
+	f.heads(&r)
 	f.messages(&r)
 	f.persistence(&r)
 	f.idleness(&r)
 	f.closing(&r)
+	f.disturbed(&r)
 	return r.results
 }
+
+// disturbed are the cases that take two responses on a connection, where bytes come
+// between them that belong to neither.
+func (f HTTP1) disturbed(r *ruling) {
+	id := f.Strayed()
+	if id == "" {
+		return
+	}
+	for _, c := range twice {
+		r.unmeasured(c, "bytes came that belong to no message, so that what followed could not be told; see %s", id)
+	}
+}
+
+// twice are the cases that need a second response on a connection.
+var twice = []string{"close-honoured", "close-last", "close-staged", "close-kept", "close-announced", "keep-alive-honoured", "idle-answered", "idle-no-race",
+	"requests-enough", "pipeline-order", "http10-closes", "http10-keep-alive", "body-read", "expect-answered",
+	"framing-both", "framing-lengths", "framing-length", "framing-chunks", "host-missing", "field-space"}
 
 // messages are the cases of whole messages and whole ends.
 func (f HTTP1) messages(r *ruling) {
@@ -139,9 +174,10 @@ func (f HTTP1) persistence(r *ruling) {
 		r.broken("close-announced", "connections were closed behind one response, which did not say so")
 	case unsaid:
 		r.say("close-announced", profile.Warn, "a connection was closed behind response %d, which did not say so", requests)
+	case f.ended(r):
 	case limited && f.Announced:
 		r.pass("close-announced", "the last of %d responses said so", requests)
-	case f.Counted > 0 && !limited:
+	case f.Counted > 0 && !limited && f.Strayed() == "":
 		r.unmeasured("close-announced", "%d requests did not exhaust a connection", f.Counted)
 	}
 	if f.Counted > 1 && (f.Said || f.KeepAlive) {
@@ -170,6 +206,19 @@ func (f HTTP1) persistence(r *ruling) {
 	case limited && f.Announced:
 		r.pass("requests-enough", "it closes after %d", requests).by(counted("requests", requests))
 	}
+}
+
+// ended reports whether a connection was closed behind its first response, which had not
+// said so, and holds that against the server. One that is idle for so long that its limit
+// may have ended it is none.
+func (f HTTP1) ended(r *ruling) bool {
+	for _, e := range f.Ends {
+		if f.Half == "" && (f.Watched.State != profile.Measured || e.After < time.Duration(f.Watched.Low)/2) {
+			r.say("close-announced", profile.Warn, "a connection was closed behind the response (%d) to %s, which did not say so", e.Status, e.What)
+			return true
+		}
+	}
+	return false
 }
 
 // What a server has to allow to be worth keeping connections to.
@@ -207,6 +256,22 @@ func (f HTTP1) idleness(r *ruling) {
 			by(counted("resets", len(f.Resets)), counted("ends", len(f.Resets)+f.Orderly))
 	case f.Orderly > 0:
 		r.pass("idle-orderly", "%d ends were by FIN", f.Orderly).by(counted("resets", 0), counted("ends", f.Orderly))
+	}
+
+	// RFC 9110, 15.5.9: 408 "indicates that the server did not receive a complete request
+	// message within the time that it was prepared to wait. If the client has an outstanding
+	// request in transit, it MAY repeat that request". It cannot know which request the
+	// response is of.
+	const taken = "a client whose request is under way may take it for the answer"
+	switch {
+	case f.Words != nil:
+		r.broken("idle-wordless", "before it ended an idle connection it said %s: %s; %s", f.Words.Brief(), f.Words.Text, taken)
+	case f.Unused != nil:
+		r.broken("idle-wordless", "before it ended a connection that had carried nothing it said %s: %s; %s", f.Unused.Brief(), f.Unused.Text, taken)
+	case f.Watched.State == profile.Measured:
+		r.pass("idle-wordless", "idle connections were ended without a word")
+	default:
+		r.unmeasured("idle-wordless", "no idle connection was seen to end")
 	}
 
 	switch {
@@ -254,6 +319,8 @@ func (f HTTP1) closing(r *ruling) {
 	case !known:
 	case answered && f.Deaf:
 		r.unmeasured("close-last", "%s", deaf)
+	case answered && f.Strayed() != "":
+		r.unmeasured("close-last", "bytes came that belong to no message; see %s", f.Strayed())
 	case answered && f.Disordered:
 		r.unmeasured("close-last", "it answers pipelined requests in another order")
 	case answered:

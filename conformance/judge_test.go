@@ -178,17 +178,55 @@ var rulings = []ruled{
 	{"1.0 said and not kept is for all together", HTTP10{Kept: linger.Known(HTTP10Kept{Says: true, Next: Ended})}, "http10-keep-alive", nothing, ""},
 	{"in order", Pipelined{Sent: 6, Answered: 6}, "pipeline-order", pass, "6 answers"},
 	{"out of order", Pipelined{Sent: 6, Answered: 6, Wrong: 2, Status: 404, Want: 200}, "pipeline-order", fail, "request 2 is that of another: 404, not 200"},
+	{"bytes between", Pipelined{Sent: 6, Answered: 1, Strayed: true}, "pipeline-order", unmeasured, "between the answers"},
 	{"alike", Pipelined{Sent: 6, Answered: 6, Alike: true}, "pipeline-order", unmeasured, "alike"},
 	{"one answer has no order", Pipelined{Sent: 6, Answered: 1}, "pipeline-order", unmeasured, "1 were answered"},
-	{"HEAD without content", Head{Status: 200, Next: Answered}, "head-empty", pass, "200"},
-	{"HEAD with content", Head{Status: 200, Next: Garbled, Why: "malformed HTTP response"}, "head-empty", fail, "malformed"},
-	{"closed behind HEAD", Head{Status: 200, Next: Ended}, "head-empty", nothing, ""},
-	{"nothing behind HEAD", Head{Status: 200, Next: Silent}, "head-empty", nothing, ""},
+	{"HEAD without content", Messages{Surplus: []Surplus{{Method: "HEAD", Status: 200}}}, "head-empty", pass, "1 response"},
+	{"HEAD with content", Messages{Surplus: []Surplus{{Method: "HEAD", Status: 200, Bytes: 9, First: "<html>\r\n."}}}, "head-empty", fail, `HEAD (200) came 9 bytes that belong to no message: "<html>\r\n."`},
+	{"HEAD with content that is no defect of the others", Messages{Surplus: []Surplus{{Method: "HEAD", Status: 200, Bytes: 4, First: "page"}}}, "nothing-behind", unmeasured, "heard out"},
+	{"HEAD, and what comes behind everything", Messages{Surplus: []Surplus{{Method: "HEAD", Status: 200, Bytes: 2, First: "\r\n"}, {Status: 200, Bytes: 2, First: "\r\n"}}}, "head-empty", unmeasured, "nothing-behind"},
+	{"no HEAD", Messages{}, "head-empty", unmeasured, "heard out"},
+	{"204 without content", Messages{Surplus: []Surplus{{Method: "OPTIONS", Status: 204}}}, "no-content-empty", pass, ""},
+	{"204 with content", Messages{Surplus: []Surplus{{Method: "OPTIONS", Status: 204, Bytes: 7, First: "no cors"}}}, "no-content-empty", fail, "OPTIONS (204)"},
+	{"no 204", Messages{}, "no-content-empty", unmeasured, "204"},
+	{"304 without content", Messages{Surplus: []Surplus{{Status: 304}}}, "not-modified-empty", pass, ""},
+	{"304 with content", Messages{Surplus: []Surplus{{Status: 304, Bytes: 7, First: "content"}}}, "not-modified-empty", fail, "GET (304)"},
+	{"no 304", Messages{}, "not-modified-empty", unmeasured, "304"},
+	{"nothing behind", Messages{Surplus: []Surplus{{Status: 200}, {Status: 404}}}, "nothing-behind", pass, "2 responses"},
+	{"an empty line behind", Messages{Surplus: []Surplus{{Status: 200, Bytes: 2, First: "\r\n"}}}, "nothing-behind", fail, `"\r\n"`},
+	{"later", Messages{Surplus: []Surplus{{Status: 200, Bytes: 2, First: "\r\n", Later: true}}}, "nothing-behind", fail, "apart from it"},
+	{"nobody listened", Messages{}, "nothing-behind", unmeasured, ""},
+	{"204 without length", Messages{Bare: 1}, "length-absent", pass, ""},
+	{"204 with a length", Messages{Bare: 1, Faults: []Fault{{"length-absent", "a response (204) has Content-Length: 0"}}}, "length-absent", fail, "204"},
+	{"no 204 whose head could have one", Messages{Heads: 9}, "length-absent", unmeasured, ""},
+	{"one length", Messages{Heads: 9}, "length-single", pass, "9 heads"},
+	{"two lengths of a response", Messages{Heads: 9, Faults: []Fault{{"length-single", "a response (200) has Content-Length more than once: 1 and 2"}}}, "length-single", fail, "1 and 2"},
+	{"no response", Messages{}, "length-single", unmeasured, ""},
+	{"100 as it should be", Messages{Interim: 1}, "interim-whole", pass, ""},
+	{"100 without an empty line", Messages{Interim: 1, Faults: []Fault{{"interim-whole", "no empty line"}}}, "interim-whole", fail, "no empty line"},
+	{"none", Messages{Heads: 9}, "interim-whole", unmeasured, ""},
+	{"heads by the grammar", Messages{Heads: 9}, "head-grammar", pass, ""},
+	{"a folded line", Messages{Heads: 9, Faults: []Fault{{"head-grammar", "a folded line"}}}, "head-grammar", fail, "folded"},
+	{"no head", Messages{}, "head-grammar", unmeasured, ""},
+	{"idle without a word", quiet(nil), "idle-wordless", pass, ""},
+	{"408 into an idle connection", quiet(func(f *HTTP1) { f.Words = profile.SaidOf([]byte("HTTP/1.1 408 Request Timeout\r\n"), 70) }), "idle-wordless", warn, `it said 408: "HTTP/1.1 408 Request Timeout\r\n"…; a client`},
+	{"408 into an unused connection", quiet(func(f *HTTP1) { f.Unused = profile.SaidOf([]byte("HTTP/1.0 408 x"), 14) }), "idle-wordless", warn, "had carried nothing"},
+	{"no idle end", quiet(func(f *HTTP1) { f.Watched = least(20 * second) }), "idle-wordless", unmeasured, ""},
+	{"an end behind 413 that is not said", quiet(func(f *HTTP1) { f.Ends = []UnsaidEnd{{"POST of 16 MB", 413, milli}} }), "close-announced", warn, "response (413) to POST of 16 MB"},
+	{"an end that idleness may explain", quiet(func(f *HTTP1) {
+		f.Watched = seen(200*milli, profile.FIN)
+		f.Ends = []UnsaidEnd{{"HEAD", 200, 199 * milli}}
+	}), "close-announced", unmeasured, "45 requests"},
+	{"bytes of no message leave open what follows", quiet(func(f *HTTP1) { f.Counted, f.Surplus = 1, []Surplus{{Status: 200, Bytes: 2, First: "\r\n"}} }), "close-announced", unmeasured, "nothing-behind"},
+	{"and whether what is behind the end is answered", quiet(func(f *HTTP1) {
+		f.Behind, f.Surplus = linger.Known(true), []Surplus{{Status: 200, Bytes: 2, First: "\r\n"}}
+	}), "close-last", unmeasured, "nothing-behind"},
 	{"content read", Content{Status: 405, Next: Answered}, "body-read", pass, "was read"},
 	{"content, and closed", Content{Status: 405, Close: true}, "body-read", pass, "closes after"},
 	{"content, and gone", Content{Status: 405, Next: Ended}, "body-read", pass, "closes after"},
 	{"content taken for a request", Content{Status: 405, Next: Answered, More: true}, "body-read", fail, "answered as one"},
 	{"content, and nothing comes", Content{Status: 405, Next: Silent}, "body-read", nothing, ""},
+	{"no 100, and no answer to any POST", Expecting{Within: 5 * second, Unheard: true}, "expect-answered", unmeasured, "with Expect or without"},
 	{"100", Expecting{Came: true}, "expect-answered", pass, ""},
 	{"no 100", Expecting{Within: 5 * second}, "expect-answered", fail, "in 5s"},
 
@@ -205,6 +243,8 @@ var rulings = []ruled{
 	{"a chunk without size, closed", Malformed{ID: "framing-chunks", Close: true, Next: Ended}, "framing-chunks", pass, ""},
 	{"a chunk without size, waited for", Malformed{ID: "framing-chunks", Close: true, Next: Silent, Within: 5 * second}, "framing-chunks", warn, "nothing came in 5s"},
 	{"a chunk without size, no response", Malformed{ID: "framing-chunks", Close: true, Next: Garbled, Why: "malformed"}, "framing-chunks", unmeasured, ""},
+	{"two lengths, refused as all is", Malformed{ID: "framing-lengths", Refuse: true, Close: true, Next: Answered, Status: 405, Ordinary: true, Closing: closes}, "framing-lengths", unmeasured, "well-formed"},
+	{"both framings, and an end that is said and does not come", Malformed{ID: "framing-both", Close: true, Next: Answered, Status: 400, Closing: answers, Lied: true}, "framing-both", unmeasured, "close-kept"},
 	{"no Host, refused", Malformed{ID: "host-missing", Refuse: true, Next: Answered, Status: 400}, "host-missing", pass, ""},
 	{"no Host, refused as all is", Malformed{ID: "host-missing", Refuse: true, Next: Answered, Status: 403, Ordinary: true}, "host-missing", unmeasured, "well-formed"},
 	{"no Host, refused by 400 as all is", Malformed{ID: "host-missing", Refuse: true, Next: Answered, Status: 400, Ordinary: true}, "host-missing", pass, ""},
@@ -378,7 +418,7 @@ func TestEachCaseHasItsRows(t *testing.T) {
 
 // No facts say two things of one case, and none panics on nothing.
 func TestFactsSayOneWordOfACase(t *testing.T) {
-	all := []Facts{HTTP1{}, AskedToClose{}, HTTP10{}, Pipelined{}, Head{}, Content{}, Expecting{}, Malformed{ID: "host-missing"}, Versions{}, Unheard{}, Ticket{}, TLSEnd{},
+	all := []Facts{HTTP1{}, AskedToClose{}, HTTP10{}, Pipelined{}, Messages{}, Content{}, Expecting{}, Malformed{ID: "host-missing"}, Versions{}, Unheard{}, Ticket{}, TLSEnd{},
 		Greeting{}, Fields{Protocol: "h2"}, IdleHTTP2{}, UsedUp{}, UsedUp{Ended: true}, Streams{}, Announcement{}, Control{}, IdleHTTP3{}, Revisited{}, Queries{}, Burst{}, Pieces{}, Reordered{}, Plain{}, Sizes{}, Datagrams{}, IdleDNS{}, KeepaliveDNS{}}
 	for _, row := range rulings {
 		all = append(all, row.facts)

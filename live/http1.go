@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"linger"
 	"linger/policy"
 	"linger/trace"
 )
@@ -26,7 +27,8 @@ type http1 struct {
 	written []request // written and not answered yet
 	broken  bool      // a write has failed
 
-	out []byte // what is written at once; the writer's own
+	out  []byte                  // what is written at once; the writer's own
+	left func(*trace.Connection) // writes what came that belongs to no response; the reader's own
 }
 
 // speakHTTP1 writes requests and reads responses until the connection is closed.
@@ -149,6 +151,7 @@ func (h *http1) read() {
 		q, ok := h.next()
 		if !ok {
 			text, _ := buf.in.Peek(min(buf.in.Buffered(), 40))
+			h.surplus(buf.in)
 			h.end(in, -1, ending{policy.Reset, trace.AtClient, "server sent what nobody asked for: " + brief(string(text))}, 0, 0)
 			return
 		}
@@ -161,6 +164,9 @@ func (h *http1) read() {
 // receive reads one response. It reports whether another may follow.
 func (h *http1) receive(in *responses, q request, buf *buffers) bool {
 	begin := in.offset()
+	if begin > 0 && !in.beginsHead() {
+		h.surplus(buf.in)
+	}
 	h.tell(event{kind: begun, exchange: q.index, at: in.src.at})
 	head, err := in.readHead(q.Method)
 	if err != nil {
@@ -206,6 +212,7 @@ func (h *http1) receive(in *responses, q request, buf *buffers) bool {
 	h.tell(e)
 	switch {
 	case garbage:
+		h.surplus(buf.in)
 		h.end(in, -1, ending{policy.Malformed, trace.AtClient, "server sent more than its response"}, 0, 0)
 		return false
 	case !e.persists:
@@ -213,6 +220,13 @@ func (h *http1) receive(in *responses, q request, buf *buffers) bool {
 		return false
 	}
 	return true
+}
+
+// surplus notes what has been read that belongs to no response.
+func (h *http1) surplus(in *bufio.Reader) {
+	b, _ := in.Peek(in.Buffered())
+	s := trace.Surplus{Bytes: int64(len(b)), Text: linger.Quoted(b, len(b))}
+	h.left = func(k *trace.Connection) { k.Surplus = linger.Known(s) }
 }
 
 // end says that nothing more can be read, in the midst of exchange's response or
@@ -225,7 +239,7 @@ func (h *http1) end(in *responses, exchange int, over ending, head, body int64) 
 	}
 	h.mu.Unlock()
 	h.over.Store(over.by == trace.AtServer)
-	h.tell(event{kind: closed, exchange: exchange, at: in.src.at, head: head, body: body, ending: over})
+	h.tell(event{kind: closed, exchange: exchange, at: in.src.at, head: head, body: body, ending: over, about: h.left})
 }
 
 // next takes the request whose response is due, and false where none is.

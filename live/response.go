@@ -99,6 +99,13 @@ func (r *responses) await() error {
 	return err
 }
 
+// beginsHead reports whether what has come begins as a response does, as far as it has.
+func (r *responses) beginsHead() bool {
+	const version = "HTTP/1."
+	began, _ := r.buf.Peek(min(r.buf.Buffered(), len(version)))
+	return strings.HasPrefix(version, string(began))
+}
+
 // readHead reads the head of the response to a request with that method.
 func (r *responses) readHead(method string) (head, error) {
 	for {

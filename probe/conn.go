@@ -39,6 +39,7 @@ type conn struct {
 	ready       time.Time     // HTTP may be spoken
 	last        time.Time     // the last byte of a response was read
 	dropped     bool
+	source
 }
 
 // open opens a connection of HTTP/1. alter, unless it is nil, changes the
@@ -175,10 +176,20 @@ type answer struct {
 
 // exchange sends a request and reads its response.
 func (p *prober) exchange(ctx context.Context, c *conn, q request) (answer, error) {
+	if c.strayed() {
+		return answer{}, errStray
+	}
+	kept := c.status != 0
 	if err := c.send(q); err != nil {
 		return answer{}, err
 	}
-	return c.receive(ctx, q)
+	a, err := c.receive(ctx, q)
+	if kept && a.status == http.StatusRequestTimeout {
+		// RFC 9110, 15.5.9: it "did not receive a complete request message within the time
+		// that it was prepared to wait", so that this was said before the request came.
+		return a, io.EOF
+	}
+	return a, err
 }
 
 // send sends requests in one go.
@@ -186,6 +197,7 @@ func (c *conn) send(requests ...request) error {
 	if err := c.prober.spend(len(requests)); err != nil {
 		return err
 	}
+	c.disturbed = c.disturbed || len(requests) > 1
 	var b strings.Builder
 	for _, q := range requests {
 		b.WriteString(c.prober.text(q))
@@ -212,7 +224,7 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 		if _, err := c.in.Peek(1); err != nil {
 			return answer{}, err
 		}
-		r, err := http.ReadResponse(c.in, &http.Request{Method: method})
+		h, err := c.readHead(q.version == "1.0")
 		if err != nil {
 			if time.Since(asked) >= within {
 				return answer{}, os.ErrDeadlineExceeded // of which may be left but a broken line
@@ -222,14 +234,16 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 			}
 			return answer{}, err
 		}
-		if r.StatusCode < 200 && r.StatusCode != http.StatusSwitchingProtocols {
+		if h.interim() {
 			continue
 		}
-		a := answer{status: r.StatusCode, header: r.Header, proto: r.Proto, close: r.Close, first: time.Since(asked)}
-		a.untilClose = r.ContentLength < 0 && len(r.TransferEncoding) == 0 && method != http.MethodHead
-		a.chunked = len(r.TransferEncoding) > 0
+		a := answer{status: h.status, header: h.header, proto: "HTTP/1." + string(h.minor), close: h.closes(), first: time.Since(asked)}
 		c.bounded.N = maxBody
-		a.length, err = io.Copy(io.Discard, r.Body)
+		var f delimiter
+		a.length, f, err = c.content(h, method)
+		a.untilClose, a.chunked = f == untilClose, f == chunked
+		a.close = a.close || a.untilClose
+		c.method, c.status = method, a.status
 		c.last = time.Now()
 		if errors.Is(err, io.ErrUnexpectedEOF) || live.IsReset(err) {
 			text := fmt.Sprintf("a response (%d) ended after %d bytes of its content", a.status, a.length)
@@ -250,9 +264,13 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 type end struct {
 	how profile.Ending // "" is not at all, until waiting ended
 	at  time.Time
-	// stray is how many bytes came before it that nobody had asked for.
-	stray int
-	err   error
+	// stray is how many bytes came before it that nobody had asked for, sent the first of
+	// them, and firstStray when the first came.
+	stray      int
+	sent       []byte
+	firstStray time.Time
+	said       *profile.Said // what they say, where the server ended the connection so
+	err        error
 }
 
 // awaitEnd waits until the server ends the connection, or ctx is over.
@@ -263,10 +281,16 @@ func (c *conn) awaitEnd(ctx context.Context) end {
 	var e end
 	for {
 		c.bounded.N = maxBody
-		n, err := c.in.Discard(1)
+		b, err := c.in.ReadByte()
 		e.at = time.Now()
 		if err == nil {
-			if e.stray += n; e.stray > maxBody {
+			if e.stray == 0 {
+				e.firstStray = e.at
+			}
+			if len(e.sent) < sampled {
+				e.sent = append(e.sent, b)
+			}
+			if e.stray++; e.stray > maxBody {
 				e.err = fmt.Errorf("it sends without end")
 				return e
 			}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -49,7 +50,7 @@ func IdleExperiments(scheme string) []string {
 }
 
 var http1Experiments = []experiment{
-	{idleAfterResponseName, "http/1.1", []string{"timeout-honoured", "idle-orderly", "idle-long-enough"},
+	{idleAfterResponseName, "http/1.1", []string{"timeout-honoured", "idle-orderly", "idle-long-enough", "idle-wordless"},
 		idleConnections, idleConnections, true, idleAfterResponse},
 	{"idle, then asked again", "http/1.1", []string{"idle-answered", "idle-no-race"},
 		rungs, 2*rungs + 2*rounds*narrowing, true, askedAgain},
@@ -62,9 +63,9 @@ var http1Experiments = []experiment{
 	{"behind Connection: close", "http/1.1", []string{"close-last", "close-staged"}, 1, 2, false, behindClose},
 	{"HTTP/1.0", "http/1.1", []string{"http10-closes", "http10-keep-alive", "http10-no-chunks"}, 1, 4, false, oldHTTP},
 	{"pipelining", "http/1.1", []string{"pipeline-order"}, 1, 3 + pipelined, false, pipelineHTTP1},
-	{"what a connection survives", "http/1.1", []string{"head-empty"}, 1, 2 * survivals, false, surviveHTTP1},
-	{"content of requests", "http/1.1", []string{"body-read", "expect-answered"}, 1, 6, false, contents},
-	{"framing", "http/1.1", []string{"framing-both", "framing-lengths", "framing-length", "framing-chunks", "host-missing", "field-space"}, 1, 12, false, framing},
+	{"what a connection survives", "http/1.1", []string{"head-empty", "no-content-empty", "not-modified-empty", "nothing-behind", "length-absent", "length-single", "head-grammar", "close-announced", "close-kept"}, 1, 2 * survivals, false, surviveHTTP1},
+	{"content of requests", "http/1.1", []string{"body-read", "expect-answered", "interim-whole", "close-announced"}, 1, 7, false, contents},
+	{"framing", "http/1.1", []string{"framing-both", "framing-lengths", "framing-length", "framing-chunks", "host-missing", "field-space"}, 1, 13, false, framing},
 	{"connections at once", "http/1.1", nil, crowdHTTP1, crowdHTTP1, false, crowdHTTP1Connections},
 }
 
@@ -159,6 +160,7 @@ func (p *prober) watch(ctx context.Context, n int, prepare func() (*conn, time.T
 				return
 			}
 			s.end = c.awaitEnd(wait)
+			c.heed(&s.end, since)
 			s.idle = s.at.Sub(since)
 			if s.how == "" {
 				c.drop()
@@ -196,7 +198,7 @@ func idleAfterResponse(ctx context.Context, p *prober) {
 	if limit.State == profile.Measured {
 		p.settled(time.Duration(limit.Median))
 	}
-	p.note(func(f *http1Facts) { f.Watched = limit })
+	p.note(func(f *http1Facts) { f.Watched, f.Words = limit, limit.Said })
 	p.record(func(doc *profile.Profile) {
 		h := doc.ProtocolNamed("http/1.1")
 		h.Offered, h.AfterResponse = true, limit
@@ -214,6 +216,7 @@ func idleAfterConnect(ctx context.Context, p *prober) {
 	})
 	// The server counts from when our ACK has reached it, or from when it was accepted.
 	limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which nothing was sent were left alone until the server ended them")
+	p.note(func(f *http1Facts) { f.Unused = cmp.Or(f.Unused, limit.Said) })
 	p.record(func(doc *profile.Profile) { doc.ProtocolNamed("http/1.1").AfterConnect = limit })
 }
 
@@ -230,6 +233,7 @@ func idleAfterTLS(ctx context.Context, p *prober) {
 		return c, c.ready, nil
 	})
 	limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which nothing was sent behind TLS's handshake were left alone until the server ended them")
+	p.note(func(f *http1Facts) { f.Unused = cmp.Or(f.Unused, limit.Said) })
 	p.record(func(doc *profile.Profile) { doc.ProtocolNamed("http/1.1").AfterTLS = limit })
 }
 
@@ -537,6 +541,9 @@ func countHTTP1(ctx context.Context, p *prober) {
 		case errors.Is(err, io.ErrUnexpectedEOF):
 			count.Why = "a response was cut off"
 			return
+		case err == errStray:
+			count = profile.Count{State: profile.Unknown, Why: "bytes that belong to no message came behind response " + strconv.Itoa(count.N)}
+			return
 		default:
 			count.Why = err.Error()
 			return
@@ -577,9 +584,7 @@ const promptly = 500 * time.Millisecond
 // does not come at once is not waited for, because it would come to any idle connection
 // some time: another request tells whether this one is still in use.
 func (p *prober) afterLast(ctx context.Context, c *conn, next request) conformance.Closing {
-	wait, cancel := context.WithTimeout(ctx, promptly+2*p.roundTrip())
-	e := c.awaitEnd(wait)
-	cancel()
+	e := c.lull(ctx, promptly)
 	answered, last := false, c.last
 	if e.how == "" && e.err == nil && ctx.Err() == nil {
 		next.beyond = true
@@ -604,10 +609,19 @@ func (p *prober) closes(ctx context.Context, c *conn, a answer, occasion string)
 	closing := p.afterLast(ctx, c, request{})
 	p.ended(closing.How, occasion)
 	p.note(func(f *http1Facts) {
-		switch {
-		case closing.How != "":
+		if closing.How != "" {
 			f.Kept++
-		case closing.Open() && f.Lie.IsZero():
+		}
+	})
+	if closing.Open() {
+		p.lied(a, closing, occasion)
+	}
+}
+
+// lied notes a response that said close, and whose connection stays open.
+func (p *prober) lied(a answer, closing conformance.Closing, occasion string) {
+	p.note(func(f *http1Facts) {
+		if f.Lie.IsZero() {
 			f.Lie = linger.Known(conformance.Lie{Occasion: occasion, Status: a.status, Closing: closing})
 		}
 	})
@@ -680,7 +694,7 @@ func pipelineHTTP1(ctx context.Context, p *prober) {
 			found.Why = err.Error()
 			return
 		}
-		if alone[i].status != alone[0].status || alone[i].length != alone[0].length {
+		if !alone[i].like(alone[0]) {
 			other = i
 			break
 		}
@@ -705,12 +719,19 @@ func pipelineHTTP1(ctx context.Context, p *prober) {
 	for i, q := range requests {
 		a, err := c.receive(ctx, q)
 		if err != nil {
-			found.Why = "the rest was not answered: " + cause(err)
+			found.Why, seen.Strayed = "the rest was not answered: "+cause(err), err == errStray
 			break
 		}
 		found.Answered++
-		if want := alone[turns[i%2]]; (a.status != want.status || a.status/100 == 2 && a.length != want.length) && other != 0 && seen.Wrong == 0 {
-			seen.Wrong, seen.Status, seen.Want = i+1, a.status, want.status
+		want, neighbour := alone[turns[i%2]], alone[turns[(i+1)%2]]
+		switch {
+		case other == 0 || a.like(want):
+		case a.like(neighbour):
+			if seen.Wrong == 0 {
+				seen.Wrong, seen.Status, seen.Want = i+1, a.status, want.status
+			}
+		default:
+			seen.Alike = true // what it is asked is answered otherwise each time
 		}
 		if a.close {
 			break
@@ -719,6 +740,11 @@ func pipelineHTTP1(ctx context.Context, p *prober) {
 	seen.Answered = found.Answered
 	found.InOrder = seen.InOrder()
 	p.judge(seen)
+}
+
+// like reports whether two answers cannot be told apart.
+func (a answer) like(b answer) bool {
+	return a.status == b.status && (a.status/100 != 2 || a.length == b.length)
 }
 
 // surviveHTTP1 asks for one thing, and then for the ordinary one on the same connection.
@@ -751,25 +777,20 @@ func surviveHTTP1(ctx context.Context, p *prober) {
 			p.closes(ctx, c, a, "after "+what)
 			return
 		}
+		if e := c.lull(ctx, lulled); e.how != "" {
+			s.State = profile.Measured
+			p.endedUnsaid(c, e, what)
+			return
+		}
 		_, err = p.exchange(ctx, c, request{})
 		switch {
 		case err == nil:
 			s.State, s.Kept = profile.Measured, true
 		case ends(err):
 			s.State = profile.Measured
-		case q.method == http.MethodHead:
-			s.Why = "what follows is no response: " + cause(err)
 		default:
 			s.Why = cause(err)
 		}
-		if q.method != http.MethodHead {
-			return
-		}
-		head := conformance.Head{Status: a.status, Next: next(err)}
-		if err != nil {
-			head.Why = linger.Brief(cause(err))
-		}
-		p.judge(head)
 	}
 	ask("GET", request{})
 	ask("HEAD", request{method: http.MethodHead})

@@ -134,30 +134,91 @@ func next(err error) conformance.Next {
 // contents sends requests with content: some that looks like another request, some that
 // comes slowly, some that waits for leave.
 func contents(ctx context.Context, p *prober) {
+	unheard := p.hidden(ctx)
+	p.slowly(ctx)
+	p.expecting(ctx, unheard)
+	p.tooLarge(ctx)
+}
+
+// hidden sends content that looks like another request, and reports whether nothing came
+// to it at all. Whether it was taken for a request is told by the number of responses:
+// what comes otherwise decides nothing.
+func (p *prober) hidden(ctx context.Context) (unheard bool) {
 	hidden := "GET " + nowhere + " HTTP/1.1\r\nHost: " + p.target.host + "\r\n\r\n"
+	c, err := p.open(ctx, nil)
+	if err != nil {
+		return false
+	}
+	defer c.drop()
+	post := request{method: http.MethodPost, fields: []string{"Content-Type: text/plain", "Content-Length: " + strconv.Itoa(len(hidden))}, body: hidden}
+	if c.send(post) != nil {
+		return false
+	}
+	a, err := c.receive(ctx, post)
+	if err != nil {
+		return timedOut(err)
+	}
+	found := conformance.Content{Status: a.status, Close: a.close}
+	if !a.close {
+		c.disturbed = true
+		_, err := p.exchange(ctx, c, request{})
+		if found.Next = next(err); err == nil {
+			wait, cancel := context.WithTimeout(ctx, promptly+p.roundTrip())
+			e := c.awaitEnd(wait)
+			cancel()
+			status := profile.SaidOf(e.sent, e.stray).Status
+			found.More = status >= 200 && status != http.StatusRequestTimeout
+		}
+	}
+	p.judge(found)
+	return false
+}
+
+// tooLarge announces more content than servers take, and waits for leave to send it: what
+// becomes of the connection whose server refuses?
+func (p *prober) tooLarge(ctx context.Context) {
+	const what = "POST of 16 MB, announced"
 	c, err := p.open(ctx, nil)
 	if err != nil {
 		return
 	}
 	defer c.drop()
-	post := request{method: http.MethodPost, fields: []string{"Content-Type: text/plain", "Content-Length: " + strconv.Itoa(len(hidden))}, body: hidden}
-	if c.send(post) == nil {
-		a, err := c.receive(ctx, post)
-		found := conformance.Content{Status: a.status, Close: a.close}
-		if err == nil && !a.close {
-			_, err := p.exchange(ctx, c, request{method: http.MethodHead})
-			if found.Next = next(err); err == nil {
-				wait, cancel := context.WithTimeout(ctx, 500*time.Millisecond+p.roundTrip())
-				found.More = c.awaitEnd(wait).stray > 0
-				cancel()
-			}
-		}
-		if err == nil {
-			p.judge(found)
-		}
+	q := request{method: http.MethodPost, fields: []string{"Content-Type: text/plain", "Content-Length: " + strconv.Itoa(large), "Expect: 100-continue"}, beyond: true}
+	if c.send(q) != nil {
+		return
 	}
-	p.slowly(ctx)
-	p.expecting(ctx)
+	wait, cancel := context.WithTimeout(ctx, p.config.Answer)
+	arrived := c.arrives(wait)
+	cancel()
+	if began, _ := c.in.Peek(len("HTTP/1.1 1")); !arrived || len(began) > 0 && began[len(began)-1] == '1' {
+		return // it takes so much
+	}
+	a, err := c.receive(ctx, q)
+	if err != nil {
+		return
+	}
+	s := profile.Survival{What: what, State: profile.Measured, Status: a.status, Said: linger.Brief(strings.Join(a.header.Values("Connection"), ", "))}
+	if a.close {
+		p.closes(ctx, c, a, "after "+what)
+	} else {
+		e := c.lull(ctx, lulled)
+		s.Kept = e.how == ""
+		p.endedUnsaid(c, e, what)
+	}
+	p.record(func(doc *profile.Profile) { doc.Survives = append(doc.Survives, s) })
+}
+
+// large is how much content is announced, in bytes: more than many servers take, and no
+// more than a server can bear that makes room for it. Nothing of it is sent.
+const large = 16 << 20
+
+// endedUnsaid notes an end of the connection that came behind a response, which had not
+// said so.
+func (p *prober) endedUnsaid(c *conn, e end, what string) {
+	if e.how != "" && e.stray == 0 {
+		unsaid := conformance.UnsaidEnd{What: what, Status: c.status, After: e.at.Sub(c.last)}
+		p.note(func(f *http1Facts) { f.Ends = append(f.Ends, unsaid) })
+	}
 }
 
 // slowly sends content in two parts.
@@ -197,21 +258,43 @@ func (p *prober) slowly(ctx context.Context) {
 	}
 }
 
-// expecting asks for leave before it sends content.
-func (p *prober) expecting(ctx context.Context) {
+// expecting asks for leave before it sends content; unheard is that nothing came to a POST
+// that did not ask. The content is sent once there is leave, so that what the server says
+// on the way is seen whole.
+func (p *prober) expecting(ctx context.Context, unheard bool) {
 	c, err := p.open(ctx, nil)
 	if err != nil {
 		return
 	}
 	defer c.drop()
-	q := request{method: http.MethodPost, fields: []string{"Content-Type: text/plain", "Content-Length: 5", "Expect: 100-continue"}}
+	const content = "hello"
+	q := request{method: http.MethodPost, fields: []string{"Content-Type: text/plain", "Content-Length: " + strconv.Itoa(len(content)), "Expect: 100-continue"}}
 	if c.send(q) != nil {
 		return
 	}
 	wait, cancel := context.WithTimeout(ctx, p.config.Answer)
 	defer cancel()
-	if arrived := c.arrives(wait); arrived || ctx.Err() == nil {
-		p.judge(conformance.Expecting{Came: arrived, Within: p.config.Answer})
+	arrived := c.arrives(wait)
+	if arrived || ctx.Err() == nil {
+		p.judge(conformance.Expecting{Came: arrived, Within: p.config.Answer, Unheard: unheard})
+	}
+	if !arrived {
+		return
+	}
+	began, err := c.in.Peek(len("HTTP/1.1 1"))
+	switch {
+	case err != nil:
+	case !strings.HasPrefix(string(began), "HTTP/1."):
+		line, n := c.buffered(), c.in.Buffered()
+		fault := conformance.Fault{ID: "interim-whole", What: "what came while the content was held back is no response: " + linger.Quoted(line, n)}
+		p.note(func(f *http1Facts) { f.Faults, f.Interim = append(f.Faults, fault), f.Interim+1 })
+	case began[len(began)-1] == '1':
+		if _, err := io.WriteString(c.Conn, content); err != nil {
+			return
+		}
+		if _, err := c.receive(ctx, q); err == nil {
+			c.lull(ctx, lulled)
+		}
 	}
 }
 
@@ -228,6 +311,7 @@ func (c *conn) arrives(ctx context.Context) bool {
 // framing sends requests whose end cannot be known, or that are none.
 func framing(ctx context.Context, p *prober) {
 	host := "Host: " + p.target.host + "\r\n"
+	ordinary := p.wellFormed(ctx)
 	head := "POST " + p.target.path + " HTTP/1.1\r\n" + host
 	for _, broken := range []struct {
 		id, sent string
@@ -255,7 +339,11 @@ func framing(ctx context.Context, p *prober) {
 		if ctx.Err() != nil {
 			return
 		}
-		p.malformed(ctx, broken.id, broken.sent, broken.refused, broken.closes)
+		status := ordinary
+		if strings.HasPrefix(broken.sent, "GET ") {
+			status = p.ordinary()
+		}
+		p.malformed(ctx, broken.id, broken.sent, broken.refused, broken.closes, status)
 	}
 }
 
@@ -266,8 +354,23 @@ func (p *prober) ordinary() int {
 	return p.profile.Baseline.Status
 }
 
-// malformed sends what is no request, and holds what comes back against what has to.
-func (p *prober) malformed(ctx context.Context, id, sent string, refused, closes bool) {
+// wellFormed is the status of the response to a POST that is as it should be, 0 of none.
+func (p *prober) wellFormed(ctx context.Context) int {
+	c, err := p.open(ctx, nil)
+	if err != nil {
+		return 0
+	}
+	defer c.drop()
+	a, err := p.exchange(ctx, c, request{method: http.MethodPost, fields: []string{"Content-Length: 3"}, body: "abc"})
+	if err != nil {
+		return 0
+	}
+	return a.status
+}
+
+// malformed sends what is no request, and holds what comes back against what has to;
+// ordinary is the status of the response to such a request that is well-formed.
+func (p *prober) malformed(ctx context.Context, id, sent string, refused, closes bool, ordinary int) {
 	c, err := p.open(ctx, nil)
 	if err != nil {
 		return
@@ -276,13 +379,14 @@ func (p *prober) malformed(ctx context.Context, id, sent string, refused, closes
 	if p.spend(1) != nil {
 		return
 	}
+	c.disturbed = true
 	c.socket.SetWriteDeadline(time.Now().Add(p.config.Answer))
 	if _, err := io.WriteString(c.Conn, sent); err != nil {
 		return
 	}
 	a, err := c.receive(ctx, request{method: http.MethodPost})
 	found := conformance.Malformed{ID: id, Refuse: refused, Close: closes, Next: next(err), Status: a.status, Within: p.config.Answer}
-	found.Ordinary = strings.HasPrefix(sent, "GET ") && a.status == p.ordinary()
+	found.Ordinary = a.status == ordinary
 	if err != nil {
 		found.Why = cause(err)
 	}
@@ -291,6 +395,9 @@ func (p *prober) malformed(ctx context.Context, id, sent string, refused, closes
 	}
 	if found.Next == conformance.Answered && closes && !found.Accepted() {
 		found.Closing = p.afterLast(ctx, c, request{})
+		if found.Lied = a.close && found.Closing.Open(); found.Lied {
+			p.lied(a, found.Closing, "after a request that cannot be read")
+		}
 	}
 	p.judge(found)
 }

@@ -574,10 +574,10 @@ func limitOf(seen []sighting, doubt time.Duration, method string) profile.Timeou
 			t.Why = s.err.Error()
 		case s.how == profile.Silence:
 			silent++
-		case s.how != "":
+		case s.how != "" || s.said != nil:
 			ended = append(ended, s.idle)
 			if s.idle < first {
-				first, t.Ending = s.idle, s.how
+				first, t.Ending, t.Said = s.idle, s.how.After(s.said), s.said
 			}
 		default:
 			open = append(open, s.idle)
@@ -587,7 +587,7 @@ func limitOf(seen []sighting, doubt time.Duration, method string) profile.Timeou
 	case len(ended) > 0:
 		t.State, t.Spread, t.Uncertainty = profile.Measured, profile.SpreadOf(ended), profile.Duration(doubt)
 	case len(open) > 0:
-		t.State, t.Ending = profile.AtLeast, ""
+		t.State, t.Ending, t.Said = profile.AtLeast, "", nil
 		t.Low, t.N = profile.SpreadOf(open).Low, len(open)
 	case silent > 0:
 		t.Ending = profile.Silence

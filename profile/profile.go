@@ -187,8 +187,10 @@ type Timeout struct {
 	// a connection that falls silent, it reaches to the waits on both sides.
 	Uncertainty Duration `json:"uncertainty_ms,omitempty"`
 	Ending      Ending   `json:"ending,omitempty"` // of Measured
-	Method      string   `json:"method,omitempty"` // a sentence
-	Why         string   `json:"why,omitempty"`    // of Unknown
+	// Said is what came before the end, of the first connection on which something did.
+	Said   *Said  `json:"said,omitempty"`
+	Method string `json:"method,omitempty"` // a sentence
+	Why    string `json:"why,omitempty"`    // of Unknown
 }
 
 // An Ending is how the server ends a connection, in the words of the protocol, the

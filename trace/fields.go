@@ -56,6 +56,7 @@ func connectionFields() []field[Connection] {
 		text("closed_with", unless, func(c *Connection) *Signal { return &c.ClosedWith }),
 		text("reason", unless, func(c *Connection) *string { return &c.Reason }),
 		known("released_us", func(c *Connection) *instant { return &c.Released }),
+		knownPart("surplus", surplusFields(), func(c *Connection) *linger.Opt[Surplus] { return &c.Surplus }),
 		text("agent", unless, func(c *Connection) *string { return &c.Agent }),
 		text("software", unless, func(c *Connection) *string { return &c.Software }),
 		number("requests", always, func(c *Connection) *int { return &c.Requests }),
@@ -110,6 +111,13 @@ func quicFields() []field[QUIC] {
 		text("stack", unless, func(q *QUIC) *string { return &q.Stack }),
 		number("lost", always, func(q *QUIC) *int64 { return &q.Lost }),
 		lasting("rtt_us", func(q *QUIC) *time.Duration { return &q.RTT }),
+	}
+}
+
+func surplusFields() []field[Surplus] {
+	return []field[Surplus]{
+		number("bytes", always, func(s *Surplus) *int64 { return &s.Bytes }),
+		text("text", always, func(s *Surplus) *string { return &s.Text }),
 	}
 }
 

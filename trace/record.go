@@ -141,6 +141,9 @@ type Connection struct {
 	ClosedWith Signal                     `json:"closed_with,omitempty"`
 	Reason     string                     `json:"reason,omitempty"`
 	Released   linger.Opt[linger.Instant] `json:"released_us,omitzero"`
+	// Surplus is what came behind a response that the client had not asked for, so that
+	// it let go of the connection (RFC 9112, 6.3).
+	Surplus linger.Opt[Surplus] `json:"surplus,omitzero"`
 	// Agent and Software are what client and server call themselves, in User-Agent and
 	// Server (RFC 9110, 10.1.5 and 10.2.4), in the first request and response that do.
 	Agent    string `json:"agent,omitempty"`
@@ -186,6 +189,12 @@ type Unanswered struct {
 	Sent int64 `json:"sent"` // how many, the data's first transmission apart
 	// Since is when the data was sent for the first time.
 	Since linger.Instant `json:"since_us"`
+}
+
+// Surplus are bytes that belong to no response that was waited for.
+type Surplus struct {
+	Bytes int64  `json:"bytes"` // that had come when the first of them were seen
+	Text  string `json:"text"`  // the first, escaped
 }
 
 // Probes are the messages by which the sides of a connection ask whether it still is.

@@ -59,6 +59,9 @@ func fill(t *testing.T, v reflect.Value, n *int64) {
 			case *linger.Opt[Flow]:
 				*o = filled[Flow](t, n)
 				return
+			case *linger.Opt[Surplus]:
+				*o = filled[Surplus](t, n)
+				return
 			case *linger.Opt[Probes]:
 				*o = filled[Probes](t, n)
 				return

@@ -8,15 +8,18 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"linger"
 	"linger/assert"
 	"linger/capture/har"
 	"linger/compare"
+	"linger/finding"
 	"linger/report/formats"
 	"linger/report/html"
 	"linger/report/text"
+	"linger/report/words"
 	"linger/trace"
 )
 
@@ -110,13 +113,19 @@ func (r result) fetch(ending string, w io.Writer, out *outputs, queries bool) er
 		return e.Encode(struct {
 			Format string `json:"format"`
 			*trace.Trace
-			Asserted []assert.Result `json:"assertions,omitempty"`
-		}{trace.Format, t, findings.Asserted})
+			Asserted []assert.Result    `json:"assertions,omitempty"`
+			Doubts   []words.ToldCaveat `json:"doubts,omitempty"`
+		}{trace.Format, t, findings.Asserted, words.OfCaveats(dishonoured(findings.Caveats))})
 	case ".html":
 		return html.Compare(w, findings, in, r.page(queries))
 	}
 	layout := r.layout(out, w)
-	return errors.Join(text.Waterfall(w, t, layout), text.Asserted(w, findings.Asserted, layout))
+	return errors.Join(text.Waterfall(w, t, layout), text.Asserted(w, findings.Asserted, layout), text.Caveats(w, dishonoured(findings.Caveats), layout))
+}
+
+// dishonoured are the caveats about what the strategy did not get of the server.
+func dishonoured(list []finding.Caveat) []finding.Caveat {
+	return slices.DeleteFunc(slices.Clone(list), func(c finding.Caveat) bool { return c.Code != compare.NotHonoured })
 }
 
 type reportCmd struct {

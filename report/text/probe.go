@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"linger/assert"
+	"linger/finding"
 	"linger/profile"
 	"linger/report"
 	"linger/report/table"
@@ -42,6 +43,11 @@ func (o Options) asserted(b *bufio.Writer, results []assert.Result) {
 // Asserted writes what became of assertions, where nothing else of the text does.
 func Asserted(w io.Writer, results []assert.Result, o Options) error {
 	return buffered(w, func(b *bufio.Writer) { o.asserted(b, results) })
+}
+
+// Caveats writes what there is to doubt, where nothing else of the text does.
+func Caveats(w io.Writer, list []finding.Caveat, o Options) error {
+	return buffered(w, func(b *bufio.Writer) { o.caveats(b, list) })
 }
 
 // probeLimits writes the figures of each protocol, and why some are missing.

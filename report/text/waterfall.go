@@ -77,6 +77,9 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 		case c.ClosedBy != trace.Nobody:
 			by = string(c.ClosedBy)
 		}
+		if !c.Surplus.IsZero() {
+			by += "!" // a doubt tells of it
+		}
 		b.WriteString(right(strconv.Itoa(i+1), label-gap) + strings.Repeat(" ", gap) + left(lane(c, of[c.ID], t.Ended, n, most), n) + "  " + by + "\n")
 	}
 	if rest := len(conns) - len(shown); rest > 0 {

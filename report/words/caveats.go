@@ -32,6 +32,7 @@ func caveats() map[reason]func(doubter) string {
 		{compare.Interrupted, ""}:                interrupted,
 
 		{compare.NotHonoured, compare.CauseClosed}:          serverClosed,
+		{compare.NotHonoured, compare.CauseSurplus}:         spoilt,
 		{compare.NotHonoured, compare.CauseReused}:          reused,
 		{compare.NotHonoured, compare.CauseLeftOpen}:        leftOpen,
 		{compare.NotHonoured, compare.CauseSerial}:          neverParallel,
@@ -204,6 +205,10 @@ func serverClosed(d doubter) string {
 		times = whole(n) + " times"
 	}
 	return d.about("the server closed kept connections %s before the load had ended (%s)", times, d.reasons())
+}
+
+func spoilt(d doubter) string {
+	return d.about("bytes behind a response that no request had asked for made the client let %s go (%s)", d.many("connections", "connection"), d.reasons())
 }
 
 func reused(d doubter) string {

@@ -39,10 +39,11 @@ type ToldCaveat struct {
 // OfFindings says what a comparison found.
 func OfFindings(f compare.Findings) ToldFindings {
 	v := f.Verdict
-	return ToldFindings{f, ToldVerdict{v.Best, v.Saves, Verdict(v).String(), v.Findings}, ofCaveats(f.Caveats)}
+	return ToldFindings{f, ToldVerdict{v.Best, v.Saves, Verdict(v).String(), v.Findings}, OfCaveats(f.Caveats)}
 }
 
-func ofCaveats(list []finding.Caveat) []ToldCaveat {
+// OfCaveats are caveats with their sentences.
+func OfCaveats(list []finding.Caveat) []ToldCaveat {
 	out := make([]ToldCaveat, len(list))
 	for i, c := range list {
 		out[i] = ToldCaveat{c.Code, Caveat(c), c.Cause, c.Subject, c.Figures}
@@ -61,7 +62,7 @@ type ToldChange struct {
 
 // OfChange says what has changed.
 func OfChange(d compare.Change) ToldChange {
-	return ToldChange{d, strings.Join(Change(d), "\n"), d.Findings, ofCaveats(d.Caveats)}
+	return ToldChange{d, strings.Join(Change(d), "\n"), d.Findings, OfCaveats(d.Caveats)}
 }
 
 // A ToldSurvey is what a sweep found.

@@ -14,7 +14,7 @@ type ToldProfile struct {
 }
 
 // OfProfile says what was found of a server.
-func OfProfile(p *profile.Profile) ToldProfile { return ToldProfile{p, ofCaveats(p.Caveats)} }
+func OfProfile(p *profile.Profile) ToldProfile { return ToldProfile{p, OfCaveats(p.Caveats)} }
 
 // A ToldProbed is one line of a list of servers with its sentences.
 type ToldProbed struct {

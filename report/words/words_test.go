@@ -222,6 +222,8 @@ var doubted = []struct {
 	{against("keep", compare.NotHonoured, compare.CauseClosed, counted("reason", "FIN", 4), counted("reason", compare.NoReason, 1), n("closed", 5)), "keep: the server closed kept connections 5 times before the load had ended (4× FIN, 1× no reason given)"},
 	{against("keep", compare.NotHonoured, compare.CauseClosed, counted("reason", "FIN", 1), n("closed", 1)), "keep: the server closed kept connections once before the load had ended (1× FIN)"},
 	{against("close", compare.NotHonoured, compare.CauseReused, n("connections", 5)), "close: 5 connections carried more than one request"},
+	{against("keep", compare.NotHonoured, compare.CauseSurplus, counted("reason", `"\r\n"`, 3), n("connections", 3)),
+		"keep: bytes behind a response that no request had asked for made the client let 3 connections go (3× \"\\r\\n\")"},
 	{against("close", compare.NotHonoured, compare.CauseLeftOpen, n("connections", 1)), "close: the server left 1 connection open although asked to close"},
 	{against("pipeline", compare.NotHonoured, compare.CauseSerial), "pipeline: never had two requests in flight on a connection, so it was not tried"},
 	{against("h2", compare.NotHonoured, compare.CauseProtocol, counted("reason", "http/1.1", 5), word("expected", "HTTP/2")), "h2: HTTP/2 was not spoken on every connection (5× http/1.1)"},

@@ -1,0 +1,191 @@
+package probe
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"net/textproto"
+	"os"
+	"time"
+
+	"linger/conformance"
+	"linger/profile"
+)
+
+// errStray is of a connection on which bytes came that belong to no message, so that
+// nobody can tell which response is whose.
+var errStray = errors.New("bytes came that belong to no message")
+
+// sampled is how many of such bytes are kept.
+const sampled = 256
+
+// A source is what is read of a connection besides its responses.
+type source struct {
+	method string // of the last request that was answered
+	status int    // of its response, 0 before the first
+	// disturbed says that the probe itself may be why something comes that belongs to no
+	// message: what it sent was none, or several were sent at once.
+	disturbed bool
+}
+
+// readHead reads the head of a response to a request of HTTP/1.0, if old, or later.
+func (c *conn) readHead(old bool) (head, error) {
+	for n := 1; n <= len("HTTP/"); n++ {
+		began, err := c.in.Peek(n)
+		switch {
+		case err != nil:
+			return head{}, err
+		case "HTTP/"[n-1] == began[n-1]:
+		case c.status != 0:
+			c.surplus(c.buffered(), true)
+			return head{}, errStray
+		default:
+			line, _ := c.in.ReadSlice('\n')
+			_, err := parseHead(bytes.Clone(line), old)
+			return head{}, err
+		}
+	}
+	var raw []byte
+	for {
+		line, err := c.in.ReadSlice('\n')
+		raw = append(raw, line...)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err != nil:
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return head{}, err
+		case len(line) <= len("\r\n") && len(bytes.TrimRight(line, "\r\n")) == 0 && bytes.HasSuffix(raw[:len(raw)-len(line)], []byte("\n")):
+			h, err := parseHead(raw, old)
+			c.prober.note(func(f *http1Facts) {
+				f.Faults = append(f.Faults, h.faults...)
+				switch {
+				case h.status == 0:
+				case h.interim():
+					f.Interim++
+					f.Bare++
+				case h.status == http.StatusNoContent:
+					f.Bare++
+					fallthrough
+				default:
+					f.Heads++
+				}
+			})
+			return h, err
+		}
+	}
+}
+
+// content reads the content of the response to method, and returns its length.
+func (c *conn) content(h head, method string) (n int64, f delimiter, err error) {
+	f, length, err := h.framing(method)
+	if err != nil {
+		return 0, f, err
+	}
+	switch f {
+	case counted:
+		n, err = io.CopyN(io.Discard, c.in, length)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+	case chunked:
+		if n, err = io.Copy(io.Discard, httputil.NewChunkedReader(c.in)); err != nil {
+			break
+		}
+		// ReadMIMEHeader takes the empty line behind the trailer section, too.
+		if _, err = textproto.NewReader(c.in).ReadMIMEHeader(); err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+	case untilClose:
+		n, err = io.Copy(io.Discard, c.in)
+	}
+	return n, f, err
+}
+
+// buffered are the bytes that have been read of the connection and not taken, as far as
+// they belong to no response.
+func (c *conn) buffered() []byte {
+	b, _ := c.in.Peek(c.in.Buffered())
+	if i := bytes.Index(b, []byte("HTTP/1.")); i > 0 {
+		b = b[:i]
+	}
+	return bytes.Clone(b)
+}
+
+// surplus notes what came behind a response that belongs to no message: b, or later, apart
+// from it.
+func (c *conn) surplus(b []byte, later bool) { c.surplusOf(b, len(b), later) }
+
+// surplusOf is surplus of n bytes that begin with b.
+func (c *conn) surplusOf(b []byte, n int, later bool) {
+	if c.disturbed || c.status == 0 {
+		return
+	}
+	s := conformance.Surplus{Method: c.method, Status: c.status, Bytes: n, First: string(b[:min(len(b), sampled)]), Later: later}
+	c.prober.note(func(f *http1Facts) {
+		if len(f.Surplus) < 64 {
+			f.Surplus = append(f.Surplus, s)
+		}
+	})
+}
+
+// strayed reports whether something has come already that belongs to no message. What a
+// server says to end a connection that it takes for idle is none of that.
+func (c *conn) strayed() bool {
+	if c.in.Buffered() == 0 {
+		return false
+	}
+	b := c.buffered()
+	if profile.SaidOf(b, len(b)).Status != http.StatusRequestTimeout {
+		c.surplus(b, false)
+	}
+	return true
+}
+
+// lull listens behind a response for so long, and two round trips: for what comes that
+// belongs to no message, or for the end of the connection.
+func (c *conn) lull(ctx context.Context, d time.Duration) end {
+	same := c.in.Buffered() > 0
+	wait, cancel := context.WithTimeout(ctx, d+2*c.prober.roundTrip())
+	e := c.awaitEnd(wait)
+	cancel()
+	switch {
+	case ctx.Err() != nil:
+	case e.stray > 0 && profile.SaidOf(e.sent, e.stray).Status == http.StatusRequestTimeout: // it takes the connection for idle
+	case e.stray > 0:
+		c.surplusOf(e.sent, e.stray, !same)
+	case e.err == nil && e.how != profile.RST && e.how != profile.CloseNotifyRST:
+		c.surplus(nil, false)
+	}
+	return e
+}
+
+// lulled is how long it is listened behind a response that lets the connection be.
+const lulled = 300 * time.Millisecond
+
+// heed sorts what came on a connection that was left alone until it ended, since when: what
+// the server said to end it, or what belongs to no message.
+func (c *conn) heed(e *end, since time.Time) {
+	if e.stray == 0 {
+		if e.how != "" && c.status != 0 {
+			c.surplus(nil, false)
+		}
+		return
+	}
+	said := profile.SaidOf(e.sent, e.stray)
+	atEnd := e.how != "" && e.at.Sub(e.firstStray) < time.Second
+	late := e.firstStray.Sub(since) > promptly+2*c.prober.roundTrip()
+	if said.Status == http.StatusRequestTimeout || atEnd && (said.Status >= 400 || late || c.status == 0) || c.status == 0 && said.Status >= 400 {
+		e.said, e.at = said, e.firstStray
+		return
+	}
+	c.surplusOf(e.sent, e.stray, true)
+}
+
+// timedOut reports whether err is that nothing came in time.
+func timedOut(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
