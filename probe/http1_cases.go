@@ -198,11 +198,11 @@ func (p *prober) tooLarge(ctx context.Context) {
 		return
 	}
 	s := profile.Survival{What: what, State: profile.Measured, Status: a.status, Said: linger.Brief(strings.Join(a.header.Values("Connection"), ", "))}
-	if a.close {
-		p.closes(ctx, c, a, "after "+what)
-	} else {
+	if !a.close {
 		e := c.lull(ctx, lulled)
-		s.Kept = e.how == ""
+		if e.how == "" {
+			return // it may be waiting for the content
+		}
 		p.endedUnsaid(c, e, what)
 	}
 	p.record(func(doc *profile.Profile) { doc.Survives = append(doc.Survives, s) })
