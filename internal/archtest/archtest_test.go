@@ -42,6 +42,7 @@ var rooms = []room{
 	{"sim/tls", nil, "sizes of TLS; knows nothing of what is in it"},
 	{"capture/har", []string{".", "trace"}, "an engine: a stranger to the other engines"},
 	{"capture/pcap", []string{"."}, "files into frames; what a frame holds is for others to know"},
+	{"capture/http1", []string{".", "trace"}, "two streams of bytes into exchanges; how they were captured is for others to know"},
 	{"capture/packet", []string{".", "trace", "flow", "dns", "capture/pcap", "capture/http1"}, "an engine: a stranger to the other engines"},
 	{"origin", []string{".", "trace", "policy", "dns"}, "the other side; it must not know how the client measures"},
 	{"lab", []string{".", "trace", "flow", "link", "sockdiag", "stats"}, "carries packets of any program; knows neither client nor origin"},

@@ -1,0 +1,516 @@
+package http1
+
+import (
+	"bytes"
+	"strings"
+
+	"linger"
+	"linger/trace"
+)
+
+// An answer to whether bytes begin a message.
+type Answer uint8
+
+const (
+	No    Answer = iota
+	Maybe        // there are too few of them
+	Yes
+)
+
+// LooksRequest reports whether b begins with a request line: a method, a target and a
+// version, or of HTTP/0.9 GET and a target alone.
+func LooksRequest(b []byte) Answer {
+	const longest = 24 // "UPDATEREDIRECTREF" is the longest method in use
+	n := 0
+	for n < len(b) && n < longest && (b[n] >= 'A' && b[n] <= 'Z' || b[n] == '-' || b[n] == '_') {
+		n++
+	}
+	switch {
+	case n == len(b):
+		return Maybe
+	case n < 3 || b[n] != ' ':
+		return No
+	}
+	rest := b[n+1:]
+	end := bytes.IndexByte(rest, '\n')
+	if end < 0 {
+		if len(rest) > 0 && rest[0] <= ' ' || len(rest) > maxURL {
+			return No
+		}
+		return Maybe
+	}
+	target, version := cutLast(trimCR(rest[:end]))
+	if isVersion(version) && len(target) > 0 {
+		return Yes
+	}
+	if string(b[:n]) == "GET" && len(target) == 0 && len(version) > 0 && version[0] == '/' {
+		return Yes // "Simple-Request = "GET" SP Request-URI CRLF" (RFC 1945, 4.1)
+	}
+	return No
+}
+
+// LooksResponse reports whether b begins with a status line.
+func LooksResponse(b []byte) Answer {
+	const least = "HTTP/1.1 200"
+	if len(b) < len(least) {
+		if strings.HasPrefix("HTTP/1.", string(b[:min(len(b), 7)])) {
+			return Maybe
+		}
+		return No
+	}
+	if isVersion(b[:8]) && b[8] == ' ' && isDigits(b[9:12]) {
+		return Yes
+	}
+	return No
+}
+
+func isVersion(b []byte) bool {
+	return len(b) == 8 && string(b[:7]) == "HTTP/1." && b[7] >= '0' && b[7] <= '9'
+}
+
+func isDigits(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// cutLast cuts a line at its last blank; without one all of it comes after.
+func cutLast(b []byte) (before, after []byte) {
+	if i := bytes.LastIndexByte(b, ' '); i >= 0 {
+		return b[:i], b[i+1:]
+	}
+	return nil, b
+}
+
+func trimCR(b []byte) []byte { return bytes.TrimSuffix(b, []byte{'\r'}) }
+
+// Versions as they stand in a first line.
+type version uint8
+
+const (
+	versionNone version = iota // HTTP/0.9
+	version10
+	version11
+)
+
+func (v version) String() string { return [...]string{"0.9", "1.0", "1.1"}[v] }
+
+// A head is what is kept of a message's. Its slices are of the bytes that it was read from.
+type head struct {
+	size    int64
+	version version
+
+	method, target []byte
+	status         int
+
+	host, agent, server, contentType, location, referer, upgrade []byte
+
+	connection, proxyConnection, keepAlive string // joined where they recur
+
+	close, chunked, otherCoding, badLength bool
+	length                                 int64 // -1 is none
+}
+
+// Lengths of bodies that are none.
+const (
+	lengthChunked = -1 - iota
+	lengthToEnd
+	lengthWrong
+)
+
+// requestBody returns the length of a request's body (RFC 9112, 6.3).
+func (h *head) requestBody() int64 {
+	switch {
+	case h.version == versionNone:
+		return 0
+	case h.chunked:
+		return lengthChunked
+	case h.otherCoding || h.badLength:
+		return lengthWrong // "the server MUST respond with [...] 400 [...] and then close"
+	}
+	return max(h.length, 0)
+}
+
+// responseBody returns the length of a response's body (RFC 9112, 6.3).
+func (h *head) responseBody(toHead bool) int64 {
+	switch {
+	case toHead || h.status/100 == 1 || h.status == 204 || h.status == 304:
+		return 0
+	case h.chunked:
+		return lengthChunked
+	case h.otherCoding || h.length < 0 && !h.badLength:
+		return lengthToEnd
+	case h.badLength:
+		return lengthWrong
+	}
+	return h.length
+}
+
+// said is what the message says of the connection.
+func (h *head) said(s *Shared) trace.Said {
+	connection := h.connection
+	if connection == "" {
+		connection = h.proxyConnection
+	}
+	return trace.Said{Version: h.version.String(), Connection: connection, KeepAlive: h.keepAlive}
+}
+
+// start reads the head of a message, and returns how many bytes that took and how many of
+// the body follow.
+func (c *Conversation) start(from Side, b []byte, m Mark) (n int, skip int64) {
+	r := &c.side[from]
+	if len(r.buf) == 0 {
+		// "a server [...] SHOULD ignore at least one empty line (CRLF) received prior to
+		// the request-line" (RFC 9112, 2.2).
+		for n < len(b) && (b[n] == '\r' || b[n] == '\n') {
+			n++
+		}
+		if n == len(b) {
+			return n, 0
+		}
+		r.began = m
+		if from == Server && c.current == nil && len(c.queue) > 0 && c.queue[0].old && LooksResponse(b[n:]) == No {
+			return n, c.simple(m)
+		}
+		c.scratch = head{length: -1}
+		size, ok := c.scratch.read(c.Shared, from, b[n:])
+		switch {
+		case !ok:
+			return len(b), c.malformed(from, int64(len(b)-n))
+		case size > 0:
+			return n + size, c.message(from, m)
+		}
+		r.buf, r.scanned = append(r.buf, b[n:]...), 0
+		return len(b), 0
+	}
+	before := len(r.buf)
+	r.buf = append(r.buf, b...)
+	size := endOfHead(r.buf, max(r.scanned-3, 0))
+	if simple := from == Client && size == 0 && LooksRequest(r.buf) == Yes; simple {
+		size = bytes.IndexByte(r.buf, '\n') + 1 // perhaps of HTTP/0.9; read tells
+	}
+	if size > 0 {
+		c.scratch = head{length: -1}
+		got, ok := c.scratch.read(c.Shared, from, r.buf)
+		if !ok {
+			size := int64(len(r.buf))
+			r.buf = nil
+			return len(b), c.malformed(from, size)
+		}
+		if got > before {
+			skip = c.message(from, m)
+			r.buf, r.scanned = nil, 0
+			return got - before, skip
+		}
+	}
+	if r.scanned = len(r.buf); r.scanned > maxHead {
+		c.salvage(from, m)
+		r.buf, r.scanned, r.state = nil, 0, lost
+	}
+	return len(b), 0
+}
+
+// simple begins a response of HTTP/0.9, which has no head and lasts until the end
+// (RFC 1945, 4.1).
+func (c *Conversation) simple(m Mark) (skip int64) {
+	r := &c.side[Server]
+	c.Responses++
+	c.current = c.queue[0]
+	c.current.FirstByte = linger.Known(m.At)
+	c.current.AnswerFrames = trace.Frames{First: m.Frame, Last: m.Frame, FirstFile: m.File, LastFile: m.File}
+	r.state = toEnd
+	return Forever
+}
+
+// message takes in the head that was read.
+func (c *Conversation) message(from Side, m Mark) (skip int64) {
+	if from == Client {
+		return c.request(&c.scratch, m, false)
+	}
+	return c.response(&c.scratch, m, false)
+}
+
+// malformed gives up a message that is none.
+func (c *Conversation) malformed(from Side, n int64) int64 {
+	r := &c.side[from]
+	r.state, r.size = lost, r.size+n
+	return 0
+}
+
+// salvage takes what there is of a head whose rest is missing.
+func (c *Conversation) salvage(from Side, m Mark) {
+	r := &c.side[from]
+	h := head{length: -1}
+	if from == Client && bytes.IndexByte(r.buf, '\n') < 0 {
+		h.method, _, _ = bytes.Cut(r.buf, []byte{' '})
+		if len(h.method) == len(r.buf) || LooksRequest(r.buf) == No {
+			return
+		}
+		c.request(&h, m, true)
+		return
+	}
+	if from == Server && len(r.buf) >= 12 && bytes.IndexByte(r.buf, '\n') < 0 {
+		if h.firstLine(from, r.buf) {
+			c.response(&h, m, true)
+		}
+		return
+	}
+	if _, ok := h.read(c.Shared, from, r.buf); !ok {
+		return
+	}
+	h.size = int64(len(r.buf))
+	if from == Client {
+		c.request(&h, m, true)
+	} else {
+		c.response(&h, m, true)
+	}
+}
+
+// endOfHead returns how long the head is that b begins with, of which the end is not
+// before from; 0 if it does not end.
+func endOfHead(b []byte, from int) int {
+	for {
+		i := bytes.IndexByte(b[from:], '\n')
+		if i < 0 {
+			return 0
+		}
+		from += i + 1
+		if from < len(b) && b[from] == '\n' {
+			return from + 1
+		}
+		if from+1 < len(b) && b[from] == '\r' && b[from+1] == '\n' {
+			return from + 2
+		}
+	}
+}
+
+// read reads a head, and returns its size: 0 if it does not end in b. ok is false if it
+// cannot be one.
+func (h *head) read(s *Shared, from Side, b []byte) (size int, ok bool) {
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 {
+		if from == Client {
+			return 0, LooksRequest(b) != No
+		}
+		return 0, LooksResponse(b) != No
+	}
+	if !h.firstLine(from, trimCR(b[:end])) {
+		return 0, false
+	}
+	at := end + 1
+	if h.version == versionNone {
+		h.size = int64(at)
+		return at, true
+	}
+	for {
+		end := bytes.IndexByte(b[at:], '\n')
+		if end < 0 {
+			return 0, true
+		}
+		line := b[at : at+end]
+		at += end + 1
+		if len(line) == 0 || len(line) == 1 && line[0] == '\r' {
+			h.size = int64(at)
+			return at, true
+		}
+		h.field(s, trimCR(line))
+	}
+}
+
+// firstLine reads a request line or a status line.
+func (h *head) firstLine(from Side, line []byte) bool {
+	if from == Server {
+		if LooksResponse(line) != Yes {
+			return false
+		}
+		h.version = versionOf(line[7])
+		h.status = int(line[9]-'0')*100 + int(line[10]-'0')*10 + int(line[11]-'0')
+		return true
+	}
+	var rest []byte
+	h.method, rest, _ = bytes.Cut(line, []byte{' '})
+	if len(h.method) == 0 || len(h.method) > 32 || !isToken(h.method) {
+		return false
+	}
+	target, v := cutLast(rest)
+	switch {
+	case isVersion(v) && len(target) > 0:
+		h.target, h.version = target, versionOf(v[7])
+	case string(h.method) == "GET" && len(rest) > 0 && rest[0] > ' ' && len(target) == 0:
+		h.target = rest
+	default:
+		return false
+	}
+	return true
+}
+
+func versionOf(minor byte) version {
+	if minor == '0' {
+		return version10
+	}
+	return version11
+}
+
+// isToken reports whether b is one (RFC 9110, 5.6.2), by its letters, digits and marks.
+func isToken(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c >= 0x7f || bytes.IndexByte([]byte(`"(),/:;<=>?@[\]{}`), c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// field takes in one line of a head, if it is of use. A line that continues the one before
+// has no name, and is not.
+func (h *head) field(s *Shared, line []byte) {
+	i := bytes.IndexByte(line, ':')
+	if i < 4 || i > 17 {
+		return
+	}
+	name := line[:i]
+	value := func() []byte { return bytes.Trim(line[i+1:], " \t") }
+	first := name[0] | 0x20
+	switch {
+	case len(name) == 4 && is(name, "host"):
+		h.host = value()
+	case len(name) == 6 && is(name, "server"):
+		h.server = value()
+	case len(name) == 7 && first == 'u' && is(name, "upgrade"):
+		h.upgrade = value()
+	case len(name) == 7 && first == 'r' && is(name, "referer"):
+		h.referer = value()
+	case len(name) == 8 && is(name, "location"):
+		h.location = value()
+	case len(name) == 10 && first == 'c' && is(name, "connection"):
+		h.connection = join(s, h.connection, value())
+		h.close = h.close || hasToken(value(), "close")
+	case len(name) == 10 && first == 'k' && is(name, "keep-alive"):
+		h.keepAlive = join(s, h.keepAlive, value())
+	case len(name) == 10 && first == 'u' && is(name, "user-agent"):
+		h.agent = value()
+	case len(name) == 12 && is(name, "content-type"):
+		h.contentType = value()
+	case len(name) == 14 && is(name, "content-length"):
+		h.contentLength(value())
+	case len(name) == 16 && is(name, "proxy-connection"):
+		h.proxyConnection = join(s, h.proxyConnection, value())
+		h.close = h.close || hasToken(value(), "close")
+	case len(name) == 17 && is(name, "transfer-encoding"):
+		// "If a message is received with both [...], the Transfer-Encoding overrides"; the
+		// last coding decides (RFC 9112, 6.3).
+		codings := value()
+		if j := bytes.LastIndexByte(codings, ','); j >= 0 {
+			codings = bytes.Trim(codings[j+1:], " \t")
+		}
+		h.chunked = is(codings, "chunked")
+		h.otherCoding = !h.chunked
+	}
+}
+
+// contentLength reads one or, if they are the same, several lengths.
+func (h *head) contentLength(b []byte) {
+	for part := range bytes.SplitSeq(b, []byte{','}) {
+		part = bytes.Trim(part, " \t")
+		if len(part) == 0 || len(part) > 18 || !isDigits(part) {
+			h.badLength = true
+			return
+		}
+		var n int64
+		for _, d := range part {
+			n = n*10 + int64(d-'0')
+		}
+		if h.length >= 0 && h.length != n {
+			h.badLength = true
+		}
+		h.length = n
+	}
+}
+
+// is reports whether b is a name that is written in lower case, in any case.
+func is(b []byte, lower string) bool {
+	if len(b) != len(lower) {
+		return false
+	}
+	for i := range len(lower) {
+		c := b[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// hasToken reports whether a list has a token, in any case.
+func hasToken(list []byte, token string) bool {
+	for part := range bytes.SplitSeq(list, []byte{','}) {
+		if is(bytes.Trim(part, " \t"), token) {
+			return true
+		}
+	}
+	return false
+}
+
+func join(s *Shared, before string, value []byte) string {
+	if before == "" {
+		return s.text(value)
+	}
+	return clip([]byte(before + ", " + string(value)))
+}
+
+// mediaType cuts the parameters off.
+func mediaType(b []byte) []byte {
+	b, _, _ = bytes.Cut(b, []byte{';'})
+	return bytes.TrimRight(b, " \t")
+}
+
+// clip returns what is kept of a value.
+func clip(b []byte) string {
+	if len(b) > maxValue {
+		b = b[:maxValue]
+	}
+	return strings.ToValidUTF8(string(b), "�")
+}
+
+// url returns the absolute URL of a request (RFC 9112, 3.3).
+func (c *Conversation) url(h *head) string {
+	target := h.target
+	if len(target) > maxURL {
+		target = target[:maxURL]
+	}
+	host := h.host
+	if len(host) == 0 {
+		host = []byte(c.Authority)
+	}
+	switch {
+	case string(h.method) == "CONNECT" || bytes.Contains(target, []byte("://")) && target[0] != '/':
+		return strings.ToValidUTF8(string(target), "�")
+	case string(target) == "*": // "OPTIONS *" is of the server
+		target = nil
+	}
+	b := make([]byte, 0, len("http://")+len(host)+len(target))
+	b = append(append(append(b, "http://"...), host...), target...)
+	return strings.ToValidUTF8(string(b), "�")
+}
+
+// absolute returns where a Location points to, seen from a URL.
+func absolute(from, to string) string {
+	switch {
+	case strings.Contains(to, "://"):
+		return to
+	case strings.HasPrefix(to, "//"):
+		return "http:" + to
+	case strings.HasPrefix(to, "/"):
+		if _, rest, ok := strings.Cut(from, "://"); ok {
+			host, _, _ := strings.Cut(rest, "/")
+			return "http://" + host + to
+		}
+	}
+	return ""
+}

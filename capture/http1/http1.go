@@ -1,0 +1,509 @@
+// Package http1 reads the two streams of bytes of an HTTP/1 connection as they passed, and
+// makes records of its exchanges (RFC 9112). It is a machine without I/O: who has the
+// bytes in order hands them in.
+//
+// Bodies are not read: Data returns how many of the next bytes it has no use for. Where
+// bytes are missing, it goes on; if it was in a head or in chunked framing, it looks for
+// the next message at the beginnings of the pieces that follow, and counts that.
+package http1
+
+import (
+	"math"
+
+	"linger"
+	"linger/trace"
+)
+
+// A Mark is where a piece of data stands in what was read.
+type Mark struct {
+	At    linger.Instant
+	Frame int64
+	File  int
+}
+
+// A Side is one of the two that talk.
+type Side uint8
+
+const (
+	Client Side = iota
+	Server
+)
+
+// Forever is what Data returns if it has no use for any further byte.
+const Forever = math.MaxInt64
+
+// Why a request was not answered in full (trace.Exchange.Failed).
+const (
+	NoResponse  = "no response"
+	NotCaptured = "response not captured"
+	Cut         = "closed within the response"
+	CutRequest  = "closed within the request"
+	Reset       = "reset"
+	StillGoing  = "the capture ended"
+)
+
+// Bounds on what is held of one connection.
+const (
+	maxHead    = 64 << 10 // a head, or the trailers of a body, in bytes
+	maxPending = 1000     // requests without a response
+	maxURL     = 8 << 10
+	maxValue   = 512 // of any other field that is kept
+)
+
+// Shared is what the conversations of one reader have in common.
+type Shared struct {
+	// Emit takes each exchange when it has ended, valid until it returns. Known is Inferred
+	// if where it ends was concluded, else it is empty.
+	Emit func(*Conversation, *trace.Exchange)
+
+	next  int // number of the next exchange
+	texts map[string]string
+	free  []*pending
+}
+
+// Next returns a number for an exchange that begins, from 0.
+func (s *Shared) Next() int {
+	s.next++
+	return s.next - 1
+}
+
+// A Conversation is one connection. The zero value with Shared set is one that begins.
+type Conversation struct {
+	Shared *Shared
+	// Connection is its number.
+	Connection int64
+	// Authority is what URLs have where a request names no host.
+	Authority string
+	// Deaf says that nothing of the server has been captured.
+	Deaf bool
+
+	// Requests and Responses count what was seen, interim responses apart.
+	Requests, Responses int64
+	// Resynced counts the times that messages were found again after missing bytes.
+	Resynced int64
+	// Host, Agent and Software are those of the first messages that have them.
+	Host, Agent, Software string
+	// Version is the highest that a message named: "1.1", "1.0" or "0.9".
+	Version string
+	// Announced is the first message that said Connection: close, and AnnouncedBy whose.
+	Announced   linger.Opt[Mark]
+	AnnouncedBy Side
+	// Tunnel is set when a response has made the connection a tunnel: the target of
+	// CONNECT. Upgraded is what it was upgraded to (101). What follows is not HTTP/1; Rest
+	// is what of it Data was given, valid until the next call.
+	Tunnel, Upgraded string
+	Rest             []byte
+
+	side      [2]reader
+	queue     []*pending // requests without a complete response, the oldest first
+	current   *pending   // whose response has begun; it is queue[0], or of no known request
+	pipelined bool       // the client is known to send before it is answered
+	recovered bool       // the next response is the first after missing bytes
+	scratch   head
+}
+
+// pending is an exchange that has not ended.
+type pending struct {
+	trace.Exchange
+	target string // of CONNECT
+	head   bool   // the method is HEAD
+	old    bool   // HTTP/0.9
+	whole  bool   // the request has ended
+}
+
+// A state is what a reader expects next.
+type state uint8
+
+const (
+	start   state = iota // the first line of a message, or the rest of its head
+	body                 // the body has ended, once what is skipped has passed
+	chunk                // the size of a chunk
+	trailer              // the fields behind the last chunk
+	toEnd                // a body that lasts until the connection ends
+	lost                 // somewhere in a message: where the next one begins is not known
+	opaque               // no HTTP/1 any more
+)
+
+// A reader reads one side's bytes.
+type reader struct {
+	state   state
+	buf     []byte // of a head or a line that has not ended
+	began   Mark   // where that began
+	scanned int    // bytes of it in which no end was found
+	size    int64  // of the body so far
+	last    Mark   // of the last data that was handed in
+}
+
+// Data takes the next bytes of a side, all of them, and returns how many of those that
+// follow it has no use for. What it had no use for before counts as passed. m is where the
+// bytes were, or if there are none, where the last one was that was skipped.
+func (c *Conversation) Data(from Side, b []byte, m Mark) (skip int64) {
+	r := &c.side[from]
+	r.last = m
+	for {
+		var n int
+		switch r.state {
+		case start:
+			n, skip = c.start(from, b, m)
+		case body:
+			c.ended(from, m)
+		case chunk:
+			n, skip = c.chunk(from, b, m)
+		case trailer:
+			n = c.trailer(from, b, m)
+		case lost:
+			if !c.found(from, b) {
+				r.size += int64(len(b))
+				return 0
+			}
+		case toEnd, opaque:
+			c.Rest = b
+			return Forever
+		}
+		if b = b[n:]; skip > 0 {
+			if skip > int64(len(b)) {
+				return skip - int64(len(b))
+			}
+			b, skip = b[skip:], 0
+			continue // the state says what comes behind
+		}
+		if len(b) == 0 && r.state != body && r.state != opaque {
+			return 0
+		}
+	}
+}
+
+// found looks for the beginning of a message in what is lost.
+func (c *Conversation) found(from Side, b []byte) bool {
+	if from == Client && LooksRequest(b) != Yes || from == Server && LooksResponse(b) != Yes {
+		return false
+	}
+	c.Resynced++
+	if from == Server {
+		c.recovered = true
+		c.let(c.side[Server].last)
+	}
+	c.side[from].state, c.side[from].buf, c.side[from].scanned = start, nil, 0
+	return true
+}
+
+// let ends the response that has begun, whose end is not known.
+func (c *Conversation) let(m Mark) {
+	if x := c.current; x != nil {
+		x.Known = trace.Inferred
+		x.ResponseBody = c.side[Server].size
+		c.finish(x, m, "")
+	}
+}
+
+// Gap says that the next n bytes of a side are missing, beyond what it has no use for.
+func (c *Conversation) Gap(from Side, n int64, m Mark) {
+	r := &c.side[from]
+	switch r.state {
+	case toEnd, opaque:
+		return
+	case start:
+		if len(r.buf) > 0 {
+			c.salvage(from, m)
+		}
+	case body:
+		c.ended(from, m)
+	}
+	r.size += n
+	r.buf, r.scanned, r.state = nil, 0, lost
+}
+
+// End says that a side sends nothing more, and why (Cut, Reset, StillGoing). Of what Data
+// had no use for, left bytes did not come; last is where the last one was that came. Each
+// side ends once; then the rest of its requests is up to Close.
+func (c *Conversation) End(from Side, why string, left int64, last Mark) {
+	r := &c.side[from]
+	if r.state == opaque {
+		return
+	}
+	if from == Client {
+		if n := len(c.queue); n > 0 && !c.queue[n-1].whole {
+			x := c.queue[n-1]
+			x.RequestBody = max(x.RequestBody-left, 0)
+			x.Failed = why
+			if why == Cut {
+				x.Failed = CutRequest
+			}
+		}
+		r.state = opaque
+		return
+	}
+	if r.state == start && len(r.buf) > 0 {
+		c.salvage(from, last)
+		r.state = lost
+	}
+	switch x := c.current; {
+	case x == nil:
+	case r.state == toEnd:
+		x.ResponseBody = Forever - left
+		if why == Cut {
+			why = "" // that is how it ends
+		}
+		c.finish(x, last, why)
+	case r.state == lost:
+		c.let(last)
+	default:
+		if r.state != body {
+			x.ResponseBody = r.size
+		}
+		x.ResponseBody = max(x.ResponseBody-left, 0)
+		x.Failed = why
+		c.drop(x)
+	}
+	r.state = opaque
+}
+
+// Close ends what has not ended, with the reason for what was not answered.
+func (c *Conversation) Close(why string) {
+	if x := c.current; x != nil && (len(c.queue) == 0 || c.queue[0] != x) {
+		if x.Failed == "" {
+			x.Failed = why
+		}
+		c.drop(x)
+	}
+	for len(c.queue) > 0 {
+		x := c.queue[0]
+		if x.Failed == "" {
+			x.Failed = why
+		}
+		c.drop(x)
+	}
+}
+
+// Waiting reports whether a request has not been answered in full.
+func (c *Conversation) Waiting() bool { return len(c.queue) > 0 || c.current != nil }
+
+// request takes in the head of a request.
+func (c *Conversation) request(h *head, m Mark, cut bool) (skip int64) {
+	r := &c.side[Client]
+	server := &c.side[Server]
+	if server.state == lost && !c.pipelined {
+		c.let(server.last)
+	}
+	missed := c.Deaf || server.state == lost && !c.pipelined // the responses so far
+	for len(c.queue) > 0 && (missed || len(c.queue) >= maxPending) {
+		c.queue[0].Failed = NotCaptured
+		c.drop(c.queue[0])
+	}
+	c.Requests++
+	x := c.take()
+	x.Number = int(c.Requests)
+	x.Method = c.Shared.text(h.method)
+	x.Queued, x.Sent = r.began.At, linger.Known(r.began.At)
+	x.Frames = trace.Frames{First: r.began.Frame, Last: m.Frame, FirstFile: r.began.File, LastFile: m.File}
+	x.RequestHead = h.size
+	x.Asked = h.said(c.Shared)
+	x.Referer = clip(h.referer)
+	x.head, x.old = x.Method == "HEAD", h.version == versionNone
+	if x.Method == "CONNECT" {
+		x.target = clip(h.target)
+	}
+	if c.Host == "" {
+		c.Host = c.Shared.text(h.host)
+	}
+	if c.Agent == "" {
+		c.Agent = c.Shared.text(h.agent)
+	}
+	if !cut || h.version != versionNone {
+		x.URL = c.url(h)
+	}
+	c.announce(Client, h, m)
+	c.queue = append(c.queue, x)
+	if cut {
+		x.Known = trace.Inferred
+		x.whole = true
+		return 0
+	}
+	return c.framing(Client, h, m, h.requestBody())
+}
+
+// response takes in the head of a response.
+func (c *Conversation) response(h *head, m Mark, cut bool) (skip int64) {
+	r := &c.side[Server]
+	if h.status/100 == 1 && h.status != 101 {
+		return 0 // an interim one; the state stays
+	}
+	if len(c.queue) > 1 && !c.recovered {
+		c.pipelined = true
+	}
+	for len(c.queue) > 1 && !c.pipelined {
+		// Nothing says that this client sends before it is answered, and responses are
+		// missing: this one answers its last request.
+		c.queue[0].Failed = NotCaptured
+		c.drop(c.queue[0])
+	}
+	c.recovered = false
+	c.Responses++
+	var x *pending
+	if len(c.queue) > 0 {
+		x = c.queue[0]
+	} else {
+		x = c.take() // its request was not captured
+		x.Queued = r.began.At
+		x.Frames = trace.Frames{First: r.began.Frame, FirstFile: r.began.File}
+	}
+	c.current = x
+	x.FirstByte = linger.Known(r.began.At)
+	x.Status, x.ResponseHead, x.ContentType = h.status, h.size, c.Shared.text(mediaType(h.contentType))
+	x.Answered = h.said(c.Shared)
+	x.AnswerFrames = trace.Frames{First: r.began.Frame, Last: m.Frame, FirstFile: r.began.File, LastFile: m.File}
+	if c.Software == "" {
+		c.Software = c.Shared.text(h.server)
+	}
+	if len(h.location) > 0 {
+		x.Redirect = absolute(x.URL, clip(h.location))
+	}
+	c.announce(Server, h, m)
+	r.size = 0
+	if cut {
+		x.Known = trace.Inferred
+		return 0
+	}
+	switch {
+	case h.status == 101:
+		c.Upgraded = clip(h.upgrade)
+		if c.Upgraded == "" {
+			c.Upgraded = "unknown"
+		}
+		c.finish(x, m, "")
+		c.side[Client].state, r.state = opaque, opaque
+		return Forever
+	case x.target != "" && h.status/100 == 2: // RFC 9110, 9.3.6
+		c.Tunnel = x.target
+		c.finish(x, m, "")
+		c.side[Client].state, r.state = opaque, opaque
+		return 0
+	}
+	return c.framing(Server, h, m, h.responseBody(x.head))
+}
+
+// framing begins a body.
+func (c *Conversation) framing(from Side, h *head, m Mark, length int64) (skip int64) {
+	r := &c.side[from]
+	switch {
+	case length == lengthWrong:
+		r.state, r.size = lost, 0
+		return 0
+	case length == lengthChunked:
+		r.state, r.size = chunk, 0
+		return 0
+	case length == lengthToEnd:
+		r.state = toEnd
+		return Forever
+	case from == Client:
+		c.queue[len(c.queue)-1].RequestBody = length
+	default:
+		c.current.ResponseBody = length
+	}
+	if length == 0 {
+		c.ended(from, m)
+		return 0
+	}
+	r.state = body
+	return length
+}
+
+// ended ends the message of a side.
+func (c *Conversation) ended(from Side, m Mark) {
+	r := &c.side[from]
+	chunked := r.state == trailer
+	r.state = start
+	if from == Client {
+		if n := len(c.queue); n > 0 {
+			x := c.queue[n-1]
+			x.whole = true
+			if chunked {
+				x.RequestBody = r.size
+			}
+			if x != c.current {
+				x.Frames.Last, x.Frames.LastFile = m.Frame, m.File
+			}
+		}
+		return
+	}
+	if x := c.current; x != nil {
+		if chunked {
+			x.ResponseBody = r.size
+		}
+		c.finish(x, m, "")
+	}
+}
+
+// finish ends an exchange whose last byte has passed.
+func (c *Conversation) finish(x *pending, m Mark, failed string) {
+	x.Done = linger.Known(m.At)
+	x.Frames.Last, x.Frames.LastFile = m.Frame, m.File
+	x.AnswerFrames.Last, x.AnswerFrames.LastFile = m.Frame, m.File
+	if x.Failed == "" {
+		x.Failed = failed
+	}
+	c.drop(x)
+}
+
+// drop hands an exchange on as it is.
+func (c *Conversation) drop(x *pending) {
+	if len(c.queue) > 0 && c.queue[0] == x {
+		c.queue = append(c.queue[:0], c.queue[1:]...)
+	}
+	if c.current == x {
+		c.current = nil
+	}
+	c.Shared.Emit(c, &x.Exchange)
+	c.Shared.free = append(c.Shared.free, x)
+}
+
+// announce takes in what a message says of the connection.
+func (c *Conversation) announce(by Side, h *head, m Mark) {
+	if v := h.version.String(); v > c.Version {
+		c.Version = v
+	}
+	if h.close && c.Announced.IsZero() {
+		c.Announced, c.AnnouncedBy = linger.Known(m), by
+	}
+}
+
+// Protocol is what is spoken: "http/1.1", "http/1.0" or "http/0.9".
+func (c *Conversation) Protocol() string {
+	switch c.Version {
+	case "1.1":
+		return "http/1.1"
+	case "1.0":
+		return "http/1.0"
+	}
+	return "http/0.9"
+}
+
+// take returns an exchange to fill in.
+func (c *Conversation) take() *pending {
+	s, x := c.Shared, &pending{}
+	if n := len(s.free); n > 0 {
+		x, s.free = s.free[n-1], s.free[:n-1]
+		*x = pending{}
+	}
+	x.ID, x.Connection, x.Attempts = s.Next(), c.Connection, 1
+	return x
+}
+
+// text returns b as a string, the same one for the same bytes where they recur.
+func (s *Shared) text(b []byte) string {
+	const most = 1 << 14
+	if len(b) == 0 {
+		return ""
+	}
+	if t, ok := s.texts[string(b)]; ok {
+		return t
+	}
+	t := clip(b)
+	if s.texts == nil {
+		s.texts = map[string]string{}
+	}
+	if len(s.texts) < most && len(b) <= maxValue {
+		s.texts[string(b)] = t
+	}
+	return t
+}

@@ -1,0 +1,345 @@
+package packet
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+
+	"linger"
+	"linger/capture/http1"
+	"linger/flow"
+	"linger/trace"
+)
+
+// An app reads what a connection carries. Bytes of each end come in order.
+type app interface {
+	// data takes the next bytes of an end, and returns how many of those that follow are
+	// of no use; what it said before has passed.
+	data(r *Reader, c *conn, e flow.End, b []byte, m mark) (skip int64)
+	// gap says that n bytes are missing, beyond those of no use.
+	gap(r *Reader, c *conn, e flow.End, n int64, m mark)
+	// end says that nothing more comes from an end, and why: http1.Cut, Reset or
+	// StillGoing. Of those of no use left bytes did not come.
+	end(r *Reader, c *conn, e flow.End, why string, left int64, last mark)
+	// close says that both ends have come to theirs. It may be called again.
+	close(r *Reader, c *conn, why string)
+}
+
+// An opaque app is of what is not read.
+type opaque struct{}
+
+func (opaque) data(*Reader, *conn, flow.End, []byte, mark) int64 { return http1.Forever }
+func (opaque) gap(*Reader, *conn, flow.End, int64, mark)         {}
+func (opaque) end(*Reader, *conn, flow.End, string, int64, mark) {}
+func (opaque) close(*Reader, *conn, string)                      {}
+
+// maxSniffed is how many bytes of one end are held until it is clear what they are.
+const maxSniffed = 16 << 10
+
+// A sniffer finds out what a connection carries by the first bytes of either end. If these
+// were not captured, it looks at the beginning of each packet until one tells.
+type sniffer struct {
+	buf   [2][]byte // by flow.End
+	began [2]mark
+	blind bool // the beginning was not captured
+}
+
+// A verdict is what bytes are.
+type verdict uint8
+
+const (
+	tooFew verdict = iota
+	anything
+	isRequest
+	isResponse
+	isTLS
+	isH2
+	isDNS
+	isProxy
+)
+
+func (s *sniffer) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
+	if len(b) == 0 {
+		return 0
+	}
+	if !c.started {
+		s.blind = true
+	}
+	if len(s.buf[e]) == 0 {
+		s.began[e] = m
+	}
+	all := b
+	if len(s.buf[e]) > 0 {
+		all = append(s.buf[e], b...)
+	}
+	v := r.sniff(c, e, all)
+	if v == isProxy {
+		n, from, whole := proxyHead(all)
+		if whole {
+			c.is(e)
+			c.facts.forwarded = from
+			s.buf[e] = nil
+			return s.data(r, c, e, bytes.Clone(all[n:]), m)
+		}
+		v = tooFew
+	}
+	switch {
+	case s.blind && (v == anything || v == tooFew):
+		s.buf[e] = nil
+		return 0
+	case v == tooFew && len(all) <= maxSniffed:
+		s.buf[e] = append(s.buf[e], b...)
+		return 0
+	}
+	return s.decide(r, c, e, v, all, b, m)
+}
+
+// decide hands over to what reads it, and replays what either end has said: all, of which
+// b is the last piece.
+func (s *sniffer) decide(r *Reader, c *conn, e flow.End, v verdict, all, b []byte, m mark) int64 {
+	client := e
+	if v == isResponse {
+		client = e.Other()
+	}
+	switch v {
+	case isRequest, isResponse:
+		c.is(client)
+		c.app = newHTTP(r, c)
+	case isTLS:
+		if all[0] == recordHandshake {
+			if all[5] == helloServer {
+				client = e.Other()
+			}
+			c.is(client)
+		}
+		c.app = &tlsApp{}
+		c.facts.protocol, c.facts.known, c.facts.inferred = protocolTLS, trace.Seen, true
+	case isH2:
+		c.is(client)
+		c.app = opaque{}
+		c.facts.protocol, c.facts.known, c.facts.inferred = protocolH2, trace.Seen, true
+	case isDNS:
+		c.app = &dnsApp{}
+		c.facts.protocol, c.facts.known = protocolDNS, trace.Seen
+	default:
+		c.app = opaque{}
+		c.facts.protocol, c.facts.known, c.facts.inferred = protocolOther, trace.Inferred, true
+	}
+	if o := e.Other(); len(s.buf[o]) > 0 {
+		c.half[o].skip = c.app.data(r, c, o, s.buf[o], s.began[o])
+	}
+	if len(s.buf[e]) > 0 {
+		switch skip := c.app.data(r, c, e, s.buf[e], s.began[e]); {
+		case skip > int64(len(b)):
+			return skip - int64(len(b))
+		default:
+			b = b[skip:]
+		}
+	}
+	return c.app.data(r, c, e, b, m)
+}
+
+// sniff tells what the bytes of one end are that begin with b.
+func (r *Reader) sniff(c *conn, e flow.End, b []byte) verdict {
+	asks := !c.told || c.client == e
+	answers := !c.told || c.client != e
+	if answers {
+		switch http1.LooksResponse(b) {
+		case http1.Yes:
+			return isResponse
+		case http1.Maybe:
+			return tooFew
+		}
+	}
+	if v := looksTLS(b); v != anything {
+		return v
+	}
+	if asks {
+		for _, known := range []struct {
+			prefix string
+			verdict
+		}{{"PRI * HTTP/2.0\r\n", isH2}, {"PROXY ", isProxy}, {proxy2, isProxy}} {
+			switch n := min(len(b), len(known.prefix)); {
+			case string(b[:n]) != known.prefix[:n]:
+			case n == len(known.prefix):
+				return known.verdict
+			default:
+				return tooFew
+			}
+		}
+		switch http1.LooksRequest(b) {
+		case http1.Yes:
+			return isRequest
+		case http1.Maybe:
+			return tooFew
+		}
+	}
+	if c.dns {
+		return isDNS
+	}
+	return anything
+}
+
+func (s *sniffer) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {
+	b := s.buf[e]
+	s.buf[e], s.blind = nil, true
+	if len(b) > 0 && http1.LooksRequest(b) == http1.Maybe && bytes.IndexByte(b, ' ') > 0 && (!c.told || c.client == e) {
+		// A request whose first line was cut.
+		c.is(e)
+		a := newHTTP(r, c)
+		c.app = a
+		a.data(r, c, e, b, s.began[e])
+		a.gap(r, c, e, n, m)
+	}
+}
+
+func (s *sniffer) end(r *Reader, c *conn, e flow.End, why string, left int64, last mark) {
+	if len(s.buf[e]) > 0 && !s.blind { // too few to be anything that is known
+		c.facts.protocol, c.facts.known, c.facts.inferred = protocolOther, trace.Inferred, true
+	}
+	s.buf[e] = nil
+}
+
+func (s *sniffer) close(*Reader, *conn, string) {}
+
+// httpApp is HTTP/1, until the connection becomes something else.
+type httpApp struct {
+	talk   http1.Conversation
+	inside *conn // what is in a tunnel; it has no halves of its own
+	closed bool
+}
+
+func newHTTP(r *Reader, c *conn) *httpApp {
+	a := &httpApp{}
+	a.talk.Shared, a.talk.Connection = &r.shared, c.id
+	a.talk.Authority = c.authority()
+	return a
+}
+
+func (a *httpApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
+	if a.inside != nil {
+		return a.inner(r, e, b, m)
+	}
+	side := c.side(e)
+	if side == http1.Client {
+		a.talk.Deaf = !c.half[e.Other()].started
+	}
+	skip := a.talk.Data(side, b, m)
+	if a.talk.Tunnel != "" {
+		a.open(r, c, m)
+		if rest := a.talk.Rest; len(rest) > 0 {
+			return a.inner(r, e, rest, m)
+		}
+		return 0
+	}
+	return skip
+}
+
+// inner hands on what is in the tunnel.
+func (a *httpApp) inner(r *Reader, e flow.End, b []byte, m mark) int64 {
+	if a.inside.firstByte.IsZero() {
+		a.inside.firstByte = linger.Known(m.At)
+	}
+	return a.inside.app.data(r, a.inside, e, b, m)
+}
+
+// open begins what is in a tunnel, as a connection of its own.
+func (a *httpApp) open(r *Reader, c *conn, m mark) {
+	in := r.take(kindTCP, m)
+	in.client, in.told, in.started = c.client, true, true
+	in.within = linger.Known(c.id)
+	in.app = &sniffer{}
+	if in.depth = c.depth + 1; in.depth > deepest {
+		in.app = opaque{}
+	}
+	in.facts.target = a.talk.Tunnel
+	in.half[0].started, in.half[1].started = true, true
+	a.inside = in
+	for e := range c.half {
+		c.half[e].skip = 0
+	}
+}
+
+func (a *httpApp) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {
+	if a.inside != nil {
+		a.inside.app.gap(r, a.inside, e, n, m)
+		return
+	}
+	a.talk.Gap(c.side(e), n, m)
+}
+
+func (a *httpApp) end(r *Reader, c *conn, e flow.End, why string, left int64, last mark) {
+	if a.inside != nil {
+		a.inside.last = last
+		a.inside.app.end(r, a.inside, e, why, left, last)
+		return
+	}
+	a.talk.End(c.side(e), why, left, last)
+}
+
+func (a *httpApp) close(r *Reader, c *conn, why string) {
+	if a.closed {
+		return
+	}
+	a.closed = true
+	a.talk.Close(why)
+	t, f := &a.talk, &c.facts
+	f.protocol, f.known = t.Protocol(), trace.Seen
+	if t.Version == "" {
+		f.protocol = ""
+	}
+	f.origin, f.agent, f.software = t.Host, t.Agent, t.Software
+	f.requests, f.resynced = t.Requests, t.Resynced
+	f.inferred = t.Resynced > 0
+	if m, ok := t.Announced.Get(); ok {
+		f.announced, f.announcedBy = linger.Known(m), trace.AtClient
+		if t.AnnouncedBy == http1.Server {
+			f.announcedBy = trace.AtServer
+		}
+	}
+	if a.inside != nil {
+		a.inside.app.close(r, a.inside, why)
+	}
+}
+
+// proxy2 begins the binary form of the PROXY protocol (HAProxy, proxy-protocol.txt, 2.2).
+const proxy2 = "\r\n\r\n\x00\r\nQUIT\n"
+
+// proxyHead reads the head of the PROXY protocol, and returns its size and the address and
+// port of whom the connection is for, empty if it names none. whole is false if it does
+// not end in b.
+func proxyHead(b []byte) (n int, from string, whole bool) {
+	if len(b) > 0 && b[0] == 'P' {
+		const longest = 107 // "the worst case"
+		i := bytes.IndexByte(b[:min(len(b), longest)], '\n')
+		if i < 0 {
+			return 0, "", false
+		}
+		fields := bytes.Fields(b[:i])
+		if len(fields) == 6 {
+			addr, err := netip.ParseAddr(string(fields[2]))
+			port, err2 := strconv.ParseUint(string(fields[4]), 10, 16)
+			if err == nil && err2 == nil {
+				from = netip.AddrPortFrom(addr, uint16(port)).String()
+			}
+		}
+		return i + 1, from, true
+	}
+	if len(b) < 16 {
+		return 0, "", false
+	}
+	n = 16 + int(binary.BigEndian.Uint16(b[14:]))
+	if len(b) < n {
+		return 0, "", false
+	}
+	v := b[16:n]
+	switch {
+	case b[12]&0xf == 0: // LOCAL: a check of the proxy's own
+	case b[13]>>4 == 1 && len(v) >= 12:
+		from = netip.AddrPortFrom(netip.AddrFrom4([4]byte(v)), binary.BigEndian.Uint16(v[8:])).String()
+	case b[13]>>4 == 2 && len(v) >= 36:
+		from = netip.AddrPortFrom(netip.AddrFrom16([16]byte(v)), binary.BigEndian.Uint16(v[32:])).String()
+	}
+	return n, from, true
+}

@@ -1,0 +1,410 @@
+package packet
+
+import (
+	"strconv"
+	"time"
+
+	"linger"
+	"linger/capture/http1"
+	"linger/flow"
+	"linger/trace"
+)
+
+// Names of what is spoken on a connection, beside those that trace.Connection has. What
+// has none carried nothing, or began before and was not told.
+const (
+	protocolTLS   = "tls"   // and what it is for is not known
+	protocolQUIC  = "quic"  // likewise
+	protocolH2    = "h2"    // in the clear
+	protocolDNS   = "tcp"   // DNS over TCP
+	protocolUDP   = "udp"   // DNS over UDP
+	protocolOther = "other" // none of these
+)
+
+// answerPatience is how long before the end of the capture a query over UDP was sent whose
+// answer may not have come yet.
+const answerPatience = 5 * time.Second
+
+// Reason of a record that ends early.
+const outOfRoom = "let go of for want of room"
+
+// A kind says how the packets of a flow are read.
+type kind uint8
+
+const (
+	kindNone kind = iota // they are counted by the table alone
+	kindTCP
+	kindDNS // over UDP
+	kindUDP // QUIC, or what else is on its port
+)
+
+// Ports that say what is spoken, where nothing else does.
+const portDNS, portQUIC = 53, 443
+
+// nobody stands for the flows that have no record.
+var nobody = &conn{}
+
+// A conn is what is known of a flow beside its counts.
+type conn struct {
+	half [2]half // by flow.End
+	app  app
+
+	key      flow.Key
+	kind     kind
+	dns      bool // it is on DNS's port
+	depth    int8 // of tunnels
+	client   flow.End
+	told     bool // the client is known, by a SYN or by what was said
+	guessed  bool // the client was concluded from ports alone
+	over     bool // both sides have ended, and the app knows
+	reset    bool
+	started  bool // before it was the packet's turn: there was a SYN
+	numbered bool // Wireshark's number is the flow's
+
+	first, last, closing mark
+	id                   int64
+	within               linger.Opt[int64]
+	outstanding          linger.Opt[trace.Outstanding]
+	fastOpen             linger.Opt[bool]
+	firstByte            linger.Opt[linger.Instant]
+	missing              int64
+	probes               trace.Probes
+	probing              flow.End // who sent the last probe that is not answered
+	waiting              bool     // it is not answered yet
+
+	facts facts
+}
+
+// facts are what the applications have learnt.
+type facts struct {
+	protocol    string
+	known       trace.How // of protocol
+	origin      string
+	target      string // of a tunnel, in place of the server's address
+	agent       string
+	software    string
+	forwarded   string
+	requests    int64
+	inferred    bool // there were at least so many requests
+	tls         linger.Opt[trace.TLS]
+	quic        linger.Opt[trace.QUIC]
+	announced   linger.Opt[mark]
+	announcedBy trace.Peer
+	idleLimit   linger.Opt[linger.Instant] // as a length of time
+	resynced    int64
+}
+
+// begin makes a conn of a flow's first packet.
+func (r *Reader) begin(f *flow.Flow, p *flow.Packet, m mark) *conn {
+	c := nobody
+	switch protocol := p.Key.Protocol(); {
+	case p.Transport && protocol == flow.TCP:
+		c = r.take(kindTCP, m)
+		if r.released && p.Flags&flow.SYN == 0 {
+			// Perhaps Wireshark still counts it to one that is over for the table.
+			r.renumbered = true
+		}
+		c.numbered = !r.renumbered
+		c.dns = f.Address(flow.Low).Port() == portDNS || f.Address(flow.High).Port() == portDNS
+		c.app = &sniffer{}
+	case p.Transport && protocol == flow.UDP:
+		low, high := f.Address(flow.Low).Port(), f.Address(flow.High).Port()
+		switch {
+		case low == portDNS || high == portDNS:
+			c = r.take(kindDNS, m)
+			c.app = &dnsApp{udp: true}
+			c.facts.protocol, c.facts.known = protocolUDP, trace.Seen
+		case low == portQUIC || high == portQUIC || p.Initial:
+			c = r.take(kindUDP, m)
+			c.facts.protocol, c.facts.known, c.facts.inferred = protocolQUIC, trace.Inferred, true
+		default:
+			r.sum.OtherUDP++
+		}
+		c.numbered = true
+	default:
+		r.sum.OtherIP++
+	}
+	if c.kind != kindNone {
+		c.key, c.client, c.guessed = f.Key, r.guess(f), true
+	}
+	r.conns[f.ID] = c
+	return c
+}
+
+// take returns a new conn.
+func (r *Reader) take(k kind, m mark) *conn {
+	c := &conn{}
+	if n := len(r.free); n > 0 {
+		c, r.free = r.free[n-1], r.free[:n-1]
+		*c = conn{}
+	}
+	c.kind, c.first, c.last, c.id = k, m, m, r.nextID
+	r.nextID++
+	return c
+}
+
+// guess tells the client by ports: the server's is one that servers have. If both are, or
+// none, it is the end that spoke first.
+func (r *Reader) guess(f *flow.Flow) (client flow.End) {
+	low, high := r.serves(f.Address(flow.Low).Port()), r.serves(f.Address(flow.High).Port())
+	switch {
+	case low && !high:
+		return flow.High
+	case high && !low:
+		return flow.Low
+	}
+	return f.Speaker
+}
+
+// serverHost is the address of the server as URLs have it, without a port.
+func (c *conn) serverHost() string {
+	if c.facts.target != "" {
+		return c.facts.target
+	}
+	a := c.key.Address(c.client.Other()).Addr()
+	if a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return a.String()
+}
+
+// authority is the same with the port, if that is not HTTP's.
+func (c *conn) authority() string {
+	if port := c.key.Address(c.client.Other()).Port(); port != 80 && c.facts.target == "" {
+		return c.serverHost() + ":" + strconv.Itoa(int(port))
+	}
+	return c.serverHost()
+}
+
+func (r *Reader) serves(port uint16) bool {
+	return port < 1024 || port == 8080 || port == 8443 || port == 3128 || port == 8000 || r.ports[port]
+}
+
+// is tells who is the client, once that is known.
+func (c *conn) is(client flow.End) {
+	if !c.told {
+		c.client, c.told, c.guessed = client, true, false
+	}
+}
+
+// side returns which side an end is.
+func (c *conn) side(e flow.End) http1.Side {
+	if e == c.client {
+		return http1.Client
+	}
+	return http1.Server
+}
+
+func (c *conn) peer(e flow.End) trace.Peer {
+	if e == c.client {
+		return trace.AtClient
+	}
+	return trace.AtServer
+}
+
+// ended takes leave of a flow: it is the last that is heard of it.
+func (r *Reader) ended(f *flow.Flow, o flow.Outcome) {
+	if int(f.ID) >= len(r.conns) || r.conns[f.ID] == nil {
+		return // of no packet, which is not so
+	}
+	c := r.conns[f.ID]
+	r.conns[f.ID] = nil
+	if c.kind == kindNone {
+		return
+	}
+	if c.kind == kindTCP && o != flow.Replaced && o != flow.StillOpen {
+		r.released = true
+	}
+	if c.kind == kindTCP && !c.started && f.Opener.IsZero() && f.Sent(flow.Low).Payload+f.Sent(flow.High).Payload == 0 {
+		// Neither SYN nor data: what is left of a connection from before, or none.
+		r.sum.Stray++
+		r.recycle(c)
+		return
+	}
+	why := http1.NoResponse
+	switch {
+	case c.reset:
+		why = http1.Reset
+	case o == flow.StillOpen && !f.Over() && (c.kind == kindTCP || r.now.Sub(c.last.At) < answerPatience):
+		why = http1.StillGoing
+	}
+	r.finish(c, why)
+	if c.app != nil {
+		c.app.close(r, c, why)
+	}
+	r.connection(c, f, o)
+	r.recycle(c)
+}
+
+func (r *Reader) recycle(c *conn) {
+	r.free = append(r.free, c)
+}
+
+// connection hands on the record of a connection.
+func (r *Reader) connection(c *conn, f *flow.Flow, o flow.Outcome) {
+	client, server := c.client, c.client.Other()
+	t := trace.Connection{
+		ID:     c.id,
+		Client: f.Address(client).String(), Server: f.Address(server).String(),
+		Dialled:   f.First,
+		FirstByte: c.firstByte,
+		FastOpen:  c.fastOpen,
+		Up:        linger.Known(counts(f.Sent(client))), Down: linger.Known(counts(f.Sent(server))),
+		Frames: trace.Frames{First: c.first.Frame, Last: c.last.Frame, FirstFile: c.first.File, LastFile: c.last.File},
+	}
+	if c.guessed {
+		t.Known.Client, t.Known.Server = trace.Inferred, trace.Inferred
+	}
+	if c.numbered {
+		t.Stream = linger.Known(int64(f.Number))
+	}
+	for e := flow.Low; e <= flow.High; e++ {
+		if h := &c.half[e]; h.carried {
+			t.LastByte = linger.Known(max(t.LastByte.Or(h.last.At), h.last.At))
+		}
+	}
+	if c.kind == kindTCP {
+		r.transport(c, f, o, &t)
+	} else {
+		t.StillOpen = o == flow.StillOpen && c.kind == kindUDP
+		if o == flow.Silent && c.kind == kindUDP {
+			t.ClosedWith = trace.Silence
+		}
+	}
+	if o == flow.Evicted {
+		t.Reason = outOfRoom
+		r.sum.Evicted++
+	}
+	c.facts.fill(&t)
+	if !t.TLS.IsZero() {
+		t.Connected = linger.Opt[linger.Instant]{} // not before TLS's handshake
+	}
+	if a, ok := c.app.(*httpApp); ok && a.inside != nil {
+		r.inside(a.inside, t)
+	}
+	r.write(&t)
+}
+
+// inside hands on the record of what was in a tunnel, whose own record is t.
+func (r *Reader) inside(c *conn, t trace.Connection) {
+	in := trace.Connection{
+		ID: c.id, Within: linger.Known(t.ID), Client: t.Client, Known: t.Known, Stream: t.Stream,
+		StillOpen: t.StillOpen, Dialled: c.first.At, Established: linger.Known(c.first.At), Connected: linger.Known(c.first.At),
+		FirstByte: c.firstByte, Closed: t.Closed, ClosedBy: t.ClosedBy, ClosedWith: t.ClosedWith, Reason: t.Reason, Released: t.Released,
+		Frames:      trace.Frames{First: c.first.Frame, Last: t.Frames.Last, FirstFile: c.first.File, LastFile: t.Frames.LastFile},
+		ClosedFrame: t.ClosedFrame,
+	}
+	if !c.firstByte.IsZero() {
+		in.LastByte = t.LastByte
+	}
+	c.facts.fill(&in)
+	if !in.TLS.IsZero() {
+		in.Connected = linger.Opt[linger.Instant]{}
+	}
+	if a, ok := c.app.(*httpApp); ok && a.inside != nil {
+		r.inside(a.inside, in)
+	}
+	r.sum.Resynced += c.facts.resynced
+	r.write(&in)
+}
+
+// transport fills in what is TCP's.
+func (r *Reader) transport(c *conn, f *flow.Flow, o flow.Outcome, t *trace.Connection) {
+	client, server := c.client, c.client.Other()
+	t.SYNACK, t.Established = f.SYNACK, f.ACK
+	if !f.SYN.IsZero() {
+		t.Dialled = f.SYN.Or(0)
+		t.SYN = linger.Known(c.half[client].syn)
+	} else if at, ok := f.SYNACK.Get(); ok {
+		t.Dialled = at
+	}
+	if t.SYNACK.IsZero() {
+		t.SYN = linger.Opt[linger.Instant]{} // none was answered
+	}
+	t.Connected = t.Established
+	t.BeganBefore = f.Opener.IsZero()
+	t.StillOpen = o == flow.StillOpen && !f.Over()
+	if end, ok := f.Closing.Get(); ok {
+		t.Closed, t.ClosedBy, t.ClosedWith = linger.Known(end.At), c.peer(end.By), trace.FIN
+		if end.Reset {
+			t.ClosedWith = trace.RST
+		}
+		t.ClosedFrame = c.closing.Frame
+		if other := &c.half[end.By.Other()]; !end.Reset && !other.finished.IsZero() {
+			t.Released = other.finished
+		}
+	} else if o == flow.Silent {
+		t.ClosedWith = trace.Silence
+	}
+	if t.BeganBefore {
+		r.sum.BeganBefore++
+	}
+	up, down := f.Sent(client), f.Sent(server)
+	if up.Packets == 0 || down.Packets == 0 {
+		if up.SYN > 0 && up.Payload == 0 && up.FIN == 0 {
+			r.sum.Unanswered++
+		} else {
+			r.sum.OneDirection++
+		}
+	}
+	t.Missing = linger.Known(c.missing)
+	r.sum.Missing += c.missing
+	if c.probes.Sent > 0 {
+		t.Probes = linger.Known(c.probes)
+	}
+	if c.outstanding.IsZero() {
+		c.outstanding = c.unacknowledged()
+	}
+	t.Outstanding = c.outstanding
+	for e := flow.Low; e <= flow.High; e++ {
+		if h := &c.half[e]; h.repeats > 0 {
+			t.Unanswered = linger.Known(trace.Unanswered{By: c.peer(e), Sent: h.repeats, Since: h.since})
+		}
+	}
+	r.sum.Resynced += c.facts.resynced
+}
+
+// fill puts the applications' facts into a record.
+func (f *facts) fill(t *trace.Connection) {
+	t.Protocol, t.Known.Protocol = f.protocol, f.known
+	t.Origin, t.Agent, t.Software, t.ForwardedFor = f.origin, f.agent, f.software, f.forwarded
+	if f.origin != "" {
+		t.Known.Origin = trace.Seen
+	}
+	t.Requests, t.TLS, t.QUIC = int(f.requests), f.tls, f.quic
+	if f.inferred {
+		t.Known.Requests = trace.Inferred
+	}
+	if limit, ok := f.idleLimit.Get(); ok {
+		t.IdleLimit = linger.Known(limit.Sub(0))
+	}
+	if m, ok := f.announced.Get(); ok {
+		t.Announced, t.AnnouncedBy, t.AnnouncedWith = linger.Known(m.At), f.announcedBy, trace.CloseOption
+	}
+	if f.target != "" {
+		t.Server = f.target
+	}
+}
+
+// write hands a record on.
+func (r *Reader) write(t *trace.Connection) {
+	name := t.Protocol
+	if name == "" {
+		name = "unknown"
+	}
+	r.sum.Connections[name]++
+	if t.StillOpen {
+		r.sum.StillOpen++
+	}
+	if r.err == nil {
+		r.err = r.to.WriteConnection(t)
+	}
+}
+
+// counts are what one end sent, as a record has them.
+func counts(d flow.Direction) trace.Flow {
+	return trace.Flow{
+		Packets: d.Packets, Header: d.Header, Payload: d.Payload, SYN: d.SYN, FIN: d.FIN, RST: d.RST,
+		Initial: d.Initial, Retransmitted: d.Retransmitted, RetransmittedBytes: d.RetransmittedBytes,
+	}
+}

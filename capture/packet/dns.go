@@ -1,0 +1,177 @@
+package packet
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"linger"
+	"linger/capture/http1"
+	"linger/dns"
+	"linger/flow"
+	"linger/trace"
+)
+
+const (
+	// maxQueries bounds those of one connection that are not answered, and patience how
+	// long a query over UDP waits where others follow it on the same socket.
+	maxQueries    = 1000
+	queryPatience = 30 * time.Second
+)
+
+// A dnsApp reads messages of DNS, over TCP or UDP.
+type dnsApp struct {
+	udp   bool
+	buf   [2][]byte // of messages that have not ended, by flow.End
+	began [2]mark
+	lost  [2]bool
+	asked []asked
+	sent  int64
+}
+
+// asked is a query without an answer.
+type asked struct {
+	id    uint16
+	query linger.Query
+	trace.Exchange
+}
+
+// datagram takes in a datagram of UDP.
+func (r *Reader) datagram(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m mark) {
+	h := &c.half[p.From]
+	if len(data) > 0 {
+		if c.firstByte.IsZero() {
+			c.firstByte = linger.Known(m.At)
+		}
+		h.carried, h.last = true, m
+	}
+	switch {
+	case c.kind == kindDNS:
+		c.app.(*dnsApp).message(r, c, p.From, data, p.Payload, m)
+	case p.Initial && c.facts.quic.IsZero():
+		version := "1"
+		if data[1] != 0 {
+			version = "2"
+		}
+		c.facts.quic = linger.Known(trace.QUIC{Version: version})
+		c.facts.known = trace.Seen
+		if !c.told && f.Sent(p.From.Other()).Packets == 0 {
+			c.is(p.From)
+		}
+	}
+}
+
+func (a *dnsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
+	if a.lost[e] {
+		return http1.Forever
+	}
+	if len(a.buf[e]) == 0 {
+		a.began[e] = m
+	}
+	a.buf[e] = append(a.buf[e], b...)
+	for b := a.buf[e]; ; {
+		if len(b) < 2 || len(b) < 2+int(b[0])<<8+int(b[1]) {
+			a.buf[e] = append(a.buf[e][:0], b...)
+			return 0
+		}
+		n := int(b[0])<<8 + int(b[1])
+		a.message(r, c, e, b[2:2+n], n, m)
+		b = b[2+n:]
+		a.began[e] = m
+	}
+}
+
+func (a *dnsApp) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {
+	a.lost[e], a.buf[e] = true, nil // lengths do not tell where the next message begins
+	c.half[e].skip = http1.Forever
+}
+
+func (a *dnsApp) end(*Reader, *conn, flow.End, string, int64, mark) {}
+
+func (a *dnsApp) close(r *Reader, c *conn, why string) {
+	for i := range a.asked {
+		a.asked[i].Failed = why
+		r.exchange(c.facts.protocol, &a.asked[i].Exchange)
+	}
+	a.asked = nil
+	c.facts.requests = a.sent
+}
+
+// message takes in a message of size bytes, of which b was captured.
+func (a *dnsApp) message(r *Reader, c *conn, e flow.End, b []byte, size int, m mark) {
+	msg, err := dns.Read(b)
+	if err != nil && msg.Query == (linger.Query{}) {
+		return
+	}
+	began := m
+	head := int64(0)
+	if !a.udp {
+		began, head = a.began[e], 2
+	}
+	if !msg.Response {
+		a.query(r, c, e, &msg, began, m, head, int64(size))
+		return
+	}
+	c.is(e.Other())
+	x, ok := a.answered(&msg)
+	if !ok {
+		x = asked{Exchange: trace.Exchange{ID: r.shared.Next(), Connection: c.id, Attempts: 1, Queued: began.At}}
+		x.describe(c, &msg)
+	}
+	x.Status, x.Rcode, x.Truncated = 0, dns.Rcode(msg.Rcode), msg.Truncated && a.udp
+	x.FirstByte, x.Done = linger.Known(began.At), linger.Known(m.At)
+	x.ResponseHead, x.ResponseBody = head, int64(size)
+	x.AnswerFrames = trace.Frames{First: began.Frame, Last: m.Frame, FirstFile: began.File, LastFile: m.File}
+	if !ok {
+		x.Frames = x.AnswerFrames
+	}
+	x.Frames.Last, x.Frames.LastFile = m.Frame, m.File
+	if limit, ok := msg.Keepalive.Get(); ok && !a.udp {
+		c.facts.idleLimit = linger.Known(linger.Instant(limit))
+	}
+	r.exchange(c.facts.protocol, &x.Exchange)
+}
+
+// query takes in a query. Over UDP, one that was asked already is asked again.
+func (a *dnsApp) query(r *Reader, c *conn, e flow.End, msg *dns.Message, began, m mark, head, size int64) {
+	c.is(e)
+	if a.udp {
+		for i := range a.asked {
+			if x := &a.asked[i]; x.id == msg.ID && x.query == msg.Query {
+				x.Attempts++
+				return
+			}
+		}
+	}
+	for len(a.asked) > 0 && (len(a.asked) >= maxQueries || a.udp && m.At.Sub(a.asked[0].Queued) > queryPatience) {
+		a.asked[0].Failed = http1.NoResponse
+		r.exchange(c.facts.protocol, &a.asked[0].Exchange)
+		a.asked = append(a.asked[:0], a.asked[1:]...)
+	}
+	a.sent++
+	x := asked{id: msg.ID, query: msg.Query}
+	x.Exchange = trace.Exchange{
+		ID: r.shared.Next(), Connection: c.id, Number: int(a.sent), Attempts: 1,
+		Queued: began.At, Sent: linger.Known(began.At), RequestHead: head, RequestBody: size,
+		Frames: trace.Frames{First: began.Frame, Last: m.Frame, FirstFile: began.File, LastFile: m.File},
+	}
+	x.describe(c, msg)
+	a.asked = append(a.asked, x)
+}
+
+// describe names the question.
+func (x *asked) describe(c *conn, msg *dns.Message) {
+	x.Method = msg.Query.Type
+	x.URL = fmt.Sprintf("dns://%s/%s?type=%s", c.serverHost(), url.PathEscape(msg.Query.Name), msg.Query.Type)
+}
+
+// answered takes out the query that a response answers.
+func (a *dnsApp) answered(msg *dns.Message) (x asked, ok bool) {
+	for i := range a.asked {
+		if x := a.asked[i]; x.id == msg.ID && (msg.Query == (linger.Query{}) || msg.Asks(x.query)) {
+			a.asked = append(a.asked[:i], a.asked[i+1:]...)
+			return x, true
+		}
+	}
+	return asked{}, false
+}

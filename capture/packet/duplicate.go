@@ -1,0 +1,88 @@
+package packet
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"time"
+
+	"linger"
+	"linger/flow"
+)
+
+// A packet that crosses a host is often captured twice: on loopback, on every interface of
+// a bridge, at two taps. The copies agree in all that the sender wrote. A packet that the
+// sender sends again agrees in less: Linux numbers IP packets (RFC 791, 3.1: Identification)
+// and stamps segments (RFC 7323, 3), others do at least one of the two; it also comes a
+// round trip later at the earliest. So copies are what agrees and was captured either in
+// another place within a second, or in the same one within half a millisecond.
+const (
+	sameElsewhere = time.Second
+	sameHere      = 500 * time.Microsecond
+)
+
+// recent is how many packets are remembered, a power of two.
+const recent = 1 << 14
+
+// duplicates remembers the last packets, each in the one slot that its sum names.
+type duplicates []seen
+
+type seen struct {
+	sum   uint64
+	at    linger.Instant
+	place uint32
+}
+
+// again reports whether a packet was captured before; of it b is what was captured.
+func (d duplicates) again(p *flow.Packet, b []byte, place uint32, at linger.Instant) bool {
+	sum, ok := identity(p, b)
+	if !ok {
+		return false
+	}
+	s := &d[sum&(recent-1)]
+	if s.sum == sum {
+		limit := sameHere
+		if s.place != place {
+			limit = sameElsewhere
+		}
+		if since := at.Sub(s.at); since <= limit && since >= -limit {
+			return true
+		}
+	}
+	*s = seen{sum, at, place}
+	return false
+}
+
+// identity sums up what the sender wrote, save for what changes on the way (TTL) or is
+// filled in late (checksums). ok is false of what is too short, or no TCP and UDP.
+func identity(p *flow.Packet, b []byte) (sum uint64, ok bool) {
+	if !p.Transport || len(b) < p.Headers || p.Headers-p.Network < 8 {
+		return 0, false
+	}
+	le := binary.LittleEndian
+	var a uint64
+	if b[0]>>4 == 4 {
+		a = le.Uint64(b[12:]) ^ uint64(le.Uint16(b[4:]))<<17
+	} else {
+		a = mix(le.Uint64(b[8:])^le.Uint64(b[24:]), le.Uint64(b[16:])^bits.RotateLeft64(le.Uint64(b[32:]), 7))
+	}
+	t := b[p.Network:p.Headers]
+	x := uint64(p.Payload)
+	switch n := len(t); {
+	case n >= 32: // mostly with time stamps
+		x ^= mix(le.Uint64(t[8:])^0x9e3779b97f4a7c15, le.Uint64(t[20:])^uint64(le.Uint32(t[28:]))<<32^0xd6e8feb86659fd93)
+	case n >= 20:
+		x ^= mix(le.Uint64(t[8:])^0x9e3779b97f4a7c15, uint64(n)^0xd6e8feb86659fd93)
+	default: // UDP: no checksum, but the beginning of what it carries
+		x ^= mix(uint64(le.Uint16(t[4:]))^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
+		if rest := b[p.Headers:]; len(rest) >= 16 {
+			x ^= mix(le.Uint64(rest)^0x2545f4914f6cdd1d, le.Uint64(rest[8:])^0xa0761d6478bd642f)
+		}
+		return mix(a^0xe7037ed1a0b428db, x^uint64(le.Uint32(t))), true
+	}
+	return mix(a^0xe7037ed1a0b428db, x^le.Uint64(t)), true
+}
+
+func mix(a, b uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	return high ^ low
+}
