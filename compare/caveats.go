@@ -9,6 +9,7 @@ import (
 
 	"linger"
 	"linger/finding"
+	"linger/stats"
 	"linger/trace"
 )
 
@@ -243,6 +244,41 @@ func (d *doubter) failed() {
 		if c.row.Failed > 0 && len(c.whole) == 0 && len(c.ended) > 0 {
 			d.of(c, Failed, CauseAll)
 		}
+		if c.row.Failed > 0 && len(c.whole) > 0 {
+			figures := finding.Figures{count("failed_trials", c.row.Failed), count("trials", c.row.Trials)}
+			if least, ok := c.row.AtLeast.Get(); ok {
+				figures = append(figures, finding.Number("at_least", least, "ms"))
+			} else if !c.timed {
+				figures = append(figures, finding.Figure{Name: "at_least", Unit: "ms"})
+			}
+			d.of(c, Failed, CauseRanked, figures...)
+		}
+		d.baseline(i, c)
+	}
+}
+
+// baseline counts the trials without delay that failed.
+func (d *doubter) baseline(i int, c *tried) {
+	reasons := map[string]int{}
+	lost := 0
+	for _, r := range trace.At(d.in.StillFailures, i) {
+		reasons[r]++
+		lost++
+	}
+	for _, t := range trace.At(d.in.Still, i) {
+		if t.Interrupted || delivered(t, d.in.Workload) {
+			continue
+		}
+		lost++
+		for _, e := range t.Exchanges {
+			if e.Failed != "" {
+				reasons[e.Failed]++
+				break
+			}
+		}
+	}
+	if n := lost + c.still.N(); lost > 0 {
+		d.of(c, Failed, CauseStill, append(tally(reasons), count("failed_trials", lost), count("trials", n))...)
 	}
 }
 
@@ -587,9 +623,12 @@ func (d *doubter) retransmitted() {
 	}
 }
 
-// enough is the number of trials that --trials should give for a difference to show
-// in each pair of strategies, even if one of them fails.
-const enough = 5
+// leastEnough is the number of trials that --trials should give at least for a difference to
+// show in each pair of strategies, even if one of them fails.
+const leastEnough = 5
+
+// enough is how many trials a strategy needs for a difference from the others to show.
+func (c *tried) enough() int { return max(leastEnough, stats.Enough(c.family)) }
 
 func (d *doubter) trials() {
 	few := map[int][]*tried{}
@@ -604,7 +643,7 @@ func (d *doubter) trials() {
 		}
 		switch {
 		case !c.timed || c.exact:
-		case most > 0 && !canDiffer(n, most):
+		case most > 0 && !canDiffer(n, most, c.family):
 			few[n] = append(few[n], c)
 		case n == 1:
 			one = append(one, c)
@@ -615,7 +654,7 @@ func (d *doubter) trials() {
 	}
 	for _, n := range slices.Sorted(maps.Keys(few)) {
 		figures := append(named(few[n]), count("trials", n))
-		if d.in.Trials < enough {
+		if enough := few[n][0].enough(); d.in.Trials < enough {
 			figures = append(figures, count("enough", enough))
 		}
 		d.add(Trials, CauseFew, figures...)
@@ -657,7 +696,7 @@ func (d *doubter) trips() {
 	if d.in.Network.RTT <= 0 {
 		return
 	}
-	var unknown, once []*tried
+	var unknown, once, open []*tried
 	var lost, unsure []finding.Figure
 	reasons := map[string]int{}
 	for i, c := range d.cases {
@@ -671,6 +710,8 @@ func (d *doubter) trips() {
 		case !c.timed:
 		case !ok:
 			unknown = append(unknown, c)
+		case !known && !c.row.RoundTrips.IsZero() && c.row.Failed > 0:
+			open = append(open, c)
 		case !known && !c.row.RoundTrips.IsZero():
 			once = append(once, c)
 		case !known || c.row.RoundTrips.IsZero():
@@ -684,6 +725,9 @@ func (d *doubter) trips() {
 	}
 	if len(lost) > 0 {
 		d.add(Trips, CauseLost, lost...)
+	}
+	if len(open) > 0 {
+		d.add(Trips, CauseRanked, named(open)...)
 	}
 	if len(once) > 0 {
 		d.add(Trips, CauseOne, named(once)...)

@@ -21,6 +21,7 @@ const (
 	Saves            = "saves"             // what the fastest saves
 	PersistentSlower = "persistent-slower" // the fastest closes; the fastest persistent one
 	FewTrials        = "few-trials"        // luck is not ruled out in any of this
+	LostTrials       = "lost-trials"       // of the fastest strategy, or of its rival
 	NoBaseline       = "no-baseline"       // no non-persistent strategy has a time
 	// What keeping comes to.
 	HandshakeTime = "handshake-time"         // of the baseline, one after the other
@@ -75,11 +76,13 @@ const (
 // Codes of what has changed from one result to another.
 const (
 	TimeChanged = "time-changed"
-	TimeSteady  = "time-steady"  // by no more than the intervals allow for
-	TimeUntold  = "time-untold"  // no intervals to tell by
+	TimeSteady  = "time-steady"  // by no more than noise allows for
+	TimeUntold  = "time-untold"  // too few trials to tell by
 	TimeMissing = "time-missing" // one of the two has none
 	RowGone     = "gone"
 	RowNew      = "new"
+	// FailedChanged tells how many trials of a strategy failed, before and after.
+	FailedChanged = "failed-changed"
 )
 
 // Codes of what the paths of a sweep come to.
@@ -144,6 +147,10 @@ const (
 	CauseExchanges = "exchanges"
 	CauseTrials    = "trials"
 	CauseAll       = "all"
+	// Failed trials count as longer than any; so the time has no upper bound, or none at
+	// all. Of the trials without delay some failed.
+	CauseRanked = "ranked-last"
+	CauseStill  = "zero-rtt-trials"
 	// NotHonoured: the server closed, or left open; a connection was used again; bytes
 	// that no request had asked for made the client let go;
 	// requests were not in flight together; another protocol; and what was refused of
@@ -169,8 +176,10 @@ const (
 	CauseLate     = "late"
 	CauseExplains = "explains"
 	// Trials: too few; or another number in the other result.
-	CauseFew   = "few"
-	CauseOther = "other"
+	CauseFew = "few"
+	// Of two results, too few to show a change.
+	CauseFewOfBoth = "few-of-both"
+	CauseOther     = "other"
 	// Confidence and Trips: one trial; an interval of less confidence.
 	CauseOne = "one-trial"
 	CauseLow = "low"

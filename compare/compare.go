@@ -68,7 +68,8 @@ type Room struct {
 }
 
 // Row is what one strategy costs. Each figure is the median over the trials
-// that delivered the whole workload.
+// that delivered the whole workload, but for the time, in which the others count as
+// longer than any.
 type Row struct {
 	Strategy   string `json:"strategy"`
 	Persistent bool   `json:"persistent"`
@@ -84,6 +85,11 @@ type Row struct {
 	Failed int `json:"failed"`
 	// Time is from wanting the first exchange to the end of the last.
 	Time linger.Opt[Time] `json:"time_ms,omitzero"`
+	// AtLeast is what the median of the time is at least, in ms, where so many trials
+	// failed that it is not known: each would have taken longer than until it failed.
+	AtLeast linger.Opt[float64] `json:"time_at_least_ms,omitzero"`
+	// Samples are the trials one by one.
+	Samples Samples `json:"samples,omitzero"`
 	// Protocol is what was spoken: "http/1.1", "h2", "h3", "dot"; TLSVersion the version
 	// of TLS, "1.3". Where it was several, the most frequent comes first: "h2, http/1.1".
 	Protocol   string `json:"protocol,omitempty"`
@@ -109,8 +115,11 @@ type Row struct {
 	CertificateBytes linger.Opt[float64] `json:"certificate_bytes,omitzero"`
 	// RoundTrips is the time at this round-trip time, less the time with the delay
 	// taken out, divided by the round-trip time. It is unknown where the trials
-	// scatter by as much as it is.
+	// scatter by as much as it is. TripsDoubt is how far off it may be, as the intervals of
+	// the two times reach; it is unknown where one of those has none, and of predictions
+	// that are the same in each trial.
 	RoundTrips linger.Opt[float64] `json:"round_trips,omitzero"`
+	TripsDoubt linger.Opt[float64] `json:"round_trips_doubt,omitzero"`
 	// RequestsPerConnection counts the requests that were answered, RequestsInVain
 	// those that were sent on a connection and were not answered on it.
 	RequestsPerConnection linger.Opt[float64] `json:"requests_per_connection,omitzero"`
@@ -139,8 +148,22 @@ type Row struct {
 	RatioToBest linger.Opt[float64] `json:"ratio_to_best,omitzero"`
 }
 
+// Samples are the figures of each trial that ended, in their order, and behind them those that left no trace: unknown of a trial that did not
+// deliver everything, or where nobody counted.
+type Samples struct {
+	Time        []linger.Opt[float64] `json:"time_ms"`
+	Connections []linger.Opt[float64] `json:"connections,omitempty"`
+	Handshakes  []linger.Opt[float64] `json:"handshakes,omitempty"`
+	Packets     []linger.Opt[float64] `json:"packets,omitempty"`    // both ways
+	WireBytes   []linger.Opt[float64] `json:"wire_bytes,omitempty"` // both ways
+}
+
+// IsZero reports whether there are none.
+func (s Samples) IsZero() bool { return len(s.Time) == 0 }
+
 // Time is a median in milliseconds, with the interval that holds the true one
-// with the given confidence, unknown where one trial is all there is.
+// with the given confidence, unknown where one trial is all there is. High is unknown,
+// and Low is not, where failed trials leave the interval open above.
 type Time struct {
 	Median     float64             `json:"median"`
 	Low        linger.Opt[float64] `json:"low,omitzero"`
@@ -152,7 +175,7 @@ type Time struct {
 // the interval has no bounds.
 func (t Time) Figure(p trace.Provenance) finding.Figure {
 	f := finding.Number("time", t.Median, "ms")
-	if _, ok := t.Doubt().Get(); ok {
+	if !t.Low.IsZero() {
 		f.Interval = linger.Known(finding.Interval{Low: t.Low, High: t.High, Confidence: t.Confidence})
 	} else if p != trace.Predicted {
 		f.Interval = linger.Known(finding.Interval{N: 1})
@@ -248,7 +271,13 @@ func Compare(in trace.Experiment) Findings {
 	}
 	cases := make([]*tried, len(in.Strategies))
 	for i, s := range in.Strategies {
-		cases[i] = measure(in, s, trace.At(in.Traces, i), trace.At(in.Still, i), len(trace.At(in.Failures, i)))
+		failed := make([]time.Duration, len(trace.At(in.Failures, i)))
+		copy(failed, trace.At(in.GivenUp, i))
+		cases[i] = measure(in, s, trace.At(in.Traces, i), trace.At(in.Still, i), failed)
+	}
+	compared := len(filter(cases, func(c *tried) bool { return c.times.N() > 0 }))
+	for _, c := range cases {
+		c.family = max(1, float64(compared)/2)
 	}
 	keepings(cases)
 	best := fastest(cases)

@@ -3,10 +3,13 @@ package compare
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 
 	"linger"
 	"linger/finding"
+	"linger/stats"
 	"linger/trace"
 )
 
@@ -17,6 +20,8 @@ type Change struct {
 	// Provenance is that of both, empty where they differ.
 	Provenance trace.Provenance `json:"provenance,omitempty"`
 
+	// Tests is how many figures of all rows were tested together for a change.
+	Tests    int               `json:"tests"`
 	Rows     []RowChange       `json:"rows"` // as in the later one, and then those that are gone
 	Findings []finding.Finding `json:"findings"`
 	Caveats  []finding.Caveat  `json:"doubts"`
@@ -36,21 +41,29 @@ type RowChange struct {
 	// is the same as a share of the time before.
 	Time  linger.Opt[float64] `json:"time_ms,omitzero"`
 	Share linger.Opt[float64] `json:"share,omitzero"`
-	// Differs says whether the two intervals have no point in common, Confidence how
-	// likely both hold the true median. Both are unknown where a time has no interval,
-	// and the confidence where nothing is left to chance.
-	Differs    linger.Opt[bool]    `json:"differs,omitzero"`
-	Confidence linger.Opt[float64] `json:"confidence,omitzero"`
+	// AtLeastBefore and AtLeastAfter are Row.AtLeast: of times that are not known since
+	// trials failed.
+	AtLeastBefore linger.Opt[float64] `json:"before_at_least_ms,omitzero"`
+	AtLeastAfter  linger.Opt[float64] `json:"after_at_least_ms,omitzero"`
+	// Differs says whether that is a change: whether P, how likely any of the figures that
+	// are tested together (Change.Tests) is as far apart if nothing has changed, is less
+	// than stats.Alpha. Both are unknown where the trials are too few to show any change,
+	// and P where nothing is left to chance.
+	Differs linger.Opt[bool]    `json:"differs,omitzero"`
+	P       linger.Opt[float64] `json:"p,omitzero"`
 	// Figures are the others that are not what they were, by their names in the JSON.
-	// They are medians of counts and have no intervals.
 	Figures []FigureChange `json:"figures"`
 }
 
-// FigureChange is a figure that is not what it was. What is unknown is absent.
+// FigureChange is a figure that is not what it was. What is unknown is absent. Differs and
+// P are as in RowChange; P is unknown of a count that was the same in every trial before,
+// and another in every trial after, which differs.
 type FigureChange struct {
-	Name   string              `json:"figure"`
-	Before linger.Opt[float64] `json:"before,omitzero"`
-	After  linger.Opt[float64] `json:"after,omitzero"`
+	Name    string              `json:"figure"`
+	Before  linger.Opt[float64] `json:"before,omitzero"`
+	After   linger.Opt[float64] `json:"after,omitzero"`
+	Differs linger.Opt[bool]    `json:"differs,omitzero"`
+	P       linger.Opt[float64] `json:"p,omitzero"`
 }
 
 // figures are those that a difference looks at, besides the time.
@@ -77,6 +90,14 @@ var figures = []struct {
 	{"cpu_ms.server", func(r Row) linger.Opt[float64] { return r.CPU.Server }},
 }
 
+// maxTrials is how many trials of a strategy a saved result has at most.
+const maxTrials = 100_000
+
+// lists are the figures of the trials.
+func (s *Samples) lists() []*[]linger.Opt[float64] {
+	return []*[]linger.Opt[float64]{&s.Time, &s.Connections, &s.Handshakes, &s.Packets, &s.WireBytes}
+}
+
 // Check reports why findings that were read from a file are none.
 func (f Findings) Check() error {
 	if len(f.Rows) == 0 {
@@ -90,6 +111,16 @@ func (f Findings) Check() error {
 		seen[r.Strategy] = true
 		t, ok := r.Time.Get()
 		low, high := t.Low.Or(t.Median), t.High.Or(t.Median)
+		for _, list := range r.Samples.lists() {
+			if len(*list) > maxTrials || len(*list) != 0 && len(*list) != len(r.Samples.Time) {
+				return fmt.Errorf("%d trials of %s; a figure has one value for each, at most %d", len(*list), r.Strategy, maxTrials)
+			}
+			for _, v := range *list {
+				if v, ok := v.Get(); ok && !(v >= 0 && v < 1e15) {
+					return fmt.Errorf("a figure of a trial of %s is none", r.Strategy)
+				}
+			}
+		}
 		if ok && !(t.Median >= 0 && low >= 0 && low <= t.Median && t.Median <= high && high < 1e15) {
 			return fmt.Errorf("the time of %s is none", r.Strategy)
 		}
@@ -107,7 +138,7 @@ func Difference(before, after Findings) Change {
 	if before.Provenance == after.Provenance {
 		d.Provenance = after.Provenance
 	}
-	predicted := d.Provenance == trace.Predicted
+	var tests family
 	for _, r := range after.Rows {
 		was, ok := old[r.Strategy]
 		delete(old, r.Strategy)
@@ -115,23 +146,33 @@ func Difference(before, after Findings) Change {
 			d.Rows = append(d.Rows, RowChange{Strategy: r.Strategy, Persistent: r.Persistent, New: true, After: r.Time, Figures: []FigureChange{}})
 			continue
 		}
-		d.Rows = append(d.Rows, changeOf(was, r, predicted))
+		d.Rows = append(d.Rows, changeOf(was, r))
+		if d.Provenance != trace.Predicted || !predictedExactly(was) || !predictedExactly(r) {
+			tests.add(len(d.Rows)-1, was, r)
+		} else {
+			d.Rows[len(d.Rows)-1].certain()
+		}
 	}
+	d.Tests = tests.decide(d.Rows)
 	for _, r := range before.Rows {
 		if _, gone := old[r.Strategy]; gone {
 			d.Rows = append(d.Rows, RowChange{Strategy: r.Strategy, Persistent: r.Persistent, Gone: true, Before: r.Time, Figures: []FigureChange{}})
 		}
 	}
 	d.doubt(before, after)
+	d.few(tests, before.Trials, after.Trials)
 	d.find(before.Provenance, after.Provenance)
 	return d
 }
 
-func changeOf(was, is Row, predicted bool) RowChange {
-	c := RowChange{Strategy: is.Strategy, Persistent: is.Persistent, Before: was.Time, After: is.Time, Figures: []FigureChange{}}
+func changeOf(was, is Row) RowChange {
+	c := RowChange{
+		Strategy: is.Strategy, Persistent: is.Persistent, Before: was.Time, After: is.Time, Figures: []FigureChange{},
+		AtLeastBefore: was.AtLeast, AtLeastAfter: is.AtLeast,
+	}
 	for _, f := range figures {
 		if a, b := f.of(was), f.of(is); a != b {
-			c.Figures = append(c.Figures, FigureChange{f.name, a, b})
+			c.Figures = append(c.Figures, FigureChange{Name: f.name, Before: a, After: b})
 		}
 	}
 	a, ok := was.Time.Get()
@@ -143,21 +184,210 @@ func changeOf(was, is Row, predicted bool) RowChange {
 	if a.Median > 0 {
 		c.Share = linger.Known(round((b.Median-a.Median)/a.Median, 1e-4))
 	}
-	aLow, known := a.Low.Get()
-	aHigh := a.High.Or(a.Median)
-	bLow, known2 := b.Low.Get()
-	bHigh := b.High.Or(b.Median)
-	exact := predicted && aLow == aHigh && bLow == bHigh || predicted && !known && !known2
-	switch {
-	case exact:
-		c.Differs = linger.Known(a.Median != b.Median)
-	case known && known2:
-		c.Differs = linger.Known(aHigh < bLow || bHigh < aLow)
-		if x, y := a.Confidence.Or(0), b.Confidence.Or(0); x > 0 && y > 0 {
-			c.Confidence = linger.Known(round(x*y, 1e-6))
+	return c
+}
+
+// predictedExactly reports whether a predicted row is the same in each trial.
+func predictedExactly(r Row) bool {
+	t, ok := r.Time.Get()
+	return ok && r.Failed == 0 && t.Low == t.High
+}
+
+// certain decides a row in which nothing is left to chance.
+func (c *RowChange) certain() {
+	c.Differs = linger.Known(c.Time.Or(0) != 0)
+	for i := range c.Figures {
+		c.Figures[i].Differs = linger.Known(true)
+	}
+}
+
+// A family is the tests of a difference, which stand together.
+type family struct {
+	groups map[[2]int]*group // by trials before and after
+	// loose are the tests of rows without samples, one a row: of results that were written
+	// before there were any.
+	loose []loose
+}
+
+// A group is the tests of figures with as many trials.
+type group struct {
+	before, after [][]float64
+	of            []tested
+}
+
+// tested is where a figure stands: its row, and its name, empty for the time.
+type tested struct {
+	row    int
+	figure string
+}
+
+// loose is the test of a row that has no samples: how likely the intervals of two equal
+// times are as far apart.
+type loose struct {
+	row   int
+	p     float64
+	known bool // the intervals allow for a test
+}
+
+// add adds the tests of a row.
+func (f *family) add(row int, was, is Row) {
+	if was.Samples.IsZero() || is.Samples.IsZero() {
+		p, ok := intervalsApart(was, is)
+		f.loose = append(f.loose, loose{row, p, ok})
+		return
+	}
+	size := [2]int{len(was.Samples.Time), len(is.Samples.Time)}
+	if f.groups == nil {
+		f.groups = map[[2]int]*group{}
+	}
+	if f.groups[size] == nil {
+		f.groups[size] = &group{}
+	}
+	g := f.groups[size]
+	put := func(figure string, before, after []float64) {
+		g.before, g.after, g.of = append(g.before, before), append(g.after, after), append(g.of, tested{row, figure})
+	}
+	times := func(r Row) (out, failed []float64) {
+		for _, v := range r.Samples.Time {
+			out = append(out, v.Or(math.Inf(1)))
+			failed = append(failed, float64(btoi(v.IsZero())))
+		}
+		return out, failed
+	}
+	before, lostBefore := times(was)
+	after, lostAfter := times(is)
+	put("", before, after)
+	if was.Failed+is.Failed > 0 {
+		put("failed", lostBefore, lostAfter)
+	}
+	for _, one := range []struct {
+		name string
+		of   func(Samples) []linger.Opt[float64]
+	}{
+		{"connections", func(s Samples) []linger.Opt[float64] { return s.Connections }},
+		{"handshakes", func(s Samples) []linger.Opt[float64] { return s.Handshakes }},
+		{"packets", func(s Samples) []linger.Opt[float64] { return s.Packets }},
+		{"wire_bytes", func(s Samples) []linger.Opt[float64] { return s.WireBytes }},
+	} {
+		before, ok := whole(one.of(was.Samples))
+		after, ok2 := whole(one.of(is.Samples))
+		if ok && ok2 {
+			put(one.name, before, after)
 		}
 	}
-	return c
+}
+
+// whole returns the values where all are known.
+func whole(list []linger.Opt[float64]) (out []float64, ok bool) {
+	for _, v := range list {
+		x, ok := v.Get()
+		if !ok {
+			return nil, false
+		}
+		out = append(out, x)
+	}
+	return out, len(out) > 0
+}
+
+// intervalsApart returns how likely the intervals of two equal times are as far apart: 1
+// where they meet. One of at most five trials reaches from the least to the greatest, so
+// that all of one side are less than all of the other; of the intervals of more one at
+// least has missed the median. It is false where a time has none.
+func intervalsApart(was, is Row) (p float64, ok bool) {
+	a, _ := was.Time.Get()
+	b, _ := is.Time.Get()
+	aLow, ok := a.Low.Get()
+	aHigh, ok2 := a.High.Get()
+	bLow, ok3 := b.Low.Get()
+	bHigh, ok4 := b.High.Get()
+	n, m := was.Trials-was.Failed, is.Trials-is.Failed
+	const fromEndToEnd = 5
+	switch {
+	case !ok || !ok2 || !ok3 || !ok4 || n < 2 || m < 2 || was.Failed+is.Failed > 0:
+		return 1, false
+	case aHigh >= bLow && bHigh >= aLow:
+		return 1, true
+	case n <= fromEndToEnd && m <= fromEndToEnd:
+		return stats.LeastP(n, m), true
+	}
+	return min(1, 2-a.Confidence.Or(0)-b.Confidence.Or(0)), true
+}
+
+// parts is among how many the chance of a false change is shared out: the groups, and the
+// rows without samples.
+func (f *family) parts() float64 { return float64(len(f.groups) + len(f.loose)) }
+
+// structural are the counts that the client and the server decide, and not how long
+// anything takes.
+var structural = []string{"connections", "handshakes"}
+
+// decide tests all, writes what came of it into the rows, and returns how many tests there
+// were.
+func (f *family) decide(rows []RowChange) int {
+	tests := 0
+	told := func(p float64, possible bool) (o linger.Opt[bool], adjusted linger.Opt[float64]) {
+		if !possible {
+			return o, adjusted
+		}
+		p = min(1, p*f.parts())
+		return linger.Known(p < stats.Alpha), linger.Known(round(p, 1e-6))
+	}
+	for _, l := range f.loose {
+		tests++
+		rows[l.row].Differs, rows[l.row].P = told(l.p, l.known)
+	}
+	for size, g := range f.groups {
+		tests += len(g.of)
+		possible := stats.LeastP(size[0], size[1])*f.parts() < stats.Alpha
+		var p []float64
+		if possible {
+			p = stats.Together(g.before, g.after)
+		} else {
+			p = make([]float64, len(g.of))
+		}
+		for i, at := range g.of {
+			differs, likely := told(p[i], possible)
+			r := &rows[at.row]
+			if at.figure == "" {
+				r.Differs, r.P = differs, likely
+				continue
+			}
+			k := slices.IndexFunc(r.Figures, func(c FigureChange) bool { return c.Name == at.figure })
+			if k < 0 {
+				continue
+			}
+			if slices.Contains(structural, at.figure) && steadily(g.before[i]) && steadily(g.after[i]) && g.before[i][0] != g.after[i][0] {
+				differs, likely = linger.Known(true), linger.Opt[float64]{}
+			}
+			r.Figures[k].Differs, r.Figures[k].P = differs, likely
+		}
+	}
+	return tests
+}
+
+// leastSteady is of how many trials on each side a count that never varies is taken for one
+// that does not: of counts that do, three and three show a change that is none in 1 of 32
+// pairs at most, which is less than stats.Alpha.
+const leastSteady = 3
+
+// steadily reports whether enough trials show one value only.
+func steadily(values []float64) bool {
+	return len(values) >= leastSteady && slices.Min(values) == slices.Max(values)
+}
+
+// few says that the trials are too few to show any change, and how many would do.
+func (d *Change) few(f family, before, after int) {
+	most := 0 // trials
+	for size := range f.groups {
+		if stats.LeastP(size[0], size[1])*f.parts() >= stats.Alpha {
+			most = max(most, size[0], size[1])
+		}
+	}
+	if most == 0 {
+		return
+	}
+	d.Caveats = append(d.Caveats, finding.Caveat{Code: Trials, Cause: CauseFewOfBoth, Figures: finding.Figures{
+		count("trials", before).Whose(Before), count("trials", after).Whose(After), count("enough", max(leastEnough, stats.Enough(f.parts())))}})
 }
 
 // doubt says where the two were not made in the same way.
@@ -223,8 +453,8 @@ func (d *Change) find(before, after trace.Provenance) {
 	}
 	rest := map[string][]RowChange{}
 	for _, r := range d.Rows {
-		a, ok := r.Before.Get()
-		b, ok2 := r.After.Get()
+		a, b := timeOf(r.Before, r.AtLeastBefore, before).Whose(Before), timeOf(r.After, r.AtLeastAfter, after).Whose(After)
+		ok, ok2 := !r.Before.IsZero(), !r.After.IsZero()
 		differs, told := r.Differs.Get()
 		code := ""
 		switch {
@@ -232,15 +462,15 @@ func (d *Change) find(before, after trace.Provenance) {
 			code = RowNew
 		case r.Gone:
 			code = RowGone
+		case told && differs && (ok || ok2):
+			about(TimeChanged, r, a, b)
+			continue
 		case !ok || !ok2:
 			code = TimeMissing
 		case !told:
 			code = TimeUntold
-		case !differs:
-			code = TimeSteady
 		default:
-			about(TimeChanged, r, a.Figure(before).Whose(Before), b.Figure(after).Whose(After))
-			continue
+			code = TimeSteady
 		}
 		rest[code] = append(rest[code], r)
 	}
@@ -249,4 +479,24 @@ func (d *Change) find(before, after trace.Provenance) {
 			about(code, r)
 		}
 	}
+	for _, r := range d.Rows {
+		for _, f := range r.Figures {
+			if f.Name == "failed" && !r.New && !r.Gone {
+				lost := finding.Figure{Name: "failed", Value: f.Before}.Whose(Before)
+				about(FailedChanged, r, lost, finding.Figure{Name: "failed", Value: f.After}.Whose(After), finding.Figure{Name: "p", Value: f.P})
+			}
+		}
+	}
+}
+
+// timeOf is a time as findings have it, or what it is at least.
+func timeOf(t linger.Opt[Time], least linger.Opt[float64], p trace.Provenance) finding.Figure {
+	if t, ok := t.Get(); ok {
+		return t.Figure(p)
+	}
+	f := finding.Figure{Name: "time", Unit: "ms"}
+	if !least.IsZero() {
+		f.Interval = linger.Known(finding.Interval{Low: least})
+	}
+	return f
 }

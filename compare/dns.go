@@ -28,7 +28,8 @@ type DNS struct {
 	SentAgain linger.Opt[int] `json:"sent_again,omitzero"`
 	Truncated linger.Opt[int] `json:"truncated,omitzero"`
 	// Time is from wanting an answer to having it, connecting and waiting in line
-	// included, over the answered queries of all trials.
+	// included, over the queries of all trials. One that failed took longer than any that
+	// was answered.
 	Time linger.Opt[Spread] `json:"query_ms,omitzero"`
 	// Bytes and Packets are those of the link, both ways, divided by the queries that
 	// were answered: handshakes, acknowledgements and closing included.
@@ -45,31 +46,40 @@ type DNS struct {
 	ClosedAfter linger.Opt[float64] `json:"closed_idle_after_ms,omitzero"`
 }
 
-// Spread is how a figure is distributed. P95 and P99 are values that were seen, the
+// Spread is how a figure of N is distributed. P95 and P99 are values that were seen, the
 // least that no more than 5 or 1 of 100 exceed (nearest rank); they are unknown of fewer
-// than 20 and 100.
+// than 20 and 100. Failed of the N have no value and count as more than any: a quantile
+// that falls on one of them is unknown too.
 type Spread struct {
 	N      int                 `json:"n"`
+	Failed int                 `json:"failed,omitzero"`
 	Median float64             `json:"median"`
 	P95    linger.Opt[float64] `json:"p95,omitzero"`
 	P99    linger.Opt[float64] `json:"p99,omitzero"`
 }
 
-// spreadOf returns how values are distributed, and false where there are none.
-func spreadOf(values []float64) (s Spread, ok bool) {
-	if len(values) == 0 {
+// Of how many values quantiles are told.
+const (
+	enoughForP95 = 20
+	enoughForP99 = 100
+)
+
+// spreadOf returns how values are distributed beside so many that have failed, and false
+// where the median is not known.
+func spreadOf(values []float64, failed int) (s Spread, ok bool) {
+	sample := stats.Censored(values, make([]float64, failed))
+	middle, ok := sample.Median()
+	if !ok {
 		return s, false
 	}
-	sample := stats.New(values...)
-	middle, _ := sample.Median()
-	s = Spread{N: len(values), Median: round(middle, 1e-3)}
+	s = Spread{N: sample.N(), Failed: failed, Median: round(middle, 1e-3)}
 	rank := func(q float64, least int) (o linger.Opt[float64]) {
-		if v, ok := sample.NearestRank(q); ok && len(values) >= least {
+		if v, ok := sample.NearestRank(q); ok && sample.N() >= least {
 			o = linger.Known(round(v, 1e-3))
 		}
 		return o
 	}
-	s.P95, s.P99 = rank(0.95, 20), rank(0.99, 100)
+	s.P95, s.P99 = rank(0.95, enoughForP95), rank(0.99, enoughForP99)
 	return s, true
 }
 
@@ -87,8 +97,16 @@ func (s Spread) figures(of string) finding.Figures {
 	return out
 }
 
-// top is the highest quantile that is known.
-func (s Spread) top() float64 { return s.P99.Or(s.P95.Or(s.Median)) }
+// top is the highest quantile that so many values tell, +Inf where it has failed.
+func (s Spread) top() float64 {
+	switch {
+	case s.N >= enoughForP99:
+		return s.P99.Or(math.Inf(1))
+	case s.N >= enoughForP95:
+		return s.P95.Or(math.Inf(1))
+	}
+	return s.Median
+}
 
 // Kept parts what a kept connection takes into what it takes once and what each query
 // takes, bytes and packets of the link both ways. A connection for one query takes
@@ -150,7 +168,7 @@ func (c *tried) lookUp() {
 	if c.strategy.Datagram {
 		d.SentAgain, d.Truncated = linger.Known(resent), linger.Known(cut)
 	}
-	if s, ok := spreadOf(took); ok {
+	if s, ok := spreadOf(took, d.Failed); ok {
 		d.Time = linger.Known(s)
 	}
 	if !math.IsInf(closed, 1) {
@@ -329,15 +347,22 @@ func paced(in trace.Experiment) bool {
 }
 
 // hasAnswers reports whether any query of a strategy was answered.
-func hasAnswers(c *tried) bool { return !c.row.DNS.Or(DNS{}).Time.IsZero() }
+func hasAnswers(c *tried) bool { return c.row.DNS.Or(DNS{}).Answered > 0 }
+
+// spread reports how the times of a strategy's queries are distributed, if their median
+// is known.
+func (c *tried) spread() (Spread, bool) { return c.row.DNS.Or(DNS{}).Time.Get() }
 
 // perQuery compares the times of single queries, where that of all says nothing.
 func (j *judgement) perQuery() {
-	timed := filter(j.cases, hasAnswers)
+	timed := filter(j.cases, func(c *tried) bool { _, ok := c.spread(); return ok })
 	if len(timed) == 0 {
 		return
 	}
-	spread := func(c *tried) Spread { return c.row.DNS.Or(DNS{}).Time.Or(Spread{}) }
+	spread := func(c *tried) Spread {
+		s, _ := c.spread()
+		return s
+	}
 	least := slices.MinFunc(timed, func(a, b *tried) int { return cmp.Compare(spread(a).top(), spread(b).top()) })
 	most := slices.MaxFunc(timed, func(a, b *tried) int { return cmp.Compare(spread(a).top(), spread(b).top()) })
 	f := finding.Finding{Code: QueryTimes, Subject: least.subject(), Figures: spread(least).figures(least.row.Strategy)}

@@ -111,7 +111,7 @@ func TestQueriesAreAccountedFor(t *testing.T) {
 		t.Errorf("%d trials failed, want 1", r.Failed)
 	}
 	s, _ := d.Time.Get()
-	if s.N != 49 || s.Median != 70 || s.P95.Or(0) < 1000 || !s.P99.IsZero() {
+	if s.N != 50 || s.Failed != 1 || s.Median != 70 || s.P95.Or(0) < 1000 || !s.P99.IsZero() {
 		t.Errorf("times of queries %+v", s)
 	}
 	for code, want := range map[string]finding.Figures{

@@ -156,14 +156,23 @@ var leastTrials = assert.Least(0.5)
 // time is the time with its interval; one of few trials is not known.
 func (r figured) time() assert.Value {
 	t, ok := r.Time.Get()
-	if !ok {
+	least, bounded := r.AtLeast.Get()
+	switch {
+	case !ok && bounded && !r.fetched:
+		return assert.From(least/1000).Need(r.Trials, leastTrials, "trial")
+	case !ok && r.Failed < r.Trials:
+		return assert.Unknown(fmt.Sprintf("%d of %d trials failed", r.Failed, r.Trials))
+	case !ok:
 		return assert.Unknown("no trial delivered everything")
 	}
 	said := finding.Duration(t.Median, t.Blur(r.in.Provenance))
 	low, high := t.Low.Or(t.Median), t.High.Or(t.Median)
+	if t.High.IsZero() && !t.Low.IsZero() {
+		return assert.From(low/1000).Telling(fmt.Sprintf("%s (at least %s)", said, finding.Duration(low, 0))).Need(r.Trials, leastTrials, "trial")
+	}
 	v := assert.Between(low/1000, high/1000)
 	if low < high {
-		return v.Telling(fmt.Sprintf("%s (%s to %s)", said, finding.Duration(low, 0), finding.Duration(high, 0))).Need(r.Trials-r.Failed, leastTrials, "trial")
+		return v.Telling(fmt.Sprintf("%s (%s to %s)", said, finding.Duration(low, 0), finding.Duration(high, 0))).Need(r.Trials, leastTrials, "trial")
 	}
 	if r.fetched || r.in.Provenance == trace.Predicted && r.in.Network.Loss.Or(0) == 0 {
 		return v
@@ -202,10 +211,16 @@ func (r figured) query(q float64, of func(Spread) linger.Opt[float64]) assert.Va
 		return assert.Unknown("objects were fetched, and no names looked up")
 	}
 	s, ok := d.Time.Get()
-	if !ok {
+	switch {
+	case !ok && d.Answered > 0:
+		return assert.Unknown(fmt.Sprintf("%d of %d queries failed, half or more", d.Failed, d.Asked))
+	case !ok:
 		return assert.Unknown("no query was answered")
 	}
-	v, _ := of(s).Get()
+	v, ok := of(s).Get()
+	if !ok && s.N >= assert.Least(q) {
+		return assert.Unknown(fmt.Sprintf("%d of %d queries failed, and it falls on one of them", s.Failed, s.N))
+	}
 	return assert.Exactly(v/1000).Need(s.N, assert.Least(q), "query")
 }
 

@@ -18,13 +18,15 @@ type tried struct {
 	row      Row
 	ended    []*trace.Trace // run to their end, whole or not
 	whole    []*trace.Trace // that delivered the whole workload
-	times    stats.Sample   // of the whole ones, in ms
-	time     stats.Estimate // of times, where timed
-	timed    bool
-	still    stats.Sample // times with the delay taken out, in ms
-	exact    bool         // predicted, and the same in every trial: no luck in it
-	loading  stats.Sample // times from when the first request might be sent, in ms
-	cpu      stats.Sample // of both sides, in ms
+	// times are those of the whole ones, in ms; those of the others are censored by when
+	// they had failed.
+	times   stats.Sample
+	time    stats.Estimate // of times, where timed
+	timed   bool
+	still   stats.Sample // times with the delay taken out, in ms
+	exact   bool         // predicted, and the same in every trial: no luck in it
+	loading stats.Sample // times from when the first request might be sent, in ms
+	cpu     stats.Sample // of both sides, in ms
 	// waited is how long the client did nothing but wait for handshakes, in ms,
 	// waitedTLS the part of TLS, unknown where there is none; waitedStill is waited
 	// with the delay taken out.
@@ -35,10 +37,13 @@ type tried struct {
 	// large says that a response takes more than one initial window.
 	large      bool
 	provenance trace.Provenance
+	// family is what p of each comparison is multiplied by, since there are others.
+	family float64
 }
 
 // measure makes the row of one strategy.
-func measure(in trace.Experiment, s linger.Strategy, traces, still []*trace.Trace, failures int) *tried {
+// A trial without a trace has its bound in failed: after how long it was given up.
+func measure(in trace.Experiment, s linger.Strategy, traces, still []*trace.Trace, failed []time.Duration) *tried {
 	c := &tried{strategy: s, provenance: in.Provenance}
 	for _, t := range traces {
 		if t.Interrupted {
@@ -51,16 +56,18 @@ func measure(in trace.Experiment, s linger.Strategy, traces, still []*trace.Trac
 	}
 	c.row = Row{
 		Strategy: s.Name, Persistent: s.Persistent,
-		Trials: len(c.ended) + failures, Failed: len(c.ended) - len(c.whole) + failures,
+		Trials: len(c.ended) + len(failed), Failed: len(c.ended) - len(c.whole) + len(failed),
 	}
 	for _, t := range c.ended {
 		c.row.Agent = cmp.Or(c.row.Agent, t.Agent)
 	}
-	c.times = sample(c.whole, load)
+	c.times = c.loads(in.Workload, failed)
 	c.time, c.timed = c.times.Interval()
-	c.exact = in.Provenance == trace.Predicted && c.time.Low == c.time.High
+	c.exact = in.Provenance == trace.Predicted && c.row.Failed == 0 && c.time.Low == c.time.High
 	if c.timed {
 		c.row.Time = linger.Known(known(c.time))
+	} else if least, ok := c.times.AtLeast(); ok {
+		c.row.AtLeast = linger.Known(round(least, 1e-3))
 	}
 	still = slices.DeleteFunc(slices.Clone(still), func(t *trace.Trace) bool { return t.Interrupted || !delivered(t, in.Workload) })
 	c.still = sample(still, load)
@@ -76,7 +83,55 @@ func measure(in trace.Experiment, s linger.Strategy, traces, still []*trace.Trac
 	c.setUp(in, seen, still)
 	c.rtt = in.Network.RTT
 	c.lookUp()
+	c.row.Samples = c.samples(in.Workload, len(failed))
 	return c
+}
+
+// loads are the times of all trials. One that did not deliver everything has none: it
+// would have taken longer than until it had failed, and ranks above all others.
+func (c *tried) loads(w linger.Workload, failed []time.Duration) stats.Sample {
+	var times, bounds []float64
+	for _, t := range c.ended {
+		if delivered(t, w) {
+			times = append(times, t.Ended.Milliseconds())
+		} else {
+			bounds = append(bounds, t.Ended.Milliseconds())
+		}
+	}
+	for _, d := range failed {
+		bounds = append(bounds, milliseconds(d))
+	}
+	return stats.Censored(times, bounds)
+}
+
+// samples are the figures of each trial that two results are held against each other by.
+func (c *tried) samples(w linger.Workload, lost int) Samples {
+	var out Samples
+	for _, t := range c.ended {
+		whole := delivered(t, w)
+		one := func(list *[]linger.Opt[float64], v float64, ok bool) {
+			var o linger.Opt[float64]
+			if ok && whole {
+				o = linger.Known(round(v, 1e-3))
+			}
+			*list = append(*list, o)
+		}
+		h := shaken(t)
+		up, down, ok := sum(t, packets)
+		one(&out.Time, t.Ended.Milliseconds(), true)
+		one(&out.Connections, float64(h.opened), true)
+		one(&out.Handshakes, float64(h.tcp+h.quic), true)
+		one(&out.Packets, up+down, ok)
+		up, down, ok = sum(t, trace.Flow.Bytes)
+		one(&out.WireBytes, up+down, ok)
+	}
+	for _, list := range []*[]linger.Opt[float64]{&out.Time, &out.Connections, &out.Handshakes, &out.Packets, &out.WireBytes} {
+		*list = append(*list, make([]linger.Opt[float64], lost)...)
+		if list != &out.Time && !slices.ContainsFunc(*list, func(o linger.Opt[float64]) bool { return !o.IsZero() }) {
+			*list = nil
+		}
+	}
+	return out
 }
 
 // roundTrips tells how many there are in the time, if that can be told.
@@ -94,6 +149,9 @@ func (c *tried) roundTrips(rtt float64) {
 	// A little below nothing is nothing; more than that is no count of anything.
 	if trips > -tripsZero && c.tripsDoubt.Or(0) < max(trips, tripsZero) {
 		c.row.RoundTrips = linger.Known(round(max(0, trips), 1e-2))
+		if d, ok := c.tripsDoubt.Get(); ok && !c.exact {
+			c.row.TripsDoubt = linger.Known(math.Ceil(100*d) / 100)
+		}
 	}
 }
 
@@ -291,7 +349,9 @@ func median(traces []*trace.Trace, figure func(*trace.Trace) (float64, bool)) (o
 func known(e stats.Estimate) Time {
 	t := Time{Median: round(e.Value, 1e-3)}
 	if e.Confidence > 0 {
-		t.Low, t.High = linger.Known(round(e.Low, 1e-3)), linger.Known(round(e.High, 1e-3))
+		if t.Low = linger.Known(round(e.Low, 1e-3)); !math.IsInf(e.High, 1) {
+			t.High = linger.Known(round(e.High, 1e-3))
+		}
 		t.Confidence = linger.Known(round(e.Confidence, 1e-6))
 	}
 	return t

@@ -18,7 +18,7 @@ func (j *judgement) effort(base *tried) {
 		return
 	}
 	n := base.row.Connections.Or(0) - kept.row.Connections.Or(0)
-	if r, _ := relate(kept.cpu, base.cpu); r != less || n <= 0 {
+	if r, _ := relate(kept.cpu, base.cpu, kept.family); r != less || n <= 0 {
 		return
 	}
 	each := func(a, b linger.Opt[float64]) float64 { return (a.Or(0) - b.Or(0)) / n }
@@ -85,7 +85,7 @@ const sameTrips = 0.3
 func (j *judgement) eased(cause string, c, other *tried) {
 	r, p := compared(c, other)
 	f := finding.Finding{Severity: sure(p), Cause: cause, Subject: c.subject(), Figures: versus(c, other, p)}
-	if r, _ := relate(c.cpu, other.cpu); r == less {
+	if r, _ := relate(c.cpu, other.cpu, c.family); r == less {
 		a, _ := c.cpu.Median()
 		b, _ := other.cpu.Median()
 		f.Figures = append(f.Figures, finding.Number("saved_cpu", 1-a/b, "share"))
@@ -168,7 +168,7 @@ func (j *judgement) blocking(h2, h3 *tried) {
 	if j.loss == 0 || h2 == nil || h3 == nil || !h2.lost() || !h3.lost() {
 		return
 	}
-	r, p := relate(h3.loading, h2.loading)
+	r, p := relate(h3.loading, h2.loading, h3.family)
 	f := finding.Finding{Severity: sure(p), Subject: h3.subject(), Figures: append(versus(h3, h2, p), finding.Number("loss", j.loss, "share"))}
 	for _, c := range []*tried{h3, h2} {
 		loading, _ := c.loading.Median()

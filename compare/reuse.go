@@ -23,6 +23,8 @@ const (
 	Repeated Fate = "lost, sent again"
 	// Lost: it was not answered at all.
 	Lost Fate = "lost"
+	// Unsent: it was wanted and was never sent, as there was no connection to send it on.
+	Unsent Fate = "not sent"
 	// Unasked: there was no idle connection to try.
 	Unasked Fate = "not tried"
 )
@@ -71,11 +73,17 @@ func ReuseOf(t *trace.Trace, wait time.Duration) (Reuse, error) {
 			r.ClosedMS, r.ClosedBy, r.Reason = since(c.Closed), c.ClosedBy, c.Reason
 		}
 	}
+	if second.Failed != "" && second.Attempts == 0 && second.Queued >= t.Ended {
+		r.Reason = second.Failed // before the pause was over
+		return r, nil
+	}
 	r.WantedMS, r.Status, r.Attempts = since(linger.Known(second.Queued)), second.Status, second.Attempts
 	if at, ok := second.Done.Get(); ok && second.Failed == "" {
 		r.TookMS = linger.Known(float64(at.Sub(second.Queued)) / 1e6)
 	}
 	switch {
+	case second.Failed != "" && second.Attempts == 0:
+		r.Fate, r.Reason = Unsent, second.Failed
 	case second.Failed != "":
 		r.Fate, r.Reason = Lost, second.Failed
 	case second.Attempts > 1:

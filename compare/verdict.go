@@ -23,7 +23,12 @@ const (
 	more                   // the first takes more
 )
 
-// compared tells how a's time relates to b's, with the test's p. Where the trials
+// compared tells how a's time relates to b's, with the test's p, adjusted for the other
+// comparisons of the verdict (Bonferroni): it is multiplied by half the number of
+// strategies. As many are the pairs that differ in one thing, where each strategy is in
+// one; and of k strategies k - 1 could be called faster than the baseline, or the baseline
+// faster than the fastest of them, each in one direction, which is half of p. A trial that
+// failed took longer than any that did not. Where the trials
 // are too few for the test, medians that are further apart than both intervals
 // reach still count; p says that luck is not ruled out.
 func compared(a, b *tried) (relation, float64) {
@@ -36,7 +41,7 @@ func compared(a, b *tried) (relation, float64) {
 		}
 		return same, 1
 	}
-	r, p := relate(a.times, b.times)
+	r, p := relate(a.times, b.times, a.family)
 	x, ok := a.doubt().Get()
 	y, ok2 := b.doubt().Get()
 	if r != untold || !ok || !ok2 {
@@ -52,31 +57,32 @@ func compared(a, b *tried) (relation, float64) {
 }
 
 // relate does the same for any two samples.
-func relate(a, b stats.Sample) (relation, float64) {
-	test := stats.Compare(a, b)
-	x, _ := a.Median()
-	y, _ := b.Median()
+func relate(a, b stats.Sample, family float64) (relation, float64) {
+	p := min(1, stats.Compare(a, b).P*family)
+	x, y := middleOf(a), middleOf(b)
 	switch {
-	case test.Differs() && x < y:
-		return less, test.P
-	case test.Differs() && x > y:
-		return more, test.P
+	case p < stats.Alpha && x < y:
+		return less, p
+	case p < stats.Alpha && x > y:
+		return more, p
 	}
-	if !canDiffer(a.N(), b.N()) {
-		return untold, test.P
+	if !canDiffer(a.N(), b.N(), family) {
+		return untold, p
 	}
-	return same, test.P
+	return same, p
 }
 
-// canDiffer reports whether samples of those sizes can differ at all: the furthest
-// apart that they can be is 2 of all the orders in which their values can come.
-func canDiffer(n, m int) bool {
-	orders := 1.0
-	for i := range min(n, m) {
-		orders *= float64(n+m-i) / float64(i+1)
+// middleOf is the median, +Inf where trials that failed are the middle.
+func middleOf(s stats.Sample) float64 {
+	if m, ok := s.Median(); ok {
+		return m
 	}
-	return 2/orders < stats.Alpha
+	return math.Inf(1)
 }
+
+// canDiffer reports whether samples of those sizes can differ at all, where so many tests
+// stand together.
+func canDiffer(n, m int, family float64) bool { return stats.LeastP(n, m)*family < stats.Alpha }
 
 // alike reports whether the trials show no difference between a and b.
 func alike(a, b *tried) bool {
@@ -101,8 +107,14 @@ func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
 		j.add(finding.Finding{Code: FixedTimes})
 		j.perQuery()
 	} else if rival := j.rival(); rival == nil {
-		j.add(finding.Finding{Code: Unopposed, Subject: best.subject(), Figures: finding.Figures{
-			best.took(), finding.Number("strategies", float64(len(cases)), "")}})
+		f := finding.Finding{Code: Unopposed, Subject: best.subject(), Figures: finding.Figures{best.took(), count("strategies", len(cases))}}
+		for _, c := range cases {
+			if least, ok := c.row.AtLeast.Get(); ok {
+				f.Figures = append(f.Figures, finding.Number("at_least", least, "ms").Whose(c.row.Strategy))
+			}
+		}
+		j.add(f)
+		j.lost(best)
 	} else {
 		r, p := compared(best, rival)
 		if r == less {
@@ -112,6 +124,7 @@ func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
 			}
 		}
 		j.lead(rival, r, p)
+		j.lost(best, rival)
 	}
 	if in.Workload.Scheme == linger.SchemeDNS {
 		j.lookUps(whole)
@@ -174,8 +187,11 @@ func (c *tried) took() finding.Figure {
 	f := finding.Number("time", c.time.Value, "ms").Whose(c.row.Strategy)
 	switch {
 	case c.time.Confidence > 0:
-		f.Interval = linger.Known(finding.Interval{Low: linger.Known(c.time.Low), High: linger.Known(c.time.High),
-			Confidence: linger.Known(c.time.Confidence), N: c.times.N()})
+		i := finding.Interval{Low: linger.Known(c.time.Low), Confidence: linger.Known(c.time.Confidence), N: c.times.N()}
+		if !math.IsInf(c.time.High, 1) {
+			i.High = linger.Known(c.time.High)
+		}
+		f.Interval = linger.Known(i)
 	case c.provenance != trace.Predicted:
 		f.Interval = linger.Known(finding.Interval{N: c.times.N()})
 	}
@@ -255,10 +271,21 @@ func (j *judgement) lead(rival *tried, r relation, p float64) {
 		}
 	}
 	if r == less && p >= stats.Alpha {
-		j.add(finding.Finding{Code: FewTrials, Severity: finding.Unknown, Figures: finding.Figures{trials(best, rival)}})
+		j.add(finding.Finding{Code: FewTrials, Severity: finding.Unknown, Figures: finding.Figures{trials(best, rival), count("enough", best.enough())}})
 	}
 	if base == nil {
 		j.add(finding.Finding{Code: NoBaseline, Severity: finding.Unknown})
+	}
+}
+
+// lost tells of trials that failed of the strategies of the lead: nobody is called the
+// fastest by those alone that came through.
+func (j *judgement) lost(lead ...*tried) {
+	for _, c := range lead {
+		if c.row.Failed > 0 {
+			j.add(finding.Finding{Code: LostTrials, Severity: finding.Warning, Subject: c.subject(), Figures: finding.Figures{
+				count("failed", c.row.Failed), count("trials", c.row.Trials)}})
+		}
 	}
 }
 

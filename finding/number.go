@@ -97,20 +97,36 @@ func Shown(ms, doubt float64) float64 {
 const fine = 20
 
 // Apart returns how much longer one of two times is than the other, in ms, and the
-// step to show that in: the step of the two as they are shown, or, where that is too
-// coarse, of the two as they are known.
+// step to show that in: the coarser of those that the two are shown in by themselves, or,
+// where that is too coarse for it, the finest that their doubt leaves. Beside writes the
+// two so that whoever subtracts them finds the same.
 func Apart(a, b Figure) (ms, step float64) {
 	slow, fast := a, b
 	if slow.Value.Or(0) < fast.Value.Or(0) {
 		slow, fast = fast, slow
 	}
 	long, short := slow.Value.Or(0), fast.Value.Or(0)
-	step = max(Step(long, slow.Doubt()), Step(short, fast.Doubt()))
-	if ms = Shown(long, slow.Doubt()) - Shown(short, fast.Doubt()); ms >= fine*step {
-		return math.Round(ms/step) * step, step
+	if long == short {
+		return 0, 1
 	}
-	ms, doubt := long-short, slow.Doubt()+fast.Doubt()
-	return Shown(ms, doubt), Step(ms, doubt)
+	step = max(Step(long, slow.Doubt()), Step(short, fast.Doubt()))
+	if long-short < fine*step {
+		step = min(step, Step(long-short, slow.Doubt()+fast.Doubt()))
+	}
+	// A difference is that of the figures as they are shown beside it.
+	return math.Round((slow.beside(step)-fast.beside(step))/step) * step, step
+}
+
+// Beside writes a time beside its difference from another, of which Apart has returned the
+// step: with the digits that it has by itself, and as many as the difference has.
+func (f Figure) Beside(step float64) string {
+	return InSteps(f.Value.Or(0), min(step, Step(f.Value.Or(0), f.Doubt())))
+}
+
+// beside is the number that Beside writes.
+func (f Figure) beside(step float64) float64 {
+	step = min(step, Step(f.Value.Or(0), f.Doubt()))
+	return math.Round(f.Value.Or(0)/step) * step
 }
 
 // Share writes a share of 1 in whole per cent: "41 %", "under 1 %".

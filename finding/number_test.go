@@ -86,7 +86,8 @@ func TestSettingsAndSizes(t *testing.T) {
 	}
 }
 
-// The difference is that of what stands there, unless that is too coarse for it.
+// The difference is that of the two times in the steps that are shown, whichever those are:
+// who subtracts finds the same.
 func TestApart(t *testing.T) {
 	about := func(ms, reach float64) Figure {
 		f := Number("time", ms, "ms")

@@ -574,7 +574,7 @@ func (r *run) interrupt() {
 	for i := range r.trace.Exchanges {
 		x := &r.trace.Exchanges[i]
 		if _, ok := x.Done.Get(); !ok && x.Failed == "" {
-			x.Failed = "interrupted"
+			x.Failed = trace.Stopped
 		}
 	}
 	for _, c := range r.conns {

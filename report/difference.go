@@ -30,7 +30,7 @@ func Changes(d compare.Change) table.Table {
 		t.Columns = append(t.Columns, one.head)
 	}
 	for _, r := range d.Rows {
-		row := t.Add(table.Word(table.Short(r.Strategy, LongestName)), took(r.Before, d.Provenance), took(r.After, d.Provenance), changed(r))
+		row := t.Add(table.Word(table.Short(r.Strategy, LongestName)), bounded(r.Before, r.AtLeastBefore, d.Provenance), bounded(r.After, r.AtLeastAfter, d.Provenance), changed(r))
 		for _, one := range figures {
 			row.Cells = append(row.Cells, figureChange(r, one.name, one.format))
 		}
@@ -49,7 +49,11 @@ func figureChange(r compare.RowChange, name string, format func(float64) string)
 	if before == after {
 		return table.Cell{}
 	}
-	return table.Word(before + "→" + after)
+	mark := ""
+	if differs, ok := r.Figures[k].Differs.Get(); ok && !differs || !ok && !r.Differs.Or(false) {
+		mark = "~ "
+	}
+	return table.Word(mark + before + "→" + after)
 }
 
 // took is a time with the digits that its doubt leaves.
@@ -59,6 +63,14 @@ func took(t linger.Opt[compare.Time], p trace.Provenance) table.Cell {
 		return table.Unknown()
 	}
 	return table.Number(v.Median, func(ms float64) string { return finding.Duration(ms, v.Blur(p)) })
+}
+
+// bounded is a time, or what it is at least.
+func bounded(t linger.Opt[compare.Time], least linger.Opt[float64], p trace.Provenance) table.Cell {
+	if v, ok := least.Get(); ok && t.IsZero() {
+		return table.Word("≥" + finding.Duration(v, v/10))
+	}
+	return took(t, p)
 }
 
 // changed says how much longer a strategy takes, where that is more than luck: a

@@ -120,7 +120,7 @@ func costs(f compare.Findings) table.Table {
 		times(f),
 		numeric(heading("connections", "connec-", "tions", 0), func(r compare.Row) linger.Opt[float64] { return r.Connections }, finding.Count),
 		numeric(heading("handshakes", "hand-", "shakes", 3), func(r compare.Row) linger.Opt[float64] { return r.Handshakes }, finding.Count),
-		numeric(heading("round trips", "round", "trips", 0), func(r compare.Row) linger.Opt[float64] { return r.RoundTrips }, Trips),
+		{Column: heading("round trips", "round", "trips", 0), cell: roundTrips},
 		numeric(heading("packets", "", "packets", 1), func(r compare.Row) linger.Opt[float64] { return sum(r.Packets) }, finding.Count),
 		numeric(heading("wire, kB", "wire,", "kB", 2), func(r compare.Row) linger.Opt[float64] { return sum(r.WireBytes) }, Kilo),
 	}
@@ -144,6 +144,9 @@ func times(f compare.Findings) figure {
 	sure := linger.Opt[float64]{}
 	for _, r := range f.Rows {
 		t, ok := r.Time.Get()
+		if r.AtLeast.Or(0) >= 1000 {
+			unit, scale = "s", 1000
+		}
 		if !ok {
 			continue
 		}
@@ -162,6 +165,9 @@ func times(f compare.Findings) figure {
 	}
 	return figure{Column: column, cell: func(r compare.Row) table.Cell {
 		t, ok := r.Time.Get()
+		if least, bounded := r.AtLeast.Get(); !ok && bounded {
+			return table.Word("≥" + finding.Fixed(least/scale, finding.Decimals(least/scale, least/scale/10)))
+		}
 		if !ok {
 			return table.Unknown()
 		}
@@ -171,6 +177,22 @@ func times(f compare.Findings) figure {
 		}
 		return table.Measured(t.Median/scale, doubt, finding.Decimals(t.Median/scale, t.Blur(f.Provenance)/scale))
 	}}
+}
+
+// roundTrips are those of a row, with how far off they may be where that could change
+// what is shown.
+func roundTrips(r compare.Row) table.Cell {
+	c := table.Known(r.RoundTrips, Trips)
+	v, d := r.RoundTrips.Or(0), r.TripsDoubt.Or(0)
+	if c.IsUnknown() || Trips(max(v-d, 0)) == c.Text && Trips(v+d) == c.Text {
+		return c
+	}
+	steps := 10.0 // of one, in what is shown
+	if math.Abs(v) >= 10 {
+		steps = 1
+	}
+	c.Text += "±" + finding.Trimmed(math.Ceil(d*steps-1e-9)/steps, 1)
+	return c
 }
 
 // holds is the table of what the load keeps busy, and wastes.

@@ -25,7 +25,7 @@ func Pauses(f Reuses) table.Table {
 	for _, r := range f.Rows {
 		fate := table.Word(string(r.Fate))
 		switch r.Fate {
-		case compare.Lost, compare.Repeated, compare.Unasked:
+		case compare.Lost, compare.Repeated, compare.Unasked, compare.Unsent:
 			fate.Style = table.Strong
 		}
 		t.Add(table.Word(r.Wait.String()), fate, table.Known(r.TookMS, finding.Lasting), table.Int(r.Attempts), table.Known(r.ClosedMS, finding.Lasting), table.Known(r.WantedMS, finding.Lasting))
@@ -39,11 +39,14 @@ func ReuseVerdict(rows []compare.Reuse) string {
 	for _, r := range rows {
 		count[r.Fate]++
 	}
+	sent := len(rows) - count[compare.Unasked] - count[compare.Unsent] // what was never sent is no request
 	switch {
 	case count[compare.Lost] > 0:
-		return fmt.Sprintf("%d of %d requests were not answered: the connection looked open, and was not.", count[compare.Lost], len(rows))
+		return fmt.Sprintf("%d of %d requests were not answered: the connection looked open, and was not.", count[compare.Lost], sent)
 	case count[compare.Repeated] > 0:
-		return fmt.Sprintf("%d of %d requests met a connection that was being closed; the client sent them again, which only what is idempotent permits (RFC 9110, 9.2.2).", count[compare.Repeated], len(rows))
+		return fmt.Sprintf("%d of %d requests met a connection that was being closed; the client sent them again, which only what is idempotent permits (RFC 9110, 9.2.2).", count[compare.Repeated], sent)
+	case count[compare.Unsent] > 0:
+		return fmt.Sprintf("%d of %d requests could not be sent: there was no connection for them.", count[compare.Unsent], sent+count[compare.Unsent])
 	case count[compare.Unasked] > 0:
 		return "Not every pause could be tried."
 	}

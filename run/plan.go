@@ -25,7 +25,8 @@ type Plan struct {
 	Still int
 	// Workers is how many trials run side by side; at least 1.
 	Workers int
-	// Timeout is after how long a trial is given up; 0 is never.
+	// Timeout is after how long a trial is given up, of virtual time where the engine's is
+	// that; 0 is never. A trial that is given up has failed, whatever the engine.
 	Timeout time.Duration
 	// Virtual says that the path's time is not waited for, so that it tells nothing of how
 	// long trials take.

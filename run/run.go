@@ -81,15 +81,30 @@ func (p Plan) try(ctx context.Context, e Engine, j Job) outcome {
 		defer cancel()
 	}
 	t, err := e.Run(trial, p.Scenario(j), j.Trial)
+	late := ctx.Err() == nil && trial.Err() != nil
 	switch {
-	case err != nil && ctx.Err() == nil && trial.Err() != nil && !errors.Is(err, errors.ErrUnsupported):
+	case err != nil && late && !errors.Is(err, errors.ErrUnsupported):
 		// Whatever the engine says now comes of being told to stop.
-		err = fmt.Errorf("not done after %v", p.Timeout)
-	case err == nil && t == nil:
+		err = givenUp{p.Timeout}
+	case err != nil:
+	case t == nil:
 		err = errors.New("the engine gave no trace")
+	case p.Virtual && p.Timeout > 0 && t.Ended.Sub(0) > p.Timeout:
+		// No time passes for the engine, which ran on to the end.
+		err = givenUp{p.Timeout}
+	case late && t.Interrupted:
+		t.GiveUp(givenUp{p.Timeout}.Error())
+	}
+	if err != nil {
+		t = nil
 	}
 	return outcome{j, t, err}
 }
+
+// givenUp is the error of a trial that was not done in time.
+type givenUp struct{ after time.Duration }
+
+func (g givenUp) Error() string { return fmt.Sprintf("not done after %v", g.after) }
 
 // owner holds the state of a run. Only Run's goroutine touches it.
 type owner struct {
@@ -248,6 +263,9 @@ func (o *owner) experiment() *trace.Experiment {
 		x.Traces = append(x.Traces, present(o.traces[i]))
 		x.Still = append(x.Still, present(o.still[i]))
 		x.Failures = append(x.Failures, reasons(o.failed[i]))
+		if p.Virtual { // else an engine's own start is in it
+			x.GivenUp = append(x.GivenUp, bounds(o.failed[i]))
+		}
 		x.StillFailures = append(x.StillFailures, reasons(o.stillFailed[i]))
 		for _, t := range slices.Concat(x.Traces[i], x.Still[i]) {
 			x.Engine, x.Provenance = cmp.Or(x.Engine, t.Engine), cmp.Or(x.Provenance, t.Provenance)
@@ -261,6 +279,19 @@ func present(all []*trace.Trace) []*trace.Trace {
 	for _, t := range all {
 		if t != nil {
 			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// bounds are after how long the trials that failed had been given up, 0 where it was for
+// another reason.
+func bounds(all []error) []time.Duration {
+	var out []time.Duration
+	for _, err := range all {
+		if err != nil {
+			g, _ := errors.AsType[givenUp](err)
+			out = append(out, g.after)
 		}
 	}
 	return out

@@ -133,3 +133,63 @@ func BenchmarkInterval(b *testing.B) {
 		s.Interval()
 	}
 }
+
+// What did not come to an end counts as longer than anything that did.
+func TestCensored(t *testing.T) {
+	s := Censored([]float64{2, 1}, []float64{30})
+	if m, ok := s.Median(); !ok || m != 2 || s.N() != 3 {
+		t.Errorf("median %v, %v of %d", m, ok, s.N())
+	}
+	if e, ok := s.Interval(); !ok || e.Low != 1 || !math.IsInf(e.High, 1) || e.Confidence != 0.75 {
+		t.Errorf("interval %+v", e)
+	}
+	if _, ok := s.AtLeast(); ok {
+		t.Error("a median that is known has a bound")
+	}
+	// The trials that came through are not the middle.
+	s = Censored([]float64{1}, []float64{30, 20})
+	_, known := s.Median()
+	_, interval := s.Interval()
+	if least, ok := s.AtLeast(); known || interval || !ok || least != 20 {
+		t.Errorf("known %v, at least %v", known, least)
+	}
+	if least, ok := Censored(nil, []float64{0, 0}).AtLeast(); ok {
+		t.Errorf("at least %v of what nothing is known of", least)
+	}
+	if v, ok := s.NearestRank(0.9); ok {
+		t.Errorf("nine of ten are at most %v", v)
+	}
+	if p := Compare(New(1, 2, 3, 4, 5), Censored(nil, []float64{9, 9, 9, 9, 9})).P; !near(p, 2.0/252) {
+		t.Errorf("P = %v", p)
+	}
+}
+
+// All figures are tested together: what is far apart is found beside what is not, and the
+// least p is that of all orders.
+func TestTogether(t *testing.T) {
+	before := [][]float64{{1, 2, 3, 4, 5}, {7, 9, 8, 7, 9}, {6, 6, 6, 6, 6}}
+	after := [][]float64{{101, 102, 103, 104, 105}, {9, 7, 8, 9, 7}, {6, 6, 6, 6, 6}}
+	if p := Together(before, after); !near(p[0], 2.0/252) || p[1] < 0.5 || p[2] != 1 {
+		t.Errorf("p = %v", p)
+	}
+	inf := math.Inf(1)
+	if p := Together([][]float64{{1, 2, 3, 4}}, [][]float64{{inf, inf, inf, inf}}); !near(p[0], 2.0/70) {
+		t.Errorf("p = %v", p)
+	}
+	if p := Together([][]float64{{1}}, [][]float64{{2}}); p[0] != 1 {
+		t.Errorf("p = %v of one and one", p)
+	}
+	if p := Together(nil, nil); len(p) != 0 {
+		t.Errorf("p = %v", p)
+	}
+	many := func(base float64) []float64 {
+		v := make([]float64, 12)
+		for i := range v {
+			v[i] = base + float64(i%5)
+		}
+		return v
+	}
+	if p := Together([][]float64{many(1)}, [][]float64{many(100)}); p[0] > 0.001 {
+		t.Errorf("p = %v of 12 and 12 far apart", p)
+	}
+}

@@ -86,6 +86,9 @@ func (r *Reader) check(e Entry) error {
 	if *n++; still == 0 && *n > r.Header.Trials || r.passed >= maxEntries {
 		return fmt.Errorf("more than %d trials of %s", *n-1, r.Header.Strategies[e.Strategy].Name)
 	}
+	if e.GivenUp < 0 || linger.Instant(e.GivenUp) > longest || e.GivenUp > 0 && e.Trace != nil {
+		return errors.New("it says after how long the trial was given up, which cannot be")
+	}
 	if e.Trace == nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"time"
 
 	"linger"
 )
@@ -30,6 +31,9 @@ type Experiment struct {
 	Traces, Still [][]*Trace
 	// Failures holds the reasons of the trials that gave none, as Traces and Still.
 	Failures, StillFailures [][]string
+	// GivenUp is after how long each of Failures was given up, indexed as those; 0, or a
+	// list that is missing, is not known.
+	GivenUp [][]time.Duration
 	// Interrupted says that not every planned trial was run.
 	Interrupted bool
 }
@@ -73,11 +77,15 @@ func WriteExperiment(w io.Writer, x Experiment, from Source) error {
 					return err
 				}
 			}
-			for _, reason := range At(lists.failures, i) {
+			for k, reason := range At(lists.failures, i) {
 				if reason == "" {
 					reason = "no reason given"
 				}
-				if err := out.Write(Entry{Strategy: i, Still: lists.still, Failure: reason}); err != nil {
+				e := Entry{Strategy: i, Still: lists.still, Failure: reason}
+				if after := At(x.GivenUp, i); !lists.still && k < len(after) {
+					e.GivenUp = linger.Micros(after[k])
+				}
+				if err := out.Write(e); err != nil {
 					return err
 				}
 			}
@@ -101,7 +109,7 @@ func ReadExperiment(r io.Reader) (Experiment, Source, error) {
 	x := Experiment{
 		Setup:  h.Setup,
 		Traces: make([][]*Trace, n), Still: make([][]*Trace, n),
-		Failures: make([][]string, n), StillFailures: make([][]string, n),
+		Failures: make([][]string, n), StillFailures: make([][]string, n), GivenUp: make([][]time.Duration, n),
 	}
 	for {
 		e, err := file.Next()
@@ -119,6 +127,9 @@ func ReadExperiment(r io.Reader) (Experiment, Source, error) {
 			traces[e.Strategy] = append(traces[e.Strategy], e.Trace)
 		} else {
 			failures[e.Strategy] = append(failures[e.Strategy], e.Failure)
+			if !e.Still {
+				x.GivenUp[e.Strategy] = append(x.GivenUp[e.Strategy], time.Duration(e.GivenUp))
+			}
 		}
 	}
 	x.Interrupted = file.End.Interrupted

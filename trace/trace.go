@@ -60,6 +60,20 @@ type Trace struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
+// GiveUp makes a trace that was stopped before its end one that came to its end then:
+// what was not done has failed for that reason.
+func (t *Trace) GiveUp(reason string) {
+	t.Interrupted = false
+	for i := range t.Exchanges {
+		if e := &t.Exchanges[i]; e.Done.IsZero() && (e.Failed == "" || e.Failed == Stopped) {
+			e.Failed = reason
+		}
+	}
+}
+
+// Stopped is why an exchange failed that was not done when its run was stopped.
+const Stopped = "interrupted"
+
 // A Host is what one side spent on one trial. Where the side is several hosts it is
 // their sum; of the peaks, each at its own time, so that it is not less than the
 // side's own.

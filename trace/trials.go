@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"linger"
 )
 
 // Header is the first line of a file of trials: what they have in common.
@@ -21,7 +23,9 @@ type Entry struct {
 	// Still says that the path's delay was taken out.
 	Still   bool   `json:"still,omitempty"`
 	Failure string `json:"failure,omitempty"`
-	Trace   *Trace `json:"trace,omitempty"`
+	// GivenUp is after how long a trial without a trace was given up; 0 is not known.
+	GivenUp linger.Micros `json:"given_up_us,omitzero"`
+	Trace   *Trace        `json:"trace,omitempty"`
 }
 
 // End is what is known when all trials have been written.

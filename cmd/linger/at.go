@@ -120,7 +120,9 @@ func (c getCmd) at(ctx context.Context, std streams) error {
 		}
 		return text.Reuse(w, found, out.layout(w))
 	})
-	lost := slices.ContainsFunc(found.Rows, func(r compare.Reuse) bool { return r.Fate == compare.Lost || r.Fate == compare.Unasked })
+	lost := slices.ContainsFunc(found.Rows, func(r compare.Reuse) bool {
+		return r.Fate == compare.Lost || r.Fate == compare.Unasked || r.Fate == compare.Unsent
+	})
 	switch {
 	case err != nil:
 		return err

@@ -57,6 +57,10 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	stopped := ctx
 	if e.partial {
 		ctx = context.WithoutCancel(ctx)
+	} else {
+		var cancel context.CancelFunc
+		ctx, cancel = outliving(ctx, lastWords)
+		defer cancel()
 	}
 	var keep keepsakes
 	if e.keep != nil {
@@ -101,6 +105,11 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	if err != nil {
 		return nil, err
 	}
+	if said.Trace.Interrupted && !e.partial { // it says what it has until then, and nothing is to be settled
+		t := said.Trace
+		t.Engine, t.Trial = "lab", trial
+		return t, nil
+	}
 	seen, err := settle(ctx, l, s.Network.RTT+extraTrip(servers))
 	if err != nil {
 		return nil, err
@@ -133,6 +142,27 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 		e.lost(err)
 	}
 	return t, nil
+}
+
+// lastWords is how long a client that has run out of time may take to say what it has.
+const lastWords = 2 * time.Second
+
+// outliving returns a context that ends so long after ctx has run out of time, and with it
+// if it is canceled.
+func outliving(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unwatch := context.AfterFunc(ctx, func() {
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			cancel()
+			return
+		}
+		select {
+		case <-time.After(grace):
+			cancel()
+		case <-out.Done():
+		}
+	})
+	return out, func() { unwatch(); cancel() }
 }
 
 // settle waits until every connection is closed at both ends, so that the last

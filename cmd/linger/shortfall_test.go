@@ -12,6 +12,7 @@ import (
 func TestLostTrialsAreNoSuccess(t *testing.T) {
 	whole := &trace.Trace{Exchanges: []trace.Exchange{{Status: 200}}}
 	cut := &trace.Trace{Exchanges: []trace.Exchange{{Status: 200}, {Failed: "server closed"}}}
+	stopped := &trace.Trace{Interrupted: true, Exchanges: []trace.Exchange{{Failed: trace.Stopped}}}
 	setup := trace.Setup{Strategies: []linger.Strategy{{Name: "close"}, {Name: "keep"}}, Trials: 2}
 	for _, test := range []struct {
 		name string
@@ -19,11 +20,13 @@ func TestLostTrialsAreNoSuccess(t *testing.T) {
 		want string
 	}{
 		{"all whole", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole, whole}, {whole, whole}}}, ""},
-		{"one of two delivered", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole, cut}, {whole, whole}}}, ""},
+		{"one of two delivered", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole, cut}, {whole, whole}}},
+			"close: 1 of 2 trials failed (server closed)"},
 		{"one strategy did not deliver", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{cut, cut}, {whole, whole}}},
-			""},
+			"close: 2 of 2 trials failed (server closed)"},
+		{"one was stopped by the user", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole, stopped}, {whole}}}, ""},
 		{"none of any strategy delivered", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{cut, cut}, {cut}}},
-			"no strategy delivered the whole workload; the reasons stand above"},
+			"close: 2 of 2 trials failed (server closed); keep: 1 of 2 trials failed (server closed)"},
 		{"one lost", trace.Experiment{Setup: setup, Traces: [][]*trace.Trace{{whole}, {whole, whole}}, Failures: [][]string{{"not done after 1s"}}},
 			"close: 1 of 2 trials failed (not done after 1s)"},
 		{"all lost, and one without delay", trace.Experiment{Setup: setup, Still: [][]*trace.Trace{{whole, whole}, {whole}},

@@ -166,6 +166,9 @@ func timeChart(f compare.Findings, trials [][]compare.Trial) chart {
 		}
 		if t, ok := r.Time.Get(); ok {
 			low, high := s.at(ofMS(t.Low.Or(t.Median))), s.at(ofMS(t.High.Or(t.Median)))
+			if !t.Low.IsZero() && t.High.IsZero() { // it is open above
+				high = s.at(s.end)
+			}
 			body = append(body, rule("reach", s.from, mid, s.at(ofMS(t.Median)), mid),
 				rect("interval"+best, "", low, mid-4, high-low, 8), rect("median"+best, "", s.at(ofMS(t.Median))-1.25, mid-9, 2.5, 18))
 			cell := clock(r)
@@ -178,7 +181,11 @@ func timeChart(f compare.Findings, trials [][]compare.Trial) chart {
 				body = append(body, label("aside", "end", drawn, mid+4, report.Trips(ratio)+" ×"))
 			}
 		} else {
-			body = append(body, label("aside", "", s.from+4, mid+4, "no time: no trial delivered everything"))
+			why := "no time: no trial delivered everything"
+			if r.Failed < r.Trials {
+				why = fmt.Sprintf("no median: %d of %s failed", r.Failed, linger.Plural(r.Trials, "trial"))
+			}
+			body = append(body, label("aside", "", s.from+4, mid+4, why))
 		}
 		for k, one := range nth(trials, row) {
 			id := fmt.Sprintf("time-%d-%d", row, k)

@@ -17,7 +17,7 @@ func Difference(w io.Writer, d compare.Change, o Options) error {
 		o.write(b, report.Title(f), "", "", bold)
 		b.WriteString("\n")
 		o.table(b, report.Changes(d))
-		b.WriteString(o.paint("~ may be luck; what is empty is as before.", faint) + "\n")
+		b.WriteString(o.paint("~ may be noise; what is empty is as before.", faint) + "\n")
 		b.WriteString("\n")
 		for _, text := range words.Change(d) {
 			o.write(b, text, "- ", "  ", plain)

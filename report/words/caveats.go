@@ -29,6 +29,8 @@ func caveats() map[reason]func(doubter) string {
 		{compare.Failed, compare.CauseExchanges}: failedExchanges,
 		{compare.Failed, compare.CauseTrials}:    failedTrials,
 		{compare.Failed, compare.CauseAll}:       allFailed,
+		{compare.Failed, compare.CauseRanked}:    failedRanked,
+		{compare.Failed, compare.CauseStill}:     failedStill,
 		{compare.Interrupted, ""}:                interrupted,
 
 		{compare.NotHonoured, compare.CauseClosed}:          serverClosed,
@@ -56,6 +58,7 @@ func caveats() map[reason]func(doubter) string {
 		{compare.Retransmitted, ""}:             retransmitted,
 
 		{compare.Trials, compare.CauseFew}:        tooFew,
+		{compare.Trials, compare.CauseFewOfBoth}:  fewOfBoth,
 		{compare.Confidence, compare.CauseOne}:    noInterval,
 		{compare.Confidence, compare.CauseLow}:    lowConfidence,
 		{compare.Overlap, compare.CauseTest}:      notToldApart,
@@ -65,6 +68,7 @@ func caveats() map[reason]func(doubter) string {
 		{compare.Trips, compare.CauseNoStill}:     tripsUnknown,
 		{compare.Trips, compare.CauseLost}:        tripsLost,
 		{compare.Trips, compare.CauseOne}:         tripsOnce,
+		{compare.Trips, compare.CauseRanked}:      tripsOpen,
 		{compare.Trips, compare.CauseNoisy}:       tripsNoisy,
 
 		{compare.OtherEngine, ""}:                      otherEngine,
@@ -193,6 +197,22 @@ func failedTrials(d doubter) string {
 
 func allFailed(d doubter) string {
 	return d.about("no trial delivered the whole workload, so it has no time, and its counts are of what was delivered")
+}
+
+func failedRanked(d doubter) string {
+	says := "so the interval of its time may be open above"
+	if f, ok := d.Figures.Get("at_least"); ok {
+		says = "so the median of its time is not known"
+		if v, ok := f.Value.Get(); ok {
+			says += ", but at least " + finding.Duration(v, 0)
+		}
+	}
+	return d.about("%s of %s failed and %s as longer than any that did not, %s; its other figures are of the trials that delivered everything",
+		d.n("failed_trials"), d.many("trials", "trial"), verb(int(d.Figures.Value("failed_trials").Or(0)), "counts", "count"), says)
+}
+
+func failedStill(d doubter) string {
+	return d.about("%s of %s without delay failed (%s); round trips rest on the others", d.n("failed_trials"), d.many("trials", "trial"), d.reasons())
 }
 
 func interrupted(d doubter) string {
@@ -351,6 +371,10 @@ func tripsLost(d doubter) string {
 
 func tripsOnce(d doubter) string {
 	return d.strategies() + ": a single trial, so how far off the round trips are is not known"
+}
+
+func tripsOpen(d doubter) string {
+	return d.strategies() + ": trials failed, so how many more the round trips may be is not known"
 }
 
 func tripsNoisy(d doubter) string { return "the round trips are within the noise: " + d.off() }

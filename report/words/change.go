@@ -6,14 +6,15 @@ import (
 	"linger"
 	"linger/compare"
 	"linger/finding"
+	"linger/stats"
 )
 
 // steady are what is to be said of strategies whose times have not changed, or of which
 // that is not known: of one strategy, and of several.
 func steady() map[string]struct{ one, more string } {
 	return map[string]struct{ one, more string }{
-		compare.TimeSteady:  {"has not changed by more than the intervals of its times allow for", "have not changed by more than the intervals of their times allow for"},
-		compare.TimeUntold:  {"has no interval of its time to tell a change from luck by", "have no intervals of their times to tell a change from luck by"},
+		compare.TimeSteady:  {"has not changed by more than noise allows for", "have not changed by more than noise allows for"},
+		compare.TimeUntold:  {"has too few trials to tell a change of its time from noise", "have too few trials to tell a change of their times from noise"},
 		compare.TimeMissing: {"has no time in one of the two", "have no time in one of the two"},
 		compare.RowGone:     {"is no longer there", "are no longer there"},
 		compare.RowNew:      {"is new", "are new"},
@@ -44,12 +45,29 @@ func Change(d compare.Change) []string {
 
 func timeChanged(t teller) string {
 	before, after := t.times()
-	word, by := "longer", after.Value.Or(0)-before.Value.Or(0)
-	if by < 0 {
-		word, by = "less", -by
+	word := "longer"
+	if after.Value.Or(0) < before.Value.Or(0) && !after.Value.IsZero() || before.Value.IsZero() {
+		word = "less"
 	}
-	return fmt.Sprintf("%s takes %s%s %s than before: %s, not %s.", t.Subject.Name,
-		finding.Duration(by, before.Doubt()+after.Doubt()), share(after, before), word, took(after), took(before))
+	if before.Value.IsZero() || after.Value.IsZero() {
+		return fmt.Sprintf("%s takes %s than before: %s, not %s.", t.Subject.Name, word, took(after), took(before))
+	}
+	a, b := inStepsOf(after, before)
+	return fmt.Sprintf("%s takes %s%s %s than before: %s, not %s.", t.Subject.Name, apart(after, before), share(after, before), word, a, b)
+}
+
+func failedChanged(t teller) string {
+	all := t.Figures.All("failed")
+	noise := ""
+	if p, ok := t.Figures.Value("p").Get(); ok && p >= stats.Alpha {
+		noise = ", which may be noise"
+	}
+	return fmt.Sprintf("%s of %s failed before, and %s after%s.", finding.Plural(nth(all, 0).Value.Or(0), "trial"), t.Subject.Name, whole(nth(all, 1).Value.Or(0)), noise)
+}
+
+func fewOfBoth(d doubter) string {
+	before, after := d.both("trials")
+	return fmt.Sprintf("%s before and %s after can never show a change beyond noise; give --trials %s or more to both", finding.Plural(before.Value.Or(0), "trial"), whole(after.Value.Or(0)), d.n("enough"))
 }
 
 // both is a figure before and after.

@@ -61,7 +61,8 @@ func (t teller) setUp() string {
 
 func optionSaves(t teller) string {
 	_, other := t.times()
-	return fmt.Sprintf("%s saves %s of %s's %s%s%s%s.", t.option(), t.apart(), other.Of, took(other), t.work(" and "), t.setUp(), t.luck())
+	_, all := t.both()
+	return fmt.Sprintf("%s saves %s of %s's %s%s%s%s.", t.option(), t.apart(), other.Of, all, t.work(" and "), t.setUp(), t.luck())
 }
 
 func optionCosts(t teller) string {

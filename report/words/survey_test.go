@@ -152,11 +152,11 @@ func TestChange(t *testing.T) {
 	f := compare.Compare(textbook.Experiment("close,keep,keep:6", 5))
 	later := compare.Compare(textbook.Scaled(textbook.Experiment("close,keep,h2", 5), 1, .5))
 	want := []string{"keep takes 1.72 s (50 %) less than before: 1.72 s, not 3.44 s.",
-		"close has not changed by more than the intervals of its times allow for.", "keep:6 is no longer there.", "h2 is new."}
+		"close has not changed by more than noise allows for.", "keep:6 is no longer there.", "h2 is new."}
 	if got := Change(compare.Difference(f, later)); !reflect.DeepEqual(got, want) {
 		t.Errorf("says %q; want %q", got, want)
 	}
-	want = []string{"close, keep and keep:6 have not changed by more than the intervals of their times allow for."}
+	want = []string{"close, keep and keep:6 have not changed by more than noise allows for."}
 	if got := Change(compare.Difference(f, f)); !reflect.DeepEqual(got, want) {
 		t.Errorf("says %q; want %q", got, want)
 	}

@@ -11,6 +11,9 @@ import (
 // took is a time with the digits that its doubt leaves.
 func took(f finding.Figure) string {
 	v, ok := f.Value.Get()
+	if least, bounded := f.Interval.Or(finding.Interval{}).Low.Get(); !ok && bounded {
+		return "at least " + finding.Duration(least, least/10)
+	}
 	if !ok {
 		return "an unknown time"
 	}
@@ -19,6 +22,19 @@ func took(f finding.Figure) string {
 
 // apart is how much longer one of two times is.
 func apart(a, b finding.Figure) string { return finding.InSteps(finding.Apart(a, b)) }
+
+// inStepsOf are two times to the digits that their difference needs, as apart shows it, so
+// that whoever subtracts one from the other finds the same.
+func inStepsOf(a, b finding.Figure) (string, string) {
+	if a.Value.IsZero() || b.Value.IsZero() {
+		return took(a), took(b)
+	}
+	_, step := finding.Apart(a, b)
+	return a.Beside(step), b.Beside(step)
+}
+
+// both are the two times that are compared, the subject's first, as apart has them.
+func (t teller) both() (string, string) { return inStepsOf(t.times()) }
 
 // share is by how much a time differs from another, as a share of that, in brackets.
 func share(of, whole finding.Figure) string {
@@ -66,7 +82,11 @@ func unopposed(t teller) string {
 	if t.Figures.Value("strategies").Or(1) > 1 {
 		why = "gave a time"
 	}
-	return fmt.Sprintf("%s takes %s; no other strategy %s to compare it with.", a.Of, took(a), why)
+	rest := ""
+	for i, f := range t.Figures.All("at_least") {
+		rest += verb(i+1, ": ", ", ") + f.Of + " takes " + finding.Duration(f.Value.Or(0), f.Value.Or(0)/10) + " at least"
+	}
+	return fmt.Sprintf("%s takes %s; no other strategy %s to compare it with%s.", a.Of, took(a), why, rest)
 }
 
 func noWinner(t teller) string {
@@ -86,27 +106,31 @@ func allAlike(t teller) string {
 
 func fastest(t teller) string {
 	a, b := t.times()
-	return fmt.Sprintf("%s takes least: %s against %s of %s.", a.Of, took(a), took(b), b.Of)
+	ours, theirs := t.both()
+	return fmt.Sprintf("%s takes least: %s against %s of %s.", a.Of, ours, theirs, b.Of)
 }
 
 func fastestOfAll(t teller) string {
 	a, b := t.times()
-	return fmt.Sprintf("%s takes least: %s against %s of %s, the slowest; %s less.", a.Of, took(a), took(b), b.Of, t.apart())
+	ours, theirs := t.both()
+	return fmt.Sprintf("%s takes least: %s against %s of %s, the slowest; %s less.", a.Of, ours, theirs, b.Of, t.apart())
 }
 
 func fastestTried(t teller) string {
 	a, b := t.times()
+	ours, theirs := t.both()
 	why := ""
 	if t.Cause == compare.CauseWaiting {
 		why = ": its requests wait in line"
 	}
 	return fmt.Sprintf("%s takes least of those tried: %s. The fastest persistent strategy, %s, takes %s, which is %s%s more%s.%s",
-		a.Of, took(a), b.Of, took(b), apart(a, b), share(b, a), why, t.untried())
+		a.Of, ours, b.Of, theirs, apart(a, b), share(b, a), why, t.untried())
 }
 
 func persistentWorse(t teller) string {
 	kept, best := t.times()
-	return fmt.Sprintf("Persistence is worse here: %s takes %s; %s, which differs in nothing else, %s more.", best.Of, took(best), kept.Of, t.apart())
+	_, least := t.both()
+	return fmt.Sprintf("Persistence is worse here: %s takes %s; %s, which differs in nothing else, %s more.", best.Of, least, kept.Of, t.apart())
 }
 
 func persistentNext(t teller) string {
@@ -146,7 +170,16 @@ func (t teller) fewer() string {
 }
 
 func fewTrials(t teller) string {
-	return fmt.Sprintf("After %s luck cannot be ruled out in any of this.", t.trials())
+	more := ""
+	if n, ok := t.Figures.Value("enough").Get(); ok {
+		more = fmt.Sprintf("; it takes %s of each", finding.Plural(n, "trial"))
+	}
+	return fmt.Sprintf("After %s luck cannot be ruled out in any of this%s.", t.trials(), more)
+}
+
+func lostTrials(t teller) string {
+	return fmt.Sprintf("But %s of %s of %s failed, which %s as longer than any.", whole(t.Figures.Value("failed").Or(0)), t.trials(), t.Subject.Name,
+		verb(int(t.Figures.Value("failed").Or(0)), "counts", "count"))
 }
 
 func tookOnce(t teller) string {
@@ -247,7 +280,8 @@ func manyCosts(t teller) string {
 
 func manySaves(t teller) string {
 	kept, closed := t.times()
-	return fmt.Sprintf("With %s at once, keeping (%s) saves %s of %s's %s%s.", t.atOnce(), kept.Of, t.apart(), closed.Of, took(closed), t.luck())
+	_, whole := t.both()
+	return fmt.Sprintf("With %s at once, keeping (%s) saves %s of %s's %s%s.", t.atOnce(), kept.Of, t.apart(), closed.Of, whole, t.luck())
 }
 
 func serialized(t teller) string {

@@ -61,6 +61,7 @@ func leads() table {
 		compare.Saves:            saves,
 		compare.PersistentSlower: persistentSlower,
 		compare.FewTrials:        fewTrials,
+		compare.LostTrials:       lostTrials,
 		compare.NoBaseline: func(teller) string {
 			return "What persistence saves is not known: no non-persistent strategy gave a time."
 		},
@@ -124,7 +125,8 @@ func facts() table {
 		compare.Uncovered:      uncovered,
 		compare.Stopped:        stopped,
 
-		compare.TimeChanged: timeChanged,
+		compare.TimeChanged:   timeChanged,
+		compare.FailedChanged: failedChanged,
 	}
 }
 

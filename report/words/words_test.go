@@ -32,6 +32,11 @@ func n(name string, v float64) finding.Figure { return of("", name, v) }
 
 func word(name, text string) finding.Figure { return finding.Word(name, text) }
 
+// from is a time that is not known, but for what it is at least.
+func from(whose string, least float64) finding.Figure {
+	return finding.Figure{Name: "time", Of: whose, Interval: linger.Known(finding.Interval{Low: linger.Known(least)})}
+}
+
 // counted is a word that was counted.
 func counted(name, text string, v float64) finding.Figure {
 	f := n(name, v)
@@ -57,6 +62,7 @@ var examples = []struct {
 	{about("udp", compare.QueryTimes, of("udp", "query_median", 70)), "A single one takes 70.0 ms at the median over udp."},
 	{about("keep", compare.Unopposed, of("keep", "time", 3440), n("strategies", 1)), "keep takes 3.44 s; no other strategy is there to compare it with."},
 	{about("keep", compare.Unopposed, of("keep", "time", 3440), n("strategies", 2)), "keep takes 3.44 s; no other strategy gave a time to compare it with."},
+	{about("keep", compare.Unopposed, of("keep", "time", 3440), n("strategies", 2), of("close", "at_least", 6500)), "keep takes 3.44 s; no other strategy gave a time to compare it with: close takes 6.5 s at least."},
 	{about("keep", compare.NoWinner, pair("keep", 3440, "close", 3450)...), "No winner after 5 trials: keep takes 3.44 s and close 3.45 s; luck cannot be ruled out."},
 	{about("keep", compare.NoDifference, pair("keep", 3440, "close", 3450)...), "No difference that 5 trials can show: keep takes 3.44 s and close 3.45 s (p = 0.0079)."},
 	{about("keep", compare.AllAlike, pair("keep", 3440, "pipeline", 3450)...), "No difference that 5 trials can show: all take about 3.44 s (p = 0.0079)."},
@@ -76,6 +82,8 @@ var examples = []struct {
 	{about("keep", compare.PersistentSlower, pair("keep", 3440, "close:6", 1600, word("untried", "keep:6"))...),
 		"No persistent strategy that was tried is faster: the fastest, keep, takes 3.44 s. keep:6 was not tried."},
 	{finding.Finding{Code: compare.FewTrials, Figures: figures{n("trials", 2)}}, "After 2 trials luck cannot be ruled out in any of this."},
+	{finding.Finding{Code: compare.FewTrials, Figures: figures{n("trials", 3), n("enough", 5)}}, "After 3 trials luck cannot be ruled out in any of this; it takes 5 trials of each."},
+	{about("keep", compare.LostTrials, n("failed", 1), n("trials", 3)), "But 1 of 3 trials of keep failed, which counts as longer than any."},
 	{finding.Finding{Code: compare.NoBaseline}, "What persistence saves is not known: no non-persistent strategy gave a time."},
 	{about("keep", compare.Took, finding.Number("time", 685, "ms"), n("exchanges", 41), n("connections", 1)), "keep took 685 ms for 41 exchanges over 1 connection."},
 
@@ -97,7 +105,7 @@ var examples = []struct {
 	{about("keep:6", compare.ManySaves, pair("keep:6", 960, "close:6", 1620, n("connections_at_once", 6))...), "With 6 at once, keeping (keep:6) saves 660 ms (41 %) of close:6's 1.62 s."},
 	{about("close:6", compare.Serialized, pair("close:6", 1620, "keep", 3440, n("connections_at_once", 6))...), "close:6, with 6 connections at once, takes 1.82 s less than keep, whose requests wait in line."},
 	{reasoned(compare.CauseResumption, about("close+resume", compare.OptionSaves, pair("close+resume", 10_200, "close", 10_300, n("saved_cpu", .49), of("close+resume", "setup_round_trips", 2), of("close", "setup_round_trips", 2))...)),
-		"Resumption (close+resume) saves 100 ms (1 %) of close's 10.3 s and 49 % of the CPU; set-up takes 2.0 round trips either way."},
+		"Resumption (close+resume) saves 100 ms (1 %) of close's 10.30 s and 49 % of the CPU; set-up takes 2.0 round trips either way."},
 	{reasoned(compare.CauseEarlyData, about("h3+0rtt", compare.OptionCosts, pair("h3+0rtt", 800, "h3", 690, of("h3+0rtt", "setup_round_trips", 0), of("h3", "setup_round_trips", 1), n("saved_round_trips", 1))...)),
 		"Early data (h3+0rtt) takes 110 ms (16 %) more than h3; set-up takes 0.0 round trips, not 1.0."},
 	{reasoned(compare.CauseFastOpen, about("keep+tfo", compare.OptionSame, pair("keep+tfo", 3440, "keep", 3440, n("saved_cpu", .1))...)),
@@ -173,8 +181,12 @@ var examples = []struct {
 
 	{about("keep", compare.TimeChanged, of(compare.Before, "time", 1000), of(compare.After, "time", 500)), "keep takes 500 ms (50 %) less than before: 500 ms, not 1.00 s."},
 	{about("keep", compare.TimeChanged, of(compare.Before, "time", 500), of(compare.After, "time", 1000)), "keep takes 500 ms (100 %) longer than before: 1.00 s, not 500 ms."},
-	{about("keep", compare.TimeSteady), "keep has not changed by more than the intervals of its times allow for."},
-	{about("keep", compare.TimeUntold), "keep has no interval of its time to tell a change from luck by."},
+	{about("keep", compare.TimeChanged, of(compare.Before, "time", 500), from(compare.After, 3000)), "keep takes longer than before: at least 3.0 s, not 500 ms."},
+	{about("keep", compare.TimeChanged, from(compare.Before, 3000), of(compare.After, "time", 500)), "keep takes less than before: 500 ms, not at least 3.0 s."},
+	{about("keep", compare.FailedChanged, of(compare.Before, "failed", 0), of(compare.After, "failed", 5), n("p", .0079)), "0 trials of keep failed before, and 5 after."},
+	{about("keep", compare.FailedChanged, of(compare.Before, "failed", 1), of(compare.After, "failed", 2), n("p", .5)), "1 trial of keep failed before, and 2 after, which may be noise."},
+	{about("keep", compare.TimeSteady), "keep has not changed by more than noise allows for."},
+	{about("keep", compare.TimeUntold), "keep has too few trials to tell a change of its time from noise."},
 	{about("keep", compare.TimeMissing), "keep has no time in one of the two."},
 	{about("keep", compare.RowGone), "keep is no longer there."},
 	{about("keep", compare.RowNew), "keep is new."},
@@ -218,6 +230,11 @@ var doubted = []struct {
 	{against("udp", compare.Failed, compare.CauseExchanges, counted("reason", "SERVFAIL", 1), n("failed", 1), n("failed_trials", 1), n("trials", 5), word("scheme", "dns")), "udp: 1 query failed in 1 of 5 trials (1× SERVFAIL)"},
 	{against("close", compare.Failed, compare.CauseTrials, counted("reason", "b", 2), counted("reason", "a", 1), n("failed_trials", 3), n("trials", 8)), "close: 3 trials of 8 gave no trace (2× b, 1× a)"},
 	{against("close", compare.Failed, compare.CauseAll), "close: no trial delivered the whole workload, so it has no time, and its counts are of what was delivered"},
+	{against("keep", compare.Failed, compare.CauseRanked, n("failed_trials", 1), n("trials", 3)), "keep: 1 of 3 trials failed and counts as longer than any that did not, so the interval of its time may be open above; its other figures are of the trials that delivered everything"},
+	{against("keep", compare.Failed, compare.CauseRanked, n("failed_trials", 2), n("trials", 3), n("at_least", 3000)), "keep: 2 of 3 trials failed and count as longer than any that did not, so the median of its time is not known, but at least 3.00 s; its other figures are of the trials that delivered everything"},
+	{against("keep", compare.Failed, compare.CauseStill, counted("reason", "killed", 1), n("failed_trials", 1), n("trials", 3)), "keep: 1 of 3 trials without delay failed (1× killed); round trips rest on the others"},
+	{all(compare.Trips, compare.CauseRanked, word("strategy", "keep")), "keep: trials failed, so how many more the round trips may be is not known"},
+	{all(compare.Trials, compare.CauseFewOfBoth, of(compare.Before, "trials", 3), of(compare.After, "trials", 3), n("enough", 5)), "3 trials before and 3 after can never show a change beyond noise; give --trials 5 or more to both"},
 	{all(compare.Interrupted, "", n("ended", 9), n("planned", 10)), "stopped before the end: 9 of 10 planned trials were run, and not all that measure round trips"},
 	{against("keep", compare.NotHonoured, compare.CauseClosed, counted("reason", "FIN", 4), counted("reason", compare.NoReason, 1), n("closed", 5)), "keep: the server closed kept connections 5 times before the load had ended (4× FIN, 1× no reason given)"},
 	{against("keep", compare.NotHonoured, compare.CauseClosed, counted("reason", "FIN", 1), n("closed", 1)), "keep: the server closed kept connections once before the load had ended (1× FIN)"},

@@ -1,0 +1,33 @@
+package compare
+
+import (
+	"testing"
+	"time"
+
+	"linger"
+	"linger/trace"
+)
+
+// What was never sent was not lost.
+func TestWhatWasNeverSentIsNotLost(t *testing.T) {
+	first := trace.Exchange{Connection: 0, Attempts: 1, Done: linger.Known(linger.Instant(1e6))}
+	at := func(e trace.Exchange) *trace.Trace {
+		return &trace.Trace{Ended: 9e9, Exchanges: []trace.Exchange{first, e}, Connections: []trace.Connection{{ID: 0}, {ID: 1}}}
+	}
+	for _, test := range []struct {
+		name   string
+		second trace.Exchange
+		fate   Fate
+		wanted bool
+	}{
+		{"answered", trace.Exchange{Connection: 0, Attempts: 1, Queued: 3e9, Done: linger.Known(linger.Instant(4e9))}, Reused, true},
+		{"sent and not answered", trace.Exchange{Connection: 0, Attempts: 1, Queued: 3e9, Failed: "no answer"}, Lost, true},
+		{"no connection to send it on", trace.Exchange{Connection: -1, Queued: 3e9, Failed: "connection refused"}, Unsent, true},
+		{"given up while it waited", trace.Exchange{Connection: -1, Queued: 9e9, Failed: trace.Stopped}, Unasked, false},
+	} {
+		r, err := ReuseOf(at(test.second), time.Second)
+		if err != nil || r.Fate != test.fate || r.WantedMS.IsZero() == test.wanted || r.Fate != Reused && r.Reason == "" {
+			t.Errorf("%s: %+v, %v; want %s", test.name, r, err, test.fate)
+		}
+	}
+}
