@@ -128,11 +128,11 @@ func CellOf(n linger.Network, strategies []linger.Strategy, outcomes [][]Outcome
 	if len(order) == 0 {
 		return c
 	}
-	best := order[0]
+	best, family := order[0], max(1, float64(len(order))/2)
 	c.Best = strategies[best].Name
 	c.Clear = len(order) == len(strategies) && len(order) > 1
 	for _, i := range order[1:] {
-		c.Clear = c.Clear && differ(middle[best], middle[i]) && !lucky(n, times[best], times[i])
+		c.Clear = c.Clear && differ(middle[best], middle[i]) && !lucky(n, times[best], times[i], family)
 	}
 	kept, closed := -1, -1
 	for _, i := range slices.Backward(order) {
@@ -155,7 +155,7 @@ func CellOf(n linger.Network, strategies []linger.Strategy, outcomes [][]Outcome
 	switch {
 	case !differ(middle[kept], middle[closed]):
 		c.Keeping = KeepingSame
-	case lucky(n, times[kept], times[closed]):
+	case lucky(n, times[kept], times[closed], family):
 		c.Keeping = KeepingLuck
 	case middle[kept] < middle[closed]:
 		c.Keeping = KeepingSaves
@@ -181,8 +181,10 @@ func differ(a, b float64) bool { return math.Abs(a-b) > Margin*max(a, b) }
 
 // lucky reports whether two samples of a path may differ by luck. Where no packet is
 // lost there is none in a prediction; where some are, a single trial is all luck.
-func lucky(n linger.Network, a, b stats.Sample) bool {
-	return (n.Loss > 0 || a.N() > 1 || b.N() > 1) && !stats.Compare(a, b).Differs()
+// The test is that of a verdict (compared).
+func lucky(n linger.Network, a, b stats.Sample, family float64) bool {
+	r, _ := relate(a, b, family)
+	return (n.Loss > 0 || a.N() > 1 || b.N() > 1) && r != less && r != more
 }
 
 // swept is the row of one strategy, with its times in ms.

@@ -484,6 +484,9 @@ func (d *Change) find(before, after trace.Provenance) {
 			if f.Name == "failed" && !r.New && !r.Gone {
 				lost := finding.Figure{Name: "failed", Value: f.Before}.Whose(Before)
 				about(FailedChanged, r, lost, finding.Figure{Name: "failed", Value: f.After}.Whose(After), finding.Figure{Name: "p", Value: f.P})
+				if !f.Differs.Or(false) {
+					d.Findings[len(d.Findings)-1].Severity = finding.Unknown
+				}
 			}
 		}
 	}

@@ -73,7 +73,7 @@ func deliveryOf(r compare.Row, f compare.Findings, interrupted bool) Finding {
 	case delivered(r) && r.Failed == 0:
 		out.Text = trials + " delivered everything"
 	case delivered(r):
-		out.Severity, out.Text = finding.Warning, fmt.Sprintf("%d of %s did not deliver everything", r.Failed, trials)
+		out.Severity, out.Text = finding.Error, fmt.Sprintf("%d of %s did not deliver everything", r.Failed, trials)
 	case slices.ContainsFunc(f.Rows, delivered):
 		out.Severity, out.Text = finding.Unknown, "none of "+trials+" delivered everything"
 	default:

@@ -6,7 +6,6 @@ import (
 	"linger"
 	"linger/compare"
 	"linger/finding"
-	"linger/stats"
 )
 
 // steady are what is to be said of strategies whose times have not changed, or of which
@@ -59,7 +58,7 @@ func timeChanged(t teller) string {
 func failedChanged(t teller) string {
 	all := t.Figures.All("failed")
 	noise := ""
-	if p, ok := t.Figures.Value("p").Get(); ok && p >= stats.Alpha {
+	if t.Severity == finding.Unknown {
 		noise = ", which may be noise"
 	}
 	return fmt.Sprintf("%s of %s failed before, and %s after%s.", finding.Plural(nth(all, 0).Value.Or(0), "trial"), t.Subject.Name, whole(nth(all, 1).Value.Or(0)), noise)
