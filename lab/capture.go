@@ -21,8 +21,8 @@ type capture struct {
 	filling []byte
 	full    chan []byte
 	empty   chan []byte
-	seen    [2]uint64 // by the sender's Side
-	missing [2]uint64
+	seen    []uint64 // by interface
+	missing []uint64
 	done    chan error
 }
 
@@ -40,8 +40,15 @@ const (
 // fates are what the packets say that did not arrive.
 var fates = [...]string{link.Carried: "", link.Lost: "lost on the link", link.Dropped: "dropped: the queue was full"}
 
-// newCapture starts to write to file; close ends it. began is the wall clock at Instant 0.
-func newCapture(file *os.File, limit int64, began time.Time) *capture {
+// linkInterfaces are the two of a capture of the links, by the sender's Side.
+var linkInterfaces = []trace.PcapngInterface{
+	{Name: "up", Description: "towards the server, as sent into the link"},
+	{Name: "down", Description: "towards the client, as sent into the link"},
+}
+
+// newCapture starts to write to file what some interfaces see; close ends it. began is
+// the wall clock at Instant 0.
+func newCapture(file *os.File, limit int64, began time.Time, interfaces ...trace.PcapngInterface) *capture {
 	if limit <= 0 {
 		limit = captureLimit
 	}
@@ -51,13 +58,14 @@ func newCapture(file *os.File, limit int64, began time.Time) *capture {
 		full:  make(chan []byte, captureBuffers),
 		empty: make(chan []byte, captureBuffers),
 		done:  make(chan error, 1),
+
+		seen:    make([]uint64, len(interfaces)),
+		missing: make([]uint64, len(interfaces)),
 	}
 	for range captureBuffers - 1 {
 		c.empty <- make([]byte, 0, captureBuffer)
 	}
-	c.filling = trace.AppendPcapngHeader(make([]byte, 0, captureBuffer),
-		trace.PcapngInterface{Name: "up", Description: "towards the server, as sent into the link"},
-		trace.PcapngInterface{Name: "down", Description: "towards the client, as sent into the link"})
+	c.filling = trace.AppendPcapngHeader(make([]byte, 0, captureBuffer), interfaces...)
 	c.written = int64(len(c.filling))
 	go c.write(file)
 	return c
@@ -79,21 +87,21 @@ func (c *capture) write(file *os.File) {
 	c.done <- failed
 }
 
-// packet records an IP packet behind its virtio-net header, sent from that side.
+// packet records an IP packet behind its virtio-net header, as that interface saw it.
 // Checksums that the kernel left to the network card are completed in the file.
-func (c *capture) packet(from Side, at linger.Instant, data []byte, fate link.Fate) {
-	c.seen[from]++
-	size := trace.PcapngPacketSize(len(data)-vnetSize, fates[fate])
+func (c *capture) packet(at int, when linger.Instant, data []byte, comment string) {
+	c.seen[at]++
+	size := trace.PcapngPacketSize(len(data)-vnetSize, comment)
 	if c.written+int64(size) > c.limit {
 		c.limit = 0 // for good: what follows would seem to follow at once
 	}
 	if c.limit == 0 || !c.room(size) {
-		c.missing[from]++
+		c.missing[at]++
 		return
 	}
 	c.written += int64(size)
 	ip := len(c.filling) + pcapngPacketAt
-	c.filling = trace.AppendPcapngPacket(c.filling, int(from), c.began.Add(time.Duration(at)), data[vnetSize:], fates[fate])
+	c.filling = trace.AppendPcapngPacket(c.filling, at, c.began.Add(time.Duration(when)), data[vnetSize:], comment)
 	fillChecksum(data[:vnetSize], c.filling[ip:ip+len(data)-vnetSize])
 }
 
@@ -114,8 +122,8 @@ func (c *capture) room(size int) bool {
 
 // close writes what is left, and waits for it.
 func (c *capture) close(at linger.Instant) error {
-	for side := range c.seen {
-		c.filling = trace.AppendPcapngStatistics(c.filling, side, c.began.Add(time.Duration(at)), c.seen[side], c.missing[side])
+	for i := range c.seen {
+		c.filling = trace.AppendPcapngStatistics(c.filling, i, c.began.Add(time.Duration(at)), c.seen[i], c.missing[i])
 	}
 	c.full <- c.filling
 	close(c.full)

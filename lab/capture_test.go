@@ -18,11 +18,11 @@ func TestCaptureKeepsItsLimit(t *testing.T) {
 	}
 	defer file.Close()
 	const limit = 3_000_000
-	c := newCapture(file, limit, time.Unix(1, 0))
+	c := newCapture(file, limit, time.Unix(1, 0), linkInterfaces...)
 	data := tcpPacket(1, flow.ACK, 0, 1000, 0)
 	const packets = 5000
 	for range packets {
-		c.packet(Client, 1, data, link.Carried)
+		c.packet(int(Client), 1, data, "")
 	}
 	if err := c.close(2); err != nil {
 		t.Fatal(err)
@@ -46,11 +46,11 @@ func TestCaptureNeverWaitsForItsFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCapture(w, 1<<40, time.Unix(1, 0))
+	c := newCapture(w, 1<<40, time.Unix(1, 0), linkInterfaces...)
 	data := tcpPacket(1, flow.ACK, 0, 1400, 0)
 	const packets = 3 * captureBuffers * captureBuffer / 1500
 	for range packets {
-		c.packet(Server, 1, data, link.Carried) // would hang here
+		c.packet(int(Server), 1, data, "") // would hang here
 	}
 	if c.missing[Server] == 0 {
 		t.Error("no packet was left out")
@@ -68,9 +68,9 @@ func TestCaptureOfAPacketAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	c := newCapture(file, 0, time.Unix(1, 0))
+	c := newCapture(file, 0, time.Unix(1, 0), linkInterfaces...)
 	data := tcpPacket(1, flow.ACK, 0, 1400, 0)
-	if n := testing.AllocsPerRun(100, func() { c.packet(Client, 1, data, link.Lost) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { c.packet(int(Client), 1, data, fates[link.Lost]) }); n != 0 {
 		t.Errorf("%v allocations a packet", n)
 	}
 	if err := c.close(2); err != nil {

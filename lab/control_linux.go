@@ -22,8 +22,9 @@ import (
 const (
 	// maxMessage holds a ledger of about 90,000 connections.
 	maxMessage = 64 << 20
-	// maxFiles is how many files one message may bring: the three of a command.
-	maxFiles = 3
+	// maxFiles is how many files one message may bring: the three of a command, or the
+	// captures of a lab.
+	maxFiles = max(3, mostCaptures)
 	// sendWithin bounds how long the other half may leave a message unread.
 	sendWithin = 10 * time.Second
 )

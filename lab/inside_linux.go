@@ -137,16 +137,10 @@ func (in *inside) receive(to chan<- incoming) {
 func (in *inside) handle(r request, files []*os.File) answer {
 	switch {
 	case r.Open != nil:
-		var capture *os.File
-		if len(files) > 0 {
-			// It must outlive the request.
-			fd, err := unix.FcntlInt(files[0].Fd(), unix.F_DUPFD_CLOEXEC, 0)
-			if err != nil {
-				return refusal(os.NewSyscallError("fcntl", err))
-			}
-			capture = os.NewFile(uintptr(fd), "capture")
+		if err := r.Open.adopt(files); err != nil {
+			return refusal(err)
 		}
-		return refusal(in.open(*r.Open, capture))
+		return refusal(in.open(*r.Open))
 	case r.Check != nil:
 		return answer{Findings: checkInside()}
 	case r.Start != nil:
@@ -181,8 +175,33 @@ func refusal(err error) answer {
 	return a
 }
 
+// adopt gives the captures the files that came along. They are to outlive the request.
+func (c *Config) adopt(files []*os.File) error {
+	next := func(wanted bool) (*os.File, error) {
+		if !wanted || len(files) == 0 {
+			return nil, nil
+		}
+		fd, err := unix.FcntlInt(files[0].Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return nil, os.NewSyscallError("fcntl", err)
+		}
+		files = files[1:]
+		return os.NewFile(uintptr(fd), "capture"), nil
+	}
+	var err error
+	if c.Capture, err = next(c.Captured); err != nil {
+		return err
+	}
+	for i := range c.Hosts {
+		if c.Hosts[i].Capture, err = next(c.Hosts[i].Captured); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // open builds the lab.
-func (in *inside) open(c Config, capture *os.File) error {
+func (in *inside) open(c Config) error {
 	if in.pump != nil {
 		return errors.New("the lab is open already")
 	}
@@ -220,7 +239,7 @@ func (in *inside) open(c Config, capture *os.File) error {
 			}
 		}
 	}
-	in.pump, err = newPump(pumpConfig{network: c.Network, seed: c.Seed, ports: ports, capture: capture, captureLimit: c.CaptureLimit})
+	in.pump, err = newPump(pumpConfig{network: c.Network, seed: c.Seed, ports: ports, capture: c.Capture, captureLimit: c.CaptureLimit, forget: c.ForgetAfter})
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,9 @@ const (
 	maxDelay    = time.Minute
 	// maxCaptureLimit keeps a forgotten capture from filling a disk.
 	maxCaptureLimit = 64 << 30
-	minSampleEvery  = time.Millisecond
+	// mostCaptures is as many files as one message between the halves of a lab brings.
+	mostCaptures   = 8
+	minSampleEvery = time.Millisecond
 	// defaultSampleEvery is well below the round trip of the paths that matter,
 	// and costs less than 1 % of a core for two hosts.
 	defaultSampleEvery = 20 * time.Millisecond
@@ -64,6 +66,13 @@ type HostConfig struct {
 	Aliases []string `json:"aliases,omitempty"`
 	// Delay is the host's own, each way, added to the network's.
 	Delay time.Duration `json:"delay_ns,omitempty"`
+	// Capture, if not nil, gets every packet that the host sends or is sent, as pcapng and
+	// at the instant when it leaves or reaches the host, up to the lab's CaptureLimit.
+	// Packets are as the host has them: larger than the MTU where its network card would
+	// cut them.
+	Capture *os.File `json:"-"`
+	// Captured says that a file for it came along.
+	Captured bool `json:"captured,omitempty"`
 }
 
 // A Config is a path with the hosts on it.
@@ -73,9 +82,17 @@ type Config struct {
 	Seed  uint64       `json:"seed"`
 	Hosts []HostConfig `json:"hosts"`
 	// Capture, if not nil, gets every packet as pcapng, up to CaptureLimit
-	// bytes; it is complete when Close has returned.
+	// bytes; it is complete when Close has returned. It is what is sent into the
+	// links: each packet has been through its sender's own delay, and not yet through
+	// the network's.
 	Capture      *os.File `json:"-"`
 	CaptureLimit int64    `json:"capture_limit,omitempty"`
+	// Captured says that a file for it came along.
+	Captured bool `json:"captured,omitempty"`
+	// ForgetAfter, if not 0, puts a box between the two sides that forgets a TCP
+	// connection on which nothing has passed for so long, as a NAT or a firewall does:
+	// what comes for it from then on is dropped, and nobody is told.
+	ForgetAfter time.Duration `json:"forget_after_ns,omitempty"`
 	// Scratch is a folder that is empty in the lab, in memory, and gone with it, whatever
 	// ends it; none where it is empty.
 	Scratch string `json:"scratch,omitempty"`
@@ -191,6 +208,10 @@ func (c Config) validate() error {
 		return fmt.Errorf("a lab of %d hosts; give it 1 to %d", len(c.Hosts), mostHosts)
 	case c.SampleEvery != 0 && c.SampleEvery < minSampleEvery:
 		return fmt.Errorf("sockets cannot be counted every %v; give at least %v, or 0 for %v", c.SampleEvery, minSampleEvery, defaultSampleEvery)
+	case c.ForgetAfter < 0:
+		return fmt.Errorf("a box that forgets after %v; give more than 0, or 0 for none", c.ForgetAfter)
+	case c.captures() > mostCaptures:
+		return fmt.Errorf("%d captures of one lab; it writes %d at most", c.captures(), mostCaptures)
 	case c.CaptureLimit < 0 || c.CaptureLimit > maxCaptureLimit:
 		return fmt.Errorf("a capture of %d bytes; give 0 to %d", c.CaptureLimit, int64(maxCaptureLimit))
 	}
@@ -236,6 +257,20 @@ func IsHostName(name string) bool {
 		}
 	}
 	return true
+}
+
+// captures counts the files that the lab is to write.
+func (c Config) captures() int {
+	n := 0
+	if c.Capture != nil {
+		n++
+	}
+	for _, h := range c.Hosts {
+		if h.Capture != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // addresses gives each host its own: 10.0.1.1 and up on the client's side,

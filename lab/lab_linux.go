@@ -69,8 +69,15 @@ func Open(ctx context.Context, c Config) (*Lab, error) {
 	}
 	l.addrs = c.addresses()
 	var files []*os.File
-	if c.Capture != nil {
+	if c.Captured = c.Capture != nil; c.Captured {
 		files = append(files, c.Capture)
+	}
+	c.Hosts = slices.Clone(c.Hosts)
+	for i := range c.Hosts {
+		h := &c.Hosts[i]
+		if h.Captured = h.Capture != nil; h.Captured {
+			files = append(files, h.Capture)
+		}
 	}
 	if _, err := l.ask(ctx, request{Open: &c}, files...); err != nil {
 		l.Close()

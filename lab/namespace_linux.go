@@ -246,7 +246,7 @@ func (h *netns) allNotes() []string {
 // newNetns makes the namespace with its device, address and route.
 func newNetns(c HostConfig, addr netip.Addr) (*netns, error) {
 	h := &netns{name: c.Name, addr: addr, work: make(chan func())}
-	h.port = port{fd: -1, addr: addr, side: c.Side, delay: c.Delay}
+	h.port = port{fd: -1, addr: addr, side: c.Side, delay: c.Delay, capture: c.Capture}
 	made := make(chan error)
 	go func() {
 		// Never unlocked: the thread ends with the goroutine, and the namespace with it.

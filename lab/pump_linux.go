@@ -27,6 +27,8 @@ type port struct {
 	addr  netip.Addr
 	side  Side
 	delay time.Duration // the host's own, each way, beside the network's
+	// capture, if not nil, gets what the host sends and is sent, as pcapng.
+	capture *os.File
 }
 
 // pumpConfig is what a pump is made of.
@@ -38,6 +40,7 @@ type pumpConfig struct {
 	// captureLimit bytes (0 is 1 GiB). The file is whole when run has returned.
 	capture      *os.File
 	captureLimit int64
+	forget       time.Duration // of the box between the sides; 0 is none
 	// held is how many bytes the pump may hold; 0 is 256 MiB, which is 1 Gbit/s for
 	// two seconds. A packet beyond is dropped as if a queue were full.
 	held int
@@ -62,6 +65,7 @@ type pump struct {
 	whole   [2]bool
 	counts  *ledger
 	capture *capture
+	box     *box // nil is none
 	alarm   alarm
 
 	wake     int // eventfd
@@ -75,6 +79,7 @@ type pump struct {
 type host struct {
 	port
 	out, in int
+	seen    *capture // nil is none
 }
 
 // A line is the way between one host and the links: a delay.
@@ -128,7 +133,7 @@ func newPump(c pumpConfig) (*pump, error) {
 			return nil, fmt.Errorf("two hosts have the address %v; give each its own", port.addr)
 		}
 		p.routes[port.addr.As4()] = i
-		p.hosts = append(p.hosts, host{port, p.line(i, port.delay, true), p.line(i, port.delay, false)})
+		p.hosts = append(p.hosts, host{port, p.line(i, port.delay, true), p.line(i, port.delay, false), nil})
 		p.polled = append(p.polled, unix.PollFd{Fd: int32(port.fd), Events: unix.POLLIN})
 	}
 	var err error
@@ -139,7 +144,15 @@ func newPump(c pumpConfig) (*pump, error) {
 	p.spare, _ = p.buffers.get(maxPacket)
 	p.began = time.Now()
 	if c.capture != nil {
-		p.capture = newCapture(c.capture, c.captureLimit, p.began)
+		p.capture = newCapture(c.capture, c.captureLimit, p.began, linkInterfaces...)
+	}
+	for i := range p.hosts {
+		if h := &p.hosts[i]; h.capture != nil {
+			h.seen = newCapture(h.capture, c.captureLimit, p.began, trace.PcapngInterface{Name: deviceName})
+		}
+	}
+	if c.forget > 0 {
+		p.box = newBox(c.forget)
 	}
 	return p, nil
 }
@@ -162,6 +175,11 @@ func (p *pump) run() error {
 	err := p.loop()
 	if p.capture != nil {
 		err = errors.Join(err, p.capture.close(p.now()))
+	}
+	for _, h := range p.hosts {
+		if h.seen != nil {
+			err = errors.Join(err, h.seen.close(p.now()))
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -272,6 +290,9 @@ func (p *pump) read(i int) {
 			return
 		}
 		now := p.now()
+		if seen := p.hosts[i].seen; seen != nil {
+			seen.packet(0, now, p.buffers.at(p.spare)[:n], "")
+		}
 		p.advance(now)
 		c := parcel{buffer: p.take(n), size: int32(n), from: int32(i)}
 		// A packet that was left in the spare buffer found no room: enter drops it.
@@ -375,11 +396,17 @@ func (p *pump) counted(f *flow.Flow, side Side, at linger.Instant, pk *packet, i
 	if pk.segments > 1 {
 		data = p.scratch[:pk.cut(p.scratch, i)]
 	}
-	p.capture.packet(side, at, data, fate)
+	p.capture.packet(int(side), at, data, fates[fate])
 }
 
 // arrive takes a packet that has come to the side of its receiver.
 func (p *pump) arrive(at linger.Instant, c parcel) {
+	if p.box != nil && p.hosts[c.from].side != p.hosts[c.to].side {
+		if pk, ok := parsePacket(p.buffers.at(c.buffer)[:c.size]); ok && !p.box.pass(at, &pk) {
+			p.free(c)
+			return
+		}
+	}
 	if in := p.hosts[c.to].in; in >= 0 {
 		p.lines[in].Send(at, int(c.size), c)
 		return
@@ -392,6 +419,9 @@ func (p *pump) arrive(at linger.Instant, c parcel) {
 func (p *pump) write(due linger.Instant, c parcel) {
 	p.counts.late(p.now().Sub(due), int(c.segments))
 	b := p.buffers.at(c.buffer)
+	if seen := p.hosts[c.to].seen; seen != nil {
+		seen.packet(0, p.now(), b[:c.size], "")
+	}
 	rawWrite(p.hosts[c.to].fd, b[:c.size])
 	p.free(c)
 }
