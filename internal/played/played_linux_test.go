@@ -1,0 +1,182 @@
+package played
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"linger"
+	"linger/capture/pcap"
+	"linger/flow"
+	"linger/lab"
+)
+
+// atOnce is how many scenarios are played side by side. They wait for most of their time.
+const atOnce = 12
+
+// A take is a scenario with the captures of one performance.
+type take struct {
+	*scenario
+	captures map[string]string
+	err      error
+}
+
+// performAll plays every scenario once.
+func performAll(t *testing.T, only string) []take {
+	t.Helper()
+	for _, f := range lab.Check() {
+		if !f.OK && f.Needed {
+			skip(t, "no lab can be made here: %s: %s; %s", f.Name, f.Found, f.Fix)
+		}
+	}
+	dir := t.TempDir()
+	if kept := os.Getenv("LINGER_PLAYED"); kept != "" {
+		dir = kept
+	}
+	takes := make([]take, 0, len(scenarios))
+	for i := range scenarios {
+		if strings.Contains(scenarios[i].name, only) {
+			takes = append(takes, take{scenario: &scenarios[i]})
+		}
+	}
+	slots := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for i := range takes {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			s := &takes[i]
+			number := slices.IndexFunc(scenarios, func(x scenario) bool { return x.name == s.name })
+			// What a busy machine has spoilt is played once more.
+			for try := range 2 {
+				own := filepath.Join(dir, fmt.Sprintf("%d-%d", number, try))
+				if s.err = os.MkdirAll(own, 0o755); s.err == nil {
+					s.captures, s.err = perform(context.Background(), s.scenario, own)
+				}
+				if s.err == nil || errors.Is(s.err, errLacks) {
+					break
+				}
+			}
+		})
+	}
+	all.Wait()
+	return takes
+}
+
+// skip skips a test for want of something, or fails it under LINGER_TEST_ALL=1.
+func skip(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("LINGER_TEST_ALL") == "1" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// TestPlayed is the test of everything between a packet and a cause.
+func TestPlayed(t *testing.T) {
+	began := time.Now()
+	takes := performAll(t, os.Getenv("LINGER_PLAYED_ONLY"))
+	t.Logf("%d scenarios in %v", len(takes), time.Since(began).Round(100*ms))
+	for i := range takes {
+		s := &takes[i]
+		t.Run(s.name, func(t *testing.T) {
+			switch {
+			case errors.Is(s.err, errLacks):
+				skip(t, "%v", s.err)
+			case s.err != nil:
+				t.Fatal(s.err)
+			}
+			s.rightlyPlayed(t)
+		})
+	}
+}
+
+// rightlyPlayed holds the stage itself against the scripts: whoever is on a hop has seen as
+// many connections as were opened there, nearer to one side than to the other.
+func (s *take) rightlyPlayed(t *testing.T) {
+	t.Helper()
+	for point, file := range s.captures {
+		seen := synsOf(t, file, s.hosts())
+		for h, opened := range s.opened {
+			if !s.sees(point, h) {
+				continue
+			}
+			want, more := len(opened), strings.HasSuffix(opened[len(opened)-1], "+")
+			if got := seen[h]; s.aside[h] == "" && (got < want || got > want && !more) {
+				t.Errorf("%s: %d connections %s, and the script opens %d", point, got, h, want)
+			}
+		}
+	}
+}
+
+// sees reports whether the packets of a hop pass a point.
+func (s *take) sees(point string, h hop) bool {
+	from, to, _ := strings.Cut(h, ">")
+	return point == middle || point == from || point == to
+}
+
+// hosts are the names of the hosts by their addresses.
+func (s *take) hosts() map[netip.Addr]string {
+	out := map[netip.Addr]string{}
+	var next [2]byte
+	for _, p := range s.parts {
+		if slices.Contains(slices.Collect(maps.Values(out)), p.on) {
+			continue
+		}
+		side := sides[p.on]
+		next[side]++
+		out[netip.AddrFrom4([4]byte{10, 0, 1 + byte(side), next[side]})] = p.on
+	}
+	return out
+}
+
+// synsOf counts the connections of a capture by hop, by their SYNs.
+func synsOf(t *testing.T, file string, hosts map[netip.Addr]string) map[hop]int {
+	t.Helper()
+	out, known := map[hop]int{}, map[string]bool{}
+	err := frames(file, func(at linger.Instant, p *flow.Packet) {
+		if p.Flags&(flow.SYN|flow.ACK) != flow.SYN {
+			return
+		}
+		from, to := p.Key.Address(p.From), p.Key.Address(p.From.Other())
+		if name := fmt.Sprint(from, to, p.Seq); !known[name] {
+			known[name] = true
+			out[hosts[from.Addr()]+">"+hosts[to.Addr()]]++
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func frames(file string, each func(linger.Instant, *flow.Packet)) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	files, err := pcap.Open([]pcap.Input{{Name: file, From: f}})
+	if err != nil {
+		return err
+	}
+	for {
+		frame, err := files.Next()
+		if err != nil {
+			return nil
+		}
+		var p flow.Packet
+		if p.Parse(frame.Data, frame.Wire) == nil && p.Transport && p.Key.Protocol() == flow.TCP {
+			each(frame.At, &p)
+		}
+	}
+}
