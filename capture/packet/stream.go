@@ -221,7 +221,7 @@ func (p *piece) cut(n int) {
 // lacks returns how many bytes of a half a piece of the other one acknowledges that have
 // not been captured and are of use.
 func (h *half) lacks(p *piece) int64 {
-	if !p.acks || !h.started {
+	if !p.acks || !h.started || h.held != nil && h.held.pieces[0].seq == h.next { // it is there, and waits
 		return 0
 	}
 	n := int64(int32(p.ack - h.next))

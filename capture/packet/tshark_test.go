@@ -33,7 +33,13 @@ func (r *records) WriteExchange(x *trace.Exchange) error {
 }
 
 // read reads capture files.
-func read(t testing.TB, files ...[]byte) (records, packet.Summary) {
+func read(t testing.TB, files ...[]byte) (got records, s packet.Summary) {
+	t.Helper()
+	s = readWith(t, packet.Options{}, &got, files...)
+	return got, s
+}
+
+func readWith(t testing.TB, o packet.Options, to packet.Sink, files ...[]byte) packet.Summary {
 	t.Helper()
 	var in []pcap.Input
 	for i, b := range files {
@@ -43,12 +49,11 @@ func read(t testing.TB, files ...[]byte) (records, packet.Summary) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got records
-	s, err := packet.Read(opened, packet.Options{}, &got)
+	s, err := packet.Read(opened, o, to)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return got, s
+	return s
 }
 
 // needs skips a test that lacks a program, or fails it where all must run.
