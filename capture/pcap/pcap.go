@@ -129,12 +129,12 @@ func Open(inputs []Input) (*Files, error) {
 		if err == nil {
 			err = f.advance(one)
 		}
-		if err == io.EOF && one.Format != "" {
-			err = nil // a capture without packets
-		} else if err == nil {
+		if err == nil {
 			f.waiting = append(f.waiting, one)
+			continue
 		}
-		if err != nil {
+		one.in.close()
+		if err != io.EOF || one.Format == "" { // else a capture without packets
 			one.Problem = err
 			problem = cmp.Or(problem, fmt.Errorf("%s: %w", in.Name, err))
 		}
