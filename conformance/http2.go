@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,9 +16,12 @@ var http2Cases = []row{
 	{"h2-ping-answered", "answers PING", "h2", "RFC 9113, 6.7", profile.Must, ""},
 	{"h2-connection-fields", "sends no fields of HTTP/1's connections", "h2", "RFC 9113, 8.2.2", profile.Must, ""},
 	{"h2-stream-limit", "refuses the stream that is one too many, and keeps the connection", "h2", "RFC 9113, 5.1.2 and 5.4.1", profile.Advice, ""},
+	{"h2-usable", "takes requests on a connection on which HTTP/2 is agreed upon", "h2", "RFC 9113, 5.1.2, 6.5.2 and 6.8", profile.Advice, ""},
+	{"h2-parallel", "allows more than one request at once", "h2", "RFC 9113, 6.5.2", profile.Advice, ""},
 	{"goaway-idle", "says GOAWAY before it closes an idle connection", "h2", "RFC 9113, 6.8", profile.Should, ""},
 	{"goaway-last-request", "says GOAWAY before it closes a connection whose requests are used up", "h2", "RFC 9113, 6.8", profile.Should, ""},
 	{"goaway-last-stream", "names in GOAWAY the last stream that it processed", "h2", "RFC 9113, 6.8", profile.Must, "lying-goaway"},
+	{"goaway-in-time", "leaves time between a GOAWAY that names no stream and its close", "h2", "RFC 9113, 6.8", profile.Should, ""},
 	{"goaway-never-rises", "names no higher stream in a later GOAWAY", "h2", "RFC 9113, 6.8", profile.Must, ""},
 }
 
@@ -102,10 +106,59 @@ func (f Fields) ofConnections() []string {
 	return found
 }
 
+// Use is what came of the first request on a connection of HTTP/2.
+type Use struct {
+	Answered bool
+	Refused  bool // no stream may be opened, or none is processed
+	Tried    int  // how often it was asked
+	Why      string
+	// Allowed is SETTINGS_MAX_CONCURRENT_STREAMS, as it stood last.
+	Allowed linger.Opt[uint64]
+	Within  time.Duration
+}
+
+// Judge decides h2-usable and h2-parallel.
+func (f Use) Judge() []profile.Result {
+	const usable, parallel = "h2-usable", "h2-parallel"
+	allowed, said := f.Allowed.Get()
+	return one(func(r *ruling) {
+		switch {
+		case f.Answered:
+			r.pass(usable, "a request was answered")
+		// RFC 9113, 6.5.2: "Servers SHOULD only set a zero value for short durations; if a
+		// server does not wish to accept requests, closing the connection is more
+		// appropriate."
+		case said && allowed == 0:
+			r.broken(usable, "it allows no stream (SETTINGS_MAX_CONCURRENT_STREAMS 0), and for %v nothing changed that: nobody can use HTTP/2 here", f.Within).
+				by(counted("allowed", 0))
+		case f.Refused && f.Tried > 1:
+			r.broken(usable, "%d requests were refused, one after the other: nobody can use HTTP/2 here; %s", f.Tried, f.Why)
+		case f.Refused:
+			r.broken(usable, "no request was taken: %s", f.Why)
+		default:
+			r.unmeasured(usable, "%s", f.Why)
+		}
+		// RFC 9113, 6.5.2: "It is recommended that this value be no smaller than 100, so as
+		// to not unnecessarily limit parallelism."
+		switch {
+		case said && allowed == 0:
+			r.unmeasured(parallel, "it allows no stream at all; see h2-usable")
+		case said && allowed == 1:
+			r.broken(parallel, "it allows one stream at once (SETTINGS_MAX_CONCURRENT_STREAMS 1): requests are serialized, as on a connection of HTTP/1.1").
+				by(counted("allowed", 1))
+		case said:
+			r.pass(parallel, "it allows %d streams at once", allowed).by(counted("allowed", int(min(allowed, 1<<31))))
+		default:
+			r.pass(parallel, "it announces no limit of streams")
+		}
+	})
+}
+
 // IdleHTTP2 is how idle connections of HTTP/2 were ended.
 type IdleHTTP2 struct {
 	Limit   profile.Timeout
 	Without int // of those that were ended: without GOAWAY
+	Abrupt  int // closed at once behind a GOAWAY that named no stream (2^31-1)
 }
 
 // Judge decides goaway-idle.
@@ -121,11 +174,19 @@ func (f IdleHTTP2) Judge() []profile.Result {
 		case f.Without > 0:
 			r.broken(id, "%d of %d idle connections were ended without one (%s)", f.Without, f.Limit.N, f.Limit.Ending).
 				by(counted("without", f.Without), counted("connections", f.Limit.N))
+		case f.Abrupt > 0:
+			r.broken(id, "%d of %d idle connections were closed at once behind a GOAWAY that names no stream (2^31-1): %s", f.Abrupt, f.Limit.N, unknowable).
+				by(counted("abrupt", f.Abrupt), counted("connections", f.Limit.N))
+		case f.Limit.Closing != nil && f.Limit.Closing.Error:
+			r.pass(id, "all %d idle connections were ended by one, with an error: %s", f.Limit.N, f.Limit.Closing).by(counted("without", 0), counted("connections", f.Limit.N))
 		default:
 			r.pass(id, "all %d idle connections were ended by one", f.Limit.N).by(counted("without", 0), counted("connections", f.Limit.N))
 		}
 	})
 }
+
+// unknowable is what an end does that names no stream.
+const unknowable = "who has just sent a request cannot know whether it was processed"
 
 // UsedUp is how a connection of HTTP/2 ended that was asked again and again.
 type UsedUp struct {
@@ -133,39 +194,71 @@ type UsedUp struct {
 	// Ended says that the server ended it, How in which way.
 	Ended bool
 	How   profile.Ending
+	// Closing is what GOAWAY says of the reason, where one came.
+	Closing *profile.Closing
+	// Abrupt says that the connection was closed at once behind a GOAWAY that named no
+	// stream (2^31-1).
+	Abrupt bool
 	// GOAWAY are the last streams that it named, in the order in which they came.
 	GOAWAY []uint32
 	Last   uint32 // the highest stream that was answered
 	Asked  int    // requests that would have been sent at most
 }
 
-// Judge decides goaway-last-request, goaway-last-stream and goaway-never-rises.
+// noLast is the last stream of a GOAWAY that names none.
+const noLast = 1<<31 - 1
+
+// Judge decides goaway-last-request, goaway-last-stream, goaway-in-time and
+// goaway-never-rises.
 func (f UsedUp) Judge() []profile.Result {
-	const request, stream, rises = "goaway-last-request", "goaway-last-stream", "goaway-never-rises"
+	const request, stream, time, rises = "goaway-last-request", "goaway-last-stream", "goaway-in-time", "goaway-never-rises"
 	return one(func(r *ruling) {
 		switch {
 		case !f.Ended:
-			for _, id := range []string{stream, rises, request} {
+			for _, id := range []string{stream, time, rises, request} {
 				r.unmeasured(id, "no connection was ended for the number of its requests, %d at most", f.Asked)
 			}
 			return
 		case len(f.GOAWAY) == 0:
 			r.broken(request, "a connection was ended after %d responses without one (%s)", f.Responses, f.How)
 			r.unmeasured(stream, "there was no GOAWAY")
+			r.unmeasured(time, "there was no GOAWAY")
 			r.unmeasured(rises, "there was no GOAWAY")
 			return
 		}
-		r.pass(request, "GOAWAY came with response %d", f.Responses).by(counted("responses", f.Responses))
+		if f.Closing != nil && f.Closing.Error {
+			r.unmeasured(request, "after %d responses the connection was ended by an error, not for the number of its requests: %s", f.Responses, f.Closing)
+		} else {
+			r.pass(request, "GOAWAY came with response %d", f.Responses).by(counted("responses", f.Responses))
+		}
 		// RFC 9113, 6.8: "The last stream identifier in the GOAWAY frame contains the
 		// highest-numbered stream identifier for which the sender of the GOAWAY frame might
 		// have taken some action on or might yet take action on."
 		named := slices.Min(f.GOAWAY)
-		word := r.pass
+		say := r.pass
 		text := "GOAWAY names stream %d, and the last to be answered was %d"
 		if f.Last > named {
-			word, text = r.broken, "GOAWAY names stream %d, and stream %d was answered: a client would repeat what has been done"
+			say, text = r.broken, "GOAWAY names stream %d, and stream %d was answered: a client would repeat what has been done"
 		}
-		word(stream, text, named, f.Last).by(counted("named", int(named)), counted("answered", int(f.Last)))
+		if named == noLast {
+			r.unmeasured(stream, "no GOAWAY names a stream, but 2^31-1")
+		} else {
+			say(stream, text, named, f.Last).by(counted("named", int(named)), counted("answered", int(f.Last)))
+		}
+		// RFC 9113, 6.8: "A server that is attempting to gracefully shut down a connection
+		// SHOULD send an initial GOAWAY frame with the last stream identifier set to 2^31-1 and
+		// a NO_ERROR code. [...] After allowing time for any in-flight stream creation (at
+		// least one round-trip time), the server MAY send another GOAWAY frame with an updated
+		// last stream identifier. This ensures that a connection can be cleanly shut down
+		// without losing requests."
+		switch {
+		case f.Abrupt:
+			r.broken(time, "GOAWAY names no stream (2^31-1), and the connection was closed at once (%s): %s", f.How, unknowable)
+		case slices.Max(f.GOAWAY) < noLast:
+			r.unmeasured(time, "no GOAWAY names 2^31-1 for its last stream")
+		default:
+			r.pass(time, "the connection was not closed at once behind it")
+		}
 		// RFC 9113, 6.8: "Endpoints MUST NOT increase the value they send in the last stream
 		// identifier, since the peers might already have retried unprocessed requests on
 		// another connection."
@@ -200,6 +293,14 @@ func (f Streams) Tried() bool {
 	return said && n > 0 && n < uint64(f.Most)
 }
 
+// limit is what is allowed: "1 is allowed".
+func (f Streams) limit() string {
+	if n := f.Allowed.Or(0); n != 1 {
+		return fmt.Sprintf("%d are allowed", n)
+	}
+	return "1 is allowed"
+}
+
 // Judge decides h2-stream-limit.
 func (f Streams) Judge() []profile.Result {
 	// RFC 9113, 5.1.2: "An endpoint that receives a HEADERS frame that causes its
@@ -213,18 +314,18 @@ func (f Streams) Judge() []profile.Result {
 		case !said:
 			r.unmeasured(id, "it announces no limit of streams")
 		case !f.Tried():
-			r.unmeasured(id, "it allows %d streams at once; %d are opened at most", allowed, f.Most)
+			r.unmeasured(id, "it allows %s at once; %d are opened at most", linger.Plural(int(min(allowed, 1<<31)), "stream"), f.Most)
 		case f.Done && !f.Refused:
 			r.unmeasured(id, "each of %d requests was answered before the next was begun", allowed+1)
 		case f.Refused && f.Lives && f.Ours:
 			r.pass(id, "of %d streams at once one was refused (%s), and the connection stayed", allowed+1, f.Code).by(counted("allowed", int(allowed)))
 		case f.Over && !f.Done:
-			r.broken(id, "%d streams at once, where %d are allowed, ended the connection with all that was on it; RFC 9113, 5.4.1, permits that", allowed+1, allowed).
+			r.broken(id, "%d streams at once, where %s, ended the connection with all that was on it; RFC 9113, 5.4.1, permits that", allowed+1, f.limit()).
 				by(counted("allowed", int(allowed)))
 		case f.Refused:
 			r.unmeasured(id, "of %d streams at once one was refused by %s", allowed+1, f.Code)
 		default:
-			r.unmeasured(id, "%d streams at once were not refused, where %d are allowed", allowed+1, allowed)
+			r.unmeasured(id, "%d streams at once were not refused, where %s", allowed+1, f.limit())
 		}
 	})
 }

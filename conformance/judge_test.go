@@ -16,6 +16,8 @@ const (
 )
 
 // seen is a limit that was seen to end connections, in one way.
+var calm = &profile.Closing{Frame: "GOAWAY", Code: "ENHANCE_YOUR_CALM", Error: true}
+
 func seen(d time.Duration, how profile.Ending) profile.Timeout {
 	t := measured(profile.Duration(d), profile.Duration(milli))
 	t.Ending = how
@@ -285,6 +287,22 @@ var rulings = []ruled{
 	{"idle, GOAWAY", IdleHTTP2{Limit: seen(5*second, profile.GOAWAY)}, "goaway-idle", pass, "all 3"},
 	{"idle, without", IdleHTTP2{Limit: seen(5*second, profile.FIN), Without: 2}, "goaway-idle", warn, "2 of 3"},
 	{"idle, and not ended", IdleHTTP2{Limit: least(20 * second)}, "goaway-idle", unmeasured, ""},
+	{"idle, GOAWAY that names no stream", IdleHTTP2{Limit: seen(5*second, profile.GOAWAY), Abrupt: 2}, "goaway-idle", warn, "2 of 3"},
+	{"idle, by an error", IdleHTTP2{Limit: profile.Timeout{State: profile.Measured, Spread: profile.Spread{N: 3}, Closing: calm}}, "goaway-idle", pass, "ENHANCE_YOUR_CALM"},
+	{"a request is answered", Use{Answered: true}, "h2-usable", pass, ""},
+	{"none may be sent", Use{Refused: true, Allowed: linger.Known(uint64(0)), Within: 5 * second}, "h2-usable", warn, "STREAMS 0"},
+	{"each is refused", Use{Refused: true, Tried: 3, Why: "REFUSED_STREAM"}, "h2-usable", warn, "3 requests"},
+	{"it is to go at once", Use{Refused: true, Tried: 1, Why: "GOAWAY"}, "h2-usable", warn, "GOAWAY"},
+	{"no answer", Use{Why: "no answer in time"}, "h2-usable", unmeasured, "in time"},
+	{"no stream at all", Use{Allowed: linger.Known(uint64(0))}, "h2-parallel", unmeasured, "h2-usable"},
+	{"one stream", Use{Answered: true, Allowed: linger.Known(uint64(1))}, "h2-parallel", warn, "one stream at once"},
+	{"some streams", Use{Answered: true, Allowed: linger.Known(uint64(100))}, "h2-parallel", pass, "100"},
+	{"streams without limit", Use{Answered: true}, "h2-parallel", pass, "no limit"},
+	{"used up, by an error", UsedUp{Responses: 3, Ended: true, GOAWAY: []uint32{7}, Last: 5, Closing: calm}, "goaway-last-request", unmeasured, "ENHANCE_YOUR_CALM"},
+	{"no stream is named", UsedUp{Responses: 3, Ended: true, GOAWAY: []uint32{1<<31 - 1}, Last: 5, Abrupt: true}, "goaway-last-stream", unmeasured, ""},
+	{"and it closes at once", UsedUp{Responses: 3, Ended: true, How: profile.GOAWAY, GOAWAY: []uint32{1<<31 - 1}, Last: 5, Abrupt: true}, "goaway-in-time", warn, "at once"},
+	{"and it does not", UsedUp{Responses: 3, Ended: true, GOAWAY: []uint32{1<<31 - 1, 5}, Last: 5}, "goaway-in-time", pass, ""},
+	{"a stream is named at once", UsedUp{Responses: 3, Ended: true, GOAWAY: []uint32{5}, Last: 5}, "goaway-in-time", unmeasured, ""},
 	{"used up, GOAWAY", UsedUp{Responses: 10, Ended: true, GOAWAY: []uint32{19}, Last: 19}, "goaway-last-request", pass, "10"},
 	{"used up, without", UsedUp{Responses: 10, Ended: true, How: profile.FIN}, "goaway-last-request", warn, "(FIN)"},
 	{"not used up", UsedUp{Responses: 16, Asked: 16}, "goaway-last-request", unmeasured, "16 at most"},
@@ -419,7 +437,7 @@ func TestEachCaseHasItsRows(t *testing.T) {
 // No facts say two things of one case, and none panics on nothing.
 func TestFactsSayOneWordOfACase(t *testing.T) {
 	all := []Facts{HTTP1{}, AskedToClose{}, HTTP10{}, Pipelined{}, Messages{}, Content{}, Expecting{}, Malformed{ID: "host-missing"}, Versions{}, Unheard{}, Ticket{}, TLSEnd{},
-		Greeting{}, Fields{Protocol: "h2"}, IdleHTTP2{}, UsedUp{}, UsedUp{Ended: true}, Streams{}, Announcement{}, Control{}, IdleHTTP3{}, Revisited{}, Queries{}, Burst{}, Pieces{}, Reordered{}, Plain{}, Sizes{}, Datagrams{}, IdleDNS{}, KeepaliveDNS{}}
+		Greeting{}, Fields{Protocol: "h2"}, IdleHTTP2{}, Use{}, UsedUp{}, UsedUp{Ended: true}, Streams{}, Announcement{}, Control{}, IdleHTTP3{}, Revisited{}, Queries{}, Burst{}, Pieces{}, Reordered{}, Plain{}, Sizes{}, Datagrams{}, IdleDNS{}, KeepaliveDNS{}}
 	for _, row := range rulings {
 		all = append(all, row.facts)
 	}

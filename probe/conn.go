@@ -270,7 +270,9 @@ type end struct {
 	sent       []byte
 	firstStray time.Time
 	said       *profile.Said // what they say, where the server ended the connection so
-	err        error
+	// closing is what GOAWAY or CONNECTION_CLOSE said of the reason.
+	closing *profile.Closing
+	err     error
 }
 
 // awaitEnd waits until the server ends the connection, or ctx is over.

@@ -20,6 +20,7 @@ import (
 
 	"linger"
 	"linger/conformance"
+	"linger/finding"
 	"linger/live"
 	"linger/profile"
 )
@@ -29,6 +30,12 @@ const (
 	countedHTTP2 = 16
 	// How many streams are opened at once at most to see one refused.
 	crowdHTTP2 = 8
+	// firstTries is how often the first request is sent where it is refused.
+	firstTries = 3
+	// behind is how long GOAWAY may come behind the response that it belongs to.
+	behind = 20 * time.Millisecond
+	// noLast names no stream: "the last stream identifier set to 2^31-1" (RFC 9113, 6.8).
+	noLast = 1<<31 - 1
 	// Connections that are watched: silent since TLS's handshake, since the prefaces,
 	// since a response, and one that sends nothing but PING.
 	silentHTTP2, settledHTTP2, answeredHTTP2, pingedHTTP2 = 1, 2, 4, 1
@@ -36,11 +43,14 @@ const (
 
 var http2Experiments = []experiment{
 	{idleHTTP2Name, "h2", []string{"goaway-idle"}, silentHTTP2 + settledHTTP2 + answeredHTTP2 + pingedHTTP2, answeredHTTP2 + pingedHTTP2, true, idleHTTP2},
-	{"what HTTP/2 says", "h2", []string{"h2-settings-first", "h2-settings-acknowledged", "h2-ping-answered", "h2-connection-fields"}, 1, 1, false,
+	{"what HTTP/2 says", "h2", []string{"h2-settings-first", "h2-settings-acknowledged", "h2-ping-answered", "h2-connection-fields", "h2-usable", "h2-parallel"}, 1, firstTries, false,
 		func(ctx context.Context, p *prober) { p.speaksHTTP2(ctx) }},
-	{"requests on a connection of HTTP/2", "h2", []string{"goaway-last-stream", "goaway-never-rises", "goaway-last-request"}, 1, countedHTTP2, false, countHTTP2},
+	{"requests on a connection of HTTP/2", "h2", endsHTTP2, 1, countedHTTP2, false, countHTTP2},
 	{"streams at once on HTTP/2", "h2", []string{"h2-stream-limit"}, 1, crowdHTTP2, false, crowdHTTP2Streams},
 }
+
+// endsHTTP2 are the cases that the end of a used connection decides.
+var endsHTTP2 = []string{"goaway-last-stream", "goaway-in-time", "goaway-never-rises", "goaway-last-request"}
 
 // A discovery is whether the server speaks a protocol, which is found out once, by
 // whoever asks first.
@@ -48,6 +58,7 @@ type discovery struct {
 	once    sync.Once
 	offered bool
 	streams linger.Opt[uint64] // of HTTP/2: SETTINGS_MAX_CONCURRENT_STREAMS
+	useless string             // of HTTP/2: why no request can be sent; "" is that it can
 	address string             // of HTTP/3: where it was tried
 }
 
@@ -84,6 +95,31 @@ type goaway struct {
 	at    time.Time
 }
 
+// closing is what it says of its reason.
+func (g goaway) closing() *profile.Closing {
+	return &profile.Closing{Frame: "GOAWAY", Code: g.code.String(), Error: g.code != http2.ErrCodeNo, Text: g.debug}
+}
+
+// closing is what the GOAWAY says that matters most: the first that names an error, or
+// else the first.
+func (c *http2Conn) closing() *profile.Closing {
+	if len(c.goaways) == 0 {
+		return nil
+	}
+	i := max(slices.IndexFunc(c.goaways, func(g goaway) bool { return g.code != http2.ErrCodeNo }), 0)
+	return c.goaways[i].closing()
+}
+
+// isAbrupt reports whether the connection was closed within a round trip behind a GOAWAY
+// that named no stream: who had a request under way cannot know what became of it.
+func (c *http2Conn) isAbrupt() bool {
+	if len(c.goaways) == 0 || c.over.how == "" {
+		return false
+	}
+	g := c.goaways[len(c.goaways)-1]
+	return g.last == noLast && c.over.at.Sub(g.at) < c.prober.roundTrip()+behind
+}
+
 // An http2Answer is a response, as far as it has come.
 type http2Answer struct {
 	status  int
@@ -91,6 +127,7 @@ type http2Answer struct {
 	length  int64
 	ended   bool
 	refused linger.Opt[http2.ErrCode] // RST_STREAM
+	beyond  string                    // GOAWAY, which names a stream below its own
 	at      time.Time                 // its last byte
 }
 
@@ -295,7 +332,13 @@ func (c *http2Conn) handle(f http2.Frame) error {
 		if len(c.goaways) == maxGOAWAYs {
 			return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
 		}
-		c.goaways = append(c.goaways, goaway{f.LastStreamID, f.ErrCode, linger.Brief(string(f.DebugData())), c.received})
+		g := goaway{f.LastStreamID, f.ErrCode, linger.Brief(string(f.DebugData())), c.received}
+		c.goaways = append(c.goaways, g)
+		for id, a := range c.streams {
+			if id > g.last && !a.done() {
+				a.beyond, a.at = fmt.Sprintf("%s, last stream %d", g.closing(), g.last), c.received
+			}
+		}
 	case *http2.MetaHeadersFrame:
 		a := c.streams[f.StreamID]
 		if a == nil {
@@ -347,7 +390,14 @@ func (c *http2Conn) stream(id uint32) *http2Answer {
 // done reports whether nothing more comes.
 func (a *http2Answer) done() bool {
 	_, reset := a.refused.Get()
-	return a.ended || reset || a.length >= maxBody
+	return a.ended || reset || a.beyond != "" || a.length >= maxBody
+}
+
+// isRefused reports whether the server has said that it did not process the request, so
+// that it may be sent again (RFC 9113, 8.7).
+func (a *http2Answer) isRefused() bool {
+	code, reset := a.refused.Get()
+	return reset && code == http2.ErrCodeRefusedStream && a.status == 0
 }
 
 // err says why an answer that is done is none.
@@ -358,6 +408,8 @@ func (a *http2Answer) err() error {
 		return nil
 	case reset:
 		return fmt.Errorf("the request was refused (RST_STREAM, %s)", code)
+	case a.beyond != "":
+		return fmt.Errorf("the request was not processed (%s)", a.beyond)
 	case a.ended:
 		return errors.New("the response has no status")
 	}
@@ -398,8 +450,48 @@ func (c *http2Conn) ask(method string, whole bool) (uint32, error) {
 	}
 }
 
-// get asks for the target, and reads the answer to its end.
+// allowed is how many streams the server allows at once; said is false where it has not
+// said so.
+func (c *http2Conn) allowed() (n uint64, said bool) {
+	n, said = c.settings[maxStreams]
+	return n, said
+}
+
+// maxStreams is the setting that limits streams at once.
+var maxStreams = "SETTINGS_" + http2.SettingMaxConcurrentStreams.String()
+
+// A barred is why no request may be sent.
+type barred string
+
+func (e barred) Error() string { return string(e) }
+
+// admitted waits until a stream may be opened, as long as an answer may take.
+//
+// RFC 9113, 5.1.2: "Endpoints MUST NOT exceed the limit set by their peer." 6.5.2: "A zero
+// value does prevent the creation of new streams; [...] Servers SHOULD only set a zero
+// value for short durations". 6.8: "Receivers of a GOAWAY frame MUST NOT open additional
+// streams on the connection".
+func (c *http2Conn) admitted(ctx context.Context) error {
+	free := func() bool {
+		n, said := c.allowed()
+		return !said || n > 0
+	}
+	err := c.read(ctx, c.prober.config.Answer, func() bool { return free() || len(c.goaways) > 0 })
+	switch {
+	case len(c.goaways) > 0:
+		return barred("the server takes no more requests on the connection (" + c.closing().String() + ")")
+	case err == errSilent:
+		return barred(fmt.Sprintf("the server allows no stream (%s 0), for %v", maxStreams, c.prober.config.Answer))
+	}
+	return err
+}
+
+// get asks for the target, as soon as the server allows that, and reads the answer to
+// its end.
 func (c *http2Conn) get(ctx context.Context) (*http2Answer, error) {
+	if err := c.admitted(ctx); err != nil {
+		return new(http2Answer), err
+	}
 	id, err := c.ask(http.MethodGet, true)
 	if err != nil {
 		return new(http2Answer), err
@@ -455,7 +547,7 @@ func (c *http2Conn) awaitEnd(ctx context.Context) end {
 		if e.how == "" && e.err == nil {
 			e.how = profile.GOAWAYOpen
 		}
-		e.at = c.goaways[0].at
+		e.at, e.closing = c.goaways[0].at, c.closing()
 		return e
 	}
 	if c.over.how != "" || c.over.err != nil {
@@ -518,7 +610,7 @@ func (p *prober) greetHTTP2(ctx context.Context) (why absence) {
 		return absence{why: "it began by " + c.first.String() + ", and no SETTINGS came: " + err.Error()}
 	}
 	p.record(func(doc *profile.Profile) { doc.ProtocolNamed("h2").Announced.Settings = c.settings })
-	if n, ok := c.settings["SETTINGS_"+http2.SettingMaxConcurrentStreams.String()]; ok {
+	if n, said := c.allowed(); said {
 		p.http2.streams = linger.Known(n)
 	}
 	err = c.read(ctx, p.config.Answer, func() bool { return c.acknowledged })
@@ -538,7 +630,27 @@ func (p *prober) greetHTTP2(ctx context.Context) (why absence) {
 	p.record(func(doc *profile.Profile) {
 		doc.ProtocolNamed("h2").Ping = &profile.Ping{Answered: linger.Known(err == nil)}
 	})
+	use := conformance.Use{Within: p.config.Answer}
 	a, err := c.get(ctx)
+	for use.Tried = 1; use.Tried < firstTries && a.isRefused(); use.Tried++ {
+		a, err = c.get(ctx)
+	}
+	use.Allowed = linger.Opt[uint64]{}
+	if n, said := c.allowed(); said {
+		use.Allowed = linger.Known(n) // it may have been changed since
+	}
+	use.Answered = err == nil
+	if err != nil {
+		use.Why = err.Error()
+		_, bars := errors.AsType[barred](err)
+		use.Refused = bars || a.isRefused() || a.beyond != ""
+		if use.Refused {
+			p.http2.useless = use.Why
+		}
+	}
+	if ctx.Err() == nil && err != errSpent {
+		p.judge(use)
+	}
 	if err != nil {
 		p.unmeasured(err.Error(), "h2-connection-fields")
 		return absence{}
@@ -558,7 +670,8 @@ func (p *prober) greetHTTP2(ctx context.Context) (why absence) {
 // A sighting is one connection that was watched until it ended, or until waiting did.
 type sighting struct {
 	end
-	idle time.Duration
+	idle   time.Duration
+	abrupt bool // see isAbrupt
 }
 
 // limitOf is the limit that connections show which were watched at once, up to doubt
@@ -577,7 +690,7 @@ func limitOf(seen []sighting, doubt time.Duration, method string) profile.Timeou
 		case s.how != "" || s.said != nil:
 			ended = append(ended, s.idle)
 			if s.idle < first {
-				first, t.Ending, t.Said = s.idle, s.how.After(s.said), s.said
+				first, t.Ending, t.Said, t.Closing = s.idle, s.how.After(s.said), s.said, s.closing
 			}
 		default:
 			open = append(open, s.idle)
@@ -587,7 +700,7 @@ func limitOf(seen []sighting, doubt time.Duration, method string) profile.Timeou
 	case len(ended) > 0:
 		t.State, t.Spread, t.Uncertainty = profile.Measured, profile.SpreadOf(ended), profile.Duration(doubt)
 	case len(open) > 0:
-		t.State, t.Ending, t.Said = profile.AtLeast, "", nil
+		t.State, t.Ending, t.Said, t.Closing = profile.AtLeast, "", nil, nil
 		t.Low, t.N = profile.SpreadOf(open).Low, len(open)
 	case silent > 0:
 		t.Ending = profile.Silence
@@ -659,6 +772,11 @@ func idleHTTP2(ctx context.Context, p *prober) {
 		limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which SETTINGS were exchanged, and nothing asked, were left alone until the server ended them")
 		set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterSettings })
 	})
+	if p.http2.useless != "" {
+		set(profile.Timeout{State: profile.Unknown, Why: p.http2.useless}, func(h *profile.Protocol) *profile.Timeout { return &h.AfterResponse })
+		p.unmeasured(p.http2.useless, "goaway-idle")
+		return
+	}
 	known := make(chan profile.Timeout, 1)
 	all.Go(func() { p.pingHTTP2(ctx, wait, known) })
 	seen := watch(answeredHTTP2, time.Second/answeredHTTP2,
@@ -681,6 +799,9 @@ func idleHTTP2(ctx context.Context, p *prober) {
 		switch s.how {
 		case profile.FIN, profile.RST, profile.CloseNotify, profile.CloseNotifyRST:
 			idle.Without++
+		}
+		if s.abrupt {
+			idle.Abrupt++
 		}
 	}
 	p.judge(idle)
@@ -721,7 +842,7 @@ func (p *prober) watchHTTP2(ctx, wait context.Context, delay time.Duration, prep
 	}
 	began := since(c)
 	s.end = c.awaitEnd(wait)
-	s.idle = s.at.Sub(began)
+	s.idle, s.abrupt = s.at.Sub(began), c.isAbrupt()
 	if s.how == "" && s.err == nil && ctx.Err() == nil && c.settled {
 		err := c.ping()
 		if err == nil {
@@ -806,8 +927,8 @@ func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan profile.Timeo
 		say(linger.Opt[bool]{}, "no limit was seen that it could put off")
 	case lived > margin():
 		say(linger.Known(true), "")
-	case len(c.goaways) > 0 && c.goaways[0].code != http2.ErrCodeNo:
-		say(linger.Known(false), fmt.Sprintf("the server ended the connection that sent them: GOAWAY, %s %s", c.goaways[0].code, c.goaways[0].debug))
+	case len(c.goaways) > 0 && c.closing().Error:
+		say(linger.Known(false), "the server ended the connection that sent them: "+c.closing().String())
 	case c.over.how != "" || len(c.goaways) > 0:
 		say(linger.Known(false), "")
 	default:
@@ -815,60 +936,102 @@ func (p *prober) pingHTTP2(ctx, wait context.Context, known <-chan profile.Timeo
 	}
 }
 
-// countHTTP2 asks on one connection until the server has enough of it.
+// countHTTP2 asks on one connection until the server has enough of it. What an error ends
+// is no limit of requests.
 func countHTTP2(ctx context.Context, p *prober) {
 	if !p.speaksHTTP2(ctx) {
 		return
 	}
-	count := profile.Count{State: profile.Unknown}
+	count := profile.Count{State: profile.Unknown, Why: p.http2.useless}
 	record := func() {
 		p.record(func(doc *profile.Profile) { doc.ProtocolNamed("h2").Requests = count })
 	}
 	defer record()
+	if p.http2.useless != "" {
+		p.unmeasured(p.http2.useless, endsHTTP2...)
+		return
+	}
 	c, err := p.openHTTP2(ctx)
-	if err == nil {
-		defer c.drop()
-		err = c.greet(ctx)
-	}
-	for range countedHTTP2 {
-		if err != nil || len(c.goaways) > 0 {
-			break
-		}
-		if _, err = c.get(ctx); err == nil {
-			count.N++
-		}
-	}
-	switch {
-	case c == nil:
+	if err != nil {
 		count.Why = err.Error()
-	case len(c.goaways) > 0, c.over.how != "" && count.N > 0:
+		return
+	}
+	defer c.drop()
+	if err = c.greet(ctx); err == nil {
+		count.N, err = c.askUntilEnd(ctx, countedHTTP2)
+	}
+	found := conformance.UsedUp{Responses: count.N, Asked: countedHTTP2, Ended: len(c.goaways) > 0 || c.over.how != ""}
+	if found.Ended && len(c.goaways) > 0 {
+		// A second one may follow, and what is under way must be answered.
+		c.awaitEnd(ctx)
+	}
+	if found.Ended {
+		found.How, found.Closing = c.over.how, c.closing()
+		if found.How == "" {
+			found.How = profile.GOAWAYOpen
+		}
+		count.Ending, count.Closing = found.How, found.Closing
+	}
+	switch byError := found.Closing != nil && found.Closing.Error; {
+	case count.N == 0 && found.Ended && found.Closing != nil:
+		count.Why = "the server ended the connection before it had answered a request: " + found.Closing.String()
+	case count.N == 0:
+		count.Why = err.Error()
+	case found.Ended && !byError:
 		count.State = profile.Measured
-	case err == nil || count.N > 0:
+	default:
 		count.State = profile.AtLeast
-		if err != nil {
+		if byError {
+			count.Why = "the server ended the connection by an error: " + found.Closing.String()
+			p.endedByError("HTTP/2", count)
+		} else if err != nil {
 			count.Why = err.Error()
 		}
-	default:
-		count.Why = err.Error()
 	}
-	found := conformance.UsedUp{Responses: count.N, Ended: c != nil && count.State == profile.Measured, Asked: countedHTTP2}
-	if found.Ended {
-		record()
-		if len(c.goaways) > 0 {
-			// A second one may follow, and what is under way must be answered.
-			c.awaitEnd(ctx)
-		}
-		found.How = c.over.how
+	if count.N > 0 {
 		for _, g := range c.goaways {
 			found.GOAWAY = append(found.GOAWAY, g.last)
 		}
+		found.Abrupt = c.isAbrupt()
 		for id, a := range c.streams {
 			if a.status != 0 {
 				found.Last = max(found.Last, id)
 			}
 		}
+		p.judge(found)
+		return
 	}
-	p.judge(found)
+	p.unmeasured(count.Why, endsHTTP2...)
+}
+
+// askUntilEnd asks one request after the other, most of them at most, and returns how many
+// were answered up to the one with which GOAWAY came. What was refused is asked again.
+func (c *http2Conn) askUntilEnd(ctx context.Context, most int) (answered int, err error) {
+	for range most {
+		a, err := c.get(ctx)
+		switch {
+		case a.isRefused():
+			continue
+		case err != nil:
+			return answered, err
+		}
+		answered++
+		// GOAWAY may come right behind the response: then no further stream may be opened.
+		err = c.read(ctx, behind, func() bool { return len(c.goaways) > 0 })
+		if err != errSilent {
+			return answered, err
+		}
+	}
+	return answered, nil
+}
+
+// endedByError notes that a connection in use was ended by an error.
+func (p *prober) endedByError(protocol string, count profile.Count) {
+	p.record(func(doc *profile.Profile) {
+		doc.Caveats = append(doc.Caveats, finding.Caveat{Code: profile.EndedByError, Subject: finding.Subject{Kind: "protocol", Name: protocol}, Figures: finding.Figures{
+			finding.Number("requests", float64(count.N), ""), {Name: "closing", Text: count.Closing.String()},
+		}})
+	})
 }
 
 // crowdHTTP2Streams opens one stream more than the server allows, where that takes
@@ -879,6 +1042,10 @@ func crowdHTTP2Streams(ctx context.Context, p *prober) {
 		return
 	}
 	found := conformance.Streams{Allowed: p.http2.streams, Most: crowdHTTP2}
+	if p.http2.useless != "" {
+		p.unmeasured(p.http2.useless, "h2-stream-limit")
+		return
+	}
 	if !found.Tried() {
 		p.judge(found)
 		return

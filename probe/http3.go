@@ -314,8 +314,17 @@ func (c *http3Conn) get(ctx context.Context) (a http3Answer, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.prober.config.Answer)
 	defer cancel()
+	select {
+	case <-c.goaway:
+		// RFC 9114, 5.2: "Clients MUST NOT send new requests on the connection after
+		// receiving a GOAWAY frame from the server".
+		return a, barred("the server takes no more requests on the connection (GOAWAY)")
+	default:
+	}
 	s, err := c.OpenStreamSync(ctx)
-	if err != nil {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return a, barred(fmt.Sprintf("the server allows no stream (MAX_STREAMS), for %v", c.prober.config.Answer))
+	} else if err != nil {
 		return a, err
 	}
 	stop := context.AfterFunc(ctx, func() { s.SetDeadline(time.Unix(1, 0)) })
@@ -396,6 +405,34 @@ func (c *http3Conn) part(r *bufio.Reader, a *http3Answer) error {
 	return nil
 }
 
+// closingOf is what the server's CONNECTION_CLOSE said of its reason (RFC 9000, 19.19), nil
+// where an error is none. Where this side has closed, for what the server had sent, local
+// says why.
+func closingOf(err error) (closing *profile.Closing, local string) {
+	app, byApp := errors.AsType[*quic.ApplicationError](err)
+	transport, byTransport := errors.AsType[*quic.TransportError](err)
+	remote := true
+	switch {
+	case byApp:
+		code := http3.ErrCode(app.ErrorCode)
+		// RFC 9114, 8.1: H3_NO_ERROR is "used when the connection or stream needs to be
+		// closed, but there is no error to signal".
+		remote, closing = app.Remote, &profile.Closing{Code: code.String(), Error: code != http3.ErrCodeNoError, Text: linger.Brief(app.ErrorMessage)}
+	case byTransport:
+		remote, closing = transport.Remote, &profile.Closing{Code: transport.ErrorCode.String(), Error: transport.ErrorCode != qerrNoError, Text: linger.Brief(transport.ErrorMessage)}
+	default:
+		return nil, ""
+	}
+	closing.Frame = string(profile.QUICClose)
+	if !remote {
+		return nil, "what it sends is no HTTP/3: " + linger.Brief(strings.TrimSpace(closing.Code+" "+closing.Text))
+	}
+	return closing, ""
+}
+
+// qerrNoError is NO_ERROR of QUIC itself (RFC 9000, 20.1).
+const qerrNoError quic.TransportErrorCode = 0
+
 // awaitEnd waits until the server sends GOAWAY or ends the connection, or ctx is over.
 func (c *http3Conn) awaitEnd(ctx context.Context) (e end) {
 	select {
@@ -423,15 +460,18 @@ func (c *http3Conn) awaitEnd(ctx context.Context) (e end) {
 	said := !c.gone.IsZero()
 	c.mu.Unlock()
 	err := context.Cause(c.Context())
-	_, app := errors.AsType[*quic.ApplicationError](err)
-	_, transport := errors.AsType[*quic.TransportError](err)
+	closing, local := closingOf(err)
+	if local != "" {
+		e.err = errors.New(local)
+		return e
+	}
 	_, idle := errors.AsType[*quic.IdleTimeoutError](err)
 	_, reset := errors.AsType[*quic.StatelessResetError](err)
 	switch {
-	case (app || transport) && said:
-		e.how = profile.GOAWAYQUIC
-	case app || transport:
-		e.how = profile.QUICClose
+	case closing != nil && said:
+		e.how, e.closing = profile.GOAWAYQUIC, closing
+	case closing != nil:
+		e.how, e.closing = profile.QUICClose, closing
 	case idle:
 		e.how = profile.QUICIdle
 	case reset:
@@ -722,16 +762,33 @@ func countHTTP3(ctx context.Context, p *prober) {
 		}
 		count.N++
 		if over() {
-			count.State = profile.Measured
-			return
+			break
 		}
 	}
-	switch {
+	ended := c.Context().Err() != nil
+	select {
+	case <-c.goaway:
+		ended = true
+	default:
+	}
+	if ended {
+		e := c.awaitEnd(ctx)
+		count.Ending, count.Closing = e.how, e.closing
+	}
+	switch byError := count.Closing != nil && count.Closing.Error; {
+	case count.N == 0 && ended && count.Ending != "":
+		count.Why = "the server ended the connection before it had answered a request: " + count.Ending.Told(count.Closing)
 	case count.N == 0:
 		count.Why = quicCause(err)
-	case err != nil && c.Context().Err() != nil:
+	case byError:
+		count.State, count.Why = profile.AtLeast, "the server ended the connection by an error: "+count.Closing.String()
+		p.endedByError("HTTP/3", count)
+	case ended:
 		count.State = profile.Measured
 	default:
 		count.State = profile.AtLeast
+		if err != nil {
+			count.Why = quicCause(err)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package profile
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"linger"
@@ -157,6 +158,31 @@ func precision(d Duration) time.Duration {
 		return time.Millisecond
 	}
 	return 100 * time.Millisecond
+}
+
+// String tells a reason in the protocol's words: GOAWAY ENHANCE_YOUR_CALM "too many"; of
+// none it is empty.
+func (c *Closing) String() string {
+	if c == nil {
+		return ""
+	}
+	s := c.Frame + " " + c.Code
+	if c.Text != "" {
+		s += " " + strconv.Quote(c.Text)
+	}
+	return s
+}
+
+// Told is how a connection ended, with the code and the text of the frame that said so,
+// unless they say no more than that: "GOAWAY ENHANCE_YOUR_CALM "too many", FIN".
+func (e Ending) Told(why *Closing) string {
+	if why == nil || !why.Error && why.Text == "" {
+		return string(e)
+	}
+	if before, after, ok := strings.Cut(string(e), why.Frame); ok {
+		return before + why.String() + after
+	}
+	return string(e) + "; " + why.String()
 }
 
 // Outcomes counts the cases of each outcome.

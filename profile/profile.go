@@ -187,6 +187,7 @@ type Timeout struct {
 	// a connection that falls silent, it reaches to the waits on both sides.
 	Uncertainty Duration `json:"uncertainty_ms,omitempty"`
 	Ending      Ending   `json:"ending,omitempty"` // of Measured
+	Closing     *Closing `json:"closing,omitempty"`
 	// Said is what came before the end, of the first connection on which something did.
 	Said   *Said  `json:"said,omitempty"`
 	Method string `json:"method,omitempty"` // a sentence
@@ -221,11 +222,23 @@ const (
 	AtRequest Ending = "at the next request"
 )
 
+// A Closing is what a server said of its reason to end a connection, or one stream of it:
+// an error code and what stands beside it for people to read.
+type Closing struct {
+	Frame string `json:"frame"`          // GOAWAY (RFC 9113, 6.8), CONNECTION_CLOSE (RFC 9000, 19.19)
+	Code  string `json:"code"`           // by the name of the RFC: NO_ERROR, H3_NO_ERROR
+	Error bool   `json:"error"`          // the code is one of an error
+	Text  string `json:"text,omitempty"` // debug data, or a reason phrase; made printable and cut
+}
+
 // A Count is how many of something the server allows.
 type Count struct {
 	State State  `json:"state"`
 	N     int    `json:"n,omitempty"` // of AtLeast: so many were had
 	Why   string `json:"why,omitempty"`
+	// Ending and Closing are how a connection ended that was asked again and again.
+	Ending  Ending   `json:"ending,omitempty"`
+	Closing *Closing `json:"closing,omitempty"`
 }
 
 // Announced is what a server says of its own limits.
@@ -295,6 +308,9 @@ const (
 	EndedEarly  = "late"         // it took too long; figure: after, in ms
 	RateLimited = "rate-limited" // the server was left alone, for its answer; figure: status
 	Busy        = "busy"         // this side woke too late; figure: late, in ms
+	// EndedByError: a connection in use was ended by an error, not for its number of
+	// requests; figures: requests, closing.
+	EndedByError = "ended-by-error"
 )
 
 // ProtocolNamed returns the protocol of that name, making it if there is none yet.

@@ -89,7 +89,7 @@ func LimitRows(p *profile.Protocol) []LimitRow {
 		if one.limit.State == "" {
 			continue
 		}
-		r := LimitRow{Name: one.name, After: one.after, Observed: one.limit.String(), Ending: string(one.limit.Ending), Unknown: one.limit.State == profile.Unknown, Why: one.limit.Why, Limit: one.limit}
+		r := LimitRow{Name: one.name, After: one.after, Observed: one.limit.String(), Ending: one.limit.Ending.Told(one.limit.Closing), Unknown: one.limit.State == profile.Unknown, Why: one.limit.Why, Limit: one.limit}
 		if one.after == "response" {
 			if d, ok := said.Timeout.Get(); ok {
 				keeps, told := one.limit.Keeps(d)
@@ -99,7 +99,7 @@ func LimitRows(p *profile.Protocol) []LimitRow {
 		rows = append(rows, r)
 	}
 	if c := p.Requests; c.State != "" {
-		r := LimitRow{Name: "requests", Observed: c.String(), Unknown: c.State == profile.Unknown, Why: c.Why}
+		r := LimitRow{Name: "requests", Observed: c.String(), Ending: c.Ending.Told(c.Closing), Unknown: c.State == profile.Unknown, Why: c.Why}
 		if n, ok := said.Max.Get(); ok {
 			r.Announced = fmt.Sprint(n)
 			r.Differs = c.State == profile.Measured && c.N != n || c.State == profile.AtLeast && c.N > n
@@ -287,7 +287,7 @@ func ProbeLead(p *profile.Profile) string {
 	if q := MainProtocol(p); q != nil {
 		switch t := q.AfterResponse; t.State {
 		case profile.Measured:
-			s = fmt.Sprintf("After %s without a request the server ends a connection of %s, by %s. ", t, ProtocolName(q.Name), t.Ending)
+			s = fmt.Sprintf("After %s without a request the server ends a connection of %s, by %s. ", t, ProtocolName(q.Name), t.Ending.Told(t.Closing))
 		case profile.AtLeast:
 			s = fmt.Sprintf("A connection of %s is kept without a request for %s. ", ProtocolName(q.Name), t)
 		default:

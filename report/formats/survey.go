@@ -58,6 +58,7 @@ func figuresOfServer(one profile.Probed) finding.Figures {
 	out.number("not_measured", known(n[profile.NotMeasured], reached), "")
 	out.word("failed_cases", strings.Join(failed(p), " "))
 	out.number("assertions_broken", known(brokenAssertions(p), len(p.Asserted) > 0), "")
+	out.word("closing", idle.Closing.String())
 	return finding.Figures(out)
 }
 

@@ -81,6 +81,7 @@ func caveats() map[reason]func(doubter) string {
 		{profile.EndedEarly, ""}:     endedEarly,
 		{profile.RateLimited, ""}:    rateLimited,
 		{profile.Busy, ""}:           busy,
+		{profile.EndedByError, ""}:   endedByError,
 		{keepalive.SeenFromHere, ""}: seenFromHere,
 	}
 }

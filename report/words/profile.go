@@ -45,6 +45,10 @@ func rateLimited(d doubter) string {
 	return fmt.Sprintf("the server answered %s: it limits how much it is asked, and was left alone from then on", d.n("status"))
 }
 
+func endedByError(d doubter) string {
+	return fmt.Sprintf("the server ended a connection of %s by an error after %s: %s; that is no limit of requests", d.Subject.Name, d.many("requests", "request"), d.text("closing"))
+}
+
 func busy(d doubter) string {
 	return fmt.Sprintf("this machine was busy: the probe woke up to %s ms too late, and its times may be off by as much", d.n("late"))
 }
