@@ -638,24 +638,43 @@ func (h *http2Conn) handleReset(f *http2.RSTStreamFrame) error {
 	return nil
 }
 
+// handleGoAway has requests asked again that the server will not process. Where it names
+// an error they fail, as in Chromium: whoever is told that he asks too much, or wrongly,
+// does not ask the same at once.
 func (h *http2Conn) handleGoAway(f *http2.GoAwayFrame) {
 	e := event{kind: goaway, at: h.src.at}
+	angry := f.ErrCode != http2.ErrCodeNo
 	e.reason = "server said goodbye: GOAWAY " + f.ErrCode.String()
+	if angry {
+		e.reason = "server ended the connection by an error: GOAWAY " + f.ErrCode.String()
+	}
 	if len(f.DebugData()) > 0 {
 		e.reason += ", " + brief(string(f.DebugData()))
 	}
+	var failed []*stream
 	h.mu.Lock()
-	h.goodbye = e.reason
+	if h.goodbye == "" || angry {
+		h.goodbye = e.reason
+	}
 	for _, id := range slices.Sorted(maps.Keys(h.streams)) {
-		if id > f.LastStreamID {
-			s := h.streams[id]
-			s.mute = true
-			delete(h.streams, id)
+		if id <= f.LastStreamID {
+			continue
+		}
+		s := h.streams[id]
+		s.mute = true
+		delete(h.streams, id)
+		if angry {
+			failed = append(failed, s)
+		} else {
 			e.refused = append(e.refused, s.index)
 		}
 	}
 	h.mu.Unlock()
 	h.tell(e)
+	for _, s := range failed {
+		s.search(nil, true)
+		h.tell(h.about(s, reset, e.reason))
+	}
 }
 
 func (h *http2Conn) handleSettings(f *http2.SettingsFrame) error {

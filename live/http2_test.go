@@ -302,9 +302,9 @@ func TestOddFrames(t *testing.T) {
 			if p.n > 0 {
 				return p.answer(stream, i)
 			}
-			p.WriteGoAway(stream, http2.ErrCodeEnhanceYourCalm, []byte("too_many_pings"))
+			p.WriteGoAway(stream-2, http2.ErrCodeEnhanceYourCalm, []byte("too_many_pings"))
 			return false
-		}, connections: 2, retries: 3, alone: true, by: trace.AtServer, closed: "server said goodbye: GOAWAY ENHANCE_YOUR_CALM, too_many_pings"},
+		}, reason: "server ended the connection by an error: GOAWAY ENHANCE_YOUR_CALM, too_many_pings", connections: 2, by: trace.AtServer, closed: "GOAWAY ENHANCE_YOUR_CALM, too_many_pings"},
 		{name: "says nothing", act: func(p *framed, _ uint32, _ int) bool {
 			io.Copy(io.Discard, p.Conn)
 			return false
