@@ -309,7 +309,7 @@ func tally(reasons map[string]int) []finding.Figure {
 
 // honoured checks that a strategy got what it stands for.
 func (d *doubter) honoured(c *tried) {
-	var closed, reused, kept, pipelined, alone, spoilt int
+	var closed, reused, kept, pipelined, alone, spoilt, barred, single int
 	reasons, sent := map[string]int{}, map[string]int{}
 	for _, t := range c.ended {
 		last := lastDone(t)
@@ -336,6 +336,13 @@ func (d *doubter) honoured(c *tried) {
 				kept++
 			}
 		}
+		if c.strategy.Multiplexed {
+			for _, k := range connections(t) {
+				n, said := k.Streams.Get()
+				barred += btoi(said && n == 0)
+				single += btoi(said && n == 1)
+			}
+		}
 		if c.strategy.InFlight != 1 && overlapped(t) {
 			pipelined++
 		}
@@ -353,7 +360,12 @@ func (d *doubter) honoured(c *tried) {
 	if kept > 0 {
 		d.dishonour(c, CauseLeftOpen, count("connections", kept))
 	}
-	if c.strategy.InFlight != 1 && len(c.ended) > alone && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 && !scheduled(d.in) {
+	if barred > 0 {
+		d.dishonour(c, CauseNoStream, count("connections", barred))
+	}
+	if single > 0 {
+		d.dishonour(c, CauseOneStream, count("connections", single))
+	} else if c.strategy.InFlight != 1 && len(c.ended) > alone && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 && !scheduled(d.in) {
 		d.dishonour(c, CauseSerial)
 	}
 }

@@ -160,6 +160,8 @@ const (
 	CauseReused          = "reused"
 	CauseSurplus         = "surplus"
 	CauseSerial          = "serial"
+	CauseOneStream       = "one-stream" // because the server allows one request at once
+	CauseNoStream        = "no-stream"  // the server allowed none for a time
 	CauseProtocol        = "protocol"
 	CauseNotResumed      = "not-resumed"
 	CauseEarlyRejected   = "early-data-rejected"

@@ -281,6 +281,22 @@ func TestCaveats(t *testing.T) {
 	}
 }
 
+// TestFewStreams says so where a server lets one request be under way at a time, or none.
+func TestFewStreams(t *testing.T) {
+	for n, want := range map[int64]string{0: CauseNoStream, 1: CauseOneStream, 100: ""} {
+		e := textbook.Over("h2", 3, 0)
+		for _, one := range e.Traces[0] {
+			for i := range one.Connections {
+				one.Connections[i].Streams = linger.Known(n)
+			}
+		}
+		found := Compare(e)
+		if want != "" && !hasCaveat(found, NotHonoured, want) || want == "" && (hasCaveat(found, NotHonoured, CauseNoStream) || hasCaveat(found, NotHonoured, CauseOneStream)) {
+			t.Errorf("%d streams at once: %s, want %s", n, caveatsOf(found), want)
+		}
+	}
+}
+
 // caveatsOf lists the codes of the caveats, with their causes.
 func caveatsOf(f Findings) string {
 	var out []string

@@ -755,3 +755,40 @@ func fastFrames(w linger.Workload) func(int, net.Conn) {
 		}
 	}
 }
+
+// TestLimitOfStreamsChanges has a server that allows one request at once, then for a
+// time none: nothing is asked meanwhile, and the least that was allowed is noted.
+func TestLimitOfStreamsChanges(t *testing.T) {
+	t.Parallel()
+	w := linger.Objects(100, 4, 100)
+	limit := func(n uint32) http2.Setting {
+		return http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: n}
+	}
+	var barred, broken atomic.Bool
+	odd := map[int]deed{}
+	for i := range w.Exchanges {
+		odd[i] = func(p *framed, stream uint32, i int) bool {
+			if barred.Load() {
+				broken.Store(true)
+			}
+			if i != 2 {
+				return p.answer(stream, i)
+			}
+			p.WriteSettings(limit(0))
+			ok := p.answer(stream, i)
+			barred.Store(true)
+			time.AfterFunc(200*time.Millisecond, func() {
+				barred.Store(false)
+				p.WriteSettings(limit(1))
+			})
+			return ok
+		}
+	}
+	tr := fetch(t, w, "h2", Config{Verify: true, Limits: patient, Address: listen(t, serveFrames(w, odd, limit(1)))})
+	if f := failures(tr); len(f) > 0 || len(tr.Connections) != 1 || broken.Load() {
+		t.Errorf("failed %v, %d connections; a stream against a limit of none: %v", f, len(tr.Connections), broken.Load())
+	}
+	if n, said := tr.Connections[0].Streams.Get(); !said || n != 0 {
+		t.Errorf("the least that was allowed is %d (%v), want 0", n, said)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/url"
 	"strconv"
@@ -358,6 +359,9 @@ func (r *run) handle(e event) {
 		r.machine.HandleConnected(e.at, c.id)
 		return
 	case streams:
+		if n := int64(e.streams); n < math.MaxInt32 {
+			k.Streams = linger.Known(min(n, k.Streams.Or(n)))
+		}
 		r.machine.HandleStreams(e.at, c.id, e.streams)
 		return
 	case goaway:

@@ -153,7 +153,7 @@ func (c *Connection) check(b bounds) error {
 	case !within(b.far, linger.Known(c.Dialled), c.Resolving, c.SYN, c.SYNACK, c.Established, c.Connected, c.Secured,
 		c.FirstByte, c.LastByte, c.Announced, c.Closed, c.Released, p.Alive, linger.Known(u.Since)):
 		return errors.New("an instant is out of bounds")
-	case c.Requests < 0 || s.Up < 0 || s.Down < 0 || s.Certificates < 0 || q.Lost < 0 || q.RTT < 0 || c.IdleLimit.Or(0) < 0 ||
+	case c.Requests < 0 || s.Up < 0 || s.Down < 0 || s.Certificates < 0 || q.Lost < 0 || q.RTT < 0 || c.IdleLimit.Or(0) < 0 || c.Streams.Or(0) < 0 ||
 		c.Missing.Or(0) < 0 || p.Sent < 0 || p.Answered < 0 || !c.Frames.counts() || c.ClosedFrame < 0 || c.ClosedFrame > MaxID ||
 		o.Up < 0 || o.Down < 0 || u.Sent < 0 || c.Stream.Or(0) < 0 || c.Stream.Or(0) > MaxID:
 		return errors.New("a count is less than nothing")

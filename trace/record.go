@@ -131,6 +131,9 @@ type Connection struct {
 	// transport (RFC 9000, 10.1), where that is shorter than the client's own limit. What
 	// an answer of HTTP/1.1 says of it stands with the exchange.
 	IdleLimit linger.Opt[time.Duration] `json:"idle_limit_us,omitzero"`
+	// Streams is how many requests the server allowed at once at the least, as it said:
+	// SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113, 6.5.2), MAX_STREAMS (RFC 9000, 4.6).
+	Streams linger.Opt[int64] `json:"streams_allowed,omitzero"`
 	// FastOpen is whether data in the SYN was acknowledged (RFC 7413), where that
 	// was asked for.
 	FastOpen linger.Opt[bool] `json:"fast_open,omitzero"`

@@ -38,6 +38,8 @@ func caveats() map[reason]func(doubter) string {
 		{compare.NotHonoured, compare.CauseReused}:          reused,
 		{compare.NotHonoured, compare.CauseLeftOpen}:        leftOpen,
 		{compare.NotHonoured, compare.CauseSerial}:          neverParallel,
+		{compare.NotHonoured, compare.CauseOneStream}:       oneStream,
+		{compare.NotHonoured, compare.CauseNoStream}:        noStream,
 		{compare.NotHonoured, compare.CauseProtocol}:        otherProtocol,
 		{compare.NotHonoured, compare.CauseNotResumed}:      notResumed,
 		{compare.NotHonoured, compare.CauseEarlyRejected}:   earlyRejected,
@@ -242,6 +244,14 @@ func leftOpen(d doubter) string {
 
 func neverParallel(d doubter) string {
 	return d.about("never had two requests in flight on a connection, so it was not tried")
+}
+
+func oneStream(d doubter) string {
+	return d.about("the server allows one stream at once (%s), so that requests are serialized", d.many("connections", "connection"))
+}
+
+func noStream(d doubter) string {
+	return d.about("the server allowed no stream for a time (%s), and requests had to wait", d.many("connections", "connection"))
 }
 
 func otherProtocol(d doubter) string {

@@ -243,6 +243,8 @@ var doubted = []struct {
 	{against("keep", compare.NotHonoured, compare.CauseSurplus, counted("reason", `"\r\n"`, 3), n("connections", 3)),
 		"keep: bytes behind a response that no request had asked for made the client let 3 connections go (3× \"\\r\\n\")"},
 	{against("close", compare.NotHonoured, compare.CauseLeftOpen, n("connections", 1)), "close: the server left 1 connection open although asked to close"},
+	{against("h2", compare.NotHonoured, compare.CauseOneStream, n("connections", 1)), "h2: the server allows one stream at once (1 connection), so that requests are serialized"},
+	{against("h2", compare.NotHonoured, compare.CauseNoStream, n("connections", 2)), "h2: the server allowed no stream for a time (2 connections), and requests had to wait"},
 	{against("pipeline", compare.NotHonoured, compare.CauseSerial), "pipeline: never had two requests in flight on a connection, so it was not tried"},
 	{against("h2", compare.NotHonoured, compare.CauseProtocol, counted("reason", "http/1.1", 5), word("expected", "HTTP/2")), "h2: HTTP/2 was not spoken on every connection (5× http/1.1)"},
 	{against("close+resume", compare.NotHonoured, compare.CauseNotResumed, n("refused", 1), n("connections", 200)), "close+resume: 1 of 200 TLS handshakes that might have been resumed was made in full"},
