@@ -29,8 +29,6 @@ type Config struct {
 	// 0 is DefaultLimit. Where it does not suffice, causes of the older half are decided with
 	// what is known then.
 	Limit int
-	// Keep, if not nil, says which connections are looked at.
-	Keep func(*trace.Connection) bool
 	// Each, if not nil, is called with each connection whose cause is decided, in no
 	// particular order.
 	Each func(Row)
@@ -137,11 +135,6 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	for _, t := range []linger.Instant{r.Dialled, when(r.LastByte), when(r.Closed)} {
 		a.latest = max(a.latest, t)
 	}
-	if a.config.Keep != nil && !a.config.Keep(r) {
-		a.weight -= weightOfConn + weightOfSpan*len(c.spans)
-		a.tally.filtered++
-		return nil
-	}
 	name := c.name
 	c.take(r)
 	if name != "" && !c.secure {
@@ -165,6 +158,16 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	if a.weight > a.config.Limit*weightOfConn {
 		a.shed()
 	}
+	return nil
+}
+
+// Ignore says that a connection is not looked at.
+func (a *Auditor) Ignore(id int64) error {
+	if c := a.open[id]; c != nil {
+		a.weight -= weightOfConn + weightOfSpan*len(c.spans)
+		delete(a.open, id)
+	}
+	a.tally.filtered++
 	return nil
 }
 

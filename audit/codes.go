@@ -153,6 +153,21 @@ const (
 	CaveatUndecided = "undecided"
 	// CaveatNoTrip: the client's distance from where it was recorded is not known.
 	CaveatNoTrip = "no-trip"
+	// CaveatNoHTTP: there are connections, and requests on none.
+	CaveatNoHTTP = "no-http"
+	// CaveatUnplaced: requests whose connection has no record.
+	CaveatUnplaced = "unplaced"
 	// CaveatLost: records that the recorder had no room for.
 	CaveatLost = "lost"
+)
+
+// Codes of caveats about what was read, which those who read it make.
+const (
+	CaveatFile    = "file"    // it was not read to its end
+	CaveatLink    = "link"    // frames of a link type that is not read
+	CaveatCut     = "cut"     // frames that were captured in part
+	CaveatDropped = "dropped" // packets that the capture lost
+	CaveatClock   = "clock"   // it went back
+	CaveatBroken  = "broken"  // packets that could not be read
+	CaveatEvicted = "evicted" // connections that found no room
 )

@@ -398,5 +398,8 @@ func addressOf(s string) string {
 	if a, err := netip.ParseAddrPort(s); err == nil {
 		return a.Addr().Unmap().String()
 	}
+	if host, port, ok := strings.Cut(s, ":"); ok && port != "" && strings.Trim(port, "0123456789") == "" {
+		return host
+	}
 	return s
 }

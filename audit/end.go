@@ -185,9 +185,12 @@ func (c *conn) interrupted(i int) {
 	// The server sent its FIN at closed - far/2, and the request came to it at sent +
 	// far/2: had it come before, it would have been read. The FIN came to the client at
 	// closed + near/2, and the request left it at sent - near/2.
-	far, near := c.far.Or(0), c.distance()
+	far, near, late := c.far.Or(0), c.distance(), reacts
+	if idle >= idles {
+		late = serverReacts // it had it, and its limit was over before it looked
+	}
 	switch {
-	case c.closed.Sub(s.sent) > far+reacts:
+	case c.closed.Sub(s.sent) > far+late:
 		return
 	case s.sent.Sub(c.closed) <= near+reacts:
 		e.reason, e.lost = Race, []Cause{ServerIdle}

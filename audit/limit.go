@@ -153,7 +153,7 @@ type counts struct {
 	leastAge    time.Duration
 	greatestAge time.Duration
 	survivedAge time.Duration
-	timed       values // ages at which connections ended after idling
+	timed       values // ages at which connections ended, with or without a response
 	timedIdle   values
 	oldest      time.Duration // that a connection was seen to become
 }
@@ -197,21 +197,23 @@ func (k *counts) isLimit(number int, c *conn) bool {
 
 // ageLimit returns the bracket of the age at which the server ends connections.
 func (k *counts) ageLimit() (low, high time.Duration, timed, ok bool) {
+	if n := len(k.timed.kept); n >= 3 {
+		least, greatest := slices.Min(k.timed.kept), slices.Max(k.timed.kept)
+		jitter := greatest - least
+		sorted := slices.Sorted(slices.Values(k.timedIdle.kept))
+		idleSpread := (sorted[n-1] - sorted[0]) / max(0.001, sorted[n/2])
+		// Ages agree, and idle times do not.
+		if alike := jitter <= doubt(least) || n >= 5 && jitter <= least/4; alike && least >= idles.Seconds() && idleSpread >= 0.1 && 4*jitter/least <= idleSpread &&
+			k.oldest.Seconds() <= greatest+doubt(greatest) {
+			return seconds(least), seconds(greatest), true, true
+		}
+	}
 	if _, _, limited := k.requestLimit(); !limited && k.n >= 3 && len(k.ends) > 1 && k.leastAge >= idles {
 		// A response at the age of low let its connection go on, one at high did not;
 		// limits are jittered by a tenth either way, often.
 		exact := k.survivedAge <= k.leastAge*102/100
 		if (exact || k.n >= 5 && k.survivedAge <= k.leastAge*5/4) && k.survivedAge >= k.leastAge/2 {
 			return min(k.survivedAge, k.leastAge), max(k.leastAge, k.survivedAge), false, true
-		}
-	}
-	if n := len(k.timed.kept); n >= 3 {
-		least, greatest := slices.Min(k.timed.kept), slices.Max(k.timed.kept)
-		idleLeast, idleGreatest := slices.Min(k.timedIdle.kept), slices.Max(k.timedIdle.kept)
-		jitter := 0.2
-		if greatest-least <= max(0.1, jitter*least) && idleGreatest-idleLeast > 2*max(0.1, greatest-least) &&
-			k.oldest.Seconds() <= greatest+doubt(greatest) {
-			return seconds(least), seconds(greatest), true, true
 		}
 	}
 	return 0, 0, false, false
@@ -223,7 +225,7 @@ func (k *counts) isAge(e *end, c *conn) bool {
 		return false
 	}
 	if timed {
-		return e.reason == ServerIdle && e.age >= low-seconds(0.1) && e.age <= high+seconds(0.1)
+		return e.age >= low-seconds(0.1) && e.age <= high+seconds(0.1)
 	}
 	return e.reason != ServerIdle && e.age >= low
 }
@@ -245,6 +247,9 @@ func (c *conn) learn(ended linger.Instant) {
 		}
 		if s.done == never || next == never || next < s.done {
 			continue
+		}
+		if c.closed != never && c.closed > s.done && c.closed < next {
+			continue // it had ended before it was used again
 		}
 		gap := next.Sub(s.done)
 		server.survive(gap)
@@ -285,10 +290,7 @@ func (c *conn) learn(ended linger.Instant) {
 	case ServerIdle:
 		server.end(e.idle)
 		client.survive(e.idle)
-		if !c.beganBefore {
-			c.server.counts.timed.add(e.age.Seconds())
-			c.server.counts.timedIdle.add(e.idle.Seconds())
-		}
+		c.timed()
 	case Race, StaleReuse:
 		server.end(e.idle)
 	case ClientIdle:
@@ -306,5 +308,14 @@ func (c *conn) learn(ended linger.Instant) {
 		if !c.beganBefore && c.requests > 0 {
 			c.server.counts.end(c.requests, e.age)
 		}
+		c.timed()
+	}
+}
+
+// timed counts the age at which the server ended the connection.
+func (c *conn) timed() {
+	if !c.beganBefore {
+		c.server.counts.timed.add(c.end.age.Seconds())
+		c.server.counts.timedIdle.add(c.end.idle.Seconds())
 	}
 }

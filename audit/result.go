@@ -22,6 +22,8 @@ type Result struct {
 	Files    []string `json:"files,omitempty"`
 	Began    string   `json:"began,omitempty"` // the wall clock at the first packet, RFC 3339
 	Recorded float64  `json:"recorded_ms"`     // how long
+	// Recording is what was read.
+	Recording linger.Opt[Recording] `json:"recording,omitzero"`
 	// At is where the packets were recorded: "client", "server" or "middle", as far as
 	// the round trips tell; empty is not known.
 	At string `json:"at,omitempty"`
@@ -64,6 +66,21 @@ type Result struct {
 	Findings []finding.Finding `json:"findings"`
 	Caveats  []finding.Caveat  `json:"caveats,omitempty"`
 	Asserted []assert.Result   `json:"assertions,omitempty"`
+}
+
+// A Recording is what was read, and what of it could not be.
+type Recording struct {
+	Frames       int64             `json:"frames"`
+	Bytes        int64             `json:"bytes"` // on the link
+	Cut          int64             `json:"cut,omitempty"`
+	Dropped      linger.Opt[int64] `json:"dropped,omitzero"`
+	Duplicates   int64             `json:"duplicates,omitempty"`
+	NotIP        int64             `json:"not_ip,omitempty"`
+	Malformed    int64             `json:"malformed,omitempty"`
+	UnknownLinks int64             `json:"unknown_links,omitempty"`
+	OtherUDP     int64             `json:"other_udp_flows,omitempty"`
+	Evicted      int64             `json:"evicted,omitempty"`
+	Missing      int64             `json:"missing_bytes,omitempty"`
 }
 
 // An Aside is what is outside of reuse, price and findings.
@@ -171,8 +188,8 @@ func (a *Auditor) result() *Result {
 		r.RequestsPerConnection = Distribution{N: int(n), Mean: float64(all.exchanges) / float64(n), Median: median, P90: min(p90, most), Max: most,
 			One: t.buckets[0], Few: t.buckets[1], Many: t.buckets[2], More: t.buckets[3]}
 	}
-	r.Causes = causeRows(all)
-	r.Origins, r.Clients = groupRows(t.origins), groupRows(t.clients)
+	r.Causes = append([]CauseRow{}, causeRows(all)...)
+	r.Origins, r.Clients = append([]GroupRow{}, groupRows(t.origins)...), append([]GroupRow{}, groupRows(t.clients)...)
 	r.Limits = a.limitRows()
 	r.Hops = a.hopRows()
 	r.Findings = a.findings()
@@ -561,6 +578,9 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	for _, m := range t.all.causes {
 		between += m.between
 	}
+	if r.Connections > 0 && r.Exchanges == 0 && t.all.began < r.Connections && t.opaque > 0 {
+		add(CaveatNoHTTP, r.Connections)
+	}
 	add(CaveatUndecided, r.Undecided)
 	add(CaveatOpaque, t.opaque)
 	add(CaveatOneWay, t.oneWay)
@@ -570,6 +590,9 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	add(CaveatBetween, between)
 	add(CaveatNoTrip, t.noTrip)
 	add(CaveatSettled, int(t.settled))
+	if t.unplaced > 0 {
+		out = append(out, finding.Caveat{Code: CaveatUnplaced, Figures: finding.Figures{finding.Number("requests", float64(t.unplaced), "")}})
+	}
 	pools := 0
 	for c, m := range t.all.causes {
 		if c == IdleUnused || c == ClientClosesAtOnce {

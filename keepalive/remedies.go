@@ -22,23 +22,13 @@ type Line struct {
 	Source string
 }
 
-// Causes that several lines share.
-var (
-	closesAnnounced = []string{"server-says-close", "server-closes-at-once"}
-	keepsNone       = []string{"client-says-close", "client-closes-at-once"}
-	forgetsPool     = []string{"client-closes-at-once", "idle-unused"}
-)
-
-// Lines returns the table, which docs/keepalive.md prints.
-func Lines() []Line { return slices.Clone(lines) }
-
 // Remedies returns what ends a cause in a program: the lines for it, and what sets its idle
 // limit where that is the cause. n is how many connections or requests are needed, limit
 // for how long connections have to be kept.
 func Remedies(cause, software string, side Side, n int, limit time.Duration) []finding.Remedy {
 	var out []finding.Remedy
 	sideOf := map[Side]string{Accepts: "server", Opens: "client"}[side]
-	for _, l := range lines {
+	for _, l := range Lines() {
 		if l.Software != software || l.Side != side || !slices.Contains(l.Causes, cause) {
 			continue
 		}
@@ -60,13 +50,13 @@ func Remedies(cause, software string, side Side, n int, limit time.Duration) []f
 
 // Settles reports whether the table has lines for a program.
 func Settles(software string) bool {
-	return Known(software) || slices.ContainsFunc(lines, func(l Line) bool { return l.Software == software })
+	return Known(software) || slices.ContainsFunc(Lines(), func(l Line) bool { return l.Software == software })
 }
 
 // Settled returns the names of the programs that have a line or a default, each once.
 func Settled() []string {
 	names := Softwares()
-	for _, l := range lines {
+	for _, l := range Lines() {
 		if !slices.Contains(names, l.Software) {
 			names = append(names, l.Software)
 		}
@@ -110,71 +100,80 @@ func RecogniseAgent(agent string) string {
 	return ""
 }
 
-var lines = []Line{
-	{[]string{"request-limit"}, "nginx", Accepts, "http, server or location", "keepalive_requests {n};", "nginx.org, ngx_http_core_module, keepalive_requests"},
-	{[]string{"request-limit"}, "apache", Accepts, "server or virtual host", "MaxKeepAliveRequests 0", "httpd.apache.org, core, MaxKeepAliveRequests"},
-	{[]string{"request-limit"}, "envoy", Accepts, "http_connection_manager, common_http_protocol_options", "max_requests_per_connection: {n}", "envoyproxy.io, HttpProtocolOptions, max_requests_per_connection"},
-	{[]string{"request-limit"}, "node", Accepts, "on the server", "server.maxRequestsPerSocket = 0;", "nodejs.org, http, server.maxRequestsPerSocket"},
-	{[]string{"request-limit"}, "lighttpd", Accepts, "server", "server.max-keep-alive-requests = {n}", "redmine.lighttpd.net, server.max-keep-alive-requests"},
-	{[]string{"request-limit"}, "tomcat", Accepts, "Connector, in server.xml", `maxKeepAliveRequests="-1"`, "tomcat.apache.org, HTTP connector, maxKeepAliveRequests"},
-	{[]string{"request-limit"}, "linger", Accepts, "command line", "--max-requests {n}", "linger serve --help"},
+// Lines returns the table, which docs/keepalive.md prints. It is made when it is asked for.
+func Lines() []Line {
+	// Causes that several lines share.
+	var (
+		closesAnnounced = []string{"server-says-close", "server-closes-at-once"}
+		keepsNone       = []string{"client-says-close", "client-closes-at-once"}
+		forgetsPool     = []string{"client-closes-at-once", "idle-unused"}
+	)
+	return []Line{
+		{[]string{"request-limit"}, "nginx", Accepts, "http, server or location", "keepalive_requests {n};", "nginx.org, ngx_http_core_module, keepalive_requests"},
+		{[]string{"request-limit"}, "apache", Accepts, "server or virtual host", "MaxKeepAliveRequests 0", "httpd.apache.org, core, MaxKeepAliveRequests"},
+		{[]string{"request-limit"}, "envoy", Accepts, "http_connection_manager, common_http_protocol_options", "max_requests_per_connection: {n}", "envoyproxy.io, HttpProtocolOptions, max_requests_per_connection"},
+		{[]string{"request-limit"}, "node", Accepts, "on the server", "server.maxRequestsPerSocket = 0;", "nodejs.org, http, server.maxRequestsPerSocket"},
+		{[]string{"request-limit"}, "lighttpd", Accepts, "server", "server.max-keep-alive-requests = {n}", "redmine.lighttpd.net, server.max-keep-alive-requests"},
+		{[]string{"request-limit"}, "tomcat", Accepts, "Connector, in server.xml", `maxKeepAliveRequests="-1"`, "tomcat.apache.org, HTTP connector, maxKeepAliveRequests"},
+		{[]string{"request-limit"}, "linger", Accepts, "command line", "--max-requests {n}", "linger serve --help"},
 
-	{[]string{"max-age"}, "nginx", Accepts, "http, server or location", "keepalive_time 24h;", "nginx.org, ngx_http_core_module, keepalive_time"},
-	{[]string{"max-age"}, "envoy", Accepts, "http_connection_manager, common_http_protocol_options", "max_connection_duration: 86400s", "envoyproxy.io, HttpProtocolOptions, max_connection_duration"},
-	{[]string{"max-age"}, "linger", Accepts, "command line", "--max-age 24h", "linger serve --help"},
+		{[]string{"max-age"}, "nginx", Accepts, "http, server or location", "keepalive_time 24h;", "nginx.org, ngx_http_core_module, keepalive_time"},
+		{[]string{"max-age"}, "envoy", Accepts, "http_connection_manager, common_http_protocol_options", "max_connection_duration: 86400s", "envoyproxy.io, HttpProtocolOptions, max_connection_duration"},
+		{[]string{"max-age"}, "linger", Accepts, "command line", "--max-age 24h", "linger serve --help"},
 
-	{closesAnnounced, "nginx", Accepts, "http, server or location; not 0", "keepalive_timeout 75s;", "nginx.org, ngx_http_core_module, keepalive_timeout"},
-	{closesAnnounced, "apache", Accepts, "server or virtual host", "KeepAlive On", "httpd.apache.org, core, KeepAlive"},
-	{closesAnnounced, "haproxy", Accepts, "defaults or frontend; not option httpclose", "option http-keep-alive", "haproxy, doc/configuration.txt, option http-keep-alive"},
-	{closesAnnounced, "gunicorn", Accepts, "configuration file; workers of the kind sync keep none", "worker_class = \"gthread\"", "docs.gunicorn.org, settings, keepalive"},
-	{closesAnnounced, "python", Accepts, "the handler's class; each response then needs a Content-Length", `protocol_version = "HTTP/1.1"`, "docs.python.org, http.server, BaseHTTPRequestHandler.protocol_version"},
-	{closesAnnounced, "lighttpd", Accepts, "server; not 0", "server.max-keep-alive-requests = {n}", "redmine.lighttpd.net, server.max-keep-alive-requests"},
-	{closesAnnounced, "tomcat", Accepts, "Connector, in server.xml; not 1", `maxKeepAliveRequests="-1"`, "tomcat.apache.org, HTTP connector, maxKeepAliveRequests"},
+		{closesAnnounced, "nginx", Accepts, "http, server or location; not 0", "keepalive_timeout 75s;", "nginx.org, ngx_http_core_module, keepalive_timeout"},
+		{closesAnnounced, "apache", Accepts, "server or virtual host", "KeepAlive On", "httpd.apache.org, core, KeepAlive"},
+		{closesAnnounced, "haproxy", Accepts, "defaults or frontend; not option httpclose", "option http-keep-alive", "haproxy, doc/configuration.txt, option http-keep-alive"},
+		{closesAnnounced, "gunicorn", Accepts, "configuration file; workers of the kind sync keep none", "worker_class = \"gthread\"", "docs.gunicorn.org, settings, keepalive"},
+		{closesAnnounced, "python", Accepts, "the handler's class; each response then needs a Content-Length", `protocol_version = "HTTP/1.1"`, "docs.python.org, http.server, BaseHTTPRequestHandler.protocol_version"},
+		{closesAnnounced, "lighttpd", Accepts, "server; not 0", "server.max-keep-alive-requests = {n}", "redmine.lighttpd.net, server.max-keep-alive-requests"},
+		{closesAnnounced, "tomcat", Accepts, "Connector, in server.xml; not 1", `maxKeepAliveRequests="-1"`, "tomcat.apache.org, HTTP connector, maxKeepAliveRequests"},
 
-	{append([]string{"idle-unused", "client-pool-full"}, keepsNone...), "nginx", Opens, "upstream", "keepalive {n};", "nginx.org, ngx_http_upstream_module, keepalive"},
-	{[]string{"client-says-close"}, "nginx", Opens, "location", `proxy_http_version 1.1; proxy_set_header Connection "";`, "nginx.org, ngx_http_upstream_module, keepalive"},
-	{keepsNone, "apache", Opens, "ProxyPass, with a worker of its own", "enablereuse=on", "httpd.apache.org, mod_proxy, ProxyPass"},
-	{keepsNone, "haproxy", Opens, "backend; not option http-server-close", "http-reuse safe", "haproxy, doc/configuration.txt, http-reuse"},
-	{[]string{"client-pool-full"}, "haproxy", Opens, "server line", "pool-max-conn {n}", "haproxy, doc/configuration.txt, pool-max-conn"},
-	{[]string{"client-pool-full"}, "caddy", Opens, "reverse_proxy, transport http", "keepalive_idle_conns_per_host {n}", "caddyserver.com, reverse_proxy, keepalive_idle_conns_per_host"},
-	{[]string{"client-pool-full"}, "traefik", Opens, "serversTransport", "maxIdleConnsPerHost: {n}", "doc.traefik.io, servers transport, maxIdleConnsPerHost"},
+		{append([]string{"idle-unused", "client-pool-full"}, keepsNone...), "nginx", Opens, "upstream", "keepalive {n};", "nginx.org, ngx_http_upstream_module, keepalive"},
+		{[]string{"client-says-close"}, "nginx", Opens, "location", `proxy_http_version 1.1; proxy_set_header Connection "";`, "nginx.org, ngx_http_upstream_module, keepalive"},
+		{keepsNone, "apache", Opens, "ProxyPass, with a worker of its own", "enablereuse=on", "httpd.apache.org, mod_proxy, ProxyPass"},
+		{keepsNone, "haproxy", Opens, "backend; not option http-server-close", "http-reuse safe", "haproxy, doc/configuration.txt, http-reuse"},
+		{[]string{"client-pool-full"}, "haproxy", Opens, "server line", "pool-max-conn {n}", "haproxy, doc/configuration.txt, pool-max-conn"},
+		{[]string{"client-pool-full"}, "caddy", Opens, "reverse_proxy, transport http", "keepalive_idle_conns_per_host {n}", "caddyserver.com, reverse_proxy, keepalive_idle_conns_per_host"},
+		{[]string{"client-pool-full"}, "traefik", Opens, "serversTransport", "maxIdleConnsPerHost: {n}", "doc.traefik.io, servers transport, maxIdleConnsPerHost"},
 
-	{[]string{"client-says-close"}, "go", Opens, "http.Transport; and no Request.Close", "DisableKeepAlives: false", "pkg.go.dev, net/http, Transport.DisableKeepAlives"},
-	{forgetsPool, "go", Opens, "once in the process, not in each call", "var client = &http.Client{}", "pkg.go.dev, net/http, Client"},
-	{[]string{"client-pool-full"}, "go", Opens, "http.Transport; the default is 2", "MaxIdleConnsPerHost: {n}", "pkg.go.dev, net/http, Transport.MaxIdleConnsPerHost"},
-	{[]string{"client-aborts"}, "go", Opens, "before Close", "io.Copy(io.Discard, resp.Body)", "pkg.go.dev, net/http, Response.Body"},
-	{[]string{"silent-drop"}, "go", Opens, "net.Dialer of the Transport; NAT forgets sooner than that", "KeepAlive: 15 * time.Second", "pkg.go.dev, net, Dialer.KeepAlive"},
+		{[]string{"client-says-close"}, "go", Opens, "http.Transport; and no Request.Close", "DisableKeepAlives: false", "pkg.go.dev, net/http, Transport.DisableKeepAlives"},
+		{forgetsPool, "go", Opens, "once in the process, not in each call", "var client = &http.Client{}", "pkg.go.dev, net/http, Client"},
+		{[]string{"client-pool-full"}, "go", Opens, "http.Transport; the default is 2", "MaxIdleConnsPerHost: {n}", "pkg.go.dev, net/http, Transport.MaxIdleConnsPerHost"},
+		{[]string{"client-aborts"}, "go", Opens, "before Close", "io.Copy(io.Discard, resp.Body)", "pkg.go.dev, net/http, Response.Body"},
+		{[]string{"silent-drop"}, "go", Opens, "net.Dialer of the Transport; NAT forgets sooner than that", "KeepAlive: 15 * time.Second", "pkg.go.dev, net, Dialer.KeepAlive"},
 
-	{append([]string{"idle-unused"}, keepsNone...), "node", Opens, "one for the process", "new http.Agent({ keepAlive: true })", "nodejs.org, http, new Agent"},
-	{[]string{"client-pool-full"}, "node", Opens, "the agent", "new http.Agent({ keepAlive: true, maxFreeSockets: {n} })", "nodejs.org, http, new Agent"},
-	{[]string{"client-aborts"}, "node", Opens, "on each response that is not read", "response.resume();", "nodejs.org, http, http.ClientRequest"},
-	{[]string{"silent-drop"}, "node", Opens, "the agent", "new http.Agent({ keepAlive: true, keepAliveMsecs: 15000 })", "nodejs.org, http, new Agent"},
-	{append([]string{"idle-unused"}, keepsNone...), "undici", Opens, "once in the process", "setGlobalDispatcher(new Agent({ connections: {n} }))", "undici.nodejs.org, Agent"},
+		{append([]string{"idle-unused"}, keepsNone...), "node", Opens, "one for the process", "new http.Agent({ keepAlive: true })", "nodejs.org, http, new Agent"},
+		{[]string{"client-pool-full"}, "node", Opens, "the agent", "new http.Agent({ keepAlive: true, maxFreeSockets: {n} })", "nodejs.org, http, new Agent"},
+		{[]string{"client-aborts"}, "node", Opens, "on each response that is not read", "response.resume();", "nodejs.org, http, http.ClientRequest"},
+		{[]string{"silent-drop"}, "node", Opens, "the agent", "new http.Agent({ keepAlive: true, keepAliveMsecs: 15000 })", "nodejs.org, http, new Agent"},
+		{append([]string{"idle-unused"}, keepsNone...), "undici", Opens, "once in the process", "setGlobalDispatcher(new Agent({ connections: {n} }))", "undici.nodejs.org, Agent"},
 
-	{append([]string{"idle-unused"}, keepsNone...), "requests", Opens, "once in the process, not in each call", "session = requests.Session()", "requests.readthedocs.io, advanced usage, session objects"},
-	{[]string{"client-pool-full"}, "requests", Opens, "the session; the default is 10", `session.mount("http://", HTTPAdapter(pool_maxsize={n}))`, "requests.readthedocs.io, HTTPAdapter"},
-	{[]string{"client-aborts"}, "requests", Opens, "on each response that was asked for with stream=True", "response.content", "requests.readthedocs.io, advanced usage, body content workflow"},
-	{append([]string{"idle-unused"}, keepsNone...), "urllib", Opens, "in place of urllib.request, which always closes", "session = requests.Session()", "docs.python.org, urllib.request"},
-	{append([]string{"idle-unused"}, keepsNone...), "httpx", Opens, "once in the process, not in each call", "client = httpx.Client()", "python-httpx.org, clients"},
-	{append([]string{"idle-unused"}, keepsNone...), "aiohttp", Opens, "once in the process, not in each call", "session = aiohttp.ClientSession()", "docs.aiohttp.org, client quickstart"},
+		{append([]string{"idle-unused"}, keepsNone...), "requests", Opens, "once in the process, not in each call", "session = requests.Session()", "requests.readthedocs.io, advanced usage, session objects"},
+		{[]string{"client-pool-full"}, "requests", Opens, "the session; the default is 10", `session.mount("http://", HTTPAdapter(pool_maxsize={n}))`, "requests.readthedocs.io, HTTPAdapter"},
+		{[]string{"client-aborts"}, "requests", Opens, "on each response that was asked for with stream=True", "response.content", "requests.readthedocs.io, advanced usage, body content workflow"},
+		{append([]string{"idle-unused"}, keepsNone...), "urllib", Opens, "in place of urllib.request, which always closes", "session = requests.Session()", "docs.python.org, urllib.request"},
+		{append([]string{"idle-unused"}, keepsNone...), "httpx", Opens, "once in the process, not in each call", "client = httpx.Client()", "python-httpx.org, clients"},
+		{append([]string{"idle-unused"}, keepsNone...), "aiohttp", Opens, "once in the process, not in each call", "session = aiohttp.ClientSession()", "docs.aiohttp.org, client quickstart"},
 
-	{[]string{"client-says-close"}, "java", Opens, "command line of the JVM", "-Dhttp.keepAlive=true", "docs.oracle.com, java.net, networking properties, http.keepAlive"},
-	{forgetsPool, "java", Opens, "once in the process, not in each call", "static final HttpClient client = HttpClient.newHttpClient();", "docs.oracle.com, java.net.http, HttpClient"},
-	{[]string{"client-pool-full"}, "java", Opens, "command line of the JVM; 5 by default in HttpURLConnection", "-Dhttp.maxConnections={n}", "docs.oracle.com, java.net, networking properties, http.maxConnections"},
-	{[]string{"client-pool-full"}, "httpclient", Opens, "the connection manager", "setDefaultMaxPerRoute({n})", "hc.apache.org, PoolingHttpClientConnectionManager"},
-	{forgetsPool, "httpclient", Opens, "once in the process, not in each call", "static final CloseableHttpClient client = HttpClients.createDefault();", "hc.apache.org, CloseableHttpClient"},
-	{[]string{"client-aborts"}, "httpclient", Opens, "on each response that is not read", "EntityUtils.consume(response.getEntity());", "hc.apache.org, EntityUtils"},
-	{[]string{"race", "stale-reuse"}, "httpclient", Opens, "the connection manager", "setValidateAfterInactivity(TimeValue.ofSeconds(1))", "hc.apache.org, PoolingHttpClientConnectionManager"},
-	{[]string{"client-pool-full"}, "okhttp", Opens, "OkHttpClient.Builder; the default is 5", "connectionPool(ConnectionPool({n}, 5, TimeUnit.MINUTES))", "square.github.io/okhttp, ConnectionPool"},
+		{[]string{"client-says-close"}, "java", Opens, "command line of the JVM", "-Dhttp.keepAlive=true", "docs.oracle.com, java.net, networking properties, http.keepAlive"},
+		{forgetsPool, "java", Opens, "once in the process, not in each call", "static final HttpClient client = HttpClient.newHttpClient();", "docs.oracle.com, java.net.http, HttpClient"},
+		{[]string{"client-pool-full"}, "java", Opens, "command line of the JVM; 5 by default in HttpURLConnection", "-Dhttp.maxConnections={n}", "docs.oracle.com, java.net, networking properties, http.maxConnections"},
+		{[]string{"client-pool-full"}, "httpclient", Opens, "the connection manager", "setDefaultMaxPerRoute({n})", "hc.apache.org, PoolingHttpClientConnectionManager"},
+		{forgetsPool, "httpclient", Opens, "once in the process, not in each call", "static final CloseableHttpClient client = HttpClients.createDefault();", "hc.apache.org, CloseableHttpClient"},
+		{[]string{"client-aborts"}, "httpclient", Opens, "on each response that is not read", "EntityUtils.consume(response.getEntity());", "hc.apache.org, EntityUtils"},
+		{[]string{"race", "stale-reuse"}, "httpclient", Opens, "the connection manager", "setValidateAfterInactivity(TimeValue.ofSeconds(1))", "hc.apache.org, PoolingHttpClientConnectionManager"},
+		{[]string{"client-pool-full"}, "okhttp", Opens, "OkHttpClient.Builder; the default is 5", "connectionPool(ConnectionPool({n}, 5, TimeUnit.MINUTES))", "square.github.io/okhttp, ConnectionPool"},
 
-	{forgetsPool, "curl", Opens, "one process for several URLs", "curl URL1 URL2", "curl.se, man page, URL"},
-	{[]string{"client-says-close"}, "curl", Opens, "without the field Connection, by HTTP/1.1", "curl --http1.1 URL1 URL2", "curl.se, man page, --http1.1"},
-	{[]string{"silent-drop"}, "curl", Opens, "command line", "--keepalive-time 15", "curl.se, man page, --keepalive-time"},
-	{append([]string{"idle-unused"}, keepsNone...), "ab", Opens, "command line", "ab -k", "httpd.apache.org, ab, -k"},
+		{forgetsPool, "curl", Opens, "one process for several URLs", "curl URL1 URL2", "curl.se, man page, URL"},
+		{[]string{"client-says-close"}, "curl", Opens, "without the field Connection, by HTTP/1.1", "curl --http1.1 URL1 URL2", "curl.se, man page, --http1.1"},
+		{[]string{"silent-drop"}, "curl", Opens, "command line", "--keepalive-time 15", "curl.se, man page, --keepalive-time"},
+		{append([]string{"idle-unused"}, keepsNone...), "ab", Opens, "command line", "ab -k", "httpd.apache.org, ab, -k"},
 
-	{[]string{"silent-drop"}, "nginx", Accepts, "listen", "listen 80 so_keepalive=15s::;", "nginx.org, ngx_http_core_module, listen"},
-	{[]string{"silent-drop"}, "nginx", Opens, "location", "proxy_socket_keepalive on;", "nginx.org, ngx_http_proxy_module, proxy_socket_keepalive"},
-	{[]string{"silent-drop"}, "haproxy", Accepts, "defaults or frontend", "option clitcpka", "haproxy, doc/configuration.txt, option clitcpka"},
-	{[]string{"silent-drop"}, "haproxy", Opens, "defaults or backend", "option srvtcpka", "haproxy, doc/configuration.txt, option srvtcpka"},
-	{[]string{"silent-drop"}, "envoy", Opens, "cluster, upstream_connection_options", "tcp_keepalive: {keepalive_time: 15}", "envoyproxy.io, UpstreamConnectionOptions"},
+		{[]string{"silent-drop"}, "nginx", Accepts, "listen", "listen 80 so_keepalive=15s::;", "nginx.org, ngx_http_core_module, listen"},
+		{[]string{"silent-drop"}, "nginx", Opens, "location", "proxy_socket_keepalive on;", "nginx.org, ngx_http_proxy_module, proxy_socket_keepalive"},
+		{[]string{"silent-drop"}, "haproxy", Accepts, "defaults or frontend", "option clitcpka", "haproxy, doc/configuration.txt, option clitcpka"},
+		{[]string{"silent-drop"}, "haproxy", Opens, "defaults or backend", "option srvtcpka", "haproxy, doc/configuration.txt, option srvtcpka"},
+		{[]string{"silent-drop"}, "envoy", Opens, "cluster, upstream_connection_options", "tcp_keepalive: {keepalive_time: 15}", "envoyproxy.io, UpstreamConnectionOptions"},
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"linger/assert"
+	"linger/audit"
 	"linger/compare"
 	"linger/conformance"
 	"linger/keepalive"
@@ -29,7 +30,7 @@ func TestAssertDoc(t *testing.T) {
 		mark  string
 		names []assert.Name
 	}{
-		{"probe", conformance.Names()}, {"chain, all", chain}, {"chain, each", hops}, {"compare, each", each}, {"compare, all", all}, {"lab", compare.TrafficVocabulary().Names},
+		{"probe", conformance.Names()}, {"chain, all", chain}, {"chain, each", hops}, {"compare, each", each}, {"compare, all", all}, {"lab", compare.TrafficVocabulary().Names}, {"inspect", audit.Names()},
 	} {
 		before, rest, ok := strings.Cut(text, "<!-- "+part.mark+" -->\n")
 		_, after, ok2 := strings.Cut(rest, "<!-- end -->")

@@ -42,6 +42,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"The origin, for any client: any workload, any connection policy."`
 	Lab     labCmd     `cmd:"" help:"Run any program on the emulated network; see what it did with its connections."`
 	Probe   probeCmd   `cmd:"" help:"A server's connection policy, measured, and where it breaks the standard."`
+	Inspect inspectCmd `cmd:"" help:"A capture: are connections reused, who closes them, why, and what does it cost."`
 	Doctor  doctorCmd  `cmd:"" help:"What this machine permits, and how to permit the rest."`
 
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+
+	"linger"
+	"linger/audit"
+	"linger/finding"
+	"linger/report/table"
+)
+
+// AuditOrigins has a row for each origin, what costs most first; at most n, 0 is all. A
+// label says a cause in a few words.
+func AuditOrigins(r *audit.Result, n int, label func(audit.Cause) string) table.Table {
+	return auditGroups("origin", r.Origins, n, label)
+}
+
+// AuditClients has a row for each client.
+func AuditClients(r *audit.Result, n int, label func(audit.Cause) string) table.Table {
+	return auditGroups("client", r.Clients, n, label)
+}
+
+func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cause) string) table.Table {
+	t := table.Table{Columns: []table.Column{
+		{Head: kind, Align: table.Left}, {Head: "opened"}, heading("requests", "re-", "quests", 0), {Head: "reuse"},
+		heading("avoidable", "avoid-", "able", 0), heading("waiting", "wait-", "ing", 2), heading("at once", "at", "once", 4), {Head: "mostly", Align: table.Left, Spare: 3},
+	}}
+	shown := rows
+	if n > 0 && len(rows) > n {
+		shown = rows[:n]
+		t.More = fmt.Sprintf("and %s; --wide shows them", linger.Plural(len(rows)-n, "other "+kind))
+	}
+	for _, g := range shown {
+		name := table.Word(table.Short(groupName(g), 30))
+		main := table.Word("")
+		if g.Main != "" {
+			main = table.Word(label(g.Main))
+		}
+		reuse, waiting := table.Unknown(), table.Unknown()
+		if v, ok := g.Reuse.Get(); ok {
+			reuse = table.Number(v, exactShare)
+		}
+		if v, ok := g.Waiting.Get(); ok && g.Avoidable > 0 {
+			waiting = table.Number(v, func(ms float64) string { return finding.Duration(ms, ms/10) })
+		} else if ok {
+			waiting = table.Word("")
+		}
+		avoidable := table.Int(g.Avoidable)
+		if g.Avoidable > 0 {
+			avoidable.Style = table.Doubtful
+		}
+		needed := table.Unknown()
+		if g.Needed > 0 {
+			needed = table.Int(g.Needed)
+		}
+		t.Add(name, table.Int(g.Opened), table.Int(g.Exchanges), reuse, avoidable, waiting, needed, main)
+	}
+	return t
+}
+
+// exactShare says neither 100 % nor 0 of what is not.
+func exactShare(v float64) string {
+	if v > 0.995 && v < 1 {
+		return finding.Fixed(min(99.9, 100*v), 1) + " %"
+	}
+	return finding.Share(v)
+}
+
+// groupName is an origin as clients name it, with the port where that is not in it.
+func groupName(g audit.GroupRow) string { return cmp.Or(g.Name, g.Address, "others") }
+
+// AuditCauses has a row for each cause.
+func AuditCauses(r *audit.Result, label func(audit.Cause) string) table.Table {
+	t := table.Table{Columns: []table.Column{
+		{Head: "why opened", Align: table.Left}, {Head: "code", Align: table.Left, Spare: 2}, {Head: "avoidable", Align: table.Left}, heading("connections", "conns", "", 0), {Head: "certain"},
+		{Head: "waiting"}, {Head: "TIME_WAIT", Spare: 1},
+	}}
+	for _, c := range r.Causes {
+		avoidable := table.Word("no")
+		if c.Avoidable {
+			avoidable = table.Word("yes, " + map[audit.Blame]string{audit.Clients: "client", audit.Servers: "server", audit.Networks: "network", audit.Orders: "both"}[c.Whose])
+		}
+		t.Add(table.Word(label(c.Cause)), table.Word(string(c.Cause)), avoidable, table.Int(c.Connections), table.Int(c.Sure),
+			table.Known(c.Price.Waiting, func(ms float64) string { return finding.Duration(ms, ms/100) }), table.Known(c.Price.TimeWait, finding.Count))
+	}
+	return t
+}
+
+// AuditLimits has a row for each limit.
+func AuditLimits(r *audit.Result) table.Table {
+	t := table.Table{Columns: []table.Column{{Head: "limit of", Align: table.Left}, {Head: "kind", Align: table.Left}, {Head: "value", Align: table.Left}, {Head: "ends"}, {Head: "survived"}, {Head: "longest"}}}
+	for _, l := range r.Limits {
+		value := table.Word("none that is one")
+		switch v, ok := l.Value.Get(); {
+		case l.Kind == "requests":
+			value = table.Word(finding.Count(v))
+		case l.Claimed && ok:
+			value = table.Word(finding.Duration(1000*v, 10))
+		case l.Claimed:
+			value = table.Word(fmt.Sprintf("%s to %s", finding.Duration(1000*l.Low.Or(0), 0), finding.Duration(1000*l.High.Or(0), 0)))
+		case ok:
+			value = table.Word(fmt.Sprintf("%s to %s, median %s", finding.Duration(1000*l.Low.Or(0), 100), finding.Duration(1000*l.High.Or(0), 100), finding.Duration(1000*v, 100)))
+		}
+		longest := table.Unknown()
+		if l.Longest > 0 {
+			longest = table.Word(finding.Duration(1000*l.Longest, 100))
+		}
+		t.Add(table.Word(l.Side+" "+table.Short(l.Address, 24)), table.Word(l.Kind), value, table.Int(l.Ends), table.Int(l.Survived), longest)
+	}
+	return t
+}
+
+// AuditHops has a row for each proxy that was recorded on both sides.
+func AuditHops(r *audit.Result) table.Table {
+	t := table.Table{Columns: []table.Column{{Head: "proxy", Align: table.Left}, {Head: "clients reuse"}, {Head: "upstream", Align: table.Left}, {Head: "it reuses"}, {Head: "matched"}}}
+	for _, h := range r.Hops {
+		t.Add(table.Word(h.Proxy), table.Known(h.Clients, exactShare), table.Word(h.Upstream), table.Known(h.Reuse, exactShare), table.Int(h.Matched))
+	}
+	return t
+}
+
+// AuditRequests has how many requests connections carried.
+func AuditRequests(r *audit.Result) table.Table {
+	d := r.RequestsPerConnection
+	t := table.Table{Columns: []table.Column{{Head: "requests a connection", Align: table.Left}, heading("connections", "conns", "", 0)}}
+	for _, row := range []struct {
+		name string
+		n    int
+	}{{"1", d.One}, {"2 to 9", d.Few}, {"10 to 99", d.Many}, {"100 and more", d.More}} {
+		t.Add(table.Word(row.name), table.Int(row.n))
+	}
+	return t
+}

@@ -1,0 +1,356 @@
+package words
+
+import (
+	"fmt"
+	"strings"
+
+	"linger"
+	"linger/audit"
+	"linger/finding"
+	"linger/keepalive"
+)
+
+// A ToldAudit is what an audit found with its sentences beside the data, as JSON has it.
+type ToldAudit struct {
+	*audit.Result
+	Text     string        `json:"text"`
+	Findings []ToldFinding `json:"findings"`
+	Caveats  []ToldCaveat  `json:"caveats"`
+}
+
+// A ToldFinding is a finding with its sentence.
+type ToldFinding struct {
+	Text string `json:"text"`
+	finding.Finding
+}
+
+// OfAudit says what an audit found.
+func OfAudit(r *audit.Result) ToldAudit {
+	told := ToldAudit{Result: r, Text: strings.Join(Audit(r), "\n"), Findings: []ToldFinding{}, Caveats: []ToldCaveat{}}
+	for _, f := range r.Findings {
+		told.Findings = append(told.Findings, ToldFinding{AuditFinding(f), f})
+	}
+	for _, c := range r.Caveats {
+		told.Caveats = append(told.Caveats, ToldCaveat{c.Code, AuditCaveat(c), c.Cause, c.Subject, c.Figures})
+	}
+	return told
+}
+
+// Audit answers what was asked of a recording: how much is reused, how many connections
+// need not have been opened, and what that takes. Each answer is a line.
+func Audit(r *audit.Result) []string {
+	var out []string
+	reuse, ok := r.Reuse.Get()
+	switch {
+	case r.Connections == 0 && r.HealthChecks.Connections+r.Streams.Connections == 0:
+		return []string{"There is no connection in it."}
+	case ok:
+		out = append(out, fmt.Sprintf("Reused: %s of %s were not the first on their connection.", sharpShare(reuse), finding.Plural(float64(r.Exchanges), "request")))
+	case r.Opened == 0 && r.BeganBefore > 0:
+		out = append(out, "Reuse is not known: no connection was seen to begin.")
+	default:
+		out = append(out, "Reuse is not known: no request could be read on a connection that was seen to begin.")
+	}
+	if r.Opened > 0 {
+		text := fmt.Sprintf("Avoidable: %s of %s, at most", whole(float64(r.Avoidable)), finding.Plural(float64(r.Opened), "opened connection"))
+		if r.Avoidable == 0 {
+			text = fmt.Sprintf("Avoidable: none of %s", finding.Plural(float64(r.Opened), "opened connection"))
+		}
+		if r.Undecided > 0 {
+			text += fmt.Sprintf("; why %s %s is not known", whole(float64(r.Undecided)), verb(r.Undecided, "was opened", "were opened"))
+		}
+		if ms, ok := r.AvoidableWaiting.Get(); ok && r.Avoidable > 0 && ms > 0 {
+			text += fmt.Sprintf("; requests waited %s for their handshakes, summed", finding.Duration(ms, ms/100))
+		}
+		out = append(out, text+".")
+	}
+	if share, ok := r.HandshakeShare.Get(); ok {
+		out = append(out, fmt.Sprintf("Handshakes are %s of the time that clients waited.", finding.Share(share)))
+	}
+	if n := r.HealthChecks.Connections; n > 0 {
+		out = append(out, fmt.Sprintf("Left out: %s of health checks.", finding.Plural(float64(n), "connection")))
+	}
+	if n := r.Streams.Connections; n > 0 {
+		out = append(out, fmt.Sprintf("Left out: %s that became streams or tunnels.", finding.Plural(float64(n), "connection")))
+	}
+	return out
+}
+
+// sharpShare writes a share so that neither 0 nor 1 is said of what is not.
+func sharpShare(v float64) string {
+	if v > 0.995 && v < 1 {
+		return finding.Fixed(min(99.9, 100*v), 1) + " %"
+	}
+	return finding.Share(v)
+}
+
+// CauseLabel is a cause in a few words, for a table.
+func CauseLabel(c audit.Cause) string {
+	if s, ok := causeLabels()[c]; ok {
+		return s
+	}
+	return string(c)
+}
+
+func causeLabels() map[audit.Cause]string {
+	return map[audit.Cause]string{
+		audit.First: "the first to its origin", audit.Concurrency: "all others were busy", audit.IdleUnused: "an idle one was not used",
+		audit.ClientSaysClose: "client asked to close", audit.ClientClosesAtOnce: "client closed at once", audit.ClientPoolFull: "client's pool was full",
+		audit.ClientAborts: "client broke off", audit.ClientIdle: "client's idle limit", audit.ServerSaysClose: "server announced close",
+		audit.ServerClosesAtOnce: "server closed at once", audit.ServerIdle: "server's idle limit", audit.RequestLimit: "server's request limit",
+		audit.MaxAge: "server's age limit", audit.Restart: "server was restarted", audit.Race: "race with the server's close",
+		audit.StaleReuse: "closed one was used", audit.SilentDrop: "forgotten on the way", audit.Failure: "the one before broke",
+		audit.NotCoalesced: "not coalesced", audit.OtherAddress: "another address", audit.Identity: "another name or protocol",
+		audit.NoExchange: "carried no request", audit.Undecided: "not known",
+	}
+}
+
+// auditSays are what is to be said of each finding, behind how many connections it is of.
+func auditSays() map[string]func(finding.Finding) string {
+	plain := func(text string) func(finding.Finding) string { return func(finding.Finding) string { return text } }
+	return map[string]func(finding.Finding) string{
+		string(audit.IdleUnused): func(f finding.Finding) string {
+			text := "an idle, usable connection was open: the client has no pool, or several (processes, workers, threads)"
+			sure, all := f.Figures.Value("certain").Or(0), f.Figures.Value("connections").Or(0)
+			if sure < all {
+				text += fmt.Sprintf("; %s of the idle ones were seen to be alive afterwards", whole(sure))
+			}
+			return text
+		},
+		string(audit.ClientSaysClose):    plain("the request before asked to close: Connection: close, or HTTP/1.0 without keep-alive"),
+		string(audit.ClientClosesAtOnce): plain("the client closed as soon as it had its response: it keeps no connections, or ends after each request"),
+		string(audit.ClientPoolFull):     plain("the client closed those that did not fit into its pool, as others stayed idle"),
+		string(audit.ClientAborts):       plain("the client closed before the response had ended: bodies are not read to their end, or requests are cancelled"),
+		string(audit.ClientIdle):         func(f finding.Finding) string { return "the client closed after idling" + needed(f) },
+		string(audit.ServerSaysClose):    plain("the server announced that it closes: Connection: close, or HTTP/1.0"),
+		string(audit.ServerClosesAtOnce): plain("the server closed as soon as it had answered, unannounced"),
+		string(audit.ServerIdle):         func(f finding.Finding) string { return "the server closed after idling" + idleOf(f) + needed(f) },
+		string(audit.RequestLimit): func(f finding.Finding) string {
+			return fmt.Sprintf("the server closed after %s", finding.Plural(f.Figures.Value("request_limit").Or(0), "request"))
+		},
+		string(audit.MaxAge):  func(f finding.Finding) string { return "the server closed at an age" + ageOf(f) },
+		string(audit.Restart): plain("the server ended several at once, of different ages: a restart or reload"),
+		string(audit.Race): func(f finding.Finding) string {
+			return "a request crossed the FIN of the server, which closes after idling" + idleOf(f)
+		},
+		string(audit.StaleReuse): func(f finding.Finding) string {
+			return "a request was sent on a connection that the server had closed" + idleOf(f) + ": the pool does not look"
+		},
+		string(audit.SilentDrop): func(f finding.Finding) string {
+			return "after idling nothing was answered any more: a NAT, firewall or load balancer forgot it" + needed(f)
+		},
+		string(audit.Failure):      plain("the connection before broke: reset, time-out, or a response cut short"),
+		string(audit.NotCoalesced): plain("an open connection to the same address has a certificate that covers the name"),
+	}
+}
+
+// idleOf is after how long a server closes, where that is one limit.
+func idleOf(f finding.Finding) string {
+	idle, ok := f.Figures.Get("idle")
+	if !ok {
+		return ""
+	}
+	if ms, ok := idle.Value.Get(); ok {
+		return fmt.Sprintf(" for %s", finding.Duration(ms, max(10, idle.Doubt())))
+	}
+	i, _ := idle.Interval.Get()
+	return fmt.Sprintf(" (no single limit: %s to %s)", finding.Duration(i.Low.Or(0), i.Low.Or(0)/10), finding.Duration(i.High.Or(0), i.High.Or(0)/10))
+}
+
+// needed is when connections would have been needed again.
+func needed(f finding.Finding) string {
+	if ms, ok := f.Figures.Value("gap_median").Get(); ok {
+		return fmt.Sprintf("; one was needed again after %s, median", finding.Duration(ms, ms/10))
+	}
+	return ""
+}
+
+func ageOf(f finding.Finding) string {
+	age, ok := f.Figures.Get("age")
+	i, bounded := age.Interval.Get()
+	if !ok || !bounded {
+		return ""
+	}
+	return fmt.Sprintf(" of %s to %s", finding.Duration(i.Low.Or(0), i.Low.Or(0)/100), finding.Duration(i.High.Or(0), i.High.Or(0)/100))
+}
+
+// AuditFinding is a finding of an audit as a sentence.
+func AuditFinding(f finding.Finding) string {
+	if f.Code == audit.HopReuse {
+		return fmt.Sprintf("%s: its clients reuse %s, and it reuses %s of what it opens to %s.",
+			f.Subject.Name, sharpShare(f.Figures.Value("clients").Or(0)), sharpShare(f.Figures.Value("upstream").Or(0)), f.Subject.Of)
+	}
+	say, ok := auditSays()[f.Code]
+	if !ok {
+		return asData(f.Code, f.Cause, f.Subject, f.Figures) + "."
+	}
+	text := fmt.Sprintf("%s to %s", finding.Plural(f.Figures.Value("connections").Or(0), "connection"), f.Subject.Name)
+	if f.Subject.Of != "" && f.Subject.Of != f.Subject.Name && !strings.HasPrefix(f.Subject.Of, f.Subject.Name+":") {
+		text += " (" + f.Subject.Of + ")"
+	}
+	if ms, ok := f.Price.Waiting.Get(); ok && ms > 0 {
+		text += ", " + finding.Duration(ms, ms/100) + " of waiting"
+	}
+	return text + ": " + say(f) + "."
+}
+
+// AuditRemedy says what a remedy is: where to write what.
+func AuditRemedy(r finding.Remedy) string {
+	return fmt.Sprintf("%s, %s: %s", softwareTitle(r.Software, r.Side), r.Where, r.Write)
+}
+
+func softwareTitle(software, side string) string {
+	to := keepalive.Opens
+	if side == "server" {
+		to = keepalive.Accepts
+	}
+	if d, ok := keepalive.DefaultOf(software, to); ok {
+		return d.Title
+	}
+	return software
+}
+
+// AuditHint says whose setting it is, where no line of configuration is known.
+func AuditHint(c audit.Cause) string {
+	switch c.Of().Whose {
+	case audit.Clients:
+		return "a setting of the client; --software NAME names its line"
+	case audit.Servers:
+		return "a setting of the server; --software NAME names its line"
+	case audit.Networks:
+		return "probes (TCP keep-alive) or a shorter limit of the client's pool; --software NAME names the line"
+	case audit.Orders:
+		return "the client's pool has to give up before the server does; --software NAME names the line"
+	}
+	return ""
+}
+
+// auditCaveats are the sentences of caveats by code.
+func auditCaveats() map[string]func(doubter) string {
+	// is takes the place of "are", and was of "were", where there is one.
+	many := func(format string) func(doubter) string {
+		return func(d doubter) string {
+			text := fmt.Sprintf(format, d.many("connections", "connection"))
+			if d.Figures.Value("connections").Or(0) == 1 {
+				text = strings.NewReplacer(" are likely the first of their", " is likely the first of its", " are ", " is ", " were ", " was ", "they are", "it is", "they carried", "it carried", "they did", "it did").Replace(text)
+			}
+			return text
+		}
+	}
+	return map[string]func(doubter) string{
+		audit.CaveatUndecided: many("%s: the recording does not hold why they were opened"),
+		audit.CaveatOpaque:    many("%s are encrypted or of another protocol: how many requests they carried is not known"),
+		audit.CaveatOneWay:    many("of %s one direction alone was recorded"),
+		audit.CaveatMissing: func(d doubter) string {
+			return fmt.Sprintf("of %s a part was not recorded, %s in all: what was in it is not known", d.many("connections", "connection"), finding.Bytes(d.Figures.Value("bytes").Or(0)))
+		},
+		audit.CaveatBeganBefore: many("%s were open before the recording began; they are not among those that were opened"),
+		audit.CaveatYoung:       many("%s are likely the first of their origin: the recording was too young to be sure"),
+		audit.CaveatBetween:     many("at %s something passed that the client may have seen or not, a round trip away"),
+		audit.CaveatNoTrip:      many("of %s the handshake was not recorded whole: the distance to the client is taken from others"),
+		audit.CaveatSettled:     many("for %s the cause was decided before the recording ended, to bound memory"),
+		audit.CaveatPools:       many("%s may be avoidable or not: processes behind one address have pools of their own"),
+		audit.CaveatFile: func(d doubter) string {
+			return fmt.Sprintf("%s was not read to its end: %s", d.Subject.Name, d.Figures.Text("reason"))
+		},
+		audit.CaveatLink: func(d doubter) string {
+			return fmt.Sprintf("%s have link type %s, which is not read: capture on another interface, or convert them (editcap -T)", d.many("frames", "frame"), d.Figures.Text("link"))
+		},
+		audit.CaveatCut: func(d doubter) string {
+			return fmt.Sprintf("%s were captured in part, %s of the shortest: heads of HTTP beyond that are not known (tcpdump -s 0)", d.many("frames", "frame"), finding.Bytes(d.Figures.Value("bytes").Or(0)))
+		},
+		audit.CaveatDropped: func(d doubter) string {
+			return fmt.Sprintf("the capture dropped %s (tcpdump -B enlarges its buffer)", d.many("frames", "packet"))
+		},
+		audit.CaveatClock: func(d doubter) string { return fmt.Sprintf("the clock went back %s", d.many("times", "time")) },
+		audit.CaveatBroken: func(d doubter) string {
+			return fmt.Sprintf("%s could not be read: headers that contradict each other, or fragments without the rest", d.many("frames", "packet"))
+		},
+		audit.CaveatEvicted: many("%s were let go of for want of room, and what they did later is not known (--max-tracked)"),
+		audit.CaveatUnplaced: func(d doubter) string {
+			return fmt.Sprintf("of %s the connection is not known", d.many("requests", "request"))
+		},
+		audit.CaveatNoHTTP: many("none of %s carried HTTP in the clear: reuse is about requests, which are not known"),
+		audit.CaveatLost: func(d doubter) string {
+			return fmt.Sprintf("the recorder had no room for %s", d.many("records", "record"))
+		},
+	}
+}
+
+// AuditCaveat is a caveat of an audit as a sentence, which has no full stop.
+func AuditCaveat(c finding.Caveat) string {
+	if say, ok := auditCaveats()[c.Code]; ok {
+		return say(doubter{c})
+	}
+	return asData(c.Code, c.Cause, c.Subject, c.Figures)
+}
+
+// AuditTitle says what was looked at.
+func AuditTitle(r *audit.Result) string {
+	name := "the recording"
+	switch len(r.Files) {
+	case 0:
+	case 1:
+		name = r.Files[0]
+	default:
+		name = fmt.Sprintf("%s and %s", r.Files[0], linger.Plural(len(r.Files)-1, "more file"))
+		name = strings.Replace(name, "1 more files", "1 more file", 1)
+	}
+	text := fmt.Sprintf("%s: %s, %s in %s", name, finding.Plural(float64(r.Connections), "connection"), finding.Plural(float64(r.Exchanges), "request"), finding.Duration(r.Recorded, r.Recorded/1000))
+	if r.At != "" {
+		text += ", recorded at the " + r.At
+	}
+	return strings.Replace(text, "at the middle", "in the middle", 1)
+}
+
+// AuditRow says of one connection why it was opened, what it carried and who closed it, a
+// sentence a line.
+func AuditRow(r audit.Row) []string {
+	where := fmt.Sprintf("connection %d", r.ID)
+	if n, ok := r.Stream.Get(); ok {
+		where = fmt.Sprintf("tcp.stream eq %d", n)
+		if r.UDP {
+			where = fmt.Sprintf("udp.stream eq %d", n)
+		}
+	}
+	out := []string{fmt.Sprintf("%s: %s to %s, %s", where, r.Client, r.Server, finding.Plural(float64(r.Requests), "request"))}
+	switch {
+	case r.BeganBefore:
+		out = append(out, "It was open before the recording began.")
+	case r.Cause == "":
+		out = append(out, "It is left out: "+string(r.Class)+".")
+	default:
+		text := fmt.Sprintf("It was opened since: %s (%s", CauseLabel(r.Cause), r.Cause)
+		if r.Certainty != "" {
+			text += ", " + string(r.Certainty)
+		}
+		text += ")"
+		if n, ok := r.BeforeStream.Get(); ok {
+			text += fmt.Sprintf("; the one before is stream %d", n)
+		}
+		out = append(out, text+".")
+	}
+	switch {
+	case r.StillOpen:
+		out = append(out, "It was open at the end.")
+	case r.ClosedBy != "":
+		text := fmt.Sprintf("The %s closed it", r.ClosedBy)
+		if r.ClosedWith != "" {
+			text += " by " + strings.ToUpper(string(r.ClosedWith))
+		}
+		if d, ok := r.Lasted.Get(); ok {
+			ms := float64(d) / 1e6
+			text += " after " + finding.Duration(ms, ms/1000)
+		}
+		if r.ClosedFrame > 0 {
+			text += fmt.Sprintf(", frame %d", r.ClosedFrame)
+		}
+		if r.End != "" {
+			text += ": " + CauseLabel(r.End)
+		}
+		out = append(out, text+".")
+	default:
+		out = append(out, "How it ended is not known.")
+	}
+	return out
+}

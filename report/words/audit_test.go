@@ -1,0 +1,115 @@
+package words
+
+import (
+	"strings"
+	"testing"
+
+	"linger"
+	"linger/audit"
+	"linger/finding"
+)
+
+// costs is a finding of an audit about an origin.
+func costs(cause audit.Cause, connections float64, figures ...finding.Figure) finding.Finding {
+	return finding.Finding{
+		Code: string(cause), Cause: string(cause), Severity: finding.Warning, Subject: finding.Subject{Kind: "origin", Name: "shop.example", Of: "192.0.2.1:80"},
+		Figures: append(finding.Figures{n("connections", connections), n("opened", 100), n("certain", connections)}, figures...),
+		Price:   finding.Price{Connections: linger.Known(connections), Waiting: linger.Known(1234.5)},
+	}
+}
+
+func between(name string, low, high float64) finding.Figure {
+	return finding.Figure{Name: name, Unit: "ms", Interval: linger.Known(finding.Interval{Low: linger.Known(low), High: linger.Known(high), N: 7})}
+}
+
+func idleFor(ms float64) finding.Figure {
+	f := between("idle", ms-20, ms+20)
+	f.Value = linger.Known(ms)
+	return f
+}
+
+// auditExamples has one of each code, at least.
+var auditExamples = []struct {
+	finding.Finding
+	says string
+}{
+	{costs(audit.ServerIdle, 40, idleFor(5010), n("gap_median", 12300)), "40 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed after idling for 5.01 s; one was needed again after 12 s, median."},
+	{costs(audit.ServerIdle, 1), "1 connection to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed after idling."},
+	{costs(audit.ServerIdle, 9, between("idle", 2000, 5000)), "9 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed after idling (no single limit: 2.0 s to 5.0 s)."},
+	{costs(audit.ClientIdle, 3, n("gap_median", 900)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client closed after idling; one was needed again after 900 ms, median."},
+	{costs(audit.RequestLimit, 3, n("request_limit", 100)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed after 100 requests."},
+	{costs(audit.MaxAge, 3, between("age", 59800, 61000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed at an age of 59.8 s to 61.0 s."},
+	{costs(audit.ServerSaysClose, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server announced that it closes: Connection: close, or HTTP/1.0."},
+	{costs(audit.ServerClosesAtOnce, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed as soon as it had answered, unannounced."},
+	{costs(audit.ClientSaysClose, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the request before asked to close: Connection: close, or HTTP/1.0 without keep-alive."},
+	{costs(audit.ClientClosesAtOnce, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client closed as soon as it had its response: it keeps no connections, or ends after each request."},
+	{costs(audit.ClientPoolFull, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client closed those that did not fit into its pool, as others stayed idle."},
+	{costs(audit.ClientAborts, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client closed before the response had ended: bodies are not read to their end, or requests are cancelled."},
+	{costs(audit.IdleUnused, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: an idle, usable connection was open: the client has no pool, or several (processes, workers, threads)."},
+	{finding.Finding{Code: string(audit.IdleUnused), Subject: finding.Subject{Kind: "origin", Name: "192.0.2.1:80", Of: "192.0.2.1:80"}, Figures: figures{n("connections", 3), n("certain", 2)}},
+		"3 connections to 192.0.2.1:80: an idle, usable connection was open: the client has no pool, or several (processes, workers, threads); 2 of the idle ones were seen to be alive afterwards."},
+	{costs(audit.Restart, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server ended several at once, of different ages: a restart or reload."},
+	{costs(audit.Race, 3, idleFor(5000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: a request crossed the FIN of the server, which closes after idling for 5.00 s."},
+	{costs(audit.StaleReuse, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: a request was sent on a connection that the server had closed: the pool does not look."},
+	{costs(audit.SilentDrop, 3, n("gap_median", 350000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: after idling nothing was answered any more: a NAT, firewall or load balancer forgot it; one was needed again after 350 s, median."},
+	{costs(audit.Failure, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the connection before broke: reset, time-out, or a response cut short."},
+	{costs(audit.NotCoalesced, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: an open connection to the same address has a certificate that covers the name."},
+	{finding.Finding{Code: audit.HopReuse, Subject: finding.Subject{Kind: "hop", Name: "10.0.0.1:80", Of: "10.0.0.2:8080"}, Figures: figures{n("clients", .97), n("upstream", 0)}},
+		"10.0.0.1:80: its clients reuse 97 %, and it reuses 0 % of what it opens to 10.0.0.2:8080."},
+	{finding.Finding{Code: "later", Figures: figures{n("connections", 3)}}, "later, connections 3."},
+}
+
+func TestAuditFindings(t *testing.T) {
+	told := map[string]bool{}
+	for _, x := range auditExamples {
+		told[x.Code] = true
+		if got := AuditFinding(x.Finding); got != x.says {
+			t.Errorf("%s:\n%s\nwant\n%s", x.Code, got, x.says)
+		}
+	}
+	for code := range auditSays() {
+		if !told[code] {
+			t.Errorf("%s has no example", code)
+		}
+	}
+	for _, c := range audit.Causes() {
+		if c.Avoidable && !told[string(c.Code)] {
+			t.Errorf("%s has no sentence", c.Code)
+		}
+		if CauseLabel(c.Code) == string(c.Code) || len(CauseLabel(c.Code)) > 29 {
+			t.Errorf("%s is called %q in tables", c.Code, CauseLabel(c.Code))
+		}
+		if c.Avoidable && AuditHint(c.Code) == "" {
+			t.Errorf("%s: nobody's setting", c.Code)
+		}
+	}
+}
+
+func TestAuditCaveats(t *testing.T) {
+	for code := range auditCaveats() {
+		got := AuditCaveat(finding.Caveat{Code: code, Subject: finding.Subject{Name: "a.pcap"}, Figures: figures{n("connections", 3), n("bytes", 4096), n("records", 2), n("frames", 5), word("reason", "it ends within a packet"), word("link", "DLT 147")}})
+		if got == "" || strings.HasSuffix(got, ".") || strings.Contains(got, "%!") || strings.Contains(got, "not known, ") {
+			t.Errorf("%s: %q", code, got)
+		}
+	}
+	if got := AuditCaveat(finding.Caveat{Code: audit.CaveatMissing, Figures: figures{n("connections", 3), n("bytes", 4096)}}); got != "of 3 connections a part was not recorded, 4.1 kB in all: what was in it is not known" {
+		t.Error(got)
+	}
+}
+
+func TestAuditAnswers(t *testing.T) {
+	for _, test := range []struct {
+		r    audit.Result
+		want string
+	}{
+		{audit.Result{}, "There is no connection in it."},
+		{audit.Result{Connections: 2, BeganBefore: 2}, "Reuse is not known: no connection was seen to begin."},
+		{audit.Result{Connections: 2, Opened: 2, Undecided: 1}, "Reuse is not known: no request could be read on a connection that was seen to begin. Avoidable: none of 2 opened connections; why 1 was opened is not known."},
+		{audit.Result{Connections: 9, Opened: 8, Exchanges: 1000, Reuse: linger.Known(.9992), Avoidable: 7, AvoidableWaiting: linger.Known(123.4), HandshakeShare: linger.Known(.31), HealthChecks: audit.Aside{Connections: 4}, Streams: audit.Aside{Connections: 1}},
+			"Reused: 99.9 % of 1000 requests were not the first on their connection. Avoidable: 7 of 8 opened connections, at most; requests waited 123 ms for their handshakes, summed. Handshakes are 31 % of the time that clients waited. Left out: 4 connections of health checks. Left out: 1 connection that became streams or tunnels."},
+	} {
+		if got := strings.Join(Audit(&test.r), " "); got != test.want {
+			t.Errorf("%s\nwant\n%s", got, test.want)
+		}
+	}
+}
