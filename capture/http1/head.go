@@ -85,6 +85,17 @@ func cutLast(b []byte) (before, after []byte) {
 	return nil, b
 }
 
+// trim takes blanks and tabs off both ends (OWS; RFC 9110, 5.6.3).
+func trim(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
 func trimCR(b []byte) []byte { return bytes.TrimSuffix(b, []byte{'\r'}) }
 
 // Versions as they stand in a first line.
@@ -175,8 +186,8 @@ func (c *Conversation) start(from Side, b []byte, m Mark) (n int, skip int64) {
 		if from == Server && c.current == nil && len(c.queue) > 0 && c.queue[0].old && LooksResponse(b[n:]) == No {
 			return n, c.simple(m)
 		}
-		c.scratch = head{length: -1}
-		size, ok := c.scratch.read(c.Shared, from, b[n:])
+		c.Shared.head = head{length: -1}
+		size, ok := c.Shared.head.read(c.Shared, from, b[n:])
 		switch {
 		case !ok:
 			return len(b), c.malformed(from, int64(len(b)-n))
@@ -193,8 +204,8 @@ func (c *Conversation) start(from Side, b []byte, m Mark) (n int, skip int64) {
 		size = bytes.IndexByte(r.buf, '\n') + 1 // perhaps of HTTP/0.9; read tells
 	}
 	if size > 0 {
-		c.scratch = head{length: -1}
-		got, ok := c.scratch.read(c.Shared, from, r.buf)
+		c.Shared.head = head{length: -1}
+		got, ok := c.Shared.head.read(c.Shared, from, r.buf)
 		if !ok {
 			size := int64(len(r.buf))
 			r.buf = nil
@@ -228,9 +239,9 @@ func (c *Conversation) simple(m Mark) (skip int64) {
 // message takes in the head that was read.
 func (c *Conversation) message(from Side, m Mark) (skip int64) {
 	if from == Client {
-		return c.request(&c.scratch, m, false)
+		return c.request(&c.Shared.head, m, false)
 	}
-	return c.response(&c.scratch, m, false)
+	return c.response(&c.Shared.head, m, false)
 }
 
 // malformed gives up a message that is none.
@@ -372,7 +383,7 @@ func (h *head) field(s *Shared, line []byte) {
 		return
 	}
 	name := line[:i]
-	value := func() []byte { return bytes.Trim(line[i+1:], " \t") }
+	value := func() []byte { return trim(line[i+1:]) }
 	first := name[0] | 0x20
 	switch {
 	case len(name) == 4 && is(name, "host"):
@@ -404,7 +415,7 @@ func (h *head) field(s *Shared, line []byte) {
 		// last coding decides (RFC 9112, 6.3).
 		codings := value()
 		if j := bytes.LastIndexByte(codings, ','); j >= 0 {
-			codings = bytes.Trim(codings[j+1:], " \t")
+			codings = trim(codings[j+1:])
 		}
 		h.chunked = is(codings, "chunked")
 		h.otherCoding = !h.chunked
@@ -414,7 +425,7 @@ func (h *head) field(s *Shared, line []byte) {
 // contentLength reads one or, if they are the same, several lengths.
 func (h *head) contentLength(b []byte) {
 	for part := range bytes.SplitSeq(b, []byte{','}) {
-		part = bytes.Trim(part, " \t")
+		part = trim(part)
 		if len(part) == 0 || len(part) > 18 || !isDigits(part) {
 			h.badLength = true
 			return
@@ -450,7 +461,7 @@ func is(b []byte, lower string) bool {
 // hasToken reports whether a list has a token, in any case.
 func hasToken(list []byte, token string) bool {
 	for part := range bytes.SplitSeq(list, []byte{','}) {
-		if is(bytes.Trim(part, " \t"), token) {
+		if is(trim(part), token) {
 			return true
 		}
 	}
@@ -467,7 +478,7 @@ func join(s *Shared, before string, value []byte) string {
 // mediaType cuts the parameters off.
 func mediaType(b []byte) []byte {
 	b, _, _ = bytes.Cut(b, []byte{';'})
-	return bytes.TrimRight(b, " \t")
+	return trim(b)
 }
 
 // clip returns what is kept of a value.

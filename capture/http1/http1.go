@@ -59,6 +59,7 @@ type Shared struct {
 	next  int // number of the next exchange
 	texts map[string]string
 	free  []*pending
+	head  head // the one that is read
 }
 
 // Next returns a number for an exchange that begins, from 0.
@@ -99,7 +100,6 @@ type Conversation struct {
 	current   *pending   // whose response has begun; it is queue[0], or of no known request
 	pipelined bool       // the client is known to send before it is answered
 	recovered bool       // the next response is the first after missing bytes
-	scratch   head
 }
 
 // pending is an exchange that has not ended.

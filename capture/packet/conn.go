@@ -67,7 +67,7 @@ type conn struct {
 	outstanding          linger.Opt[trace.Outstanding]
 	fastOpen             linger.Opt[bool]
 	firstByte            linger.Opt[linger.Instant]
-	missing              int64
+	missing, gaps        int64
 	probes               trace.Probes
 	probing              flow.End // who sent the last probe that is not answered
 	waiting              bool     // it is not answered yet
@@ -86,8 +86,8 @@ type facts struct {
 	forwarded   string
 	requests    int64
 	inferred    bool // there were at least so many requests
-	tls         linger.Opt[trace.TLS]
-	quic        linger.Opt[trace.QUIC]
+	tls         *trace.TLS
+	quic        *trace.QUIC
 	announced   linger.Opt[mark]
 	announcedBy trace.Peer
 	idleLimit   linger.Opt[linger.Instant] // as a length of time
@@ -237,6 +237,9 @@ func (r *Reader) ended(f *flow.Flow, o flow.Outcome) {
 }
 
 func (r *Reader) recycle(c *conn) {
+	if a, ok := c.app.(*httpApp); ok {
+		r.freeHTTP = append(r.freeHTTP, a)
+	}
 	r.free = append(r.free, c)
 }
 
@@ -349,6 +352,7 @@ func (r *Reader) transport(c *conn, f *flow.Flow, o flow.Outcome, t *trace.Conne
 	}
 	t.Missing = linger.Known(c.missing)
 	r.sum.Missing += c.missing
+	r.sum.Gaps += c.gaps + int64(len(c.half[0].holes)+len(c.half[1].holes))
 	if c.probes.Sent > 0 {
 		t.Probes = linger.Known(c.probes)
 	}
@@ -371,7 +375,13 @@ func (f *facts) fill(t *trace.Connection) {
 	if f.origin != "" {
 		t.Known.Origin = trace.Seen
 	}
-	t.Requests, t.TLS, t.QUIC = int(f.requests), f.tls, f.quic
+	t.Requests = int(f.requests)
+	if f.tls != nil {
+		t.TLS = linger.Known(*f.tls)
+	}
+	if f.quic != nil {
+		t.QUIC = linger.Known(*f.quic)
+	}
 	if f.inferred {
 		t.Known.Requests = trace.Inferred
 	}

@@ -48,12 +48,12 @@ func (r *Reader) datagram(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m 
 	switch {
 	case c.kind == kindDNS:
 		c.app.(*dnsApp).message(r, c, p.From, data, p.Payload, m)
-	case p.Initial && c.facts.quic.IsZero():
+	case p.Initial && c.facts.quic == nil:
 		version := "1"
 		if data[1] != 0 {
 			version = "2"
 		}
-		c.facts.quic = linger.Known(trace.QUIC{Version: version})
+		c.facts.quic = &trace.QUIC{Version: version}
 		c.facts.known = trace.Seen
 		if !c.told && f.Sent(p.From.Other()).Packets == 0 {
 			c.is(p.From)

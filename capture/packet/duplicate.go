@@ -26,10 +26,10 @@ const recent = 1 << 14
 // duplicates remembers the last packets, each in the one slot that its sum names.
 type duplicates []seen
 
+// A seen is a packet: the upper half of its sum, and where and when it was captured.
 type seen struct {
-	sum   uint64
-	at    linger.Instant
-	place uint32
+	sum, place uint32
+	at         linger.Instant
 }
 
 // again reports whether a packet was captured before; of it b is what was captured.
@@ -39,7 +39,7 @@ func (d duplicates) again(p *flow.Packet, b []byte, place uint32, at linger.Inst
 		return false
 	}
 	s := &d[sum&(recent-1)]
-	if s.sum == sum {
+	if s.sum == uint32(sum>>32) {
 		limit := sameHere
 		if s.place != place {
 			limit = sameElsewhere
@@ -48,7 +48,7 @@ func (d duplicates) again(p *flow.Packet, b []byte, place uint32, at linger.Inst
 			return true
 		}
 	}
-	*s = seen{sum, at, place}
+	*s = seen{uint32(sum >> 32), place, at}
 	return false
 }
 

@@ -67,8 +67,9 @@ type Summary struct {
 	NotIP, Malformed, Tunnelled, Fragments, Incomplete int64
 	// UnknownLinks counts the frames of each link type that is not read.
 	UnknownLinks map[pcap.LinkType]int64
-	// Jumps counts the times that a clock went back by more than a second. From there on
-	// instants go on from the latest one. FirstJump is the frame of the first.
+	// Jumps counts the times that a clock went back by more than a second, or ahead by more
+	// than five years. From there on instants go on from the latest one. FirstJump is the
+	// frame of the first.
 	Jumps     int64
 	FirstJump trace.Frames
 

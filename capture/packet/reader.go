@@ -15,8 +15,11 @@ import (
 type mark = http1.Mark
 
 const (
-	// jump is how far a clock may go back before that is no disorder of a few packets.
-	jump = time.Second
+	// back is how far a clock may go back before that is no disorder of a few packets, and
+	// ahead how far it may go before it has been set. Instants end at longest, before those
+	// of a stream do.
+	back, ahead = time.Second, 5 * 365 * 24 * time.Hour
+	longest     = linger.Instant(90 * 365 * 24 * time.Hour)
 	// linger of TCP is that of TIME_WAIT on Linux (TCP_TIMEWAIT_LEN). quiet is longer than
 	// the longest wait between two SYNs (RFC 6298, 5.7), 64 s.
 	lingers, quiet = time.Minute, 130 * time.Second
@@ -34,6 +37,7 @@ type Reader struct {
 	table      *flow.Table
 	conns      []*conn // by flow.ID; nil is a flow that has none
 	free       []*conn
+	freeHTTP   []*httpApp
 	duplicates duplicates
 	fragments  fragments
 	shared     http1.Shared
@@ -104,7 +108,7 @@ func (r *Reader) instant(f *pcap.Frame) linger.Instant {
 	if r.sum.Frames == 1 {
 		r.sum.First, r.now, r.expired = linger.Known(at), at, at
 	}
-	if r.now.Sub(at) > jump {
+	if r.now.Sub(at) > back || at.Sub(r.now) > ahead || at > longest {
 		r.shift += r.now - at
 		at = r.now
 		if r.sum.Jumps++; r.sum.Jumps == 1 {

@@ -82,12 +82,17 @@ func (r *Reader) segment(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m m
 			other.acked, other.heard = p.Ack, true
 		}
 	}
-	if n > 0 && h.started && p.Seq == h.next && int64(n) < h.skip && h.held == nil && other.held == nil && !c.waiting && p.Flags&(flow.SYN|flow.FIN|flow.RST) == 0 && !h.idle() {
-		// The middle of a body: most of what is captured.
-		h.next += uint32(n)
-		h.skip -= int64(n)
-		h.last = m
-		return
+	if h.started && p.Seq == h.next && h.held == nil && other.held == nil && !c.waiting && p.Flags&(flow.SYN|flow.FIN|flow.RST) == 0 {
+		// Most of what is captured: the middle of a body, and acknowledgements.
+		switch {
+		case n == 0:
+			return
+		case int64(n) < h.skip && !h.idle():
+			h.next += uint32(n)
+			h.skip -= int64(n)
+			h.last = m
+			return
+		}
 	}
 	r.uncommon(c, f, p, h, other, data, m)
 }
@@ -246,11 +251,11 @@ func (r *Reader) jump(c *conn, e flow.End, n int64) {
 	h := &c.half[e]
 	const most = 16
 	if len(h.holes) == most {
+		c.gaps++
 		h.holes = append(h.holes[:0], h.holes[1:]...)
 	}
 	h.holes = append(h.holes, span{h.next, h.next + uint32(n)})
 	c.missing += n
-	r.sum.Gaps++
 	h.next += uint32(n)
 	h.skip -= min(n, h.skip)
 }
@@ -320,7 +325,7 @@ func (r *Reader) deliver(c *conn, e flow.End, data []byte, n int, m mark) {
 // lost gives n bytes up.
 func (r *Reader) lost(c *conn, e flow.End, n int64, m mark) {
 	h := &c.half[e]
-	r.sum.Gaps++
+	c.gaps++
 	skipped := min(n, h.skip)
 	h.skip -= skipped
 	if skipped > 0 && h.skip == 0 {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"linger"
 	"linger/capture/http1"
 	"linger/flow"
 	"linger/trace"
@@ -63,14 +62,17 @@ func (a *tlsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 		return 0
 	}
 	if message != nil {
-		t := c.facts.tls.Or(trace.TLS{})
+		t := c.facts.tls
+		if t == nil {
+			t = &trace.TLS{}
+			c.facts.tls = t
+		}
 		switch message[0] {
 		case helloClient:
-			readClientHello(message[4:], &t)
+			readClientHello(message[4:], t)
 		case helloServer:
-			readServerHello(message[4:], &t)
+			readServerHello(message[4:], t)
 		}
-		c.facts.tls = linger.Known(t)
 		if t.ServerName != "" {
 			c.facts.origin = t.ServerName
 		}

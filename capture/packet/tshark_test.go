@@ -72,14 +72,14 @@ type counted struct{ syn, retransmitted, requests, responses int64 }
 
 // byTshark counts the connections of a capture file. What it takes for a keep-alive probe
 // with an octet, or for out of order, is a retransmission here.
-func byTshark(t testing.TB, file string) map[int64]counted {
+func byTshark(t testing.TB, file string, more ...string) map[int64]counted {
 	t.Helper()
 	fields := []string{"tcp.stream", "tcp.flags.syn", "tcp.len", "tcp.analysis.retransmission", "tcp.analysis.out_of_order", "tcp.analysis.keep_alive", "http.request.method", "http.response.code"}
 	args := []string{"-n", "-r", file, "-Y", "tcp and not icmp and not icmpv6", "-T", "fields", "-E", "separator=|"}
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}
-	cmd := exec.CommandContext(t.Context(), "tshark", args...)
+	cmd := exec.CommandContext(t.Context(), "tshark", append(args, more...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	text, err := cmd.Output()

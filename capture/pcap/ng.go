@@ -41,17 +41,15 @@ type resolution struct {
 	offset    int64 // in seconds, to be added
 }
 
-// nanoseconds returns a timestamp in nanoseconds.
+// latest is the last time that a file may name, in seconds since 1970: in the year 2255.
+const latest = 9_000_000_000
+
+// nanoseconds returns a timestamp in nanoseconds, from 0 to latest.
 func (r resolution) nanoseconds(stamp uint64) int64 {
-	switch r.perSecond {
-	case 1e9:
-		return int64(stamp) + r.offset*1e9
-	case 1e6:
-		return int64(stamp)*1e3 + r.offset*1e9
-	}
 	high, low := bits.Mul64(stamp%r.perSecond, 1e9)
 	fraction, _ := bits.Div64(high, low, r.perSecond) // high is less, for the factor is
-	return (int64(stamp/r.perSecond)+r.offset)*1e9 + int64(fraction)
+	seconds := int64(min(stamp/r.perSecond, latest))
+	return min(max(seconds+min(max(r.offset, -latest), latest), 0), latest)*1e9 + int64(fraction)
 }
 
 // resolutionOf reads if_tsresol: "If the Most Significant Bit is equal to zero, the
