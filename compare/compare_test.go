@@ -234,6 +234,7 @@ func TestCaveats(t *testing.T) {
 		{"server closed", "not-honoured/closed"},
 		{"reused", "not-honoured/reused"},
 		{"left open", "not-honoured/left-open"},
+		{"surplus", "not-honoured/surplus"},
 		{"not pipelined", "not-honoured/serial"},
 		{"retries", "retries/closed"},
 		{"retries of streams", "retries/refused"},

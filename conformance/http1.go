@@ -205,6 +205,7 @@ type Expecting struct {
 	Came    bool
 	Within  time.Duration
 	Unheard bool
+	Ended   bool // the connection ended before
 }
 
 // Judge decides expect-answered.
@@ -220,6 +221,8 @@ func (f Expecting) Judge() []profile.Result {
 			r.pass("expect-answered", "it answered before the content was sent")
 		case f.Unheard:
 			r.unmeasured("expect-answered", "it answers no POST in %s, with Expect or without", f.Within)
+		case f.Ended:
+			r.broken("expect-answered", "it ended the connection without an answer, while the content was held back")
 		default:
 			r.broken("expect-answered", "nothing came in %s, while the content was held back", f.Within)
 		}

@@ -228,6 +228,7 @@ var rulings = []ruled{
 	{"content, and gone", Content{Status: 405, Next: Ended}, "body-read", pass, "closes after"},
 	{"content taken for a request", Content{Status: 405, Next: Answered, More: true}, "body-read", fail, "answered as one"},
 	{"content, and nothing comes", Content{Status: 405, Next: Silent}, "body-read", nothing, ""},
+	{"no 100, and an end", Expecting{Within: 5 * second, Ended: true}, "expect-answered", fail, "ended the connection"},
 	{"no 100, and no answer to any POST", Expecting{Within: 5 * second, Unheard: true}, "expect-answered", unmeasured, "with Expect or without"},
 	{"100", Expecting{Came: true}, "expect-answered", pass, ""},
 	{"no 100", Expecting{Within: 5 * second}, "expect-answered", fail, "in 5s"},

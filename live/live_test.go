@@ -479,6 +479,32 @@ func TestLateTimeout(t *testing.T) {
 	}
 }
 
+// TestSurplus has a server send bytes that belong to no response, at once and a little
+// later: the client lets go of the connection, and the trace has the bytes.
+func TestSurplus(t *testing.T) {
+	for _, later := range []time.Duration{0, 10 * time.Millisecond} {
+		w := linger.Objects(2000, 2, 100).WithThink(50 * time.Millisecond)
+		address := listen(t, serve(w, map[int]oddity{0: func(c net.Conn, n int, w linger.Workload, i int) bool {
+			if later == 0 {
+				return send(c, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s\r\n", len(content(w, i)), content(w, i)))
+			}
+			answer(c, n, w, i)
+			time.Sleep(later)
+			return send(c, "\r\n")
+		}}))
+		tr := fetch(t, w, "keep", Config{Address: address, Verify: true, Limits: patient})
+		if f := failures(tr); len(f) > 0 || len(tr.Connections) != 2 {
+			t.Fatalf("failed %v, %d connections", f, len(tr.Connections))
+		}
+		if got, want := tr.Connections[0].Surplus, linger.Known(trace.Surplus{Bytes: 2, Text: `"\r\n"`}); got != want {
+			t.Errorf("after %v: the first connection had %v", later, got)
+		}
+		if got := tr.Connections[1].Surplus; !got.IsZero() {
+			t.Errorf("after %v: the second connection had %v", later, got)
+		}
+	}
+}
+
 // TestMethods has responses without content, and requests with some.
 func TestMethods(t *testing.T) {
 	w := linger.Workload{Name: "methods", Exchanges: []linger.Exchange{

@@ -7,11 +7,14 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"linger/conformance"
 )
 
 func TestAlternativeIsFound(t *testing.T) {
@@ -76,6 +79,29 @@ func FuzzTickets(f *testing.F) {
 		ticketsOn(wire, version, tls.TLS_AES_128_GCM_SHA256, bytes.Repeat([]byte{1}, 32))
 		ticketsIn(wire, version)
 		serverSecret(wire)
+	})
+}
+
+// FuzzHead reads heads of responses: whatever they are, what is wrong is said in one line,
+// and what cannot be framed is not read.
+func FuzzHead(f *testing.F) {
+	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"), false)
+	f.Add([]byte("HTTP/1.1 100\r\nX : 1\r\n two\r\nno colon\r\n\r\n"), true)
+	f.Add([]byte("HTTP/1.0 204 No Content\nContent-Length: 0, 1\n\n"), false)
+	f.Fuzz(func(t *testing.T, raw []byte, old bool) {
+		h, err := parseHead(raw, old)
+		for _, fault := range h.faults {
+			if fault.What == "" || strings.ContainsAny(fault.What, "\r\n\x00") || len(fault.What) > 400 {
+				t.Errorf("%s: %q", fault.ID, fault.What)
+			}
+			conformance.CaseByID(fault.ID)
+		}
+		if err != nil {
+			return
+		}
+		if how, n, err := h.framing("GET"); err == nil && n < 0 || err != nil && how != noContent {
+			t.Errorf("%d bytes, framed by %d (%v)", n, how, err)
+		}
 	})
 }
 

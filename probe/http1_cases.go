@@ -160,8 +160,11 @@ func (p *prober) hidden(ctx context.Context) (unheard bool) {
 	}
 	found := conformance.Content{Status: a.status, Close: a.close}
 	if !a.close {
+		// Not by exchange: a response too many, that has come already, is what is looked for.
 		c.disturbed = true
-		_, err := p.exchange(ctx, c, request{})
+		if err = c.send(request{}); err == nil {
+			_, err = c.receive(ctx, request{})
+		}
 		if found.Next = next(err); err == nil {
 			wait, cancel := context.WithTimeout(ctx, promptly+p.roundTrip())
 			e := c.awaitEnd(wait)
@@ -276,7 +279,7 @@ func (p *prober) expecting(ctx context.Context, unheard bool) {
 	defer cancel()
 	arrived := c.arrives(wait)
 	if arrived || ctx.Err() == nil {
-		p.judge(conformance.Expecting{Came: arrived, Within: p.config.Answer, Unheard: unheard})
+		p.judge(conformance.Expecting{Came: arrived, Within: p.config.Answer, Unheard: unheard, Ended: !arrived && wait.Err() == nil})
 	}
 	if !arrived {
 		return

@@ -32,6 +32,9 @@ const (
 	untilClose
 )
 
+// mostFaults is how many faults are told of one head, and noted in all.
+const mostFaults = 16
+
 // errFraming is of a response whose length nobody can know.
 var errFraming = errors.New("the response has no one length")
 
@@ -50,7 +53,9 @@ func parseHead(raw []byte, old bool) (head, error) {
 		grammar = "interim-whole"
 	}
 	fault := func(id, format string, args ...any) {
-		h.faults = append(h.faults, conformance.Fault{ID: id, What: fmt.Sprintf(format, args...)})
+		if len(h.faults) < mostFaults {
+			h.faults = append(h.faults, conformance.Fault{ID: id, What: fmt.Sprintf(format, args...)})
+		}
 	}
 	// RFC 9112, 4: "A server MUST send the space that separates the status-code from the
 	// reason-phrase even when the reason-phrase is absent (i.e., the status-line would end

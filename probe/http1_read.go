@@ -63,7 +63,9 @@ func (c *conn) readHead(old bool) (head, error) {
 		case len(line) <= len("\r\n") && len(bytes.TrimRight(line, "\r\n")) == 0 && bytes.HasSuffix(raw[:len(raw)-len(line)], []byte("\n")):
 			h, err := parseHead(raw, old)
 			c.prober.note(func(f *http1Facts) {
-				f.Faults = append(f.Faults, h.faults...)
+				if len(f.Faults) < mostFaults {
+					f.Faults = append(f.Faults, h.faults...)
+				}
 				switch {
 				case h.status == 0:
 				case h.interim():

@@ -300,7 +300,7 @@ func (p *prober) reach(ctx context.Context) error {
 		}
 		if len(trips) == samples {
 			a, err := p.exchange(ctx, c, request{path: p.target.path})
-			if err != nil && (a.status == 0 || !errors.Is(err, io.ErrUnexpectedEOF)) {
+			if err != nil && (a.status == 0 || !errors.Is(err, io.ErrUnexpectedEOF) && err != errFraming) {
 				c.drop()
 				return unreachable("no answer to GET " + p.target.path + " from " + p.target.address + ": " + linger.Brief(cause(err)))
 			}

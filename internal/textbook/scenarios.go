@@ -96,6 +96,11 @@ var Caveats = map[string]func() trace.Experiment{
 			k.ClosedBy, k.Closed = trace.AtClient, linger.Known(k.Closed.Or(0).Add(t.Network.RTT))
 		})
 	},
+	"surplus": func() trace.Experiment {
+		return each(pair(), 1, func(t *trace.Trace) {
+			t.Connections[0].Surplus = linger.Known(trace.Surplus{Bytes: 2, Text: `"\r\n"`})
+		})
+	},
 	"not pipelined": func() trace.Experiment {
 		in := pair()
 		in.Strategies = Strategies("close,pipeline")
