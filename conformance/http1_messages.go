@@ -98,11 +98,14 @@ func (f Messages) surplus(r *ruling) {
 		case id != everywhere && common[s.First]:
 			r.unmeasured(id, "what comes behind the response comes behind others, too; see %s", everywhere)
 		default:
-			how := ""
-			if s.Later {
-				how = ", apart from it"
+			what, when := linger.Plural(s.Bytes, "byte")+" that belong to no message", ""
+			if s.Bytes == 1 {
+				what = "1 byte that belongs to no message"
 			}
-			r.broken(id, "behind the response to %s came %s that belong to no message%s: %s", s.about(), linger.Plural(s.Bytes, "byte"), how, linger.Quoted([]byte(s.First), s.Bytes)).
+			if s.Later {
+				when = " a little later"
+			}
+			r.broken(id, "%s followed the response to %s%s: %s", what, s.about(), when, linger.Quoted([]byte(s.First), s.Bytes)).
 				by(finding.Number("surplus", float64(s.Bytes), "bytes"), finding.Word("sent", linger.Quoted([]byte(s.First), s.Bytes)))
 		}
 	}
