@@ -150,6 +150,11 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 			c.client.near = linger.Known(near)
 		}
 	}
+	if far, ok := c.far.Get(); ok {
+		if least, known := c.server.far.Get(); !known || far < least {
+			c.server.far = linger.Known(far)
+		}
+	}
 	c.server.software = cmp.Or(c.server.software, c.software)
 	c.client.agent = cmp.Or(c.client.agent, c.agent)
 	c.names = slices.Clone(c.names)

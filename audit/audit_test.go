@@ -614,27 +614,78 @@ func TestLimits(t *testing.T) {
 			t.Errorf("no limit of %v s", set)
 		}
 	}
-	for _, set := range []int{2, 7, 100, 1000} {
+	// requests has connections end after so many, at a pace that changes from one to the next.
+	requests := func(set int, slower float64) *Result {
 		s := &script{}
 		at := 1.0
 		for i := range 5 {
 			c := s.open(at)
-			n := set
+			n, pace := set, .03+slower*float64(i)
 			if i == 4 {
 				n = set/2 + 1
 			}
 			for k := range n {
-				c.ask(at+.02+.03*float64(k), .02)
+				c.ask(at+.02+pace*float64(k), .02)
 			}
-			at += .03*float64(n) + 1
+			at += pace*float64(n) + 1
 			if i < 4 {
 				c.answered("close").server(at - .9)
 			}
 		}
 		r, _ := s.run(t)
+		return r
+	}
+	for _, set := range []int{2, 7, 100, 1000} {
+		r := requests(set, .002)
 		i := slices.IndexFunc(r.Limits, func(l Limit) bool { return l.Kind == "requests" })
 		if i < 0 || r.Limits[i].Value != linger.Known(float64(set)) {
 			t.Errorf("a limit of %d requests is %+v", set, r.Limits)
+		}
+	}
+	// At an even pace, an age does the same.
+	if r := requests(100, 0); slices.ContainsFunc(r.Limits, func(l Limit) bool { return l.Kind == "requests" }) {
+		t.Errorf("100 requests of 30 ms each are %+v", r.Limits)
+	}
+}
+
+// A client that ends closes all that it has at once: that is one event, and no limit.
+func TestEndsAtOnceAreOne(t *testing.T) {
+	for _, apart := range []float64{.001, .4} {
+		s := &script{}
+		for i := range 3 {
+			s.open(1+.01*float64(i)).ask(1.1, .02).client(1.5 + apart*float64(i))
+			s.open(3+.01*float64(i)).ask(3.1, .02)
+		}
+		r, _ := s.run(t)
+		i := slices.IndexFunc(r.Limits, func(l Limit) bool { return l.Kind == "idle" && l.Side == "client" })
+		if i >= 0 && r.Limits[i].Claimed {
+			t.Errorf("%v s apart: %+v", apart, r.Limits[i])
+		}
+	}
+}
+
+// The bracket of an age holds what was set, wherever it is seen from.
+func TestAgesAreOfTheServer(t *testing.T) {
+	for _, at := range []string{"client", "middle", "server"} {
+		s := &script{at: at, trip: 100 * time.Millisecond}
+		for i := range 5 {
+			opened := 1 + 10*float64(i)
+			c := s.open(opened)
+			// It was accepted a round trip and a half after its SYN had left.
+			accepted := opened + 1.5*s.whole()
+			pace := .05 + .017*float64(i)
+			for t := accepted; ; t += pace {
+				c.ask(t, s.whole()+.001)
+				if t+s.whole()/2-accepted > 2 {
+					c.answered("close").server(t + s.whole())
+					break
+				}
+			}
+		}
+		r, _ := s.run(t)
+		i := slices.IndexFunc(r.Limits, func(l Limit) bool { return l.Kind == "age" })
+		if i < 0 || r.Limits[i].Low.Or(9) > 2 || r.Limits[i].High.Or(0) < 2 {
+			t.Errorf("at the %s, 2 s are %+v", at, r.Limits)
 		}
 	}
 }

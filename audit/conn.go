@@ -63,15 +63,15 @@ type conn struct {
 	concluded   bool
 	counted     bool
 
-	opened, established, ready, secured linger.Instant
-	last, closed, released, announced   linger.Instant
-	alive                               linger.Instant // the last answered probe
-	closedBy, announcedBy               trace.Peer
-	closedWith                          trace.Signal
-	outUp                               int64
-	unansweredBy                        trace.Peer
-	unansweredSince                     linger.Instant
-	near, far                           linger.Opt[time.Duration] // round trips from the place of capture to client and server
+	opened, accepted, established, ready, secured linger.Instant // accepted: the SYN-ACK
+	last, closed, released, announced             linger.Instant
+	alive                                         linger.Instant // the last answered probe
+	closedBy, announcedBy                         trace.Peer
+	closedWith                                    trace.Signal
+	outUp                                         int64
+	unansweredBy                                  trace.Peer
+	unansweredSince                               linger.Instant
+	near, far                                     linger.Opt[time.Duration] // round trips from the place of capture to client and server
 
 	spans    []span
 	requests int // of all exchanges, also those that are no longer in spans
@@ -252,6 +252,7 @@ func (c *conn) take(r *trace.Connection) {
 	}
 	c.names = tls.Names
 	c.opened, c.established, c.secured = r.Dialled, when(r.Established), when(r.Secured)
+	c.accepted = when(r.SYNACK)
 	c.ready = c.established
 	if secure || c.multiplexed {
 		c.ready = when(r.Secured)
@@ -379,6 +380,25 @@ func (c *conn) idleSince(t linger.Instant) linger.Instant {
 	return since
 }
 
+// ageAt is how old the connection is, at most, when something passes that the server
+// sends: it had not accepted it when it sent its SYN-ACK.
+func (c *conn) ageAt(t linger.Instant) time.Duration {
+	if c.accepted != never {
+		return t.Sub(c.accepted)
+	}
+	return t.Sub(c.opened)
+}
+
+// keptAt is how old the connection was, at least, when it was sent a request that did not
+// end it: it had been accepted when the ACK had come that ends the handshake. Unknown
+// where that was not seen.
+func (c *conn) keptAt(s span) time.Duration {
+	if c.established == never || s.sent == never {
+		return 0
+	}
+	return s.sent.Sub(c.established)
+}
+
 // A host is an address: a client's, without its port, or a server's.
 type host struct {
 	name string
@@ -387,9 +407,10 @@ type host struct {
 	software string
 	agent    string
 
-	idle     limits // after which this side closes
-	near     linger.Opt[time.Duration]
-	closings []closing // by this server, for restarts
+	idle     limits                    // after which this side closes
+	near     linger.Opt[time.Duration] // the shortest seen, of a client
+	far      linger.Opt[time.Duration] // of a server
+	closings []closing                 // by this server, for restarts
 	counts   counts
 }
 

@@ -16,6 +16,9 @@ type end struct {
 	lost   []Cause // reasons that fit, too
 	idle   time.Duration
 	age    time.Duration
+	// exact says that the server ended it by itself after idle, and not when a request
+	// came: it had ended before that could have.
+	exact  bool
 	number int // requests that it had carried
 	// others is how many other connections of the pool were idle then, and stayed so.
 	others  int
@@ -48,6 +51,15 @@ func (c *conn) distance() time.Duration {
 	return c.near.Or(0)
 }
 
+// remoteness is the round trip between the place of capture and the server, of this
+// connection or else the shortest of all to it.
+func (c *conn) remoteness() time.Duration {
+	if d, ok := c.far.Get(); ok {
+		return d
+	}
+	return c.server.far.Or(0)
+}
+
 // conclude finds how and why a connection ended, limits apart.
 func (c *conn) conclude() {
 	e := &c.end
@@ -75,11 +87,11 @@ func (c *conn) conclude() {
 		e.at = c.unansweredSince
 		e.reason = SilentDrop
 		e.idle = c.unansweredSince.Sub(c.idleSince(c.unansweredSince))
-		e.age = e.at.Sub(c.opened)
+		e.age = c.ageAt(e.at)
 		return
 	case c.announced != never && c.announcedBy == trace.AtServer && c.announcedWith() && (c.closed == never || c.announced <= c.closed):
 		e.at = c.announced
-		e.idle, e.age = e.at.Sub(c.idleSince(e.at)), e.at.Sub(c.opened)
+		e.idle, e.age = e.at.Sub(c.idleSince(e.at)), c.ageAt(e.at)
 		e.reason = ServerSaysClose
 		return
 	case c.closed == never:
@@ -87,13 +99,13 @@ func (c *conn) conclude() {
 	}
 	e.at = c.closed
 	since := c.idleSince(c.closed)
-	e.idle, e.age = max(0, c.closed.Sub(since)), c.closed.Sub(c.opened)
+	e.idle, e.age = max(0, c.closed.Sub(since)), c.ageAt(c.closed)
 	open, i := c.outstanding()
 	if c.closedBy == trace.AtClient {
 		switch {
 		case open:
 			e.reason = ClientAborts
-		case e.idle <= max(c.trip(), clientReacts):
+		case e.idle <= max(c.trip(), c.distance()+clientReacts):
 			e.reason = ClientClosesAtOnce
 		default:
 			e.reason = ClientIdle
@@ -118,9 +130,12 @@ func (c *conn) settle(s span) {
 	e := &c.end
 	if s.done == never && c.closed != never {
 		// The body went on until the close.
-		e.age = c.closed.Sub(c.opened)
+		e.age = c.ageAt(c.closed)
 	} else if s.done != never {
-		e.age = s.done.Sub(c.opened)
+		e.age = c.ageAt(s.done)
+		if s.first != never && s.flags&clientSaid == 0 {
+			e.age = c.ageAt(s.first) // it had been decided by then
+		}
 	}
 	e.idle = 0
 	if s.flags&clientSaid != 0 {
@@ -185,7 +200,7 @@ func (c *conn) interrupted(i int) {
 	// The server sent its FIN at closed - far/2, and the request came to it at sent +
 	// far/2: had it come before, it would have been read. The FIN came to the client at
 	// closed + near/2, and the request left it at sent - near/2.
-	far, near, late := c.far.Or(0), c.distance(), reacts
+	far, near, late := c.remoteness(), c.distance(), reacts
 	if idle >= idles {
 		late = serverReacts // it had it, and its limit was over before it looked
 	}
@@ -198,6 +213,7 @@ func (c *conn) interrupted(i int) {
 		e.reason, e.lost = StaleReuse, []Cause{ServerIdle}
 	}
 	e.idle = max(0, c.closed.Sub(previous))
+	e.exact = c.closed.Sub(s.sent) < far-reacts
 	// It could not be used from when the server ended it.
 	e.at = min(c.closed, s.sent)
 }

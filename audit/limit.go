@@ -43,10 +43,20 @@ type limits struct {
 	used     float64 // the longest gap after which a connection was used again
 	least    float64 // the shortest of ended
 	greatest float64
+	// moments is how often some ended: all at once, as when a process ends, is once.
+	moments int
+	moment  linger.Instant
 }
 
-func (l *limits) end(gap time.Duration) {
+// atOnce is within what time ends are one event.
+const atOnce = 20 * time.Millisecond
+
+func (l *limits) end(at linger.Instant, gap time.Duration) {
 	g := gap.Seconds()
+	if l.moments == 0 || at.Sub(l.moment).Abs() > atOnce {
+		l.moments++
+	}
+	l.moment = at
 	if l.ended.n == 0 {
 		l.least = g
 	}
@@ -60,13 +70,14 @@ func (l *limits) survive(gap time.Duration) {
 	l.longest = max(l.longest, g)
 }
 
-// doubt is how far an idle limit may be from what was seen.
-func doubt(seconds float64) float64 { return max(0.1, 0.02*seconds) }
+// doubt is how far an idle limit may be from what was seen: 0.1 s or 2 %, and a tenth of
+// what is below a second.
+func doubt(seconds float64) float64 { return max(min(0.1, 0.1*seconds), 0.02*seconds) }
 
 // single returns the one limit, in seconds, where there is one: all gaps that ended agree,
 // and none that survived is longer.
 func (l *limits) single() (value float64, ok bool) {
-	if l.ended.n < 2 {
+	if l.moments < 2 {
 		return 0, false
 	}
 	sorted := slices.Sorted(slices.Values(l.ended.kept))
@@ -156,6 +167,7 @@ type counts struct {
 	timed       values // ages at which connections ended, with or without a response
 	timedIdle   values
 	oldest      time.Duration // that a connection was seen to become
+	trip        time.Duration // the longest round trip to a client of those in timed
 }
 
 // maxEnds bounds how many different numbers of requests are counted.
@@ -190,6 +202,19 @@ func (k *counts) requestLimit() (limit, n int, ok bool) {
 	return limit, n, n >= 2 && limit > 1 && k.exceeded < limit && 10*n >= 9*k.n
 }
 
+// asOld reports whether an age explains all that ended after as many requests, too: each
+// was then older than any had been that a response let go on. At an even pace nobody can
+// tell which it was, if the server has not said it.
+func (k *counts) asOld() bool {
+	return k.said <= 1 && k.leastAge >= idles && k.survivedAge < k.leastAge && k.survivedAge >= k.leastAge/2
+}
+
+// soleLimit is requestLimit where nothing else explains it.
+func (k *counts) soleLimit() (limit, n int, ok bool) {
+	limit, n, ok = k.requestLimit()
+	return limit, n, ok && !k.asOld()
+}
+
 func (k *counts) isLimit(number int, c *conn) bool {
 	limit, _, ok := k.requestLimit()
 	return ok && number == limit && !c.beganBefore
@@ -205,7 +230,11 @@ func (k *counts) ageLimit() (low, high time.Duration, timed, ok bool) {
 		// Ages agree, and idle times do not.
 		if alike := jitter <= doubt(least) || n >= 5 && jitter <= least/4; alike && least >= idles.Seconds() && idleSpread >= 0.1 && 4*jitter/least <= idleSpread &&
 			k.oldest.Seconds() <= greatest+doubt(greatest) {
-			return seconds(least), seconds(greatest), true, true
+			low := seconds(least) - k.trip
+			if k.n > 0 || k.survivedAge > low {
+				low = min(k.survivedAge, seconds(least))
+			}
+			return low, seconds(greatest), true, true
 		}
 	}
 	if _, _, limited := k.requestLimit(); !limited && k.n >= 3 && len(k.ends) > 1 && k.leastAge >= idles {
@@ -255,7 +284,7 @@ func (c *conn) learn(ended linger.Instant) {
 		server.survive(gap)
 		client.survive(gap)
 		server.used, client.used = max(server.used, gap.Seconds()), max(client.used, gap.Seconds())
-		c.server.counts.survivedAge = max(c.server.counts.survivedAge, s.done.Sub(c.opened))
+		c.server.counts.survivedAge = max(c.server.counts.survivedAge, c.keptAt(s))
 	}
 	if !c.beganBefore && len(spans) > 1 {
 		c.server.counts.exceeded = max(c.server.counts.exceeded, c.requests-1)
@@ -267,7 +296,7 @@ func (c *conn) learn(ended linger.Instant) {
 	last := c.idleSince(linger.Instant(math.MaxInt64))
 	if e.reason != ServerSaysClose && e.reason != ServerClosesAtOnce && e.reason != ClientSaysClose && len(spans) > 0 {
 		// Its last response did not end it.
-		c.server.counts.survivedAge = max(c.server.counts.survivedAge, last.Sub(c.opened))
+		c.server.counts.survivedAge = max(c.server.counts.survivedAge, c.keptAt(spans[len(spans)-1]))
 	}
 	if e.at != never {
 		c.server.counts.oldest = max(c.server.counts.oldest, e.at.Sub(c.opened))
@@ -288,13 +317,15 @@ func (c *conn) learn(ended linger.Instant) {
 	}
 	switch e.reason {
 	case ServerIdle:
-		server.end(e.idle)
+		server.end(e.at, e.idle)
 		client.survive(e.idle)
 		c.timed()
 	case Race, StaleReuse:
-		server.end(e.idle)
+		if e.exact {
+			server.end(c.closed, e.idle)
+		}
 	case ClientIdle:
-		client.end(e.idle)
+		client.end(e.at, e.idle)
 		server.survive(e.idle)
 		if !c.beganBefore {
 			c.server.counts.exceeded = max(c.server.counts.exceeded, c.requests)
@@ -316,6 +347,7 @@ func (c *conn) learn(ended linger.Instant) {
 func (c *conn) timed() {
 	if !c.beganBefore {
 		c.server.counts.timed.add(c.end.age.Seconds())
+		c.server.counts.trip = max(c.server.counts.trip, c.trip())
 		c.server.counts.timedIdle.add(c.end.idle.Seconds())
 	}
 }

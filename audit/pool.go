@@ -162,7 +162,10 @@ func (p *pool) idleOthers(c *conn, over []*conn) int {
 			if o.end.reason == ClientClosesAtOnce && o.end.at.Sub(c.end.at) <= clientReacts {
 				continue
 			}
-			if is, _ := o.at(c.end.at); is == idle || is == busy && o.taken(c.end.at) {
+			// Responses that come together are seen one after the other.
+			is, _ := o.at(c.end.at)
+			soon, _ := o.at(c.end.at.Add(decides))
+			if is == idle || soon == idle || is == busy && o.taken(c.end.at) {
 				n++
 			}
 		}

@@ -375,7 +375,7 @@ func (a *Auditor) limitRows() []Limit {
 			if side == 0 {
 				continue
 			}
-			if limit, n, ok := h.counts.requestLimit(); ok {
+			if limit, n, ok := h.counts.soleLimit(); ok {
 				l := Limit{Side: name, Address: h.name, Kind: "requests", Claimed: true, Value: linger.Known(float64(limit)), Ends: n}
 				if h.counts.said > 0 {
 					l.Announced = linger.Known(float64(h.counts.said))
@@ -504,7 +504,7 @@ func (a *Auditor) limitFigures(h *host, cause Cause, m *amount) finding.Figures 
 			return l.figures()
 		}
 	case RequestLimit:
-		if n, ends, ok := h.counts.requestLimit(); ok {
+		if n, ends, ok := h.counts.soleLimit(); ok {
 			return finding.Figures{finding.Number("request_limit", float64(n), ""), finding.Number("ends", float64(ends), "")}
 		}
 	case MaxAge:
