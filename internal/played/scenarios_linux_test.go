@@ -3,6 +3,7 @@ package played
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -588,13 +589,13 @@ var scenarios = []scenario{
 					w.answer(path)
 				}
 			})
-		}), client(ask(evenly(24, 70*ms)...))},
-		truth: direct(24, first, maxAge+"+").withAge(800 * ms),
+		}), client(ask(unevenly()...))},
+		truth: direct(len(unevenly()), first, maxAge+"+").withAge(800 * ms),
 	},
 	{
 		name:  "an age of 1 s at most: nginx's keepalive_time",
-		parts: []part{nginx("server", "keepalive_time 1s;", "root DIR;"), client(askFor("/page", evenly(32, 60*ms)...))},
-		truth: direct(32, first, maxAge+"+").withAge(time.Second),
+		parts: []part{nginx("server", "keepalive_time 1s;", "root DIR;"), client(askFor("/page", unevenly()...))},
+		truth: direct(len(unevenly()), first, maxAge+"+").withAge(time.Second),
 	},
 	{
 		name: "an age of 900 ms at most, not announced",
@@ -605,8 +606,25 @@ var scenarios = []scenario{
 					w.answer(path)
 				}
 			})
-		}), client(ask(evenly(24, 70*ms)...))},
-		truth: direct(24, first, maxAge+"+").withAge(900 * ms),
+		}), client(ask(unevenly()...))},
+		truth: direct(len(unevenly()), first, maxAge+"+").withAge(900 * ms),
+	},
+	{
+		name: "an age of 800 ms at most, at an even pace: each connection carries as many",
+		parts: []part{serving(func(p *player) {
+			p.serve(func(_ int, w *wire) {
+				for began := time.Now(); ; {
+					path, _ := w.next(patience)
+					if time.Since(began) > 800*ms {
+						w.answer(path, "Connection: close")
+						return
+					}
+					w.answer(path)
+				}
+			})
+		}), client(ask(evenly(28, 70*ms)...))},
+		// Nobody can tell: it may be a limit of requests, too, and so no such limit is claimed.
+		truth: direct(28, first, maxAge+"|"+limit+"|"+sSays+"+").withAge(800 * ms),
 	},
 
 	// Ends that are nobody's limit.
@@ -638,22 +656,29 @@ var scenarios = []scenario{
 	},
 	{
 		name: "a race: the request leaves before the FIN arrives",
-		rtt:  120 * ms,
+		rtt:  200 * ms,
 		parts: []part{serving(func(p *player) {
 			p.serve(func(_ int, w *wire) { w.keep(500 * ms) })
 		}), client(func(p *player) {
 			for range 3 {
 				w := p.dial("server")
 				w.get("/bytes/500")
-				// The FIN leaves 500 ms after the response did, 440 ms after it has come here,
-				// and comes 60 ms later.
-				p.wait(470 * ms)
+				// The FIN leaves 500 ms after the response did, 400 ms after it has come here,
+				// and comes 100 ms later.
+				p.wait(450 * ms)
+				if w.closed() {
+					panic("the request comes too late")
+				}
+				sent := time.Now()
 				w.fails("/bytes/500")
+				if time.Since(sent) > 190*ms {
+					panic("the FIN may be an answer to the request")
+				}
 				w.close()
 			}
 			p.dial("server").get("/bytes/500")
 		})},
-		truth: direct(7, after(first, 3, race)...),
+		truth: direct(7, after(first, 3, race)...).withIdle(500 * ms),
 	},
 	{
 		name:  "--misbehave race:500ms",
@@ -686,7 +711,7 @@ var scenarios = []scenario{
 		parts: []part{serving(func(p *player) {
 			p.serve(func(_ int, w *wire) { w.keep(300 * ms) })
 		}), client(rejected(3, 700*ms))},
-		truth: direct(7, after(first, 3, stale)...),
+		truth: direct(7, after(first, 3, stale)...).withIdle(300 * ms),
 	},
 	{
 		name: "stale reuse: Python's http.client does not look",
@@ -703,7 +728,7 @@ var scenarios = []scenario{
 			`    try: get(); raise SystemExit(1)`,
 			`    except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError): c.close()`,
 			`    get()`)},
-		truth: direct(7, after(first, 3, stale)...),
+		truth: direct(7, after(first, 3, stale)...).withIdle(300 * ms),
 	},
 	{
 		name:   "a NAT that forgets after 500 ms",
@@ -831,6 +856,22 @@ var scenarios = []scenario{
 		truth: and(direct(1, first), on("client>server2", 1, otherAddr)),
 	},
 	{
+		name: "one name with three addresses, each asked twice",
+		parts: []part{keeping("server"), keeping("server2"), keeping("server3"), client(func(p *player) {
+			var all []*wire
+			for _, h := range []string{"server", "server2", "server3"} {
+				w := p.dial(h)
+				all = append(all, w)
+				w.get("/bytes/500", "Host: www.example")
+				p.wait(100 * ms)
+			}
+			for _, w := range all {
+				w.get("/bytes/500", "Host: www.example")
+			}
+		})},
+		truth: and(and(direct(2, first), on("client>server2", 2, otherAddr)), on("client>server3", 2, otherAddr)),
+	},
+	{
 		name: "two names at one address",
 		parts: []part{keeping("server"), client(func(p *player) {
 			for _, h := range []string{"a.example", "b.example"} {
@@ -843,13 +884,30 @@ var scenarios = []scenario{
 		truth: direct(4, first, identity+"|"+first),
 	},
 	{
+		name: "three names at one address, each asked twice",
+		parts: []part{keeping("server"), client(func(p *player) {
+			names := []string{"a.example", "b.example", "c.example"}
+			wires := make([]*wire, len(names))
+			for range 2 {
+				for i, name := range names {
+					if wires[i] == nil {
+						wires[i] = p.dial("server")
+					}
+					wires[i].get("/bytes/500", "Host: "+name)
+					p.wait(100 * ms)
+				}
+			}
+		})},
+		truth: direct(6, first, identity+"|"+first, identity+"|"+first),
+	},
+	{
 		name: "preconnect: two connections that carry nothing",
 		parts: []part{keeping("server"), client(func(p *player) {
 			a := p.dial("server")
 			p.wait(100 * ms)
 			a.close()
 			b := p.dial("server")
-			p.wait(100 * ms)
+			p.wait(400 * ms)
 			b.close()
 			p.wait(50 * ms)
 			c := p.dial("server")
@@ -885,6 +943,68 @@ var scenarios = []scenario{
 			opened:    map[hop][]string{"client>proxy": {first}, "proxy>behind": {first}},
 			exchanges: map[hop]int{"client>proxy": 6, "proxy>behind": 6},
 			aside:     map[hop]string{"proxy>behind": "health-check"},
+		},
+	},
+	{
+		name: "health checks beside requests: another host's, each 600 ms",
+		parts: []part{
+			keeping("server"),
+			{on: "client2", at: 100 * ms, play: func(p *player) {
+				for range 6 {
+					w := p.dial("server")
+					w.get("/health", "User-Agent: checker")
+					w.close()
+					p.wait(600*ms - 80*ms)
+				}
+			}},
+			client(func(p *player) {
+				w := p.dial("server")
+				for range 6 {
+					w.get("/bytes/500")
+					p.wait(500 * ms)
+				}
+			})},
+		truth: truth{
+			opened:    map[hop][]string{"client>server": {first}, "client2>server": {}},
+			exchanges: map[hop]int{"client>server": 6},
+			aside:     map[hop]string{"client2>server": "health-check"},
+		},
+	},
+	{
+		name: "server-sent events, and requests beside them",
+		parts: []part{serving(func(p *player) {
+			p.serve(func(_ int, w *wire) {
+				for {
+					path, ok := w.next(patience)
+					if !ok {
+						return
+					}
+					if path != "/events" {
+						w.answer(path)
+						continue
+					}
+					fmt.Fprint(w.tcp, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+					for range 100 {
+						if _, err := fmt.Fprint(w.tcp, "a\r\ndata: hi\n\n\r\n"); err != nil {
+							return
+						}
+						p.wait(200 * ms)
+					}
+				}
+			})
+		}), client(func(p *player) {
+			w := p.dial("server")
+			w.send("/events")
+			p.wait(300 * ms)
+			other := p.dial("server")
+			for range 4 {
+				other.get("/bytes/500")
+				p.wait(200 * ms)
+			}
+		})},
+		truth: truth{
+			opened:    map[hop][]string{"client>server": {"stream", concurrency + "|" + first}},
+			exchanges: map[hop]int{"client>server": 4},
 		},
 	},
 	{
@@ -943,6 +1063,22 @@ var scenarios = []scenario{
 		truth: and(on("client>proxy", 5, first), on("proxy>behind", 5, after(first, 4, cSays)...)),
 	},
 	{
+		name: "nginx before HAProxy, without upstream keep-alive",
+		parts: []part{
+			haproxy("behind", "", "\thttp-request return status 200 content-type text/plain string hello"),
+			nginx("proxy", "", "location / { proxy_pass http://behind; }"),
+			client(through(5, 150*ms))},
+		truth: and(on("client>proxy", 5, first), on("proxy>behind", 5, after(first, 4, cSays)...)),
+	},
+	{
+		name: "nginx before HAProxy, with upstream keep-alive",
+		parts: []part{
+			haproxy("behind", "", "\thttp-request return status 200 content-type text/plain string hello"),
+			nginx("proxy", "upstream u { server behind; keepalive 8; }", `location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; }`),
+			client(through(5, 150*ms))},
+		truth: and(on("client>proxy", 5, first), on("proxy>behind", 5, first)),
+	},
+	{
 		name: "nginx with upstream keep-alive",
 		parts: []part{
 			plainOrigin("behind"),
@@ -982,6 +1118,30 @@ var scenarios = []scenario{
 			needs("curl", curl(`curl -s -o /dev/null -o /dev/null -o /dev/null http://proxy/ 'http://proxy/?2' 'http://proxy/?3'`))},
 		truth: and(on("client>proxy", 3, after(first, 2, sSays)...), on("proxy>behind", 3, after(first, 2, cSays)...)),
 	},
+	{
+		name: "a tunnel through a proxy: CONNECT",
+		parts: []part{
+			plainOrigin("behind"),
+			{on: "proxy", listens: 1, play: func(p *player) {
+				p.serve(func(_ int, w *wire) {
+					if _, ok := w.next(patience); !ok {
+						return
+					}
+					far := p.dial("behind")
+					fmt.Fprint(w.tcp, "HTTP/1.1 200 Connection established\r\n\r\n")
+					go func() {
+						io.Copy(far.tcp, w.in)
+						far.tcp.CloseWrite()
+					}()
+					io.Copy(w.tcp, far.in)
+				})
+			}},
+			needs("curl", curl(`curl -s -p -x http://proxy:80 -o /dev/null -o /dev/null -o /dev/null http://inner/bytes/500 http://inner/bytes/600 http://inner/bytes/700`))},
+		truth: truth{
+			opened:    map[hop][]string{"client>proxy": {"stream"}, "client>inner": {first}, "proxy>behind": {first}},
+			exchanges: map[hop]int{"client>inner": 3, "proxy>behind": 3},
+		},
+	},
 
 	// DNS.
 	{
@@ -1010,6 +1170,21 @@ var scenarios = []scenario{
 		})},
 		truth: direct(9, after(first, 2, sIdle)...).withIdle(700 * ms),
 	},
+}
+
+// unevenly are the pauses of somebody who asks often at first, and then less so: of
+// connections that end at one age, each carries another number.
+func unevenly() []time.Duration {
+	var out []time.Duration
+	for _, phase := range []struct {
+		pause time.Duration
+		n     int
+	}{{10 * ms, 24}, {60 * ms, 10}, {120 * ms, 7}, {30 * ms, 14}} {
+		for range phase.n {
+			out = append(out, phase.pause)
+		}
+	}
+	return out
 }
 
 // evenly is n pauses, the first of them none.

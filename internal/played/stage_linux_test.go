@@ -78,7 +78,12 @@ var sides = map[string]lab.Side{
 	"server": lab.Server, "server2": lab.Server, "server3": lab.Server, "proxy": lab.Server,
 }
 
-const middle = "middle"
+const (
+	// middle is the point between the two sides.
+	middle = "middle"
+	// inner is what a tunnel leads to: the proxy knows where that is.
+	inner = "inner"
+)
 
 // roleVar has this program play a part: "SCENARIO/PART".
 const roleVar = "LINGER_TEST_PART"
