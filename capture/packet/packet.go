@@ -91,7 +91,7 @@ type Summary struct {
 	// end early.
 	Evicted int64
 	// Missing counts the bytes that sequence numbers show to have passed and that were
-	// not captured, in Gaps places. Resynced counts the times that HTTP was lost by that
+	// not captured, in Gaps places; what was cut off packets apart. Resynced counts the times that HTTP was lost by that
 	//
 	// and found again.
 	Missing, Gaps, Resynced int64
@@ -114,7 +114,13 @@ func Read(files *pcap.Files, o Options, to Sink) (Summary, error) {
 		}
 	}
 	s := r.Finish()
-	s.Files, s.Began = files.Info(), files.Began()
+	s.Read(files)
+	return s, r.err
+}
+
+// Read adds what is known of the files when they have been read.
+func (s *Summary) Read(files *pcap.Files) {
+	s.Files, s.Began, s.Dropped = files.Info(), files.Began(), linger.Opt[int64]{}
 	for _, file := range s.Files {
 		for _, i := range file.Interfaces {
 			if n, ok := i.Dropped.Get(); ok {
@@ -122,5 +128,4 @@ func Read(files *pcap.Files, o Options, to Sink) (Summary, error) {
 			}
 		}
 	}
-	return s, r.err
 }

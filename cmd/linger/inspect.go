@@ -196,7 +196,7 @@ func (in *inspection) read(ctx context.Context, names []string, std streams) (*a
 		in.progress.tell(n)
 	}
 	sum := reader.Finish()
-	sum.Files = files.Info()
+	sum.Read(files)
 	in.progress.clear()
 	r := in.end(sum.Last.Or(0))
 	if !in.began.IsZero() {
