@@ -172,10 +172,40 @@ type answer struct {
 	untilClose bool
 	chunked    bool
 	first      time.Duration // from asking to the head
+	// tries is how many requests the connection carried for it: those that were refused
+	// were asked again.
+	tries int
 }
 
-// exchange sends a request and reads its response.
+// exchange sends a request and reads its response. An ordinary one that is refused for
+// the number of requests is sent again after a pause, on the same connection; of one whose
+// connection that has ended the error is a turnedAway. What has to be answered within a
+// time of its own is sent at once, and once.
 func (p *prober) exchange(ctx context.Context, c *conn, q request) (answer, error) {
+	for tries := 1; ; tries++ {
+		if q.within == 0 {
+			if err := p.pause(ctx); err != nil {
+				return answer{}, err
+			}
+		}
+		sent := time.Now()
+		a, err := p.exchangeOnce(ctx, c, q)
+		a.tries = tries
+		if err != nil || !p.isOrdinary(q) {
+			return a, err
+		}
+		again, err := p.judgeStatus(sent, a.status, a.header.Get("Retry-After"))
+		switch {
+		case err != nil || !again || q.within > 0:
+			return a, err
+		case a.close:
+			return a, turnsAway(a.status)
+		}
+	}
+}
+
+// exchangeOnce sends a request and reads its response.
+func (p *prober) exchangeOnce(ctx context.Context, c *conn, q request) (answer, error) {
 	if c.strayed() {
 		return answer{}, errStray
 	}
@@ -251,9 +281,6 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 		}
 		if c.bounded.N <= 0 {
 			return a, fmt.Errorf("the response is longer than %d MB; name a URL with a shorter one", maxBody>>20)
-		}
-		if !q.beyond && (a.status == http.StatusTooManyRequests || a.status == http.StatusServiceUnavailable) {
-			c.prober.limited(a.status)
 		}
 		c.prober.heard(a)
 		return a, err

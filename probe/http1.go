@@ -529,7 +529,7 @@ func countHTTP1(ctx context.Context, p *prober) {
 		switch {
 		case err == nil:
 			last = a
-			count.N++
+			count.N += a.tries
 			count.State = profile.AtLeast
 		case count.N > 0 && ends(err):
 			count.State = profile.Measured
@@ -726,6 +726,8 @@ func pipelineHTTP1(ctx context.Context, p *prober) {
 		want, neighbour := alone[turns[i%2]], alone[turns[(i+1)%2]]
 		switch {
 		case other == 0 || a.like(want):
+		case isRefusal(a.status):
+			seen.Alike = true // any of them may be answered so
 		case a.like(neighbour):
 			if seen.Wrong == 0 {
 				seen.Wrong, seen.Status, seen.Want = i+1, a.status, want.status

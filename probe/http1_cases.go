@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -388,6 +389,10 @@ func (p *prober) malformed(ctx context.Context, id, sent string, refused, closes
 		return
 	}
 	a, err := c.receive(ctx, request{method: http.MethodPost})
+	if isRefusal(a.status) && !p.blames(ctx, sent, a.status) {
+		p.unmeasured(fmt.Sprintf("it was answered %d, which may be about how much is asked", a.status), id)
+		return
+	}
 	found := conformance.Malformed{ID: id, Refuse: refused, Close: closes, Next: next(err), Status: a.status, Within: p.config.Answer}
 	found.Ordinary = a.status == ordinary
 	if err != nil {

@@ -127,6 +127,7 @@ type http2Answer struct {
 	length  int64
 	ended   bool
 	refused linger.Opt[http2.ErrCode] // RST_STREAM
+	tries   int                       // how often it was asked for
 	beyond  string                    // GOAWAY, which names a stream below its own
 	at      time.Time                 // its last byte
 }
@@ -346,9 +347,6 @@ func (c *http2Conn) handle(f http2.Frame) error {
 		}
 		if status, err := strconv.Atoi(f.PseudoValue("status")); err == nil && status >= 200 {
 			a.status = status
-			if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-				c.prober.limited(status)
-			}
 		}
 		if len(a.fields) < 1000 {
 			a.fields = append(a.fields, slices.Clone(f.RegularFields())...)
@@ -385,6 +383,14 @@ func (c *http2Conn) stream(id uint32) *http2Answer {
 		return a
 	}
 	return new(http2Answer)
+}
+
+// field is the value of a field, "" where there is none.
+func (a *http2Answer) field(name string) string {
+	if i := slices.IndexFunc(a.fields, func(f hpack.HeaderField) bool { return f.Name == name }); i >= 0 {
+		return a.fields[i].Value
+	}
+	return ""
 }
 
 // done reports whether nothing more comes.
@@ -486,9 +492,28 @@ func (c *http2Conn) admitted(ctx context.Context) error {
 	return err
 }
 
-// get asks for the target, as soon as the server allows that, and reads the answer to
-// its end.
+// get asks for the target, and again after a pause where that is refused for the number of
+// requests.
 func (c *http2Conn) get(ctx context.Context) (*http2Answer, error) {
+	for tries := 1; ; tries++ {
+		if err := c.prober.pause(ctx); err != nil {
+			return new(http2Answer), err
+		}
+		sent := time.Now()
+		a, err := c.getOnce(ctx)
+		a.tries = tries
+		if err != nil {
+			return a, err
+		}
+		if again, err := c.prober.judgeStatus(sent, a.status, a.field("retry-after")); err != nil || !again {
+			return a, err
+		}
+	}
+}
+
+// getOnce asks for the target, as soon as the server allows that, and reads the answer to
+// its end.
+func (c *http2Conn) getOnce(ctx context.Context) (*http2Answer, error) {
 	if err := c.admitted(ctx); err != nil {
 		return new(http2Answer), err
 	}
@@ -1015,7 +1040,7 @@ func (c *http2Conn) askUntilEnd(ctx context.Context, most int) (answered int, er
 		case err != nil:
 			return answered, err
 		}
-		answered++
+		answered += a.tries
 		// GOAWAY may come right behind the response: then no further stream may be opened.
 		err = c.read(ctx, behind, func() bool { return len(c.goaways) > 0 })
 		if err != errSilent {

@@ -305,10 +305,32 @@ type http3Answer struct {
 	status int
 	names  []string // of its fields
 	length int64
+	// retryAfter is that field, and tries how often it was asked for.
+	retryAfter string
+	tries      int
 }
 
-// get asks for the target, and reads the answer to its end.
+// get asks for the target, and again after a pause where that is refused for the number of
+// requests.
 func (c *http3Conn) get(ctx context.Context) (a http3Answer, err error) {
+	for tries := 1; ; tries++ {
+		if err := c.prober.pause(ctx); err != nil {
+			return a, err
+		}
+		sent := time.Now()
+		a, err = c.getOnce(ctx)
+		a.tries = tries
+		if err != nil {
+			return a, err
+		}
+		if again, err := c.prober.judgeStatus(sent, a.status, a.retryAfter); err != nil || !again {
+			return a, err
+		}
+	}
+}
+
+// getOnce asks for the target, and reads the answer to its end.
+func (c *http3Conn) getOnce(ctx context.Context) (a http3Answer, err error) {
 	if err := c.prober.spend(1); err != nil {
 		return a, err
 	}
@@ -393,13 +415,13 @@ func (c *http3Conn) part(r *bufio.Reader, a *http3Answer) error {
 		} else if err != nil {
 			return fmt.Errorf("the head of the response makes no sense: %s", linger.Brief(err.Error()))
 		}
+		if f.Name == "retry-after" {
+			a.retryAfter = f.Value
+		}
 		if f.Name != ":status" {
 			a.names = append(a.names, linger.Brief(f.Name))
 		} else if status, err := strconv.Atoi(f.Value); err == nil && status >= 200 {
 			a.status = status
-			if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-				c.prober.limited(status)
-			}
 		}
 	}
 	return nil
@@ -757,10 +779,11 @@ func countHTTP3(ctx context.Context, p *prober) {
 		}
 	}
 	for range countedHTTP3 {
-		if _, err = c.get(ctx); err != nil {
+		var a http3Answer
+		if a, err = c.get(ctx); err != nil {
 			break
 		}
-		count.N++
+		count.N += a.tries
 		if over() {
 			break
 		}

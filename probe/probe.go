@@ -121,6 +121,7 @@ type prober struct {
 	connected int    // connections open now
 	refused   string // why no more is asked: rate limiting
 	refusal   int    // the status that said so
+	refusals  refusals
 	patience  context.Context
 	impatient context.CancelFunc
 	progress  Progress
@@ -300,6 +301,10 @@ func (p *prober) reach(ctx context.Context) error {
 		}
 		if len(trips) == samples {
 			a, err := p.exchange(ctx, c, request{path: p.target.path})
+			if isTurnedAway(err) {
+				c.drop()
+				return unreachable(fmt.Sprintf("GET %s at %s was answered %d, %d times in a row; try later, or name another path", p.target.path, p.target.address, a.status, p.refusals.refused))
+			}
 			if err != nil && (a.status == 0 || !errors.Is(err, io.ErrUnexpectedEOF) && err != errFraming) {
 				c.drop()
 				return unreachable("no answer to GET " + p.target.path + " from " + p.target.address + ": " + linger.Brief(cause(err)))
@@ -404,16 +409,6 @@ func (p *prober) spend(n int) error {
 	return nil
 }
 
-// limited notes that the server limits rates, so that nothing more is asked.
-func (p *prober) limited(status int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.refused == "" {
-		p.refusal = status
-		p.refused = fmt.Sprintf("the server answered %d: it limits how much it is asked, and was left alone from then on", status)
-	}
-}
-
 // done tells how far the probe is.
 func (p *prober) done(e experiment) {
 	p.mu.Lock()
@@ -444,9 +439,7 @@ func (p *prober) conclude() *profile.Profile {
 		}
 		p.profile.Cases = append(p.profile.Cases, r)
 	}
-	if p.refused != "" {
-		p.profile.Caveats = append(p.profile.Caveats, finding.Caveat{Code: profile.RateLimited, Figures: finding.Figures{finding.Number("status", float64(p.refusal), "")}})
-	}
+	p.caveatRefusals()
 	p.caveatLate()
 	p.profile.Took = profile.Duration(time.Since(p.began))
 	return p.profile

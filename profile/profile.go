@@ -306,7 +306,9 @@ type DNS struct {
 // Codes of caveats: what of the probe itself its figures may not be read without.
 const (
 	EndedEarly  = "late"         // it took too long; figure: after, in ms
-	RateLimited = "rate-limited" // the server was left alone, for its answer; figure: status
+	RateLimited = "rate-limited" // the server was left alone, for its answer; figures: status, refused, asked
+	// RefusedAtTimes: ordinary requests were refused, and asked again; figures as above.
+	RefusedAtTimes = "refused-at-times"
 	Busy        = "busy"         // this side woke too late; figure: late, in ms
 	// EndedByError: a connection in use was ended by an error, not for its number of
 	// requests; figures: requests, closing.

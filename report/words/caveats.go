@@ -82,6 +82,7 @@ func caveats() map[reason]func(doubter) string {
 
 		{profile.EndedEarly, ""}:     endedEarly,
 		{profile.RateLimited, ""}:    rateLimited,
+		{profile.RefusedAtTimes, ""}: refusedAtTimes,
 		{profile.Busy, ""}:           busy,
 		{profile.EndedByError, ""}:   endedByError,
 		{keepalive.SeenFromHere, ""}: seenFromHere,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"linger/finding"
 	"linger/profile"
 )
 
@@ -42,7 +43,15 @@ func endedEarly(d doubter) string {
 }
 
 func rateLimited(d doubter) string {
-	return fmt.Sprintf("the server answered %s: it limits how much it is asked, and was left alone from then on", d.n("status"))
+	to := ""
+	if asked, ok := d.Figures.Value("asked").Get(); ok {
+		to = fmt.Sprintf(" to %s of %s", d.n("refused"), finding.Plural(asked, "ordinary request"))
+	}
+	return fmt.Sprintf("the server answered %s%s: it limits how much it is asked, and was left alone from then on", d.n("status"), to)
+}
+
+func refusedAtTimes(d doubter) string {
+	return fmt.Sprintf("the server answered %s to %s of %s, which were asked again after a pause", d.n("status"), d.n("refused"), d.many("asked", "ordinary request"))
 }
 
 func endedByError(d doubter) string {

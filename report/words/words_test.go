@@ -216,6 +216,8 @@ var doubted = []struct {
 }{
 	{finding.Caveat{Code: profile.EndedEarly, Figures: figures{finding.Number("after", 100_000, "ms")}}, "the probe was ended after 1m40s, with some questions not asked or not answered"},
 	{finding.Caveat{Code: profile.RateLimited, Figures: figures{finding.Number("status", 429, "")}}, "the server answered 429: it limits how much it is asked, and was left alone from then on"},
+	{finding.Caveat{Code: profile.RateLimited, Figures: figures{finding.Number("status", 429, ""), finding.Number("refused", 7, ""), finding.Number("asked", 31, "")}}, "the server answered 429 to 7 of 31 ordinary requests: it limits how much it is asked, and was left alone from then on"},
+	{finding.Caveat{Code: profile.RefusedAtTimes, Figures: figures{finding.Number("status", 503, ""), finding.Number("refused", 4, ""), finding.Number("asked", 20, "")}}, "the server answered 503 to 4 of 20 ordinary requests, which were asked again after a pause"},
 	{finding.Caveat{Code: profile.Busy, Figures: figures{finding.Number("late", 120, "ms")}}, "this machine was busy: the probe woke up to 120 ms too late, and its times may be off by as much"},
 	{finding.Caveat{Code: profile.EndedByError, Subject: finding.Subject{Kind: "protocol", Name: "HTTP/2"}, Figures: figures{finding.Number("requests", 3, ""), {Name: "closing", Text: `GOAWAY ENHANCE_YOUR_CALM "too_many_requests"`}}}, `the server ended a connection of HTTP/2 by an error after 3 requests: GOAWAY ENHANCE_YOUR_CALM "too_many_requests"; that is no limit of requests`},
 	{finding.Caveat{Code: keepalive.SeenFromHere}, "round trips were seen from here, not from the hop before; tell others with NAME.rtt=20ms"},
