@@ -490,6 +490,33 @@ func TestClockThatJumps(t *testing.T) {
 	}
 }
 
+// TestLargePackets reads what offloads hand over: more than an MTU, and where that is more
+// than 64 kB, with a length of 0.
+func TestLargePackets(t *testing.T) {
+	for _, size := range []int{30_000, 200_000} {
+		for _, ends := range [][2]string{{client, server}, {client6, server6}} {
+			f := newFilm()
+			body := strings.Repeat("x", size)
+			f.talk(ends[0], ends[1]).open().say(cli, get).say(srv, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)+body).say(cli, get).say(srv, ok).close(cli)
+			for _, one := range f.frames {
+				if len(one.data) > 1<<16 {
+					at := 2
+					if one.data[0]>>4 == 6 {
+						at = 4
+					}
+					one.data[at], one.data[at+1] = 0, 0
+				}
+			}
+			got, s := read(t, f.pcap(raw, whole))
+			is(t, got, fmt.Sprintf("0/1 GET http://h.example/a 200 0+%d", size), "0/2 GET http://h.example/a 200 0+5",
+				fmt.Sprintf("0 %s > %s http/1.1 2 closed by client with fin", ends[0], ends[1]))
+			if s.Malformed > 0 {
+				t.Errorf("%+v", s)
+			}
+		}
+	}
+}
+
 func TestDNS(t *testing.T) {
 	query := "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01h\x07example\x00\x00\x01\x00\x01"
 	answer := "\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x01\x01h\x07example\x00\x00\x01\x00\x01\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x09" +
