@@ -14,7 +14,9 @@ import (
 // sender sends again agrees in less: Linux numbers IP packets (RFC 791, 3.1: Identification)
 // and stamps segments (RFC 7323, 3), others do at least one of the two; it also comes a
 // round trip later at the earliest. So copies are what agrees and was captured either in
-// another place within a second, or in the same one within half a millisecond.
+// another place within a second, or in the same one within half a millisecond. In the same
+// place, what has neither number nor stamp and carries nothing is no copy: hosts answer
+// each packet of a connection that is gone by the same RST.
 const (
 	sameElsewhere = time.Second
 	sameHere      = 500 * time.Microsecond
@@ -43,6 +45,8 @@ func (d duplicates) again(p *flow.Packet, b []byte, place uint32, at linger.Inst
 		limit := sameHere
 		if s.place != place {
 			limit = sameElsewhere
+		} else if p.Payload == 0 && p.Flags&(flow.SYN|flow.FIN) == 0 && anonymous(p, b) {
+			return false
 		}
 		if since := at.Sub(s.at); since <= limit && since >= -limit {
 			return true
@@ -50,6 +54,11 @@ func (d duplicates) again(p *flow.Packet, b []byte, place uint32, at linger.Inst
 	}
 	*s = seen{uint32(sum >> 32), place, at}
 	return false
+}
+
+// anonymous reports whether a packet has neither a number nor a stamp.
+func anonymous(p *flow.Packet, b []byte) bool {
+	return p.Headers-p.Network < 32 && (b[0]>>4 == 6 || b[4]|b[5] == 0)
 }
 
 // identity sums up what the sender wrote, save for what changes on the way (TTL) or is

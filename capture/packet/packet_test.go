@@ -235,6 +235,24 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
+// TestResetsAreNoDuplicates has a client answer each packet of the server by the same RST.
+func TestResetsAreNoDuplicates(t *testing.T) {
+	f := newFilm()
+	c := f.talk(client, server).open().say(cli, get).send(cli, flow.FIN|flow.ACK, "")
+	f.step = 5 * time.Microsecond
+	for range 3 {
+		c.send(srv, flow.ACK, ok)
+	}
+	for range 3 {
+		f.id = 0xffff
+		c.again(cli, c.next[cli], flow.RST, "")
+	}
+	got, s := read(t, f.pcap(raw, whole))
+	if up := got.connections[0].Up.Or(trace.Flow{}); s.Duplicates != 0 || up.RST != 3 {
+		t.Errorf("%+v %+v", s, up)
+	}
+}
+
 func TestRetransmissionsAreNoDuplicates(t *testing.T) {
 	f := newFilm()
 	c := f.talk(client, server)
