@@ -378,48 +378,73 @@ func isToken(b []byte) bool {
 // field takes in one line of a head, if it is of use. A line that continues the one before
 // has no name, and is not.
 func (h *head) field(s *Shared, line []byte) {
-	i := bytes.IndexByte(line, ':')
-	if i < 4 || i > 17 {
+	if len(line) == 0 {
 		return
 	}
-	name := line[:i]
-	value := func() []byte { return trim(line[i+1:]) }
-	first := name[0] | 0x20
-	switch {
-	case len(name) == 4 && is(name, "host"):
-		h.host = value()
-	case len(name) == 6 && is(name, "server"):
-		h.server = value()
-	case len(name) == 7 && first == 'u' && is(name, "upgrade"):
-		h.upgrade = value()
-	case len(name) == 7 && first == 'r' && is(name, "referer"):
-		h.referer = value()
-	case len(name) == 8 && is(name, "location"):
-		h.location = value()
-	case len(name) == 10 && first == 'c' && is(name, "connection"):
-		h.connection = join(s, h.connection, value())
-		h.close = h.close || hasToken(value(), "close")
-	case len(name) == 10 && first == 'k' && is(name, "keep-alive"):
-		h.keepAlive = join(s, h.keepAlive, value())
-	case len(name) == 10 && first == 'u' && is(name, "user-agent"):
-		h.agent = value()
-	case len(name) == 12 && is(name, "content-type"):
-		h.contentType = value()
-	case len(name) == 14 && is(name, "content-length"):
-		h.contentLength(value())
-	case len(name) == 16 && is(name, "proxy-connection"):
-		h.proxyConnection = join(s, h.proxyConnection, value())
-		h.close = h.close || hasToken(value(), "close")
-	case len(name) == 17 && is(name, "transfer-encoding"):
-		// "If a message is received with both [...], the Transfer-Encoding overrides"; the
-		// last coding decides (RFC 9112, 6.3).
-		codings := value()
-		if j := bytes.LastIndexByte(codings, ','); j >= 0 {
-			codings = trim(codings[j+1:])
+	switch line[0] | 0x20 {
+	case 'h':
+		if v, ok := named(line, "host"); ok {
+			h.host = v
 		}
-		h.chunked = is(codings, "chunked")
-		h.otherCoding = !h.chunked
+	case 's':
+		if v, ok := named(line, "server"); ok {
+			h.server = v
+		}
+	case 'u':
+		if v, ok := named(line, "user-agent"); ok {
+			h.agent = v
+		} else if v, ok := named(line, "upgrade"); ok {
+			h.upgrade = v
+		}
+	case 'r':
+		if v, ok := named(line, "referer"); ok {
+			h.referer = v
+		}
+	case 'l':
+		if v, ok := named(line, "location"); ok {
+			h.location = v
+		}
+	case 'k':
+		if v, ok := named(line, "keep-alive"); ok {
+			h.keepAlive = join(s, h.keepAlive, v)
+		}
+	case 'p':
+		if v, ok := named(line, "proxy-connection"); ok {
+			h.proxyConnection = join(s, h.proxyConnection, v)
+			h.close = h.close || hasToken(v, "close")
+		}
+	case 'c':
+		if v, ok := named(line, "connection"); ok {
+			h.connection = join(s, h.connection, v)
+			h.close = h.close || hasToken(v, "close")
+		} else if v, ok := named(line, "content-length"); ok {
+			h.contentLength(v)
+		} else if v, ok := named(line, "content-type"); ok {
+			h.contentType = v
+		}
+	case 't':
+		if v, ok := named(line, "transfer-encoding"); ok {
+			h.transferEncoding(v)
+		}
 	}
+}
+
+// named returns the value of a line with that name, which is in lower case.
+func named(line []byte, name string) ([]byte, bool) {
+	if len(line) <= len(name) || line[len(name)] != ':' || !is(line[:len(name)], name) {
+		return nil, false
+	}
+	return trim(line[len(name)+1:]), true
+}
+
+// transferEncoding reads the codings of a body, of which the last one decides: "If a message
+// is received with both [...], the Transfer-Encoding overrides" (RFC 9112, 6.3).
+func (h *head) transferEncoding(codings []byte) {
+	if i := bytes.LastIndexByte(codings, ','); i >= 0 {
+		codings = trim(codings[i+1:])
+	}
+	h.chunked = is(codings, "chunked")
+	h.otherCoding = !h.chunked
 }
 
 // contentLength reads one or, if they are the same, several lengths.
@@ -468,6 +493,7 @@ func hasToken(list []byte, token string) bool {
 	return false
 }
 
+// join adds a value to those that a field had before.
 func join(s *Shared, before string, value []byte) string {
 	if before == "" {
 		return s.text(value)
@@ -495,19 +521,24 @@ func (c *Conversation) url(h *head) string {
 	if len(target) > maxURL {
 		target = target[:maxURL]
 	}
-	host := h.host
-	if len(host) == 0 {
-		host = []byte(c.Authority)
-	}
+	var b strings.Builder
 	switch {
-	case string(h.method) == "CONNECT" || bytes.Contains(target, []byte("://")) && target[0] != '/':
-		return strings.ToValidUTF8(string(target), "�")
-	case string(target) == "*": // "OPTIONS *" is of the server
-		target = nil
+	case len(h.method) == len("CONNECT") && string(h.method) == "CONNECT" || target[0] != '/' && bytes.Contains(target, []byte("://")):
+		b.Write(target)
+	default:
+		if len(target) == 1 && target[0] == '*' {
+			target = nil // "OPTIONS *" is of the server
+		}
+		b.Grow(len("http://") + max(len(h.host), len(c.Authority)) + len(target))
+		b.WriteString("http://")
+		if len(h.host) > 0 {
+			b.Write(h.host)
+		} else {
+			b.WriteString(c.Authority)
+		}
+		b.Write(target)
 	}
-	b := make([]byte, 0, len("http://")+len(host)+len(target))
-	b = append(append(append(b, "http://"...), host...), target...)
-	return strings.ToValidUTF8(string(b), "�")
+	return strings.ToValidUTF8(b.String(), "�")
 }
 
 // absolute returns where a Location points to, seen from a URL.

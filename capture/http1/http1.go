@@ -58,6 +58,7 @@ type Shared struct {
 
 	next  int // number of the next exchange
 	texts map[string]string
+	last  [16]string // the last text of each length, modulo 16
 	free  []*pending
 	head  head // the one that is read
 }
@@ -298,7 +299,7 @@ func (c *Conversation) request(h *head, m Mark, cut bool) (skip int64) {
 	x.Frames = trace.Frames{First: r.began.Frame, Last: m.Frame, FirstFile: r.began.File, LastFile: m.File}
 	x.RequestHead = h.size
 	x.Asked = h.said(c.Shared)
-	x.Referer = clip(h.referer)
+	x.Referer = c.Shared.text(h.referer)
 	x.head, x.old = x.Method == "HEAD", h.version == versionNone
 	if x.Method == "CONNECT" {
 		x.target = clip(h.target)
@@ -480,10 +481,13 @@ func (c *Conversation) Protocol() string {
 
 // take returns an exchange to fill in.
 func (c *Conversation) take() *pending {
-	s, x := c.Shared, &pending{}
+	s := c.Shared
+	var x *pending
 	if n := len(s.free); n > 0 {
 		x, s.free = s.free[n-1], s.free[:n-1]
 		*x = pending{}
+	} else {
+		x = &pending{}
 	}
 	x.ID, x.Connection, x.Attempts = s.Next(), c.Connection, 1
 	return x
@@ -495,15 +499,22 @@ func (s *Shared) text(b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	if t, ok := s.texts[string(b)]; ok {
-		return t
+	last := &s.last[len(b)%len(s.last)]
+	if *last == string(b) {
+		return *last
 	}
-	t := clip(b)
-	if s.texts == nil {
-		s.texts = map[string]string{}
+	t, ok := s.texts[string(b)]
+	if !ok {
+		t = clip(b)
+		if s.texts == nil {
+			s.texts = map[string]string{}
+		}
+		if len(s.texts) < most && len(b) <= maxValue {
+			s.texts[string(b)] = t
+		}
 	}
-	if len(s.texts) < most && len(b) <= maxValue {
-		s.texts[string(b)] = t
+	if len(b) == len(t) {
+		*last = t
 	}
 	return t
 }

@@ -211,10 +211,12 @@ type httpApp struct {
 }
 
 func newHTTP(r *Reader, c *conn) *httpApp {
-	a := &httpApp{}
+	var a *httpApp
 	if n := len(r.freeHTTP); n > 0 {
 		a, r.freeHTTP = r.freeHTTP[n-1], r.freeHTTP[:n-1]
 		*a = httpApp{}
+	} else {
+		a = &httpApp{}
 	}
 	a.talk.Shared, a.talk.Connection = &r.shared, c.id
 	a.talk.Authority = c.authority()

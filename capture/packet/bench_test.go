@@ -26,8 +26,9 @@ func (n *nothing) WriteConnection(*trace.Connection) error { n.connections++; re
 func (n *nothing) WriteExchange(*trace.Exchange) error     { n.exchanges++; return nil }
 
 // load is a capture of Ethernet: connections side by side, each with so many requests for
-// bodies of so many bytes, which come in segments of 1,448 and are acknowledged every two.
-func load(connections, requests, body int) (file []byte, packets int) {
+// bodies of so many bytes, which come in segments of at most mss and are acknowledged every
+// two.
+func load(connections, requests, body, mss int) (file []byte, packets int) {
 	f := newFilm()
 	f.step = time.Microsecond
 	const ask = "GET /images/of/some/length.png HTTP/1.1\r\nHost: www.example.org\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0\r\n" +
@@ -42,7 +43,7 @@ func load(connections, requests, body int) (file []byte, packets int) {
 		for _, c := range talks {
 			c.send(cli, flow.ACK|flow.PSH, ask)
 			for rest, n := answer, 1; len(rest) > 0; n++ {
-				size := min(len(rest), 1448)
+				size := min(len(rest), mss)
 				c.send(srv, flow.ACK, rest[:size])
 				if rest = rest[size:]; n%2 == 0 || len(rest) == 0 {
 					c.send(cli, flow.ACK, "")
@@ -60,18 +61,19 @@ func load(connections, requests, body int) (file []byte, packets int) {
 }
 
 var loads = []struct {
-	name                        string
-	connections, requests, body int
+	name                             string
+	connections, requests, body, mss int
 }{
-	{"1 kB a packet", 200, 15, 20_000},
-	{"350 B a packet", 2000, 20, 300},
-	{"a request a connection", 20_000, 1, 300},
+	{"1 kB a packet", 200, 15, 20_000, 1448},
+	{"350 B a packet", 200, 15, 20_000, 450},
+	{"a request every 3 packets", 2000, 20, 300, 1448},
+	{"a request a connection", 20_000, 1, 300, 1448},
 }
 
 func BenchmarkRead(b *testing.B) {
 	for _, l := range loads {
 		b.Run(l.name, func(b *testing.B) {
-			file, packets := load(l.connections, l.requests, l.body)
+			file, packets := load(l.connections, l.requests, l.body, l.mss)
 			runtime.GC()
 			b.SetBytes(int64(len(file)))
 			b.ReportAllocs()
@@ -96,7 +98,7 @@ func BenchmarkRead(b *testing.B) {
 
 // BenchmarkPeers reads the same with other programs, from a file in the page cache.
 func BenchmarkPeers(b *testing.B) {
-	file, packets := load(200, 15, 20_000)
+	file, packets := load(200, 15, 20_000, 1448)
 	name := filepath.Join(b.TempDir(), "load.pcap")
 	if err := os.WriteFile(name, file, 0o600); err != nil {
 		b.Fatal(err)

@@ -133,10 +133,12 @@ func (r *Reader) begin(f *flow.Flow, p *flow.Packet, m mark) *conn {
 
 // take returns a new conn.
 func (r *Reader) take(k kind, m mark) *conn {
-	c := &conn{}
+	var c *conn
 	if n := len(r.free); n > 0 {
 		c, r.free = r.free[n-1], r.free[:n-1]
 		*c = conn{}
+	} else {
+		c = &conn{}
 	}
 	c.kind, c.first, c.last, c.id = k, m, m, r.nextID
 	r.nextID++
