@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -645,6 +646,36 @@ func TestLimits(t *testing.T) {
 	// At an even pace, an age does the same.
 	if r := requests(100, 0); slices.ContainsFunc(r.Limits, func(l Limit) bool { return l.Kind == "requests" }) {
 		t.Errorf("100 requests of 30 ms each are %+v", r.Limits)
+	}
+}
+
+// A client's idling begins when the response has come to it, and ends when its FIN leaves.
+// That is a round trip to the client less than what is seen from elsewhere.
+func TestClientsIdleAtTheClient(t *testing.T) {
+	for _, at := range []string{"client", "middle", "server"} {
+		s := &script{at: at, trip: 300 * time.Millisecond}
+		for i := range 4 {
+			opened := 1 + 10*float64(i)
+			s.open(opened).ask(opened+.3, .32).client(opened + .62 + 2)
+		}
+		r, _ := s.run(t)
+		i := slices.IndexFunc(r.Limits, func(l Limit) bool { return l.Kind == "idle" && l.Side == "client" })
+		if i < 0 || !r.Limits[i].Claimed || math.Abs(r.Limits[i].Value.Or(0)-2) > .001 {
+			t.Errorf("at the %s, 2 s are %+v", at, r.Limits)
+		}
+	}
+}
+
+// For how long a server waits for the first request is not for how long it lets idle.
+func TestFirstRequestsHaveALimitOfTheirOwn(t *testing.T) {
+	s := &script{}
+	for i := range 4 {
+		s.open(1 + 10*float64(i)).server(2 + 10*float64(i))
+		s.open(6+10*float64(i)).ask(6.1+10*float64(i), .02)
+	}
+	r, _ := s.run(t)
+	if i := slices.IndexFunc(r.Limits, func(l Limit) bool { return l.Kind == "idle" }); i >= 0 {
+		t.Errorf("%+v", r.Limits[i])
 	}
 }
 

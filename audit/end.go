@@ -213,7 +213,7 @@ func (c *conn) interrupted(i int) {
 		e.reason, e.lost = StaleReuse, []Cause{ServerIdle}
 	}
 	e.idle = max(0, c.closed.Sub(previous))
-	e.exact = c.closed.Sub(s.sent) < far-reacts
+	e.exact = c.closed.Sub(s.sent) < far-far/8-reacts // round trips are not all as long
 	// It could not be used from when the server ended it.
 	e.at = min(c.closed, s.sent)
 }

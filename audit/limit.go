@@ -282,8 +282,8 @@ func (c *conn) learn(ended linger.Instant) {
 		}
 		gap := next.Sub(s.done)
 		server.survive(gap)
-		client.survive(gap)
-		server.used, client.used = max(server.used, gap.Seconds()), max(client.used, gap.Seconds())
+		client.survive(c.atClient(gap))
+		server.used, client.used = max(server.used, gap.Seconds()), max(client.used, c.atClient(gap).Seconds())
 		c.server.counts.survivedAge = max(c.server.counts.survivedAge, c.keptAt(s))
 	}
 	if !c.beganBefore && len(spans) > 1 {
@@ -307,7 +307,7 @@ func (c *conn) learn(ended linger.Instant) {
 	case e.at == never:
 		if c.stillOpen && ended > last {
 			server.survive(ended.Sub(last))
-			client.survive(ended.Sub(last))
+			client.survive(c.atClient(ended.Sub(last)))
 			c.server.counts.oldest = max(c.server.counts.oldest, ended.Sub(c.opened))
 			if !c.beganBefore {
 				c.server.counts.exceeded = max(c.server.counts.exceeded, c.requests)
@@ -315,17 +315,20 @@ func (c *conn) learn(ended linger.Instant) {
 		}
 		return
 	}
+	if !c.carried() {
+		return // how long the first request may take is another limit
+	}
 	switch e.reason {
 	case ServerIdle:
 		server.end(e.at, e.idle)
-		client.survive(e.idle)
+		client.survive(c.atClient(e.idle))
 		c.timed()
 	case Race, StaleReuse:
 		if e.exact {
 			server.end(c.closed, e.idle)
 		}
 	case ClientIdle:
-		client.end(e.at, e.idle)
+		client.end(e.at, c.atClient(e.idle))
 		server.survive(e.idle)
 		if !c.beganBefore {
 			c.server.counts.exceeded = max(c.server.counts.exceeded, c.requests)
@@ -342,6 +345,10 @@ func (c *conn) learn(ended linger.Instant) {
 		c.timed()
 	}
 }
+
+// atClient is how long the client has been idle when a response passed and, so much later,
+// what the client sent: both had the way between here and the client to go.
+func (c *conn) atClient(gap time.Duration) time.Duration { return max(0, gap-c.distance()) }
 
 // timed counts the age at which the server ended the connection.
 func (c *conn) timed() {

@@ -504,6 +504,69 @@ var scenarios = []scenario{
 		truth: direct(5, after(first, 2, sIdle)...).withIdle(time.Second),
 	},
 	{
+		name: "an idle limit of 1 s: Apache's KeepAliveTimeout",
+		parts: []part{{on: "server", listens: 1, run: []string{"apache2", "-f", "DIR/conf", "-DFOREGROUND"}, files: map[string]string{
+			"page": "hello",
+			"conf": `ServerRoot DIR
+ServerName server
+PidFile DIR/pid
+ErrorLog DIR/error.log
+DefaultRuntimeDir DIR
+Listen 80
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+User www-data
+Group www-data
+StartServers 1
+DocumentRoot DIR
+KeepAliveTimeout 1
+`}}, client(askFor("/page", 0, 500*ms, 1300*ms, 500*ms, 1300*ms))},
+		truth: direct(5, after(first, 2, sIdle)...).withIdle(time.Second),
+	},
+	{
+		name: "an idle limit of 1 s: Caddy's idle",
+		parts: []part{{on: "server", listens: 1, run: []string{"caddy", "run", "--adapter", "caddyfile", "--config", "DIR/conf"}, files: map[string]string{
+			"conf": `{
+	admin off
+	storage file_system DIR
+	servers {
+		timeouts {
+			idle 1s
+		}
+	}
+}
+http://server {
+	respond hello
+}
+`}}, client(ask(0, 500*ms, 1300*ms, 500*ms, 1300*ms))},
+		truth: direct(5, after(first, 2, sIdle)...).withIdle(time.Second),
+	},
+	{
+		name: "six at once, then one alone, until the other five have idled for 700 ms",
+		parts: []part{serving(func(p *player) {
+			p.serve(func(_ int, w *wire) { w.keep(700 * ms) })
+		}), client(func(p *player) {
+			var pool [6]*wire
+			for round := range 2 {
+				var all sync.WaitGroup
+				for i := range 6 {
+					all.Go(func() {
+						if i > 0 || round == 0 {
+							pool[i] = p.dial("server")
+						}
+						pool[i].get("/delay/200ms")
+					})
+				}
+				all.Wait()
+				for range 4 {
+					p.wait(300 * ms)
+					pool[0].get("/bytes/500")
+				}
+			}
+		})},
+		truth: direct(20, append(after(first, 5, concurrency), times(5, sIdle)...)...).withIdle(700 * ms),
+	},
+	{
 		name:  "--misbehave short-idle:500ms",
 		parts: []part{misbehaving("short-idle:500ms"), client(ask(0, 200*ms, 800*ms, 200*ms, 800*ms))},
 		truth: direct(5, after(first, 2, sIdle)...).withIdle(500 * ms),
@@ -550,6 +613,25 @@ var scenarios = []scenario{
 		name:  "a request limit of 3, announced: --misbehave few-requests:3",
 		parts: []part{misbehaving("few-requests:3"), client(each(4, 3, gone))},
 		truth: direct(12, after(first, 3, limit)...).withRequests(3),
+	},
+	{
+		name: "a request limit of 3 beside an idle limit of 600 ms",
+		parts: []part{serving(func(p *player) {
+			p.serve(func(_ int, w *wire) {
+				for range 3 {
+					path, ok := w.next(600 * ms)
+					if !ok {
+						return
+					}
+					w.answer(path)
+				}
+			})
+		}), client(func(p *player) {
+			for _, n := range []int{3, 3, 1, 3, 2, 3, 1} {
+				each(1, n, gone)(p)
+			}
+		})},
+		truth: direct(16, first, limit, limit, sIdle, limit, sIdle, limit).withRequests(3).withIdle(600 * ms),
 	},
 	{
 		name: "a request limit of 4, not announced",
@@ -915,6 +997,89 @@ var scenarios = []scenario{
 			c.get("/bytes/500")
 		})},
 		truth: direct(2, noExchange, noExchange, first),
+	},
+	{
+		name: "two connections that carry nothing, until the server ends them",
+		parts: []part{serving(func(p *player) {
+			p.serve(func(_ int, w *wire) { w.keep(400 * ms) })
+		}), client(func(p *player) {
+			for range 2 {
+				gone(p, p.dial("server"))
+			}
+			w := p.dial("server")
+			w.get("/bytes/500")
+			w.get("/bytes/500")
+		})},
+		truth: direct(2, noExchange, noExchange, first),
+	},
+	{
+		name: "a long response, and requests beside it",
+		parts: []part{keeping("server"), client(func(p *player) {
+			long := p.dial("server")
+			long.send("/delay/900ms")
+			p.wait(100 * ms)
+			other := p.dial("server")
+			for range 4 {
+				other.get("/bytes/500")
+				p.wait(100 * ms)
+			}
+			long.receive()
+			for range 2 {
+				long.get("/bytes/500")
+			}
+		})},
+		truth: direct(7, first, concurrency),
+	},
+	{
+		name: "two clients, each with one connection",
+		parts: []part{keeping("server"),
+			{on: "client2", at: 50 * ms, play: each(1, 4, pausing(100*ms))},
+			client(each(1, 5, pausing(200*ms)))},
+		truth: and(direct(5, first), on("client2>server", 4, first)),
+	},
+	{
+		name: "a client that says close on every third request",
+		parts: []part{plainOrigin("server"), client(func(p *player) {
+			for range 4 {
+				w := p.dial("server")
+				w.get("/bytes/500")
+				p.wait(50 * ms)
+				w.get("/bytes/500")
+				p.wait(50 * ms)
+				w.get("/bytes/500", "Connection: close")
+				gone(p, w)
+			}
+		})},
+		truth: direct(12, after(first, 3, cSays)...),
+	},
+	{
+		name: "requests that are cancelled before an answer",
+		parts: []part{keeping("server"), client(func(p *player) {
+			for range 3 {
+				w := p.dial("server")
+				w.get("/bytes/500")
+				w.send("/delay/2s")
+				p.wait(150 * ms)
+				w.close()
+				p.wait(80 * ms)
+			}
+			p.dial("server").get("/bytes/500")
+		})},
+		truth: direct(7, after(first, 3, cAborts+"|"+failure)...),
+	},
+	{
+		name: "a server that waits for too long: the client's time-out",
+		parts: []part{keeping("server"), client(func(p *player) {
+			c := &http.Client{Transport: &http.Transport{}, Timeout: 300 * ms}
+			for range 3 {
+				check(goGet(c, "/bytes/500", true))
+				if goGet(c, "/delay/1s", true) == nil {
+					panic("it was answered")
+				}
+			}
+			check(goGet(c, "/bytes/500", true))
+		})},
+		truth: direct(7, after(first, 3, cAborts+"|"+failure)...),
 	},
 	{
 		name: "two dials at once, of which one is used",
