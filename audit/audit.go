@@ -159,6 +159,7 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	c.client.agent = cmp.Or(c.client.agent, c.agent)
 	c.names = slices.Clone(c.names)
 	a.hops.place(c)
+	a.tally.places[c.recordedAt()]++
 	a.fresh = append(a.fresh, c)
 	if a.weight > a.config.Limit*weightOfConn {
 		a.shed()

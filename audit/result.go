@@ -24,10 +24,12 @@ type Result struct {
 	Recorded float64  `json:"recorded_ms"`     // how long
 	// Recording is what was read.
 	Recording linger.Opt[Recording] `json:"recording,omitzero"`
-	// At is where the packets were recorded: "client", "server" or "middle", as far as
-	// the round trips tell; empty is not known.
+	// At is where the packets were recorded: "client", "server" or "middle", or "both" at a
+	// host that is the server of some and the client of others, as a proxy is, as far as the
+	// round trips tell; empty is not known.
 	At string `json:"at,omitempty"`
-	// ToClient and ToServer are the round trips from there, medians.
+	// ToClient and ToServer are the round trips from there, medians; unknown at a host that
+	// is both.
 	ToClient linger.Opt[float64] `json:"to_client_ms,omitzero"`
 	ToServer linger.Opt[float64] `json:"to_server_ms,omitzero"`
 
@@ -206,19 +208,46 @@ func (r *Result) place(t *tally) {
 		s := slices.Sorted(slices.Values(v.kept))
 		return linger.Known(1000 * s[len(s)/2])
 	}
-	r.ToClient, r.ToServer = median(t.near), median(t.far)
-	near, ok := r.ToClient.Get()
-	far, ok2 := r.ToServer.Get()
+	told := t.places[atClient] + t.places[atServer] + t.places[between]
+	few := (told + 9) / 10
 	switch {
-	case !ok || !ok2:
-	case near < 1 && far < 1: // one machine, or one network: it makes no difference
-	case near < far/8:
+	case told == 0:
+	case t.places[atClient] >= few && t.places[atServer] >= few:
+		r.At = "both"
+		return
+	case 2*t.places[atClient] > told:
 		r.At = "client"
-	case far < near/8:
+	case 2*t.places[atServer] > told:
 		r.At = "server"
 	default:
 		r.At = "middle"
 	}
+	r.ToClient, r.ToServer = median(t.near), median(t.far)
+}
+
+// Where a connection was recorded, as far as its round trips tell.
+const (
+	nowhere = iota
+	atClient
+	atServer
+	between
+	places
+)
+
+func (c *conn) recordedAt() int {
+	near, ok := c.near.Get()
+	far, ok2 := c.far.Get()
+	switch {
+	case !ok || !ok2:
+	case near < time.Millisecond && far < time.Millisecond: // one machine, or one network: it makes no difference
+	case near < far/8:
+		return atClient
+	case far < near/8:
+		return atServer
+	default:
+		return between
+	}
+	return nowhere
 }
 
 func (r *Result) costs(all *group) {

@@ -130,6 +130,7 @@ type tally struct {
 	gappy, oneWay, opaque, beganBefore int
 	stillOpen, young, noTrip           int
 	near, far                          values
+	places                             [places]int64
 	protocols                          map[string]int
 }
 

@@ -93,8 +93,29 @@ func (s *take) judge(t *testing.T, all *score) {
 			s.answers(all, fmt.Sprintf("%s | %s | %s", s.name, where, h), where, byHop[h], opened, s.aside[h])
 		}
 		s.totals(t, point, result)
+		if at := s.wherever(point); result.At != at {
+			t.Errorf("%s: recorded at %q, which is %q", point, result.At, at)
+		}
 		s.claims(t, all, point, result)
 	}
+}
+
+// wherever is how the audit calls a point.
+func (s *take) wherever(point string) string {
+	var at []place
+	for h := range s.opened {
+		if s.sees(point, h) {
+			at = append(at, placeOf(point, h))
+		}
+	}
+	slices.Sort(at)
+	switch at = slices.Compact(at); len(at) {
+	case 0:
+		return ""
+	case 1:
+		return string(at[0])
+	}
+	return "both"
 }
 
 // handshake is how many frames the opening of a connection has.

@@ -53,8 +53,9 @@ func Audit(w io.Writer, r *audit.Result, wide bool, o Options) error {
 func (o Options) cause(b *bufio.Writer, n int, f finding.Finding, wide bool) {
 	head := fmt.Sprintf("%d. ", n)
 	o.write(b, words.AuditFinding(f), head, "   ", plain)
-	for i, r := range f.Remedies {
-		if i > 0 && !wide {
+	for _, r := range f.Remedies {
+		// The lines of one program belong together; those of others are further ones.
+		if first := f.Remedies[0]; !wide && (r.Software != first.Software || r.Side != first.Side) {
 			break
 		}
 		o.write(b, words.AuditRemedy(r), "   > ", "     ", green)

@@ -297,10 +297,16 @@ func AuditTitle(r *audit.Result) string {
 		name = strings.Replace(name, "1 more files", "1 more file", 1)
 	}
 	text := fmt.Sprintf("%s: %s, %s in %s", name, finding.Plural(float64(r.Connections), "connection"), finding.Plural(float64(r.Exchanges), "request"), finding.Duration(r.Recorded, r.Recorded/1000))
-	if r.At != "" {
+	switch r.At {
+	case "":
+	case "middle":
+		text += ", recorded in the middle"
+	case "both":
+		text += ", recorded at a host that is client and server, as a proxy is"
+	default:
 		text += ", recorded at the " + r.At
 	}
-	return strings.Replace(text, "at the middle", "in the middle", 1)
+	return text
 }
 
 // AuditRow says of one connection why it was opened, what it carried and who closed it, a
