@@ -76,6 +76,7 @@ const (
 // Codes of what has changed from one result to another.
 const (
 	TimeChanged = "time-changed"
+	TimeLate    = "time-late"    // but a busy machine could explain it
 	TimeSteady  = "time-steady"  // by no more than noise allows for
 	TimeUntold  = "time-untold"  // too few trials to tell by
 	TimeMissing = "time-missing" // one of the two has none

@@ -51,6 +51,9 @@ type RowChange struct {
 	// and P where nothing is left to chance.
 	Differs linger.Opt[bool]    `json:"differs,omitzero"`
 	P       linger.Opt[float64] `json:"p,omitzero"`
+	// Late says that the times are further apart than noise allows for, but the link's
+	// lateness in one of the two could explain all of it, so that nothing differs for sure.
+	Late bool `json:"late,omitempty"`
 	// Figures are the others that are not what they were, by their names in the JSON.
 	Figures []FigureChange `json:"figures"`
 }
@@ -154,6 +157,11 @@ func Difference(before, after Findings) Change {
 		}
 	}
 	d.Tests = tests.decide(d.Rows)
+	for i := range d.Rows {
+		if r := &d.Rows[i]; r.Differs.Or(false) && explained(*r, before, after) {
+			r.late()
+		}
+	}
 	for _, r := range before.Rows {
 		if _, gone := old[r.Strategy]; gone {
 			d.Rows = append(d.Rows, RowChange{Strategy: r.Strategy, Persistent: r.Persistent, Gone: true, Before: r.Time, Figures: []FigureChange{}})
@@ -317,6 +325,42 @@ func intervalsApart(was, is Row) (p float64, ok bool) {
 // rows without samples.
 func (f *family) parts() float64 { return float64(len(f.groups) + len(f.loose)) }
 
+// explained reports whether the link's lateness, as a caveat of either result has it, could
+// explain all that a row's times differ by: as in caveats, with as many round trips as the
+// time has room for where they are not known.
+func explained(c RowChange, results ...Findings) bool {
+	for _, f := range results {
+		rtt := f.Network.RTT.Or(0)
+		for _, doubt := range f.Caveats {
+			if doubt.Code != Late || doubt.Cause != CauseLate || rtt <= 0 {
+				continue
+			}
+			for _, p99 := range doubt.Figures.All("lateness_p99") {
+				for _, r := range f.Rows {
+					if r.Strategy != c.Strategy || p99.Of != c.Strategy {
+						continue
+					}
+					trips := r.RoundTrips.Or(middle(r.Time).Or(0) / rtt)
+					if p99.Value.Or(0)*2*max(1, trips) >= math.Abs(c.Time.Or(math.Inf(1))) {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+// late takes back what a busy machine may have done.
+func (c *RowChange) late() {
+	c.Late, c.Differs = true, linger.Known(false)
+	for i := range c.Figures {
+		if f := &c.Figures[i]; !slices.Contains(structural, f.Name) && f.Name != "failed" && !f.Differs.IsZero() {
+			f.Differs = linger.Known(false)
+		}
+	}
+}
+
 // structural are the counts that the client and the server decide, and not how long
 // anything takes.
 var structural = []string{"connections", "handshakes"}
@@ -465,6 +509,8 @@ func (d *Change) find(before, after trace.Provenance) {
 		case told && differs && (ok || ok2):
 			about(TimeChanged, r, a, b)
 			continue
+		case r.Late:
+			code = TimeLate
 		case !ok || !ok2:
 			code = TimeMissing
 		case !told:
@@ -474,7 +520,7 @@ func (d *Change) find(before, after trace.Provenance) {
 		}
 		rest[code] = append(rest[code], r)
 	}
-	for _, code := range []string{TimeSteady, TimeUntold, TimeMissing, RowGone, RowNew} {
+	for _, code := range []string{TimeLate, TimeSteady, TimeUntold, TimeMissing, RowGone, RowNew} {
 		for _, r := range rest[code] {
 			about(code, r)
 		}

@@ -195,3 +195,22 @@ func TestWhatFewTrialsCanShow(t *testing.T) {
 		t.Errorf("%+v", d.Caveats)
 	}
 }
+
+// A change that a busy machine could explain is none.
+func TestABusyMachineIsNoChange(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	before, after := noisy(r, 10, 1, 1), noisy(r, 10, 1, 2)
+	before.Network.RTT, after.Network.RTT = linger.Known(28.0), linger.Known(28.0)
+	if d := Difference(before, after); !d.Rows[1].Differs.Or(false) || d.Findings[0].Code != TimeChanged {
+		t.Fatalf("%+v", d.Findings)
+	}
+	after.Caveats = []finding.Caveat{{Code: Late, Cause: CauseLate, Figures: finding.Figures{
+		finding.Number("lateness_p99", 30, "ms").Whose("close:6"), finding.Number("lateness_p99", 30, "ms").Whose("close")}}}
+	if d := Difference(before, after); d.Rows[1].Differs.Or(true) || !d.Rows[1].Late || d.Findings[0].Code != TimeLate {
+		t.Errorf("%+v", d.Rows[1])
+	}
+	after.Caveats[0].Figures = after.Caveats[0].Figures[1:]
+	if d := Difference(before, after); !d.Rows[1].Differs.Or(false) {
+		t.Errorf("%+v", d.Rows[1])
+	}
+}

@@ -12,6 +12,7 @@ import (
 // that is not known: of one strategy, and of several.
 func steady() map[string]struct{ one, more string } {
 	return map[string]struct{ one, more string }{
+		compare.TimeLate:    {"has changed by no more than the link's lateness in one of the two could explain: the machine was busy", "have changed by no more than the link's lateness in one of the two could explain: the machine was busy"},
 		compare.TimeSteady:  {"has not changed by more than noise allows for", "have not changed by more than noise allows for"},
 		compare.TimeUntold:  {"has too few trials to tell a change of its time from noise", "have too few trials to tell a change of their times from noise"},
 		compare.TimeMissing: {"has no time in one of the two", "have no time in one of the two"},

@@ -185,6 +185,7 @@ var examples = []struct {
 	{about("keep", compare.TimeChanged, from(compare.Before, 3000), of(compare.After, "time", 500)), "keep takes less than before: 500 ms, not at least 3.0 s."},
 	{about("keep", compare.FailedChanged, of(compare.Before, "failed", 0), of(compare.After, "failed", 5), n("p", .0079)), "0 trials of keep failed before, and 5 after."},
 	{unsure(about("keep", compare.FailedChanged, of(compare.Before, "failed", 1), of(compare.After, "failed", 2), n("p", .5))), "1 trial of keep failed before, and 2 after, which may be noise."},
+	{about("keep", compare.TimeLate), "keep has changed by no more than the link's lateness in one of the two could explain: the machine was busy."},
 	{about("keep", compare.TimeSteady), "keep has not changed by more than noise allows for."},
 	{about("keep", compare.TimeUntold), "keep has too few trials to tell a change of its time from noise."},
 	{about("keep", compare.TimeMissing), "keep has no time in one of the two."},
