@@ -65,11 +65,14 @@ type sender struct {
 	rackAt     linger.Instant // when the segment was sent that was delivered last
 	rackEnd    int64
 	rackRTT    time.Duration
-	reordering bool  // has been seen
-	sackedTo   int64 // the highest that was
-	reoSteps   int
-	tlpSeq     int64
-	tlpAgain   bool
+	reordering bool // has been seen
+	waits      bool // for its window to be over, since this acknowledgement
+	// rackAdvanced says that something was delivered since losses were looked for.
+	rackAdvanced bool
+	sackedTo     int64 // the highest that was
+	reoSteps     int
+	tlpSeq       int64
+	tlpAgain     bool
 
 	cubic
 }
@@ -363,10 +366,11 @@ func (c *Conn) acknowledged(now linger.Instant, s *Segment) {
 	c.tlpAcked(now, s, dsack, advanced, newlyDelivered)
 
 	retransmit := false
+	c.waits = false
 	if c.sackedOut > 0 || c.ca != caOpen || !advanced && newlyDelivered > 0 || c.lostOut > 0 {
 		retransmit = c.alert(now, advanced, s)
 	}
-	if advanced { // tcp_set_xmit_timer
+	if advanced && !c.waits { // tcp_set_xmit_timer, "when RACK doesn't set"
 		if !c.armProbe(now, true) {
 			c.timer = timerRTO
 			c.rearm(now)
@@ -391,6 +395,7 @@ func (c *Conn) rackAdvance(now linger.Instant, p *sentSegment) {
 	if p.ever && rtt < c.minRTT {
 		return // of its first sending, more likely
 	}
+	c.rackAdvanced = true
 	c.rackRTT = rtt
 	if p.at > c.rackAt || p.at == c.rackAt && p.end > c.rackEnd {
 		c.rackAt, c.rackEnd = p.at, p.end
@@ -439,27 +444,31 @@ func (c *Conn) markLost(p *sentSegment) {
 
 // identifyLoss is tcp_identify_packet_loss.
 func (c *Conn) identifyLoss(now linger.Instant) {
-	if again := c.detectLoss(now); again > 0 {
+	if !c.rackAdvanced { // tcp_rack_mark_lost
+		return
+	}
+	c.rackAdvanced = false
+	again := c.detectLoss(now)
+	c.waits = again > 0
+	if c.waits {
 		c.setTimer(now, timerReorder, again+timeoutMin)
 	}
 }
 
-// reorderTimeout is tcp_rack_reo_timeout.
+// reorderTimeout is tcp_rack_reo_timeout: what is lost by now is sent again, and what may
+// be lost later waits for the RTO.
 func (c *Conn) reorderTimeout(now linger.Instant) {
+	c.timer = timerReorder // as which it stands meanwhile (icsk_pending)
 	flight := c.inFlight()
-	again := c.detectLoss(now)
+	c.detectLoss(now)
 	if flight != c.inFlight() {
-		if c.ca != caRecovery && c.ca != caLoss {
+		if c.ca != caRecovery {
 			c.enterRecovery()
 			c.reduce(1, 0, false)
 		}
 		c.retransmitLost(now)
 	}
-	if again > 0 {
-		c.setTimer(now, timerReorder, again+timeoutMin)
-	}
-	if c.timer != timerRTO && c.timer != timerReorder {
-		c.timer = timerReorder
+	if c.timer != timerRTO {
 		c.rearm(now)
 	}
 }

@@ -166,6 +166,39 @@ func TestLossesAreRepaired(t *testing.T) {
 	}
 }
 
+// The last segment but one is lost, and the last one arrives together with what stood before
+// it: the acknowledgement advances and has a SACK. What is lost is sent again when RACK's
+// reordering window is over, a quarter of a round trip later, and not by the RTO.
+func TestAnAcknowledgementThatAdvancesLeavesRACKItsTimer(t *testing.T) {
+	p := newPath(50 * time.Millisecond)
+	p.ends[0].Open(0)
+	p.run(second / 10)
+	p.ends[0].Write(p.now, 80)
+	p.run(second * 3 / 20)
+	n := 0
+	p.lose = func(from int, s Segment) bool {
+		if from == 1 && s.Len > 0 {
+			n++
+		}
+		// With the acknowledgement of what stood before it lost, the next one tells of both.
+		return from == 1 && s.Len > 0 && n == 8 || from == 0 && s.NBlocks == 0 && s.Ack > 1+5*MSS && s.Ack <= 1+7*MSS
+	}
+	var repaired, heard linger.Instant
+	p.seen = func(from int, now linger.Instant, s Segment) {
+		if from == 1 && s.Again && repaired == 0 {
+			repaired = now
+		}
+		if from == 0 && s.NBlocks > 0 && heard == 0 {
+			heard = now
+		}
+	}
+	p.ends[1].Write(p.now, 9*MSS)
+	p.run(second * 10)
+	if after := repaired.Sub(heard); heard == 0 || repaired == 0 || after > 100*time.Millisecond {
+		t.Errorf("sent again %v after the SACK was sent; want 50 ms, and a reordering window of 25 ms", after)
+	}
+}
+
 func TestIdleConnectionsStartAnew(t *testing.T) {
 	p := newPath(20 * time.Millisecond)
 	p.ends[0].Open(0)
