@@ -34,6 +34,8 @@ const (
 	ManySame      = "parallel-keeping-same"  // another pair, with several connections at once
 	ManyCosts     = "parallel-keeping-costs" //
 	ManySaves     = "parallel-keeping-saves" //
+	MoreCosts     = "more-connections-cost"  // several kept connections lose to one
+	Why           = "why"                    // what makes a strategy slower that should not be; the cause says
 	Serialized    = "serialized"             // one kept connection loses to several that close
 	// What makes set-up cheaper; the cause says which.
 	OptionSaves     = "option-saves"
@@ -64,9 +66,15 @@ const (
 
 // Causes of findings.
 const (
-	CauseWaiting   = "requests-wait"  // FastestTried: for the one kept connection
-	CauseTruncated = "truncated"      // FewerBytes: over UDP answers are asked for again
-	CauseShared    = "shared-packets" // FewerBytes: several messages share a packet
+	CauseWaiting = "requests-wait" // FastestTried: for the one kept connection
+	// Why.
+	CauseQueue     = "queue-drops"           // a queue was full, and the sender waited for timers
+	CauseStalls    = "loss-stalls"           // packets were lost, and it did
+	CauseBlocking  = "head-of-line"          // a lost packet holds up all streams
+	CauseIdle      = "slow-start-after-idle" // the window begins anew
+	CauseUnseen    = "unseen"                // the traces do not show it
+	CauseTruncated = "truncated"             // FewerBytes: over UDP answers are asked for again
+	CauseShared    = "shared-packets"        // FewerBytes: several messages share a packet
 
 	CauseResumption = "resumption"
 	CauseEarlyData  = "early-data"

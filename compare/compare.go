@@ -137,6 +137,13 @@ type Row struct {
 	// was sent again.
 	Overhead      linger.Opt[float64] `json:"overhead,omitzero"`
 	Retransmitted linger.Opt[float64] `json:"retransmitted,omitzero"` // packets, both ways
+	// DroppedQueue and DroppedLoss are packets that the link dropped, both ways: for want
+	// of room, and at random. Stalls counts the retransmissions that a sender of TCP had
+	// waited for a timer for, Stalled is how long it had, in ms (trace.Flow).
+	DroppedQueue linger.Opt[float64] `json:"dropped_queue,omitzero"`
+	DroppedLoss  linger.Opt[float64] `json:"dropped_loss,omitzero"`
+	Stalls       linger.Opt[float64] `json:"stalls,omitzero"`
+	Stalled      linger.Opt[float64] `json:"stalled_ms,omitzero"`
 	// Retries counts requests sent again because a kept connection was closed.
 	Retries      linger.Opt[float64] `json:"retries,omitzero"`
 	Sockets      Sockets             `json:"sockets,omitzero"`

@@ -135,7 +135,8 @@ func TestResultsOfTheVersionBeforeAreRead(t *testing.T) {
 		if r.Failed > 0 {
 			continue // in those it was the median of the trials that came through
 		}
-		r.Samples, r.TripsDoubt = Samples{}, linger.Opt[float64]{} // which there was not
+		var none linger.Opt[float64]
+		r.Samples, r.TripsDoubt, r.DroppedQueue, r.DroppedLoss, r.Stalls, r.Stalled = Samples{}, none, none, none, none, none // which there was not
 		if !reflect.DeepEqual(before.Rows[i], r) {
 			t.Errorf("%+v; want %+v", before.Rows[i], r)
 		}

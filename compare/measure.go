@@ -213,6 +213,20 @@ func (c *tried) count(traces []*trace.Trace) {
 		// The packet numbers of QUIC are encrypted, and datagrams of DNS have none.
 		return up + down, ok && !hasQUIC(t) && !slices.ContainsFunc(t.Connections, connectionless)
 	})
+	both := func(figure func(trace.Flow) float64, tcp bool) linger.Opt[float64] {
+		return rounded(median(traces, func(t *trace.Trace) (float64, bool) {
+			n := 0.0
+			flows, ok := ledger(t)
+			for f := range flows {
+				n += figure(f.Up) + figure(f.Down)
+			}
+			return n, ok && !(tcp && (hasQUIC(t) || slices.ContainsFunc(t.Connections, connectionless)))
+		}), 1e-3)
+	}
+	r.DroppedQueue = both(func(f trace.Flow) float64 { return float64(f.DroppedQueue) }, false)
+	r.DroppedLoss = both(func(f trace.Flow) float64 { return float64(f.DroppedLoss) }, false)
+	r.Stalls = both(func(f trace.Flow) float64 { return float64(f.Stalls) }, true)
+	r.Stalled = both(func(f trace.Flow) float64 { return milliseconds(f.Stalled.Or(0)) }, true)
 	r.Retries = median(traces, func(t *trace.Trace) (float64, bool) { return float64(t.Retries), true })
 	client := func(t *trace.Trace) (trace.Host, bool) { return t.Client.Get() }
 	server := func(t *trace.Trace) (trace.Host, bool) { return t.Server.Get() }

@@ -110,6 +110,9 @@ func (j *judgement) eased(cause string, c, other *tried) {
 		f.Code, f.Severity = OptionUndecided, finding.Unknown
 	}
 	j.add(f)
+	if f.Code == OptionCosts {
+		j.why(c, other, p)
+	}
 }
 
 // versions compares HTTP/2 with HTTP/1.1 on several kept connections, as browsers
@@ -157,6 +160,9 @@ func (j *judgement) versus(a, b *tried) {
 		return
 	}
 	j.add(f)
+	if f.Code == VersionSlower {
+		j.why(a, b, p)
+	}
 }
 
 // blocking tells how HTTP/2 and HTTP/3 fare with loss, where most trials of both

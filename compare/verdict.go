@@ -93,7 +93,7 @@ func alike(a, b *tried) bool {
 // judge finds the best strategy, what it saves, and what else there is to find.
 func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
 	base := first(cases, func(c *tried) bool { return !c.strategy.Persistent })
-	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss, rtt: in.Network.RTT, chain: isChain(in.Workload)}
+	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss, rtt: in.Network.RTT, chain: isChain(in.Workload), queue: path(in.Network).Queue}
 	if best == nil && !slices.ContainsFunc(cases, hasAnswers) {
 		j.add(finding.Finding{Code: NothingDelivered, Severity: finding.Unknown})
 		return Verdict{Findings: j.found}
@@ -133,6 +133,7 @@ func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
 		j.effort(base)
 		j.serial(base)
 		j.parallel()
+		j.wider()
 		j.queueing()
 	}
 	if whole {
@@ -161,6 +162,7 @@ type judgement struct {
 	best, base *tried
 	loss       float64 // share of packets
 	rtt        time.Duration
+	queue      Room // in ms
 	chain      bool // each exchange follows the one before it: nothing can wait in line
 	found      []finding.Finding
 }
@@ -267,6 +269,7 @@ func (j *judgement) lead(rival *tried, r relation, p float64) {
 		if kept := j.kept(); !best.strategy.Persistent && kept != nil {
 			if r, p := compared(best, kept); r == less {
 				j.add(finding.Finding{Code: PersistentSlower, Severity: sure(p), Subject: kept.subject(), Figures: append(versus(kept, best, p), j.untried()...)})
+				j.why(kept, best, p)
 			}
 		}
 	}
@@ -307,6 +310,7 @@ func (j *judgement) closing(rival *tried, p float64) {
 	if kept := j.counterpart(best); kept != nil {
 		if r, p := compared(best, kept); r == less {
 			j.add(finding.Finding{Code: PersistentWorse, Severity: sure(p), Subject: kept.subject(), Figures: versus(kept, best, p)})
+			j.why(kept, best, p)
 			if kept != rival {
 				j.add(finding.Finding{Code: PersistentNext, Subject: rival.subject(), Figures: finding.Figures{rival.took()}})
 			}
@@ -396,6 +400,9 @@ func (j *judgement) serial(base *tried) {
 		return
 	}
 	j.add(f)
+	if f.Code == KeptCosts {
+		j.why(kept, base, p)
+	}
 }
 
 // abreast is how many connections a strategy has at once.
@@ -469,6 +476,9 @@ func (j *judgement) parallel() {
 			continue
 		}
 		j.add(f)
+		if f.Code == ManyCosts {
+			j.why(kept, c, p)
+		}
 	}
 }
 

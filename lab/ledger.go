@@ -28,7 +28,15 @@ type ledger struct {
 // A row is what the link knows of a flow.
 type row struct {
 	client flow.End
-	drops  [2]drops // by the sender's Side
+	drops  [2]drops       // by the sender's Side
+	stalls [2]stalls      // by the sender's Side
+	last   linger.Instant // of the last packet
+}
+
+// stalls counts the retransmissions by a timer, and what was waited for it.
+type stalls struct {
+	count   int64
+	silence time.Duration
 }
 
 // drops counts the packets that the link did not carry.
@@ -84,7 +92,18 @@ func (l *ledger) sent(f *flow.Flow, from Side, at linger.Instant, p *packet, i i
 	case link.Lost:
 		l.row(f.ID).drops[from].loss++
 	}
+	r := l.row(f.ID)
+	silence, before := at.Sub(r.last), int64(0)
+	stalled := r.last > 0 && trace.IsStall(silence, f.ACK.Or(0).Sub(f.SYN.Or(0)))
+	r.last = at
+	if stalled {
+		before = f.Sent(p.From).Retransmitted
+	}
 	l.flows.CountSegment(f, &p.Packet, p.Seq+uint32(i*p.segment), p.flagsOf(i), payload, at)
+	if stalled && f.Sent(p.From).Retransmitted > before {
+		r.stalls[from].count++
+		r.stalls[from].silence += silence
+	}
 }
 
 // A snapshot is a copy of the ledger for another goroutine to render.
@@ -129,8 +148,8 @@ func (s *snapshot) render(began time.Time) trace.Ledger {
 			Server:   endpoint(f.Address(server)),
 			First:    began.Add(time.Duration(f.First)),
 			Last:     began.Add(time.Duration(f.Last)),
-			Up:       direction(f.Sent(r.client), r.drops[Client]),
-			Down:     direction(f.Sent(server), r.drops[Server]),
+			Up:       direction(f.Sent(r.client), r.drops[Client], r.stalls[Client]),
+			Down:     direction(f.Sent(server), r.drops[Server], r.stalls[Server]),
 		}
 		if closing, ok := f.Closing.Get(); ok {
 			row.ClosedBy = trace.AtServer
@@ -143,13 +162,18 @@ func (s *snapshot) render(began time.Time) trace.Ledger {
 	return out
 }
 
-func direction(d flow.Direction, dropped drops) trace.Flow {
-	return trace.Flow{
+func direction(d flow.Direction, dropped drops, waited stalls) trace.Flow {
+	out := trace.Flow{
 		Packets: d.Packets, Header: d.Header, Payload: d.Payload,
 		SYN: d.SYN, FIN: d.FIN, RST: d.RST, Initial: d.Initial,
 		Retransmitted: d.Retransmitted, RetransmittedBytes: d.RetransmittedBytes,
 		DroppedQueue: dropped.queue, DroppedLoss: dropped.loss,
+		Stalls: waited.count,
 	}
+	if waited.count > 0 {
+		out.Stalled = linger.Known(waited.silence)
+	}
+	return out
 }
 
 // late counts n packets that left d after their due time; before it is 0.

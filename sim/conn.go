@@ -22,6 +22,7 @@ type conn struct {
 	speaker speaker     // the client's
 	staged  []staged
 	flows   trace.Flows
+	shook   time.Duration // from the SYN to what answers the SYN-ACK
 	tls     tls.Handshake
 	resumed bool
 	early   bool  // 0-RTT was sent

@@ -376,9 +376,13 @@ func (w *world) enter(at linger.Instant, from int, p *packet) {
 	if from == server {
 		flow, pipe = &c.flows.Down, &w.ledger.Down
 	}
-	if c.flows.Up.Packets == 0 {
+	switch {
+	case c.flows.Up.Packets == 0:
 		c.flows.First = moment(w.now)
+	case c.flows.Up.Packets == 1 && from == client:
+		c.shook = moment(w.now).Sub(c.flows.First)
 	}
+	silence := moment(w.now).Sub(c.flows.Last)
 	c.flows.Last = moment(w.now)
 	pipe.Packets++
 	pipe.Bytes += int64(size)
@@ -390,6 +394,9 @@ func (w *world) enter(at linger.Instant, from int, p *packet) {
 		flow.Initial++
 	case p.quic == nil && p.datagram == 0:
 		countSegment(c, flow, from, &p.tcp)
+		if p.tcp.Again && trace.IsStall(silence, c.shook) {
+			flow.Stall(silence)
+		}
 	}
 	switch w.links[from].Send(at, size, *p) {
 	case link.Carried:

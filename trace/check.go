@@ -203,7 +203,7 @@ func (e StreamEnd) check() error {
 
 // counts reports whether each count is one.
 func (f Flow) counts() bool {
-	for _, n := range []int64{f.Packets, f.Header, f.Payload, f.SYN, f.FIN, f.RST, f.Initial, f.Retransmitted, f.RetransmittedBytes, f.DroppedQueue, f.DroppedLoss} {
+	for _, n := range []int64{f.Packets, f.Header, f.Payload, f.SYN, f.FIN, f.RST, f.Initial, f.Retransmitted, f.RetransmittedBytes, f.Stalls, int64(f.Stalled.Or(0) / time.Microsecond), f.DroppedQueue, f.DroppedLoss} {
 		if n < 0 || n > maxCount {
 			return false
 		}

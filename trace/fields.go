@@ -133,6 +133,8 @@ func flowFields() []field[Flow] {
 		number("initial", unless, func(f *Flow) *int64 { return &f.Initial }),
 		number("retransmitted", always, func(f *Flow) *int64 { return &f.Retransmitted }),
 		number("retransmitted_bytes", always, func(f *Flow) *int64 { return &f.RetransmittedBytes }),
+		number("stalls", unless, func(f *Flow) *int64 { return &f.Stalls }),
+		known("stalled_us", func(f *Flow) *linger.Opt[time.Duration] { return &f.Stalled }),
 		number("dropped_queue", always, func(f *Flow) *int64 { return &f.DroppedQueue }),
 		number("dropped_loss", always, func(f *Flow) *int64 { return &f.DroppedLoss }),
 	}

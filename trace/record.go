@@ -365,6 +365,13 @@ type Flow struct {
 	// numbers had all been sent before; RetransmittedBytes is their payload.
 	Retransmitted      int64 `json:"retransmitted"`
 	RetransmittedBytes int64 `json:"retransmitted_bytes"`
+	// Stalls counts those retransmissions before which nothing at all had been sent, by
+	// either side, for so long that no acknowledgement can have asked for them (IsStall):
+	// the sender had waited for a timer, a probe's or the retransmission timeout (RFC 8985,
+	// 7; RFC 6298). Stalled is how long these silences were together. Both are of the lab
+	// and of predictions, and of TCP.
+	Stalls  int64                     `json:"stalls,omitzero"`
+	Stalled linger.Opt[time.Duration] `json:"stalled_us,omitzero"`
 	// DroppedQueue and DroppedLoss count the packets of this flow that the link
 	// dropped: for want of room, and by its loss.
 	DroppedQueue int64 `json:"dropped_queue"`
@@ -373,6 +380,20 @@ type Flow struct {
 
 // Bytes returns the bytes of all IP packets.
 func (f Flow) Bytes() int64 { return f.Header + f.Payload }
+
+// IsStall reports whether a retransmission after such a silence of its connection is one by
+// a timer. What acknowledgements ask for comes half a round trip after them, later by what
+// they wait in a queue, and by RACK's reordering window; a tail loss probe waits for two
+// round trips from there (RFC 8985, 6.2 and 7.2). The handshake took one.
+func IsStall(silence, handshake time.Duration) bool {
+	return silence > max(2*handshake, 50*time.Millisecond)
+}
+
+// Stall counts a retransmission that ended such a silence.
+func (f *Flow) Stall(silence time.Duration) {
+	f.Stalls++
+	f.Stalled = linger.Known(f.Stalled.Or(0) + silence)
+}
 
 // MarshalJSON writes the RTT in microseconds, as linger.Micros.
 func (q QUIC) MarshalJSON() ([]byte, error) {

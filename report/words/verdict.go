@@ -301,3 +301,32 @@ func asFast(t teller) string {
 	}
 	return fmt.Sprintf("%s %s as fast as %s, as far as %s can show%s.", list(names), verb(len(names), "is", "are"), t.Subject.Name, t.trials(), hint)
 }
+
+func moreCosts(t teller) string {
+	many, one := t.times()
+	return fmt.Sprintf("%s kept connections (%s) take %s more than one (%s)%s.", t.atOnce(), many.Of, t.apart(), one.Of, t.luck())
+}
+
+// why is what makes a strategy slower, and what shows it without that.
+func why(t teller) string {
+	stalls := t.Figures.Value("stalls").Or(0)
+	waited := fmt.Sprintf("its sender waits %s for a retransmission timer, %s in all, since no acknowledgement is left to ask for them",
+		verb(int(stalls), "once", finding.Count(stalls)+" times"), finding.Duration(t.Figures.Value("stalled").Or(0), 0))
+	dropped := t.Figures.Value("dropped").Or(0)
+	packets := finding.Plural(dropped, "packet") + " " + verb(int(dropped), "is", "are")
+	switch t.Cause {
+	case compare.CauseQueue:
+		return fmt.Sprintf("Why %s is slower: its bursts overflow the queue before the bottleneck (%s): %s dropped, and %s. --queue %ss shows it with room for them.",
+			t.Subject.Name, finding.Duration(t.Figures.Value("queue").Or(0), 0), packets, waited, finding.Trimmed(t.Figures.Value("try_queue").Or(0)/1000, 3))
+	case compare.CauseStalls:
+		return fmt.Sprintf("Why %s is slower: %s lost on the way, and %s. --loss 0 shows it without.", t.Subject.Name, packets, waited)
+	case compare.CauseBlocking:
+		fast, _ := t.Figures.Get("connections")
+		return fmt.Sprintf("Why %s is slower: a packet lost holds up all streams of its one connection, and slows all of them; %s has %s, which lose and recover each by itself. --loss 0 shows it without.",
+			t.Subject.Name, fast.Of, finding.Plural(fast.Value.Or(0), "connection"))
+	case compare.CauseIdle:
+		return fmt.Sprintf("Why %s is slower: its connections are idle for longer than a retransmission timeout, %s; the window then begins anew (RFC 5681, 4.1). --think 0s shows it without.",
+			t.Subject.Name, finding.Plural(t.Figures.Value("restarts").Or(0), "time"))
+	}
+	return fmt.Sprintf("Why %s is slower does not show in drops, timers or idle times; -o NAME.pcapng of --on lab has its packets.", t.Subject.Name)
+}

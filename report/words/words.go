@@ -90,6 +90,8 @@ func facts() table {
 		compare.ManySame:        manySame,
 		compare.ManyCosts:       manyCosts,
 		compare.ManySaves:       manySaves,
+		compare.MoreCosts:       moreCosts,
+		compare.Why:             why,
 		compare.Serialized:      serialized,
 		compare.OptionSaves:     optionSaves,
 		compare.OptionCosts:     optionCosts,
