@@ -93,6 +93,34 @@ type (
 	}
 )
 
+// Names are the figures that an assertion is about, in their order.
+func (a Assertion) Names() []string {
+	var out []string
+	var walk func(n node)
+	walk = func(n node) {
+		switch n := n.(type) {
+		case orNode:
+			for _, part := range n {
+				walk(part)
+			}
+		case andNode:
+			for _, part := range n {
+				walk(part)
+			}
+		case notNode:
+			walk(n.of)
+		case leaf:
+			for _, o := range []operand{n.left, n.right} {
+				if o.name != "" && !slices.Contains(out, o.name) {
+					out = append(out, o.name)
+				}
+			}
+		}
+	}
+	walk(a.root)
+	return out
+}
+
 func (n orNode) decide(f Figures) (Truth, []string)  { return join(n, f, Holds, Broken) }
 func (n andNode) decide(f Figures) (Truth, []string) { return join(n, f, Broken, Holds) }
 

@@ -33,6 +33,19 @@ func CaseByID(id string) profile.Case {
 	panic(fmt.Sprintf("conformance: no case is called %q", id))
 }
 
+// With returns cases in their order, and with them those that assertions name, where _
+// stands for -, unless skip names them.
+func With(cases []profile.Case, figures, skip []string) []profile.Case {
+	var out []profile.Case
+	for _, c := range Cases() {
+		named := slices.Contains(figures, caseName(c.ID)) && !slices.Contains(skip, c.ID) && !slices.Contains(skip, c.Protocol)
+		if named || slices.Contains(cases, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // Select returns the cases that only names, or all if it names none, less those that
 // skip names. A name is that of a case, or of a protocol.
 func Select(only, skip []string) ([]profile.Case, error) {

@@ -260,6 +260,7 @@ func (f IdleDNS) Judge() []profile.Result {
 type KeepaliveDNS struct {
 	Announced linger.Opt[time.Duration]
 	Limit     profile.Timeout
+	Empty     bool // the option was there, and named no limit
 }
 
 // Judge decides dns-keepalive-true.
@@ -274,6 +275,8 @@ func (f KeepaliveDNS) Judge() []profile.Result {
 		switch {
 		case limit.State == profile.Unknown || limit.State == "":
 			r.unmeasured(id, "%s", limit.Why)
+		case f.Empty:
+			r.unmeasured(id, "it says the option without a TIMEOUT, so that it announces no limit")
 		case !ok:
 			r.unmeasured(id, "it does not say the option, which it need not")
 		case said == 0:

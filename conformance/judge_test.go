@@ -385,13 +385,14 @@ var rulings = []ruled{
 	{"DNS ends by FIN", IdleDNS{seen(10*second, profile.FIN)}, "dns-idle-orderly", pass, ""},
 	{"DNS ends by RST", IdleDNS{seen(10*second, profile.RST)}, "dns-idle-orderly", warn, ""},
 	{"DNS does not end", IdleDNS{least(20 * second)}, "dns-idle-orderly", unmeasured, ""},
-	{"as it says", KeepaliveDNS{linger.Known(10 * second), seen(10*second, profile.FIN)}, "dns-keepalive-true", pass, ""},
-	{"for longer than it says", KeepaliveDNS{linger.Known(10 * second), least(20 * second)}, "dns-keepalive-true", pass, "at least"},
-	{"for less", KeepaliveDNS{linger.Known(10 * second), seen(5*second, profile.FIN)}, "dns-keepalive-true", fail, "said 10 s"},
-	{"close at once", KeepaliveDNS{linger.Known(time.Duration(0)), seen(5*second, profile.FIN)}, "dns-keepalive-true", pass, "at once"},
+	{"as it says", KeepaliveDNS{linger.Known(10 * second), seen(10*second, profile.FIN), false}, "dns-keepalive-true", pass, ""},
+	{"for longer than it says", KeepaliveDNS{linger.Known(10 * second), least(20 * second), false}, "dns-keepalive-true", pass, "at least"},
+	{"for less", KeepaliveDNS{linger.Known(10 * second), seen(5*second, profile.FIN), false}, "dns-keepalive-true", fail, "said 10 s"},
+	{"close at once", KeepaliveDNS{linger.Known(time.Duration(0)), seen(5*second, profile.FIN), false}, "dns-keepalive-true", pass, "at once"},
 	{"not said", KeepaliveDNS{Limit: seen(5*second, profile.FIN)}, "dns-keepalive-true", unmeasured, "need not"},
-	{"waiting ended first", KeepaliveDNS{linger.Known(60 * second), least(20 * second)}, "dns-keepalive-true", unmeasured, "--max-wait"},
-	{"nobody knows", KeepaliveDNS{linger.Known(60 * second), unknown}, "dns-keepalive-true", unmeasured, "could be opened"},
+	{"without a TIMEOUT", KeepaliveDNS{Empty: true, Limit: seen(5*second, profile.FIN)}, "dns-keepalive-true", unmeasured, "without a TIMEOUT"},
+	{"waiting ended first", KeepaliveDNS{linger.Known(60 * second), least(20 * second), false}, "dns-keepalive-true", unmeasured, "--max-wait"},
+	{"nobody knows", KeepaliveDNS{linger.Known(60 * second), unknown, false}, "dns-keepalive-true", unmeasured, "could be opened"},
 }
 
 func TestCasesAreDecidedByFacts(t *testing.T) {

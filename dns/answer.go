@@ -76,7 +76,7 @@ func (m Message) Reply(a Answer) Reply {
 	}
 	if asked := m.msg.IsEdns0(); asked != nil {
 		r.SetEdns0(UDPSize, asked.Do()) // RFC 3225, 3: the DO bit is copied
-		if _, ok := m.Keepalive.Get(); ok {
+		if m.HasKeepalive {
 			m.announce(r.IsEdns0(), a.Keepalive)
 		}
 	}

@@ -407,3 +407,26 @@ func FuzzReply(f *testing.F) {
 		}
 	})
 }
+
+// An option without TIMEOUT names no limit; one of 0 names the shortest.
+func TestEmptyKeepaliveNamesNoLimit(t *testing.T) {
+	q := linger.Query{Name: "www.board.example", Type: "A"}
+	full := asked(t, q, Options{Keepalive: true}).Reply(Answer{Keepalive: linger.Known(time.Duration(0))}).Message
+	i := strings.Index(string(full), "\x00\x0b\x00\x02\x00\x00")
+	if i < 2 {
+		t.Fatalf("no option in %x", full)
+	}
+	empty := append([]byte(nil), full[:i]...)
+	empty = append(empty, 0, 11, 0, 0)
+	empty = append(empty, full[i+6:]...)
+	empty[i-1] -= 2 // the length of what OPT holds
+	for _, test := range []struct {
+		message []byte
+		want    linger.Opt[time.Duration]
+	}{{full, linger.Known(time.Duration(0))}, {empty, linger.Opt[time.Duration]{}}} {
+		m, err := Read(test.message)
+		if err != nil || !m.HasKeepalive || m.Keepalive != test.want {
+			t.Errorf("%x: %v %v, %v", test.message, m.HasKeepalive, m.Keepalive, err)
+		}
+	}
+}

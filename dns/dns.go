@@ -4,6 +4,7 @@
 package dns
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -133,9 +134,11 @@ type Message struct {
 	UDPSize int
 	// Padded says that the message has the option of padding, of whatever length.
 	Padded bool
-	// Keepalive is what edns-tcp-keepalive says: in a query that has it 0, in an
-	// answer the idle limit.
-	Keepalive linger.Opt[time.Duration]
+	// HasKeepalive says that the message has edns-tcp-keepalive, and Keepalive what idle
+	// limit that names: none where it is empty, as in a query (RFC 7828, 3.1: "0 if the
+	// TIMEOUT is omitted").
+	HasKeepalive bool
+	Keepalive    linger.Opt[time.Duration]
 
 	msg    wire.Msg
 	headed bool // the header could be read
@@ -144,6 +147,45 @@ type Message struct {
 // ErrMalformed says that a message cannot be read to its end. What could be read of
 // its head and its question stands in the Message beside it.
 var ErrMalformed = errors.New("not a message of DNS")
+
+// keepaliveBytes is how long edns-tcp-keepalive is that names an idle limit (RFC 7828, 3.1).
+const keepaliveBytes = 2
+
+// optionLength is how many bytes the first EDNS option of that code has in a message that
+// could be read; -1 where there is none.
+func optionLength(b []byte, code uint16) int {
+	const fixed = 10 // type, class, TTL and length of a record (RFC 1035, 3.2.1)
+	be := binary.BigEndian
+	questions, records := int(be.Uint16(b[4:])), int(be.Uint16(b[6:]))+int(be.Uint16(b[8:]))+int(be.Uint16(b[10:]))
+	off := HeaderSize
+	for i := range questions + records {
+		_, next, err := wire.UnpackDomainName(b, off)
+		if err != nil {
+			return -1
+		}
+		if i < questions {
+			off = next + 4
+			continue
+		}
+		if next+fixed > len(b) {
+			return -1
+		}
+		data := next + fixed
+		off = data + int(be.Uint16(b[next+8:]))
+		if be.Uint16(b[next:]) != wire.TypeOPT || off > len(b) {
+			continue
+		}
+		// RFC 6891, 6.1.2: each option is its code, its length and its data.
+		for data+4 <= off {
+			n := int(be.Uint16(b[data+2:]))
+			if be.Uint16(b[data:]) == code {
+				return n
+			}
+			data += 4 + n
+		}
+	}
+	return -1
+}
 
 // Read reads a message. The error wraps ErrMalformed.
 func Read(b []byte) (Message, error) {
@@ -163,7 +205,11 @@ func Read(b []byte) (Message, error) {
 			case *wire.EDNS0_PADDING:
 				m.Padded = true
 			case *wire.EDNS0_TCP_KEEPALIVE:
-				m.Keepalive = linger.Known(time.Duration(o.Timeout) * keepaliveUnit)
+				m.HasKeepalive = true
+				// The coding has 0 for an empty option, too.
+				if o.Timeout > 0 || optionLength(b, o.Option()) == keepaliveBytes {
+					m.Keepalive = linger.Known(time.Duration(o.Timeout) * keepaliveUnit)
+				}
 			}
 		}
 	}

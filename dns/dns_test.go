@@ -60,7 +60,7 @@ func TestQueriesSayWhatTheirTransportWants(t *testing.T) {
 			if test.padded != (len(b)%queryBlock == 0) {
 				t.Errorf("%s over %s has %d bytes", q, test.over, len(b))
 			}
-			if read, err := Read(b); err != nil || !read.Asks(q) || read.Padded != test.padded || read.Keepalive.IsZero() == test.keepalive {
+			if read, err := Read(b); err != nil || !read.Asks(q) || read.Padded != test.padded || read.HasKeepalive != test.keepalive || !read.Keepalive.IsZero() {
 				t.Errorf("%s over %s reads as %+v, %v", q, test.over, read, err)
 			}
 		}
@@ -290,7 +290,7 @@ func TestPlainQuery(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, err := Read(b)
-	if _, said := m.Keepalive.Get(); err != nil || m.EDNS || m.Padded || said {
+	if err != nil || m.EDNS || m.Padded || m.HasKeepalive {
 		t.Errorf("%v %+v", err, m)
 	}
 }

@@ -128,7 +128,7 @@ func (s *doqSession) receive(stream *quic.Stream, q request, err error) {
 	case len(message) >= dns.HeaderSize && m.ID != 0:
 		s.broken(fmt.Sprintf("an answer with the ID %d, not 0", m.ID))
 		return
-	case !m.Keepalive.IsZero():
+	case m.HasKeepalive:
 		s.broken("an answer with edns-tcp-keepalive")
 		return
 	case err != nil:

@@ -293,7 +293,7 @@ func (c *doqConn) query(str *quic.Stream) (*lookup, error) {
 		// ID MUST be set to zero".
 		return nil, &doqError{doqProtocolError, "a message ID that is not zero"}
 	}
-	if _, ok := l.message.Keepalive.Get(); ok {
+	if l.message.HasKeepalive {
 		return nil, &doqError{doqProtocolError, "edns-tcp-keepalive"} // RFC 9250, 5.5.2
 	}
 	return l, nil

@@ -34,10 +34,12 @@ type conn struct {
 	bounded  *io.LimitedReader
 	in       *bufio.Reader
 
-	handshake   time.Duration // TCP's, as the caller sees it
-	established time.Time     // TCP's handshake was over
-	ready       time.Time     // HTTP may be spoken
-	last        time.Time     // the last byte of a response was read
+	handshake   time.Duration   // TCP's, as the caller sees it
+	established time.Time       // TCP's handshake was over
+	ready       time.Time       // HTTP may be spoken
+	last        time.Time       // the last byte of a response was read
+	heard       int             // how many responses have come
+	max         linger.Opt[int] // that the last one announced; see profile.Announced
 	dropped     bool
 	source
 }
@@ -282,7 +284,7 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 		if c.bounded.N <= 0 {
 			return a, fmt.Errorf("the response is longer than %d MB; name a URL with a shorter one", maxBody>>20)
 		}
-		c.prober.heard(a)
+		c.prober.heard(c, a)
 		return a, err
 	}
 }

@@ -112,7 +112,7 @@ func (p *prober) reachDNS(ctx context.Context) error {
 			m, size, err := c.lookUp(ctx, p.target.query, dns.Options{})
 			if err != nil {
 				c.drop()
-				return unreachable(fmt.Sprintf("no answer to %s over %s from %s: %s", p.target.query, p.stream(), p.target.address, cause(err)))
+				return unreachable(fmt.Sprintf("no answer to %s over %s from %s: %s", p.target.query, p.stream(), p.target.address, p.tooLate(err)))
 			}
 			p.profile.Baseline = profile.Baseline{Rcode: dns.Rcode(m.Rcode), Bytes: int64(size)}
 		}
@@ -445,9 +445,8 @@ func dnsDatagrams(ctx context.Context, p *prober) {
 			break
 		}
 	}
-	_, said := with.Keepalive.Get()
 	p.judge(conformance.Datagrams{
-		Without: dns.Rcode(without.Rcode), With: dns.Rcode(with.Rcode), Has: said, NoWithout: reason(err1), NoWith: err2 != nil,
+		Without: dns.Rcode(without.Rcode), With: dns.Rcode(with.Rcode), Has: with.HasKeepalive, NoWithout: reason(err1), NoWith: err2 != nil,
 	})
 }
 
@@ -530,9 +529,10 @@ func dnsIdleAfterAnswer(ctx context.Context, p *prober) {
 // dnsKeepalive asks for the idle limit, and holds it against what it sees.
 func dnsKeepalive(ctx context.Context, p *prober) {
 	var announced linger.Opt[time.Duration]
+	empty := false
 	limit := dnsWatch(ctx, p, 1, "a connection that had one answer, to a query with edns-tcp-keepalive, was left alone until the server ended it", func(c *conn) error {
 		m, _, err := c.lookUp(ctx, p.target.query, dns.Options{Keepalive: true})
-		announced = m.Keepalive
+		announced, empty = m.Keepalive, m.HasKeepalive && m.Keepalive.IsZero()
 		return err
 	})
 	said, ok := announced.Get()
@@ -542,7 +542,7 @@ func dnsKeepalive(ctx context.Context, p *prober) {
 			doc.ProtocolNamed(p.stream()).Announced.Timeout = linger.Known(profile.Duration(said))
 		}
 	})
-	p.judge(conformance.KeepaliveDNS{Announced: announced, Limit: limit})
+	p.judge(conformance.KeepaliveDNS{Announced: announced, Empty: empty, Limit: limit})
 }
 
 func dnsIdleAfterConnect(ctx context.Context, p *prober) {

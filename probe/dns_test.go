@@ -512,13 +512,13 @@ func TestBadDatagrams(t *testing.T) {
 			return m.Reply(dns.Answer{Size: 700, Keepalive: linger.Known(2 * time.Second), Datagram: true}).Message
 		}, []string{"dns-keepalive-udp"}},
 		{"refuses the option over UDP", func(m dns.Message, good []byte) []byte {
-			if _, asked := m.Keepalive.Get(); asked {
+			if m.HasKeepalive {
 				good[3] = good[3]&0xf0 | 1 // FORMERR
 			}
 			return good
 		}, []string{"dns-keepalive-udp"}},
 		{"silent to the option over UDP", func(m dns.Message, good []byte) []byte {
-			if _, asked := m.Keepalive.Get(); asked {
+			if m.HasKeepalive {
 				return nil
 			}
 			return good

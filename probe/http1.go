@@ -83,7 +83,8 @@ func (p *prober) note(change func(*http1Facts)) {
 }
 
 // heard notes what a response says of its connection.
-func (p *prober) heard(a answer) {
+func (p *prober) heard(c *conn, a answer) {
+	c.heard++
 	connection, keepAlive := strings.Join(a.header.Values("Connection"), ", "), a.header.Get("Keep-Alive")
 	if connection == "" && keepAlive == "" {
 		return
@@ -96,8 +97,15 @@ func (p *prober) heard(a answer) {
 			if d, ok := timeout.Get(); ok {
 				said.Timeout = linger.Known(profile.Duration(d))
 			}
-			said.Max = most
 		}
+		if n, ok := most.Get(); ok {
+			said := &h.Announced
+			if c.heard == 1 && said.Max.IsZero() {
+				said.Max = most
+			}
+			said.MaxFalls = said.MaxFalls || c.heard > 1 && n < c.max.Or(n)
+		}
+		c.max = most
 		f := &p.facts
 		f.Said = f.Said || lists(connection, "keep-alive")
 		if keepAlive != "" {
@@ -694,7 +702,7 @@ func pipelineHTTP1(ctx context.Context, p *prober) {
 			found.Why = err.Error()
 			return
 		}
-		if !alone[i].like(alone[0]) {
+		if !alone[i].like(alone[0]) && !isRefusal(alone[i].status) {
 			other = i
 			break
 		}

@@ -39,7 +39,7 @@ func Plan(config Config) (Outlay, error) {
 
 func (p *prober) plan() Outlay {
 	// Reaching the server takes one request.
-	plan := Outlay{Requests: 1, Longest: p.config.MaxWait + besides}
+	plan := Outlay{Requests: 1, Longest: p.config.MaxWait + besides + 4*max(p.config.Answer-DefaultAnswer, 0)}
 	plan.Connections = 1 // on which it is seen whether connections are closed whole
 	for _, e := range p.chosen() {
 		plan.Requests += e.requests

@@ -17,6 +17,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -55,6 +56,8 @@ type Config struct {
 	Cases []profile.Case
 	// Experiments are the beginnings of the names of those that are made; nil is all.
 	Experiments []string
+	// Figures are those of assertions: what measures them is made, too, whatever Cases are.
+	Figures []string
 	// Progress, where set, is told how far the probe is, from one goroutine at a time.
 	Progress func(Progress)
 }
@@ -113,6 +116,7 @@ type prober struct {
 	whole  bool // no selection of cases was made
 	target target
 	slots  *slots
+	also   []string // experiments that Config.Figures need
 
 	mu        sync.Mutex
 	profile   *profile.Profile
@@ -245,6 +249,7 @@ func newProber(config Config) (*prober, error) {
 			Bounds: profile.Bounds{Connections: config.Connections, Requests: config.Requests, Wait: profile.Duration(config.MaxWait)},
 		},
 	}
+	p.also = needsOf(u.Scheme, config.Figures)
 	p.patience, p.impatient = context.WithCancel(context.Background())
 	if isDNS(u.Scheme) {
 		if p.target, err = dnsTarget(u, config); err != nil {
@@ -272,7 +277,7 @@ func (p *prober) chosen() []experiment {
 		if (e.protocol == protocolDNS) != isDNS(p.target.url.Scheme) {
 			continue
 		}
-		if p.whole || slices.ContainsFunc(p.config.Cases, func(c profile.Case) bool { return slices.Contains(e.cases, c.ID) }) {
+		if p.whole || slices.Contains(p.also, e.name) || slices.ContainsFunc(p.config.Cases, func(c profile.Case) bool { return slices.Contains(e.cases, c.ID) }) {
 			chosen = append(chosen, e)
 		}
 	}
@@ -307,7 +312,7 @@ func (p *prober) reach(ctx context.Context) error {
 			}
 			if err != nil && (a.status == 0 || !errors.Is(err, io.ErrUnexpectedEOF) && err != errFraming) {
 				c.drop()
-				return unreachable("no answer to GET " + p.target.path + " from " + p.target.address + ": " + linger.Brief(cause(err)))
+				return unreachable("no answer to GET " + p.target.path + " from " + p.target.address + ": " + p.tooLate(err))
 			}
 			p.profile.Baseline = profile.Baseline{Status: a.status, Bytes: a.length}
 			p.profile.Software = linger.Brief(a.header.Get("Server"))
@@ -318,6 +323,14 @@ func (p *prober) reach(ctx context.Context) error {
 	p.profile.Address = p.target.address
 	p.profile.RTT = profile.SpreadOf(trips)
 	return nil
+}
+
+// tooLate is why there was no answer, with the way out where waiting was too short.
+func (p *prober) tooLate(err error) string {
+	if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
+		return linger.Brief(cause(err))
+	}
+	return fmt.Sprintf("no answer in time, within %s; --answer-within %s waits for longer", profile.Duration(p.config.Answer), (6 * p.config.Answer).Round(time.Second))
 }
 
 // takeAnyway notes what is wrong with a certificate that nobody has looked at.

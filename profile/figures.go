@@ -185,6 +185,29 @@ func (e Ending) Told(why *Closing) string {
 	return string(e) + "; " + why.String()
 }
 
+// Allows is how many requests a connection may carry by what was announced with its first
+// response.
+func (a Announced) Allows() (n int, said bool) {
+	n, said = a.Max.Get()
+	if a.MaxFalls {
+		n++
+	}
+	return n, said
+}
+
+// Contradicts reports whether a count cannot be what was announced: a max that falls may
+// count the response that it comes with.
+func (a Announced) Contradicts(c Count) bool {
+	n, said := a.Allows()
+	switch {
+	case !said:
+		return false
+	case c.State == Measured:
+		return c.N != n && !(a.MaxFalls && c.N == n-1)
+	}
+	return c.State == AtLeast && c.N > n
+}
+
 // Outcomes counts the cases of each outcome.
 func (p *Profile) Outcomes() map[Outcome]int {
 	n := map[Outcome]int{}

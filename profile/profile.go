@@ -248,7 +248,10 @@ type Announced struct {
 	KeepAlive  string               `json:"keep_alive,omitempty"`
 	Timeout    linger.Opt[Duration] `json:"timeout_ms,omitzero"` // Keep-Alive: timeout; of QUIC max_idle_timeout; of DNS edns-tcp-keepalive
 	Max        linger.Opt[int]      `json:"max,omitzero"`        // Keep-Alive: max
-	Settings   map[string]uint64    `json:"settings,omitempty"`  // of HTTP/2 and HTTP/3, by the name of the RFC
+	// MaxFalls says that max falls from response to response, as that of Apache: then it is
+	// how many requests are left behind the first response, and not how many there may be.
+	MaxFalls bool              `json:"max_falls,omitempty"`
+	Settings map[string]uint64 `json:"settings,omitempty"` // of HTTP/2 and HTTP/3, by the name of the RFC
 }
 
 // Pipelining is what becomes of requests that are sent without waiting.
@@ -309,7 +312,7 @@ const (
 	RateLimited = "rate-limited" // the server was left alone, for its answer; figures: status, refused, asked
 	// RefusedAtTimes: ordinary requests were refused, and asked again; figures as above.
 	RefusedAtTimes = "refused-at-times"
-	Busy        = "busy"         // this side woke too late; figure: late, in ms
+	Busy           = "busy" // this side woke too late; figure: late, in ms
 	// EndedByError: a connection in use was ended by an error, not for its number of
 	// requests; figures: requests, closing.
 	EndedByError = "ended-by-error"

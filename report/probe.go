@@ -101,8 +101,10 @@ func LimitRows(p *profile.Protocol) []LimitRow {
 	if c := p.Requests; c.State != "" {
 		r := LimitRow{Name: "requests", Observed: c.String(), Ending: c.Ending.Told(c.Closing), Unknown: c.State == profile.Unknown, Why: c.Why}
 		if n, ok := said.Max.Get(); ok {
-			r.Announced = fmt.Sprint(n)
-			r.Differs = c.State == profile.Measured && c.N != n || c.State == profile.AtLeast && c.N > n
+			r.Announced, r.Differs = fmt.Sprint(n), said.Contradicts(c)
+			if said.MaxFalls {
+				r.Announced += " left after the first"
+			}
 		}
 		rows = append(rows, r)
 	}

@@ -21,25 +21,26 @@ import (
 
 // probeCmd measures what a server does with connections.
 type probeCmd struct {
-	URL         string        `arg:"" optional:"" help:"http, https, dns or dot URL."`
-	File        string        `short:"f" placeholder:"FILE" help:"Instead of a URL, a list of them, one a line, # begins a comment; - is standard input."`
-	AtOnce      int           `default:"2" placeholder:"N" help:"Of a list, probe N servers at once; default 2."`
-	Chain       string        `sep:"none" placeholder:"HOPS" help:"Instead of a URL, the hops from client to application, as client=90s,https://lb,http://app:8080: is each one's idle limit shorter than that of the next? See docs/keepalive.md."`
-	Assert      []string      `sep:"none" placeholder:"WHAT" help:"A condition, as 'idle>=60s && close_honoured'; exit status 1 if it does not hold, or is not known. May stand several times. Of a chain: right. See docs/assert.md."`
-	List        bool          `help:"List the cases that a server is held against, and probe nothing."`
-	Only        []string      `placeholder:"CASE,…" help:"Decide these cases only; a protocol stands for all of its cases."`
-	Skip        []string      `placeholder:"CASE,…" help:"Leave these out."`
-	Strict      bool          `help:"Count what a standard says a server SHOULD do as a failure, too."`
-	Verbose     bool          `short:"v" help:"List the cases that pass, and those that were not measured."`
-	MaxWait     time.Duration `default:"75s" placeholder:"D" help:"Wait that long at most for the server to end a connection; default 75s."`
-	Patient     bool          `help:"Wait that long for each limit, not only until the one after a response is known."`
-	Timeout     time.Duration `placeholder:"D" help:"After how long the probe of a server is ended, with what was found until then."`
-	Connections int           `default:"40" placeholder:"N" help:"Open N connections to a server at once, at most; default 40."`
-	Requests    int           `default:"200" placeholder:"N" help:"Send N requests to a server, at most; default 200."`
-	Insecure    bool          `short:"k" help:"Take any certificate, and go on."`
-	CACert      string        `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for the server; default the system's."`
-	Output      []string      `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .txt, .html, .xml (JUnit), .sarif, .prom (OpenMetrics); of a list .csv, not .html; - is standard output, in JSON."`
-	JSON        bool          `help:"Print JSON, as -o -."`
+	URL          string        `arg:"" optional:"" help:"http, https, dns or dot URL."`
+	File         string        `short:"f" placeholder:"FILE" help:"Instead of a URL, a list of them, one a line, # begins a comment; - is standard input."`
+	AtOnce       int           `default:"2" placeholder:"N" help:"Of a list, probe N servers at once; default 2."`
+	Chain        string        `sep:"none" placeholder:"HOPS" help:"Instead of a URL, the hops from client to application, as client=90s,https://lb,http://app:8080: is each one's idle limit shorter than that of the next? See docs/keepalive.md."`
+	Assert       []string      `sep:"none" placeholder:"WHAT" help:"A condition, as 'idle>=60s && close_honoured'; exit status 1 if it does not hold, or is not known. May stand several times. Of a chain: right. See docs/assert.md."`
+	List         bool          `help:"List the cases that a server is held against, and probe nothing."`
+	Only         []string      `placeholder:"CASE,…" help:"Decide these cases only; a protocol stands for all of its cases."`
+	Skip         []string      `placeholder:"CASE,…" help:"Leave these out."`
+	Strict       bool          `help:"Count what a standard says a server SHOULD do as a failure, too."`
+	Verbose      bool          `short:"v" help:"List the cases that pass, and those that were not measured."`
+	MaxWait      time.Duration `default:"75s" placeholder:"D" help:"Wait that long at most for the server to end a connection; default 75s."`
+	Patient      bool          `help:"Wait that long for each limit, not only until the one after a response is known."`
+	AnswerWithin time.Duration `default:"5s" placeholder:"D" help:"Wait that long for each answer, and for each handshake; default 5s."`
+	Timeout      time.Duration `placeholder:"D" help:"After how long the probe of a server is ended, with what was found until then."`
+	Connections  int           `default:"40" placeholder:"N" help:"Open N connections to a server at once, at most; default 40."`
+	Requests     int           `default:"200" placeholder:"N" help:"Send N requests to a server, at most; default 200."`
+	Insecure     bool          `short:"k" help:"Take any certificate, and go on."`
+	CACert       string        `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for the server; default the system's."`
+	Output       []string      `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .txt, .html, .xml (JUnit), .sarif, .prom (OpenMetrics); of a list .csv, not .html; - is standard output, in JSON."`
+	JSON         bool          `help:"Print JSON, as -o -."`
 	queriesFlag
 }
 
@@ -81,7 +82,7 @@ func (c probeCmd) Run(ctx context.Context, std streams) error {
 func (c probeCmd) parse() (probe.Config, []assert.Assertion, error) {
 	config := probe.Config{
 		Target: c.URL, MaxWait: c.MaxWait, Patient: c.Patient, Insecure: c.Insecure,
-		Connections: c.Connections, Requests: c.Requests, Agent: agent(),
+		Connections: c.Connections, Requests: c.Requests, Answer: c.AnswerWithin, Agent: agent(),
 	}
 	given := 0
 	for _, one := range []bool{c.URL != "", c.File != "", c.Chain != "", c.List} {
@@ -98,6 +99,8 @@ func (c probeCmd) parse() (probe.Config, []assert.Assertion, error) {
 		return config, nil, usage("--max-wait: %v is not a time to wait; write 30s or 10m", c.MaxWait)
 	case c.Timeout < 0:
 		return config, nil, usage("--timeout: %v is not a time to wait; write 30s or 10m", c.Timeout)
+	case c.AnswerWithin <= 0:
+		return config, nil, usage("--answer-within: %v is not a time to wait; write 30s", c.AnswerWithin)
 	case c.Connections < 1:
 		return config, nil, usage("--connections: %d; give 1 or more", c.Connections)
 	case c.Requests < 1:
@@ -119,7 +122,17 @@ func (c probeCmd) parse() (probe.Config, []assert.Assertion, error) {
 		return config, nil, nil
 	}
 	conditions, err := assertions(c.Assert, conformance.Vocabulary())
-	return config, conditions, err
+	if err != nil {
+		return config, nil, err
+	}
+	// What is asserted has to be measured, whatever --only leaves.
+	for _, a := range conditions {
+		config.Figures = append(config.Figures, a.Names()...)
+	}
+	if config.Cases != nil {
+		config.Cases = conformance.With(config.Cases, config.Figures, c.Skip)
+	}
+	return config, conditions, nil
 }
 
 // one probes one server.
@@ -177,7 +190,7 @@ func (c probeCmd) command() string {
 		words = append(words, "--assert", quote(a))
 	}
 	for _, f := range []struct{ flag, value, standard string }{
-		{"--only", strings.Join(c.Only, ","), ""}, {"--skip", strings.Join(c.Skip, ","), ""}, {"--max-wait", c.MaxWait.String(), probe.DefaultWait.String()}, {"--timeout", c.Timeout.String(), "0s"},
+		{"--only", strings.Join(c.Only, ","), ""}, {"--skip", strings.Join(c.Skip, ","), ""}, {"--max-wait", c.MaxWait.String(), probe.DefaultWait.String()}, {"--timeout", c.Timeout.String(), "0s"}, {"--answer-within", c.AnswerWithin.String(), probe.DefaultAnswer.String()},
 		{"--connections", fmt.Sprint(c.Connections), fmt.Sprint(probe.DefaultConnections)}, {"--requests", fmt.Sprint(c.Requests), fmt.Sprint(probe.DefaultRequests)}, {"--cacert", c.CACert, ""},
 	} {
 		if f.value != f.standard {

@@ -378,7 +378,11 @@ func (d doubter) off() string {
 }
 
 func tripsLost(d doubter) string {
-	return "the round trips are lost in the noise, and not known: " + d.off()
+	var names []string
+	for _, f := range d.Figures.All("round_trips_doubt") {
+		names = append(names, f.Of)
+	}
+	return "the round trips are lost in the noise, and not known: " + strings.Join(names, ", ")
 }
 
 func tripsOnce(d doubter) string {

@@ -284,7 +284,7 @@ var doubted = []struct {
 	{all(compare.Stacks, "", word("stack", "quic-go v0.60")), "QUIC is quic-go v0.60; TCP is the kernel's, which begins with 10 (RFC 6928). Where the two differ, part of it is the stacks'"},
 	{all(compare.Clients, "", word("agent", "Chromium 140")), "Chromium 140 parses, decodes and draws what it fetches, and has priorities of its own: between its rows and linger's that is part of the difference"},
 	{all(compare.Trips, compare.CauseNoStill, word("strategy", "keep"), counted("reason", "refused", 2)), "keep: no trial without delay, so the round trips are not known (2× refused)"},
-	{all(compare.Trips, compare.CauseLost, finding.Figure{Name: "round_trips_doubt", Of: "close"}, of("keep", "round_trips_doubt", 63.2)), "the round trips are lost in the noise, and not known: close, keep ± 63"},
+	{all(compare.Trips, compare.CauseLost, finding.Figure{Name: "round_trips_doubt", Of: "close"}, of("keep", "round_trips_doubt", 63.2)), "the round trips are lost in the noise, and not known: close, keep"},
 	{all(compare.Trips, compare.CauseOne, word("strategy", "close"), word("strategy", "keep")), "close and keep: a single trial, so how far off the round trips are is not known"},
 	{all(compare.Trips, compare.CauseNoisy, of("keep", "round_trips_doubt", 9.81)), "the round trips are within the noise: keep ± 10"},
 
