@@ -221,6 +221,7 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 		n, _ = slices.BinarySearchFunc(a.fresh, until+1, func(c *conn, t linger.Instant) int { return cmp.Compare(c.opened, t) })
 	}
 	now := a.fresh[:n]
+	a.nameThem(now)
 	a.findChecks(now)
 	for _, c := range now {
 		if c.class == Check {
@@ -260,26 +261,58 @@ func (a *Auditor) poolOf(c *conn) *pool {
 	return p
 }
 
-// findChecks marks what is a health check: connections of one client and server with one
-// small request each, all the same, at even distances, and of a kind that checks ask for.
-func (a *Auditor) findChecks(now []*conn) {
-	type kind struct {
-		client, server *host
-		first          uint64
-	}
-	groups := map[kind][]*conn{}
+// nameThem gives connections whose requests were not recorded the name that all others of
+// their client and server have.
+func (a *Auditor) nameThem(now []*conn) {
+	names := map[checkKey]string{}
 	for _, c := range now {
-		if c.class == Requests && c.requests <= 1 && c.checkLook && !c.beganBefore {
-			k := kind{c.client, c.server, c.first}
+		if c.name == "" || c.secure {
+			continue
+		}
+		pair := checkKey{c.client, c.server, 0}
+		if name, ok := names[pair]; ok && name != c.name {
+			names[pair] = "" // there are several
+			continue
+		}
+		names[pair] = c.name
+	}
+	for _, c := range now {
+		if c.name == "" && !c.secure && !c.opaque {
+			c.name = names[checkKey{c.client, c.server, 0}]
+		}
+	}
+}
+
+// findChecks marks what is a health check: connections of one client and server with one
+// small request each, all the same, at even distances. It has to be of a kind that checks
+// ask for, or to stand beside other traffic of the client with the server, which never asks
+// for that.
+func (a *Auditor) findChecks(now []*conn) {
+	groups, others := map[checkKey][]*conn{}, map[checkKey]map[uint64]bool{}
+	for _, c := range now {
+		if c.class != Requests || c.requests == 0 {
+			continue
+		}
+		pair := checkKey{c.client, c.server, 0}
+		if others[pair] == nil {
+			others[pair] = map[uint64]bool{}
+		}
+		if c.requests == 1 && !c.beganBefore && c.small {
+			k := checkKey{c.client, c.server, c.first}
 			groups[k] = append(groups[k], c)
+		} else {
+			others[pair][c.first] = true
 		}
 	}
 	for k, g := range groups {
-		if _, known := a.tally.checks[checkKey(k)]; known || len(g) >= 4 && even(g) {
-			a.tally.checks[checkKey(k)] = true
-			for _, c := range g {
-				c.class = Check
-			}
+		beside := others[checkKey{k.client, k.server, 0}]
+		looks := g[0].checkLook
+		if known := a.tally.checks[k]; !known && !(looks && len(g) >= 4 || len(beside) > 0 && !beside[k.first] && len(g) >= 8) || !known && !even(g, looks) {
+			continue
+		}
+		a.tally.checks[k] = true
+		for _, c := range g {
+			c.class = Check
 		}
 	}
 }
@@ -289,16 +322,21 @@ type checkKey struct {
 	first          uint64
 }
 
-// even reports whether connections were opened at even distances of half a second or more.
-func even(g []*conn) bool {
+// even reports whether connections were opened at even distances of half a second or more,
+// within a twentieth, or where they look like checks a fifth.
+func even(g []*conn, looks bool) bool {
 	var gaps []time.Duration
 	for i := 1; i < len(g); i++ {
 		gaps = append(gaps, g[i].opened.Sub(g[i-1].opened))
 	}
 	slices.Sort(gaps)
 	middle, n := gaps[len(gaps)/2], 0
+	off := middle / 20
+	if looks {
+		off = middle / 5
+	}
 	for _, d := range gaps {
-		if d >= middle*8/10 && d <= middle*12/10 {
+		if d >= middle-off && d <= middle+off {
 			n++
 		}
 	}

@@ -495,6 +495,11 @@ func TestCauses(t *testing.T) {
 			c.ask(2, .02).ask(8, .02)
 			s.open(5).ask(5.01, .02)
 		}, []Cause{"", IdleUnused}},
+		{"unknown: its requests were not recorded", func(s *script) {
+			s.open(1).ask(1.01, .02).ask(2, .02)
+			c := s.open(5).client(5.1)
+			c.r.Missing = linger.Known(int64(300))
+		}, []Cause{First, Undecided}},
 		{"an end explains one successor", func(s *script) {
 			s.open(1).ask(1.01, .02).server(6.02)
 			s.open(10).ask(10.01, 2)
@@ -750,6 +755,17 @@ func TestClasses(t *testing.T) {
 	}
 	if rows[11].Cause != Concurrency && rows[11].Cause != First {
 		t.Errorf("it is %s", rows[11].Cause)
+	}
+	// Beside other traffic a check need not look like one.
+	s = &script{}
+	keep := s.open(.5)
+	for i := range 12 {
+		at := float64(1 + 2*i)
+		keep.ask(at+.7, .02).asks(func(x *trace.Exchange) { x.URL = "http://shop.example/buy" })
+		s.open(at).ask(at+.01, .02).client(at + .04)
+	}
+	if r, _ := s.run(t); r.HealthChecks.Connections != 12 || r.Avoidable != 0 {
+		t.Errorf("%+v", r)
 	}
 	// A program that asks for the same page again and again is no health check.
 	s = &script{}

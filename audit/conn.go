@@ -59,6 +59,7 @@ type conn struct {
 	inferred    bool // they are, from sizes and times
 	oneWay      bool
 	checkLook   bool // it looks like a health check's
+	small       bool // as its first response is
 	otherName   bool // it carried requests for several Hosts
 	concluded   bool
 	counted     bool
@@ -161,7 +162,8 @@ func (c *conn) add(e *trace.Exchange) {
 		path := pathOf(e.URL)
 		h.Write([]byte(path))
 		c.first = h.Sum64()
-		c.checkLook = e.ResponseBody <= 4096 && (e.Method == "OPTIONS" || e.Method == "HEAD" || checksPath(path))
+		c.small = e.ResponseBody <= 4096
+		c.checkLook = c.small && (e.Method == "OPTIONS" || e.Method == "HEAD" || checksPath(path))
 	}
 	c.requests++
 	// Exchanges end in any order where several are under way at once.

@@ -150,22 +150,19 @@ func (p *pool) advance(s linger.Instant) {
 	}
 }
 
-// idleOthers counts the connections that were idle when one was closed, and stayed so or
-// were used again.
+// idleOthers counts the connections that were kept idle when one was closed: idle then or as
+// good as, and not closed at once themselves.
 func (p *pool) idleOthers(c *conn, over []*conn) int {
-	n := 0
+	n, t := 0, c.end.at
 	for _, list := range [][]*conn{p.live, over} {
 		for _, o := range list {
-			if o == c || o.opened >= c.end.at || o.class != Requests || o.end.at != never && o.end.at <= c.end.at {
+			if o == c || o.opened >= t || o.class != Requests || !o.carried() || o.end.at != never && o.end.at <= t.Add(decides) {
 				continue
 			}
-			if o.end.reason == ClientClosesAtOnce && o.end.at.Sub(c.end.at) <= clientReacts {
+			if o.end.reason == ClientClosesAtOnce && o.end.at.Sub(t) <= clientReacts {
 				continue
 			}
-			// Responses that come together are seen one after the other.
-			is, _ := o.at(c.end.at)
-			soon, _ := o.at(c.end.at.Add(decides))
-			if is == idle || soon == idle || is == busy && o.taken(c.end.at) {
+			if o.restsAt(t) {
 				n++
 			}
 		}
@@ -173,14 +170,17 @@ func (p *pool) idleOthers(c *conn, over []*conn) int {
 	return n
 }
 
-// taken reports whether the connection was chosen for a request that had not left yet.
-func (c *conn) taken(s linger.Instant) bool {
+// restsAt reports whether the connection had nothing to do at an instant, give or take what
+// a program needs to decide.
+func (c *conn) restsAt(t linger.Instant) bool {
 	for i := len(c.spans) - 1; i >= 0; i-- {
-		if b := c.spans[i].begins(); b <= s {
-			break
-		} else if b <= s.Add(decides) {
-			return i == 0 || c.spans[i-1].done != never && c.spans[i-1].done <= s
+		s := c.spans[i]
+		if b := s.begins(); b > t.Add(-decides) && b <= t.Add(decides) {
+			continue // it had been idle until then, or was not yet
+		} else if b > t {
+			continue
 		}
+		return s.done != never && s.done <= t.Add(decides)
 	}
 	return false
 }
@@ -196,7 +196,7 @@ func (a *Auditor) decide(c *conn) {
 		return
 	case !c.carried() && c.class == Requests:
 		d.cause, d.certainty = NoExchange, Certain
-		if c.oneWay || c.stillOpen && c.missing > 0 {
+		if c.oneWay || c.missing > 0 {
 			d.cause = Undecided
 		}
 		return
