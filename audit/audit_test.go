@@ -586,6 +586,17 @@ func TestNoLimitIsClaimedWhereThereIsNone(t *testing.T) {
 	if len(r.Limits) == 0 {
 		t.Error("and shows no distribution")
 	}
+	// A process that exits closes all it has.
+	s = &script{}
+	for i := range 4 {
+		s.open(1+.1*float64(i)).ask(2, 1).client(3.7)
+	}
+	r, _ = s.run(t)
+	for _, l := range r.Limits {
+		if l.Claimed {
+			t.Errorf("claims %+v of an exit", l)
+		}
+	}
 }
 
 // An idle limit is claimed within 0.1 s or 2 %, a request limit exactly.

@@ -165,7 +165,7 @@ type Limit struct {
 	Curve []Point `json:"survival,omitempty"`
 }
 
-// leastWaiting: a limit is told from two ends on.
+// leastEnds is from how many ends on a limit is told.
 const leastEnds = 2
 
 func (a *Auditor) result() *Result {
