@@ -22,6 +22,8 @@ const (
 	blockPacket     = 6
 	blockJournal    = 9
 	blockSecrets    = 10
+	blockCustom     = 0x00000bad
+	blockCustomHere = 0x40000bad // not to be copied
 
 	magicSection = 0x1a2b3c4d
 	secretsTLS   = 0x544c534b // "TLSK"
@@ -122,8 +124,8 @@ func (f *Files) content(one *file, kind uint32, b []byte) (found bool, err error
 		return true, one.enhanced(b, 2)
 	case blockSimple:
 		return true, one.simple(b)
-	case blockJournal:
-		one.Frames++ // Wireshark numbers it as a frame
+	case blockJournal, blockCustom, blockCustomHere:
+		one.Frames++ // Wireshark numbers them as frames
 	case blockNames:
 		f.resolve(one.order, b)
 	case blockStatistics:

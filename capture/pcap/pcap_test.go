@@ -199,7 +199,7 @@ func TestBlocks(t *testing.T) {
 	w.iface(1, func(b []byte) []byte { return w.option(b, optName, "eth0") }, func(b []byte) []byte { return w.option(b, optFilter, "\x00tcp") })
 	w.iface(101, func(b []byte) []byte { return w.option(b, optOffset, "\x0a\x00\x00\x00\x00\x00\x00\x00") })
 	w.packet(0, 0, 1_000_000)
-	w.block(0x0bad, []byte("what nobody knows"))
+	w.block(0x1234, []byte("what nobody knows"))
 	w.block(blockNames, append(le.AppendUint16(le.AppendUint16(nil, 1), 14), "\xc0\x00\x02\x01h.example\x00\x00\x00"...))
 	w.block(blockSecrets, append(le.AppendUint32(le.AppendUint32(nil, secretsTLS), 5), "CLIENT"...))
 	w.packet(1, 0, 1_000_000) // 10 s later
@@ -226,6 +226,22 @@ func TestBlocks(t *testing.T) {
 	}
 	if f.Names[netip.MustParseAddr("192.0.2.1")] != "h.example" || string(f.Secrets) != "CLIEN" {
 		t.Errorf("%v %q", f.Names, f.Secrets)
+	}
+}
+
+// TestFramesAreNumberedAsInWireshark, which counts some blocks that are no packets.
+func TestFramesAreNumberedAsInWireshark(t *testing.T) {
+	w := (&blocks{o: binary.LittleEndian}).section().iface(101)
+	for _, kind := range []uint32{blockJournal, blockCustom, blockCustomHere, blockStatistics, 0x1234} {
+		w.packet(0, 0, 1).block(kind, make([]byte, 12))
+	}
+	var got []int64
+	_, frames := all(t, w.packet(0, 0, 1).b)
+	for _, one := range frames {
+		got = append(got, one.Number)
+	}
+	if want := []int64{1, 3, 5, 7, 8, 9}; !slices.Equal(got, want) {
+		t.Errorf("%d, want %d", got, want)
 	}
 }
 
