@@ -34,6 +34,11 @@ type Options struct {
 	// Ports are further ports of servers, beside 80, 443, 53 and those below 1024: they
 	// tell client from server where neither a SYN nor what was said does.
 	Ports []uint16
+	// Each, if not nil, is called with each frame that belongs to a connection and is no
+	// copy, and that connection's ID, before any record that it ends. What is in a tunnel
+	// belongs to the connection that carries it. Read again, the same files give the same
+	// IDs.
+	Each func(f *pcap.Frame, connection int64)
 }
 
 // DefaultTracked is as many flows as fit into 300 MB.

@@ -11,6 +11,7 @@ import (
 
 	"linger"
 	"linger/capture/packet"
+	"linger/capture/pcap"
 	"linger/flow"
 	"linger/trace"
 )
@@ -395,6 +396,25 @@ func TestConnections(t *testing.T) {
 			got, _ := read(t, f.pcap(raw, whole))
 			is(t, got, c.want...)
 		})
+	}
+}
+
+func TestEachFrameHasItsConnection(t *testing.T) {
+	f := newFilm()
+	a, b := f.talk(client, server).open(), f.talk("192.0.2.8:50000", server).open()
+	a.say(cli, get).say(srv, ok).close(cli)
+	b.say(cli, get).say(srv, ok).close(cli)
+	f.udp("192.0.2.7:9", "192.0.2.1:9", "no connection")
+	counts := map[int64]int{}
+	var got records
+	readWith(t, packet.Options{Each: func(_ *pcap.Frame, id int64) { counts[id]++ }}, &got, f.pcap(raw, whole))
+	for _, c := range got.connections {
+		if n := c.Up.Or(trace.Flow{}).Packets + c.Down.Or(trace.Flow{}).Packets; int64(counts[c.ID]) != n || n != 10 {
+			t.Errorf("%d frames of connection %d, which has %d packets", counts[c.ID], c.ID, n)
+		}
+	}
+	if len(counts) != 2 {
+		t.Errorf("%v", counts)
 	}
 }
 

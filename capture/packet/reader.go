@@ -43,6 +43,8 @@ type Reader struct {
 	shared     http1.Shared
 	ports      map[uint16]bool
 	packet     flow.Packet
+	frame      *pcap.Frame // the one that is added
+	each       func(*pcap.Frame, int64)
 
 	shift, now linger.Instant // of the clock, after jumps
 	expired    linger.Instant // when the table was last asked for what is over
@@ -58,7 +60,8 @@ func New(o Options, to Sink) *Reader {
 		o.MaxTracked = DefaultTracked
 	}
 	r := &Reader{
-		to: to,
+		to:   to,
+		each: o.Each,
 		sum: Summary{
 			UnknownLinks: map[pcap.LinkType]int64{}, Connections: map[string]int64{}, Exchanges: map[string]int64{},
 		},
@@ -76,6 +79,7 @@ func New(o Options, to Sink) *Reader {
 
 // Add takes in a frame. The error is the sink's, and the first one stays.
 func (r *Reader) Add(f *pcap.Frame) error {
+	r.frame = f
 	r.sum.Frames++
 	r.sum.Bytes += int64(f.Wire)
 	if size := len(f.Data); size < f.Wire {
@@ -165,6 +169,9 @@ func (r *Reader) ip(b []byte, wire int, place uint32, m mark, depth int) {
 	c := r.conns[f.ID]
 	if c == nil {
 		c = r.begin(f, p, m)
+	}
+	if r.each != nil && c.kind != kindNone {
+		r.each(r.frame, c.id)
 	}
 	r.table.Count(f, p, m.At)
 	switch c.kind {

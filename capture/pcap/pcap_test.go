@@ -245,6 +245,43 @@ func TestFramesAreNumberedAsInWireshark(t *testing.T) {
 	}
 }
 
+// TestWriter writes what it reads from several files, and reads it again.
+func TestWriter(t *testing.T) {
+	a, b := classic(binary.LittleEndian, magicMicro, time.Microsecond, 0), ng(binary.BigEndian, "\x09", 1e9)
+	files, err := Open([]Input{{"a", bytes.NewReader(a)}, {"b", bytes.NewReader(b)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files.Secrets = []byte("CLIENT")
+	var out bytes.Buffer
+	w := NewWriter(&out, files)
+	var want []Frame
+	for {
+		one, err := files.Next()
+		if err == io.EOF {
+			break
+		}
+		w.Write(one)
+		want = append(want, *one)
+		want[len(want)-1].Data = bytes.Clone(one.Data)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, got := all(t, out.Bytes())
+	if len(got) != 6 || len(want) != 6 || string(again.Secrets) != "CLIENT" || !again.Began().Equal(files.Began()) {
+		t.Fatalf("%d frames of %d, %q", len(got), len(want), again.Secrets)
+	}
+	for i := range got {
+		if g, w := got[i], want[i]; g.At != w.At || g.Wire != w.Wire || g.Link != w.Link || !bytes.Equal(g.Data, w.Data) || g.Place != w.Place {
+			t.Errorf("%+v, want %+v", g, w)
+		}
+	}
+	if !bytes.Contains(out.Bytes(), []byte("frame 3 of b")) {
+		t.Error("it does not say where a frame comes from")
+	}
+}
+
 // TestMerging reads files that were taken at two places, and those of a rotation in any order.
 func TestMerging(t *testing.T) {
 	file := func(seconds ...uint32) []byte {

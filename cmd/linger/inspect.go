@@ -47,7 +47,7 @@ type inspectCmd struct {
 	MaxTracked int    `name:"max-tracked" placeholder:"N" help:"How many connections may be open at once, which bounds memory."`
 
 	Assert []string `sep:"none" placeholder:"WHAT" help:"A condition, as reuse>=0.95; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
-	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write too: .json, .txt, .csv (origins), .tsv (a line a connection), .xml (JUnit), .sarif, .prom (OpenMetrics); - is standard output, in JSON. May stand several times."`
+	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write too: .json, .txt, .csv (origins), .tsv (a line a connection), .xml (JUnit), .sarif, .prom (OpenMetrics), .pcapng (just the packets of avoidable connections, or with --find of those that it shows); - is standard output, in JSON. May stand several times."`
 	JSON   bool     `help:"Print JSON, as -o -."`
 }
 
@@ -64,18 +64,25 @@ func (c inspectCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	out, err := openOutputs(c.Output, c.JSON, std, append([]string{".json", ".txt", ".csv", ".tsv"}, forPrograms...)...)
+	out, err := openOutputs(c.Output, c.JSON, std, append([]string{".json", ".txt", ".csv", ".tsv", ".pcapng"}, forPrograms...)...)
 	if err != nil {
 		return err
 	}
 	defer out.discard()
 	in := &inspection{cmd: c, progress: newReading(std), lines: map[string]*formats.ConnectionLines{}}
+	in.picked.name = out.named(".pcapng")
+	if err := in.picked.pickable(c, names); err != nil {
+		return err
+	}
 	for _, f := range out.take(".tsv") {
 		defer f.file.Close()
 		in.lines[f.name] = formats.NewConnectionLines(f.file, '\t')
 	}
 	result, err := in.read(ctx, names, std)
 	if err != nil {
+		return err
+	}
+	if err := in.picked.write(c, names); err != nil {
 		return err
 	}
 	for name, l := range in.lines {
@@ -132,6 +139,7 @@ type inspection struct {
 	lines    map[string]*formats.ConnectionLines
 	hits     []hit
 	rows     map[int64]audit.Row
+	picked   selection
 }
 
 // A hit is a request that --find looks for.
@@ -409,6 +417,7 @@ func (in *inspection) WriteExchange(e *trace.Exchange) error {
 // WriteConnection hands a connection on, if it is in time.
 func (in *inspection) WriteConnection(c *trace.Connection) error {
 	one := *c
+	in.picked.tunnel(c)
 	if in.client.IsValid() {
 		a, err := netip.ParseAddrPort(c.Client)
 		if err != nil || !in.client.Contains(a.Addr().Unmap()) {
@@ -435,15 +444,17 @@ func (in *inspection) each(r audit.Row) {
 	for _, l := range in.lines {
 		l.Add(r) // an error stays, and Close returns it
 	}
+	found := in.cmd.Find == "" && r.Cause.Of().Avoidable
 	for _, h := range in.hits {
 		if h.Connection == r.ID {
 			if in.rows == nil {
 				in.rows = map[int64]audit.Row{}
 			}
-			in.rows[r.ID] = r
-			return
+			in.rows[r.ID], found = r, true
+			break
 		}
 	}
+	in.picked.add(r, found)
 }
 
 // found writes the connections of the requests that --find looks for.
