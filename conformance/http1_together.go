@@ -264,9 +264,9 @@ func (f HTTP1) idleness(r *ruling) {
 	// response is of.
 	const taken = "a client whose request is under way may take it for the answer"
 	switch {
-	case f.Words != nil:
+	case f.Words != nil && f.Words.Bytes > 0:
 		r.broken("idle-wordless", "before it ended an idle connection it said %s: %s; %s", f.Words.Brief(), f.Words.Text, taken)
-	case f.Unused != nil:
+	case f.Unused != nil && f.Unused.Bytes > 0:
 		r.broken("idle-wordless", "before it ended a connection that had carried nothing it said %s: %s; %s", f.Unused.Brief(), f.Unused.Text, taken)
 	case f.Watched.State == profile.Measured:
 		r.pass("idle-wordless", "idle connections were ended without a word")

@@ -136,6 +136,17 @@ func isAlert(err error) bool {
 	return ok && op.Op == "remote error"
 }
 
+// Alert is what an alert of TLS said by which the other side ended the connection: "alert
+// internal error" (RFC 8446, 6.2). close_notify is none; ok is false where err is of
+// something else.
+func Alert(err error) (word string, ok bool) {
+	if !isAlert(err) {
+		return "", false
+	}
+	_, word, _ = strings.Cut(err.Error(), "tls: ")
+	return "alert " + word, true
+}
+
 // recordHeader is the size of what precedes each TLS record: type, version, length
 // (RFC 8446, 5.1).
 const recordHeader = 5

@@ -330,10 +330,26 @@ func (c *conn) awaitEnd(ctx context.Context) end {
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 		default:
-			e.how, e.err = c.howEnded(err)
+			if word, ok := live.Alert(err); ok {
+				e.said = &profile.Said{Text: word}
+				err = c.rest()
+			}
+			if e.how, e.err = c.howEnded(err); e.said != nil && timedOut(e.err) {
+				e.err = nil // TLS is over, and TCP left to the client
+			}
 		}
 		return e
 	}
+}
+
+// rest reads what is left of the socket behind an alert that ended TLS, and returns how it
+// ends; io.ErrUnexpectedEOF is FIN.
+func (c *conn) rest() error {
+	c.socket.SetReadDeadline(time.Now().Add(c.prober.config.Answer))
+	if _, err := io.Copy(io.Discard, io.LimitReader(c.socket, maxBody)); err != nil {
+		return err
+	}
+	return io.ErrUnexpectedEOF
 }
 
 // cause is the innermost reason of an error, in few words.

@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -344,4 +347,58 @@ func broken(p *profile.Profile) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// A spoilt conn gives its server a record that nobody can have sent, once nothing has come
+// for so long: what the server says to that is an alert.
+type spoilt struct {
+	net.Conn
+	after time.Duration
+	tail  []byte
+}
+
+func (s *spoilt) Read(p []byte) (int, error) {
+	if s.tail == nil {
+		s.SetReadDeadline(time.Now().Add(s.after))
+		n, err := s.Conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		s.tail = append([]byte{23, 3, 3, 0, 40}, make([]byte, 40)...)
+	}
+	n := copy(p, s.tail)
+	if s.tail = s.tail[n:]; n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// TestAlertIsShown shows that an alert by which a server ends an idle connection is told of.
+func TestAlertIsShown(t *testing.T) {
+	roots, pemFile := authority(t)
+	certificate, err := tls.X509KeyPair(pemFile, pemFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := peer(t, func(c net.Conn) {
+		secured := tls.Server(&spoilt{Conn: c, after: time.Second}, &tls.Config{Certificates: []tls.Certificate{certificate}})
+		in := bufio.NewReader(secured)
+		for {
+			if _, err := http.ReadRequest(in); err != nil {
+				return
+			}
+			io.WriteString(secured, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		}
+	})
+	doc, err := probe.Run(context.Background(), probe.Config{Target: "https://" + address + "/", Roots: roots, MaxWait: 4 * time.Second, Experiments: probe.IdleExperiments("https")[:1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := doc.ProtocolNamed("http/1.1").AfterResponse
+	if limit.Said == nil || limit.Said.Text != "alert bad record MAC" || !strings.HasPrefix(string(limit.Ending), "alert bad record MAC, ") {
+		t.Errorf("it ends by %q, and says %+v (%s)", limit.Ending, limit.Said, limit.Why)
+	}
+	if r, _ := doc.ResultOf("idle-wordless"); r.Outcome != profile.Pass {
+		t.Errorf("idle-wordless: %s, %s", r.Outcome, r.Text)
+	}
 }

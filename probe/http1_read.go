@@ -180,6 +180,7 @@ func (c *conn) heed(e *end, since time.Time) {
 		return
 	}
 	said := profile.SaidOf(e.sent, e.stray)
+	e.said = nil
 	atEnd := e.how != "" && e.at.Sub(e.firstStray) < time.Second
 	late := e.firstStray.Sub(since) > promptly+2*c.prober.roundTrip()
 	if said.Status == http.StatusRequestTimeout || atEnd && (said.Status >= 400 || late || c.status == 0) || c.status == 0 && said.Status >= 400 {
