@@ -369,6 +369,9 @@ func (c *conn) respond(a answer) error {
 	if err == nil {
 		err = c.write(&a, persists || c.policy.Breach.Silent)
 	}
+	if behind := c.policy.Breach.Behind; err == nil && behind != "" && (a.method == "HEAD" || !c.policy.Breach.BehindHEAD) {
+		err = c.out.copy([]byte(behind))
+	}
 	if c.server.config.Log != nil {
 		c.unsent = append(c.unsent, c.pending(&a, persists))
 	}
@@ -516,6 +519,10 @@ func (c *conn) close() {
 	case c.mind.Style() == policy.CloseSilent:
 		late = c.drain(linger.Never)
 	default:
+		if words := c.mind.LastWords(); words != "" {
+			c.nc.SetWriteDeadline(time.Now().Add(c.server.config.Stall))
+			io.WriteString(c.nc, words) // whoever has gone does not hear it
+		}
 		late = c.linger()
 	}
 	c.nc.Close()

@@ -121,6 +121,22 @@ func Misbehaviours() []Misbehaviour {
 			func(p *policy.ServerPolicy, v value) {
 				p.IdleTimeout, p.Breach.IdleStyle = v.d, policy.CloseSilent
 			}},
+		{"stray-bytes", NoValue, "", allVersions[:1],
+			"sends an empty line behind each response, which belongs to no message",
+			"lets the connection go, and takes the bytes for no response (RFC 9112, 6.3)", "",
+			func(p *policy.ServerPolicy, _ value) { p.Breach.Behind = "\r\n" }},
+		{"head-content", NoValue, "", allVersions[:1],
+			"sends content with the response to HEAD",
+			"lets the connection go, and takes the content for no response (RFC 9112, 6.3)", "",
+			func(p *policy.ServerPolicy, _ value) {
+				p.Breach.Behind, p.Breach.BehindHEAD = "content that nobody waits for\n", true
+			}},
+		{"idle-408", Wait, "1s", allVersions[:1],
+			"answers 408 into a connection that has been idle for %s, then closes it",
+			"takes a 408 on a kept connection for its end, not for an answer: sends the request again on a new one (RFC 9110, 15.5.9)", "",
+			func(p *policy.ServerPolicy, v value) {
+				p.IdleTimeout, p.Breach.LastWords = v.d, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+			}},
 		{"race", Race, "1s", allVersions[:1],
 			"keeps an idle connection beyond %s, and closes it at the next request, which it does not answer",
 			"sends the request again on a new connection if it is idempotent, since it cannot know whether it was processed (RFC 9112, 9.5)", "",

@@ -46,6 +46,17 @@ func (w *watcher) ask(paths ...string) {
 	}
 }
 
+// head asks by HEAD, and says what the response is.
+func (w *watcher) head(path string) {
+	fmt.Fprintf(w, "HEAD %s HTTP/1.1\r\nHost: a\r\n\r\n", path)
+	r, err := http.ReadResponse(w.in, &http.Request{Method: "HEAD"})
+	if err != nil {
+		w.see("%v", err)
+		return
+	}
+	w.see("%d", r.StatusCode)
+}
+
 // read says what comes next: a status, and what is said of the connection; or its end.
 func (w *watcher) read() {
 	w.SetReadDeadline(time.Now().Add(400 * time.Millisecond))
@@ -104,6 +115,9 @@ func TestMisbehaviours(t *testing.T) {
 		"wrong-unit:50ms":   {func(w *watcher, p string) { w.ask(p); w.read(); w.read() }, "200 keep-alive, timeout=50; FIN"},
 		"half-close":        {func(w *watcher, p string) { w.ask(p); w.read(); w.read(); w.after() }, "200; FIN; taken"},
 		"black-hole:50ms":   {func(w *watcher, p string) { w.ask(p); w.read(); time.Sleep(idle); w.ask(p); w.read() }, "200; silence"},
+		"stray-bytes":       {func(w *watcher, p string) { w.ask(p); w.read(); w.read() }, `200; malformed HTTP response ""`},
+		"head-content":      {func(w *watcher, p string) { w.ask(p); w.read(); w.head(p); w.read() }, `200; 200; malformed HTTP status code "that"`},
+		"idle-408:50ms":     {func(w *watcher, p string) { w.ask(p); w.read(); w.read(); w.read() }, "200; 408 close; FIN"},
 		"race:50ms": {func(w *watcher, p string) {
 			w.ask(p)
 			w.read()

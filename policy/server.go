@@ -70,6 +70,11 @@ type Breach struct {
 	CutAfter int64 `json:"cut_after,omitempty"`
 	// Swap answers the second of two requests that are here at once first.
 	Swap bool `json:"swap,omitempty"`
+	// Behind is sent behind each response, or behind those to HEAD alone, though it belongs
+	// to no message; LastWords before the end of a connection that was idle for too long.
+	Behind     string `json:"behind,omitempty"`
+	BehindHEAD bool   `json:"behind_head,omitempty"`
+	LastWords  string `json:"last_words,omitempty"`
 	// Disown names in GOAWAY a stream before the last that is answered.
 	Disown bool `json:"disown,omitempty"`
 }
@@ -231,6 +236,14 @@ func (s *Server) Style() CloseStyle {
 		return s.policy.Breach.IdleStyle
 	}
 	return s.policy.Style
+}
+
+// LastWords are what is sent before the connection closes, empty of most.
+func (s *Server) LastWords() string {
+	if !s.expired {
+		return ""
+	}
+	return s.policy.Breach.LastWords
 }
 
 // Requests returns how many requests the connection has carried.
