@@ -41,7 +41,8 @@ func (c *conn) readHead(old bool) (head, error) {
 			return head{}, err
 		case "HTTP/"[n-1] == began[n-1]:
 		case c.status != 0:
-			c.surplus(c.buffered(), true)
+			b := c.buffered()
+			c.surplus(b, len(b), time.Time{})
 			return head{}, errStray
 		default:
 			line, _ := c.in.ReadSlice('\n')
@@ -119,16 +120,17 @@ func (c *conn) buffered() []byte {
 	return bytes.Clone(b)
 }
 
-// surplus notes what came behind a response that belongs to no message: b, or later, apart
-// from it.
-func (c *conn) surplus(b []byte, later bool) { c.surplusOf(b, len(b), later) }
+// apart is how long behind a response bytes have come that were not sent with it.
+const apart = 5 * time.Millisecond
 
-// surplusOf is surplus of n bytes that begin with b.
-func (c *conn) surplusOf(b []byte, n int, later bool) {
+// surplus notes n bytes that came behind a response and belong to no message: b are the
+// first of them. They came at that time, which is zero where it is not known; n is 0 where
+// it was listened and nothing came.
+func (c *conn) surplus(b []byte, n int, at time.Time) {
 	if c.disturbed || c.status == 0 {
 		return
 	}
-	s := conformance.Surplus{Method: c.method, Status: c.status, Bytes: n, First: string(b[:min(len(b), sampled)]), Later: later}
+	s := conformance.Surplus{Method: c.method, Status: c.status, Bytes: n, First: string(b[:min(len(b), sampled)]), Later: at.Sub(c.last) > apart}
 	c.prober.note(func(f *http1Facts) {
 		if len(f.Surplus) < 64 {
 			f.Surplus = append(f.Surplus, s)
@@ -144,7 +146,7 @@ func (c *conn) strayed() bool {
 	}
 	b := c.buffered()
 	if profile.SaidOf(b, len(b)).Status != http.StatusRequestTimeout {
-		c.surplus(b, false)
+		c.surplus(b, len(b), time.Time{})
 	}
 	return true
 }
@@ -152,7 +154,6 @@ func (c *conn) strayed() bool {
 // lull listens behind a response for so long, and two round trips: for what comes that
 // belongs to no message, or for the end of the connection.
 func (c *conn) lull(ctx context.Context, d time.Duration) end {
-	same := c.in.Buffered() > 0
 	wait, cancel := context.WithTimeout(ctx, d+2*c.prober.roundTrip())
 	e := c.awaitEnd(wait)
 	cancel()
@@ -160,9 +161,9 @@ func (c *conn) lull(ctx context.Context, d time.Duration) end {
 	case ctx.Err() != nil:
 	case e.stray > 0 && profile.SaidOf(e.sent, e.stray).Status == http.StatusRequestTimeout: // it takes the connection for idle
 	case e.stray > 0:
-		c.surplusOf(e.sent, e.stray, !same)
+		c.surplus(e.sent, e.stray, e.firstStray)
 	case e.err == nil && e.how != profile.RST && e.how != profile.CloseNotifyRST:
-		c.surplus(nil, false)
+		c.surplus(nil, 0, time.Time{})
 	}
 	return e
 }
@@ -175,7 +176,7 @@ const lulled = 300 * time.Millisecond
 func (c *conn) heed(e *end, since time.Time) {
 	if e.stray == 0 {
 		if e.how != "" && c.status != 0 {
-			c.surplus(nil, false)
+			c.surplus(nil, 0, time.Time{})
 		}
 		return
 	}
@@ -187,7 +188,7 @@ func (c *conn) heed(e *end, since time.Time) {
 		e.said, e.at = said, e.firstStray
 		return
 	}
-	c.surplusOf(e.sent, e.stray, true)
+	c.surplus(e.sent, e.stray, e.firstStray)
 }
 
 // timedOut reports whether err is that nothing came in time.
