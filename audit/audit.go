@@ -159,7 +159,10 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	c.client.agent = cmp.Or(c.client.agent, c.agent)
 	c.names = slices.Clone(c.names)
 	a.hops.place(c)
-	a.tally.places[c.recordedAt()]++
+	at := c.recordedAt()
+	a.tally.places[at]++
+	c.client.here = c.client.here || at == atClient
+	c.server.here = c.server.here || at == atServer
 	a.fresh = append(a.fresh, c)
 	if a.weight > a.config.Limit*weightOfConn {
 		a.shed()

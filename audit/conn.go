@@ -408,6 +408,7 @@ type host struct {
 	mixes    bool
 	software string
 	agent    string
+	here     bool // packets were recorded at it
 
 	idle     limits                    // after which this side closes
 	near     linger.Opt[time.Duration] // the shortest seen, of a client

@@ -181,7 +181,7 @@ func (a *Auditor) result() *Result {
 	if m := all.causes[Undecided]; m != nil {
 		r.Undecided = m.connections
 	}
-	r.place(t)
+	r.place(a)
 	r.costs(all)
 	if n := t.requests.N(); n > 0 {
 		median, _ := t.requests.Quantile(0.5)
@@ -200,7 +200,8 @@ func (a *Auditor) result() *Result {
 }
 
 // place says where packets were recorded, by the round trips.
-func (r *Result) place(t *tally) {
+func (r *Result) place(a *Auditor) {
+	t := &a.tally
 	median := func(v values) linger.Opt[float64] {
 		if len(v.kept) == 0 {
 			return linger.Opt[float64]{}
@@ -209,10 +210,9 @@ func (r *Result) place(t *tally) {
 		return linger.Known(1000 * s[len(s)/2])
 	}
 	told := t.places[atClient] + t.places[atServer] + t.places[between]
-	few := (told + 9) / 10
 	switch {
 	case told == 0:
-	case t.places[atClient] >= few && t.places[atServer] >= few:
+	case a.hostOfBoth():
 		r.At = "both"
 		return
 	case 2*t.places[atClient] > told:
@@ -223,6 +223,17 @@ func (r *Result) place(t *tally) {
 		r.At = "middle"
 	}
 	r.ToClient, r.ToServer = median(t.near), median(t.far)
+}
+
+// hostOfBoth reports whether packets were recorded at a host that is the server of some
+// connections and the client of others.
+func (a *Auditor) hostOfBoth() bool {
+	for name, server := range a.hosts[1] {
+		if client := a.hosts[0][addressOf(name)]; server.here && client != nil && client.here {
+			return true
+		}
+	}
+	return false
 }
 
 // Where a connection was recorded, as far as its round trips tell.

@@ -254,6 +254,17 @@ func through(n int, pause time.Duration) func(*player) {
 	}
 }
 
+// threefold asks a proxy so many times on each of three connections.
+func threefold(n int) func(*player) {
+	return func(p *player) {
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() { through(n, 20*ms)(p) })
+		}
+		all.Wait()
+	}
+}
+
 var scenarios = []scenario{
 	// A client that reuses, and clients that do not.
 	{
@@ -1223,7 +1234,7 @@ http://server {
 		name: "nginx without upstream keep-alive",
 		parts: []part{
 			plainOrigin("behind"),
-			nginx("proxy", "", "location / { proxy_pass http://behind; }"),
+			nginx("proxy", "", "location / { proxy_pass http://behind; proxy_http_version 1.0; }"),
 			client(through(5, 150*ms))},
 		truth: and(on("client>proxy", 5, first), on("proxy>behind", 5, after(first, 4, cSays)...)),
 	},
@@ -1231,23 +1242,23 @@ http://server {
 		name: "nginx before HAProxy, without upstream keep-alive",
 		parts: []part{
 			haproxy("behind", "", "\thttp-request return status 200 content-type text/plain string hello"),
-			nginx("proxy", "", "location / { proxy_pass http://behind; }"),
-			client(through(5, 150*ms))},
-		truth: and(on("client>proxy", 5, first), on("proxy>behind", 5, after(first, 4, cSays)...)),
+			nginx("proxy", "", "location / { proxy_pass http://behind; proxy_http_version 1.0; }"),
+			client(threefold(15))},
+		truth: and(on("client>proxy", 45, first, concurrency, concurrency), on("proxy>behind", 45, append(after(first, 2, concurrency), times(42, cSays)...)...)),
 	},
 	{
 		name: "nginx before HAProxy, with upstream keep-alive",
 		parts: []part{
 			haproxy("behind", "", "\thttp-request return status 200 content-type text/plain string hello"),
-			nginx("proxy", "upstream u { server behind; keepalive 8; }", `location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; }`),
-			client(through(5, 150*ms))},
-		truth: and(on("client>proxy", 5, first), on("proxy>behind", 5, first)),
+			nginx("proxy", "upstream behind { server behind:80; keepalive 8; }", `location / { proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Connection ""; }`),
+			client(threefold(15))},
+		truth: and(on("client>proxy", 45, first, concurrency, concurrency), on("proxy>behind", 45, first, concurrency, concurrency)),
 	},
 	{
 		name: "nginx with upstream keep-alive",
 		parts: []part{
 			plainOrigin("behind"),
-			nginx("proxy", "upstream u { server behind; keepalive 8; }", `location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; }`),
+			nginx("proxy", "upstream behind { server behind:80; keepalive 8; }", `location / { proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Connection ""; }`),
 			client(through(5, 150*ms))},
 		truth: and(on("client>proxy", 5, first), on("proxy>behind", 5, first)),
 	},
