@@ -245,7 +245,7 @@ func (c *conn) take(r *trace.Connection) {
 	c.recorded = true
 	c.protocol = r.Protocol
 	c.multiplexed = r.Protocol == "h2" || r.Protocol == "h3" || r.Protocol == "doh" || r.Protocol == "doh3" || r.Protocol == "doq"
-	c.udp = r.Protocol == "h3" || r.Protocol == "udp" || r.Protocol == "quic" || r.Protocol == "doq" || r.Protocol == "doh3" || !r.QUIC.IsZero()
+	c.udp = OverUDP(r)
 	c.beganBefore, c.stillOpen = r.BeganBefore, r.StillOpen
 	if c.secure = secure && tls.ServerName != ""; c.secure {
 		c.name = strings.ToLower(tls.ServerName)
@@ -288,6 +288,15 @@ func (c *conn) take(r *trace.Connection) {
 	c.opaque = c.requests == 0 && (secure || c.udp || !legible(r.Protocol)) && c.payload > tls.Up+tls.Down
 	c.checkLook = c.checkLook || checks(r.Agent)
 	c.weigh(r, up, down, tls, secure)
+}
+
+// OverUDP reports whether a connection runs over UDP.
+func OverUDP(r *trace.Connection) bool {
+	switch r.Protocol {
+	case "h3", "udp", "quic", "doq", "doh3":
+		return true
+	}
+	return !r.QUIC.IsZero()
 }
 
 // legible reports whether the exchanges of a protocol are read from the packets.

@@ -40,6 +40,7 @@ type inspectCmd struct {
 	Port       uint16 `placeholder:"N" help:"Look at connections to this port of servers."`
 	From       string `placeholder:"TIME" help:"Look at connections from then on: 15:04:05, 2006-01-02T15:04:05Z, or 90s after the beginning."`
 	To         string `placeholder:"TIME" help:"Look at connections that were opened by then."`
+	Filter     string `placeholder:"WHAT" help:"Look at connections that fit this, as tcpdump has it: tcp port 80 and not net 10.0.0.0/8. src is the client, dst the server. It may stand behind the files, too."`
 	Software   string `placeholder:"NAME" help:"What servers or clients are, for the lines that end a cause: nginx, apache, haproxy, envoy, caddy, node, go, requests, java, ..."`
 	Find       string `placeholder:"TEXT" help:"Show the connection on which the first request was whose URL holds this, and who closed it."`
 	Redact     bool   `help:"Replace addresses and names by others, the same for the same, so that the result may be shared."`
@@ -53,7 +54,11 @@ type inspectCmd struct {
 
 // Run reads captures, finds why each connection was opened, and writes that.
 func (c inspectCmd) Run(ctx context.Context, std streams) error {
-	names := append(c.Read, c.Files...)
+	names, trailing := splitFilter(append(c.Read, c.Files...))
+	if trailing != "" && c.Filter != "" {
+		return usage("--filter and %q behind the files are two filters; join them by and", trailing)
+	}
+	c.Filter = cmp.Or(c.Filter, trailing)
 	if len(names) == 0 {
 		return usage("name a capture, as tcpdump -w writes it, or - for standard input")
 	}
@@ -135,6 +140,7 @@ type inspection struct {
 	began    time.Time
 	from, to linger.Instant
 	client   netip.Prefix
+	filter   pcapFilter
 	key      []byte // of what is redacted
 	lines    map[string]*formats.ConnectionLines
 	hits     []hit
@@ -333,6 +339,13 @@ func (in *inspection) filters() error {
 		in.key = make([]byte, 32)
 		rand.Read(in.key) // it never fails
 	}
+	if in.cmd.Filter != "" {
+		f, err := parsePcapFilter(in.cmd.Filter)
+		if err != nil {
+			return usage("--filter: %w", err)
+		}
+		in.filter = f
+	}
 	if in.cmd.FromClient == "" {
 		return nil
 	}
@@ -424,7 +437,7 @@ func (in *inspection) WriteConnection(c *trace.Connection) error {
 			return in.audit.Ignore(c.ID)
 		}
 	}
-	if !in.keep(c) {
+	if !in.keep(c) || in.filter != nil && !in.filter.fits(c) {
 		return in.audit.Ignore(c.ID)
 	}
 	switch ended := c.Closed.Or(c.LastByte.Or(c.Dialled)); {
