@@ -56,6 +56,9 @@ type Shared struct {
 	// if where it ends was concluded, else it is empty.
 	Emit func(*Conversation, *trace.Exchange)
 
+	// Rest is what follows the response that has made a tunnel.
+	Rest []byte
+
 	next  int // number of the next exchange
 	texts map[string]string
 	last  [16]string // the last text of each length, modulo 16
@@ -91,10 +94,9 @@ type Conversation struct {
 	Announced   linger.Opt[Mark]
 	AnnouncedBy Side
 	// Tunnel is set when a response has made the connection a tunnel: the target of
-	// CONNECT. Upgraded is what it was upgraded to (101). What follows is not HTTP/1; Rest
-	// is what of it Data was given, valid until the next call.
+	// CONNECT. Upgraded is what it was upgraded to (101). What follows is not HTTP/1; of a
+	// tunnel, Shared.Rest is what of it Data was given, valid until the next call.
 	Tunnel, Upgraded string
-	Rest             []byte
 
 	side      [2]reader
 	queue     []*pending // requests without a complete response, the oldest first
@@ -158,7 +160,7 @@ func (c *Conversation) Data(from Side, b []byte, m Mark) (skip int64) {
 				return 0
 			}
 		case toEnd, opaque:
-			c.Rest = b
+			c.Shared.Rest = b
 			return Forever
 		}
 		if b = b[n:]; skip > 0 {

@@ -205,8 +205,8 @@ func TestTunnelHandsOverTheRest(t *testing.T) {
 	c := &Conversation{Shared: s}
 	c.Data(Client, []byte("CONNECT h:1 HTTP/1.1\r\n\r\n"), Mark{})
 	c.Data(Server, []byte("HTTP/1.1 200 OK\r\n\r\nSSH-2.0"), Mark{})
-	if c.Tunnel != "h:1" || string(c.Rest) != "SSH-2.0" {
-		t.Errorf("%q %q", c.Tunnel, c.Rest)
+	if c.Tunnel != "h:1" || string(s.Rest) != "SSH-2.0" {
+		t.Errorf("%q %q", c.Tunnel, s.Rest)
 	}
 }
 

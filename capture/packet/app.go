@@ -24,15 +24,23 @@ type app interface {
 	end(r *Reader, c *conn, e flow.End, why string, left int64, last mark)
 	// close says that both ends have come to theirs. It may be called again.
 	close(r *Reader, c *conn, why string)
+	// tell puts what was learnt into the record of the connection, which has been closed.
+	tell(t *trace.Connection)
 }
 
 // An opaque app is of what is not read.
-type opaque struct{}
+type opaque struct {
+	protocol string
+	known    trace.How
+}
 
 func (opaque) data(*Reader, *conn, flow.End, []byte, mark) int64 { return http1.Forever }
 func (opaque) gap(*Reader, *conn, flow.End, int64, mark)         {}
 func (opaque) end(*Reader, *conn, flow.End, string, int64, mark) {}
-func (opaque) close(*Reader, *conn, string)                      {}
+func (o opaque) tell(t *trace.Connection) {
+	t.Protocol, t.Known.Protocol, t.Known.Requests = o.protocol, o.known, trace.Inferred
+}
+func (opaque) close(*Reader, *conn, string) {}
 
 // maxSniffed is how many bytes of one end are held until it is clear what they are.
 const maxSniffed = 16 << 10
@@ -43,6 +51,7 @@ type sniffer struct {
 	buf   [2][]byte // by flow.End
 	began [2]mark
 	blind bool // the beginning was not captured
+	few   bool // there were too few to be anything that is known
 }
 
 // A verdict is what bytes are.
@@ -78,7 +87,7 @@ func (s *sniffer) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 		n, from, whole := proxyHead(all)
 		if whole {
 			c.is(e)
-			c.facts.forwarded = from
+			c.forwarded = from
 			s.buf[e] = nil
 			return s.data(r, c, e, bytes.Clone(all[n:]), m)
 		}
@@ -114,17 +123,13 @@ func (s *sniffer) decide(r *Reader, c *conn, e flow.End, v verdict, all, b []byt
 			c.is(client)
 		}
 		c.app = &tlsApp{}
-		c.facts.protocol, c.facts.known, c.facts.inferred = protocolTLS, trace.Seen, true
 	case isH2:
 		c.is(client)
-		c.app = opaque{}
-		c.facts.protocol, c.facts.known, c.facts.inferred = protocolH2, trace.Seen, true
+		c.app = opaque{protocolH2, trace.Seen}
 	case isDNS:
 		c.app = &dnsApp{}
-		c.facts.protocol, c.facts.known = protocolDNS, trace.Seen
 	default:
-		c.app = opaque{}
-		c.facts.protocol, c.facts.known, c.facts.inferred = protocolOther, trace.Inferred, true
+		c.app = opaque{protocolOther, trace.Inferred}
 	}
 	if o := e.Other(); len(s.buf[o]) > 0 {
 		c.half[o].skip = c.app.data(r, c, o, s.buf[o], s.began[o])
@@ -195,10 +200,14 @@ func (s *sniffer) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {
 }
 
 func (s *sniffer) end(r *Reader, c *conn, e flow.End, why string, left int64, last mark) {
-	if len(s.buf[e]) > 0 && !s.blind { // too few to be anything that is known
-		c.facts.protocol, c.facts.known, c.facts.inferred = protocolOther, trace.Inferred, true
-	}
+	s.few = s.few || len(s.buf[e]) > 0 && !s.blind
 	s.buf[e] = nil
+}
+
+func (s *sniffer) tell(t *trace.Connection) {
+	if s.few {
+		t.Protocol, t.Known.Protocol, t.Known.Requests = protocolOther, trace.Inferred, trace.Inferred
+	}
 }
 
 func (s *sniffer) close(*Reader, *conn, string) {}
@@ -234,7 +243,7 @@ func (a *httpApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 	skip := a.talk.Data(side, b, m)
 	if a.talk.Tunnel != "" {
 		a.open(r, c, m)
-		if rest := a.talk.Rest; len(rest) > 0 {
+		if rest := r.shared.Rest; len(rest) > 0 {
 			return a.inner(r, e, rest, m)
 		}
 		return 0
@@ -257,9 +266,9 @@ func (a *httpApp) open(r *Reader, c *conn, m mark) {
 	in.within = linger.Known(c.id)
 	in.app = &sniffer{}
 	if in.depth = c.depth + 1; in.depth > deepest {
-		in.app = opaque{}
+		in.app = opaque{protocolOther, trace.Inferred}
 	}
-	in.facts.target = a.talk.Tunnel
+	in.target = a.talk.Tunnel
 	in.half[0].started, in.half[1].started = true, true
 	a.inside = in
 	for e := range c.half {
@@ -290,22 +299,26 @@ func (a *httpApp) close(r *Reader, c *conn, why string) {
 	}
 	a.closed = true
 	a.talk.Close(why)
-	t, f := &a.talk, &c.facts
-	f.protocol, f.known = t.Protocol(), trace.Seen
-	if t.Version == "" {
-		f.protocol = ""
-	}
-	f.origin, f.agent, f.software = t.Host, t.Agent, t.Software
-	f.requests, f.resynced = t.Requests, t.Resynced
-	f.inferred = t.Resynced > 0
-	if m, ok := t.Announced.Get(); ok {
-		f.announced, f.announcedBy = linger.Known(m), trace.AtClient
-		if t.AnnouncedBy == http1.Server {
-			f.announcedBy = trace.AtServer
-		}
-	}
+	r.sum.Resynced += a.talk.Resynced
 	if a.inside != nil {
 		a.inside.app.close(r, a.inside, why)
+	}
+}
+
+func (a *httpApp) tell(t *trace.Connection) {
+	talk := &a.talk
+	if talk.Version != "" {
+		t.Protocol, t.Known.Protocol = talk.Protocol(), trace.Seen
+	}
+	t.Origin, t.Agent, t.Software, t.Requests = talk.Host, talk.Agent, talk.Software, int(talk.Requests)
+	if talk.Resynced > 0 {
+		t.Known.Requests = trace.Inferred
+	}
+	if m, ok := talk.Announced.Get(); ok {
+		t.Announced, t.AnnouncedBy, t.AnnouncedWith = linger.Known(m.At), trace.AtClient, trace.CloseOption
+		if talk.AnnouncedBy == http1.Server {
+			t.AnnouncedBy = trace.AtServer
+		}
 	}
 }
 

@@ -72,26 +72,8 @@ type conn struct {
 	probing              flow.End // who sent the last probe that is not answered
 	waiting              bool     // it is not answered yet
 
-	facts facts
-}
-
-// facts are what the applications have learnt.
-type facts struct {
-	protocol    string
-	known       trace.How // of protocol
-	origin      string
-	target      string // of a tunnel, in place of the server's address
-	agent       string
-	software    string
-	forwarded   string
-	requests    int64
-	inferred    bool // there were at least so many requests
-	tls         *trace.TLS
-	quic        *trace.QUIC
-	announced   linger.Opt[mark]
-	announcedBy trace.Peer
-	idleLimit   linger.Opt[linger.Instant] // as a length of time
-	resynced    int64
+	target    string // of a tunnel, in place of the server's address
+	forwarded string // for whom the client acts
 }
 
 // begin makes a conn of a flow's first packet.
@@ -113,10 +95,9 @@ func (r *Reader) begin(f *flow.Flow, p *flow.Packet, m mark) *conn {
 		case low == portDNS || high == portDNS:
 			c = r.take(kindDNS, m)
 			c.app = &dnsApp{udp: true}
-			c.facts.protocol, c.facts.known = protocolUDP, trace.Seen
 		case low == portQUIC || high == portQUIC || p.Initial:
 			c = r.take(kindUDP, m)
-			c.facts.protocol, c.facts.known, c.facts.inferred = protocolQUIC, trace.Inferred, true
+			c.app = &quicApp{}
 		default:
 			r.sum.OtherUDP++
 		}
@@ -160,8 +141,8 @@ func (r *Reader) guess(f *flow.Flow) (client flow.End) {
 
 // serverHost is the address of the server as URLs have it, without a port.
 func (c *conn) serverHost() string {
-	if c.facts.target != "" {
-		return c.facts.target
+	if c.target != "" {
+		return c.target
 	}
 	a := c.key.Address(c.client.Other()).Addr()
 	if a.Is6() {
@@ -172,7 +153,7 @@ func (c *conn) serverHost() string {
 
 // authority is the same with the port, if that is not HTTP's.
 func (c *conn) authority() string {
-	if port := c.key.Address(c.client.Other()).Port(); port != 80 && c.facts.target == "" {
+	if port := c.key.Address(c.client.Other()).Port(); port != 80 && c.target == "" {
 		return c.serverHost() + ":" + strconv.Itoa(int(port))
 	}
 	return c.serverHost()
@@ -231,9 +212,7 @@ func (r *Reader) ended(f *flow.Flow, o flow.Outcome) {
 		why = http1.StillGoing
 	}
 	r.finish(c, why)
-	if c.app != nil {
-		c.app.close(r, c, why)
-	}
+	c.app.close(r, c, why)
 	r.connection(c, f, o)
 	r.recycle(c)
 }
@@ -280,10 +259,7 @@ func (r *Reader) connection(c *conn, f *flow.Flow, o flow.Outcome) {
 		t.Reason = outOfRoom
 		r.sum.Evicted++
 	}
-	c.facts.fill(&t)
-	if !t.TLS.IsZero() {
-		t.Connected = linger.Opt[linger.Instant]{} // not before TLS's handshake
-	}
+	c.tell(&t)
 	if a, ok := c.app.(*httpApp); ok && a.inside != nil {
 		r.inside(a.inside, t)
 	}
@@ -302,15 +278,24 @@ func (r *Reader) inside(c *conn, t trace.Connection) {
 	if !c.firstByte.IsZero() {
 		in.LastByte = t.LastByte
 	}
-	c.facts.fill(&in)
-	if !in.TLS.IsZero() {
-		in.Connected = linger.Opt[linger.Instant]{}
-	}
+	in.Server = c.target
+	c.tell(&in)
 	if a, ok := c.app.(*httpApp); ok && a.inside != nil {
 		r.inside(a.inside, in)
 	}
-	r.sum.Resynced += c.facts.resynced
 	r.write(&in)
+}
+
+// tell puts what the application has learnt into a record.
+func (c *conn) tell(t *trace.Connection) {
+	c.app.tell(t)
+	t.ForwardedFor = c.forwarded
+	if t.Origin != "" {
+		t.Known.Origin = trace.Seen
+	}
+	if !t.TLS.IsZero() {
+		t.Connected = linger.Opt[linger.Instant]{} // not before TLS's handshake
+	}
 }
 
 // transport fills in what is TCP's.
@@ -366,35 +351,6 @@ func (r *Reader) transport(c *conn, f *flow.Flow, o flow.Outcome, t *trace.Conne
 		if h := &c.half[e]; h.repeats > 0 {
 			t.Unanswered = linger.Known(trace.Unanswered{By: c.peer(e), Sent: h.repeats, Since: h.since})
 		}
-	}
-	r.sum.Resynced += c.facts.resynced
-}
-
-// fill puts the applications' facts into a record.
-func (f *facts) fill(t *trace.Connection) {
-	t.Protocol, t.Known.Protocol = f.protocol, f.known
-	t.Origin, t.Agent, t.Software, t.ForwardedFor = f.origin, f.agent, f.software, f.forwarded
-	if f.origin != "" {
-		t.Known.Origin = trace.Seen
-	}
-	t.Requests = int(f.requests)
-	if f.tls != nil {
-		t.TLS = linger.Known(*f.tls)
-	}
-	if f.quic != nil {
-		t.QUIC = linger.Known(*f.quic)
-	}
-	if f.inferred {
-		t.Known.Requests = trace.Inferred
-	}
-	if limit, ok := f.idleLimit.Get(); ok {
-		t.IdleLimit = linger.Known(limit.Sub(0))
-	}
-	if m, ok := f.announced.Get(); ok {
-		t.Announced, t.AnnouncedBy, t.AnnouncedWith = linger.Known(m.At), f.announcedBy, trace.CloseOption
-	}
-	if f.target != "" {
-		t.Server = f.target
 	}
 }
 

@@ -27,6 +27,7 @@ type dnsApp struct {
 	lost  [2]bool
 	asked []asked
 	sent  int64
+	limit linger.Opt[time.Duration] // for idling, as the server said it last
 }
 
 // asked is a query without an answer.
@@ -48,16 +49,27 @@ func (r *Reader) datagram(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m 
 	switch {
 	case c.kind == kindDNS:
 		c.app.(*dnsApp).message(r, c, p.From, data, p.Payload, m)
-	case p.Initial && c.facts.quic == nil:
-		version := "1"
+	case p.Initial && c.app.(*quicApp).version == "":
+		c.app.(*quicApp).version = "1"
 		if data[1] != 0 {
-			version = "2"
+			c.app.(*quicApp).version = "2"
 		}
-		c.facts.quic = &trace.QUIC{Version: version}
-		c.facts.known = trace.Seen
 		if !c.told && f.Sent(p.From.Other()).Packets == 0 {
 			c.is(p.From)
 		}
+	}
+}
+
+// A quicApp is what the first packets of QUIC tell without keys.
+type quicApp struct {
+	opaque
+	version string // of an Initial packet; empty is none
+}
+
+func (a *quicApp) tell(t *trace.Connection) {
+	t.Protocol, t.Known.Protocol, t.Known.Requests = protocolQUIC, trace.Inferred, trace.Inferred
+	if a.version != "" {
+		t.Known.Protocol, t.QUIC = trace.Seen, linger.Known(trace.QUIC{Version: a.version})
 	}
 }
 
@@ -91,10 +103,20 @@ func (a *dnsApp) end(*Reader, *conn, flow.End, string, int64, mark) {}
 func (a *dnsApp) close(r *Reader, c *conn, why string) {
 	for i := range a.asked {
 		a.asked[i].Failed = why
-		r.exchange(c.facts.protocol, &a.asked[i].Exchange)
+		r.exchange(a.protocol(), &a.asked[i].Exchange)
 	}
 	a.asked = nil
-	c.facts.requests = a.sent
+}
+
+func (a *dnsApp) tell(t *trace.Connection) {
+	t.Protocol, t.Known.Protocol, t.Requests, t.IdleLimit = a.protocol(), trace.Seen, int(a.sent), a.limit
+}
+
+func (a *dnsApp) protocol() string {
+	if a.udp {
+		return protocolUDP
+	}
+	return protocolDNS
 }
 
 // message takes in a message of size bytes, of which b was captured.
@@ -127,9 +149,9 @@ func (a *dnsApp) message(r *Reader, c *conn, e flow.End, b []byte, size int, m m
 	}
 	x.Frames.Last, x.Frames.LastFile = m.Frame, m.File
 	if limit, ok := msg.Keepalive.Get(); ok && !a.udp {
-		c.facts.idleLimit = linger.Known(linger.Instant(limit))
+		a.limit = linger.Known(limit)
 	}
-	r.exchange(c.facts.protocol, &x.Exchange)
+	r.exchange(a.protocol(), &x.Exchange)
 }
 
 // query takes in a query. Over UDP, one that was asked already is asked again.
@@ -145,7 +167,7 @@ func (a *dnsApp) query(r *Reader, c *conn, e flow.End, msg *dns.Message, began, 
 	}
 	for len(a.asked) > 0 && (len(a.asked) >= maxQueries || a.udp && m.At.Sub(a.asked[0].Queued) > queryPatience) {
 		a.asked[0].Failed = http1.NoResponse
-		r.exchange(c.facts.protocol, &a.asked[0].Exchange)
+		r.exchange(a.protocol(), &a.asked[0].Exchange)
 		a.asked = append(a.asked[:0], a.asked[1:]...)
 	}
 	a.sent++

@@ -474,9 +474,6 @@ func (r *Reader) finSeen(c *conn, e flow.End) {
 
 // finish ends both halves, whatever they lack, and why.
 func (r *Reader) finish(c *conn, why string) {
-	if c.app == nil {
-		return
-	}
 	for e := flow.Low; e <= flow.High; e++ {
 		h := &c.half[e]
 		r.release(c, e, c.last, always)

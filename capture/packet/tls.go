@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"linger"
 	"linger/capture/http1"
 	"linger/flow"
 	"linger/trace"
@@ -48,8 +49,9 @@ func looksTLS(b []byte) verdict {
 // A tlsApp reads the hellos of TLS. What comes after is encrypted, or says nothing that is
 // of use without keys.
 type tlsApp struct {
-	buf  [2][]byte // records as far as they came, by flow.End
-	done [2]bool
+	buf   [2][]byte // records as far as they came, by flow.End
+	done  [2]bool
+	hello linger.Opt[trace.TLS]
 }
 
 func (a *tlsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
@@ -62,23 +64,14 @@ func (a *tlsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 		return 0
 	}
 	if message != nil {
-		t := c.facts.tls
-		if t == nil {
-			t = &trace.TLS{}
-			c.facts.tls = t
-		}
+		t := a.hello.Or(trace.TLS{})
 		switch message[0] {
 		case helloClient:
-			readClientHello(message[4:], t)
+			readClientHello(message[4:], &t)
 		case helloServer:
-			readServerHello(message[4:], t)
+			readServerHello(message[4:], &t)
 		}
-		if t.ServerName != "" {
-			c.facts.origin = t.ServerName
-		}
-		if t.ALPN == "h2" || t.ALPN == "http/1.1" || t.ALPN == "http/1.0" {
-			c.facts.protocol = t.ALPN
-		}
+		a.hello = linger.Known(t)
 	}
 	a.done[e], a.buf[e] = true, nil
 	return http1.Forever
@@ -91,6 +84,15 @@ func (a *tlsApp) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {
 
 func (a *tlsApp) end(*Reader, *conn, flow.End, string, int64, mark) {}
 func (a *tlsApp) close(*Reader, *conn, string)                      {}
+
+func (a *tlsApp) tell(t *trace.Connection) {
+	hello := a.hello.Or(trace.TLS{})
+	t.TLS, t.Origin = a.hello, hello.ServerName
+	t.Protocol, t.Known.Protocol, t.Known.Requests = protocolTLS, trace.Seen, trace.Inferred
+	if p := hello.ALPN; p == "h2" || p == "http/1.1" || p == "http/1.0" {
+		t.Protocol = p
+	}
+}
 
 // handshake returns the first handshake message that the records in b hold, with its head.
 // more is true if it has not ended.

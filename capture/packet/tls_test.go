@@ -74,11 +74,13 @@ func TestHellos(t *testing.T) {
 					b = b[n:]
 				}
 			}
-			got := conn.facts.tls
-			if got == nil || got.ServerName != "h.example" || !slices.Equal(got.Offered, []string{"h2", "http/1.1"}) || got.Version != c.want || got.ALPN != c.alpn || got.Cipher == "" || got.Resumed {
+			var record trace.Connection
+			conn.app.tell(&record)
+			got, ok := record.TLS.Get()
+			if !ok || got.ServerName != "h.example" || !slices.Equal(got.Offered, []string{"h2", "http/1.1"}) || got.Version != c.want || got.ALPN != c.alpn || got.Cipher == "" || got.Resumed {
 				t.Errorf("in pieces of %d: %+v", size, got)
 			}
-			if protocol := conn.facts.protocol; protocol != "h2" && c.alpn != "" || protocol != "tls" && c.alpn == "" {
+			if protocol := record.Protocol; protocol != "h2" && c.alpn != "" || protocol != "tls" && c.alpn == "" {
 				t.Errorf("it is %q", protocol)
 			}
 		}
