@@ -18,6 +18,9 @@ const (
 	// Noticed: the connection had been closed before, which the client saw; the request
 	// went on another one at once.
 	Noticed Fate = "closed before"
+	// LetGo: the client could not keep the connection, for what followed the response; the
+	// request went on another one at once.
+	LetGo Fate = "client let go"
 	// Repeated: it was sent, the connection ended without an answer, and it was sent
 	// again on another.
 	Repeated Fate = "lost, sent again"
@@ -68,8 +71,15 @@ func ReuseOf(t *trace.Trace, wait time.Duration) (Reuse, error) {
 		}
 		return linger.Opt[float64]{}
 	}
+	surplus := false
 	for _, c := range t.Connections {
-		if c.ID == first.Connection && c.ClosedBy == trace.AtServer {
+		if c.ID != first.Connection {
+			continue
+		}
+		if surplus = !c.Surplus.IsZero(); surplus {
+			r.ClosedBy, r.Reason = c.ClosedBy, c.Reason
+		}
+		if c.ClosedBy == trace.AtServer {
 			r.ClosedMS, r.ClosedBy, r.Reason = since(c.Closed), c.ClosedBy, c.Reason
 		}
 	}
@@ -90,6 +100,8 @@ func ReuseOf(t *trace.Trace, wait time.Duration) (Reuse, error) {
 		r.Fate = Repeated
 	case second.Connection == first.Connection:
 		r.Fate = Reused
+	case surplus:
+		r.Fate = LetGo
 	default:
 		r.Fate = Noticed
 	}

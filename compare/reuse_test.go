@@ -31,3 +31,17 @@ func TestWhatWasNeverSentIsNotLost(t *testing.T) {
 		}
 	}
 }
+
+// A connection that the client let go of, for what followed the response, was not closed
+// by the server.
+func TestWhatTheClientLetGoWasNotClosed(t *testing.T) {
+	done := func(at linger.Instant) linger.Opt[linger.Instant] { return linger.Known(at) }
+	tr := &trace.Trace{Ended: 9e9,
+		Exchanges: []trace.Exchange{{Connection: 0, Attempts: 1, Done: done(1e6)}, {Connection: 1, Attempts: 1, Queued: 3e9, Done: done(4e9)}},
+		Connections: []trace.Connection{
+			{ID: 0, Closed: done(2e6), ClosedBy: trace.AtClient, Reason: "sent more", Surplus: linger.Known(trace.Surplus{Bytes: 2, Text: `"\r\n"`})}, {ID: 1}}}
+	r, err := ReuseOf(tr, time.Second)
+	if err != nil || r.Fate != LetGo || r.ClosedBy != trace.AtClient || !r.ClosedMS.IsZero() || r.Reason == "" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

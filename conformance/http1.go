@@ -188,10 +188,10 @@ func (f Content) Judge() []profile.Result {
 	// connection would be misinterpreted as the next request."
 	return one(func(r *ruling) {
 		switch {
-		case f.Close || f.Next == Ended:
-			r.pass("body-read", "it closes after its response (%d)", f.Status)
 		case f.More:
 			r.broken("body-read", "the content of a POST (%d), which looks like a request, was answered as one", f.Status)
+		case f.Close || f.Next == Ended:
+			r.pass("body-read", "it closes after its response (%d)", f.Status)
 		case f.Next == Answered:
 			r.pass("body-read", "the content of a POST (%d) was read, and the next request answered", f.Status)
 		}

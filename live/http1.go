@@ -150,9 +150,9 @@ func (h *http1) read() {
 		}
 		q, ok := h.next()
 		if !ok {
-			text, _ := buf.in.Peek(min(buf.in.Buffered(), 40))
+			text, _ := buf.in.Peek(buf.in.Buffered())
 			h.surplus(buf.in)
-			h.end(in, -1, ending{policy.Reset, trace.AtClient, "server sent what nobody asked for: " + brief(string(text))}, 0, 0)
+			h.end(in, -1, ending{policy.Reset, trace.AtClient, "server sent what nobody asked for: " + linger.Quoted(text, len(text))}, 0, 0)
 			return
 		}
 		if !h.receive(in, q, buf) {
@@ -213,7 +213,8 @@ func (h *http1) receive(in *responses, q request, buf *buffers) bool {
 	switch {
 	case garbage:
 		h.surplus(buf.in)
-		h.end(in, -1, ending{policy.Malformed, trace.AtClient, "server sent more than its response"}, 0, 0)
+		text, _ := buf.in.Peek(buf.in.Buffered())
+		h.end(in, -1, ending{policy.Malformed, trace.AtClient, "server sent more than its response: " + linger.Quoted(text, len(text))}, 0, 0)
 		return false
 	case !e.persists:
 		h.end(in, -1, in.ending(in.discard(), "after the last response"), 0, 0)

@@ -474,7 +474,7 @@ func TestLateTimeout(t *testing.T) {
 	if f := failures(tr); len(f) > 0 || len(tr.Connections) != 2 || tr.Retries != 0 {
 		t.Errorf("failed %v, %d connections, %d retries", f, len(tr.Connections), tr.Retries)
 	}
-	if got := tr.Connections[0].Reason; !strings.HasPrefix(got, "server sent what nobody asked for: HTTP/1.1 408") {
+	if got := tr.Connections[0].Reason; !strings.HasPrefix(got, `server sent what nobody asked for: "HTTP/1.1 408`) {
 		t.Errorf("connection 0: %s", got)
 	}
 }

@@ -27,10 +27,12 @@ type reply struct {
 	method string
 	old    bool // the request is of HTTP/1.0
 	first  bool // on its connection
-	status int
-	fields []string
-	body   string
-	ends   bool // the connection ends behind it
+	// content says that the request has some.
+	content bool
+	status  int
+	fields  []string
+	body    string
+	ends    bool // the connection ends behind it
 
 	behind string        // bytes behind it
 	later  time.Duration // that they come later
@@ -112,6 +114,7 @@ func (f flaw) read(c net.Conn, in *bufio.Reader) (r reply, refused bool) {
 		return r, true
 	}
 	r = reply{method: q.Method, old: !q.ProtoAtLeast(1, 1), status: 200, body: flawedPage, fields: []string{`ETag: "a"`}}
+	r.content = q.ContentLength > 0
 	said := q.Header.Get("Connection")
 	if r.ends = said == "close" || r.old && said != "keep-alive"; r.old && !r.ends {
 		r.fields = append(r.fields, "Connection: keep-alive")
@@ -260,6 +263,12 @@ var flaws = []flaw{
 	}},
 	{name: "an end behind 413 that is not said", names: []string{"close-announced"}, interim: leave, reply: func(r *reply) {
 		if r.status == 413 {
+			r.unsaid()
+		}
+	}},
+	{name: "an end behind each POST with content that is not said", names: []string{"close-announced"}, interim: leave, reply: func(r *reply) {
+		if r.method == "POST" && r.content && !r.ends {
+			r.status, r.body = 413, "no"
 			r.unsaid()
 		}
 	}},

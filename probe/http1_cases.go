@@ -163,15 +163,21 @@ func (p *prober) hidden(ctx context.Context) (unheard bool) {
 	if !a.close {
 		// Not by exchange: a response too many, that has come already, is what is looked for.
 		c.disturbed = true
-		if err = c.send(request{}); err == nil {
-			_, err = c.receive(ctx, request{})
-		}
-		if found.Next = next(err); err == nil {
-			wait, cancel := context.WithTimeout(ctx, promptly+p.roundTrip())
-			e := c.awaitEnd(wait)
-			cancel()
-			status := profile.SaidOf(e.sent, e.stray).Status
-			found.More = status >= 200 && status != http.StatusRequestTimeout
+		e := c.lull(ctx, lulled)
+		p.endedUnsaid(c, e, "POST with content")
+		found.More = e.answers()
+		switch {
+		case e.how != "":
+			found.Next = conformance.Ended
+		case e.stray > 0 || e.err != nil:
+			found.Next = conformance.Garbled
+		default:
+			if err = c.send(request{}); err == nil {
+				_, err = c.receive(ctx, request{})
+			}
+			if found.Next = next(err); err == nil {
+				found.More = c.lull(ctx, promptly).answers()
+			}
 		}
 	}
 	p.judge(found)
@@ -256,10 +262,15 @@ func (p *prober) slowly(ctx context.Context) {
 	if early {
 		s.Why = "answered before the content was there"
 	}
-	if !a.close {
-		_, err = p.exchange(ctx, c, request{})
-		s.Kept = err == nil
+	if a.close {
+		return
 	}
+	if e := c.lull(ctx, lulled); e.how != "" {
+		p.endedUnsaid(c, e, s.What)
+		return
+	}
+	_, err = p.exchange(ctx, c, request{})
+	s.Kept = err == nil
 }
 
 // expecting asks for leave before it sends content; unheard is that nothing came to a POST

@@ -168,6 +168,12 @@ func (c *conn) lull(ctx context.Context, d time.Duration) end {
 	return e
 }
 
+// answers reports whether what came is a final response to a request.
+func (e end) answers() bool {
+	status := profile.SaidOf(e.sent, e.stray).Status
+	return status >= 200 && status != http.StatusRequestTimeout
+}
+
 // lulled is how long it is listened behind a response that lets the connection be.
 const lulled = 300 * time.Millisecond
 

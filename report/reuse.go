@@ -25,7 +25,7 @@ func Pauses(f Reuses) table.Table {
 	for _, r := range f.Rows {
 		fate := table.Word(string(r.Fate))
 		switch r.Fate {
-		case compare.Lost, compare.Repeated, compare.Unasked, compare.Unsent:
+		case compare.Lost, compare.Repeated, compare.Unasked, compare.Unsent, compare.LetGo:
 			fate.Style = table.Strong
 		}
 		t.Add(table.Word(r.Wait.String()), fate, table.Known(r.TookMS, finding.Lasting), table.Int(r.Attempts), table.Known(r.ClosedMS, finding.Lasting), table.Known(r.WantedMS, finding.Lasting))
@@ -45,6 +45,8 @@ func ReuseVerdict(rows []compare.Reuse) string {
 		return fmt.Sprintf("%d of %d requests were not answered: the connection looked open, and was not.", count[compare.Lost], sent)
 	case count[compare.Repeated] > 0:
 		return fmt.Sprintf("%d of %d requests met a connection that was being closed; the client sent them again, which only what is idempotent permits (RFC 9110, 9.2.2).", count[compare.Repeated], sent)
+	case count[compare.LetGo] > 0:
+		return fmt.Sprintf("%d of %d requests took a new connection: bytes that no request had asked for followed the first response.", count[compare.LetGo], sent)
 	case count[compare.Unsent] > 0:
 		return fmt.Sprintf("%d of %d requests could not be sent: there was no connection for them.", count[compare.Unsent], sent+count[compare.Unsent])
 	case count[compare.Unasked] > 0:
