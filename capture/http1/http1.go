@@ -224,6 +224,9 @@ func (c *Conversation) End(from Side, why string, left int64, last Mark) {
 	if r.state == opaque {
 		return
 	}
+	if r.state == body && left == 0 {
+		c.ended(from, last) // the last of it was missing
+	}
 	if from == Client {
 		if n := len(c.queue); n > 0 && !c.queue[n-1].whole {
 			x := c.queue[n-1]

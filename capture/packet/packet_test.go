@@ -364,6 +364,16 @@ func TestConnections(t *testing.T) {
 			c.send(srv, flow.ACK, "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n"+strings.Repeat("x", 1000))
 			c.lose(srv, strings.Repeat("x", 1000)).say(srv, strings.Repeat("x", 1000)).say(cli, get).say(srv, ok).close(cli)
 		}, []string{"0/1 GET http://h.example/a 200 0+3000", "0/2 GET http://h.example/a 200 0+5", "0 192.0.2.7:50000 > 192.0.2.1:80 http/1.1 2 closed by client with fin missing 1000"}},
+		"lost end of a body": {func(f *film) {
+			c := f.talk(client, server).open().say(cli, get)
+			c.send(srv, flow.ACK, "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n"+strings.Repeat("x", 1000))
+			c.lose(srv, strings.Repeat("x", 1000)).close(srv)
+		}, []string{"0/1 GET http://h.example/a 200 0+2000", "0 192.0.2.7:50000 > 192.0.2.1:80 http/1.1 1 closed by server with fin missing 1000"}},
+		"lost end of a body, and the rest not sent": {func(f *film) {
+			c := f.talk(client, server).open().say(cli, get)
+			c.send(srv, flow.ACK, "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n"+strings.Repeat("x", 1000))
+			c.lose(srv, strings.Repeat("x", 500)).close(srv)
+		}, []string{"0/1 GET http://h.example/a 200 0+1500: closed within the response", "0 192.0.2.7:50000 > 192.0.2.1:80 http/1.1 1 closed by server with fin missing 500"}},
 		"lost response": {func(f *film) {
 			f.talk(client, server).open().say(cli, get).lose(srv, ok).say(cli, get).say(srv, ok).close(cli)
 		}, []string{"0/1 GET http://h.example/a 0 0+0: response not captured", "0/2 GET http://h.example/a 200 0+5",
