@@ -36,8 +36,8 @@ type Config struct {
 	Software string
 }
 
-// DefaultLimit is some 200 MB.
-const DefaultLimit = 400_000
+// DefaultLimit is some 100 MB.
+const DefaultLimit = 120_000
 
 // An Auditor takes in records: WriteConnection and WriteExchange for each, in any order
 // in which an exchange comes no later than some records after its connection, then End. It
@@ -236,15 +236,19 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 	for _, p := range a.pools {
 		p.advance(until)
 		p.resolveFull()
+		p.atOnce = nil
 	}
 	for _, c := range now {
 		a.count(c)
 		a.weight -= weightOfConn + weightOfSpan*len(c.spans)
 	}
+	a.peaks(now)
+	for _, c := range now {
+		c.forget(until)
+	}
 	for _, h := range a.hosts[1] {
 		h.closings = slices.DeleteFunc(h.closings, func(c closing) bool { return c.at <= until.Add(-togetherness) })
 	}
-	a.peaks(now)
 	a.fresh = slices.Clone(a.fresh[n:])
 }
 

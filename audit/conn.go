@@ -4,7 +4,6 @@ import (
 	"hash/fnv"
 	"math"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -176,12 +175,21 @@ func (c *conn) add(e *trace.Exchange) {
 	c.spans[i] = s
 }
 
+// pathOf is the path of a URL, without its query.
 func pathOf(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return raw
+	_, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		rest = raw
 	}
-	return u.Path
+	i := strings.IndexByte(rest, '/')
+	if i < 0 {
+		return ""
+	}
+	path := rest[i:]
+	if end := strings.IndexAny(path, "?#"); end >= 0 {
+		path = path[:end]
+	}
+	return path
 }
 
 // hostOf is the Host of a request.
@@ -366,6 +374,15 @@ func (c *conn) finish() {
 			wait := first.Sub(c.ready)
 			c.price.hidden = wait > max(10*time.Millisecond, c.price.waiting)
 		}
+	}
+}
+
+// forget lets go of what later decisions do not need of a connection that is counted.
+func (c *conn) forget(until linger.Instant) {
+	c.decision.before, c.decision.lost = nil, nil
+	if n := len(c.spans); n > 1 && c.end.at != never && c.end.at <= until {
+		c.spans = []span{c.spans[n-1]}
+		c.learnt = 0
 	}
 }
 

@@ -36,7 +36,7 @@ type pool struct {
 
 // mostEnded bounds the ended connections of a pool whose place may still be taken. The
 // youngest are taken first.
-const mostEnded = 1024
+const mostEnded = 64
 
 // A state is what a connection of a pool is at an instant.
 type state uint8
