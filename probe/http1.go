@@ -532,8 +532,10 @@ func countHTTP1(ctx context.Context, p *prober) {
 		p.note(func(f *http1Facts) { f.Counted = count.N })
 	}()
 	var last answer
+	// Apache says what it allows to those only who ask for the connection to stay.
+	asking := request{fields: []string{"Connection: keep-alive"}}
 	for range countedHTTP1 {
-		a, err := p.exchange(ctx, c, request{})
+		a, err := p.exchange(ctx, c, asking)
 		switch {
 		case err == nil:
 			last = a

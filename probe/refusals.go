@@ -21,6 +21,9 @@ const (
 	// firstPause is the pause behind a refusal where the server names none; each further
 	// one in a row is pauseFactor times as long.
 	firstPause, pauseFactor = 100 * time.Millisecond, 4
+	// Once some were refused, ordinary requests are sent so far apart: twice as far with each
+	// refusal, up to a bound. Whoever counts them lets them come then.
+	leastGap, mostGap = 20 * time.Millisecond, 160 * time.Millisecond
 	// longestPause bounds what Retry-After may ask for, to be waited for.
 	longestPause = 5 * time.Second
 )
@@ -31,6 +34,8 @@ type refusals struct {
 	asked, refused int
 	row            int           // refused in a row, those apart that were under way at once
 	until          time.Time     // nothing is asked before
+	gap            time.Duration // between two requests
+	next           time.Time     // when the next may be sent
 	paused         time.Duration // in all
 	status         int           // of the last
 }
@@ -53,12 +58,16 @@ func (p *prober) isOrdinary(q request) bool {
 		(q.path == "" || q.path == p.target.path) && q.version == "" && q.body == "" && !q.beyond
 }
 
-// pause waits until requests may be sent again.
+// pause waits until a request may be sent.
 func (p *prober) pause(ctx context.Context) error {
 	p.mu.Lock()
-	until := p.refusals.until
+	r := &p.refusals
+	due := later(time.Now(), later(r.until, r.next))
+	if r.gap > 0 {
+		r.next = due.Add(r.gap)
+	}
 	p.mu.Unlock()
-	if wait := time.Until(until); wait > 0 {
+	if wait := time.Until(due); wait > 0 {
 		return sleep(ctx, wait)
 	}
 	return ctx.Err()
@@ -75,9 +84,7 @@ func (p *prober) judgeStatus(sent time.Time, status int, retryAfter string) (aga
 	r := &p.refusals
 	r.asked++
 	if !isRefusal(status) {
-		if sent.After(r.until) {
-			r.row = 0
-		}
+		r.row = 0
 		p.mu.Unlock()
 		return false, nil
 	}
@@ -89,6 +96,7 @@ func (p *prober) judgeStatus(sent time.Time, status int, retryAfter string) (aga
 		return true, nil // under way when another one was refused
 	}
 	r.row++
+	r.gap = min(max(2*r.gap, leastGap), mostGap)
 	wait := firstPause
 	for range r.row - 1 {
 		wait *= pauseFactor
