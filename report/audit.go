@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"linger"
 	"linger/audit"
@@ -129,6 +130,33 @@ func AuditRequests(r *audit.Result) table.Table {
 		n    int
 	}{{"1", d.One}, {"2 to 9", d.Few}, {"10 to 99", d.Many}, {"100 and more", d.More}} {
 		t.Add(table.Word(row.name), table.Int(row.n))
+	}
+	return t
+}
+
+// AuditChange has a row for each figure of two audits, then one for each cause as a share of
+// the connections that were opened.
+func AuditChange(d audit.Change, label func(audit.Cause) string) table.Table {
+	t := table.Table{Columns: []table.Column{{Head: "figure", Align: table.Left}, {Head: "before"}, {Head: "after"}}}
+	value := func(r audit.ChangeRow, o linger.Opt[float64]) table.Cell {
+		return table.Known(o, func(v float64) string {
+			switch r.Unit {
+			case "share":
+				return exactShare(v)
+			case "ms":
+				return finding.Duration(v, v/100)
+			}
+			return finding.Count(v)
+		})
+	}
+	for _, r := range d.Rows {
+		t.Add(table.Word(strings.ReplaceAll(r.Name, "_", " ")), value(r, r.Before), value(r, r.After))
+	}
+	for i, r := range d.Causes {
+		row := t.Add(table.Word(label(audit.Cause(r.Name))), value(r, r.Before), value(r, r.After))
+		if i == 0 {
+			row.Group = "opened since"
+		}
 	}
 	return t
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"linger/audit"
 	"linger/compare"
 	"linger/report/formats"
 	"linger/report/text"
@@ -23,6 +24,9 @@ func (c compareCmd) difference(std streams) error {
 	}
 	if words := c.measuring(); len(words) > 0 {
 		return usage("%s is about measuring; two saved results have been measured: leave it out, or name one workload", words[0])
+	}
+	if one, ok := savedAudit(c.Workload); ok {
+		return c.auditDifference(one, std)
 	}
 	before, err := savedResult(c.Workload)
 	if err != nil {
@@ -98,4 +102,38 @@ func savedResult(name string) (f compare.Findings, err error) {
 		return f, usage("%s: it is no result of linger compare: %w; linger compare -o FILE.json writes one", base, err)
 	}
 	return saved.Findings, nil
+}
+
+// savedAudit reads what inspect -o NAME.json wrote; ok is false where it is something else.
+func savedAudit(name string) (r *audit.Result, ok bool) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, false
+	}
+	defer file.Close()
+	b, err := io.ReadAll(io.LimitReader(file, maxResult))
+	if err != nil || json.Unmarshal(b, &r) != nil || r == nil {
+		return nil, false
+	}
+	return r, r.Check() == nil
+}
+
+// auditDifference compares two results of inspect.
+func (c compareCmd) auditDifference(before *audit.Result, std streams) error {
+	after, ok := savedAudit(c.Against)
+	if !ok {
+		return usage("%s: it is no result of linger inspect, as the first one is; linger inspect -o FILE.json writes one", filepath.Base(c.Against))
+	}
+	out, err := openOutputs(c.Output, c.JSON, std, ".json", ".txt")
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	d := audit.Difference(before, after)
+	return out.write(func(ending string, w io.Writer) error {
+		if ending == ".json" {
+			return formats.AuditChangeJSON(w, d)
+		}
+		return text.AuditChange(w, d, out.layout(w))
+	})
 }

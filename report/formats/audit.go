@@ -17,6 +17,14 @@ import (
 // AuditJSON writes what an audit found; docs/inspect.md describes it.
 func AuditJSON(w io.Writer, r *audit.Result) error { return indented(w, words.OfAudit(r)) }
 
+// AuditChangeJSON writes what differs between two audits.
+func AuditChangeJSON(w io.Writer, d audit.Change) error {
+	return indented(w, struct {
+		audit.Change
+		Text string `json:"text"`
+	}{d, strings.Join(words.AuditChange(d), "\n")})
+}
+
 // AuditCSV writes a line for each origin.
 func AuditCSV(w io.Writer, r *audit.Result) error {
 	line := func(g audit.GroupRow) finding.Figures {

@@ -132,3 +132,15 @@ func Found(w io.Writer, r audit.Row) error {
 		}
 	})
 }
+
+// AuditChange writes what differs between two audits.
+func AuditChange(w io.Writer, d audit.Change, o Options) error {
+	return buffered(w, func(b *bufio.Writer) {
+		for _, line := range words.AuditChange(d) {
+			o.write(b, line, "", "  ", plain)
+		}
+		b.WriteString("\n")
+		o.table(b, report.AuditChange(d, words.CauseLabel))
+		o.write(b, "Two recordings differ in their traffic, too: compare shares, not sums.", "", "", faint)
+	})
+}

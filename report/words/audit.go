@@ -360,3 +360,30 @@ func AuditRow(r audit.Row) []string {
 	}
 	return out
 }
+
+// AuditChange says what differs between two audits, a sentence a line.
+func AuditChange(d audit.Change) []string {
+	figure := func(name string) audit.ChangeRow {
+		for _, r := range d.Rows {
+			if r.Name == name {
+				return r
+			}
+		}
+		return audit.ChangeRow{}
+	}
+	var out []string
+	for _, said := range []struct{ name, what string }{{"reuse", "Reuse"}, {"avoidable_share", "The share of avoidable connections"}} {
+		r := figure(said.name)
+		before, ok := r.Before.Get()
+		after, ok2 := r.After.Get()
+		switch {
+		case !ok || !ok2:
+			out = append(out, said.what+" is not known of both.")
+		case sharpShare(before) == sharpShare(after):
+			out = append(out, fmt.Sprintf("%s is %s, as before.", said.what, sharpShare(after)))
+		default:
+			out = append(out, fmt.Sprintf("%s went from %s to %s.", said.what, sharpShare(before), sharpShare(after)))
+		}
+	}
+	return out
+}
