@@ -41,7 +41,7 @@ const (
 // Ports that say what is spoken, where nothing else does.
 const portDNS, portQUIC = 53, 443
 
-// nobody stands for the flows that have no record.
+// nobody stands for the flows that have no record. It is never changed.
 var nobody = &conn{}
 
 // A conn is what is known of a flow beside its counts.
@@ -86,7 +86,6 @@ func (r *Reader) begin(f *flow.Flow, p *flow.Packet, m mark) *conn {
 			// Perhaps Wireshark still counts it to one that is over for the table.
 			r.renumbered = true
 		}
-		c.numbered = !r.renumbered
 		c.dns = f.Address(flow.Low).Port() == portDNS || f.Address(flow.High).Port() == portDNS
 		c.app = &sniffer{}
 	case p.Transport && protocol == flow.UDP:
@@ -101,12 +100,12 @@ func (r *Reader) begin(f *flow.Flow, p *flow.Packet, m mark) *conn {
 		default:
 			r.sum.OtherUDP++
 		}
-		c.numbered = true
 	default:
 		r.sum.OtherIP++
 	}
 	if c.kind != kindNone {
-		c.key, c.client, c.guessed = f.Key, r.guess(f), true
+		c.key, c.client, c.guessed = f.Key, guess(f), true
+		c.numbered = c.kind == kindTCP && !r.renumbered || c.kind != kindTCP && !r.releasedUDP
 	}
 	r.conns[f.ID] = c
 	return c
@@ -128,8 +127,8 @@ func (r *Reader) take(k kind, m mark) *conn {
 
 // guess tells the client by ports: the server's is one that servers have. If both are, or
 // none, it is the end that spoke first.
-func (r *Reader) guess(f *flow.Flow) (client flow.End) {
-	low, high := r.serves(f.Address(flow.Low).Port()), r.serves(f.Address(flow.High).Port())
+func guess(f *flow.Flow) (client flow.End) {
+	low, high := serves(f.Address(flow.Low).Port()), serves(f.Address(flow.High).Port())
 	switch {
 	case low && !high:
 		return flow.High
@@ -159,8 +158,8 @@ func (c *conn) authority() string {
 	return c.serverHost()
 }
 
-func (r *Reader) serves(port uint16) bool {
-	return port < 1024 || port == 8080 || port == 8443 || port == 3128 || port == 8000 || r.ports[port]
+func serves(port uint16) bool {
+	return port < 1024 || port == 8080 || port == 8443 || port == 3128 || port == 8000
 }
 
 // is tells who is the client, once that is known.
@@ -192,11 +191,12 @@ func (r *Reader) ended(f *flow.Flow, o flow.Outcome) {
 	}
 	c := r.conns[f.ID]
 	r.conns[f.ID] = nil
+	if o != flow.Replaced && o != flow.StillOpen {
+		r.released = r.released || f.Key.Protocol() == flow.TCP
+		r.releasedUDP = r.releasedUDP || f.Key.Protocol() == flow.UDP
+	}
 	if c.kind == kindNone {
 		return
-	}
-	if c.kind == kindTCP && o != flow.Replaced && o != flow.StillOpen {
-		r.released = true
 	}
 	if c.kind == kindTCP && !c.started && f.Opener.IsZero() && f.Sent(flow.Low).Payload+f.Sent(flow.High).Payload == 0 {
 		// Neither SYN nor data: what is left of a connection from before, or none.

@@ -31,9 +31,6 @@ type Options struct {
 	// MaxTracked is how many flows are open at once at most; 0 is DefaultTracked. A full
 	// table makes room as flow.Config has it, and Summary.Evicted counts that.
 	MaxTracked int
-	// Ports are further ports of servers, beside 80, 443, 53 and those below 1024: they
-	// tell client from server where neither a SYN nor what was said does.
-	Ports []uint16
 	// Each, if not nil, is called with each frame that belongs to a connection and is no
 	// copy, and that connection's ID, before any record that it ends. What is in a tunnel
 	// belongs to the connection that carries it. Read again, the same files give the same

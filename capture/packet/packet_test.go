@@ -588,6 +588,28 @@ func TestDNS(t *testing.T) {
 	}
 }
 
+// TestNumbersOfWireshark are left out once they cannot be known.
+func TestNumbersOfWireshark(t *testing.T) {
+	f := newFilm()
+	f.udp("192.0.2.7:1", "192.0.2.1:443", "x")
+	c := f.talk(client, server).open().say(cli, get).say(srv, ok).close(cli)
+	f.wait(3 * time.Minute)
+	f.udp("192.0.2.7:1", "192.0.2.1:443", "x") // for Wireshark the same
+	f.talk("192.0.2.8:1", server).open()       // another one, by its SYN
+	c.say(srv, "late")                         // perhaps the same
+	f.talk("192.0.2.9:1", server).open()       // number 2 or 3
+	got, _ := read(t, f.pcap(raw, whole))
+	want := map[string]int64{"192.0.2.7:1 0": 0, "192.0.2.7:50000 1": 0, "192.0.2.7:1 2": -1, "192.0.2.8:1 3": 1, "192.0.2.7:50000 4": -1, "192.0.2.9:1 5": -1}
+	for _, c := range got.connections {
+		if n := c.Stream.Or(-1); n != want[fmt.Sprintf("%s %d", c.Client, c.ID)] {
+			t.Errorf("%s %d has the number %d", c.Client, c.ID, n)
+		}
+	}
+	if len(got.connections) != len(want) {
+		t.Error(summed(got))
+	}
+}
+
 func TestTableIsBounded(t *testing.T) {
 	f := newFilm()
 	f.step = time.Microsecond

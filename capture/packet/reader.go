@@ -41,7 +41,6 @@ type Reader struct {
 	duplicates duplicates
 	fragments  fragments
 	shared     http1.Shared
-	ports      map[uint16]bool
 	packet     flow.Packet
 	frame      *pcap.Frame // the one that is added
 	each       func(*pcap.Frame, int64)
@@ -50,8 +49,9 @@ type Reader struct {
 	expired    linger.Instant // when the table was last asked for what is over
 	nextID     int64          // of a connection
 	held       int            // bytes of all connections that wait for earlier ones
-	released   bool           // a connection of TCP was let go of while others went on
-	renumbered bool           // Wireshark's numbers are no longer known
+	// Flows were let go of that may go on, of TCP and of UDP; and one of TCP began that may
+	// do so: from then on Wireshark, which lets go of none, counts others.
+	released, releasedUDP, renumbered bool
 }
 
 // New returns a Reader that hands its records to a sink.
@@ -66,11 +66,7 @@ func New(o Options, to Sink) *Reader {
 			UnknownLinks: map[pcap.LinkType]int64{}, Connections: map[string]int64{}, Exchanges: map[string]int64{},
 		},
 		duplicates: make(duplicates, recent),
-		ports:      map[uint16]bool{},
 		now:        -1 << 62,
-	}
-	for _, port := range o.Ports {
-		r.ports[port] = true
 	}
 	r.table = flow.NewTable(flow.Config{Limit: o.MaxTracked, Ended: r.ended, Linger: lingers, Quiet: quiet})
 	r.shared.Emit = func(c *http1.Conversation, x *trace.Exchange) { r.exchange(c.Protocol(), x) }
