@@ -43,7 +43,7 @@ func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cau
 			reuse = table.Number(v, exactShare)
 		}
 		if v, ok := g.Waiting.Get(); ok && g.Avoidable > 0 {
-			waiting = table.Number(v, func(ms float64) string { return finding.Duration(ms, ms/10) })
+			waiting = table.Number(v, func(ms float64) string { return finding.Duration(ms, ms/100) })
 		} else if ok {
 			waiting = table.Word("")
 		}

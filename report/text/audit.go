@@ -2,6 +2,7 @@ package text
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 
@@ -12,21 +13,43 @@ import (
 	"linger/report/words"
 )
 
+// screen is how many lines are shown unless all are asked for: a terminal's, with room for
+// the prompt.
+const screen = 23
+
+// A room is how much of an audit is shown.
+type room struct{ findings, origins, caveats int }
+
+// rooms are tried until one fits: what there is to doubt goes first, then origins.
+var rooms = []room{{3, 4, 3}, {3, 4, 2}, {3, 4, 1}, {3, 3, 1}, {3, 2, 1}, {3, 2, 0}, {3, 1, 0}, {2, 2, 0}, {2, 1, 0}, {1, 1, 0}}
+
 // Audit writes what an audit found: the answer, the dearest causes with what ends them, and
 // the origins. It fits on a screen; wide is all there is.
 func Audit(w io.Writer, r *audit.Result, wide bool, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
-		findings, origins := 3, 4
-		if wide {
-			findings, origins = len(r.Findings), 0
+	if wide {
+		return o.audit(w, r, room{len(r.Findings), 0, len(r.Caveats)}, true)
+	}
+	var b bytes.Buffer
+	for _, one := range rooms {
+		b.Reset()
+		o.audit(&b, r, one, false) // nothing fails in memory
+		if bytes.Count(b.Bytes(), []byte("\n")) <= screen {
+			break
 		}
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (o Options) audit(w io.Writer, r *audit.Result, show room, wide bool) error {
+	return buffered(w, func(b *bufio.Writer) {
 		o.write(b, words.AuditTitle(r), "", "  ", bold)
 		for _, line := range words.Audit(r) {
 			o.write(b, line, "", "  ", plain)
 		}
 		shown := 0
 		for _, f := range r.Findings {
-			if shown >= findings || !wide && f.Severity != finding.Warning {
+			if shown >= show.findings || !wide && f.Severity != finding.Warning {
 				continue
 			}
 			if shown++; shown == 1 {
@@ -39,13 +62,13 @@ func Audit(w io.Writer, r *audit.Result, wide bool, o Options) error {
 		}
 		if len(r.Origins) > 0 {
 			b.WriteString("\n")
-			o.auditTable(b, report.AuditOrigins(r, origins, words.CauseLabel))
+			o.auditTable(b, report.AuditOrigins(r, show.origins, words.CauseLabel))
 		}
 		if wide {
 			o.auditDetails(b, r)
 		}
 		o.asserted(b, r.Asserted)
-		o.auditCaveats(b, r.Caveats, wide)
+		o.auditCaveats(b, r.Caveats, show.caveats)
 	})
 }
 
@@ -110,14 +133,13 @@ func (o Options) auditDetails(b *bufio.Writer, r *audit.Result) {
 	}
 }
 
-func (o Options) auditCaveats(b *bufio.Writer, list []finding.Caveat, wide bool) {
-	if len(list) == 0 {
-		return
+func (o Options) auditCaveats(b *bufio.Writer, list []finding.Caveat, show int) {
+	if len(list) > 0 {
+		b.WriteString("\n")
 	}
-	b.WriteString("\n")
 	for i, c := range list {
-		if i == 2 && !wide && len(list) > 3 {
-			b.WriteString(o.paint(fmt.Sprintf("  ! %d more doubts; --wide shows them", len(list)-i), faint) + "\n")
+		if left := len(list) - i; i == show {
+			b.WriteString(o.paint("  ! "+finding.Plural(float64(left), "reason")+" to doubt a figure; --wide shows them", faint) + "\n")
 			return
 		}
 		o.write(b, words.AuditCaveat(c), "  ! ", "    ", plain)

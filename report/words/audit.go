@@ -67,11 +67,14 @@ func Audit(r *audit.Result) []string {
 	if share, ok := r.HandshakeShare.Get(); ok {
 		out = append(out, fmt.Sprintf("Handshakes are %s of the time that clients waited.", finding.Share(share)))
 	}
-	if n := r.HealthChecks.Connections; n > 0 {
-		out = append(out, fmt.Sprintf("Left out: %s of health checks.", finding.Plural(float64(n), "connection")))
-	}
-	if n := r.Streams.Connections; n > 0 {
-		out = append(out, fmt.Sprintf("Left out: %s that became streams or tunnels.", finding.Plural(float64(n), "connection")))
+	checks, streams := r.HealthChecks.Connections, r.Streams.Connections
+	switch {
+	case checks > 0 && streams > 0:
+		out = append(out, fmt.Sprintf("Left out: %s of health checks, and %d that became streams or tunnels.", finding.Plural(float64(checks), "connection"), streams))
+	case checks > 0:
+		out = append(out, fmt.Sprintf("Left out: %s of health checks.", finding.Plural(float64(checks), "connection")))
+	case streams > 0:
+		out = append(out, fmt.Sprintf("Left out: %s that became streams or tunnels.", finding.Plural(float64(streams), "connection")))
 	}
 	return out
 }
