@@ -58,8 +58,9 @@ type conn struct {
 	guessed  bool // the client was concluded from ports alone
 	over     bool // both sides have ended, and the app knows
 	reset    bool
-	started  bool // before it was the packet's turn: there was a SYN
-	numbered bool // Wireshark's number is the flow's
+	started  bool  // before it was the packet's turn: there was a SYN
+	numbered bool  // stream is known
+	stream   int64 // Wireshark's number
 
 	first, last, closing mark
 	id                   int64
@@ -82,10 +83,7 @@ func (r *Reader) begin(f *flow.Flow, p *flow.Packet, m mark) *conn {
 	switch protocol := p.Key.Protocol(); {
 	case p.Transport && protocol == flow.TCP:
 		c = r.take(kindTCP, m)
-		if r.released && p.Flags&flow.SYN == 0 {
-			// Perhaps Wireshark still counts it to one that is over for the table.
-			r.renumbered = true
-		}
+		c.stream, c.numbered = r.tcp.begin(f.Key, int64(f.Number), p.Flags&(flow.SYN|flow.ACK) == flow.SYN)
 		c.dns = f.Address(flow.Low).Port() == portDNS || f.Address(flow.High).Port() == portDNS
 		c.app = &sniffer{}
 	case p.Transport && protocol == flow.UDP:
@@ -100,12 +98,14 @@ func (r *Reader) begin(f *flow.Flow, p *flow.Packet, m mark) *conn {
 		default:
 			r.sum.OtherUDP++
 		}
+		if stream, known := r.udp.begin(f.Key, int64(f.Number), false); c.kind != kindNone {
+			c.stream, c.numbered = stream, known
+		}
 	default:
 		r.sum.OtherIP++
 	}
 	if c.kind != kindNone {
 		c.key, c.client, c.guessed = f.Key, guess(f), true
-		c.numbered = c.kind == kindTCP && !r.renumbered || c.kind != kindTCP && !r.releasedUDP
 	}
 	r.conns[f.ID] = c
 	return c
@@ -192,8 +192,7 @@ func (r *Reader) ended(f *flow.Flow, o flow.Outcome) {
 	c := r.conns[f.ID]
 	r.conns[f.ID] = nil
 	if o != flow.Replaced && o != flow.StillOpen {
-		r.released = r.released || f.Key.Protocol() == flow.TCP
-		r.releasedUDP = r.releasedUDP || f.Key.Protocol() == flow.UDP
+		r.remember(c, f)
 	}
 	if c.kind == kindNone {
 		return
@@ -215,6 +214,20 @@ func (r *Reader) ended(f *flow.Flow, o flow.Outcome) {
 	c.app.close(r, c, why)
 	r.connection(c, f, o)
 	r.recycle(c)
+}
+
+// remember keeps the number of a flow that may go on.
+func (r *Reader) remember(c *conn, f *flow.Flow) {
+	stream := int64(-1)
+	if c.numbered {
+		stream = c.stream
+	}
+	switch f.Key.Protocol() {
+	case flow.TCP:
+		r.tcp.end(f.Key, stream)
+	case flow.UDP:
+		r.udp.end(f.Key, stream)
+	}
 }
 
 func (r *Reader) recycle(c *conn) {
@@ -240,7 +253,7 @@ func (r *Reader) connection(c *conn, f *flow.Flow, o flow.Outcome) {
 		t.Known.Client, t.Known.Server = trace.Inferred, trace.Inferred
 	}
 	if c.numbered {
-		t.Stream = linger.Known(int64(f.Number))
+		t.Stream = linger.Known(c.stream)
 	}
 	for e := flow.Low; e <= flow.High; e++ {
 		if h := &c.half[e]; h.carried {

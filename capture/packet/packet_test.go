@@ -588,18 +588,25 @@ func TestDNS(t *testing.T) {
 	}
 }
 
-// TestNumbersOfWireshark are left out once they cannot be known.
+// TestNumbersOfWireshark has the numbers that tshark gives the same film: connections
+// that have left the table go on for it.
 func TestNumbersOfWireshark(t *testing.T) {
 	f := newFilm()
 	f.udp("192.0.2.7:1", "192.0.2.1:443", "x")
+	f.udp("192.0.2.7:2", "192.0.2.1:9", "x")
 	c := f.talk(client, server).open().say(cli, get).say(srv, ok).close(cli)
 	f.wait(3 * time.Minute)
-	f.udp("192.0.2.7:1", "192.0.2.1:443", "x") // for Wireshark the same
-	f.talk("192.0.2.8:1", server).open()       // another one, by its SYN
-	c.say(srv, "late")                         // perhaps the same
-	f.talk("192.0.2.9:1", server).open()       // number 2 or 3
+	f.talk("192.0.2.8:1", server).open()
+	f.udp("192.0.2.7:2", "192.0.2.1:9", "x")
+	f.udp("192.0.2.7:1", "192.0.2.1:443", "x") // the same for Wireshark
+	c.say(srv, "late")                         // likewise
+	f.talk("192.0.2.9:1", server).open()
+	f.udp("192.0.2.7:3", "192.0.2.1:443", "x")
 	got, _ := read(t, f.pcap(raw, whole))
-	want := map[string]int64{"192.0.2.7:1 0": 0, "192.0.2.7:50000 1": 0, "192.0.2.7:1 2": -1, "192.0.2.8:1 3": 1, "192.0.2.7:50000 4": -1, "192.0.2.9:1 5": -1}
+	want := map[string]int64{
+		"192.0.2.7:1 0": 0, "192.0.2.7:50000 1": 0, "192.0.2.8:1 2": 1, "192.0.2.7:1 3": 0,
+		"192.0.2.7:50000 4": 0, "192.0.2.9:1 5": 2, "192.0.2.7:3 6": 2,
+	}
 	for _, c := range got.connections {
 		if n := c.Stream.Or(-1); n != want[fmt.Sprintf("%s %d", c.Client, c.ID)] {
 			t.Errorf("%s %d has the number %d", c.Client, c.ID, n)
@@ -607,6 +614,27 @@ func TestNumbersOfWireshark(t *testing.T) {
 	}
 	if len(got.connections) != len(want) {
 		t.Error(summed(got))
+	}
+}
+
+// TestNumbersAreLost where more flows have been let go of than are remembered.
+func TestNumbersAreLost(t *testing.T) {
+	f := newFilm()
+	f.step = time.Microsecond
+	late := f.talk(client, server).open().close(cli)
+	f.wait(2 * time.Minute)
+	for i := range 40_000 {
+		f.talk(fmt.Sprintf("192.0.2.9:%d", 1+i), server).send(cli, flow.SYN, "")
+	}
+	f.wait(3 * time.Minute)
+	f.talk("192.0.2.8:1", server).open()
+	late.say(srv, "late")
+	f.talk("192.0.2.8:2", server).open()
+	got, _ := read(t, f.pcap(raw, whole))
+	for _, c := range got.connections {
+		if n, known := c.Stream.Get(); known != (c.ID <= 40_001) || known && n != c.ID {
+			t.Fatalf("connection %d has the number %d, %v", c.ID, n, known)
+		}
 	}
 }
 

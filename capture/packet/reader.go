@@ -49,9 +49,7 @@ type Reader struct {
 	expired    linger.Instant // when the table was last asked for what is over
 	nextID     int64          // of a connection
 	held       int            // bytes of all connections that wait for earlier ones
-	// Flows were let go of that may go on, of TCP and of UDP; and one of TCP began that may
-	// do so: from then on Wireshark, which lets go of none, counts others.
-	released, releasedUDP, renumbered bool
+	tcp, udp   numbers
 }
 
 // New returns a Reader that hands its records to a sink.
