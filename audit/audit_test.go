@@ -500,6 +500,14 @@ func TestCauses(t *testing.T) {
 			c := s.open(5).client(5.1)
 			c.r.Missing = linger.Known(int64(300))
 		}, []Cause{First, Undecided}},
+		{"unknown: one direction alone was recorded", func(s *script) {
+			for i := range 3 {
+				at := float64(i + 1)
+				c := s.open(at).ask(at+.01, .02).asks(func(x *trace.Exchange) { x.Sent, x.Asked = linger.Opt[linger.Instant]{}, trace.Said{} }).answered("close").server(at + .026)
+				c.r.Up = linger.Known(trace.Flow{})
+				c.r.Down = linger.Known(trace.Flow{Packets: 5, Header: 200, SYN: 1, FIN: 1})
+			}
+		}, []Cause{First, Undecided, Undecided}},
 		{"an end explains one successor", func(s *script) {
 			s.open(1).ask(1.01, .02).server(6.02)
 			s.open(10).ask(10.01, 2)

@@ -189,7 +189,13 @@ func (c *conn) restsAt(t linger.Instant) bool {
 func (a *Auditor) decide(c *conn) {
 	p, s, d := c.pool, c.opened, &c.decision
 	p.advance(s)
-	defer func() { p.live = append(p.live, c) }()
+	defer func() {
+		p.live = append(p.live, c)
+		if half := c.oneWay || d.before != nil && d.before.oneWay; half && d.cause.Of().Avoidable {
+			// What the other side said may have been another reason.
+			d.cause, d.lost, d.certainty = Undecided, append([]Cause{d.cause}, d.lost...), ""
+		}
+	}()
 	switch {
 	case c.beganBefore:
 		d.cause, p.began = "", true
