@@ -251,7 +251,7 @@ func limit(t profile.Timeout) assert.Value {
 		return assert.From(seconds(low)).Telling(t.String())
 	}
 	v := assert.Between(seconds(low), seconds(high)).Telling(t.String())
-	v.Same = min(seconds(max(t.Uncertainty, profile.Duration(10*time.Millisecond))), seconds(profile.Slack(t.Median)))
+	v.Same = min(seconds(max((high-low)/2+profile.Duration(time.Microsecond), profile.Duration(10*time.Millisecond))), seconds(profile.Slack(t.Median)))
 	return v
 }
 

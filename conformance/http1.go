@@ -206,6 +206,9 @@ type Expecting struct {
 	Within  time.Duration
 	Unheard bool
 	Ended   bool // the connection ended before
+	// Heard says that the request was answered once the content had been sent all the
+	// same, so that somebody had read it.
+	Heard bool
 }
 
 // Judge decides expect-answered.
@@ -223,8 +226,10 @@ func (f Expecting) Judge() []profile.Result {
 			r.unmeasured("expect-answered", "it answers no POST in %s, with Expect or without", f.Within)
 		case f.Ended:
 			r.broken("expect-answered", "it ended the connection without an answer, while the content was held back")
-		default:
+		case f.Heard:
 			r.broken("expect-answered", "nothing came in %s, while the content was held back", f.Within)
+		default:
+			r.unmeasured("expect-answered", "nothing came in %s, nor when the content had been sent", f.Within)
 		}
 	})
 }

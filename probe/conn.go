@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -37,9 +38,9 @@ type conn struct {
 	handshake   time.Duration   // TCP's, as the caller sees it
 	established time.Time       // TCP's handshake was over
 	ready       time.Time       // HTTP may be spoken
-	last        time.Time       // the last byte of a response was read
 	heard       int             // how many responses have come
 	max         linger.Opt[int] // that the last one announced; see profile.Announced
+	span                        // of the last response
 	dropped     bool
 	source
 }
@@ -58,8 +59,24 @@ func (p *prober) open(ctx context.Context, alter func(*tls.Config)) (*conn, erro
 	return c, nil
 }
 
+// spacing is how far apart connections are opened, at least: servers have a queue, which may
+// be as short as five, for those that they have not accepted yet.
+const spacing = 3 * time.Millisecond
+
+// turn waits until it is time to open another connection.
+func (p *prober) turn(ctx context.Context) error {
+	p.mu.Lock()
+	due := later(p.opens, time.Now())
+	p.opens = due.Add(spacing)
+	p.mu.Unlock()
+	return sleep(ctx, time.Until(due))
+}
+
 // connect opens a connection of TCP and says nothing on it.
 func (p *prober) connect(ctx context.Context) (*conn, error) {
+	if err := p.turn(ctx); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.config.Answer)
 	defer cancel()
 	began := time.Now()
@@ -69,6 +86,7 @@ func (p *prober) connect(ctx context.Context) (*conn, error) {
 	}
 	now := time.Now()
 	p.opened(1)
+	p.tripped(now.Sub(began))
 	c := &conn{Conn: socket, prober: p, socket: socket.(*net.TCPConn), handshake: now.Sub(began), established: now, ready: now}
 	c.listen()
 	return c, nil
@@ -140,6 +158,18 @@ type request struct {
 	// beyond says that nobody should answer, so that what the answer says of the
 	// server's load is not taken for that.
 	beyond bool
+}
+
+// named are the fields as HTTP/2 and HTTP/3 have them, names in lower case.
+func (q request) named() iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, f := range q.fields {
+			name, value, _ := strings.Cut(f, ": ")
+			if !yield(strings.ToLower(name), value) {
+				return
+			}
+		}
+	}
 }
 
 // text is the request as it is sent.
@@ -234,7 +264,8 @@ func (c *conn) send(requests ...request) error {
 	for _, q := range requests {
 		b.WriteString(c.prober.text(q))
 	}
-	c.socket.SetWriteDeadline(time.Now().Add(c.prober.config.Answer))
+	c.asked = time.Now()
+	c.socket.SetWriteDeadline(c.asked.Add(c.prober.config.Answer))
 	_, err := io.WriteString(c.Conn, b.String())
 	return err
 }
@@ -256,6 +287,7 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 		if _, err := c.in.Peek(1); err != nil {
 			return answer{}, err
 		}
+		c.first = time.Now()
 		h, err := c.readHead(q.version == "1.0")
 		if err != nil {
 			if time.Since(asked) >= within {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,12 +29,12 @@ const (
 	rungs = 6
 	// rounds of narrowing connections each find out where a connection falls silent.
 	rounds, narrowing = 2, 3
-	// countedHTTP1 is how many requests one connection is asked at most.
-	countedHTTP1 = 45
+	// countedHTTP1 is how many requests one connection is asked at most, and countedMore how
+	// many besides in cleartext, where nothing is asked about TLS and HTTP/3. The first
+	// wholeHTTP1 of them have the ordinary response, however long that is.
+	countedHTTP1, countedMore, wholeHTTP1 = 20, 15, 5
 	// Two connections are kept busy, by numbers of requests that differ.
 	agedHTTP1, agedRarelyHTTP1 = 8, 5
-	// crowdHTTP1 is how many connections are open and answered at once.
-	crowdHTTP1 = 8
 )
 
 // idleAfterResponseName and idleHTTP2Name begin the names of the experiments that
@@ -66,13 +67,13 @@ var http1Experiments = []experiment{
 	{"what a connection survives", "http/1.1", []string{"head-empty", "no-content-empty", "not-modified-empty", "nothing-behind", "length-absent", "length-single", "head-grammar", "close-announced", "close-kept"}, 1, 2 * survivals, false, surviveHTTP1},
 	{"content of requests", "http/1.1", []string{"body-read", "expect-answered", "interim-whole", "close-announced"}, 1, 7, false, contents},
 	{"framing", "http/1.1", []string{"framing-both", "framing-lengths", "framing-length", "framing-chunks", "host-missing", "field-space"}, 1, 13, false, framing},
-	{"connections at once", "http/1.1", nil, crowdHTTP1, crowdHTTP1, false, crowdHTTP1Connections},
 }
 
 // http1Facts are what the experiments saw that only together decide a case.
 type http1Facts struct {
 	conformance.HTTP1
-	lives []life // of connections that were kept busy
+	lives   []life // of connections that were kept busy
+	counted life   // of the one that was asked most, without a pause
 }
 
 // note changes what the experiments have seen.
@@ -151,25 +152,25 @@ func lists(field, element string) bool {
 // watch watches n connections at once, once prepare has done what comes before the
 // silence and returned when that began. They begin a part of a second apart, so that a
 // server whose clock ticks shows that it does.
-func (p *prober) watch(ctx context.Context, n int, prepare func() (*conn, time.Time, error)) []sighting {
-	wait, cancel := p.wait(ctx)
-	defer cancel()
+func (p *prober) watch(ctx context.Context, n int, prepare func(i int) (*conn, span, error)) []sighting {
 	seen := make([]sighting, n)
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
 			s := &seen[i]
-			if s.err = sleep(wait, time.Duration(i)*time.Second/time.Duration(n)); s.err != nil {
+			if s.err = sleep(ctx, time.Duration(i)*time.Second/time.Duration(n)); s.err != nil {
 				return
 			}
-			c, since, err := prepare()
+			c, since, err := prepare(i)
 			if err != nil {
 				s.err = err
 				return
 			}
-			s.end = c.awaitEnd(wait)
-			c.heed(&s.end, since)
-			s.idle = s.at.Sub(since)
+			wait, cancel := p.wait(ctx)
+			defer cancel()
+			s.end, s.long = c.awaitEnd(wait), i == 0
+			c.heed(&s.end, since.last)
+			p.reckon(s, since, tcpAcknowledges)
 			if s.how == "" {
 				c.drop()
 				return
@@ -183,28 +184,36 @@ func (p *prober) watch(ctx context.Context, n int, prepare func() (*conn, time.T
 
 // idleAfterResponse watches connections that have had one response.
 func idleAfterResponse(ctx context.Context, p *prober) {
-	seen := p.watch(ctx, idleConnections, func() (*conn, time.Time, error) {
+	seen := p.watch(ctx, p.few(idleConnections), func(i int) (*conn, span, error) {
 		c, err := p.open(ctx, nil)
 		if err != nil {
-			return nil, time.Time{}, err
+			return nil, span{}, err
 		}
-		a, err := p.exchange(ctx, c, request{})
+		q := p.small
+		if i == 0 {
+			q = request{}
+		}
+		a, err := p.exchange(ctx, c, q)
 		if err != nil {
 			c.drop()
-			return nil, time.Time{}, err
+			return nil, span{}, err
 		}
 		if a.close {
+			p.closes(ctx, c, a, "after one response")
 			c.drop()
-			return nil, time.Time{}, errors.New("it ends each connection after one response")
+			return nil, span{}, errors.New("it ends each connection after one response")
 		}
-		return c, c.last, nil
+		return c, c.span, nil
 	})
-	limit := limitOf(seen, p.pathDoubt(), "connections that had one response were left alone until the server ended them")
+	limit := p.limitAfterResponse(seen, limitOf)
 	for _, s := range seen {
 		p.ended(s.how, "an idle connection")
 	}
-	if limit.State == profile.Measured {
+	switch {
+	case limit.State == profile.Measured:
 		p.settled(time.Duration(limit.Median))
+	case p.most == 1:
+		p.settled(0) // what else would be waited for is in the way of everybody
 	}
 	p.note(func(f *http1Facts) { f.Watched, f.Words = limit, limit.Said })
 	p.record(func(doc *profile.Profile) {
@@ -215,12 +224,12 @@ func idleAfterResponse(ctx context.Context, p *prober) {
 
 // idleAfterConnect watches connections on which nothing was sent at all.
 func idleAfterConnect(ctx context.Context, p *prober) {
-	seen := p.watch(ctx, unusedConnections, func() (*conn, time.Time, error) {
+	seen := p.watch(ctx, p.few(unusedConnections), func(int) (*conn, span, error) {
 		c, err := p.connect(ctx)
 		if err != nil {
-			return nil, time.Time{}, err
+			return nil, span{}, err
 		}
-		return c, c.established, nil
+		return c, at(c.established), nil
 	})
 	// The server counts from when our ACK has reached it, or from when it was accepted.
 	limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which nothing was sent were left alone until the server ended them")
@@ -233,12 +242,12 @@ func idleAfterTLS(ctx context.Context, p *prober) {
 	if p.target.tls == nil {
 		return
 	}
-	seen := p.watch(ctx, unusedConnections, func() (*conn, time.Time, error) {
+	seen := p.watch(ctx, p.few(unusedConnections), func(int) (*conn, span, error) {
 		c, err := p.open(ctx, nil)
 		if err != nil {
-			return nil, time.Time{}, err
+			return nil, span{}, err
 		}
-		return c, c.ready, nil
+		return c, at(c.ready), nil
 	})
 	limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which nothing was sent behind TLS's handshake were left alone until the server ended them")
 	p.note(func(f *http1Facts) { f.Unused = cmp.Or(f.Unused, limit.Said) })
@@ -266,8 +275,12 @@ const lingering = 7 * time.Second
 // before, after some time, whether the server has closed the other direction, too.
 func (p *prober) leave(ctx context.Context, c *conn, occasion string) {
 	checked := p.config.Experiments != nil // nothing but what was named is of interest
-	p.note(func(*http1Facts) { checked, p.checking = checked || p.checking, true })
-	if checked || !p.slots.take(ctx, 1) {
+	p.note(func(*http1Facts) {
+		if checked = checked || p.checking || !p.slots.spare(); !checked {
+			p.checking = true
+		}
+	})
+	if checked {
 		c.drop()
 		return
 	}
@@ -309,6 +322,11 @@ func askedAgain(ctx context.Context, p *prober) {
 	for w := float64(least); len(waits) < rungs && w < float64(p.config.MaxWait); w *= factor {
 		waits = append(waits, time.Duration(w))
 	}
+	watched := false
+	p.note(func(f *http1Facts) { watched = f.Watched.State == profile.Measured })
+	if watched && p.sparing() {
+		return // it is known that they do not look open, and those who wait are in the way
+	}
 	began := time.Now()
 	low, high, how := p.askAfter(ctx, waits, p.config.Answer)
 	// That it falls silent is known by now, so that less time shows it again.
@@ -346,25 +364,41 @@ func (p *prober) askAfter(ctx context.Context, waits []time.Duration, within tim
 	shorter, stop := context.WithCancel(patience) // no need to wait longer than what failed
 	defer stop()
 	reports := make(chan report, len(waits))
+	turn := newSlots(p.few(len(waits)))
 	for _, w := range waits {
 		go func() {
 			r := report{wait: w}
 			defer func() { reports <- r }()
+			if !turn.take(patience, 1) {
+				return
+			}
+			defer turn.give(1)
 			c, err := p.open(ctx, nil)
 			if err != nil {
 				return
 			}
 			defer c.drop()
-			if a, err := p.exchange(ctx, c, request{}); err != nil || a.close {
+			a, err := p.exchange(ctx, c, p.small)
+			if err != nil {
 				return
 			}
+			if a.close {
+				p.closes(ctx, c, a, "after one response")
+				return
+			}
+			began := c.span
 			until, cancel := context.WithDeadline(shorter, c.last.Add(w))
 			defer cancel()
 			if e := c.awaitEnd(until); e.how != "" || e.err != nil || time.Since(c.last) < w {
 				return // ended before, or not waited for
 			}
 			r.wait = time.Since(c.last)
-			_, err = p.exchange(ctx, c, request{within: within})
+			again := p.small
+			again.within = within
+			_, err = p.exchange(ctx, c, again)
+			if err != nil {
+				r.wait += began.last.Sub(began.first) // for which the server may have counted, too
+			}
 			switch {
 			case err == nil:
 				r.ok = true
@@ -390,130 +424,6 @@ func (p *prober) askAfter(ctx context.Context, waits []time.Duration, within tim
 	return low, high, how
 }
 
-// A life is that of a connection that was kept busy.
-type life struct {
-	requests int
-	low      time.Duration // its age when the last response came that did not end it
-	high     time.Duration // when it was seen to have ended, or to be about to
-	ended    bool
-	exact    bool          // the end came by itself, so that high is when it ended
-	idle     time.Duration // before such an end
-	how      profile.Ending
-	err      error
-}
-
-// ageHTTP1 keeps two connections busy until waiting ends. Where both end at one age,
-// and neither has been idle for as long as the server allows nor carried as many
-// requests as it allows, it is the age that has ended them: they have carried numbers
-// of requests that differ.
-func ageHTTP1(ctx context.Context, p *prober) {
-	wait, cancel := p.wait(ctx)
-	defer cancel()
-	var lives [2]life
-	var both sync.WaitGroup
-	both.Go(func() { lives[0] = p.live(ctx, wait, agedHTTP1, 250*time.Millisecond) })
-	both.Go(func() { lives[1] = p.live(ctx, wait, agedRarelyHTTP1, 600*time.Millisecond) })
-	both.Wait()
-	p.note(func(f *http1Facts) { f.lives = lives[:] })
-}
-
-// live keeps one connection busy by requests, with pauses that double from the first
-// on, as long as they are well below the idle limit, where that is known.
-func (p *prober) live(ctx, wait context.Context, requests int, pause time.Duration) (l life) {
-	c, err := p.open(ctx, nil)
-	if err != nil {
-		l.err = err
-		return l
-	}
-	defer c.drop()
-	for l.requests < requests {
-		a, err := p.exchange(ctx, c, request{})
-		age := time.Since(c.established)
-		if ctx.Err() != nil {
-			return l
-		}
-		if err != nil {
-			l.high, l.ended, l.err = age, ends(err), err
-			return l
-		}
-		l.requests++
-		if a.close {
-			l.high, l.ended, l.how = age, true, profile.FIN
-			return l
-		}
-		l.low = age
-		next := pause
-		p.note(func(f *http1Facts) {
-			if f.Watched.State == profile.Measured {
-				next = min(pause, time.Duration(f.Watched.Low)*6/10)
-			}
-		})
-		pause *= 2
-		until, stop := context.WithTimeout(wait, next)
-		e := c.awaitEnd(until)
-		stop()
-		switch {
-		case e.how != "":
-			l.high, l.ended, l.exact, l.how = e.at.Sub(c.established), true, true, e.how
-			l.idle = e.at.Sub(c.last)
-			return l
-		case e.err != nil || wait.Err() != nil:
-			l.low = time.Since(c.established)
-			return l
-		}
-		l.low = time.Since(c.established)
-	}
-	return l
-}
-
-// ageOf is what the lives of busy connections tell of a maximum age, where limit is
-// how many requests the server is known to allow.
-func ageOf(lives []life, idle profile.Timeout, limit linger.Opt[int], doubt time.Duration) profile.Timeout {
-	t := profile.Timeout{State: profile.Unknown, Method: "two connections were kept busy, with pauses that differed, until the server ended both at one age"}
-	most, counted := limit.Get()
-	var low, high, alive time.Duration
-	high = forever
-	exact := true
-	var ends []time.Duration
-	for _, l := range lives {
-		alive = max(alive, l.low)
-		switch {
-		case l.err != nil && !l.ended:
-			t.Why = l.err.Error()
-			continue
-		case !l.ended:
-			continue
-		case counted && l.requests >= most:
-			t.Why = "the connections that were kept busy had carried as many requests as the server allows"
-			continue
-		case l.exact && l.idle > time.Duration(idle.Low)*8/10:
-			t.Why = "the connections that were to be kept busy were idle for too long"
-			continue
-		}
-		ends = append(ends, l.high)
-		low, high, exact = max(low, l.low), min(high, l.high), exact && l.exact
-		t.Ending = l.how
-	}
-	switch {
-	case len(ends) == len(lives) && len(ends) > 1 && lives[0].requests != lives[1].requests && (low <= high || exact && low <= high+time.Duration(profile.Slack(profile.Duration(high)))):
-		t.State, t.Why = profile.Measured, ""
-		if exact {
-			t.Spread, t.Uncertainty = profile.SpreadOf(ends), profile.Duration(doubt)
-			return t
-		}
-		t.Spread = profile.SpreadOf([]time.Duration{(low + high) / 2})
-		t.Uncertainty = profile.Duration((high-low)/2 + doubt)
-		return t
-	case alive > 0:
-		// One of them has lived for so long, whatever ended it.
-		return profile.Timeout{State: profile.AtLeast, Spread: profile.Spread{Low: profile.Duration(alive), N: 1}, Method: t.Method}
-	case t.Why == "":
-		t.Why = "no connection could be kept busy"
-	}
-	t.Ending = ""
-	return t
-}
-
 // countHTTP1 asks on one connection until the server has enough of it.
 func countHTTP1(ctx context.Context, p *prober) {
 	count := profile.Count{State: profile.Unknown}
@@ -532,10 +442,21 @@ func countHTTP1(ctx context.Context, p *prober) {
 		p.note(func(f *http1Facts) { f.Counted = count.N })
 	}()
 	var last answer
-	// Apache says what it allows to those only who ask for the connection to stay.
-	asking := request{fields: []string{"Connection: keep-alive"}}
-	for range countedHTTP1 {
+	var l life
+	defer func() { p.note(func(f *http1Facts) { f.counted = l }) }()
+	most := countedHTTP1
+	if p.target.tls == nil {
+		most += countedMore
+	}
+	for i := range most {
+		var asking request
+		if i >= wholeHTTP1 {
+			asking = p.small
+		}
+		// Apache says what it allows to those only who ask for the connection to stay.
+		asking.fields = append(slices.Clip(asking.fields), "Connection: keep-alive")
 		a, err := p.exchange(ctx, c, asking)
+		l.heard(c, a, err)
 		switch {
 		case err == nil:
 			last = a
@@ -635,32 +556,6 @@ func (p *prober) lied(a answer, closing conformance.Closing, occasion string) {
 			f.Lie = linger.Known(conformance.Lie{Occasion: occasion, Status: a.status, Closing: closing})
 		}
 	})
-}
-
-// crowdHTTP1Connections opens some connections and asks each once all are there.
-func crowdHTTP1Connections(ctx context.Context, p *prober) {
-	count := profile.Count{State: profile.AtLeast}
-	conns := make([]*conn, 0, crowdHTTP1)
-	for range crowdHTTP1 {
-		c, err := p.open(ctx, nil)
-		if err != nil {
-			count.State, count.Why = profile.Unknown, err.Error()
-			break
-		}
-		defer c.drop()
-		conns = append(conns, c)
-	}
-	for _, c := range conns {
-		if _, err := p.exchange(ctx, c, request{}); err == nil {
-			count.N++
-		} else if count.Why == "" {
-			count.Why = err.Error()
-		}
-	}
-	if count.N == 0 {
-		count.State = profile.Unknown
-	}
-	p.record(func(doc *profile.Profile) { doc.Parallel = count })
 }
 
 // sleep waits, or returns why it did not.

@@ -99,6 +99,7 @@ func oldHTTP(ctx context.Context, p *prober) {
 		}
 	}
 	found.Plain = linger.Known(plain)
+	c.drop() // a server may have a worker for each connection
 
 	if c, err = p.open(ctx, nil); err != nil {
 		return
@@ -289,9 +290,17 @@ func (p *prober) expecting(ctx context.Context, unheard bool) {
 	}
 	wait, cancel := context.WithTimeout(ctx, p.config.Answer)
 	defer cancel()
-	arrived := c.arrives(wait)
+	arrived, heard := c.arrives(wait), false
+	silent := wait.Err() != nil
+	if !arrived && silent && ctx.Err() == nil {
+		// Who has read the request answers now; who has not is busy with others.
+		if _, err := io.WriteString(c.Conn, content); err == nil {
+			_, err = c.receive(ctx, q)
+			heard = err == nil
+		}
+	}
 	if arrived || ctx.Err() == nil {
-		p.judge(conformance.Expecting{Came: arrived, Within: p.config.Answer, Unheard: unheard, Ended: !arrived && wait.Err() == nil})
+		p.judge(conformance.Expecting{Came: arrived, Within: p.config.Answer, Unheard: unheard, Ended: !arrived && !silent, Heard: heard})
 	}
 	if !arrived {
 		return

@@ -1,8 +1,10 @@
 package probe
 
 import (
+	"slices"
 	"time"
 
+	"linger"
 	"linger/conformance"
 	"linger/profile"
 )
@@ -19,12 +21,26 @@ func (p *prober) judgeHTTP1() {
 
 	f.Idle = f.Watched
 	if f.lives != nil {
-		age := ageOf(f.lives, f.Watched, f.Requests, p.pathDoubt())
-		f.Idle = beyondAge(f.Watched, age)
+		// The server's age began up to a round trip before or after ours.
+		doubt := p.pathDoubt() + f.RTT
+		age := ageOf(f.lives, f.Watched, f.Requests, f.counted.requests, doubt)
+		if old := ageOf(f.lives, f.Watched, linger.Opt[int]{}, f.counted.requests, doubt); f.counted.agedOut(old) {
+			age = old
+			f.Requests, f.Announced, f.Claimed = linger.Opt[int]{}, false, ""
+			p.record(func(doc *profile.Profile) {
+				c := &doc.ProtocolNamed("http/1.1").Requests
+				c.State, c.Why = profile.AtLeast, "the connection had reached its maximum age"
+			})
+		}
+		// Who ends connections by saying so in a response lets idle ones be.
+		spared := slices.ContainsFunc(f.lives, func(l life) bool { return l.said })
 		p.record(func(doc *profile.Profile) {
 			h := doc.ProtocolNamed("http/1.1")
 			h.Age = age
-			for _, t := range []*profile.Timeout{&h.AfterConnect, &h.AfterTLS} {
+			if spared {
+				return
+			}
+			for _, t := range []*profile.Timeout{&f.Idle, &h.AfterConnect, &h.AfterTLS} {
 				*t = beyondAge(*t, age)
 			}
 		})
@@ -45,6 +61,12 @@ func idleLimit(watched profile.Timeout, looked conformance.AskedAgain, rtt, doub
 	if watched.State == profile.Measured && looked.How == profile.AtRequest && (looked.Failed-time.Duration(watched.Median)).Abs() < max(100*time.Millisecond, 2*rtt) {
 		looked.How = "" // its ordinary end has met a request
 	}
+	if _, high, ok := watched.Interval(); ok && watched.State == profile.Measured && profile.Duration(looked.Answered) > high+profile.Slack(high) {
+		return profile.Timeout{
+			State: profile.AtLeast, Spread: profile.Spread{Low: watched.Low - watched.Uncertainty, N: watched.N}, Method: watched.Method,
+			Why: someEnded(watched.N, watched.N+1, time.Duration(watched.Low), looked.Answered),
+		}, looked
+	}
 	if looked.Bracketed = looked.How != "" && watched.State != profile.Measured; !looked.Bracketed {
 		return watched, looked
 	}
@@ -59,7 +81,7 @@ func idleLimit(watched profile.Timeout, looked conformance.AskedAgain, rtt, doub
 // beyondAge is an idle limit where connections live no longer than age: those that were
 // left alone were as old when they ended, and the limit of idleness lies beyond.
 func beyondAge(idle, age profile.Timeout) profile.Timeout {
-	if age.State != profile.Measured || idle.State != profile.Measured || idle.Median+profile.Slack(age.Median) < age.Median {
+	if age.State != profile.Measured || idle.State != profile.Measured || idle.Median+profile.Slack(age.Median) < age.Low-age.Uncertainty {
 		return idle
 	}
 	return profile.Timeout{State: profile.AtLeast, Spread: profile.Spread{Low: idle.Low, N: idle.N}, Method: idle.Method}

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -38,7 +40,7 @@ const (
 	noLast = 1<<31 - 1
 	// Connections that are watched: silent since TLS's handshake, since the prefaces,
 	// since a response, and one that sends nothing but PING.
-	silentHTTP2, settledHTTP2, answeredHTTP2, pingedHTTP2 = 1, 2, 4, 1
+	silentHTTP2, settledHTTP2, answeredHTTP2, pingedHTTP2 = 1, 1, 3, 1
 )
 
 var http2Experiments = []experiment{
@@ -85,6 +87,7 @@ type http2Conn struct {
 	sent         time.Time // the last byte of ours
 	received     time.Time // the last byte of the server's
 	over         end       // how it ended, once it has
+	small        bool      // what is asked for is prober.small
 }
 
 // A goaway is one GOAWAY.
@@ -129,6 +132,7 @@ type http2Answer struct {
 	refused linger.Opt[http2.ErrCode] // RST_STREAM
 	tries   int                       // how often it was asked for
 	beyond  string                    // GOAWAY, which names a stream below its own
+	first   time.Time                 // its head
 	at      time.Time                 // its last byte
 }
 
@@ -348,6 +352,9 @@ func (c *http2Conn) handle(f http2.Frame) error {
 		if status, err := strconv.Atoi(f.PseudoValue("status")); err == nil && status >= 200 {
 			a.status = status
 		}
+		if a.first.IsZero() {
+			a.first = c.received
+		}
 		if len(a.fields) < 1000 {
 			a.fields = append(a.fields, slices.Clone(f.RegularFields())...)
 		}
@@ -432,12 +439,20 @@ func (c *http2Conn) ask(method string, whole bool) (uint32, error) {
 	if c.state != nil {
 		scheme = "https"
 	}
+	var q request
+	if c.small {
+		q = c.prober.small
+		method = cmp.Or(q.method, method)
+	}
 	for _, f := range []hpack.HeaderField{
 		{Name: ":method", Value: method}, {Name: ":scheme", Value: scheme},
 		{Name: ":authority", Value: c.prober.target.host}, {Name: ":path", Value: c.prober.target.path},
 		{Name: "user-agent", Value: c.prober.config.Agent}, {Name: "accept", Value: "*/*"},
 	} {
 		_ = c.encoder.WriteField(f)
+	}
+	for name, value := range q.named() {
+		_ = c.encoder.WriteField(hpack.HeaderField{Name: name, Value: value})
 	}
 	id := c.next
 	c.next += 2
@@ -522,7 +537,9 @@ func (c *http2Conn) getOnce(ctx context.Context) (*http2Answer, error) {
 		return new(http2Answer), err
 	}
 	a := c.streams[id]
-	if err := c.flush(); err != nil {
+	err = c.flush()
+	c.asked = c.sent
+	if err != nil {
 		// What the server has said before it closed is there to be read.
 		if err := c.read(ctx, c.prober.config.Answer, a.done); err != nil {
 			return a, err
@@ -532,7 +549,7 @@ func (c *http2Conn) getOnce(ctx context.Context) (*http2Answer, error) {
 	if err := c.read(ctx, c.prober.config.Answer, a.done); err != nil {
 		return a, err
 	}
-	c.last = a.at
+	c.span.first, c.last = a.first, a.at
 	return a, a.err()
 }
 
@@ -692,82 +709,23 @@ func (p *prober) greetHTTP2(ctx context.Context) (why absence) {
 	return absence{}
 }
 
-// A sighting is one connection that was watched until it ended, or until waiting did.
-type sighting struct {
-	end
-	idle   time.Duration
-	abrupt bool // see isAbrupt
-}
-
-// limitOf is the limit that connections show which were watched at once, up to doubt
-// for what the method cannot tell apart.
-func limitOf(seen []sighting, doubt time.Duration, method string) profile.Timeout {
-	t := profile.Timeout{State: profile.Unknown, Why: "no connection could be watched"}
-	var ended, open []time.Duration
-	silent := 0
-	first := forever
-	for _, s := range seen {
-		switch {
-		case s.err != nil:
-			t.Why = s.err.Error()
-		case s.how == profile.Silence:
-			silent++
-		case s.how != "" || s.said != nil:
-			ended = append(ended, s.idle)
-			if s.idle < first {
-				first, t.Ending, t.Said, t.Closing = s.idle, s.how.After(s.said), s.said, s.closing
-			}
-		default:
-			open = append(open, s.idle)
-		}
-	}
-	switch {
-	case len(ended) > 0:
-		t.State, t.Spread, t.Uncertainty = profile.Measured, profile.SpreadOf(ended), profile.Duration(doubt)
-	case len(open) > 0:
-		t.State, t.Ending, t.Said, t.Closing = profile.AtLeast, "", nil, nil
-		t.Low, t.N = profile.SpreadOf(open).Low, len(open)
-	case silent > 0:
-		t.Ending = profile.Silence
-		t.Why = "it fell silent at some time: no end came, and what was sent at last was neither answered nor refused"
-	}
-	if t.State != profile.Unknown {
-		t.Why, t.Method = "", method
-	}
-	return t
-}
-
-// pathDoubt is how far a limit may be off because the path was not the same all the time,
-// and for the clocks of two hosts.
-func (p *prober) pathDoubt() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	doubt := time.Duration(p.profile.RTT.High-p.profile.RTT.Low) + time.Millisecond
-	if p.late > tardy {
-		doubt += p.late
-	}
-	return doubt
-}
-
-func (p *prober) roundTrip() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return time.Duration(p.profile.RTT.Median)
-}
-
 // idleHTTP2 watches connections that are silent, in what state they may be. They begin
 // some time apart, as those of HTTP/1 do.
 func idleHTTP2(ctx context.Context, p *prober) {
 	if !p.speaksHTTP2(ctx) {
 		return
 	}
-	wait, cancel := p.wait(ctx)
-	defer cancel()
-	watch := func(n int, step time.Duration, prepare func(*http2Conn) error, since func(*http2Conn) time.Time) []sighting {
+	turn := newSlots(p.few(silentHTTP2 + settledHTTP2 + answeredHTTP2 + pingedHTTP2))
+	watch := func(n int, step time.Duration, prepare func(*http2Conn) error, since func(*http2Conn) span) []sighting {
 		seen := make([]sighting, n)
 		var all sync.WaitGroup
 		for i := range n {
-			all.Go(func() { seen[i] = p.watchHTTP2(ctx, wait, time.Duration(i)*step, prepare, since) })
+			all.Go(func() {
+				if seen[i].err = sleep(ctx, time.Duration(i)*step); seen[i].err == nil && turn.take(ctx, 1) {
+					defer turn.give(1)
+					seen[i] = p.watchHTTP2(ctx, prepare, since)
+				}
+			})
 		}
 		all.Wait()
 		return seen
@@ -779,21 +737,21 @@ func idleHTTP2(ctx context.Context, p *prober) {
 	}
 	if p.target.tls != nil {
 		all.Go(func() {
-			seen := watch(silentHTTP2, 0, func(*http2Conn) error { return nil }, func(c *http2Conn) time.Time { return c.ready })
+			seen := watch(silentHTTP2, 0, func(*http2Conn) error { return nil }, func(c *http2Conn) span { return at(c.ready) })
 			// TLS's handshake is over for the server half a round trip, or one, apart from us.
 			limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "a connection on which HTTP/2 was agreed upon, and nothing sent, was left alone until the server ended it")
 			set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterTLS })
 		})
 	}
 	all.Go(func() {
-		seen := watch(settledHTTP2, 500*time.Millisecond,
+		seen := watch(p.few(settledHTTP2), 500*time.Millisecond,
 			func(c *http2Conn) error {
 				if err := c.greet(ctx); err != nil {
 					return err
 				}
 				return c.read(ctx, p.config.Answer, func() bool { return c.acknowledged })
 			},
-			func(c *http2Conn) time.Time { return later(c.sent, c.received) })
+			func(c *http2Conn) span { return at(later(c.sent, c.received)) })
 		limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "connections on which SETTINGS were exchanged, and nothing asked, were left alone until the server ended them")
 		set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterSettings })
 	})
@@ -803,17 +761,27 @@ func idleHTTP2(ctx context.Context, p *prober) {
 		return
 	}
 	known := make(chan profile.Timeout, 1)
-	all.Go(func() { p.pingHTTP2(ctx, wait, known) })
-	seen := watch(answeredHTTP2, time.Second/answeredHTTP2,
+	all.Go(func() {
+		if p.sparing() {
+			return // it would be one more in the way of others
+		}
+		wait, cancel := p.wait(ctx)
+		defer cancel()
+		p.pingHTTP2(ctx, wait, known)
+	})
+	var ordinary atomic.Bool
+	seen := watch(p.few(answeredHTTP2), time.Second/answeredHTTP2,
 		func(c *http2Conn) error {
 			if err := c.greet(ctx); err != nil {
 				return err
 			}
+			// One of them asks for the ordinary response, and shows whether the limit is the same.
+			c.small = !ordinary.CompareAndSwap(false, true)
 			_, err := c.get(ctx)
 			return err
 		},
-		func(c *http2Conn) time.Time { return c.last })
-	limit := limitOf(seen, p.pathDoubt(), "connections that had one response were left alone until the server ended them")
+		func(c *http2Conn) span { return c.span })
+	limit := p.limitAfterResponse(seen, limitOf)
 	set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterResponse })
 	known <- limit
 	if limit.State == profile.Measured {
@@ -852,10 +820,7 @@ func later(a, b time.Time) time.Time {
 
 // watchHTTP2 watches one connection, once it is prepared, from an instant on that since
 // returns. What is still open when waiting ends has to answer, or else has fallen silent.
-func (p *prober) watchHTTP2(ctx, wait context.Context, delay time.Duration, prepare func(*http2Conn) error, since func(*http2Conn) time.Time) (s sighting) {
-	if s.err = sleep(wait, delay); s.err != nil {
-		return s
-	}
+func (p *prober) watchHTTP2(ctx context.Context, prepare func(*http2Conn) error, since func(*http2Conn) span) (s sighting) {
 	c, err := p.openHTTP2(ctx)
 	if err != nil {
 		s.err = err
@@ -866,8 +831,11 @@ func (p *prober) watchHTTP2(ctx, wait context.Context, delay time.Duration, prep
 		return s
 	}
 	began := since(c)
-	s.end = c.awaitEnd(wait)
-	s.idle, s.abrupt = s.at.Sub(began), c.isAbrupt()
+	wait, cancel := p.wait(ctx)
+	defer cancel()
+	s.end, s.long = c.awaitEnd(wait), !c.small
+	s.abrupt = c.isAbrupt()
+	p.reckon(&s, began, tcpAcknowledges)
 	if s.how == "" && s.err == nil && ctx.Err() == nil && c.settled {
 		err := c.ping()
 		if err == nil {

@@ -3,6 +3,7 @@ package probe
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -79,7 +80,8 @@ type http3Conn struct {
 	seen      *quicSeen
 	readers   sync.WaitGroup
 	ready     time.Time // the handshake was over
-	last      time.Time // the last byte of a response
+	span                // of the last response
+	small     bool      // what is asked for is prober.small
 
 	mu       sync.Mutex
 	settings map[string]uint64
@@ -353,12 +355,19 @@ func (c *http3Conn) getOnce(ctx context.Context) (a http3Answer, err error) {
 	defer stop()
 	var block bytes.Buffer
 	e := qpack.NewEncoder(&block)
+	var q request
+	if c.small {
+		q = c.prober.small
+	}
 	for _, f := range []qpack.HeaderField{
-		{Name: ":method", Value: http.MethodGet}, {Name: ":scheme", Value: "https"},
+		{Name: ":method", Value: cmp.Or(q.method, http.MethodGet)}, {Name: ":scheme", Value: "https"},
 		{Name: ":authority", Value: c.prober.target.host}, {Name: ":path", Value: c.prober.target.path},
 		{Name: "user-agent", Value: c.prober.config.Agent}, {Name: "accept", Value: "*/*"},
 	} {
 		_ = e.WriteField(f)
+	}
+	for name, value := range q.named() {
+		_ = e.WriteField(qpack.HeaderField{Name: name, Value: value})
 	}
 	head := quicvarint.Append(quicvarint.Append(nil, frameHeaders), uint64(block.Len()))
 	if _, err := s.Write(append(head, block.Bytes()...)); err != nil {
@@ -369,9 +378,14 @@ func (c *http3Conn) getOnce(ctx context.Context) (a http3Answer, err error) {
 	}
 	defer s.CancelRead(quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
 	r := bufio.NewReader(s)
+	asked, first := time.Now(), time.Time{}
 	for {
-		if _, err := r.Peek(1); err == io.EOF && a.status != 0 {
-			c.last = time.Now()
+		_, err := r.Peek(1)
+		if first.IsZero() {
+			first = time.Now()
+		}
+		if err == io.EOF && a.status != 0 {
+			c.span = span{asked, first, time.Now()}
 			return a, nil
 		}
 		if err := c.part(r, &a); err != nil {
@@ -657,7 +671,7 @@ func idleHTTP3(ctx context.Context, p *prober) {
 		p.record(func(doc *profile.Profile) { *where(doc.ProtocolNamed("h3")) = limit })
 	}
 	all.Go(func() {
-		seen := []sighting{p.watchHTTP3(ctx, wait, 0, false)}
+		seen := []sighting{p.watchHTTP3(ctx, wait, 0, false, false)}
 		limit := limitHTTP3(seen, p.pathDoubt()+p.roundTrip(), "a connection on which nothing was asked since the handshake was left alone until it ended")
 		set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterTLS })
 	})
@@ -666,11 +680,11 @@ func idleHTTP3(ctx context.Context, p *prober) {
 	var watching sync.WaitGroup
 	for i := range seen {
 		watching.Go(func() {
-			seen[i] = p.watchHTTP3(ctx, wait, time.Duration(i)*time.Second/answeredHTTP3, true)
+			seen[i] = p.watchHTTP3(ctx, wait, time.Duration(i)*time.Second/answeredHTTP3, true, i > 0)
 		})
 	}
 	watching.Wait()
-	limit := limitHTTP3(seen, p.pathDoubt(), "connections that had one response were left alone until they ended; ours announced no limit that counts")
+	limit := p.limitAfterResponse(seen, limitHTTP3)
 	set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterResponse })
 	if limit.State == profile.Measured {
 		p.settled(time.Duration(limit.Median))
@@ -695,7 +709,7 @@ func limitHTTP3(seen []sighting, doubt time.Duration, method string) profile.Tim
 
 // watchHTTP3 watches one connection until it ends, from the handshake on or from a
 // response on.
-func (p *prober) watchHTTP3(ctx, wait context.Context, delay time.Duration, ask bool) (s sighting) {
+func (p *prober) watchHTTP3(ctx, wait context.Context, delay time.Duration, ask, small bool) (s sighting) {
 	if s.err = sleep(wait, delay); s.err != nil {
 		return s
 	}
@@ -705,16 +719,17 @@ func (p *prober) watchHTTP3(ctx, wait context.Context, delay time.Duration, ask 
 		return s
 	}
 	defer c.drop()
-	began := c.ready
+	began := at(c.ready)
 	if ask {
+		c.small = small
 		if _, err := c.get(ctx); err != nil {
 			s.err = errors.New(quicCause(err))
 			return s
 		}
-		began = c.last
+		began = c.span
 	}
-	s.end = c.awaitEnd(wait)
-	s.idle = s.at.Sub(began)
+	s.end, s.long = c.awaitEnd(wait), !small
+	p.reckon(&s, began, quicAcknowledges)
 	return s
 }
 

@@ -10,8 +10,10 @@ import (
 type Outlay struct {
 	Connections int // at a time
 	Requests    int
-	// Longest is after how long the probe ends, whatever the server does.
-	Longest time.Duration
+	// Longest is after how long the probe ends, whatever the server does; Sparing is that
+	// for a server which serves so few connections at once that not everything can be
+	// asked at a time.
+	Longest, Sparing time.Duration
 }
 
 const (
@@ -38,9 +40,15 @@ func Plan(config Config) (Outlay, error) {
 }
 
 func (p *prober) plan() Outlay {
-	// Reaching the server takes one request.
-	plan := Outlay{Requests: 1, Longest: p.config.MaxWait + besides + 4*max(p.config.Answer-DefaultAnswer, 0)}
+	// Reaching the server takes one request, and some more where that has a long response.
+	longest := p.config.MaxWait + besides + 4*max(p.config.Answer-DefaultAnswer, 0)
+	plan := Outlay{Requests: 1 + smallRequests, Longest: longest, Sparing: 3 * longest}
 	plan.Connections = 1 // on which it is seen whether connections are closed whole
+	if !isDNS(p.target.url.Scheme) {
+		plan.Requests += crowdMost - 1 + unusedRounds
+	} else {
+		plan.Requests = 1
+	}
 	for _, e := range p.chosen() {
 		plan.Requests += e.requests
 		plan.Connections += e.connections

@@ -128,10 +128,20 @@ type prober struct {
 	refusals  refusals
 	patience  context.Context
 	impatient context.CancelFunc
+	again     time.Duration // how long a wait may take, once that is known; see settled
 	progress  Progress
 	began     time.Time
 
 	http2, http3 discovery
+
+	small request         // that has a small response, or the ordinary one; see findSmall
+	usual usual           // the response to it
+	trips []time.Duration // how long handshakes took
+	opens time.Time       // when the next connection may be opened
+	// most is how many connections of TCP may be open at once for the sake of others, and
+	// enough how many it would be otherwise; see findServed.
+	most, enough int
+	served       *slots // most of them
 
 	facts    http1Facts
 	checking bool           // of one connection it is being seen whether it is closed whole
@@ -157,10 +167,14 @@ func Run(ctx context.Context, config Config) (*profile.Profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	longest := p.plan().Longest
-	ctx, cancel := context.WithTimeoutCause(ctx, longest, errLate)
-	defer cancel()
+	plan := p.plan()
+	longest := plan.Longest
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(longest, func() { cancel(errLate) })
+	defer late.Stop()
 	defer p.impatient()
+	p.most, p.enough = p.config.Connections, p.config.Connections
 	reach := p.reach
 	if isDNS(p.target.url.Scheme) {
 		reach = p.reachDNS
@@ -168,25 +182,34 @@ func Run(ctx context.Context, config Config) (*profile.Profile, error) {
 	if err := reach(ctx); err != nil {
 		return nil, err
 	}
+	p.served = newSlots(p.most)
 	looking, enough := context.WithCancel(ctx)
 	var looked sync.WaitGroup
 	looked.Go(func() { p.lookLate(looking) })
 	defer looked.Wait()
 	defer enough()
 	var all sync.WaitGroup
-	chosen := p.chosen()
+	chosen := p.inTurn(p.chosen())
 	p.progress.Total = len(chosen)
+	if p.sparing() {
+		longest = plan.Sparing
+		late.Reset(longest - time.Since(p.began))
+	}
 	for _, e := range chosen {
-		if !p.slots.take(ctx, e.connections) {
+		n := p.share(e)
+		if !p.served.take(ctx, e.onTCP(n)) {
 			break
 		}
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			defer p.slots.give(e.connections)
+		if !p.slots.take(ctx, n) {
+			p.served.give(e.onTCP(n))
+			break
+		}
+		all.Go(func() {
+			defer p.served.give(e.onTCP(n))
+			defer p.slots.give(n)
 			e.run(ctx, p)
 			p.done(e)
-		}()
+		})
 	}
 	all.Wait()
 	p.impatient()
@@ -295,6 +318,7 @@ func (p *prober) reach(ctx context.Context) error {
 	const samples = 3
 	var trips []time.Duration
 	for range samples {
+		began := time.Now()
 		c, err := p.open(ctx, nil)
 		if err != nil {
 			return unreachable(err.Error())
@@ -317,11 +341,14 @@ func (p *prober) reach(ctx context.Context) error {
 			p.profile.Baseline = profile.Baseline{Status: a.status, Bytes: a.length}
 			p.profile.Software = linger.Brief(a.header.Get("Server"))
 			p.announcedAltSvc(a.header.Get("Alt-Svc"))
+			p.usual = usual{a, c.last.Sub(c.asked), time.Since(began)}
 		}
 		c.drop()
 	}
 	p.profile.Address = p.target.address
 	p.profile.RTT = profile.SpreadOf(trips)
+	p.findSmall(ctx)
+	p.findServed(ctx, p.usual)
 	return nil
 }
 
@@ -389,16 +416,28 @@ func (p *prober) unmeasured(why string, ids ...string) {
 }
 
 // settled is told once the idle limit after a response is known: what else is being
-// waited for has as long again, and not less than five seconds.
+// waited for, or will be, has as long again, and not less than five seconds.
 func (p *prober) settled(limit time.Duration) {
-	if !p.config.Patient {
-		time.AfterFunc(max(limit, 5*time.Second), p.impatient)
+	if p.config.Patient {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.again == 0 {
+		p.again = max(limit, 5*time.Second)
+		time.AfterFunc(p.again, p.impatient)
 	}
 }
 
 // wait bounds a wait for the end of a connection by MaxWait, and what it takes to
 // begin it, and by patience.
 func (p *prober) wait(ctx context.Context) (context.Context, context.CancelFunc) {
+	p.mu.Lock()
+	again := p.again
+	p.mu.Unlock()
+	if again > 0 {
+		return context.WithTimeout(ctx, min(again, p.config.Watched()))
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.config.Watched())
 	stop := context.AfterFunc(p.patience, cancel)
 	return ctx, func() { stop(); cancel() }

@@ -41,6 +41,17 @@ func (s *slots) take(ctx context.Context, n int) bool {
 	}
 }
 
+// spare takes a slot where one is free and nobody waits for it.
+func (s *slots) spare() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) > 0 || s.free < 1 {
+		return false
+	}
+	s.free--
+	return true
+}
+
 // withdraw takes back a wish, and what it may have been granted meanwhile.
 func (s *slots) withdraw(w *wish) {
 	s.mu.Lock()

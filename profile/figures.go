@@ -55,7 +55,7 @@ func (t Timeout) parts() (value, doubt, unit string) {
 	if t.scattered() {
 		return finding.Range(float64(t.Low)/one, float64(t.High)/one), "", unit
 	}
-	value, doubt = finding.PlusMinus(float64(t.Median)/one, float64(t.Uncertainty)/one)
+	value, doubt = finding.PlusMinus(float64(t.Median)/one, float64(max(t.High-t.Median, t.Median-t.Low)+t.Uncertainty)/one)
 	return value, doubt, unit
 }
 
@@ -72,10 +72,7 @@ func (t Timeout) Interval() (low, high Duration, ok bool) {
 	case AtLeast:
 		return t.Low, math.MaxInt64, true
 	case Measured:
-		if t.scattered() {
-			return t.Low - t.Uncertainty, t.High + t.Uncertainty, true
-		}
-		return t.Median - t.Uncertainty, t.Median + t.Uncertainty, true
+		return t.Low - t.Uncertainty, t.High + t.Uncertainty, true
 	}
 	return 0, 0, false
 }
@@ -99,6 +96,12 @@ func (t Timeout) Keeps(announced Duration) (keeps, ok bool) {
 func (t Timeout) ShorterThan(d Duration) bool {
 	_, high, known := t.Interval()
 	return known && t.State == Measured && high+Slack(d) < d
+}
+
+// Broke reports whether some connection was ended for sure before it had been idle for
+// d, by more than a measurement may be off, and with by more than besides.
+func (t Timeout) Broke(d, besides Duration) bool {
+	return t.State == Measured && t.Low+t.Uncertainty+Slack(d)+besides < d
 }
 
 // Slack is what two lengths of time may differ by and still be the same limit: 0.1 s

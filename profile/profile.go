@@ -59,10 +59,13 @@ type Profile struct {
 
 	Protocols []*Protocol `json:"protocols,omitempty"`
 	Parallel  Count       `json:"parallel,omitzero"` // connections that were open at once and answered
-	TLS       *TLS        `json:"tls,omitempty"`
-	AltSvc    *AltSvc     `json:"alt_svc,omitempty"`
-	Survives  []Survival  `json:"survives,omitempty"` // what a connection of HTTP/1.1 survives
-	DNS       *DNS        `json:"dns,omitempty"`      // of a server of DNS only
+	// Unused is that of connections on which nothing is sent, with one that is answered,
+	// where these are fewer.
+	Unused   Count      `json:"parallel_unused,omitzero"`
+	TLS      *TLS       `json:"tls,omitempty"`
+	AltSvc   *AltSvc    `json:"alt_svc,omitempty"`
+	Survives []Survival `json:"survives,omitempty"` // what a connection of HTTP/1.1 survives
+	DNS      *DNS       `json:"dns,omitempty"`      // of a server of DNS only
 
 	Cases       []Result         `json:"cases"`
 	Asserted    []assert.Result  `json:"assertions,omitempty"`
@@ -239,7 +242,19 @@ type Count struct {
 	// Ending and Closing are how a connection ended that was asked again and again.
 	Ending  Ending   `json:"ending,omitempty"`
 	Closing *Closing `json:"closing,omitempty"`
+	// Next is what becomes of one more, of connections that were served at once.
+	Next Next `json:"next,omitempty"`
 }
+
+// A Next is what becomes of a connection beyond those that are served at once.
+type Next string
+
+const (
+	Waits            Next = "waits" // until another one goes
+	Refused          Next = "refused"
+	ClosesAnother    Next = "closes another" // one that is idle
+	AnswersOtherwise Next = "answered otherwise"
+)
 
 // Announced is what a server says of its own limits.
 type Announced struct {

@@ -141,6 +141,38 @@ func IdleLimits(p *profile.Profile) (t table.Table, differs bool) {
 
 const EndedBy = "ended by"
 
+// oneMore says what becomes of a connection more than a count of those that are served at
+// once, behind that; nothing where it is not known.
+func oneMore(c profile.Count) string {
+	which := ordinal(c.N + 1)
+	switch c.Next {
+	case profile.Waits:
+		return ", the " + which + " waits"
+	case profile.Refused:
+		return ", the " + which + " is refused"
+	case profile.ClosesAnother:
+		return "; for the " + which + " an idle one is closed"
+	case profile.AnswersOtherwise:
+		return "; the " + which + " is answered otherwise"
+	}
+	return ""
+}
+
+func ordinal(n int) string {
+	if words := []string{"", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"}; n < len(words) {
+		return words[n]
+	}
+	switch {
+	case n%10 == 1 && n%100 != 11:
+		return fmt.Sprint(n, "st")
+	case n%10 == 2 && n%100 != 12:
+		return fmt.Sprint(n, "nd")
+	case n%10 == 3 && n%100 != 13:
+		return fmt.Sprint(n, "rd")
+	}
+	return fmt.Sprint(n, "th")
+}
+
 // ServerFacts are the figures that are the server's and not one protocol's.
 func ServerFacts(p *profile.Profile) [][2]string {
 	var out [][2]string
@@ -149,8 +181,13 @@ func ServerFacts(p *profile.Profile) [][2]string {
 			out = append(out, [2]string{name, table.Clean(value)})
 		}
 	}
-	if p.Parallel.State == profile.Measured || p.Parallel.State == profile.AtLeast {
-		add("connections at once", p.Parallel.String())
+	for _, one := range []struct {
+		name  string
+		count profile.Count
+	}{{"connections at once", p.Parallel}, {"unused ones at once", p.Unused}} {
+		if c := one.count; c.State == profile.Measured || c.State == profile.AtLeast {
+			add(one.name, c.String()+oneMore(c))
+		}
 	}
 	if t := p.TLS; t != nil {
 		add("TLS", strings.Join(t.Versions, ", "))

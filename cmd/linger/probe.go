@@ -141,7 +141,7 @@ func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []ass
 	if err != nil {
 		return usage("%w", err)
 	}
-	fmt.Fprintf(out.std.err, "linger: %s: at most %d connections at a time and %d requests; it takes %v at most\n", c.URL, plan.Connections, plan.Requests, c.longest(plan).Round(time.Second))
+	fmt.Fprintf(out.std.err, "linger: %s: at most %d connections at a time and %d requests; it takes %v at most%s\n", c.URL, plan.Connections, plan.Requests, c.longest(plan).Round(time.Second), c.sparing(plan))
 	line := watch(out.std, out.layout(out.std.err), c.longest(plan))
 	config.Progress = line.tell
 	found := c.probe(ctx, config, assertions)
@@ -181,6 +181,16 @@ func (c probeCmd) longest(plan probe.Outlay) time.Duration {
 		return min(c.Timeout, plan.Longest)
 	}
 	return plan.Longest
+}
+
+// sparing says how long it takes where the server serves few connections at once, or
+// nothing where that is no longer.
+func (c probeCmd) sparing(plan probe.Outlay) string {
+	longest := c.longest(probe.Outlay{Longest: plan.Sparing})
+	if longest <= c.longest(plan) {
+		return ""
+	}
+	return fmt.Sprintf(", or %v where few connections are served at once", longest.Round(time.Second))
 }
 
 // command is the command line that measures the same again, without the defaults.
