@@ -151,7 +151,7 @@ func TestRateLimits(t *testing.T) {
 			t.Parallel()
 			var asked, after atomic.Int32
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if asked.Add(1) > 30 {
+				if asked.Add(1) > 60 {
 					after.Add(1)
 					w.WriteHeader(status)
 				}
