@@ -866,3 +866,21 @@ func TestShedding(t *testing.T) {
 		t.Error("it does not say so")
 	}
 }
+
+// A response that nobody asked for is no exchange, where all that the client sent was seen.
+func TestResponsesThatNobodyAskedFor(t *testing.T) {
+	for _, missing := range []int64{0, 100} {
+		s := &script{}
+		c := s.open(1).ask(3, .02).asks(func(x *trace.Exchange) { x.Method, x.URL, x.Status, x.Sent = "", "", 408, linger.Opt[linger.Instant]{} })
+		c.answered("close").server(3.02)
+		c.r.Missing = linger.Known(missing)
+		r, rows := s.run(t)
+		want, requests := NoExchange, 0
+		if missing > 0 {
+			want, requests = First, 1
+		}
+		if rows[0].Cause != want || r.Exchanges != requests {
+			t.Errorf("with %d bytes missing it is %s, of %d requests; want %s, %d", missing, rows[0].Cause, r.Exchanges, want, requests)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ const (
 	clientSaid flag = 1 << iota // the request does not let the connection persist
 	serverSaid                  // the response does not
 	stream                      // it took the connection over
+	unasked                     // no request was seen
 )
 
 // begins is when the exchange took its connection, as far as that was seen.
@@ -126,6 +128,9 @@ const (
 // add takes in one exchange.
 func (c *conn) add(e *trace.Exchange) {
 	s := span{sent: when(e.Sent), first: when(e.FirstByte), done: when(e.Done)}
+	if s.sent == never && e.Method == "" {
+		s.flags |= unasked
+	}
 	if s.sent == never && s.first == never {
 		s.sent = e.Queued
 	}
@@ -290,6 +295,9 @@ func (c *conn) take(r *trace.Connection) {
 	c.payload = up.Payload + down.Payload
 	c.oneWay = counted && counted2 && (up.Packets == 0) != (down.Packets == 0) && up.Packets+down.Packets > 3
 	c.missing = r.Missing.Or(0)
+	if !c.beganBefore && !c.oneWay && c.missing == 0 && counted {
+		c.dropUnasked()
+	}
 	c.near, c.far = trips(r, up, down)
 	c.agent, c.software = r.Agent, r.Software
 	c.frames, c.closedFrame, c.stream = r.Frames, r.ClosedFrame, r.Stream
@@ -305,6 +313,15 @@ func OverUDP(r *trace.Connection) bool {
 		return true
 	}
 	return !r.QUIC.IsZero()
+}
+
+// dropUnasked leaves out the responses that nobody asked for, where all that the client sent
+// was seen: a server that has waited for too long may send 408 before it closes (RFC 9110,
+// 15.5.9).
+func (c *conn) dropUnasked() {
+	kept := slices.DeleteFunc(c.spans, func(s span) bool { return s.flags&unasked != 0 })
+	c.requests -= len(c.spans) - len(kept)
+	c.spans = kept
 }
 
 // legible reports whether the exchanges of a protocol are read from the packets.

@@ -134,7 +134,7 @@ func (s *take) judgeLate(t *testing.T, all *score) {
 			continue
 		}
 		for h, opened := range s.opened {
-			if !s.sees(point, h) || s.aside[h] != "" || len(opened) < 2 || strings.HasPrefix(opened[1], concurrency) || len(s.opened) > 1 {
+			if !s.sees(point, h) || s.aside[h] != "" || len(opened) < 2 || opened[0] == noExchange || strings.HasPrefix(opened[1], concurrency) || len(s.opened) > 1 {
 				continue
 			}
 			var later []audit.Row

@@ -674,7 +674,10 @@ http://server {
 		parts: []part{serving(func(p *player) {
 			p.serve(func(_ int, w *wire) {
 				for began := time.Now(); ; {
-					path, _ := w.next(patience)
+					path, ok := w.next(patience)
+					if !ok {
+						return
+					}
 					if time.Since(began) > 800*ms {
 						w.answer(path, "Connection: close")
 						return
@@ -695,7 +698,10 @@ http://server {
 		parts: []part{serving(func(p *player) {
 			p.serve(func(_ int, w *wire) {
 				for began := time.Now(); time.Since(began) < 900*ms; {
-					path, _ := w.next(patience)
+					path, ok := w.next(patience)
+					if !ok {
+						return
+					}
 					w.answer(path)
 				}
 			})
@@ -707,7 +713,10 @@ http://server {
 		parts: []part{serving(func(p *player) {
 			p.serve(func(_ int, w *wire) {
 				for began := time.Now(); ; {
-					path, _ := w.next(patience)
+					path, ok := w.next(patience)
+					if !ok {
+						return
+					}
 					if time.Since(began) > 800*ms {
 						w.answer(path, "Connection: close")
 						return
@@ -1021,6 +1030,23 @@ http://server {
 			w.get("/bytes/500")
 			w.get("/bytes/500")
 		})},
+		truth: direct(2, noExchange, noExchange, first),
+	},
+	{
+		name: "two connections that carry nothing but HAProxy's 408",
+		parts: []part{haproxy("server", "\ttimeout http-request 400ms\n\ttimeout http-keep-alive 30s", "\thttp-request return status 200 content-type text/plain string hello"),
+			client(func(p *player) {
+				for range 2 {
+					w := p.dial("server")
+					_, err := io.Copy(io.Discard, w.in)
+					check(err)
+					w.close()
+					p.wait(50 * ms)
+				}
+				w := p.dial("server")
+				w.get("/bytes/500")
+				w.get("/bytes/500")
+			})},
 		truth: direct(2, noExchange, noExchange, first),
 	},
 	{
