@@ -410,6 +410,12 @@ func TestCauses(t *testing.T) {
 				s.open(12).ask(12.01, .02)
 			}
 		}, []Cause{First, First, First, ServerIdle, ServerIdle, ServerIdle}},
+		{"restart: not where one is opened after the other has ended", func(s *script) {
+			s.open(1).ask(1.01, .01).server(1.07)
+			s.open(1.1).ask(1.11, .01).server(1.32)
+			s.open(1.35).ask(1.36, .01).server(1.72)
+			s.open(1.8).ask(1.81, .01)
+		}, []Cause{First, ServerIdle, ServerIdle, ServerIdle}},
 		{"restart: two are none", func(s *script) {
 			for i := range 2 {
 				at := float64(1 + i)

@@ -236,7 +236,10 @@ func (h *host) restarts() {
 		for j < len(h.closings) && h.closings[j].at.Sub(h.closings[i].at) <= togetherness {
 			j++
 		}
-		if group := h.closings[i:j]; len(group) >= 3 && various(group) {
+		// What was opened after the first had ended was opened to the server that came then.
+		first := h.closings[i].at
+		group := slices.DeleteFunc(slices.Clone(h.closings[i:j]), func(c closing) bool { return c.conn.opened > first })
+		if len(group) >= 3 && various(group) {
 			for _, c := range group {
 				c.conn.end.restart = true
 			}
@@ -247,14 +250,22 @@ func (h *host) restarts() {
 	}
 }
 
-// various reports whether neither idle times nor ages are mostly the same.
+// various reports whether neither idle times nor ages are mostly the same, nor an idle limit
+// and a limit of requests explain most of it together.
 func various(group []closing) bool {
-	var idle, age []float64
+	var idle, age, idled []float64
+	numbers, same := map[int]int{}, 0
 	for _, c := range group {
-		idle = append(idle, c.conn.end.idle.Seconds())
-		age = append(age, c.conn.end.age.Seconds())
+		e := &c.conn.end
+		idle, age = append(idle, e.idle.Seconds()), append(age, e.age.Seconds())
+		if e.reason == ServerIdle {
+			idled = append(idled, e.idle.Seconds())
+			continue
+		}
+		numbers[e.number]++
+		same = max(same, numbers[e.number])
 	}
-	return 2*alike(idle) <= len(group) && 2*alike(age) <= len(group)+1
+	return 2*alike(idle) <= len(group) && 2*alike(age) <= len(group)+1 && 2*(alike(idled)+same) <= len(group)+1
 }
 
 // alike is how many of the values are the same but for the doubt about each, at most.
