@@ -137,7 +137,11 @@ func auditSays() map[string]func(finding.Finding) string {
 			return "a request crossed the FIN of the server, which closes after idling" + idleOf(f)
 		},
 		string(audit.StaleReuse): func(f finding.Finding) string {
-			return "a request was sent on a connection that the server had closed" + idleOf(f) + ": the pool does not look"
+			idle := idleOf(f)
+			if idle != "" {
+				idle = " after idling" + idle
+			}
+			return "a request was sent on a connection that the server had closed" + idle + ": the pool does not look"
 		},
 		string(audit.SilentDrop): func(f finding.Finding) string {
 			return "after idling nothing was answered any more: a NAT, firewall or load balancer forgot it" + needed(f)

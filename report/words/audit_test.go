@@ -51,6 +51,7 @@ var auditExamples = []struct {
 	{costs(audit.Restart, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server ended several at once, of different ages: a restart or reload."},
 	{costs(audit.Race, 3, idleFor(5000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: a request crossed the FIN of the server, which closes after idling for 5.00 s."},
 	{costs(audit.StaleReuse, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: a request was sent on a connection that the server had closed: the pool does not look."},
+	{costs(audit.StaleReuse, 3, idleFor(5000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: a request was sent on a connection that the server had closed after idling for 5.00 s: the pool does not look."},
 	{costs(audit.SilentDrop, 3, n("gap_median", 350000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: after idling nothing was answered any more: a NAT, firewall or load balancer forgot it; one was needed again after 350 s, median."},
 	{costs(audit.Failure, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the connection before broke: reset, time-out, or a response cut short."},
 	{costs(audit.NotCoalesced, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: an open connection to the same address has a certificate that covers the name."},
