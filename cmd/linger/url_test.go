@@ -37,9 +37,15 @@ import (
 // measured runs linger compare and returns what it found.
 func measured(t *testing.T, args ...string) (f words.ToldFindings, stderr string) {
 	t.Helper()
+	return ending(t, exitDone, args...)
+}
+
+// ending is measured, with the status that it ends with.
+func ending(t *testing.T, want int, args ...string) (f words.ToldFindings, stderr string) {
+	t.Helper()
 	out, errs, status := command(t, append([]string{"compare", "--json"}, args...)...)
-	if status != exitDone {
-		t.Fatalf("status %d: %s", status, errs)
+	if status != want {
+		t.Fatalf("status %d, not %d: %s", status, want, errs)
 	}
 	if err := json.Unmarshal([]byte(out), &f); err != nil {
 		t.Fatal(err)
@@ -375,7 +381,7 @@ func TestPagesChange(t *testing.T) {
 	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	defer server.Close()
-	f, _ := measured(t, server.URL+"/", "--on", "live", "--trials", "2", "-s", "keep")
+	f, _ := ending(t, exitAssertion, server.URL+"/", "--on", "live", "--trials", "2", "-s", "keep")
 	if r := f.Rows[0]; r.Trials != 2 || r.Failed != 1 {
 		t.Errorf("%+v", r)
 	}

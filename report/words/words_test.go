@@ -54,7 +54,7 @@ var examples = []struct {
 	finding.Finding
 	says string
 }{
-	{finding.Finding{Code: compare.NothingDelivered}, "No strategy delivered the workload, so there is nothing to compare."},
+	{finding.Finding{Code: compare.NothingDelivered}, "No strategy delivered the workload in most of its trials, so there is nothing to compare."},
 	{finding.Finding{Code: compare.NoLoadTime}, "No trial had an answer to every query, so that the load has no time."},
 	{finding.Finding{Code: compare.FixedTimes}, "When each query is asked is fixed, so that all of them take as long with any strategy."},
 	{about("udp", compare.QueryTimes, of("udp", "query_median", 70), of("udp", "query_p95", 1070), of("tcp", "query_median", 140), of("tcp", "query_p95", 140), of("tcp", "query_p99", 141)),
