@@ -507,6 +507,10 @@ func dnsWatch(ctx context.Context, p *prober, n int, method string, prepare func
 		limit.State, limit.Why, limit.Spread = profile.Measured, "", profile.SpreadOf(ended)
 		// How long a packet takes varies by as much as it was seen to, and clocks tick.
 		limit.Uncertainty = max(p.profile.RTT.High-p.profile.RTT.Low, profile.Duration(time.Millisecond))
+		if longest := profile.SpreadOf(open).High; longest > limit.High+limit.Uncertainty+profile.Slack(limit.High) {
+			limit = profile.Timeout{State: profile.AtLeast, Spread: profile.Spread{Low: limit.Low - limit.Uncertainty, N: n}, Method: method,
+				Why: someEnded(len(ended), len(ended)+len(open), time.Duration(limit.Low), time.Duration(longest))}
+		}
 	case len(open) > 0:
 		limit.State, limit.Why, limit.Ending = profile.AtLeast, "", ""
 		limit.Low, limit.N = profile.SpreadOf(open).Low, len(open)
