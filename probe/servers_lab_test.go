@@ -60,19 +60,20 @@ var (
 type far struct {
 	server  realServer
 	network linger.Network
+	at      place
 	policy  *profile.Profile
 	err     error
 }
 
 // run probes in a lab of its own.
-func (v *far) run(ctx context.Context, at place) error {
+func (v *far) run(ctx context.Context) error {
 	l, err := lab.Open(ctx, lab.Config{Network: v.network, Seed: 1, Hosts: []lab.HostConfig{{Name: "client"}, {Name: "origin", Side: lab.Server}}})
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	path, args, env := v.server.command(at)
-	if _, err := l.Start(lab.Command{Host: "origin", Path: path, Args: args, Env: env, Dir: at.dir}); err != nil {
+	path, args, env := v.server.command(v.at)
+	if _, err := l.Start(lab.Command{Host: "origin", Path: path, Args: args, Env: env, Dir: v.at.dir}); err != nil {
 		return err
 	}
 	out, w, err := os.Pipe()
@@ -81,7 +82,7 @@ func (v *far) run(ctx context.Context, at place) error {
 	}
 	defer out.Close()
 	p, err := l.Start(lab.Command{
-		Host: "client", Path: "/proc/self/exe", Args: []string{"http://origin:" + at.port + "/"}, Env: append(os.Environ(), roleVar+"=probe"), Stdout: w, Stderr: w,
+		Host: "client", Path: "/proc/self/exe", Args: []string{"http://origin:" + v.at.port + "/"}, Env: append(os.Environ(), roleVar+"=probe"), Stdout: w, Stderr: w,
 	})
 	w.Close()
 	if err != nil {
@@ -128,8 +129,14 @@ func TestRealServersFarAway(t *testing.T) {
 	needServers(t, servers)
 	var all sync.WaitGroup
 	for _, v := range surveys {
-		at := v.server.prepare(t, place{address: "0.0.0.0:8080", port: "8080"}, bytes.Repeat([]byte("0123456789abcde\n"), 43*1024/16), nil)
-		all.Go(func() { v.err = v.run(t.Context(), at) })
+		v.at = v.server.prepare(t, place{address: "0.0.0.0:8080", port: "8080"}, bytes.Repeat([]byte("0123456789abcde\n"), 43*1024/16), nil)
+		all.Go(func() { v.err = v.run(t.Context()) })
+	}
+	all.Wait()
+	for _, v := range surveys {
+		if v.spoiled() {
+			all.Go(func() { v.err = v.run(t.Context()) })
+		}
 	}
 	all.Wait()
 	for _, v := range surveys {
@@ -137,7 +144,15 @@ func TestRealServersFarAway(t *testing.T) {
 			if v.err != nil {
 				t.Fatal(v.err)
 			}
-			answerFor(t, v.policy, v.faults(t))
+			limit := v.policy.ProtocolNamed("http/1.1").AfterResponse
+			t.Logf("%d B; idle %s, %v to %v ± %v", v.policy.Baseline.Bytes, limit, time.Duration(limit.Low), time.Duration(limit.High), time.Duration(limit.Uncertainty))
+			faults := v.faults()
+			if v.spoiled() {
+				skip(t, "this machine is too busy to say: %q", faults)
+			}
+			for _, f := range faults {
+				t.Error(f)
+			}
 		})
 	}
 	if !t.Failed() {
@@ -145,13 +160,15 @@ func TestRealServersFarAway(t *testing.T) {
 	}
 }
 
+// spoiled reports whether something is wrong for which this machine may be the reason.
+func (v *far) spoiled() bool { return v.err == nil && wasBusy(v.policy) && v.faults() != nil }
+
 // faults holds the idle limit against what the server was told: it is near, or in the
 // interval. Of the cases none is to be broken that is not broken next door.
-func (v *far) faults(t *testing.T) (faults []string) {
+func (v *far) faults() (faults []string) {
 	wrong := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	limit, told := v.policy.ProtocolNamed("http/1.1").AfterResponse, v.server.idle
 	median, low, high, doubt := time.Duration(limit.Median), time.Duration(limit.Low), time.Duration(limit.High), time.Duration(limit.Uncertainty)
-	t.Logf("%d B; idle %s, low %v high %v ± %v", v.policy.Baseline.Bytes, limit, low, high, doubt)
 	switch {
 	case limit.State != profile.Measured:
 		wrong("the idle limit is %s: %s", limit.State, limit.Why)

@@ -12,8 +12,6 @@ import (
 const (
 	setIdle     = 3 * time.Second
 	setRequests = 7
-	// setWorkers are as many as a server has that serves a connection in each.
-	setWorkers = 10
 )
 
 // A realServer is a program that others wrote, and what it was told.
