@@ -459,20 +459,17 @@ func reason(err error) string {
 }
 
 // dnsWatch opens n connections, has each prepared, and waits until the server ends
-// them. What counts begins with the last byte of an answer, or of the handshake.
-func dnsWatch(ctx context.Context, p *prober, n int, method string, prepare func(c *conn) error) profile.Timeout {
+// them, the first after a while, so that all that are watched begin apart. What counts
+// begins with the last byte of an answer, or of the handshake.
+func dnsWatch(ctx context.Context, p *prober, after time.Duration, n int, method string, prepare func(c *conn) error) profile.Timeout {
 	wait, cancel := p.wait(ctx)
 	defer cancel()
-	type sighting struct {
-		end
-		idle time.Duration
-	}
-	seen := make(chan sighting, n)
+	watched := make(chan sighting, n)
 	for i := range n {
 		go func() {
 			var s sighting
-			defer func() { seen <- s }()
-			if s.err = sleep(ctx, time.Duration(i)*time.Second/time.Duration(2*n)); s.err != nil {
+			defer func() { watched <- s }()
+			if s.err = sleep(ctx, after+begins(i, n)); s.err != nil {
 				return
 			}
 			c, err := p.open(ctx, nil)
@@ -491,8 +488,11 @@ func dnsWatch(ctx context.Context, p *prober, n int, method string, prepare func
 	}
 	limit := profile.Timeout{State: profile.Unknown, Method: method}
 	var ended, open []time.Duration
+	var seen []sighting
 	for range n {
-		switch s := <-seen; {
+		s := <-watched
+		seen = append(seen, s)
+		switch {
 		case s.err != nil:
 			limit.Why = cause(s.err)
 		case s.how != "":
@@ -515,11 +515,16 @@ func dnsWatch(ctx context.Context, p *prober, n int, method string, prepare func
 		limit.State, limit.Why, limit.Ending = profile.AtLeast, "", ""
 		limit.Low, limit.N = profile.SpreadOf(open).Low, len(open)
 	}
+	p.sweeps(sweepOf(seen, time.Duration(limit.Uncertainty), true))
+	p.record(func(*profile.Profile) {
+		p.watched = append(p.watched, seen...)
+		p.sweep = max(p.sweep, sweepOf(p.watched, time.Duration(limit.Uncertainty), false))
+	})
 	return limit
 }
 
 func dnsIdleAfterAnswer(ctx context.Context, p *prober) {
-	limit := dnsWatch(ctx, p, 2, "connections that had one answer, to a query without edns-tcp-keepalive, were left alone until the server ended them", func(c *conn) error {
+	limit := dnsWatch(ctx, p, 0, 2, "connections that had one answer, to a query without edns-tcp-keepalive, were left alone until the server ended them", func(c *conn) error {
 		_, _, err := c.lookUp(ctx, p.target.query, dns.Options{})
 		return err
 	})
@@ -534,7 +539,7 @@ func dnsIdleAfterAnswer(ctx context.Context, p *prober) {
 func dnsKeepalive(ctx context.Context, p *prober) {
 	var announced linger.Opt[time.Duration]
 	empty := false
-	limit := dnsWatch(ctx, p, 1, "a connection that had one answer, to a query with edns-tcp-keepalive, was left alone until the server ended it", func(c *conn) error {
+	limit := dnsWatch(ctx, p, over/3, 1, "a connection that had one answer, to a query with edns-tcp-keepalive, was left alone until the server ended it", func(c *conn) error {
 		m, _, err := c.lookUp(ctx, p.target.query, dns.Options{Keepalive: true})
 		announced, empty = m.Keepalive, m.HasKeepalive && m.Keepalive.IsZero()
 		return err
@@ -550,7 +555,7 @@ func dnsKeepalive(ctx context.Context, p *prober) {
 }
 
 func dnsIdleAfterConnect(ctx context.Context, p *prober) {
-	limit := dnsWatch(ctx, p, 1, "a connection on which nothing was said was left alone until the server ended it", func(*conn) error { return nil })
+	limit := dnsWatch(ctx, p, over, 1, "a connection on which nothing was said was left alone until the server ended it", func(*conn) error { return nil })
 	p.record(func(doc *profile.Profile) {
 		if protocol := doc.ProtocolNamed(p.stream()); p.target.tls != nil {
 			protocol.AfterTLS = limit

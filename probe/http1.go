@@ -158,7 +158,7 @@ func (p *prober) watch(ctx context.Context, n int, prepare func(i int) (*conn, s
 	for i := range n {
 		all.Go(func() {
 			s := &seen[i]
-			if s.err = sleep(ctx, time.Duration(i)*time.Second/time.Duration(n)); s.err != nil {
+			if s.err = sleep(ctx, begins(i, n)); s.err != nil {
 				return
 			}
 			c, since, err := prepare(i)

@@ -716,12 +716,12 @@ func idleHTTP2(ctx context.Context, p *prober) {
 		return
 	}
 	turn := newSlots(p.few(silentHTTP2 + settledHTTP2 + answeredHTTP2 + pingedHTTP2))
-	watch := func(n int, step time.Duration, prepare func(*http2Conn) error, since func(*http2Conn) span) []sighting {
+	watch := func(n int, prepare func(*http2Conn) error, since func(*http2Conn) span) []sighting {
 		seen := make([]sighting, n)
 		var all sync.WaitGroup
 		for i := range n {
 			all.Go(func() {
-				if seen[i].err = sleep(ctx, time.Duration(i)*step); seen[i].err == nil && turn.take(ctx, 1) {
+				if seen[i].err = sleep(ctx, begins(i, n)); seen[i].err == nil && turn.take(ctx, 1) {
 					defer turn.give(1)
 					seen[i] = p.watchHTTP2(ctx, prepare, since)
 				}
@@ -737,14 +737,14 @@ func idleHTTP2(ctx context.Context, p *prober) {
 	}
 	if p.target.tls != nil {
 		all.Go(func() {
-			seen := watch(silentHTTP2, 0, func(*http2Conn) error { return nil }, func(c *http2Conn) span { return at(c.ready) })
+			seen := watch(silentHTTP2, func(*http2Conn) error { return nil }, func(c *http2Conn) span { return at(c.ready) })
 			// TLS's handshake is over for the server half a round trip, or one, apart from us.
 			limit := limitOf(seen, p.pathDoubt()+p.roundTrip(), "a connection on which HTTP/2 was agreed upon, and nothing sent, was left alone until the server ended it")
 			set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterTLS })
 		})
 	}
 	all.Go(func() {
-		seen := watch(p.few(settledHTTP2), 500*time.Millisecond,
+		seen := watch(p.few(settledHTTP2),
 			func(c *http2Conn) error {
 				if err := c.greet(ctx); err != nil {
 					return err
@@ -770,7 +770,7 @@ func idleHTTP2(ctx context.Context, p *prober) {
 		p.pingHTTP2(ctx, wait, known)
 	})
 	var ordinary atomic.Bool
-	seen := watch(p.few(answeredHTTP2), time.Second/answeredHTTP2,
+	seen := watch(p.few(answeredHTTP2),
 		func(c *http2Conn) error {
 			if err := c.greet(ctx); err != nil {
 				return err

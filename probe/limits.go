@@ -115,9 +115,12 @@ func (p *prober) limitAfterResponse(seen []sighting, limitOf func([]sighting, ti
 	const method = "connections that had one response were left alone until the server ended them"
 	doubt := p.pathDoubt()
 	if !p.asksSmall() {
+		p.sweeps(sweepOf(seen, doubt, true))
 		return limitOf(seen, doubt, method)
 	}
-	small := limitOf(slices.DeleteFunc(slices.Clone(seen), func(s sighting) bool { return s.long }), doubt, method+"; the response was a small one, since the ordinary one takes more than one flight")
+	short := slices.DeleteFunc(slices.Clone(seen), func(s sighting) bool { return s.long })
+	p.sweeps(sweepOf(short, doubt, true))
+	small := limitOf(short, doubt, method+"; the response was a small one, since the ordinary one takes more than one flight")
 	long := limitOf(slices.DeleteFunc(slices.Clone(seen), func(s sighting) bool { return !s.long }), doubt, method)
 	if small.State == profile.Unknown {
 		return limitOf(seen, doubt, method)

@@ -147,6 +147,8 @@ type prober struct {
 	checking bool           // of one connection it is being seen whether it is closed whole
 	later    sync.WaitGroup // what goes on behind the experiments
 	late     time.Duration  // see lookLate
+	sweep    time.Duration  // see sweepOf
+	watched  []sighting     // of DNS, of whatever kind
 }
 
 // A target is where the server is.
@@ -214,6 +216,7 @@ func Run(ctx context.Context, config Config) (*profile.Profile, error) {
 	all.Wait()
 	p.impatient()
 	p.later.Wait()
+	p.sweepAll()
 	if !isDNS(p.target.url.Scheme) {
 		p.judgeHTTP1()
 	}

@@ -53,7 +53,7 @@ func (t Timeout) parts() (value, doubt, unit string) {
 		unit, one = "ms", float64(time.Millisecond)
 	}
 	if t.scattered() {
-		return finding.Range(float64(t.Low)/one, float64(t.High)/one), "", unit
+		return finding.Range(float64(t.Low-t.Uncertainty)/one, float64(t.High+t.Uncertainty)/one), "", unit
 	}
 	value, doubt = finding.PlusMinus(float64(t.Median)/one, float64(max(t.High-t.Median, t.Median-t.Low)+t.Uncertainty)/one)
 	return value, doubt, unit
