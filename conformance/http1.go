@@ -268,7 +268,7 @@ func (f Malformed) Judge() []profile.Result {
 			r.unmeasured(f.ID, "%s", f.Why)
 		case f.Accepted():
 			r.broken(f.ID, "it was answered %d", f.Status)
-		case f.Refuse && f.Ordinary && f.Status != http.StatusBadRequest:
+		case f.Refuse && f.Ordinary && f.Status != http.StatusBadRequest && !(f.Close && f.Closing.Answered):
 			r.unmeasured(f.ID, "it was answered %d, as what is well-formed", f.Status)
 		case !f.Close:
 			r.pass(f.ID, "it was answered %d", f.Status)

@@ -247,6 +247,7 @@ var rulings = []ruled{
 	{"a chunk without size, closed", Malformed{ID: "framing-chunks", Close: true, Next: Ended}, "framing-chunks", pass, ""},
 	{"a chunk without size, waited for", Malformed{ID: "framing-chunks", Close: true, Next: Silent, Within: 5 * second}, "framing-chunks", warn, "nothing came in 5s"},
 	{"a chunk without size, no response", Malformed{ID: "framing-chunks", Close: true, Next: Garbled, Why: "malformed"}, "framing-chunks", unmeasured, ""},
+	{"two lengths, refused as all is, and read on", Malformed{ID: "framing-lengths", Refuse: true, Close: true, Next: Answered, Status: 405, Ordinary: true, Closing: Closing{Answered: true}}, "framing-lengths", fail, "answered 405"},
 	{"two lengths, refused as all is", Malformed{ID: "framing-lengths", Refuse: true, Close: true, Next: Answered, Status: 405, Ordinary: true, Closing: closes}, "framing-lengths", unmeasured, "well-formed"},
 	{"both framings, and an end that is said and does not come", Malformed{ID: "framing-both", Close: true, Next: Answered, Status: 400, Closing: answers, Lied: true}, "framing-both", unmeasured, "close-kept"},
 	{"no Host, refused", Malformed{ID: "host-missing", Refuse: true, Next: Answered, Status: 400}, "host-missing", pass, ""},
