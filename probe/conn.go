@@ -158,6 +158,9 @@ type request struct {
 	// beyond says that nobody should answer, so that what the answer says of the
 	// server's load is not taken for that.
 	beyond bool
+	// provoked says that what is sent behind it may have the server reset the connection,
+	// so that a response which is cut says nothing of others.
+	provoked bool
 }
 
 // named are the fields as HTTP/2 and HTTP/3 have them, names in lower case.
@@ -309,7 +312,7 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 		a.close = a.close || a.untilClose
 		c.method, c.status = method, a.status
 		c.last = time.Now()
-		if errors.Is(err, io.ErrUnexpectedEOF) || live.IsReset(err) {
+		if (errors.Is(err, io.ErrUnexpectedEOF) || live.IsReset(err)) && !q.provoked {
 			text := fmt.Sprintf("a response (%d) ended after %d bytes of its content", a.status, a.length)
 			c.prober.note(func(f *http1Facts) { f.Cut = text })
 		}

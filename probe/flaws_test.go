@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"linger/conformance"
 	"linger/probe"
 	"linger/profile"
 )
@@ -409,5 +410,42 @@ func TestAlertIsShown(t *testing.T) {
 	}
 	if r, _ := doc.ResultOf("idle-wordless"); r.Outcome != profile.Pass {
 		t.Errorf("idle-wordless: %s, %s", r.Outcome, r.Text)
+	}
+}
+
+// TestResponseThatTheProbeHasDestroyed: a server that closes without reading on resets the
+// connection, and the rest of a long response is lost. That is the harm which close-staged
+// warns of, provoked by the probe, and no message of which the server has sent half.
+func TestResponseThatTheProbeHasDestroyed(t *testing.T) {
+	t.Parallel()
+	const long = 40 << 10
+	address := peer(t, func(c net.Conn) {
+		in := bufio.NewReader(c)
+		for {
+			r, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n", long)
+			if r.Close {
+				io.WriteString(c, head+"Connection: close\r\n\r\n"+strings.Repeat("x", long/2))
+				if _, err := in.Peek(1); err == nil {
+					time.Sleep(100 * time.Millisecond) // so that half of it is there before the reset
+					c.(*net.TCPConn).SetLinger(0)
+					return
+				}
+			}
+			io.WriteString(c, head+"\r\n"+strings.Repeat("x", long))
+		}
+	})
+	doc, err := probe.Run(context.Background(), probe.Config{Target: "http://" + address + "/", MaxWait: 2 * time.Second,
+		Cases: []profile.Case{conformance.CaseByID("message-complete"), conformance.CaseByID("close-staged")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range doc.Cases {
+		if want := map[string]profile.Outcome{"message-complete": profile.Pass, "close-staged": profile.Warn}[r.ID]; r.Outcome != want {
+			t.Errorf("%s: %s (%s), want %s", r.ID, r.Outcome, r.Text, want)
+		}
 	}
 }

@@ -49,7 +49,8 @@ func behindClose(ctx context.Context, p *prober) {
 		return
 	}
 	defer c.drop()
-	last := request{fields: []string{"Connection: close"}}
+	// Whose reset what follows provokes, and may destroy the response: see close-staged.
+	last := request{fields: []string{"Connection: close"}, provoked: true}
 	behind := request{fields: []string{"Content-Length: " + strconv.Itoa(unread)}, body: strings.Repeat("x", unread)}
 	// What cannot be sent any more is none of the probe's.
 	if err := c.send(last, behind); err != nil && !live.IsReset(err) {
