@@ -59,10 +59,10 @@ func (t Timeout) parts() (value, doubt, unit string) {
 	return value, doubt, unit
 }
 
-// scattered reports whether the connections that were watched differ by more than
-// can come from the path: then there is no one limit.
+// scattered reports whether the connections that were watched differ by more than is
+// still the same limit.
 func (t Timeout) scattered() bool {
-	return t.State == Measured && t.N > 1 && t.High-t.Low > max(4*t.Uncertainty, Slack(t.Median))
+	return t.State == Measured && t.N > 1 && t.High-t.Low > Slack(t.Median)
 }
 
 // Interval is where the limit lies; high is infinite where only a lower bound is
