@@ -529,6 +529,9 @@ func (v *survey) faults() (faults []string) {
 		faults = append(faults, s.idleFaults(p.ProtocolNamed("h2").AfterResponse, s.http2)...)
 	}
 	low, high, doubt := time.Duration(h.AfterResponse.Low), time.Duration(h.AfterResponse.High), max(time.Duration(h.AfterResponse.Uncertainty), near(s.idle))
+	if h.AfterResponse.N == 1 {
+		doubt = max(doubt, s.late) // which does not show by one
+	}
 	for _, d := range v.plainly {
 		if d < low-doubt || d > high+doubt {
 			wrong("a plain socket is kept for %v, and the idle limit is %v to %v ± %v", d, low, high, doubt)
