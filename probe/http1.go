@@ -74,6 +74,9 @@ type http1Facts struct {
 	conformance.HTTP1
 	lives   []life // of connections that were kept busy
 	counted life   // of the one that was asked most, without a pause
+	// slow is how long after the request the end of that one came, which may have been
+	// idle for the server since.
+	slow time.Duration
 }
 
 // note changes what the experiments have seen.
@@ -442,6 +445,7 @@ func countHTTP1(ctx context.Context, p *prober) {
 		p.note(func(f *http1Facts) { f.Counted = count.N })
 	}()
 	var last answer
+	var asked time.Time // which last answers
 	var l life
 	defer func() { p.note(func(f *http1Facts) { f.counted = l }) }()
 	most := countedHTTP1
@@ -459,12 +463,14 @@ func countHTTP1(ctx context.Context, p *prober) {
 		l.heard(c, a, err)
 		switch {
 		case err == nil:
-			last = a
+			last, asked = a, c.span.asked
 			count.N += a.tries
 			count.State = profile.AtLeast
 		case count.N > 0 && ends(err):
 			count.State = profile.Measured
-			p.note(func(f *http1Facts) { f.Requests, f.Claimed = linger.Known(count.N), claim(last) })
+			p.note(func(f *http1Facts) {
+				f.Requests, f.Claimed, f.slow = linger.Known(count.N), claim(last), time.Since(asked)
+			})
 			over := c
 			c = nil
 			p.leave(ctx, over, "a connection that it had ended without a word")

@@ -19,6 +19,14 @@ func (p *prober) judgeHTTP1() {
 	p.mu.Unlock()
 	f.Lingered, f.Unread = lingering, unread
 
+	// The server is through with a response that takes long before it is here.
+	if low, _, ok := f.Watched.Interval(); ok && time.Duration(low) <= f.slow && f.slow > promptly+2*f.RTT {
+		f.Requests, f.Claimed = linger.Opt[int]{}, ""
+		p.record(func(doc *profile.Profile) {
+			c := &doc.ProtocolNamed("http/1.1").Requests
+			c.State, c.Why = profile.AtLeast, "the last response took as long as the limit of idleness, which may have ended the connection"
+		})
+	}
 	f.Idle = f.Watched
 	if f.lives != nil {
 		// The server's age began up to a round trip before or after ours.

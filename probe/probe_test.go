@@ -165,3 +165,39 @@ func FuzzKeepAlive(f *testing.F) {
 		}
 	})
 }
+
+// TestSlowResponseIsNoLimitOfRequests: a server that was through with a response long
+// before it was here may have ended the connection for being idle.
+func TestSlowResponseIsNoLimitOfRequests(t *testing.T) {
+	const ms = time.Millisecond
+	for _, test := range []struct {
+		name string
+		slow time.Duration
+		want profile.State
+	}{
+		{"at once", 10 * ms, profile.Measured},
+		{"behind a response that took a part of the limit", 2000 * ms, profile.Measured},
+		{"behind one that took as long as the limit", 4100 * ms, profile.AtLeast},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := newProber(Config{Target: "http://127.0.0.1/"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.impatient()
+			p.record(func(doc *profile.Profile) {
+				doc.ProtocolNamed("http/1.1").Requests = profile.Count{State: profile.Measured, N: 1}
+			})
+			p.facts.Watched = profile.Timeout{State: profile.Measured, Spread: profile.SpreadOf([]time.Duration{4000 * ms, 4010 * ms})}
+			p.facts.Requests, p.facts.slow = linger.Known(1), test.slow
+			p.judgeHTTP1()
+			doc := p.conclude()
+			if got := doc.ProtocolNamed("http/1.1").Requests.State; got != test.want {
+				t.Errorf("requests on a connection are %s, want %s", got, test.want)
+			}
+			if broken := p.results["close-announced"].Outcome == profile.Fail; broken != (test.want == profile.Measured) {
+				t.Errorf("close-announced is broken: %v", broken)
+			}
+		})
+	}
+}
