@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -447,5 +448,46 @@ func TestResponseThatTheProbeHasDestroyed(t *testing.T) {
 		if want := map[string]profile.Outcome{"message-complete": profile.Pass, "close-staged": profile.Warn}[r.ID]; r.Outcome != want {
 			t.Errorf("%s: %s (%s), want %s", r.ID, r.Outcome, r.Text, want)
 		}
+	}
+}
+
+// TestLimitOfRequestsThatIsLoad: a server whose workers are all busy ends a connection
+// after ten requests, so that others have their turn, and lets one that is alone go on.
+func TestLimitOfRequestsThatIsLoad(t *testing.T) {
+	t.Parallel()
+	var open atomic.Int32
+	address := peer(t, func(c net.Conn) {
+		open.Add(1)
+		defer open.Add(-1)
+		c.SetReadDeadline(time.Now().Add(2 * time.Second))
+		in := bufio.NewReader(c)
+		for n := 1; ; n++ {
+			r, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			io.Copy(io.Discard, r.Body)
+			last := r.Close || n >= 10 && open.Load() > 1
+			said := "keep-alive"
+			if last {
+				said = "close"
+			}
+			body := "hello"
+			if r.Method == http.MethodHead {
+				body = ""
+			}
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nConnection: %s\r\nContent-Length: 5\r\n\r\n%s", said, body)
+			if last {
+				return
+			}
+			c.SetReadDeadline(time.Now().Add(2 * time.Second))
+		}
+	})
+	doc, err := probe.Run(context.Background(), probe.Config{Target: "http://" + address + "/", MaxWait: 4 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := doc.ProtocolNamed("http/1.1").Requests; c.State != profile.AtLeast || c.N <= 10 {
+		t.Errorf("requests on a connection are %s (%s), and there is no limit", c, c.Why)
 	}
 }

@@ -495,6 +495,41 @@ func countHTTP1(ctx context.Context, p *prober) {
 	}
 }
 
+// recount asks on a connection of its own whether a number of requests is a limit, now that
+// nothing else is under way: while all that serve connections are busy, some servers end
+// those which they would keep otherwise.
+func (p *prober) recount(ctx context.Context) {
+	p.mu.Lock()
+	most, limited := p.facts.Requests.Get()
+	p.mu.Unlock()
+	if !limited || most == 1 {
+		return
+	}
+	c, err := p.open(ctx, nil)
+	if err != nil {
+		return
+	}
+	defer c.drop()
+	answered := 0
+	for answered <= most {
+		a, err := p.exchange(ctx, c, p.small)
+		if err != nil {
+			return
+		}
+		if answered += a.tries; a.close {
+			break
+		}
+	}
+	if answered <= most {
+		return
+	}
+	p.note(func(f *http1Facts) {
+		f.Requests, f.Announced, f.Claimed, f.Counted = linger.Opt[int]{}, false, "", answered
+		count := &p.profile.ProtocolNamed("http/1.1").Requests
+		*count = profile.Count{State: profile.AtLeast, N: answered, Why: "a connection was ended after " + strconv.Itoa(most) + " while others were under way, and another, alone, was not"}
+	})
+}
+
 // ends reports whether an error says that there was no response at all, as where the
 // server had closed.
 func ends(err error) bool {

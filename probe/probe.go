@@ -216,6 +216,7 @@ func Run(ctx context.Context, config Config) (*profile.Profile, error) {
 	all.Wait()
 	p.impatient()
 	p.later.Wait()
+	p.recount(ctx)
 	p.sweepAll()
 	if !isDNS(p.target.url.Scheme) {
 		p.judgeHTTP1()

@@ -103,8 +103,9 @@ func (v *far) run(ctx context.Context) error {
 // several round trips, against what servers were told.
 func TestRealServersFarAway(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes half a minute")
+		t.Skip("takes a minute")
 	}
+	t.Parallel()
 	for _, f := range lab.Check() {
 		if !f.OK && f.Needed {
 			skip(t, "no lab can be made here: %s: %s; %s", f.Name, f.Found, f.Fix)
