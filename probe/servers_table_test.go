@@ -26,6 +26,7 @@ type realServer struct {
 	files   map[string]string
 	args    []string
 	version []string // arguments that have it say its version
+	apart   bool     // it ends by a signal to its process group, and needs one of its own
 	serve   func(t *testing.T, at place)
 
 	idle time.Duration // that it was told; 0 is that it keeps no connection
@@ -267,7 +268,7 @@ var realServers = []realServer{
 		files: apache("event", apacheTLS), args: []string{"-f", "DIR/conf", "-DFOREGROUND"}, version: []string{"-v"},
 		idle: setIdle, requests: setRequests + 1, ending: profile.CloseNotify, breaks: []string{"requests-enough"}},
 	{name: "Apache, prefork", program: "apache2", from: "apache2", set: "`KeepAliveTimeout 3`, `MaxKeepAliveRequests 7`, `MaxRequestWorkers 10`", scheme: "http",
-		files: apache("prefork", "StartServers 10\nMinSpareServers 10\nMaxRequestWorkers 10\n"), args: []string{"-f", "DIR/conf", "-DFOREGROUND"}, version: []string{"-v"},
+		apart: true, files: apache("prefork", "StartServers 10\nMinSpareServers 10\nMaxRequestWorkers 10\n"), args: []string{"-f", "DIR/conf", "-DFOREGROUND"}, version: []string{"-v"},
 		idle: setIdle, requests: setRequests + 1, ending: profile.FIN, breaks: []string{"requests-enough"}},
 	{name: "HAProxy", program: "haproxy", from: "haproxy", set: "`timeout http-keep-alive 3s`", scheme: "http",
 		files: haproxy(""), args: []string{"-db", "-f", "DIR/conf"}, version: []string{"-v"},

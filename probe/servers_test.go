@@ -213,6 +213,9 @@ func (s realServer) launch(t *testing.T, at place) {
 	}
 	path, args, env := s.command(at)
 	cmd := exec.Command(path, args...)
+	if s.apart {
+		cmd = exec.Command("setsid", append([]string{path}, args...)...)
+	}
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Dir, cmd.Env = &said, &said, at.dir, env
 	if err := cmd.Start(); err != nil {
