@@ -320,5 +320,5 @@ var realServers = []realServer{
 		idle: setIdle, ending: profile.FIN},
 	{name: "knot", program: "knotd", from: "knot", set: "`tcp-idle-timeout: 3`", scheme: "dns",
 		files: map[string]string{"conf": knotConf, "zone": knotZone}, args: []string{"-c", "DIR/conf"}, version: []string{"-V"},
-		idle: setIdle, late: 2 * time.Second, ending: profile.FIN},
+		idle: setIdle, early: time.Second, late: 2 * time.Second, ending: profile.FIN},
 }

@@ -59,8 +59,8 @@ func sweepOf(seen []sighting, doubt time.Duration, alike bool) time.Duration {
 	case span > shows:
 		return max(time.Second, 3*span)
 	case alike && differ > shows && differ <= mostSwept:
-		// Of two it is luck by how much they differ.
-		return max(time.Second*time.Duration(max(4-len(ended), 1)), 2*differ)
+		// Of a few it is luck by how much they differ.
+		return max(time.Second*time.Duration(max(5-len(ended), 1)), 2*differ)
 	}
 	return 0
 }

@@ -21,9 +21,9 @@ func TestSweepsShowByEndsThatComeTogether(t *testing.T) {
 		{"a clock for each", 0, 4, 0},
 		{"twice a second", 500 * ms, 4, time.Second},
 		{"once a second", time.Second, 4, time.Second},
-		{"once a second, two watched", time.Second, 2, 2100 * ms},
+		{"once a second, two watched", time.Second, 2, 3 * time.Second},
 		{"every two seconds", 2 * time.Second, 4, 3150 * ms},
-		{"every two seconds, two watched", 2 * time.Second, 2, 2600 * ms},
+		{"every two seconds, two watched", 2 * time.Second, 2, 3 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for phase := time.Duration(0); phase < max(test.step, ms); phase += 50 * ms {
