@@ -185,12 +185,11 @@ func (v *far) faults() (faults []string) {
 }
 
 func farTable(surveys []*far) [][]string {
-	rows := [][]string{{"server", "path", "told", " idle after a response ", " spread ", " ± "}}
+	rows := [][]string{{"server", "path", "told", " idle after a response ", " interval "}}
 	for _, v := range surveys {
 		limit := v.policy.ProtocolNamed("http/1.1").AfterResponse
 		rows = append(rows, []string{
-			v.server.name, v.network.Name, v.server.set, seconds(time.Duration(limit.Median)),
-			between(time.Duration(limit.Low), time.Duration(limit.High)), seconds(time.Duration(limit.Uncertainty)),
+			v.server.name, v.network.Name, v.server.set, seconds(time.Duration(limit.Median)), interval(limit),
 		})
 	}
 	return rows

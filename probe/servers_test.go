@@ -591,17 +591,26 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.3f s", d.Seconds())
 
 func between(low, high time.Duration) string { return seconds(low) + " to " + seconds(high) }
 
+// interval is where a limit lies.
+func interval(limit profile.Timeout) string {
+	if limit.State != profile.Measured {
+		return ""
+	}
+	low, high, _ := limit.Interval()
+	return between(time.Duration(low), time.Duration(high))
+}
+
 // surveyTable is a row a server. Cells that begin and end with a space differ from one
 // time to the next.
 func surveyTable(surveys []*survey) [][]string {
-	rows := [][]string{{"server", " version ", "told", " idle after a response ", " spread ", " by a plain socket ", "ends by", " over HTTP/2 ", "requests on a connection", " another client waits at most ", "breaks"}}
+	rows := [][]string{{"server", " version ", "told", " idle after a response ", " interval ", " by a plain socket ", "ends by", " over HTTP/2 ", "requests on a connection", " another client waits at most ", "breaks"}}
 	for _, v := range surveys {
 		s, p := v.server, v.policy
 		h := p.ProtocolNamed(s.protocol())
 		limit := h.AfterResponse
-		idle, spread, plain, http2 := "closes at once", "", "", ""
+		idle, plain, http2 := "closes at once", "", ""
 		if limit.State == profile.Measured {
-			idle, spread = seconds(time.Duration(limit.Median)), between(time.Duration(limit.Low), time.Duration(limit.High))
+			idle = seconds(time.Duration(limit.Median))
 		}
 		if n := len(v.plainly); n > 0 {
 			plain = between(v.plainly[0], v.plainly[n-1])
@@ -626,7 +635,7 @@ func surveyTable(surveys []*survey) [][]string {
 			broken = []string{"nothing"}
 		}
 		rows = append(rows, []string{
-			s.name, s.saysVersion(), s.set, idle, spread, plain, string(limit.Ending), http2, requests,
+			s.name, s.saysVersion(), s.set, idle, interval(limit), plain, string(limit.Ending), http2, requests,
 			seconds(v.beside), strings.Join(broken, ", "),
 		})
 	}
