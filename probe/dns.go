@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"linger"
@@ -28,6 +29,8 @@ const (
 	// ten of them unless they are told otherwise (unbound: tcp-idle-timeout,
 	// incoming-num-tcp): to see the limit itself, the probe has to stay below that.
 	dnsConnections = 4
+	// dnsAgain is how long a limit is at most for which connections are watched again.
+	dnsAgain = 10 * time.Second
 	// dnsQueries are how many are sent on one connection, one after the other and all
 	// at once.
 	dnsQueries = 10
@@ -48,7 +51,7 @@ var dnsExperiments = []experiment{
 	{"a slow answer before a fast one", protocolDNS, []string{"dns-reorders"}, 1, 2 + 2*tries, false, dnsReorder},
 	{"a client that sends no more", protocolDNS, nil, 1, 1, false, dnsHalfClose},
 	{"EDNS and truncation", protocolDNS, []string{"dns-edns-asked", "dns-keepalive-udp", "dns-truncates"}, 1, 1 + 5*sends, false, dnsDatagrams},
-	{idleAfterResponseName + ", DNS", protocolDNS, []string{"dns-idle-long-enough", "dns-idle-orderly"}, 2, 2, true, dnsIdleAfterAnswer},
+	{idleAfterResponseName + ", DNS", protocolDNS, []string{"dns-idle-long-enough", "dns-idle-orderly"}, 2, 4, true, dnsIdleAfterAnswer},
 	{"idle after an answer, with edns-tcp-keepalive", protocolDNS, []string{"dns-keepalive-true"}, 1, 1, true, dnsKeepalive},
 	{"idle after connect, DNS", protocolDNS, nil, 1, 0, true, dnsIdleAfterConnect},
 }
@@ -459,39 +462,50 @@ func reason(err error) string {
 }
 
 // dnsWatch opens n connections, has each prepared, and waits until the server ends
-// them, the first after a while, so that all that are watched begin apart. What counts
-// begins with the last byte of an answer, or of the handshake.
+// them, the first after a while, so that all that are watched begin apart. Several have a
+// second turn where connections were seen to differ, since few are open at once. What
+// counts begins with the last byte of an answer, or of the handshake.
 func dnsWatch(ctx context.Context, p *prober, after time.Duration, n int, method string, prepare func(c *conn) error) profile.Timeout {
 	wait, cancel := p.wait(ctx)
 	defer cancel()
-	watched := make(chan sighting, n)
-	for i := range n {
-		go func() {
-			var s sighting
-			defer func() { watched <- s }()
-			if s.err = sleep(ctx, after+begins(i, n)); s.err != nil {
-				return
-			}
-			c, err := p.open(ctx, nil)
-			if err != nil {
-				s.err = err
-				return
-			}
-			defer c.drop()
-			c.last = c.ready
-			if s.err = prepare(c); s.err != nil {
-				return
-			}
-			s.end = c.awaitEnd(wait)
-			s.idle = s.at.Sub(c.last)
-		}()
+	watch := func(after time.Duration) (s sighting) {
+		if s.err = sleep(ctx, after); s.err != nil {
+			return s
+		}
+		c, err := p.open(ctx, nil)
+		if err != nil {
+			s.err = err
+			return s
+		}
+		defer c.drop()
+		c.last = c.ready
+		if s.err = prepare(c); s.err != nil {
+			return s
+		}
+		s.end = c.awaitEnd(wait)
+		s.idle = s.at.Sub(c.last)
+		return s
+	}
+	var seen []sighting // all that p.watched has of these, too
+	round := func(delay func(i int) time.Duration) {
+		var all sync.WaitGroup
+		for i := range n {
+			all.Go(func() {
+				s := watch(delay(i))
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				seen, p.watched = append(seen, s), append(p.watched, s)
+			})
+		}
+		all.Wait()
+	}
+	round(func(i int) time.Duration { return after + begins(i, n) })
+	if n > 1 && p.differ() {
+		round(func(i int) time.Duration { return begins(2*i+1, 2*n) })
 	}
 	limit := profile.Timeout{State: profile.Unknown, Method: method}
 	var ended, open []time.Duration
-	var seen []sighting
-	for range n {
-		s := <-watched
-		seen = append(seen, s)
+	for _, s := range seen {
 		switch {
 		case s.err != nil:
 			limit.Why = cause(s.err)
@@ -517,10 +531,23 @@ func dnsWatch(ctx context.Context, p *prober, after time.Duration, n int, method
 	}
 	p.sweeps(sweepOf(seen, time.Duration(limit.Uncertainty), true))
 	p.record(func(*profile.Profile) {
-		p.watched = append(p.watched, seen...)
 		p.sweep = max(p.sweep, sweepOf(p.watched, time.Duration(limit.Uncertainty), false))
 	})
 	return limit
+}
+
+// differ reports whether connections that were watched, of whatever kind, were kept for
+// different times, none of which is long.
+func (p *prober) differ() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var kept spread
+	for _, s := range p.watched {
+		if s.how != "" {
+			kept.add(s.idle)
+		}
+	}
+	return kept.width() > 5*together && kept.high <= dnsAgain
 }
 
 func dnsIdleAfterAnswer(ctx context.Context, p *prober) {

@@ -84,7 +84,7 @@ func (s spread) width() time.Duration { return s.high - s.low }
 // or sooner, with a connection that begins at another time.
 func swept(t *profile.Timeout, step time.Duration) {
 	if t.State == profile.Measured {
-		t.Uncertainty = max(t.Uncertainty, profile.Duration(step)-(t.High-t.Low))
+		t.Uncertainty = max(t.Uncertainty, min(profile.Duration(step)-(t.High-t.Low), t.Low))
 	}
 }
 
