@@ -293,6 +293,7 @@ func (p *prober) expecting(ctx context.Context, unheard bool) {
 	defer cancel()
 	arrived, heard := c.arrives(wait), false
 	silent := wait.Err() != nil
+	c.socket.SetWriteDeadline(time.Now().Add(p.config.Answer)) // that of the head is over
 	if !arrived && silent && ctx.Err() == nil {
 		// Who has read the request answers now; who has not is busy with others.
 		if _, err := io.WriteString(c.Conn, content); err == nil {
