@@ -700,7 +700,7 @@ func limitHTTP3(seen []sighting, doubt time.Duration, method string) profile.Tim
 		// late by max_ack_delay, 25 ms unless more is announced (RFC 9000, 18.2).
 		t.Uncertainty += profile.Duration(100 * time.Millisecond)
 	}
-	if t.Ending == profile.QUICIdle && time.Duration(t.Low) < leastIdle+time.Second {
+	if t.Ending == profile.QUICIdle && time.Duration(t.Low+t.Uncertainty) < leastIdle+time.Second {
 		return profile.Timeout{State: profile.Unknown, Ending: profile.QUICIdle,
 			Why: fmt.Sprintf("it announces a max_idle_timeout of %v or less, and lets go in silence; how much less, the QUIC stack of this program does not say", leastIdle)}
 	}
