@@ -52,7 +52,7 @@ func connectionFields() []field[Connection] {
 		knownPart("quic", quicFields(), func(c *Connection) *linger.Opt[QUIC] { return &c.QUIC }),
 		known("idle_limit_us", func(c *Connection) *linger.Opt[time.Duration] { return &c.IdleLimit }),
 		knownNumber("streams_allowed", func(c *Connection) *amount { return &c.Streams }),
-	knownTruth("fast_open", func(c *Connection) *linger.Opt[bool] { return &c.FastOpen }),
+		knownTruth("fast_open", func(c *Connection) *linger.Opt[bool] { return &c.FastOpen }),
 		text("closed_by", unless, func(c *Connection) *Peer { return &c.ClosedBy }),
 		text("closed_with", unless, func(c *Connection) *Signal { return &c.ClosedWith }),
 		text("reason", unless, func(c *Connection) *string { return &c.Reason }),

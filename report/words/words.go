@@ -42,8 +42,10 @@ type table map[string]func(teller) string
 // leads are the sentences of a text's first paragraph, which stand one behind the other.
 func leads() table {
 	return table{
-		compare.NothingDelivered: func(teller) string { return "No strategy delivered the workload in most of its trials, so there is nothing to compare." },
-		compare.NoLoadTime:       func(teller) string { return "No trial had an answer to every query, so that the load has no time." },
+		compare.NothingDelivered: func(teller) string {
+			return "No strategy delivered the workload in most of its trials, so there is nothing to compare."
+		},
+		compare.NoLoadTime: func(teller) string { return "No trial had an answer to every query, so that the load has no time." },
 		compare.FixedTimes: func(teller) string {
 			return "When each query is asked is fixed, so that all of them take as long with any strategy."
 		},
