@@ -620,7 +620,7 @@ func surveyTable(surveys []*survey) [][]string {
 		}
 		requests := fmt.Sprint(h.Requests.N)
 		if h.Requests.State == profile.AtLeast {
-			requests = "≥ " + requests
+			requests = "no limit seen"
 		}
 		var broken []string
 		for _, r := range p.Cases {
