@@ -500,7 +500,7 @@ func dnsWatch(ctx context.Context, p *prober, after time.Duration, n int, method
 		all.Wait()
 	}
 	round(func(i int) time.Duration { return after + begins(i, n) })
-	if n > 1 && p.differ() {
+	if n > 1 && p.differ(ctx) {
 		round(func(i int) time.Duration { return begins(2*i+1, 2*n) })
 	}
 	limit := profile.Timeout{State: profile.Unknown, Method: method}
@@ -537,17 +537,28 @@ func dnsWatch(ctx context.Context, p *prober, after time.Duration, n int, method
 }
 
 // differ reports whether connections that were watched, of whatever kind, were kept for
-// different times, none of which is long.
-func (p *prober) differ() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var kept spread
-	for _, s := range p.watched {
-		if s.how != "" {
-			kept.add(s.idle)
+// different times, none of which is long. It gives those that began later some time to end.
+func (p *prober) differ(ctx context.Context) bool {
+	for range 20 {
+		p.mu.Lock()
+		n, kept := len(p.watched), spread{}
+		for _, s := range p.watched {
+			if s.how != "" {
+				kept.add(s.idle)
+			}
+		}
+		p.mu.Unlock()
+		if kept.high > dnsAgain {
+			return false
+		}
+		if kept.width() > 5*together {
+			return true
+		}
+		if n >= dnsConnections || sleep(ctx, over/10) != nil {
+			return false
 		}
 	}
-	return kept.width() > 5*together && kept.high <= dnsAgain
+	return false
 }
 
 func dnsIdleAfterAnswer(ctx context.Context, p *prober) {
