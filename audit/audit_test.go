@@ -890,3 +890,85 @@ func TestResponsesThatNobodyAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// A client that resets a connection behind a whole response has left it unread. It could not
+// use it meanwhile, however late the reset comes, and reading is what ends it.
+func TestResetsOfUnreadResponses(t *testing.T) {
+	everywhere(t, func(s *script) {
+		s.open(1).ask(1.01, .02).close(trace.AtClient, 1.07+s.near()/2, trace.RST)
+		s.open(1.04).ask(1.05, .02)
+	}, First, ClientClosesAtOnce)
+	s := &script{}
+	for i := range 3 {
+		at := 1 + .1*float64(i)
+		c := s.open(at).ask(at+.01, .02)
+		c.r.Agent = "Go-http-client/1.1"
+		c.close(trace.AtClient, at+.035+s.near()/2, trace.RST)
+	}
+	r, rows := s.run(t)
+	if got := rows[1].Lost; !slices.Equal(got, []Cause{ClientAborts}) {
+		t.Errorf("others that fit: %v", got)
+	}
+	for _, f := range r.Findings {
+		if f.Code == string(ClientClosesAtOnce) {
+			if f.Figures.Value("resets") != linger.Known(2.) || len(f.Remedies) == 0 || f.Remedies[0].Write != "io.Copy(io.Discard, resp.Body)" {
+				t.Errorf("%+v", f)
+			}
+			return
+		}
+	}
+	t.Error("no finding")
+}
+
+// Where a head was captured in part, the close behind it may have been asked for there.
+func TestCutHeads(t *testing.T) {
+	for name, cut := range map[string]func(*trace.Exchange){
+		"request":  func(x *trace.Exchange) { x.Known, x.RequestHead, x.ResponseHead = trace.Inferred, 0, 90 },
+		"response": func(x *trace.Exchange) { x.Known, x.RequestHead, x.ResponseHead = trace.Inferred, 90, 0 },
+		"neither":  func(x *trace.Exchange) { x.Known, x.RequestHead, x.ResponseHead = trace.Inferred, 90, 90 },
+	} {
+		s := &script{}
+		for i := range 4 {
+			at := 1 + float64(i)
+			s.open(at).ask(at+.01, .02).asks(cut).server(at + .035)
+		}
+		_, rows := s.run(t)
+		if is := rows[2].Cause; (is == Undecided) != (name != "neither") {
+			t.Errorf("%s: %s", name, is)
+		}
+	}
+}
+
+// A proxy that hands on the Server of its upstream is not taken for that software.
+func TestServerOfTheUpstream(t *testing.T) {
+	for _, test := range []struct {
+		front, up string
+		close     bool
+		named     bool
+	}{{"nginx/1.26", "nginx/1.26", false, false}, {"nginx/1.26", "nginx/1.26", true, true}, {"nginx/1.26", "Apache", false, true}} {
+		s := &script{client: "198.51.100.9", server: "192.0.2.1:80"}
+		front := s.open(1)
+		front.r.Software = test.front
+		for i := range 10 {
+			at := 2 + float64(i)
+			front.ask(at, .5)
+			s.client, s.server = "192.0.2.1", "192.0.2.50:8080"
+			c := s.open(at+.1).ask(at+.12, .1)
+			c.r.Software = test.up
+			if test.close {
+				c.asked("close").server(at + .25)
+			} else {
+				c.client(at + 60)
+			}
+		}
+		r, _ := s.run(t)
+		for _, f := range r.Findings {
+			if f.Subject.Of != "192.0.2.50:8080" || f.Code == HopReuse {
+				continue
+			}
+			if named := len(f.Remedies) > 0; named != test.named {
+				t.Errorf("%+v: %s: %+v", test, f.Code, f.Remedies)
+			}
+		}
+	}
+}

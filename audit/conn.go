@@ -32,6 +32,7 @@ const (
 	serverSaid                  // the response does not
 	stream                      // it took the connection over
 	unasked                     // no request was seen
+	headless                    // a head was not captured whole: what it says of the connection is not known
 )
 
 // begins is when the exchange took its connection, as far as that was seen.
@@ -153,6 +154,9 @@ func (c *conn) add(e *trace.Exchange) {
 	}
 	if e.Known == trace.Inferred {
 		c.inferred = true
+		if e.Method != "" && e.RequestHead == 0 || e.Status != 0 && e.ResponseHead == 0 {
+			s.flags |= headless
+		}
 	}
 	if n, limit := keepAlive(e.Answered.KeepAlive); n > 0 || limit > 0 {
 		if n > 0 && e.Number > 0 {

@@ -107,6 +107,10 @@ func (c *conn) conclude() {
 			e.reason = ClientAborts
 		case e.idle <= max(c.trip(), c.distance()+clientReacts):
 			e.reason = ClientClosesAtOnce
+			if c.closedWith == trace.RST && !c.opaque {
+				// Who closes with data left unread sends an RST (RFC 1122, 4.2.2.13).
+				e.lost = []Cause{ClientAborts}
+			}
 		default:
 			e.reason = ClientIdle
 		}

@@ -49,7 +49,7 @@ func figures() []assert.Figure[*Result] {
 				known = known || c.Code == cause
 			}
 			if !known {
-				return assert.Unknown("there is no such cause")
+				return assert.Unknown("there is no such cause; docs/inspect.md lists them")
 			}
 			for _, row := range r.Causes {
 				if row.Cause == cause {

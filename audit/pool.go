@@ -96,8 +96,8 @@ func (c *conn) at(s linger.Instant) (is state, between bool) {
 	if c.end.reason == ClientIdle && c.end.at <= s.Add(decides) {
 		return gone, false // the client looks at its limit when it needs a connection
 	}
-	if c.end.reason == ClientClosesAtOnce && c.end.at != never && c.end.at <= s.Add(decides) {
-		return gone, false
+	if c.end.reason == ClientClosesAtOnce && c.end.at != never && (c.end.at <= s.Add(decides) || c.closedWith == trace.RST) {
+		return gone, false // a client that resets has not read what it was sent, and cannot use it
 	}
 	return idle, false
 }
@@ -195,6 +195,9 @@ func (a *Auditor) decide(c *conn) {
 			// What the other side said may have been another reason.
 			d.cause, d.lost, d.certainty = Undecided, append([]Cause{d.cause}, d.lost...), ""
 		}
+		if d.before != nil && d.before.closedUnread(d.cause) {
+			d.cause, d.lost, d.certainty = Undecided, []Cause{d.cause, ClientSaysClose, ServerSaysClose}, ""
+		}
 	}()
 	switch {
 	case c.beganBefore:
@@ -260,6 +263,15 @@ func (a *Auditor) decide(c *conn) {
 	default:
 		a.firstOf(c)
 	}
+}
+
+// closedUnread reports whether the server closed behind a response of which a head was not
+// captured whole: it may have been asked to, or have announced it, there.
+func (c *conn) closedUnread(why Cause) bool {
+	if why != ServerClosesAtOnce && (why != RequestLimit || c.requests > 1) || len(c.spans) == 0 {
+		return false
+	}
+	return c.spans[len(c.spans)-1].flags&headless != 0
 }
 
 // mayBeGone reports whether an idle connection may have been forgotten on the way, which

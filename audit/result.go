@@ -530,7 +530,13 @@ func (a *Auditor) finding(k groupKey, g *group, cause Cause, m *amount) finding.
 		f.Figures = append(f.Figures, finding.Number("gap_median", 1000*sorted[len(sorted)/2], "ms"), finding.Number("gap_most", 1000*sorted[len(sorted)*19/20], "ms"))
 		asked.gap = seconds(sorted[len(sorted)*19/20])
 	}
-	asked.client = cmp.Or(a.config.Software, a.openerOf(k, g))
+	asked.client = cmp.Or(a.config.Software, a.openerOf(k, g, cause))
+	if m.resets > 0 {
+		f.Figures = append(f.Figures, finding.Number("resets", float64(m.resets), ""))
+		if 2*m.resets > m.connections {
+			asked.cause = ClientAborts // its remedy is what ends them
+		}
+	}
 	f.Evidence = evidenceOf(m)
 	f.Remedies = asked.remedies()
 	return f
@@ -564,12 +570,18 @@ func (l Limit) figures() finding.Figures {
 	return finding.Figures{f, finding.Number("ends", float64(l.Ends), ""), finding.Number("longest", 1000*l.Longest, "ms")}
 }
 
-// openerOf is the software of who opens connections to an origin, as far as it is known.
-func (a *Auditor) openerOf(k groupKey, g *group) string {
+// openerOf is the software of who opens connections to an origin, as far as it is known. A
+// proxy may hand on the Server of its upstream, as HAProxy does, so that the same on both
+// sides does not tell, unless the proxy asks to close, as nginx does if left to itself.
+func (a *Auditor) openerOf(k groupKey, g *group, cause Cause) string {
 	for h := range a.hops.found {
-		if h.upstream.name == k.server {
-			return keepalive.RecogniseServer(h.proxy.software) // the client is a proxy
+		if h.upstream.name != k.server {
+			continue
 		}
+		if h.proxy.software == h.upstream.software && cause != ClientSaysClose {
+			return ""
+		}
+		return keepalive.RecogniseServer(h.proxy.software) // the client is a proxy
 	}
 	return keepalive.RecogniseAgent(g.agent)
 }

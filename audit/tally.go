@@ -54,6 +54,7 @@ type amount struct {
 	evidence          []evidence
 	gaps              values
 	between           int
+	resets            int // of the client, behind a whole response
 }
 
 type evidence struct {
@@ -70,6 +71,9 @@ func (m *amount) add(c *conn) {
 	m.connections++
 	if c.decision.certainty == Certain || c.decision.certainty == Proven {
 		m.sure++
+	}
+	if b := c.decision.before; b != nil && c.decision.cause == ClientClosesAtOnce && b.closedWith == trace.RST {
+		m.resets++
 	}
 	if p := c.price; p.hidden {
 		m.hidden++

@@ -24,16 +24,31 @@ func AuditClients(r *audit.Result, n int, label func(audit.Cause) string) table.
 
 func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cause) string) table.Table {
 	t := table.Table{Columns: []table.Column{
-		{Head: kind, Align: table.Left}, {Head: "opened"}, heading("requests", "re-", "quests", 0), {Head: "reuse"},
-		heading("avoidable", "avoid-", "able", 0), heading("waiting", "wait-", "ing", 2), heading("at once", "at", "once", 4), {Head: "mostly", Align: table.Left, Spare: 3},
+		{Head: kind, Align: table.Left}, {Head: "opened"}, heading("requests", "", "reqs", 0), {Head: "reuse"},
+		heading("avoidable", "could", "avoid", 0), heading("waiting", "", "waited", 2), heading("most in flight", "most in", "flight", 4), {Head: "mostly", Align: table.Left, Spare: 3},
 	}}
+	addresses := map[string]map[string]bool{}
+	for _, g := range rows {
+		if addresses[groupName(g)] == nil {
+			addresses[groupName(g)] = map[string]bool{}
+		}
+		addresses[groupName(g)][g.Address] = true
+	}
 	shown := rows
 	if n > 0 && len(rows) > n {
 		shown = rows[:n]
 		t.More = fmt.Sprintf("and %s; --wide shows them", linger.Plural(len(rows)-n, "other "+kind))
 	}
 	for _, g := range shown {
-		name := table.Word(table.Short(groupName(g), 30))
+		full := groupName(g)
+		if len(addresses[full]) > 1 && g.Address != "" && g.Address != full {
+			// A proxy hands Host on: the same name at another address is another server.
+			host, _, _ := strings.Cut(g.Address, ":")
+			if full = full + " " + g.Address; strings.HasPrefix(g.Name, host+":") {
+				full = g.Address
+			}
+		}
+		name := table.Word(table.Short(full, 30))
 		main := table.Word("")
 		if g.Main != "" {
 			main = table.Word(label(g.Main))
@@ -74,7 +89,7 @@ func groupName(g audit.GroupRow) string { return cmp.Or(g.Name, g.Address, "othe
 // AuditCauses has a row for each cause.
 func AuditCauses(r *audit.Result, label func(audit.Cause) string) table.Table {
 	t := table.Table{Columns: []table.Column{
-		{Head: "why opened", Align: table.Left}, {Head: "code", Align: table.Left, Spare: 2}, {Head: "avoidable", Align: table.Left}, heading("connections", "conns", "", 0), {Head: "certain"},
+		{Head: "why opened", Align: table.Left}, {Head: "code", Align: table.Left, Spare: 2}, {Head: "avoidable", Align: table.Left}, heading("connections", "", "conns", 0), {Head: "certain"},
 		{Head: "waiting"}, {Head: "TIME_WAIT", Spare: 1},
 	}}
 	for _, c := range r.Causes {
@@ -124,7 +139,7 @@ func AuditHops(r *audit.Result) table.Table {
 // AuditRequests has how many requests connections carried.
 func AuditRequests(r *audit.Result) table.Table {
 	d := r.RequestsPerConnection
-	t := table.Table{Columns: []table.Column{{Head: "requests a connection", Align: table.Left}, heading("connections", "conns", "", 0)}}
+	t := table.Table{Columns: []table.Column{{Head: "requests a connection", Align: table.Left}, heading("connections", "", "conns", 0)}}
 	for _, row := range []struct {
 		name string
 		n    int

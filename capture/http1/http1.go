@@ -321,7 +321,7 @@ func (c *Conversation) request(h *head, m Mark, cut bool) (skip int64) {
 	c.announce(Client, h, m)
 	c.queue = append(c.queue, x)
 	if cut {
-		x.Known = trace.Inferred
+		x.Known, x.RequestHead = trace.Inferred, 0
 		x.whole = true
 		return 0
 	}
@@ -367,7 +367,7 @@ func (c *Conversation) response(h *head, m Mark, cut bool) (skip int64) {
 	c.announce(Server, h, m)
 	r.size = 0
 	if cut {
-		x.Known = trace.Inferred
+		x.Known, x.ResponseHead = trace.Inferred, 0
 		return 0
 	}
 	switch {

@@ -43,9 +43,9 @@ func Audit(r *audit.Result) []string {
 	reuse, ok := r.Reuse.Get()
 	switch {
 	case r.Connections == 0 && r.HealthChecks.Connections+r.Streams.Connections == 0:
-		return []string{"There is no connection in it."}
+		return []string{nothingIn(r)}
 	case ok:
-		out = append(out, fmt.Sprintf("Reused: %s of %s were not the first on their connection.", sharpShare(reuse), finding.Plural(float64(r.Exchanges), "request")))
+		out = append(out, fmt.Sprintf("Reused: %s of %s went over a connection that had carried one before.", sharpShare(reuse), finding.Plural(float64(r.Exchanges), "request")))
 	case r.Opened == 0 && r.BeganBefore > 0:
 		out = append(out, "Reuse is not known: no connection was seen to begin.")
 	default:
@@ -77,6 +77,18 @@ func Audit(r *audit.Result) []string {
 		out = append(out, fmt.Sprintf("Left out: %s that became streams or tunnels.", finding.Plural(float64(streams), "connection")))
 	}
 	return out
+}
+
+// nothingIn says what a recording without a connection has instead.
+func nothingIn(r *audit.Result) string {
+	held := r.Recording.Or(audit.Recording{})
+	switch {
+	case held.OtherUDP > 0:
+		return fmt.Sprintf("No connection was found, or none that was asked for; %s of other UDP %s.", finding.Plural(float64(held.OtherUDP), "flow"), verb(int(held.OtherUDP), "was", "were"))
+	case held.Frames > 0:
+		return fmt.Sprintf("No connection was found, or none that was asked for, in %s.", finding.Plural(float64(held.Frames), "frame"))
+	}
+	return "There is no connection in it."
 }
 
 // sharpShare writes a share so that neither 0 nor 1 is said of what is not.
@@ -116,12 +128,21 @@ func auditSays() map[string]func(finding.Finding) string {
 			text := "an idle, usable connection was open: the client has no pool, or several (processes, workers, threads)"
 			sure, all := f.Figures.Value("certain").Or(0), f.Figures.Value("connections").Or(0)
 			if sure < all {
-				text += fmt.Sprintf("; %s of the idle ones were seen to be alive afterwards", whole(sure))
+				text += fmt.Sprintf("; %s of the idle ones were seen to be alive afterwards", noneOr(sure))
 			}
 			return text
 		},
-		string(audit.ClientSaysClose):    plain("the request before asked to close: Connection: close, or HTTP/1.0 without keep-alive"),
-		string(audit.ClientClosesAtOnce): plain("the client closed as soon as it had its response: it keeps no connections, or ends after each request"),
+		string(audit.ClientSaysClose): plain("the request before asked to close: Connection: close, or HTTP/1.0 without keep-alive"),
+		string(audit.ClientClosesAtOnce): func(f finding.Finding) string {
+			resets, all := f.Figures.Value("resets").Or(0), f.Figures.Value("connections").Or(0)
+			switch text := "the client closed as soon as it had its response: it keeps no connections, or ends after each request"; {
+			case resets == 0:
+				return text
+			case resets < all:
+				return text + fmt.Sprintf("; %s by RST, as where a body is not read to its end", whole(resets))
+			}
+			return "the client reset it as soon as the response was there, as where a body is not read to its end"
+		},
 		string(audit.ClientPoolFull):     plain("the client closed those that did not fit into its pool, as others stayed idle"),
 		string(audit.ClientAborts):       plain("the client closed before the response had ended: bodies are not read to their end, or requests are cancelled"),
 		string(audit.ClientIdle):         func(f finding.Finding) string { return "the client closed after idling" + needed(f) },
@@ -149,6 +170,14 @@ func auditSays() map[string]func(finding.Finding) string {
 		string(audit.Failure):      plain("the connection before broke: reset, time-out, or a response cut short"),
 		string(audit.NotCoalesced): plain("an open connection to the same address has a certificate that covers the name"),
 	}
+}
+
+// noneOr is a number, and none is a word.
+func noneOr(v float64) string {
+	if v == 0 {
+		return "none"
+	}
+	return whole(v)
 }
 
 // idleOf is after how long a server closes, where that is one limit.
@@ -277,7 +306,7 @@ func auditCaveats() map[string]func(doubter) string {
 		audit.CaveatUnplaced: func(d doubter) string {
 			return fmt.Sprintf("of %s the connection is not known", d.many("requests", "request"))
 		},
-		audit.CaveatNoHTTP: many("none of %s carried HTTP in the clear: reuse is about requests, which are not known"),
+		audit.CaveatNoHTTP: many("HTTP in the clear was in none of %s, and without requests reuse is not known"),
 		audit.CaveatLost: func(d doubter) string {
 			return fmt.Sprintf("the recorder had no room for %s", d.many("records", "record"))
 		},
