@@ -331,7 +331,11 @@ func TestEachFlawIsNamedAlone(t *testing.T) {
 			if errs[i] != nil {
 				t.Fatal(errs[i])
 			}
-			doc, want := docs[i], slices.Sorted(slices.Values(f.names))
+			want := slices.Sorted(slices.Values(f.names))
+			doc, err := again(docs[i], nil, configs[i], func(p *profile.Profile) bool { return slices.Equal(broken(p), want) })
+			if err != nil {
+				t.Fatal(err)
+			}
 			if wasBusy(doc) && !slices.Equal(broken(doc), want) {
 				skip(t, "this machine is too busy to say")
 			}

@@ -82,12 +82,9 @@ func TestLimitOfAServerThatIsThroughBeforeItsClient(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if wasBusy(doc) {
-				skip(t, "this machine is too busy to say")
-			}
 			idle := doc.ProtocolNamed("http/1.1").AfterResponse
 			low, high, _ := idle.Interval()
-			if !within(idle, limit) || high-low > 2*test.most {
+			if !within(idle, limit) || high-low > 2*test.most && !wasBusy(doc) {
 				t.Errorf("the limit is %s, between %s and %s; want %s in it, and no more than %s on each side", idle, low, high, profile.Duration(limit), test.most)
 			}
 			if r, _ := doc.ResultOf("timeout-honoured"); r.Outcome == profile.Fail || r.Outcome == profile.Warn {
