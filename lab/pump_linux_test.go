@@ -484,7 +484,7 @@ func TestTsharkCountsWhatTheLedgerCounts(t *testing.T) {
 		size    int
 	}{
 		{"lossy", linger.Network{RTT: 20 * time.Millisecond, Down: 20 * linger.Mbps, Up: 20 * linger.Mbps, Loss: 0.03}, 300_000},
-		{"shallow", linger.Network{RTT: 40 * time.Millisecond, Down: 50 * linger.Mbps, Up: 2 * linger.Mbps}, 2_000_000},
+		{"shallow", linger.Network{RTT: 40 * time.Millisecond, Down: 50 * linger.Mbps, Up: 2 * linger.Mbps}, 300_000},
 		{"unlimited", linger.Network{RTT: 5 * time.Millisecond}, 2_000_000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
