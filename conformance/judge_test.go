@@ -264,6 +264,7 @@ var rulings = []ruled{
 	{"none", Versions{}, "tls-current", unmeasured, "no version"},
 	{"no_application_protocol", Unheard{Offered: "x", Chooses: true, Alert: true}, "tls-alpn-refused", pass, ""},
 	{"it goes on", Unheard{Offered: "x", Chooses: true, WentOn: true}, "tls-alpn-refused", fail, `"x"`},
+	{"another protocol", Unheard{Offered: "x", Chooses: true, ChoseAnother: true, Word: "y"}, "tls-alpn-refused", fail, `"x"`},
 	{"another alert", Unheard{Offered: "x", Chooses: true, Word: "handshake failure"}, "tls-alpn-refused", unmeasured, "handshake failure"},
 	{"no ALPN", Unheard{Offered: "x"}, "tls-alpn-refused", unmeasured, "chooses no protocol"},
 	{"it took what it had not been offered", Unheard{Offered: "x", Chooses: true}, "tls-alpn-refused", nothing, ""},

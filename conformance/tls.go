@@ -55,6 +55,8 @@ type Unheard struct {
 	WentOn  bool   // the handshake was completed, without a protocol
 	Alert   bool   // it ended by no_application_protocol
 	Word    string // it ended by another word
+	// ChoseAnother says that the server chose a protocol that it had not been offered.
+	ChoseAnother bool
 }
 
 // Judge decides tls-alpn-refused.
@@ -69,6 +71,8 @@ func (f Unheard) Judge() []profile.Result {
 			r.unmeasured(id, "it chooses no protocol (ALPN)")
 		case f.WentOn:
 			r.broken(id, "it went on with a client that offered nothing but %q (ALPN)", f.Offered)
+		case f.ChoseAnother:
+			r.broken(id, "it chose a protocol that was not offered to a client that offered nothing but %q (ALPN)", f.Offered)
 		case f.Alert:
 			r.pass(id, "it refused a client that offered nothing but %q (ALPN)", f.Offered)
 		case f.Word != "":

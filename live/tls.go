@@ -113,6 +113,8 @@ func handshakeReason(err error, alpn string) string {
 	switch {
 	case strings.HasSuffix(err.Error(), "tls: no application protocol"):
 		return "server does not speak " + alpn + ": it refused the handshake (ALPN)"
+	case strings.Contains(err.Error(), "unadvertised ALPN protocol"):
+		return "server does not speak " + alpn + ": it chose a protocol that it was not offered (ALPN)"
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return "server closed within the TLS handshake"
 	case IsReset(err):

@@ -148,6 +148,8 @@ func (p *prober) openHTTP2(ctx context.Context) (*http2Conn, error) {
 	switch {
 	case err != nil && strings.Contains(err.Error(), "no application protocol"):
 		return nil, errNoHTTP2("it refused a handshake that offered h2 (ALPN)")
+	case choseUnoffered(err):
+		return nil, errNoHTTP2("it chose another protocol where h2 was all it was offered (ALPN)")
 	case err != nil:
 		return nil, err
 	case c.state != nil && c.state.NegotiatedProtocol != "h2":

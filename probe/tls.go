@@ -94,12 +94,19 @@ func versionsTLS(ctx context.Context, p *prober) {
 	if unheard.Chooses {
 		state, _, err := p.shake(ctx, func(c *tls.Config) { c.NextProtos, c.InsecureSkipVerify = []string{unheard.Offered}, true })
 		unheard.WentOn = err == nil && state.NegotiatedProtocol == ""
+		unheard.ChoseAnother = choseUnoffered(err)
 		unheard.Alert = err != nil && strings.Contains(err.Error(), "no application protocol")
 		if err != nil {
 			unheard.Word = linger.Brief(cause(err))
 		}
 	}
 	p.judge(unheard)
+}
+
+// choseUnoffered reports whether a handshake was ended by our side, since the server chose
+// a protocol that it had not been offered, as Apache does without mod_http2.
+func choseUnoffered(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "unadvertised ALPN protocol")
 }
 
 // A ticketStore keeps the tickets of one probe.
