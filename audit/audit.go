@@ -227,7 +227,7 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 	a.nameThem(now)
 	a.findChecks(now)
 	for _, c := range now {
-		if c.class == Check {
+		if c.class == Check || c.class == Datagrams {
 			continue
 		}
 		c.pool = a.poolOf(c)

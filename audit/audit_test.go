@@ -972,3 +972,17 @@ func TestServerOfTheUpstream(t *testing.T) {
 		}
 	}
 }
+
+// DNS over UDP opens no connection: it has no cause, and takes no connection's place.
+func TestDatagramsAreNoConnections(t *testing.T) {
+	s := &script{}
+	s.open(1).ask(1.01, .02).client(1.04)
+	for i := range 3 {
+		s.open(1.1+float64(i)).ask(1.11+float64(i), .02).r.Protocol = "udp"
+	}
+	s.open(9).ask(9.01, .02)
+	r, rows := s.run(t)
+	if r.Connections != 2 || r.Avoidable != 1 || r.Exchanges != 2 || r.Datagrams != (Aside{3, 3}) || rows[2].Cause != "" || rows[4].Cause != ClientClosesAtOnce {
+		t.Errorf("%+v, %+v", r, rows)
+	}
+}

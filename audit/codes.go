@@ -122,6 +122,8 @@ const (
 	Check Class = "health-check"
 	// Streaming: it became a tunnel, or carried a response without an end.
 	Streaming Class = "stream"
+	// Datagrams: a flow of DNS over UDP, which opens nothing and keeps nothing.
+	Datagrams Class = "datagrams"
 )
 
 // Codes of findings besides the causes, each of which is a code itself.

@@ -262,7 +262,9 @@ func (c *conn) take(r *trace.Connection) {
 	c.recorded = true
 	c.protocol = r.Protocol
 	c.multiplexed = r.Protocol == "h2" || r.Protocol == "h3" || r.Protocol == "doh" || r.Protocol == "doh3" || r.Protocol == "doq"
-	c.udp = OverUDP(r)
+	if c.udp = OverUDP(r); r.Protocol == "udp" {
+		c.class = Datagrams
+	}
 	c.beganBefore, c.stillOpen = r.BeganBefore, r.StillOpen
 	if c.secure = secure && tls.ServerName != ""; c.secure {
 		c.name = strings.ToLower(tls.ServerName)

@@ -58,6 +58,7 @@ type Result struct {
 
 	HealthChecks Aside `json:"health_checks,omitzero"`
 	Streams      Aside `json:"streams,omitzero"`
+	Datagrams    Aside `json:"datagrams,omitzero"` // flows of DNS over UDP
 
 	Causes  []CauseRow `json:"causes"`
 	Origins []GroupRow `json:"origins"`
@@ -177,6 +178,7 @@ func (a *Auditor) result() *Result {
 	r.Exchanges, r.Reuse = all.exchanges, all.reuse()
 	r.HealthChecks = Aside{t.checkConnections, t.checkExchanges}
 	r.Streams = Aside{t.streamConnections, t.streamExchanges}
+	r.Datagrams = Aside{t.datagramFlows, t.datagramExchanges}
 	r.Avoidable = all.avoidable()
 	if m := all.causes[Undecided]; m != nil {
 		r.Undecided = m.connections

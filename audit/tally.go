@@ -129,6 +129,7 @@ type tally struct {
 
 	checkConnections, checkExchanges   int
 	streamConnections, streamExchanges int
+	datagramFlows, datagramExchanges   int
 	unplaced, filtered, settled        int64
 	missing                            int64
 	gappy, oneWay, opaque, beganBefore int
@@ -183,6 +184,10 @@ func (a *Auditor) count(c *conn) {
 	case Streaming:
 		t.streamConnections++
 		t.streamExchanges += c.requests
+		return
+	case Datagrams:
+		t.datagramFlows++
+		t.datagramExchanges += c.requests
 		return
 	}
 	t.missing += c.missing

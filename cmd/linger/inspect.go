@@ -515,6 +515,12 @@ func (in *inspection) hiddenName(s string) string {
 	if s == "" {
 		return ""
 	}
+	if _, err := netip.ParseAddrPort(s); err == nil {
+		return in.hidden(s)
+	}
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return "host-" + in.keyed(a.Unmap().String())
+	}
 	host, port, ok := strings.Cut(strings.ToLower(s), ":")
 	if ok {
 		port = ":" + port

@@ -56,7 +56,7 @@ func (f Finding) name() string {
 	if f.Subject.Name != "" && f.Subject.Name != f.Code {
 		name = f.Subject.Name + ": " + name
 	}
-	if f.Cause != "" {
+	if f.Cause != "" && f.Cause != f.Code {
 		name += ", " + f.Cause
 	}
 	return name

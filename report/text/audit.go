@@ -113,7 +113,9 @@ func numbers(list []int) string {
 }
 
 func (o Options) auditTable(b *bufio.Writer, t table.Table) {
-	o.table(b, t)
+	var rows bytes.Buffer
+	buffered(&rows, func(b *bufio.Writer) { o.table(b, t) }) // nothing fails in memory
+	b.Write(bytes.TrimPrefix(rows.Bytes(), []byte("\n")))    // the upper line of heads that have one
 	if t.More != "" {
 		b.WriteString(o.paint(t.More, faint) + "\n")
 	}

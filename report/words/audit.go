@@ -42,7 +42,7 @@ func Audit(r *audit.Result) []string {
 	var out []string
 	reuse, ok := r.Reuse.Get()
 	switch {
-	case r.Connections == 0 && r.HealthChecks.Connections+r.Streams.Connections == 0:
+	case r.Connections == 0 && r.HealthChecks.Connections+r.Streams.Connections+r.Datagrams.Connections == 0:
 		return []string{nothingIn(r)}
 	case ok:
 		out = append(out, fmt.Sprintf("Reused: %s of %s went over a connection that had carried one before.", sharpShare(reuse), finding.Plural(float64(r.Exchanges), "request")))
@@ -75,6 +75,9 @@ func Audit(r *audit.Result) []string {
 		out = append(out, fmt.Sprintf("Left out: %s of health checks.", finding.Plural(float64(checks), "connection")))
 	case streams > 0:
 		out = append(out, fmt.Sprintf("Left out: %s that became streams or tunnels.", finding.Plural(float64(streams), "connection")))
+	}
+	if d := r.Datagrams; d.Connections > 0 {
+		out = append(out, fmt.Sprintf("Left out: %s of DNS over UDP, which opens no connection; %s.", finding.Plural(float64(d.Connections), "flow"), finding.Plural(float64(d.Exchanges), "request")))
 	}
 	return out
 }
