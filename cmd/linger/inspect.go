@@ -216,7 +216,11 @@ func (in *inspection) read(ctx context.Context, names []string, std streams) (*a
 	if !in.began.IsZero() {
 		r.Began = in.began.Format(time.RFC3339Nano)
 	}
-	return r, in.summarize(r, &sum)
+	err = in.summarize(r, &sum)
+	if ctx.Err() != nil {
+		r.Caveats = append(r.Caveats, finding.Caveat{Code: audit.CaveatFile, Subject: finding.Subject{Kind: "file", Name: "the recording"}, Figures: finding.Figures{finding.Word("reason", "interrupted")}})
+	}
+	return r, err
 }
 
 // records reads a stream of records.

@@ -64,6 +64,11 @@ func Audit(r *audit.Result) []string {
 		}
 		out = append(out, text+".")
 	}
+	for _, c := range r.Causes {
+		if c.Cause == audit.NoExchange && c.Connections > 0 {
+			out = append(out, fmt.Sprintf("Without a request: %s of them, refused, opened ahead or scanned.", whole(float64(c.Connections))))
+		}
+	}
 	if share, ok := r.HandshakeShare.Get(); ok {
 		out = append(out, fmt.Sprintf("Handshakes are %s of the time that clients waited.", finding.Share(share)))
 	}

@@ -106,6 +106,7 @@ func TestAuditAnswers(t *testing.T) {
 		{audit.Result{}, "There is no connection in it."},
 		{audit.Result{Recording: linger.Known(audit.Recording{Frames: 20})}, "No connection was found, or none that was asked for, in 20 frames."},
 		{audit.Result{Recording: linger.Known(audit.Recording{Frames: 20, OtherUDP: 6})}, "No connection was found, or none that was asked for; 6 flows of other UDP were."},
+		{audit.Result{Connections: 3, Opened: 3, Causes: []audit.CauseRow{{Cause: audit.NoExchange, Connections: 2}}}, "Reuse is not known: no request could be read on a connection that was seen to begin. Avoidable: none of 3 opened connections. Without a request: 2 of them, refused, opened ahead or scanned."},
 		{audit.Result{Datagrams: audit.Aside{Connections: 2, Exchanges: 3}}, "Reuse is not known: no request could be read on a connection that was seen to begin. Left out: 2 flows of DNS over UDP, which opens no connection; 3 requests."},
 		{audit.Result{Connections: 2, BeganBefore: 2}, "Reuse is not known: no connection was seen to begin."},
 		{audit.Result{Connections: 2, Opened: 2, Undecided: 1}, "Reuse is not known: no request could be read on a connection that was seen to begin. Avoidable: none of 2 opened connections; why 1 was opened is not known."},
