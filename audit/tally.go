@@ -64,8 +64,8 @@ type evidence struct {
 	closed         int64 // frame in which the one before ended
 }
 
-// shown is how many connections a finding names.
-const shown = 8
+// Shown is how many connections a finding names at most, as evidence: the first.
+const Shown = 8
 
 func (m *amount) add(c *conn) {
 	m.connections++
@@ -96,7 +96,7 @@ func (m *amount) add(c *conn) {
 	if b := c.decision.before; b != nil {
 		m.gaps.add(c.opened.Sub(b.idleSince(c.opened)).Seconds())
 	}
-	if len(m.evidence) < shown {
+	if len(m.evidence) < Shown {
 		e := evidence{stream: c.stream, udp: c.udp, frames: c.frames}
 		if b := c.decision.before; b != nil {
 			e.before, e.closed = b.stream, b.closedFrame

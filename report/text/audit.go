@@ -91,12 +91,16 @@ func (o Options) cause(b *bufio.Writer, n int, f finding.Finding, wide bool) {
 	if !wide {
 		return
 	}
+	some := ""
+	if f.Figures.Value("connections").Or(0) > audit.Shown {
+		some = fmt.Sprintf(" of the first %d", audit.Shown)
+	}
 	for _, e := range f.Evidence {
 		switch e.Kind {
 		case "filter":
-			o.write(b, e.Text, "   Wireshark: ", "     ", faint)
+			o.write(b, e.Text, "   Wireshark"+some+": ", "     ", faint)
 		case "frames":
-			o.write(b, "frames "+numbers(e.Frames), "   ", "     ", faint)
+			o.write(b, "frames"+some+": "+numbers(e.Frames), "   ", "     ", faint)
 		}
 	}
 }

@@ -65,3 +65,20 @@ func TestAuditFitsOnAScreen(t *testing.T) {
 		}
 	}
 }
+
+// Evidence that is of some says so; a head stands in one line where one is enough.
+func TestEvidenceOfTheFirst(t *testing.T) {
+	for n, want := range map[float64]string{8: "   Wireshark: tcp.stream in {1, 2}\n   frames: 3, 4\n", 9: "   Wireshark of the first 8: tcp.stream in {1, 2}\n   frames of the first 8: 3, 4\n"} {
+		var b bytes.Buffer
+		r := &audit.Result{Findings: []finding.Finding{{
+			Code: string(audit.Race), Cause: string(audit.Race), Severity: finding.Warning, Figures: finding.Figures{finding.Number("connections", n, "")},
+			Evidence: []finding.Evidence{{Kind: "filter", Text: "tcp.stream in {1, 2}"}, {Kind: "frames", Frames: []int{3, 4}}},
+		}}, Hops: []audit.Hop{{Proxy: "192.0.2.1:80", Upstream: "192.0.2.9:80"}}}
+		if err := Audit(&b, r, true, Options{Width: 120}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), want) || strings.Contains(b.String(), "\n\n\n") {
+			t.Errorf("%v connections:\n%s", n, b.String())
+		}
+	}
+}
