@@ -145,7 +145,11 @@ func (o Options) auditCaveats(b *bufio.Writer, list []finding.Caveat, show int) 
 	}
 	for i, c := range list {
 		if left := len(list) - i; i == show {
-			b.WriteString(o.paint("  ! "+finding.Plural(float64(left), "reason")+" to doubt a figure; --wide shows them", faint) + "\n")
+			them := "them"
+			if left == 1 {
+				them = "it"
+			}
+			b.WriteString(o.paint("  ! "+finding.Plural(float64(left), "reason")+" to doubt a figure; --wide shows "+them, faint) + "\n")
 			return
 		}
 		o.write(b, words.AuditCaveat(c), "  ! ", "    ", plain)

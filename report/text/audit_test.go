@@ -66,6 +66,16 @@ func TestAuditFitsOnAScreen(t *testing.T) {
 	}
 }
 
+// One reason to doubt is no "them".
+func TestOneReasonLeft(t *testing.T) {
+	var b bytes.Buffer
+	r := &audit.Result{Caveats: []finding.Caveat{{Code: audit.CaveatYoung}}}
+	Options{}.audit(&b, r, room{}, false)
+	if !strings.Contains(b.String(), "1 reason to doubt a figure; --wide shows it\n") {
+		t.Error(b.String())
+	}
+}
+
 // Evidence that is of some says so; a head stands in one line where one is enough.
 func TestEvidenceOfTheFirst(t *testing.T) {
 	for n, want := range map[float64]string{8: "   Wireshark: tcp.stream in {1, 2}\n   frames: 3, 4\n", 9: "   Wireshark of the first 8: tcp.stream in {1, 2}\n   frames of the first 8: 3, 4\n"} {
