@@ -50,6 +50,7 @@ type Auditor struct {
 	open   map[int64]*conn // exchanges have come, the connection has not
 	fresh  []*conn         // recorded, and not decided
 	weight int
+	ripe   int // the part of weight that fresh has
 	hosts  [2]map[string]*host
 	texts  map[string]string
 
@@ -163,8 +164,11 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	a.tally.places[at]++
 	c.client.here = c.client.here || at == atClient
 	c.server.here = c.server.here || at == atServer
+	c.client.used, c.server.used = c.client.used || c.carried(), c.server.used || c.carried()
 	a.fresh = append(a.fresh, c)
-	if a.weight > a.config.Limit*weightOfConn {
+	a.ripe += weightOfConn + weightOfSpan*len(c.spans)
+	// Where open connections have most of it, little is won by deciding a few others.
+	if limit := a.config.Limit * weightOfConn; a.weight > limit && a.ripe > limit/16 {
 		a.shed()
 	}
 	return nil
@@ -192,6 +196,37 @@ func (a *Auditor) shed() {
 	slices.Sort(opened)
 	a.tally.settled += int64(len(a.fresh) / 2)
 	a.settle(opened[len(opened)/2], false)
+	a.prune()
+}
+
+// prune lets go of what a scan of ports leaves: connections that are not open and carried
+// nothing, which no later one could have used, and the pools and hosts that had no others.
+func (a *Auditor) prune() {
+	needed := map[*host]bool{}
+	for _, c := range a.fresh {
+		needed[c.client], needed[c.server] = true, true
+	}
+	for k, p := range a.pools {
+		p.live = slices.DeleteFunc(p.live, func(c *conn) bool { return !c.stillOpen && !c.carried() })
+		if !p.began && len(p.live)+len(p.ended) == 0 {
+			delete(a.pools, k)
+			continue
+		}
+		needed[k.client], needed[k.server] = true, true
+	}
+	for c, pools := range a.byClient {
+		pools = slices.DeleteFunc(pools, func(p *pool) bool { return a.pools[p.key] != p })
+		if a.byClient[c] = pools; len(pools) == 0 {
+			delete(a.byClient, c)
+		}
+	}
+	for _, hosts := range a.hosts {
+		for name, h := range hosts {
+			if !needed[h] && !h.used && !h.here {
+				delete(hosts, name)
+			}
+		}
+	}
 }
 
 // settle decides the connections that were opened by an instant.
@@ -241,6 +276,7 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 	for _, c := range now {
 		a.count(c)
 		a.weight -= weightOfConn + weightOfSpan*len(c.spans)
+		a.ripe -= weightOfConn + weightOfSpan*len(c.spans)
 	}
 	a.peaks(now)
 	for _, c := range now {

@@ -458,6 +458,7 @@ type host struct {
 	software string
 	agent    string
 	here     bool // packets were recorded at it
+	used     bool // a connection of it carried something
 
 	idle     limits                    // after which this side closes
 	near     linger.Opt[time.Duration] // the shortest seen, of a client

@@ -231,6 +231,9 @@ func (r *Reader) remember(c *conn, f *flow.Flow) {
 }
 
 func (r *Reader) recycle(c *conn) {
+	if r.finished {
+		return // its memory is for whoever takes the records
+	}
 	if a, ok := c.app.(*httpApp); ok {
 		r.freeHTTP = append(r.freeHTTP, a)
 	}

@@ -50,6 +50,7 @@ type Reader struct {
 	nextID     int64          // of a connection
 	held       int            // bytes of all connections that wait for earlier ones
 	tcp, udp   numbers
+	finished   bool // nothing more comes
 }
 
 // New returns a Reader that hands its records to a sink.
@@ -181,6 +182,7 @@ func (r *Reader) ip(b []byte, wire int, place uint32, m mark, depth int) {
 // Finish hands on what is open, and returns what there was.
 func (r *Reader) Finish() Summary {
 	r.sum.Incomplete += r.fragments.flush()
+	r.finished, r.free, r.freeHTTP = true, nil, nil
 	r.table.Flush()
 	if r.sum.Frames > 0 {
 		r.sum.Last = linger.Known(r.now)
