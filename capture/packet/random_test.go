@@ -15,11 +15,12 @@ import (
 	"linger/capture/packet"
 	"linger/capture/pcap"
 	"linger/flow"
+	"linger/internal/tshark"
 	"linger/trace"
 )
 
 // played plays connections by luck, many at once, and returns what is true of each.
-func played(f *film, rng *rand.Rand, connections int, plain bool) (truth []counted) {
+func played(f *film, rng *rand.Rand, connections int, plain bool) (truth []tshark.Counts) {
 	f.step = 37 * time.Microsecond
 	var open []*act
 	for begun := 0; begun < connections || len(open) > 0; {
@@ -31,7 +32,7 @@ func played(f *film, rng *rand.Rand, connections int, plain bool) (truth []count
 			a := &act{talk: f.talk(client, server), rng: rng, left: rng.IntN(6), number: begun, plain: plain}
 			a.next = [2]uint32{rng.Uint32(), rng.Uint32()}
 			a.open()
-			a.truth.syn = 2
+			a.truth.SYN = 2
 			open = append(open, a)
 			begun++
 		}
@@ -39,7 +40,7 @@ func played(f *film, rng *rand.Rand, connections int, plain bool) (truth []count
 		if a := open[i]; a.left == 0 {
 			a.close(rng.IntN(2))
 			for len(truth) <= a.number {
-				truth = append(truth, counted{})
+				truth = append(truth, tshark.Counts{})
 			}
 			truth[a.number] = a.truth
 			open = append(open[:i], open[i+1:]...)
@@ -60,7 +61,7 @@ type act struct {
 	// plain is what tshark counts right: it loses responses where they are pipelined, or a
 	// segment ends between the CR and the LF behind the last chunk.
 	plain bool
-	truth counted
+	truth tshark.Counts
 }
 
 // exchange plays one or, pipelined, several requests with their responses.
@@ -89,8 +90,8 @@ func (a *act) exchange() {
 			fmt.Fprintf(&answers, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 		}
 	}
-	a.truth.requests += int64(n)
-	a.truth.responses += int64(n)
+	a.truth.Requests += int64(n)
+	a.truth.Responses += int64(n)
 	a.stream(cli, asks.String())
 	a.stream(srv, answers.String())
 }
@@ -109,14 +110,14 @@ func (a *act) stream(from int, text string) {
 			a.again(from, seq+uint32(size), flow.ACK, rest[:second])
 			a.film.wait(3 * time.Millisecond)
 			a.again(from, seq, flow.ACK, text[:size])
-			a.truth.retransmitted++ // that is how it looks: later bytes had been seen
+			a.truth.Retransmitted++ // that is how it looks: later bytes had been seen
 			size += second
 			rest = text[size:]
 		case a.rng.IntN(12) == 0:
 			a.again(from, seq, flow.ACK, text[:size])
 			a.film.wait(3 * time.Millisecond)
 			a.again(from, seq, flow.ACK, text[:size])
-			a.truth.retransmitted++
+			a.truth.Retransmitted++
 		default:
 			a.again(from, seq, flow.ACK, text[:size])
 		}
@@ -186,7 +187,7 @@ func TestRandomLosses(t *testing.T) {
 			t.Errorf("seed %d: %d connections of %d", seed, n, len(truth))
 		}
 		for n, c := range ofRecords(t, got) {
-			if n >= int64(len(truth)) || c.requests > truth[n].requests || c.responses > truth[n].responses {
+			if n >= int64(len(truth)) || c.Requests > truth[n].Requests || c.Responses > truth[n].Responses {
 				t.Errorf("seed %d, connection %d: %+v", seed, n, c)
 			}
 		}

@@ -7,12 +7,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
 	"linger/capture/packet"
 	"linger/capture/pcap"
+	"linger/internal/tshark"
 	"linger/trace"
 )
 
@@ -67,102 +66,39 @@ func needs(t testing.TB, program string) {
 	}
 }
 
-// counted is what both can say of a connection of TCP.
-type counted struct{ syn, retransmitted, requests, responses int64 }
-
-// byTshark counts the connections of a capture file. What it takes for a keep-alive probe
-// with an octet, or for out of order, is a retransmission here.
-func byTshark(t testing.TB, file string, more ...string) map[int64]counted {
+func byTshark(t testing.TB, file string, more ...string) map[int64]tshark.Counts {
 	t.Helper()
-	fields := []string{"tcp.stream", "tcp.flags.syn", "tcp.len", "tcp.analysis.retransmission", "tcp.analysis.out_of_order", "tcp.analysis.keep_alive", "http.request.method", "http.response.code"}
-	args := []string{"-n", "-r", file, "-Y", "tcp and not icmp and not icmpv6", "-T", "fields", "-E", "separator=|"}
-	for _, f := range fields {
-		args = append(args, "-e", f)
-	}
-	cmd := exec.CommandContext(t.Context(), "tshark", append(args, more...)...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	text, err := cmd.Output()
+	out, err := tshark.Count(t.Context(), file, more...)
 	if err != nil {
-		t.Fatalf("tshark: %v: %s", err, stderr.String())
-	}
-	out := map[int64]counted{}
-	for line := range strings.Lines(string(text)) {
-		v := strings.Split(strings.TrimSuffix(line, "\n"), "|")
-		stream, err := strconv.ParseInt(v[0], 10, 64)
-		if err != nil || len(v) != len(fields) {
-			t.Fatalf("tshark prints %q", line)
-		}
-		c := out[stream]
-		if v[1] == "1" || v[1] == "True" {
-			c.syn++
-		}
-		if v[3]+v[4] != "" || v[5] != "" && v[2] != "0" {
-			c.retransmitted++
-		}
-		if v[6] != "" {
-			c.requests += int64(1 + strings.Count(v[6], ","))
-		}
-		if v[7] != "" {
-			for code := range strings.SplitSeq(v[7], ",") {
-				if code[0] != '1' || code == "101" {
-					c.responses++ // interim ones are no answers
-				}
-			}
-		}
-		out[stream] = c
+		t.Fatal(err)
 	}
 	return out
 }
 
-// ofRecords counts the same of records.
-func ofRecords(t testing.TB, r records) map[int64]counted {
+func ofRecords(t testing.TB, r records) map[int64]tshark.Counts {
 	t.Helper()
-	out, streams := map[int64]counted{}, map[int64]int64{}
-	for _, c := range r.connections {
-		up, down := c.Up.Or(trace.Flow{}), c.Down.Or(trace.Flow{})
-		if !c.Within.IsZero() || up.SYN+down.SYN == 0 && c.Protocol == "quic" || c.Protocol == "udp" {
-			continue
-		}
-		n, ok := c.Stream.Get()
-		if !ok {
-			t.Errorf("connection %d has no number of Wireshark's", c.ID)
-		}
-		streams[c.ID] = n
-		out[n] = counted{syn: up.SYN + down.SYN, retransmitted: up.Retransmitted + down.Retransmitted}
-	}
-	for _, x := range r.exchanges {
-		n, ok := streams[x.Connection]
-		if !ok {
-			continue
-		}
-		c := out[n]
-		if x.Method != "" {
-			c.requests++
-		}
-		if x.Status != 0 {
-			c.responses++
-		}
-		out[n] = c
+	out, err := tshark.Of(r.connections, r.exchanges)
+	if err != nil {
+		t.Error(err)
 	}
 	return out
 }
 
 // alone is what tshark counts more than the records have, by file and stream, and why.
-var alone = map[string]map[int64]counted{
+var alone = map[string]map[int64]tshark.Counts{
 	// Each packet was captured twice, and counts once here.
-	"zeek_nflog-http.pcap":             {0: {syn: 2, retransmitted: 2}},
-	"zeek_http_m57-long-49600-80.pcap": {0: {syn: 2, retransmitted: 18}},
+	"zeek_nflog-http.pcap":             {0: {SYN: 2, Retransmitted: 2}},
+	"zeek_http_m57-long-49600-80.pcap": {0: {SYN: 2, Retransmitted: 18}},
 	// Frame 8, a request, was captured after its own acknowledgement, frame 6. Requests of
 	// HTTP/0.9 are none for tshark.
-	"zeek_ipv6-http-atomic-frag.pcap": {0: {retransmitted: 1, requests: -1}, 1: {requests: -1}, 2: {requests: -1}, 3: {requests: -1}},
-	"zeek_http_http_09.pcap":          {0: {requests: -1}},
+	"zeek_ipv6-http-atomic-frag.pcap": {0: {Retransmitted: 1, Requests: -1}, 1: {Requests: -1}, 2: {Requests: -1}, 3: {Requests: -1}},
+	"zeek_http_http_09.pcap":          {0: {Requests: -1}},
 	// Frame 19, a FIN, was captured after frame 18, an empty segment that was sent after it.
-	"zeek_tls_tls13_psk_succesfull.pcap": {0: {retransmitted: 1}},
+	"zeek_tls_tls13_psk_succesfull.pcap": {0: {Retransmitted: 1}},
 	// A part of the response's body was not captured: tshark waits for it in vain.
-	"zeek_http_entity_gap.pcap": {0: {responses: -1}},
+	"zeek_http_entity_gap.pcap": {0: {Responses: -1}},
 	// Parts of the body came in another order, which tshark waits for, unless told otherwise.
-	"zeek_http_concurrent-range-requests.pcap": {1: {responses: -1}},
+	"zeek_http_concurrent-range-requests.pcap": {1: {Responses: -1}},
 }
 
 // captures are those of others, beside the checkout or beside the folder of several.
@@ -198,8 +134,7 @@ func TestTsharkCountsTheSame(t *testing.T) {
 			records, _ := read(t, b)
 			got, want := ofRecords(t, records), byTshark(t, file)
 			for n, w := range want {
-				more := alone[filepath.Base(file)][n]
-				w = counted{w.syn - more.syn, w.retransmitted - more.retransmitted, w.requests - more.requests, w.responses - more.responses}
+				w = w.Less(alone[filepath.Base(file)][n])
 				if g := got[n]; g != w {
 					t.Errorf("tcp.stream %d: %+v, tshark counts %+v beside what it is known to", n, g, w)
 				}

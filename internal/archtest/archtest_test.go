@@ -66,6 +66,7 @@ var rooms = []room{
 	{"cmd/linger", []string{"*"}, "wiring: the one place that knows every room"},
 	{"internal/textbook", []string{".", "trace"}, "experiments made up for the tests of compare and report; no engine behind them"},
 	{"internal/results", []string{".", "finding", "compare", "assert", "profile", "conformance", "report"}, "results made up in memory, on which the tests of report's rooms stand"},
+	{"internal/tshark", []string{"trace"}, "what tshark counts in a capture, for the tests of whatever reads one"},
 	{"internal/played", []string{"*"}, "plays hosts, captures and audits them: it needs both ends, and what lies between"},
 	{"internal/archtest", []string{"*"}, "looks at all of them"},
 }

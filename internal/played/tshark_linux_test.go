@@ -1,0 +1,112 @@
+package played
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"linger/capture/packet"
+	"linger/capture/pcap"
+	"linger/internal/tshark"
+	"linger/trace"
+)
+
+// kept are the records of one capture.
+type kept struct {
+	connections []trace.Connection
+	exchanges   []trace.Exchange
+}
+
+func (k *kept) WriteConnection(c *trace.Connection) error {
+	k.connections = append(k.connections, *c)
+	return nil
+}
+
+// WriteExchange keeps what tshark counts, too: requests of HTTP, and responses that came
+// whole.
+func (k *kept) WriteExchange(x *trace.Exchange) error {
+	if strings.HasPrefix(x.URL, "dns://") {
+		return nil
+	}
+	one := *x
+	if one.Done.IsZero() || one.Failed != "" {
+		one.Status = 0
+	}
+	k.exchanges = append(k.exchanges, one)
+	return nil
+}
+
+func recordsOf(file string) (k kept, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return k, err
+	}
+	defer f.Close()
+	files, err := pcap.Open([]pcap.Input{{Name: file, From: f}})
+	if err != nil {
+		return k, err
+	}
+	_, err = packet.Read(files, packet.Options{}, &k)
+	return k, err
+}
+
+// holdAgainstTshark holds the records of one capture of each scenario, from all points in
+// turn, against what tshark counts: connections, SYNs, retransmissions, requests and
+// responses.
+func holdAgainstTshark(t *testing.T, takes []take) {
+	if _, err := exec.LookPath("tshark"); err != nil {
+		skip(t, "%v", err)
+	}
+	slots := make(chan struct{}, 2)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	files := 0
+	for i := range takes {
+		s := &takes[i]
+		if s.err != nil {
+			continue
+		}
+		var points []string
+		for point := range s.captures {
+			points = append(points, point)
+		}
+		slices.Sort(points)
+		point := points[i%len(points)]
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			file := s.captures[point]
+			k, err := recordsOf(file)
+			if err != nil {
+				t.Errorf("%s, %s: %v", s.name, point, err)
+				return
+			}
+			ours, err := tshark.Of(k.connections, k.exchanges)
+			if err != nil {
+				t.Errorf("%s, %s: %v", s.name, point, err)
+				return
+			}
+			theirs, err := tshark.Count(t.Context(), file, "-o", "tcp.reassemble_out_of_order:TRUE")
+			if err != nil {
+				t.Errorf("%s, %s: %v", s.name, point, err)
+				return
+			}
+			if len(ours) != len(theirs) {
+				t.Errorf("%s, %s: %d connections, tshark counts %d", s.name, point, len(ours), len(theirs))
+			}
+			for n, w := range theirs {
+				if g := ours[n]; g != w {
+					t.Errorf("%s, %s, tcp.stream %d: %+v, tshark counts %+v", s.name, point, n, g, w)
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			files++
+		})
+	}
+	all.Wait()
+	t.Logf("%d captures held against tshark", files)
+}
