@@ -803,12 +803,8 @@ func countHTTP3(ctx context.Context, p *prober) {
 			break
 		}
 	}
-	ended := c.Context().Err() != nil
-	select {
-	case <-c.goaway:
-		ended = true
-	default:
-	}
+	// A stream hears of the connection's end before the connection itself is done.
+	ended := over()
 	if ended {
 		e := c.awaitEnd(ctx)
 		count.Ending, count.Closing = e.how, e.closing
