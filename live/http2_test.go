@@ -779,7 +779,7 @@ func TestLimitOfStreamsChanges(t *testing.T) {
 			barred.Store(true)
 			time.AfterFunc(200*time.Millisecond, func() {
 				barred.Store(false)
-				p.WriteSettings(limit(1))
+				http2.NewFramer(p.Conn, nil).WriteSettings(limit(1)) // p's is another goroutine's
 			})
 			return ok
 		}
