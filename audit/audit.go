@@ -36,7 +36,8 @@ type Config struct {
 	Software string
 }
 
-// DefaultLimit is some 100 MB.
+// DefaultLimit is some 100 MB of connections; each client and server that is heard of takes
+// half a kB beside.
 const DefaultLimit = 120_000
 
 // An Auditor takes in records: WriteConnection and WriteExchange for each, in any order

@@ -38,7 +38,8 @@ type Options struct {
 	Each func(f *pcap.Frame, connection int64)
 }
 
-// DefaultTracked is as many flows as fit into 300 MB.
+// DefaultTracked flows take some 250 MB of a Reader where each has a request that waits; what
+// its sink keeps is beside that.
 const DefaultTracked = 120_000
 
 // A Summary is what the capture held, and what it did not. Counts are of all files.
