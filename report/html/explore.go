@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"linger"
@@ -25,8 +26,10 @@ var predictor []byte
 
 var exploreScript = asset("page/explore.js")
 
-// predictorText is the predictor as a page has it.
-var predictorText = template.HTML(base64.StdEncoding.EncodeToString(predictor))
+// predictorText returns the predictor as a page has it; see pageHTML.
+var predictorText = sync.OnceValue(func() template.HTML {
+	return template.HTML(base64.StdEncoding.EncodeToString(predictor))
+})
 
 // A Model is what a page needs to predict again what it shows, on other paths: what the
 // simulator was given beside the scenario, and the words of the command line that give
@@ -79,7 +82,7 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 	if o.Model == nil || len(w.Exchanges) > mostExplored || len(strategies) == 0 {
 		return nil, false
 	}
-	x := &explorer{Predictor: predictorText, Size: finding.Bytes(float64(len(predictorText))), Workload: table.Clean(w.Name)}
+	x := &explorer{Predictor: predictorText(), Size: finding.Bytes(float64(len(predictorText()))), Workload: table.Clean(w.Name)}
 	if !o.Queries {
 		w, x.Replaced = withoutQueries(w)
 	}

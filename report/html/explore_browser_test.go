@@ -194,10 +194,10 @@ func TestBrowserFindsNoBarrierInASweep(t *testing.T) {
 func TestPageStatesTheSizeOfTheSimulator(t *testing.T) {
 	html := page(t, command(t), "sweep", "--steps", "2", "--loss", "0%")
 	said := regexp.MustCompile(`is in this page \(([0-9.]+) MB of it\)`).FindSubmatch(html)
-	if said == nil || string(said[1]) != strings.Fields(finding.Bytes(float64(len(predictorText))))[0] {
+	if said == nil || string(said[1]) != strings.Fields(finding.Bytes(float64(len(predictorText()))))[0] {
 		t.Errorf("%s", said)
 	}
-	if len(html) < len(predictorText) || len(html) > len(predictorText)+500_000 {
-		t.Errorf("%d bytes, %d of them the simulator", len(html), len(predictorText))
+	if len(html) < len(predictorText()) || len(html) > len(predictorText())+500_000 {
+		t.Errorf("%d bytes, %d of them the simulator", len(html), len(predictorText()))
 	}
 }

@@ -127,7 +127,7 @@ func Compare(w io.Writer, f compare.Findings, in trace.Experiment, o Options) er
 	}
 	v.lanes(f, typical)
 	v.ladders(f, in, typical)
-	return pageHTML.ExecuteTemplate(w, "page.html", v)
+	return pageHTML().ExecuteTemplate(w, "page.html", v)
 }
 
 // lanes adds the drawings by connection.

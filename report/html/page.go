@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"html/template"
+	"sync"
 )
 
 //go:embed page
@@ -15,8 +16,13 @@ var pageFiles embed.FS
 var (
 	pageStyle  = asset("page/style.css")
 	pageScript = asset("page/script.js")
-	pageHTML   = template.Must(template.ParseFS(pageFiles, "page/*.html"))
 )
+
+// pageHTML returns the templates. They are parsed when the first page is written: this program
+// starts three times for each trial in the lab, and writes none there.
+var pageHTML = sync.OnceValue(func() *template.Template {
+	return template.Must(template.ParseFS(pageFiles, "page/*.html"))
+})
 
 func asset(name string) string {
 	b, err := pageFiles.ReadFile(name)

@@ -95,7 +95,7 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 		v.Cases = &drawn
 	}
 	v.Asserted = asserted(p.Asserted, hide)
-	return pageHTML.ExecuteTemplate(w, "probe.html", v)
+	return pageHTML().ExecuteTemplate(w, "probe.html", v)
 }
 
 // asserted is the table of what became of assertions, nil where there were none.

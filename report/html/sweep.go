@@ -99,7 +99,7 @@ func Sweep(out io.Writer, m *report.Map, v compare.Survey, w linger.Workload, st
 		view.Explorer, view.Explore = x, template.JS(exploreScript)
 	}
 	view.Policy = pagePolicy(view.Explorer != nil)
-	return pageHTML.ExecuteTemplate(out, "sweep.html", view)
+	return pageHTML().ExecuteTemplate(out, "sweep.html", view)
 }
 
 // chart draws the map of one loss: rates upwards, round-trip times to the right. Named

@@ -30,7 +30,7 @@ func TestSweepPage(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := b.String()
-		sizes[steps] = len(text) - len(predictorText)
+		sizes[steps] = len(text) - len(predictorText())
 		if strings.Contains(text, "token=") {
 			t.Error("a query string is in the page")
 		}
