@@ -31,8 +31,12 @@ type Findings struct {
 	Provenance trace.Provenance `json:"provenance"`
 	Seed       uint64           `json:"seed"`
 	Trials     int              `json:"trials"` // planned, of each strategy
-	Rows       []Row            `json:"rows"`   // in the order of trace.Setup.Strategies
-	Verdict    Verdict          `json:"verdict"`
+	// Began is when the first trial began, by the wall clock, and Machine what measured
+	// it; each is empty where it is not known, or nothing was measured.
+	Began   time.Time     `json:"began,omitzero"`
+	Machine trace.Machine `json:"machine,omitzero"`
+	Rows    []Row         `json:"rows"` // in the order of trace.Setup.Strategies
+	Verdict Verdict       `json:"verdict"`
 	// Caveats are the reasons not to believe a figure or the verdict.
 	Caveats  []finding.Caveat `json:"doubts"`
 	Asserted []assert.Result  `json:"assertions,omitempty"`
@@ -266,6 +270,18 @@ type Savings struct {
 	Connections linger.Opt[float64] `json:"connections,omitzero"`
 }
 
+// began is when the first trial began; nothing where none says.
+func began(in trace.Experiment) (first time.Time) {
+	for _, list := range in.Traces {
+		for _, t := range list {
+			if !t.Began.IsZero() && (first.IsZero() || t.Began.Before(first)) {
+				first = t.Began
+			}
+		}
+	}
+	return first
+}
+
 // Compare returns what the traces show.
 func Compare(in trace.Experiment) Findings {
 	f := Findings{
@@ -274,7 +290,7 @@ func Compare(in trace.Experiment) Findings {
 			Origins: in.Workload.OriginCount(),
 		},
 		Network: path(in.Network), Engine: in.Engine, Provenance: in.Provenance, Seed: in.Seed, Trials: in.Trials,
-		Caveats: []finding.Caveat{},
+		Began: began(in), Machine: in.Machine, Caveats: []finding.Caveat{},
 	}
 	cases := make([]*tried, len(in.Strategies))
 	for i, s := range in.Strategies {

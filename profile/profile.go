@@ -52,7 +52,8 @@ type Profile struct {
 	Software   string           `json:"software,omitempty"` // as the server calls itself (RFC 9110, 10.2.4)
 	Started    time.Time        `json:"started"`
 	Took       Duration         `json:"took_ms"`
-	RTT        Spread           `json:"rtt,omitzero"` // of TCP's handshake
+	Machine    trace.Machine    `json:"machine,omitzero"` // that measured
+	RTT        Spread           `json:"rtt,omitzero"`     // of TCP's handshake
 	Spent      Spent            `json:"spent"`
 	Bounds     Bounds           `json:"bounds"`
 	Baseline   Baseline         `json:"baseline,omitzero"` // what the requests of the probe are answered with

@@ -20,6 +20,19 @@ type Setup struct {
 	Network    linger.Network    `json:"network"`
 	Seed       uint64            `json:"seed"`
 	Trials     int               `json:"trials"` // planned, of each strategy
+	// Machine is what the trials were measured on; empty where nothing was measured here,
+	// or where it is not known.
+	Machine Machine `json:"machine,omitzero"`
+}
+
+// A Machine is the computer that carried out an experiment. Each part is empty where it is
+// not known.
+type Machine struct {
+	// System is the operating system with its release, "Linux 6.18.5"; CPU is the
+	// processor's name, and Cores how many of its logical processors Go uses.
+	System string `json:"system,omitempty"`
+	CPU    string `json:"cpu,omitempty"`
+	Cores  int    `json:"cores,omitempty"`
 }
 
 // An Experiment is a setup with what came of it.

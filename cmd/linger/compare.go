@@ -166,6 +166,9 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		// What was measured until then is shown all the same.
 		fmt.Fprintf(std.err, "linger: %s\n", oneLine(err.Error()))
 	}
+	if experiment.Provenance == trace.Measured {
+		experiment.Machine = thisMachine()
+	}
 	measured := result{
 		input:    *experiment,
 		source:   trace.Source{Kind: trace.KindExperiment, Linger: version, Command: c.command()},

@@ -240,6 +240,7 @@ func (c probeCmd) probe(ctx context.Context, config probe.Config, assertions []a
 		return found{err: err}
 	}
 	doc.Linger = version
+	doc.Machine = thisMachine()
 	if c.Strict {
 		doc.Strict()
 	}

@@ -98,6 +98,7 @@ func (r result) fetch(ending string, w io.Writer, out *outputs, queries bool) er
 	}
 	t := r.input.Traces[0][0]
 	in := compare.Fetched(t, r.input.Workload, r.input.Strategies[0])
+	in.Machine = r.input.Machine
 	findings := compare.Fetch(in)
 	findings.Asserted = r.results()
 	switch ending {
@@ -113,9 +114,10 @@ func (r result) fetch(ending string, w io.Writer, out *outputs, queries bool) er
 		return e.Encode(struct {
 			Format string `json:"format"`
 			*trace.Trace
+			Machine  trace.Machine      `json:"machine,omitzero"`
 			Asserted []assert.Result    `json:"assertions,omitempty"`
 			Doubts   []words.ToldCaveat `json:"doubts,omitempty"`
-		}{trace.Format, t, findings.Asserted, words.OfCaveats(dishonoured(findings.Caveats))})
+		}{trace.Format, t, in.Machine, findings.Asserted, words.OfCaveats(dishonoured(findings.Caveats))})
 	case ".html":
 		return html.Compare(w, findings, in, r.page(queries))
 	}
@@ -224,7 +226,7 @@ func (c getCmd) fetched(t *trace.Trace, s linger.Strategy) result {
 			Setup: trace.Setup{
 				Engine: t.Engine, Provenance: t.Provenance,
 				Workload: linger.Workload{Name: t.Workload, Scheme: schemeOf(t)}, Strategies: []linger.Strategy{s},
-				Network: t.Network, Seed: t.Seed, Trials: 1,
+				Network: t.Network, Seed: t.Seed, Trials: 1, Machine: thisMachine(),
 			},
 			Traces: [][]*trace.Trace{{t}}, Interrupted: t.Interrupted,
 		},
