@@ -37,7 +37,7 @@ func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cau
 	shown := rows
 	if n > 0 && len(rows) > n {
 		shown = rows[:n]
-		t.More = fmt.Sprintf("and %s; --wide shows them", linger.Plural(len(rows)-n, "other "+kind))
+		t.More = fmt.Sprintf("and %s (--wide)", linger.Plural(len(rows)-n, "other "+kind))
 	}
 	for _, g := range shown {
 		full := groupName(g)

@@ -7,6 +7,11 @@ import (
 	"linger"
 )
 
+// wideFlag is the same in every verb that prints text.
+type wideFlag struct {
+	Wide bool `help:"Print every table and every column, however many lines that takes; from 140 columns on they are printed anyway."`
+}
+
 // networkFlags name a path and override any part of it; the same in every verb.
 type networkFlags struct {
 	Network string `default:"${network}" placeholder:"NAME" help:"The path: ${networks}; default ${network}."`

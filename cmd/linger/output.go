@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/term"
@@ -21,6 +22,7 @@ type outputs struct {
 	std   streams
 	files []output
 	table bool
+	wide  bool // text shows all there is
 }
 
 // An output is one file to write. It is created before the run, so that a name
@@ -154,16 +156,31 @@ func (o *outputs) discard() {
 	}
 }
 
-// layout says how text is laid out for w: in colour or not, and no wider than a
-// terminal that is narrower than usual.
+// layout says how text is laid out for w: in colour or not, and as wide as the terminal,
+// or as COLUMNS says where w is none.
 func (o *outputs) layout(w io.Writer) text.Options {
-	l := text.Options{Color: o.color(w), Version: version}
+	l := text.Options{Color: o.color(w), ASCII: o.ascii(), Version: version, Wide: o.wide}
+	if n, err := strconv.Atoi(o.std.env("COLUMNS")); err == nil && n > 0 {
+		l.Width = n
+	}
 	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			l.Width = min(width, 80)
+			l.Width = width
 		}
 	}
 	return l
+}
+
+// ascii reports whether the user's locale says that there is nothing but ASCII (POSIX,
+// XBD 8.2: LC_ALL before LC_CTYPE before LANG). Where none is set, as in containers,
+// terminals have more.
+func (o *outputs) ascii() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if locale := o.std.env(name); locale != "" {
+			return locale == "C" || locale == "POSIX"
+		}
+	}
+	return false
 }
 
 // color reports whether w may be given escape codes: a terminal, and a user who

@@ -169,7 +169,7 @@ func beside(ctx context.Context, e run.Engine, plan run.Plan, measured result, o
 				return err
 			}
 			fmt.Fprintln(w)
-			return text.Gaps(w, real, model)
+			return text.Gaps(w, real, model, layout)
 		}
 		return plain(ending, w)
 	}, nil

@@ -42,7 +42,7 @@ func Audit(w io.Writer, r *audit.Result, wide bool, o Options) error {
 }
 
 func (o Options) audit(w io.Writer, r *audit.Result, show room, wide bool) error {
-	return buffered(w, func(b *bufio.Writer) {
+	return o.buffered(w, func(b *bufio.Writer) {
 		o.write(b, words.AuditTitle(r), "", "  ", bold)
 		for _, line := range words.Audit(r) {
 			o.write(b, line, "", "  ", plain)
@@ -62,7 +62,7 @@ func (o Options) audit(w io.Writer, r *audit.Result, show room, wide bool) error
 		}
 		if len(r.Origins) > 0 {
 			b.WriteString("\n")
-			o.auditTable(b, report.AuditOrigins(r, show.origins, words.CauseLabel))
+			o.table(b, report.AuditOrigins(r, show.origins, words.CauseLabel))
 		}
 		if wide {
 			o.auditDetails(b, r)
@@ -116,15 +116,6 @@ func numbers(list []int) string {
 	return out
 }
 
-func (o Options) auditTable(b *bufio.Writer, t table.Table) {
-	var rows bytes.Buffer
-	buffered(&rows, func(b *bufio.Writer) { o.table(b, t) }) // nothing fails in memory
-	b.Write(bytes.TrimPrefix(rows.Bytes(), []byte("\n")))    // the upper line of heads that have one
-	if t.More != "" {
-		b.WriteString(o.paint(t.More, faint) + "\n")
-	}
-}
-
 // auditDetails are the tables that do not fit on a screen.
 func (o Options) auditDetails(b *bufio.Writer, r *audit.Result) {
 	tables := []table.Table{report.AuditCauses(r, words.CauseLabel), report.AuditClients(r, 0, words.CauseLabel), report.AuditHops(r), report.AuditLimits(r)}
@@ -134,7 +125,7 @@ func (o Options) auditDetails(b *bufio.Writer, r *audit.Result) {
 	for _, t := range tables {
 		if len(t.Rows) > 0 {
 			b.WriteString("\n")
-			o.auditTable(b, t)
+			o.table(b, t)
 		}
 	}
 }
@@ -158,7 +149,7 @@ func (o Options) auditCaveats(b *bufio.Writer, list []finding.Caveat, show int) 
 
 // Found writes one connection: why it was opened, what it carried, and who closed it.
 func Found(w io.Writer, r audit.Row) error {
-	return buffered(w, func(b *bufio.Writer) {
+	return Options{}.buffered(w, func(b *bufio.Writer) {
 		for _, line := range words.AuditRow(r) {
 			b.WriteString("  " + line + "\n")
 		}
@@ -167,7 +158,7 @@ func Found(w io.Writer, r audit.Row) error {
 
 // AuditChange writes what differs between two audits.
 func AuditChange(w io.Writer, d audit.Change, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
+	return o.buffered(w, func(b *bufio.Writer) {
 		for _, line := range words.AuditChange(d) {
 			o.write(b, line, "", "  ", plain)
 		}

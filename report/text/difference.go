@@ -2,7 +2,6 @@ package text
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 
 	"linger/compare"
@@ -12,7 +11,7 @@ import (
 
 // Difference writes what has changed from one result to another.
 func Difference(w io.Writer, d compare.Change, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
+	return o.buffered(w, func(b *bufio.Writer) {
 		f := compare.Findings{Workload: d.Workload, Network: d.Network}
 		o.write(b, report.Title(f), "", "", bold)
 		b.WriteString("\n")
@@ -27,16 +26,9 @@ func Difference(w io.Writer, d compare.Change, o Options) error {
 }
 
 // Gaps writes how far each prediction is from the measurement.
-func Gaps(w io.Writer, measured, predicted compare.Findings) error {
-	return buffered(w, func(b *bufio.Writer) {
-		b.WriteString("Predicted against measured\n\n")
-		line := func(cell func(column int) string) {
-			fmt.Fprintf(b, "  %-14s %9s %9s %11s %11s %11s\n", cell(0), cell(1), cell(2), cell(3), cell(4), cell(5))
-		}
-		gaps := report.Gaps(measured, predicted).Only(0, 3, 4, 5, 6, 7) // the times stand above
-		line(func(column int) string { return gaps.Columns[column].Head })
-		for _, r := range gaps.Rows {
-			line(func(column int) string { return r.Cells[column].Text })
-		}
+func Gaps(w io.Writer, measured, predicted compare.Findings, o Options) error {
+	return o.buffered(w, func(b *bufio.Writer) {
+		o.write(b, "Predicted against measured", "", "", bold)
+		o.table(b, report.Gaps(measured, predicted).Only(0, 3, 4, 5, 6, 7)) // the times stand above
 	})
 }

@@ -55,10 +55,13 @@ func wrap(text string, n int, first, indent string) []string {
 	return append(lines, line)
 }
 
+// readable is how long a line of sentences is at most, however wide the terminal.
+const readable = 100
+
 // write wraps a text to the width, its first line behind one indent and the others
 // behind another, in a style.
 func (o Options) write(b *bufio.Writer, text, first, indent string, st style) {
-	for _, line := range wrap(text, o.width(), first, indent) {
+	for _, line := range wrap(text, min(o.width(), readable), first, indent) {
 		b.WriteString(o.paint(line, st) + "\n")
 	}
 }
@@ -81,6 +84,7 @@ var units = []string{"s", "ms", "%", "B", "kB", "MB", "GB", "kbit/s", "Mbit/s", 
 
 // A column is one of a table as text has it: two lines of head, and cells.
 type column struct {
+	name   string // its head in one line
 	head   [2]string
 	cells  []string // one a row
 	styles []style  // of the cells; nil is plain
@@ -111,13 +115,7 @@ func columns(t table.Table) []column {
 	out := make([]column, len(t.Columns))
 	for i, c := range t.Columns {
 		cells := t.Cells(i)
-		col := column{head: c.Narrow, left: c.Align == table.Left, spare: c.Spare, cells: make([]string, len(cells)), styles: make([]style, len(cells))}
-		switch {
-		case c.Obvious:
-			col.head = [2]string{}
-		case col.head == [2]string{}:
-			col.head[1] = c.Head
-		}
+		col := column{name: c.Head, head: c.Narrow, left: c.Align == table.Left, spare: c.Spare, cells: make([]string, len(cells)), styles: make([]style, len(cells))}
 		for k, cell := range cells {
 			col.cells[k], col.styles[k] = cell.Text, styleOf(cell.Style)
 			if cell.Flagged && !(grouped && i == 0) {
@@ -127,12 +125,35 @@ func columns(t table.Table) []column {
 		if c.Align == table.Point {
 			col.cells = aligned(cells)
 		}
+		switch {
+		case c.Obvious:
+			col.head = [2]string{}
+		case col.head == [2]string{}:
+			col.head = inTwo(c.Head, widest(col.cells))
+		}
 		if grouped && i == 0 {
 			indent(&col, t.Rows)
 		}
 		out[i] = col
 	}
 	return out
+}
+
+// inTwo is a head in two lines where it has words and is wider than n, which its cells
+// are: it is parted where the longer part is shortest. Nothing is hyphenated.
+func inTwo(head string, n int) (lines [2]string) {
+	lines[1] = head
+	if width(head) <= n {
+		return lines
+	}
+	words := strings.Fields(head)
+	for i := 1; i < len(words); i++ {
+		above, below := strings.Join(words[:i], " "), strings.Join(words[i:], " ")
+		if max(width(above), width(below)) < max(width(lines[0]), width(lines[1])) {
+			lines = [2]string{above, below}
+		}
+	}
+	return lines
 }
 
 // indent moves a column to the right, and puts an asterisk before what is best, and
@@ -188,8 +209,11 @@ const plusMinus = " ± "
 
 // fit returns how wide the column is.
 func (c column) fit() int {
-	n := max(c.least, width(c.head[0]), width(c.head[1]))
-	for _, s := range c.cells {
+	return max(c.least, width(c.head[0]), width(c.head[1]), widest(c.cells))
+}
+
+func widest(cells []string) (n int) {
+	for _, s := range cells {
 		n = max(n, width(s))
 	}
 	return n
@@ -241,9 +265,57 @@ func squeeze(cols []column, n int) []column {
 	return cols
 }
 
-// table writes a table as wide as there is room.
+// gone names the columns that are in one list and not in the other.
+func gone(from, to []column) (names []string) {
+	for _, c := range from {
+		if !slices.ContainsFunc(to, func(k column) bool { return k.name == c.name }) {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+// fold parts columns into tables of at most n columns of text, each with the first
+// column before the others.
+func fold(cols []column, n int) [][]column {
+	var parts [][]column
+	part := cols[:1:1]
+	for _, c := range cols[1:] {
+		if len(part) > 1 && total(append(part, c)) > n {
+			parts, part = append(parts, part), cols[:1:1]
+		}
+		part = append(part, c)
+	}
+	return append(parts, part)
+}
+
+// table writes a table as wide as there is room. Columns that can be spared go where
+// there is none, which is said, or stand below where all are wanted.
 func (o Options) table(b *bufio.Writer, t table.Table) {
-	o.lines(b, squeeze(columns(t), o.width()), t.Rows)
+	all := columns(t)
+	cols := all
+	if !o.wide() {
+		cols = squeeze(slices.Clone(all), o.width())
+	}
+	for i, part := range fold(cols, o.width()) {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		if over := total(part) - o.width(); over > 0 && part[0].left {
+			part[0].cut(max(1, part[0].fit()-over))
+		}
+		o.lines(b, part, t.Rows)
+	}
+	left := t.More
+	if names := gone(all, cols); len(names) > 0 {
+		if left != "" {
+			left += ". "
+		}
+		left += "Not shown: " + strings.Join(names, ", ") + " (--wide)"
+	}
+	if left != "" {
+		o.write(b, left, "", "", faint)
+	}
 }
 
 // lines writes columns side by side, with the headings of groups in between.
@@ -270,6 +342,9 @@ func (o Options) lines(b *bufio.Writer, cols []column, rows []table.Row) {
 		b.WriteString(out.String() + "\n")
 	}
 	for h := range 2 {
+		if !slices.ContainsFunc(cols, func(c column) bool { return c.head[h] != "" }) {
+			continue
+		}
 		line(func(c column) string { return c.head[h] }, func(column) style { return faint })
 	}
 	for i, row := range rows {

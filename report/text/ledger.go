@@ -32,7 +32,7 @@ func (o Options) flows(b *bufio.Writer, t table.Table) {
 // The requests on each, where they could be read, are keyed by the client's
 // IP:port; nil where nobody read them.
 func Ledger(w io.Writer, l trace.Ledger, requests map[string]int, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
+	return o.buffered(w, func(b *bufio.Writer) {
 		o.write(b, report.LedgerTitle(l), "", "", bold)
 		if l.Overflow > 0 {
 			fmt.Fprintf(b, "%s more did not fit into the ledger.\n", linger.Plural(l.Overflow, "connection"))

@@ -17,7 +17,7 @@ import (
 // Probe writes what a server was seen to do with connections: its figures, observed
 // beside announced; then where it breaks a standard. verbose lists what it keeps too.
 func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
+	return o.buffered(w, func(b *bufio.Writer) {
 		o.write(b, report.ProbeTitle(p), "", "", bold)
 		o.probeLimits(b, p)
 		o.probeSurvivals(b, p)
@@ -42,12 +42,12 @@ func (o Options) asserted(b *bufio.Writer, results []assert.Result) {
 
 // Asserted writes what became of assertions, where nothing else of the text does.
 func Asserted(w io.Writer, results []assert.Result, o Options) error {
-	return buffered(w, func(b *bufio.Writer) { o.asserted(b, results) })
+	return o.buffered(w, func(b *bufio.Writer) { o.asserted(b, results) })
 }
 
 // Caveats writes what there is to doubt, where nothing else of the text does.
 func Caveats(w io.Writer, list []finding.Caveat, o Options) error {
-	return buffered(w, func(b *bufio.Writer) { o.caveats(b, list) })
+	return o.buffered(w, func(b *bufio.Writer) { o.caveats(b, list) })
 }
 
 // probeLimits writes the figures of each protocol, and why some are missing.
@@ -206,7 +206,7 @@ func (o Options) probeCases(b *bufio.Writer, p *profile.Profile, verbose bool) {
 
 // Cases writes the list of cases.
 func Cases(w io.Writer, cases []profile.Case, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
+	return o.buffered(w, func(b *bufio.Writer) {
 		protocol := ""
 		room := 0
 		for _, c := range cases {

@@ -13,7 +13,7 @@ import (
 // Survey writes a row for each server of a list, then what breaks a standard where,
 // and what could not be probed.
 func Survey(w io.Writer, s []profile.Probed, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
+	return o.buffered(w, func(b *bufio.Writer) {
 		o.table(b, report.Servers(s))
 		o.surveyFindings(b, s)
 	})

@@ -16,7 +16,7 @@ import (
 // Sweep writes the maps for a person, what they come to, what is not modelled, and
 // where it all comes from.
 func Sweep(w io.Writer, m *report.Map, v compare.Survey, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
+	return o.buffered(w, func(b *bufio.Writer) {
 		o.write(b, report.SweepTitle(m.Sweep, v), "", "", bold)
 		for _, loss := range m.Losses {
 			b.WriteString("\n" + o.paint(report.LossName(m.Sweep.Axes.Loss[loss]), bold) + "\n")

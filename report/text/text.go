@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"io"
 	"slices"
+	"strings"
 
 	"linger/compare"
 	"linger/finding"
@@ -17,10 +18,15 @@ import (
 
 // Options says how text is laid out.
 type Options struct {
-	// Width is how many columns there are; 0 is 80, and less than 60 is taken for 60.
+	// Width is how many columns there are; 0 is 80, and less than 40 is taken for 40.
 	Width int
+	// Wide shows all there is, however many lines that takes. From 140 columns on it
+	// is shown anyway.
+	Wide bool
 	// Color puts in escape codes.
 	Color bool
+	// ASCII keeps to its 95 letters: what else there is is drawn with those.
+	ASCII bool
 	// Rows bounds each list of connections or exchanges; 0 is 24. What is left out
 	// is summed up in a line.
 	Rows int
@@ -35,8 +41,10 @@ func (o Options) width() int {
 	if o.Width == 0 {
 		return 80
 	}
-	return max(60, o.Width)
+	return max(40, o.Width)
 }
+
+func (o Options) wide() bool { return o.Wide || o.Width >= 140 }
 
 func (o Options) rows() int {
 	if o.Rows <= 0 {
@@ -48,7 +56,7 @@ func (o Options) rows() int {
 // Compare writes the findings for a person: what each strategy takes, what it
 // holds, the verdict, the doubts, and where it all comes from.
 func Compare(w io.Writer, f compare.Findings, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
+	return o.buffered(w, func(b *bufio.Writer) {
 		o.write(b, report.Title(f), "", "", bold)
 		for i, t := range report.Figures(f) {
 			b.WriteString("\n")
@@ -122,7 +130,15 @@ func (o Options) withBars(cols []column, t table.Table) []column {
 }
 
 // buffered calls write with a buffer before w, and returns the first error.
-func buffered(w io.Writer, write func(*bufio.Writer)) error {
+func (o Options) buffered(w io.Writer, write func(*bufio.Writer)) error {
+	if o.ASCII {
+		var all strings.Builder
+		b := bufio.NewWriter(&all)
+		write(b)
+		b.Flush() // nothing fails in memory
+		_, err := io.WriteString(w, inASCII(all.String()))
+		return err
+	}
 	b := bufio.NewWriter(w)
 	write(b)
 	return b.Flush()

@@ -34,7 +34,7 @@ var rank = map[rune]int{nothing: 0, idle: 1, waiting: 2, handshake: 3, securing:
 // Waterfall writes one trace: a line a connection along the time axis, with the
 // handshake, the waiting and the receiving, and the exchanges as a list.
 func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
-	return buffered(w, func(b *bufio.Writer) {
+	return o.buffered(w, func(b *bufio.Writer) {
 		head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), linger.Plural(len(t.Exchanges), "exchange"),
 			report.Carriers(t), report.Spoken(t), report.Instant(t.Ended))
 		o.write(b, head, "", "", bold)
