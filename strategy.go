@@ -225,6 +225,16 @@ func (s Strategy) Fits(scheme string) error {
 // QUIC reports whether the strategy's connections are QUIC's.
 func (s Strategy) QUIC() bool { return s.Version == "3" || s.DNS == OverQUIC }
 
+// Parallel is how many requests the strategy may have under way at once, to an origin;
+// Unlimited is as many as there are. Strategies of DNS that open a connection for each query
+// are bounded by their sockets alone, unless their name has a number.
+func (s Strategy) Parallel() int {
+	if s.InFlight == Unlimited || s.DNS != "" && s.Connections == atOnce {
+		return Unlimited
+	}
+	return s.Connections * s.InFlight
+}
+
 // Speaks names what the strategy speaks, for people: "HTTP/3", "DNS over TLS".
 func (s Strategy) Speaks() string {
 	switch s.DNS {

@@ -81,7 +81,26 @@ func caveats(in trace.Experiment, cases []*tried, best *tried) []finding.Caveat 
 	if !fixed {
 		d.trips()
 	}
+	for i, c := range d.found {
+		d.found[i].Decisive = decisive(c)
+	}
 	return d.found
+}
+
+// decisive reports whether a caveat could change which strategy is fastest or what keep-alive
+// saves: the strategies did not fetch the same, or not as they should have; some trials are
+// missing; or something else explains the difference. What the verdict says by itself (ties,
+// too few trials) is none, nor is what touches other figures than the time.
+func decisive(c finding.Caveat) bool {
+	switch c.Code {
+	case Bytes, Changed, Interrupted, NotHonoured, Stacks, Clients:
+		return true
+	case Failed:
+		return c.Cause == CauseExchanges || c.Cause == CauseTrials
+	case Late:
+		return c.Cause == CauseExplains
+	}
+	return false
 }
 
 // clients tells that a browser does more than fetch.

@@ -60,13 +60,15 @@ type Cell struct {
 	// Clear says that every other takes longer by more than Margin, and that luck is
 	// ruled out where there is any.
 	Clear bool `json:"clear"`
-	// Kept is the persistent strategy with the least time, Closed the non-persistent
-	// one.
+	// Kept is the fastest strategy with keep-alive, Closed the fastest without.
 	Kept   string `json:"kept,omitempty"`
 	Closed string `json:"closed,omitempty"`
-	// Saves is the share of Closed's time that Kept saves; less than nothing is more.
+	// Saves is the share of Closed's time that Kept takes less, by keeping and by all else in
+	// which the two differ; less than nothing is more.
 	Saves   linger.Opt[float64] `json:"saves,omitzero"`
 	Keeping Keeping             `json:"keeping"`
+	// KeepAlive is what keep-alive alone saves, as in a Verdict.
+	KeepAlive []Saving `json:"keep_alive,omitempty"`
 	// Covered says that predictions were held against measurements on such paths.
 	Covered bool `json:"within_accuracy"`
 }
@@ -82,8 +84,8 @@ const (
 	KeepingUnknown Keeping = "not known"
 )
 
-// Swept is one strategy on one path: medians over the trials that delivered the
-// whole workload.
+// Swept is one strategy on one path, as in a Row: the time with trials that failed as longer
+// than any, counts of those that delivered the whole workload.
 type Swept struct {
 	Strategy    string              `json:"strategy"`
 	Persistent  bool                `json:"persistent"`
@@ -94,70 +96,63 @@ type Swept struct {
 	Handshakes  linger.Opt[float64] `json:"handshakes,omitzero"`
 	Packets     linger.Opt[float64] `json:"packets,omitzero"`    // both ways
 	WireBytes   linger.Opt[float64] `json:"wire_bytes,omitzero"` // both ways
-	// Reason is why a trial has no trace, where one has none; whatever it says, the row
-	// is not to be compared with others where a trial failed. Cause is as in Outcome.
+	// Reason is why a trial has no trace, where one has none. Cause is as in Outcome.
 	Reason string `json:"reason,omitempty"`
 	Cause  string `json:"cause,omitempty"`
 }
 
 // reason is why the row is not compared with others; ok is false where it is.
 func (r Swept) reason() (reason Reason, ok bool) {
+	if !r.Time.IsZero() {
+		return Reason{}, false
+	}
 	if r.Cause != "" {
 		return Reason{Strategy: r.Strategy, Cause: r.Cause}, true
 	}
 	return Reason{Strategy: r.Strategy, Failed: r.Failed, Trials: r.Trials}, r.Failed > 0
 }
 
-// CellOf makes a cell of the trials of each strategy, indexed as strategies. Only
-// strategies that delivered everything in each trial are compared: the time of the
-// trials that were lucky says nothing of the others.
+// CellOf makes a cell of the trials of each strategy, indexed as strategies. They are
+// compared as Compare does it: a trial that failed counts as longer than any, and a strategy
+// of which half of the trials or more failed has no time.
 func CellOf(n linger.Network, strategies []linger.Strategy, outcomes [][]Outcome) Cell {
-	c := Cell{Network: path(n), Rows: make([]Swept, len(strategies)), Keeping: KeepingUnknown}
+	c := Cell{Network: path(n), Keeping: KeepingUnknown}
 	c.Covered = covered(c.Network)
-	times := make([]stats.Sample, len(strategies))
-	var order []int // of those that can be compared, by time
-	middle := make([]float64, len(strategies))
+	cases := make([]*tried, len(strategies))
 	for i, s := range strategies {
-		c.Rows[i], times[i] = swept(s, outcomes[i])
-		if m, ok := times[i].Median(); ok && c.Rows[i].Failed == 0 {
-			middle[i] = m
-			order = append(order, i)
-		}
+		row, times := swept(s, outcomes[i])
+		c.Rows = append(c.Rows, row)
+		cases[i] = &tried{strategy: s, row: Row{Strategy: s.Name, Time: row.Time}, times: times, exact: row.Failed == 0 && exact(n, times)}
+		cases[i].time, cases[i].timed = times.Interval()
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(middle[a], middle[b]) })
-	if len(order) == 0 {
+	share(cases)
+	best := fastest(cases)
+	if best == nil {
 		return c
 	}
-	best, family := order[0], max(1, float64(len(order))/2)
-	c.Best = strategies[best].Name
-	c.Clear = len(order) == len(strategies) && len(order) > 1
-	for _, i := range order[1:] {
-		c.Clear = c.Clear && differ(middle[best], middle[i]) && !lucky(n, times[best], times[i], family)
+	c.Best = best.row.Strategy
+	c.Clear = len(cases) > 1
+	for _, k := range cases {
+		c.Clear = c.Clear && k.timed && (k == best || differ(best.time.Value, k.time.Value) && settled(best, k))
 	}
-	kept, closed := -1, -1
-	for _, i := range slices.Backward(order) {
-		if strategies[i].Persistent {
-			kept = i
-		} else {
-			closed = i
-		}
+	kept, closed := families(cases)
+	if kept != nil {
+		c.Kept = kept.row.Strategy
 	}
-	if kept >= 0 {
-		c.Kept = strategies[kept].Name
+	if closed != nil {
+		c.Closed = closed.row.Strategy
 	}
-	if closed >= 0 {
-		c.Closed = strategies[closed].Name
-	}
-	if kept < 0 || closed < 0 || middle[closed] <= 0 {
+	c.KeepAlive = keepAlive(cases)
+	if kept == nil || closed == nil || closed.time.Value <= 0 {
 		return c
 	}
-	c.Saves = linger.Known(round(1-middle[kept]/middle[closed], 1e-4))
+	c.Saves = linger.Known(savingOf(closed, kept).Share.Value)
 	switch {
-	case !differ(middle[kept], middle[closed]):
+	case !differ(kept.time.Value, closed.time.Value):
 		c.Keeping = KeepingSame
-	case lucky(n, times[kept], times[closed], family):
+	case !settled(kept, closed):
 		c.Keeping = KeepingLuck
-	case middle[kept] < middle[closed]:
+	case kept.time.Value < closed.time.Value:
 		c.Keeping = KeepingSaves
 	default:
 		c.Keeping = KeepingCosts
@@ -169,7 +164,7 @@ func CellOf(n linger.Network, strategies []linger.Strategy, outcomes [][]Outcome
 func (c Cell) near(i int) bool {
 	t, ok := c.Rows[i].Time.Get()
 	best := slices.IndexFunc(c.Rows, func(r Swept) bool { return r.Strategy == c.Best })
-	if !ok || best < 0 || c.Rows[i].Failed > 0 {
+	if !ok || best < 0 {
 		return false
 	}
 	least, _ := c.Rows[best].Time.Get()
@@ -179,33 +174,30 @@ func (c Cell) near(i int) bool {
 // differ reports whether two times differ by more than Margin of the longer one.
 func differ(a, b float64) bool { return math.Abs(a-b) > Margin*max(a, b) }
 
-// lucky reports whether two samples of a path may differ by luck. Where no packet is
-// lost there is none in a prediction; where some are, a single trial is all luck.
-// The test is that of a verdict (compared).
-func lucky(n linger.Network, a, b stats.Sample, family float64) bool {
-	r, _ := relate(a, b, family)
-	return (n.Loss > 0 || a.N() > 1 || b.N() > 1) && r != less && r != more
+// settled reports whether two times differ by more than noise explains.
+func settled(a, b *tried) bool {
+	r, p := compared(a, b)
+	return (r == less || r == more) && p < stats.Alpha
 }
 
 // swept is the row of one strategy, with its times in ms.
 func swept(s linger.Strategy, outcomes []Outcome) (Swept, stats.Sample) {
 	r := Swept{Strategy: s.Name, Persistent: s.Persistent, Trials: len(outcomes)}
 	var whole []Outcome
+	var values, bounds []float64
 	for _, o := range outcomes {
 		if o.Whole {
 			whole = append(whole, o)
+			values = append(values, o.Time)
 			continue
 		}
+		bounds = append(bounds, o.Time)
 		r.Failed++
 		if r.Reason == "" {
 			r.Reason, r.Cause = o.Reason, cmp.Or(o.Cause, o.Reason)
 		}
 	}
-	var values []float64
-	for _, o := range whole {
-		values = append(values, o.Time)
-	}
-	times := stats.New(values...)
+	times := stats.Censored(values, bounds)
 	if e, ok := times.Interval(); ok {
 		r.Time = linger.Known(known(e))
 	}

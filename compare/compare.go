@@ -249,12 +249,29 @@ type CPU struct {
 	Server linger.Opt[float64] `json:"server,omitzero"`
 }
 
-// Verdict says which strategy to use.
+// Verdict says which strategy is fastest, and what keep-alive saves. Where the time of the
+// load tells nothing, as when each query's instant is fixed, all but the findings is empty.
 type Verdict struct {
 	// Best is the strategy with the least time. It is empty where nothing can be
 	// told: fewer than two strategies have a time, or the best one's cannot be told
-	// from the baseline's, which is the first non-persistent strategy of the list.
+	// from its rival's.
 	Best string `json:"best,omitempty"`
+	// Fastest is the strategy with the least median, whether it can be told from others or
+	// not. Those of Tied cannot, and of Untested the trials are too few to tell; both in the
+	// order of their times.
+	Fastest  string   `json:"fastest,omitempty"`
+	Tied     []string `json:"tied,omitempty"`
+	Untested []string `json:"untested,omitempty"`
+	// With and Without are the fastest strategies with and without keep-alive. Without is the
+	// baseline: Apart is what With takes less, by keeping and by all else in which they differ.
+	With    string             `json:"fastest_with,omitempty"`
+	Without string             `json:"fastest_without,omitempty"`
+	Apart   linger.Opt[Saving] `json:"with_against_without,omitzero"`
+	// KeepAlive is what keep-alive alone saves: of each pair of strategies that differ in
+	// nothing but keeping.
+	KeepAlive []Saving `json:"keep_alive,omitempty"`
+	// Steps tell where the time goes: from the slowest strategy to the fastest.
+	Steps []Step `json:"steps,omitempty"`
 	// Saves is what Best costs less than the baseline; less than nothing is more.
 	Saves Savings `json:"saves,omitzero"`
 	// Findings are what there is to say of that, the lead first, and then what else
@@ -298,10 +315,7 @@ func Compare(in trace.Experiment) Findings {
 		copy(failed, trace.At(in.GivenUp, i))
 		cases[i] = measure(in, s, trace.At(in.Traces, i), trace.At(in.Still, i), failed)
 	}
-	compared := len(filter(cases, func(c *tried) bool { return c.times.N() > 0 }))
-	for _, c := range cases {
-		c.family = max(1, float64(compared)/2)
-	}
+	share(cases)
 	keepings(cases)
 	best := fastest(cases)
 	for _, c := range cases {
@@ -316,6 +330,15 @@ func Compare(in trace.Experiment) Findings {
 		f.Rows[i].NotHonoured = c.row.NotHonoured
 	}
 	return f
+}
+
+// share has the cases share the chance of a false difference: p of each comparison is
+// multiplied by half the number of those that were run (docs/statistics.md).
+func share(cases []*tried) {
+	run := len(filter(cases, func(c *tried) bool { return c.times.N() > 0 }))
+	for _, c := range cases {
+		c.family = max(1, float64(run)/2)
+	}
 }
 
 // fastest returns the case with the least time, the first of equals, or nil.

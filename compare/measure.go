@@ -63,7 +63,7 @@ func measure(in trace.Experiment, s linger.Strategy, traces, still []*trace.Trac
 	}
 	c.times = c.loads(in.Workload, failed)
 	c.time, c.timed = c.times.Interval()
-	c.exact = in.Provenance == trace.Predicted && c.row.Failed == 0 && c.time.Low == c.time.High
+	c.exact = in.Provenance == trace.Predicted && exact(in.Network, c.times)
 	if c.timed {
 		c.row.Time = linger.Known(known(c.time))
 	} else if least, ok := c.times.AtLeast(); ok {
@@ -85,6 +85,13 @@ func measure(in trace.Experiment, s linger.Strategy, traces, still []*trace.Trac
 	c.lookUp()
 	c.row.Samples = c.samples(in.Workload, len(failed))
 	return c
+}
+
+// exact reports whether nothing is left to chance in predicted times: none of them failed,
+// and all are the same. Where packets are lost, a single one says nothing of others.
+func exact(n linger.Network, times stats.Sample) bool {
+	e, ok := times.Interval()
+	return ok && e.Low == e.High && (n.Loss == 0 || times.N() > 1)
 }
 
 // loads are the times of all trials. One that did not deliver everything has none: it

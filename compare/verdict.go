@@ -126,6 +126,9 @@ func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
 		j.lead(rival, r, p)
 		j.lost(best, rival)
 	}
+	if whole {
+		v.weigh(cases, best)
+	}
 	if in.Workload.Scheme == linger.SchemeDNS {
 		j.lookUps(whole)
 	} else if base != nil {
@@ -143,6 +146,24 @@ func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
 	}
 	v.Findings = j.found
 	return v
+}
+
+// weigh fills in what the times of the cases come to.
+func (v *Verdict) weigh(cases []*tried, best *tried) {
+	v.Fastest = best.row.Strategy
+	v.Tied, v.Untested = standing(cases, best)
+	with, without := families(cases)
+	if with != nil {
+		v.With = with.row.Strategy
+	}
+	if without != nil {
+		v.Without = without.row.Strategy
+	}
+	if with != nil && without != nil && without.time.Value > 0 {
+		v.Apart = linger.Known(savingOf(without, with))
+	}
+	v.KeepAlive = keepAlive(cases)
+	v.Steps = steps(cases, best)
 }
 
 // isChain reports whether no two exchanges can be wanted at the same time.
@@ -414,34 +435,21 @@ func (c *tried) abreast() finding.Figure {
 // ten segments (RFC 6928), here of Ethernet's size with timestamps.
 const initialWindow = 10 * 1448
 
-// parts tells what a kept connection saves by handshakes, by slow starts, and in
-// the hosts or otherwise, which may be less than nothing: in ms, in the steps in which
-// the difference of the two times is shown, so that they are a sum. Slow starts are
-// the rest that goes with the delay, and so is round trips too, where there is a
-// response that takes more than one window. Only where one thing happens after the
-// other are the parts a sum, and only where the time without delay is known can what
-// the hosts spend be told from the path.
+// parts tells what a kept connection saves, and where: in ms, in the steps in which the
+// difference of the two times is shown, so that they are a sum.
 func parts(base, kept *tried) finding.Figures {
-	a, ok := base.waited.Get()
-	b, ok2 := kept.waited.Get()
-	x, ok3 := base.doubt().Get()
-	y, ok4 := kept.doubt().Get()
-	saves, doubt, shakes := base.time.Value-kept.time.Value, x+y, a-b
-	if !ok || !ok2 || !ok3 || !ok4 || base.strategy.Connections > 1 || shakes <= doubt || shakes >= saves+doubt {
+	d, ok := divide(base, kept)
+	if !ok {
 		return nil
 	}
 	total, unit := finding.Apart(base.took(), kept.took())
 	whole := func(ms float64) float64 { return math.Round(ms/unit) * unit }
-	rest := total - whole(shakes)
-	out := finding.Figures{finding.Number("saved_by_handshakes", whole(shakes), "ms")}
-	floor, ok := base.still.Median()
-	floorKept, ok2 := kept.still.Median()
-	// What the hosts spend on handshakes is a part of those.
-	hosts := floor - floorKept - (base.waitedStill.Or(0) - kept.waitedStill.Or(0))
+	rest := total - whole(d.handshakes)
+	out := finding.Figures{finding.Number("saved_by_handshakes", whole(d.handshakes), "ms")}
 	elsewhere := "saved_otherwise"
-	if slow := rest - whole(hosts); ok && ok2 && base.large && slow > doubt {
-		out = append(out, finding.Number("saved_by_slow_starts", slow, "ms"))
-		rest, elsewhere = whole(hosts), "saved_in_hosts"
+	if d.inHosts {
+		out = append(out, finding.Number("saved_by_slow_starts", rest-whole(d.rest), "ms"))
+		rest, elsewhere = whole(d.rest), "saved_in_hosts"
 	}
 	// Half a unit keeps what floating point leaves of nothing out of it.
 	if math.Abs(rest) > unit/2 {

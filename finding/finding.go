@@ -42,6 +42,9 @@ type Caveat struct {
 	Subject Subject `json:"subject,omitzero"`
 	Cause   string  `json:"cause,omitempty"` // which of the reasons that have this code
 	Figures Figures `json:"figures,omitempty"`
+	// Decisive says that it could change what is said first: the fastest strategy, or what
+	// keep-alive saves.
+	Decisive bool `json:"decisive,omitempty"`
 }
 
 // A Subject is what a finding is about.

@@ -31,7 +31,7 @@ func OfAudit(r *audit.Result) ToldAudit {
 		told.Findings = append(told.Findings, ToldFinding{AuditFinding(f), f})
 	}
 	for _, c := range r.Caveats {
-		told.Caveats = append(told.Caveats, ToldCaveat{c.Code, AuditCaveat(c), c.Cause, c.Subject, c.Figures})
+		told.Caveats = append(told.Caveats, ToldCaveat{c.Code, AuditCaveat(c), c.Cause, c.Subject, c.Figures, c.Decisive})
 	}
 	return told
 }

@@ -21,8 +21,7 @@ type ToldFindings struct {
 
 // A ToldVerdict is a verdict with its text in one piece.
 type ToldVerdict struct {
-	Best     string            `json:"best,omitempty"`
-	Saves    compare.Savings   `json:"saves,omitzero"`
+	compare.Verdict
 	Text     string            `json:"text"`
 	Findings []finding.Finding `json:"findings"`
 }
@@ -34,19 +33,20 @@ type ToldCaveat struct {
 	Cause   string          `json:"cause,omitempty"`
 	Subject finding.Subject `json:"subject,omitzero"`
 	Figures finding.Figures `json:"figures,omitempty"`
+	// Decisive is as in finding.Caveat.
+	Decisive bool `json:"decisive,omitempty"`
 }
 
 // OfFindings says what a comparison found.
 func OfFindings(f compare.Findings) ToldFindings {
-	v := f.Verdict
-	return ToldFindings{f, ToldVerdict{v.Best, v.Saves, Verdict(v).String(), v.Findings}, OfCaveats(f.Caveats)}
+	return ToldFindings{f, ToldVerdict{f.Verdict, Verdict(f.Verdict).String(), f.Verdict.Findings}, OfCaveats(f.Caveats)}
 }
 
 // OfCaveats are caveats with their sentences.
 func OfCaveats(list []finding.Caveat) []ToldCaveat {
 	out := make([]ToldCaveat, len(list))
 	for i, c := range list {
-		out[i] = ToldCaveat{c.Code, Caveat(c), c.Cause, c.Subject, c.Figures}
+		out[i] = ToldCaveat{c.Code, Caveat(c), c.Cause, c.Subject, c.Figures, c.Decisive}
 	}
 	return out
 }

@@ -1,0 +1,111 @@
+package compare
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"linger/internal/textbook"
+)
+
+// What keep-alive saves is of pairs that differ in nothing else.
+func TestOnlyKept(t *testing.T) {
+	for _, x := range []struct {
+		list string
+		want string // pairs
+	}{
+		{"close,close:6,keep,keep:6,pipeline,h2,h3", "close/keep close:6/keep:6"},
+		{"close,keep:6,h2", ""},
+		{"close:2,keep:2,keep:6", "close:2/keep:2"},
+		{"close+resume,keep,keep+resume", "close+resume/keep+resume"},
+		{"close+1.0,keep+1.0,keep", "close+1.0/keep+1.0"},
+		// A connection for each query has all of them at once.
+		{"tcp,tcp+keep,tcp+pipeline", "tcp/tcp+pipeline"},
+		{"tcp:1,tcp+keep", "tcp:1/tcp+keep"},
+		{"udp,doh,doh+keep,doq,doq+keep", "doh/doh+keep doq/doq+keep"},
+	} {
+		strategies := strategiesOf(t, x.list)
+		var got []string
+		for _, c := range strategies {
+			for _, k := range strategies {
+				if onlyKept(c, k) {
+					got = append(got, c.Name+"/"+k.Name)
+				}
+			}
+		}
+		if s := strings.Join(got, " "); s != x.want {
+			t.Errorf("%s: %q; want %q", x.list, s, x.want)
+		}
+	}
+}
+
+// The way from the slowest strategy to the fastest leads over those that were tried.
+func TestStepsLeadOverWhatWasTried(t *testing.T) {
+	for _, x := range []struct {
+		list, times string // ms
+		want        string
+	}{
+		{"close,close:6,keep,keep:6,pipeline,h2,h3", "9000 2000 3000 1000 800 790 600", "close>keep:keep_alive keep>keep:6:queueing keep:6>h2:multiplexing h2>h3:quic"},
+		{"close,keep:6,h3", "9000 1000 600", "close>keep:6:several keep:6>h3:several"},
+		{"close,h3", "9000 600", "close>h3:several"},
+		{"close,keep,pipeline", "9000 3000 700", "close>keep:keep_alive keep>pipeline:queueing"},
+		{"close,close:6,keep", "9000 2000 3000", "close>close:6:queueing"},
+		{"close:6,keep", "2000 3000", "keep>close:6:several"},
+		{"close:6,keep,keep:6", "2000 3000 2500", "keep>keep:6:queueing keep:6>close:6:keep_alive"},
+		{"keep,keep:6,h2", "3000 1000 1200", "keep>keep:6:queueing"},
+		{"keep:6,h2,h3", "1000 1500 1600", "h3>keep:6:protocol"},
+		{"h2,h3", "1500 1000", "h2>h3:quic"},
+		{"close,close+resume,keep", "900 700 800", "close>close+resume:setup"},
+		{"h3,h3+0rtt", "900 700", "h3>h3+0rtt:setup"},
+		{"tcp,tcp+keep,tcp+pipeline,udp", "150 900 140 70", "tcp+keep>tcp+pipeline:queueing tcp+pipeline>udp:protocol"},
+		{"doh,doh+keep,doq+keep", "300 220 150", "doh>doh+keep:keep_alive doh+keep>doq+keep:protocol"},
+		{"udp,doh", "70 300", "doh>udp:protocol"},
+		{"keep", "70", ""},
+		{"keep,h2", "70 70", ""},
+	} {
+		strategies := strategiesOf(t, x.list)
+		var cases []*tried
+		for i, ms := range strings.Fields(x.times) {
+			c := &tried{strategy: strategies[i], exact: true, row: Row{Strategy: strategies[i].Name}}
+			row, times := swept(strategies[i], trialsOf(number(t, ms)))
+			c.row, c.times = Row{Strategy: row.Strategy, Time: row.Time}, times
+			c.time, c.timed = times.Interval()
+			cases = append(cases, c)
+		}
+		best := fastest(cases)
+		var got []string
+		sum := 0.0
+		for _, s := range steps(cases, best) {
+			got = append(got, s.From+">"+s.To+":"+s.Cause)
+			sum += s.Saves
+		}
+		if s := strings.Join(got, " "); s != x.want {
+			t.Errorf("%s: %q; want %q", x.list, s, x.want)
+		}
+		slowest := slices.MaxFunc(cases, func(a, b *tried) int { return int(a.time.Value - b.time.Value) })
+		if math.Abs(sum-(slowest.time.Value-best.time.Value)) > 1e-6 {
+			t.Errorf("%s: the steps come to %v", x.list, sum)
+		}
+	}
+}
+
+// Whatever is compared, the steps come to what lies between the slowest and the fastest.
+func TestStepsAddUp(t *testing.T) {
+	for name, input := range textbook.Examples {
+		f := Compare(input())
+		least, most := math.Inf(1), 0.0
+		for _, r := range f.Rows {
+			if t, ok := r.Time.Get(); ok {
+				least, most = min(least, t.Median), max(most, t.Median)
+			}
+		}
+		sum := 0.0
+		for _, s := range f.Verdict.Steps {
+			sum += s.Saves
+		}
+		if len(f.Verdict.Steps) > 0 && math.Abs(sum-(most-least)) > 1e-6 {
+			t.Errorf("%s: the steps come to %v, not %v", name, sum, most-least)
+		}
+	}
+}
