@@ -25,7 +25,6 @@ type Vocabulary struct {
 
 // A Name is what an assertion can name.
 type Name struct {
-	// Name may end in *, which stands for whatever follows: "cause_*".
 	Name string
 	Kind Kind
 	Help string
@@ -38,21 +37,16 @@ type Name struct {
 // A Figure is a name with what it stands for in a T.
 type Figure[T any] struct {
 	Name
-	of func(t T, rest string) Value
+	of func(T) Value
 }
 
 // On is a figure of a T.
 func On[T any](name string, kind Kind, help string, of func(T) Value) Figure[T] {
-	return Figure[T]{Name{Name: name, Kind: kind, Help: help}, func(t T, _ string) Value { return of(t) }}
+	return Figure[T]{Name{Name: name, Kind: kind, Help: help}, of}
 }
 
-// Of is the figure of t. A family has none of its own.
-func (f Figure[T]) Of(t T) Value { return f.of(t, "") }
-
-// Family is a figure whose name begins with a prefix; rest is what follows it.
-func Family[T any](prefix string, kind Kind, help string, of func(t T, rest string) Value) Figure[T] {
-	return Figure[T]{Name{Name: prefix + "*", Kind: kind, Help: help}, of}
-}
+// Of is the figure of t.
+func (f Figure[T]) Of(t T) Value { return f.of(t) }
 
 // NamesOf are the names of a table.
 func NamesOf[T any](table []Figure[T]) []Name {
@@ -75,8 +69,8 @@ func EachOf[T any](table []Figure[T]) []Name {
 // Lookup returns the figure of that name in a T, false where the table has none.
 func Lookup[T any](table []Figure[T], t T, name string) (Value, bool) {
 	for _, f := range table {
-		if rest, ok := f.Name.matches(name); ok {
-			return f.of(t, rest), true
+		if f.Name.Name == name {
+			return f.of(t), true
 		}
 	}
 	return Value{}, false
@@ -93,17 +87,9 @@ func InTable[T any](table []Figure[T], t T) Figures {
 	}
 }
 
-func (n Name) matches(name string) (rest string, ok bool) {
-	if prefix, open := strings.CutSuffix(n.Name, "*"); open {
-		rest, ok = strings.CutPrefix(name, prefix)
-		return rest, ok && rest != ""
-	}
-	return "", n.Name == name
-}
-
 func (v Vocabulary) find(name string) (Name, bool) {
 	for _, n := range v.Names {
-		if _, ok := n.matches(name); ok {
+		if n.Name == name {
 			return n, true
 		}
 	}

@@ -54,9 +54,11 @@ type Auditor struct {
 	ripe   int // the part of weight that fresh has
 	hosts  [2]map[string]*host
 	texts  map[string]string
+	lists  map[string][]string
 
 	pools    map[poolKey]*pool
 	byClient map[*host][]*pool
+	sole     map[*host]string // of servers with one name, of those that are being decided
 	hops     hops
 	tally    tally
 }
@@ -68,7 +70,7 @@ func New(c Config) *Auditor {
 	}
 	a := &Auditor{
 		config: c, began: c.Began, latest: c.Began,
-		open: map[int64]*conn{}, texts: map[string]string{},
+		open: map[int64]*conn{}, texts: map[string]string{}, lists: map[string][]string{},
 		hosts: [2]map[string]*host{{}, {}}, pools: map[poolKey]*pool{}, byClient: map[*host][]*pool{},
 	}
 	a.tally.init()
@@ -87,6 +89,25 @@ func (a *Auditor) text(s string) string {
 	a.texts[t] = t
 	return t
 }
+
+// list returns the one copy of a list of names, as certificates have them.
+func (a *Auditor) list(names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	key := strings.Join(names, " ")
+	l, ok := a.lists[key]
+	if !ok {
+		l = slices.Clone(names)
+		if len(a.lists) < mostLists {
+			a.lists[key] = l
+		}
+	}
+	return l
+}
+
+// mostLists bounds the lists that are kept once.
+const mostLists = 1 << 12
 
 func (a *Auditor) host(side int, name string) *host {
 	h := a.hosts[side][name]
@@ -159,7 +180,7 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	}
 	c.server.software = cmp.Or(c.server.software, c.software)
 	c.client.agent = cmp.Or(c.client.agent, c.agent)
-	c.names = slices.Clone(c.names)
+	c.names = a.list(c.names)
 	a.hops.place(c)
 	at := c.recordedAt()
 	a.tally.places[at]++
@@ -261,6 +282,7 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 	}
 	now := a.fresh[:n]
 	a.nameThem(now)
+	a.sole = soleNames(now)
 	a.findChecks(now)
 	for _, c := range now {
 		if c.class == Check || c.class == Datagrams {
@@ -325,6 +347,28 @@ func (a *Auditor) nameThem(now []*conn) {
 			c.name = names[checkKey{c.client, c.server, 0}]
 		}
 	}
+}
+
+// soleNames are the names of servers that have one: a row has it of a connection, too, on
+// which no request could be read.
+func soleNames(now []*conn) map[*host]string {
+	out := map[*host]string{}
+	for _, c := range now {
+		if c.name == "" {
+			continue
+		}
+		if name, ok := out[c.server]; ok && name != c.name {
+			out[c.server] = ""
+			continue
+		}
+		out[c.server] = c.name
+	}
+	return out
+}
+
+// originOf is whose row has a connection to a server.
+func (a *Auditor) originOf(name string, server *host) groupKey {
+	return groupKey{cmp.Or(name, a.sole[server]), server.name}
 }
 
 // findChecks marks what is a health check: connections of one client and server with one

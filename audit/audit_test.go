@@ -91,6 +91,16 @@ func (c *one) ask(at, takes float64) *one {
 	return c
 }
 
+// encrypted adds a connection of TLS 1.2 whose exchanges nobody can read: bytes pass for half
+// a second.
+func (s *script) encrypted(at float64, name, protocol string, certificate ...string) *one {
+	c := s.open(at)
+	c.r.Origin, c.r.Protocol, c.r.TLS = name, protocol, linger.Known(trace.TLS{ServerName: name, Version: "1.2", ALPN: protocol, Names: certificate})
+	c.r.LastByte = known(at + .5)
+	c.r.Up, c.r.Down = linger.Known(trace.Flow{Packets: 6, Payload: 900, SYN: 1}), linger.Known(trace.Flow{Packets: 6, Payload: 5000, SYN: 1})
+	return c
+}
+
 func (c *one) last() *trace.Exchange { return &c.xs[len(c.xs)-1] }
 
 func (c *one) asks(f func(*trace.Exchange)) *one { f(c.last()); return c }
@@ -489,6 +499,27 @@ func TestCauses(t *testing.T) {
 			c = s.open(2).ask(2.03, .02)
 			c.r.Protocol, c.r.TLS, c.r.Secured = "h2", linger.Known(trace.TLS{ServerName: "b.shop.example", Version: "1.3"}), known(2.02+s.near()/2)
 		}, []Cause{First, NotCoalesced}},
+		{"not-coalesced: without keys, as TLS 1.2 shows it", func(s *script) {
+			s.encrypted(1, "a.example", "h2", "a.example", "b.example")
+			s.encrypted(2, "b.example", "h2")
+		}, []Cause{First, NotCoalesced}},
+		{"no such thing: that server speaks HTTP/1.1 for the name", func(s *script) {
+			s.encrypted(1, "a.example", "h2", "a.example", "b.example")
+			s.encrypted(2, "b.example", "http/1.1")
+		}, []Cause{First, Identity}},
+		{"no such thing: the certificate is for another name", func(s *script) {
+			s.encrypted(1, "a.example", "h2", "a.example")
+			s.encrypted(2, "b.example", "h2")
+		}, []Cause{First, Identity}},
+		{"idle-unused: an encrypted connection without keys had been idle", func(s *script) {
+			s.encrypted(1, "a.example", "http/1.1").client(9)
+			s.encrypted(5, "a.example", "http/1.1")
+		}, []Cause{First, IdleUnused}},
+		{"unknown: what an encrypted connection did then is not known", func(s *script) {
+			c := s.encrypted(1, "a.example", "http/1.1")
+			c.r.LastByte = known(8)
+			s.encrypted(5, "a.example", "http/1.1")
+		}, []Cause{First, Undecided}},
 		{"unknown: it was open before, and what it did is not known", func(s *script) {
 			c := s.open(1)
 			c.r.BeganBefore, c.r.SYN, c.r.SYNACK, c.r.Established = true, linger.Opt[linger.Instant]{}, linger.Opt[linger.Instant]{}, linger.Opt[linger.Instant]{}
@@ -834,6 +865,63 @@ func TestPrice(t *testing.T) {
 	f := r.Findings[0]
 	if f.Code != string(ClientSaysClose) || f.Price.Connections != linger.Known(2.) || len(f.Evidence) == 0 || f.Evidence[0].Text != "tcp.stream in {0, 1, 2}" {
 		t.Errorf("%+v", f)
+	}
+}
+
+// What was not recorded has no price: a handshake without its SYN, and the one of a tunnel
+// within.
+func TestPriceOfParts(t *testing.T) {
+	s := &script{}
+	s.open(1).ask(1.1, .1).r.SYN = linger.Opt[linger.Instant]{}
+	if r, rows := s.run(t); !rows[0].Waiting.IsZero() || !r.Waiting.IsZero() || rows[0].Cause != First {
+		t.Errorf("%+v", rows[0])
+	}
+	s = &script{}
+	s.encrypted(1, "a.example", "tls")
+	r := &s.list[0].r
+	r.Within, r.SYN, r.SYNACK, r.FirstByte = linger.Known[int64](7), linger.Opt[linger.Instant]{}, linger.Opt[linger.Instant]{}, known(1.1)
+	r.Up, r.Down = linger.Opt[trace.Flow]{}, linger.Opt[trace.Flow]{}
+	result, rows := s.run(t)
+	if rows[0].Cause != First || !rows[0].Waiting.IsZero() || len(result.Caveats) != 1 || result.Caveats[0].Code != CaveatOpaque {
+		t.Errorf("%+v; %+v", rows[0], result.Caveats)
+	}
+}
+
+// An origin is one row, with what could not be read on connections to it.
+func TestOriginsAreOneRow(t *testing.T) {
+	s := &script{}
+	s.open(1).ask(1.1, .1).client(1.3)
+	for i := range 3 {
+		c := s.open(float64(2 + i))
+		c.r.Origin, c.r.Protocol, c.r.LastByte = "", "other", known(2.1+float64(i))
+		c.r.Up = linger.Known(trace.Flow{Packets: 4, Payload: 20, SYN: 1})
+		c.server(2.2 + float64(i))
+	}
+	r, _ := s.run(t)
+	if len(r.Origins) != 1 || r.Origins[0].Name != "shop.example" || r.Origins[0].Opened != 4 || r.Origins[0].Exchanges != 1 {
+		t.Errorf("%+v", r.Origins)
+	}
+}
+
+// That first ones are first as far as is known is said where most are, and not else.
+func TestYoungRecordings(t *testing.T) {
+	for _, c := range []struct {
+		clients, more int
+		said          bool
+	}{{1, 0, false}, {9, 0, false}, {12, 0, true}, {12, 1, false}} {
+		s := &script{}
+		for i := range c.clients {
+			s.client = fmt.Sprintf("192.0.2.%d", 100+i)
+			at := 1 + .01*float64(i)
+			s.open(at).ask(at+.02, .1).client(at + .2)
+			for range c.more {
+				s.open(at+1).ask(at+1.02, .1).client(at + 1.2)
+			}
+		}
+		r, _ := s.run(t)
+		if said := slices.ContainsFunc(r.Caveats, func(c finding.Caveat) bool { return c.Code == CaveatYoung }); said != c.said {
+			t.Errorf("%d clients with %d more: %v", c.clients, c.more, r.Caveats)
+		}
 	}
 }
 

@@ -134,8 +134,8 @@ const (
 
 // Codes of caveats.
 const (
-	// CaveatYoung: the recording was younger than connections may idle when some were
-	// opened, so that first ones are likely, and not certain.
+	// CaveatYoung: the recording was younger than connections may idle when most were
+	// opened, so that these first ones may have had others before them.
 	CaveatYoung = "young"
 	// CaveatBetween: responses that passed within the client's round trip of a SYN.
 	CaveatBetween = "between"
@@ -155,8 +155,6 @@ const (
 	CaveatUndecided = "undecided"
 	// CaveatNoTrip: the client's distance from where it was recorded is not known.
 	CaveatNoTrip = "no-trip"
-	// CaveatNoHTTP: there are connections, and requests on none.
-	CaveatNoHTTP = "no-http"
 	// CaveatUnplaced: requests whose connection has no record.
 	CaveatUnplaced = "unplaced"
 	// CaveatLost: records that the recorder had no room for.

@@ -59,6 +59,7 @@ type conn struct {
 	recorded    bool // its own record has come
 	opaque      bool // its exchanges are not known
 	inferred    bool // they are, from sizes and times
+	inner       bool // it was in a tunnel
 	oneWay      bool
 	checkLook   bool // it looks like a health check's
 	small       bool // as its first response is
@@ -307,7 +308,14 @@ func (c *conn) take(r *trace.Connection) {
 	c.near, c.far = trips(r, up, down)
 	c.agent, c.software = r.Agent, r.Software
 	c.frames, c.closedFrame, c.stream = r.Frames, r.ClosedFrame, r.Stream
-	c.opaque = c.requests == 0 && (secure || c.udp || !legible(r.Protocol)) && c.payload > tls.Up+tls.Down
+	used := c.payload > tls.Up+tls.Down
+	if c.inner = !r.Within.IsZero(); c.inner {
+		used = !r.FirstByte.IsZero() // what passes in a tunnel is counted with the tunnel
+	}
+	c.opaque = c.requests == 0 && (secure || c.udp || !legible(r.Protocol)) && used
+	if c.opaque && c.ready == never {
+		c.ready = c.established // when TLS's handshake was done is not known
+	}
 	c.checkLook = c.checkLook || checks(r.Agent)
 	c.weigh(r, up, down, tls, secure)
 }
@@ -357,7 +365,12 @@ func trips(r *trace.Connection, up, down trace.Flow) (near, far linger.Opt[time.
 // weigh finds what opening the connection took.
 func (c *conn) weigh(r *trace.Connection, up, down trace.Flow, tls trace.TLS, secure bool) {
 	p := &c.price
-	if c.established != never && c.established >= c.opened {
+	if c.inner {
+		return // the tunnel's is the price
+	}
+	// Without its SYN a handshake has no beginning.
+	whole := !r.SYN.IsZero() || r.SYNACK.IsZero()
+	if whole && c.established != never && c.established >= c.opened {
 		p.waiting, p.measured = c.established.Sub(c.opened), true
 		p.trips = 1
 	}

@@ -23,7 +23,7 @@ func figures() []assert.Figure[*Result] {
 		})
 	}
 	none := "no exchange was seen on a connection whose beginning was"
-	return []assert.Figure[result]{
+	table := []assert.Figure[result]{
 		share("reuse", "requests that were not the first on their connection", none, func(r result) linger.Opt[float64] { return r.Reuse }),
 		assert.On("avoidable", assert.Number, "connections that need not have been opened, at most", func(r result) assert.Value {
 			if r.Undecided > 0 {
@@ -42,26 +42,26 @@ func figures() []assert.Figure[*Result] {
 		assert.On("waiting", assert.Time, "handshakes that requests waited for, summed", func(r result) assert.Value { return inSeconds(r.Waiting) }),
 		assert.On("avoidable_waiting", assert.Time, "the same of avoidable connections", func(r result) assert.Value { return inSeconds(r.AvoidableWaiting) }),
 		share("handshake_share", "the share of waiting that was handshakes", none, func(r result) linger.Opt[float64] { return r.HandshakeShare }),
-		assert.Family("cause_", assert.Number, "connections with that cause, as cause_server_idle", func(r result, rest string) assert.Value {
-			cause := Cause(strings.ReplaceAll(rest, "_", "-"))
-			n, known := 0, false
-			for _, c := range Causes() {
-				known = known || c.Code == cause
-			}
-			if !known {
-				return assert.Unknown("there is no such cause; docs/inspect.md lists them")
-			}
-			for _, row := range r.Causes {
-				if row.Cause == cause {
-					n = row.Connections
-				}
-			}
-			if r.Undecided > 0 && cause != Undecided {
-				return assert.Between(float64(n), float64(n+r.Undecided))
-			}
-			return assert.Exactly(float64(n))
-		}),
 	}
+	for _, c := range Causes() {
+		name := "cause_" + strings.ReplaceAll(string(c.Code), "-", "_")
+		table = append(table, assert.On(name, assert.Number, "connections with the cause `"+string(c.Code)+"`", func(r result) assert.Value { return r.countOf(c.Code) }))
+	}
+	return table
+}
+
+// countOf is how many connections have a cause; those without one may have it.
+func (r *Result) countOf(cause Cause) assert.Value {
+	n := 0
+	for _, row := range r.Causes {
+		if row.Cause == cause {
+			n = row.Connections
+		}
+	}
+	if r.Undecided > 0 && cause != Undecided {
+		return assert.Between(float64(n), float64(n+r.Undecided))
+	}
+	return assert.Exactly(float64(n))
 }
 
 func inSeconds(o linger.Opt[float64]) assert.Value {

@@ -307,14 +307,15 @@ func (a *Auditor) firstOf(c *conn) {
 		p.advance(s)
 		for _, o := range p.live {
 			is, _ := o.at(s)
-			if is != idle {
-				continue
-			}
-			if o.multiplexed && c.name != "" && covers(o.names, c.name) {
+			// A multiplexed one need not be idle to take a request more; the new one is as the
+			// server wants it for that name, which may be without HTTP/2.
+			if o.multiplexed && c.multiplexed && (is == idle || is == unclear) && c.name != "" && covers(o.names, c.name) {
 				d.cause, d.certainty, d.before = NotCoalesced, Likely, o
 				return
 			}
-			d.cause, d.certainty = Identity, Certain
+			if is == idle {
+				d.cause, d.certainty = Identity, Certain
+			}
 		}
 	}
 }

@@ -166,6 +166,11 @@ type Limit struct {
 	Curve []Point `json:"survival,omitempty"`
 }
 
+// leastYoung is from how many connections on it is told that most are the first of their
+// origin only as far as the recording goes: it hardly says then what is avoidable. Few, or
+// fewer than half, change no finding.
+const leastYoung = 10
+
 // leastEnds is from how many ends on a limit is told.
 const leastEnds = 2
 
@@ -632,15 +637,14 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	for _, m := range t.all.causes {
 		between += m.between
 	}
-	if r.Connections > 0 && r.Exchanges == 0 && t.all.began < r.Connections && t.opaque > 0 {
-		add(CaveatNoHTTP, r.Connections)
-	}
 	add(CaveatUndecided, r.Undecided)
 	add(CaveatOpaque, t.opaque)
 	add(CaveatOneWay, t.oneWay)
 	add(CaveatMissing, t.gappy, finding.Number("bytes", float64(t.missing), "bytes"))
 	add(CaveatBeganBefore, t.beganBefore)
-	add(CaveatYoung, t.young)
+	if r.Opened >= leastYoung && 2*t.young > r.Opened {
+		add(CaveatYoung, t.young)
+	}
 	add(CaveatBetween, between)
 	add(CaveatNoTrip, t.noTrip)
 	add(CaveatSettled, int(t.settled))

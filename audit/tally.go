@@ -196,7 +196,7 @@ func (a *Auditor) count(c *conn) {
 		n  *int
 	}{
 		{c.missing > 0, &t.gappy}, {c.oneWay, &t.oneWay}, {c.opaque, &t.opaque}, {c.beganBefore, &t.beganBefore},
-		{c.stillOpen, &t.stillOpen}, {d.cause == First && d.certainty == Likely, &t.young}, {c.near.IsZero() && !c.beganBefore && !c.udp && c.carried(), &t.noTrip},
+		{c.stillOpen, &t.stillOpen}, {d.cause == First && d.certainty == Likely, &t.young}, {c.near.IsZero() && !c.beganBefore && !c.udp && !c.inner && c.carried(), &t.noTrip},
 	} {
 		if one.is {
 			*one.n++
@@ -208,7 +208,7 @@ func (a *Auditor) count(c *conn) {
 	if far, ok := c.far.Get(); ok {
 		t.far.add(far.Seconds())
 	}
-	origin := in(t.origins, groupKey{c.name, c.server.name})
+	origin := in(t.origins, a.originOf(c.name, c.server))
 	client := in(t.clients, groupKey{c.client.name, ""})
 	for _, g := range []*group{&t.all, origin, client} {
 		g.add(c)
@@ -310,7 +310,7 @@ func (a *Auditor) peaks(now []*conn) {
 			n += e.by
 			p.peak = max(p.peak, n)
 		}
-		for _, g := range []*group{in(a.tally.origins, groupKey{p.label, p.key.server.name}), in(a.tally.clients, groupKey{p.key.client.name, ""}), &a.tally.all} {
+		for _, g := range []*group{in(a.tally.origins, a.originOf(p.label, p.key.server)), in(a.tally.clients, groupKey{p.key.client.name, ""}), &a.tally.all} {
 			g.peak = max(g.peak, p.peak)
 		}
 	}

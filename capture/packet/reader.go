@@ -1,6 +1,7 @@
 package packet
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"time"
 
@@ -44,6 +45,7 @@ type Reader struct {
 	packet     flow.Packet
 	frame      *pcap.Frame // the one that is added
 	each       func(*pcap.Frame, int64)
+	names      map[[sha256.Size]byte][]string // of certificates, by their digest
 
 	shift, now linger.Instant // of the clock, after jumps
 	expired    linger.Instant // when the table was last asked for what is over
@@ -65,6 +67,7 @@ func New(o Options, to Sink) *Reader {
 			UnknownLinks: map[pcap.LinkType]int64{}, Connections: map[string]int64{}, Exchanges: map[string]int64{},
 		},
 		duplicates: make(duplicates, recent),
+		names:      map[[sha256.Size]byte][]string{},
 		now:        -1 << 62,
 	}
 	r.table = flow.NewTable(flow.Config{Limit: o.MaxTracked, Ended: r.ended, Linger: lingers, Quiet: quiet})

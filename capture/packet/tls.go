@@ -1,7 +1,9 @@
 package packet
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -22,8 +24,9 @@ const (
 
 	helloClient = 1
 	helloServer = 2
+	certificate = 11
 
-	// maxHello bounds a hello that is put together from records.
+	// maxHello bounds what is put together of records and messages.
 	maxHello = 64 << 10
 	// maxPlain is the most that one record holds, with what encryption adds (RFC 5246, 6.2.3).
 	maxPlain = 1<<14 + 2048
@@ -46,39 +49,80 @@ func looksTLS(b []byte) verdict {
 	return isTLS
 }
 
-// A tlsApp reads the hellos of TLS. What comes after is encrypted, or says nothing that is
-// of use without keys.
+// A tlsApp reads the hellos of TLS and, where it is in the clear, as up to TLS 1.2, the
+// server's certificate. What comes after is encrypted, or says nothing that is of use
+// without keys.
 type tlsApp struct {
-	buf   [2][]byte // records as far as they came, by flow.End
-	done  [2]bool
-	hello linger.Opt[trace.TLS]
+	records  [2][]byte // what has come of the record under way, by flow.End
+	messages [2][]byte // and of the handshake message
+	done     [2]bool
+	hello    linger.Opt[trace.TLS]
 }
 
 func (a *tlsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 	if a.done[e] {
 		return http1.Forever
 	}
-	a.buf[e] = append(a.buf[e], b...)
-	message, more := handshake(a.buf[e])
-	if more && len(a.buf[e]) <= maxHello {
+	a.records[e] = append(a.records[e], b...)
+	if a.read(r, e) && len(a.records[e])+len(a.messages[e]) <= maxHello {
 		return 0
 	}
-	if message != nil {
-		t := a.hello.Or(trace.TLS{})
-		switch message[0] {
-		case helloClient:
-			readClientHello(message[4:], &t)
-		case helloServer:
-			readServerHello(message[4:], &t)
-		}
-		a.hello = linger.Known(t)
-	}
-	a.done[e], a.buf[e] = true, nil
+	a.leave(e)
 	return http1.Forever
 }
 
+// leave stops to read one side.
+func (a *tlsApp) leave(e flow.End) { a.done[e], a.records[e], a.messages[e] = true, nil, nil }
+
+// read takes what is whole off the records and messages of one side, and reports whether
+// another message is wanted.
+func (a *tlsApp) read(r *Reader, e flow.End) bool {
+	for {
+		b := a.records[e]
+		switch {
+		case len(b) < 5:
+			return true
+		case b[0] != recordHandshake:
+			return false
+		}
+		n := 5 + int(binary.BigEndian.Uint16(b[3:]))
+		if len(b) < n {
+			return true
+		}
+		a.messages[e], a.records[e] = append(a.messages[e], b[5:n]...), b[n:]
+		for len(a.messages[e]) >= 4 {
+			m := a.messages[e]
+			size := 4 + int(binary.BigEndian.Uint32(m)&0xffffff)
+			if len(m) < size {
+				break // it goes on in the next record
+			}
+			if a.messages[e] = m[size:]; !a.message(r, m[0], m[4:size]) {
+				return false
+			}
+		}
+	}
+}
+
+// message takes in a handshake message, and reports whether the next one of that side is
+// wanted.
+func (a *tlsApp) message(r *Reader, kind byte, body []byte) bool {
+	t := a.hello.Or(trace.TLS{})
+	switch kind {
+	case helloClient:
+		readClientHello(body, &t)
+	case helloServer:
+		readServerHello(body, &t)
+	case certificate:
+		r.readCertificates(body, &t)
+	default:
+		return false
+	}
+	a.hello = linger.Known(t)
+	return kind == helloServer && t.Version != "1.3" // whose certificate is encrypted
+}
+
 func (a *tlsApp) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {
-	a.done[e], a.buf[e] = true, nil
+	a.leave(e)
 	c.half[e].skip = http1.Forever
 }
 
@@ -91,37 +135,6 @@ func (a *tlsApp) tell(t *trace.Connection) {
 	t.Protocol, t.Known.Protocol, t.Known.Requests = protocolTLS, trace.Seen, trace.Inferred
 	if p := hello.ALPN; p == "h2" || p == "http/1.1" || p == "http/1.0" {
 		t.Protocol = p
-	}
-}
-
-// handshake returns the first handshake message that the records in b hold, with its head.
-// more is true if it has not ended.
-func handshake(b []byte) (message []byte, more bool) {
-	var joined []byte
-	for {
-		switch {
-		case len(b) < 5:
-			return nil, true
-		case b[0] != recordHandshake:
-			return nil, false
-		}
-		n := int(binary.BigEndian.Uint16(b[3:]))
-		if len(b) < 5+n {
-			return nil, true
-		}
-		part := b[5 : 5+n]
-		if joined != nil {
-			part = append(joined, part...)
-		}
-		if len(part) >= 4 {
-			if part[0] != helloClient && part[0] != helloServer {
-				return nil, false
-			}
-			if size := 4 + int(part[1])<<16 + int(binary.BigEndian.Uint16(part[2:])); len(part) >= size {
-				return part[:size], false
-			}
-		}
-		joined, b = append([]byte(nil), part...), b[5+n:]
 	}
 }
 
@@ -216,6 +229,48 @@ func readServerHello(b []byte, t *trace.TLS) {
 		}
 	}
 	t.Version, t.Cipher = versionName(version), tls.CipherSuiteName(uint16(suite))
+}
+
+// mostNames bounds the certificates whose names are remembered: their servers send them
+// again with each handshake.
+const mostNames = 1024
+
+// readCertificates reads what the server's certificate is good for, and how large its chain
+// is (RFC 5246, 7.4.2).
+func (r *Reader) readCertificates(b []byte, t *trace.TLS) {
+	c := cursor(b)
+	chain := c.vector(3)
+	leaf := chain.vector(3)
+	t.Certificates = int64(len(leaf))
+	for len(chain) > 0 {
+		t.Certificates += int64(len(chain.vector(3)))
+	}
+	key := sha256.Sum256(leaf)
+	names, ok := r.names[key]
+	if !ok {
+		names = namesOf(leaf)
+		if len(r.names) >= mostNames {
+			clear(r.names)
+		}
+		r.names[key] = names
+	}
+	t.Names = names
+}
+
+// namesOf are the names and addresses of a certificate's subjectAltName.
+func namesOf(der []byte) []string {
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, n := range c.DNSNames {
+		names = append(names, clean([]byte(n)))
+	}
+	for _, a := range c.IPAddresses {
+		names = append(names, a.String())
+	}
+	return names
 }
 
 func clean(b []byte) string {

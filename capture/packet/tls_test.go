@@ -34,7 +34,7 @@ func handshaken(t testing.TB, version uint16) (up, down []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"h.example"}}
+	name := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"h.example", "*.other.example"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)}}
 	cert, err := x509.CreateCertificate(rand.Reader, name, name, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +80,13 @@ func TestHellos(t *testing.T) {
 			if !ok || got.ServerName != "h.example" || !slices.Equal(got.Offered, []string{"h2", "http/1.1"}) || got.Version != c.want || got.ALPN != c.alpn || got.Cipher == "" || got.Resumed {
 				t.Errorf("in pieces of %d: %+v", size, got)
 			}
+			names := []string(nil) // encrypted
+			if c.version == tls.VersionTLS12 {
+				names = []string{"h.example", "*.other.example", "192.0.2.1"}
+			}
+			if !slices.Equal(got.Names, names) || (got.Certificates > 100) != (names != nil) {
+				t.Errorf("in pieces of %d: a certificate of %d bytes for %v, and it is for %v", size, got.Certificates, got.Names, names)
+			}
 			if protocol := record.Protocol; protocol != "h2" && c.alpn != "" || protocol != "tls" && c.alpn == "" {
 				t.Errorf("it is %q", protocol)
 			}
@@ -91,16 +98,26 @@ func TestHellos(t *testing.T) {
 var links = []pcap.LinkType{linkNull, linkEthernet, linkPPP, linkRaw, linkPPPHDLC, linkPPPoE, linkLoop, linkSLL, linkNFLOG, linkSLL2}
 
 func FuzzHello(f *testing.F) {
-	up, down := handshaken(f, tls.VersionTLS13)
-	f.Add(up)
-	f.Add(down)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		up, down := handshaken(f, version)
+		f.Add(up)
+		f.Add(down)
+	}
 	f.Add([]byte(proxy2 + "\x21\x11\x00\x0c\xc6\x33\x64\x09\xc0\x00\x02\x01\x10\xe1\x00\x50"))
+	r := New(Options{}, nil)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		message, _ := handshake(b)
-		for _, b := range [][]byte{message, b} {
-			var s trace.TLS
-			readClientHello(b, &s)
-			readServerHello(b, &s)
+		var s trace.TLS
+		readClientHello(b, &s)
+		readServerHello(b, &s)
+		r.readCertificates(b, &s)
+		for _, size := range []int{1 << 20, 7} {
+			a, c := &tlsApp{}, &conn{}
+			for rest := b; len(rest) > 0; rest = rest[min(size, len(rest)):] {
+				a.data(r, c, flow.Low, rest[:min(size, len(rest))], mark{})
+			}
+			if held := len(a.records[flow.Low]) + len(a.messages[flow.Low]); held > maxHello {
+				t.Fatalf("%d bytes are held", held)
+			}
 		}
 		if n, _, whole := proxyHead(b); whole && n > len(b) {
 			t.Fatalf("%d of %d bytes", n, len(b))

@@ -168,7 +168,7 @@ func (one *file) begin(f *Files) (err error) {
 	}
 	switch {
 	case len(head) == 0:
-		return errors.New("it is empty; a capture has at least a head: capture anew")
+		return errors.New("it is empty: nothing was captured into it; tcpdump -w FILE writes a capture")
 	case len(head) < 4:
 		return foreign(head)
 	}

@@ -36,6 +36,8 @@ type inspectCmd struct {
 	Files []string `arg:"" optional:"" name:"file" help:"Captures (pcap, pcapng, also .gz and .zst), or a .trace of records; - is standard input, as of tcpdump -w -."`
 	Read  []string `short:"r" sep:"none" placeholder:"FILE" help:"A capture, as tcpdump has it."`
 
+	NoNames bool `short:"n" name:"no-names" help:"Resolve no names of addresses, as of tcpdump: none ever is."`
+
 	FromClient string `placeholder:"ADDRESS" help:"Look at connections of this client, or network (192.0.2.0/24)."`
 	Origin     string `placeholder:"NAME" help:"Look at connections to this origin, as clients name it."`
 	Port       uint16 `placeholder:"N" help:"Look at connections to this port of servers."`
@@ -187,7 +189,7 @@ func (in *inspection) read(ctx context.Context, names []string, std streams) (*a
 			return nil, usage("%s is a folder; name the captures in it", name)
 		}
 		in.progress.expect(info)
-		inputs = append(inputs, pcap.Input{Name: filepath.Base(name), From: in.progress.of(f)})
+		inputs = append(inputs, pcap.Input{Name: name, From: in.progress.of(f)})
 	}
 	files, err := pcap.Open(inputs)
 	if err != nil {
@@ -297,7 +299,7 @@ func (in *inspection) summarize(r *audit.Result, sum *packet.Summary) error {
 		r.Caveats = append(r.Caveats, c)
 	}
 	for i, f := range sum.Files {
-		name := f.Name
+		name := filepath.Base(f.Name)
 		if in.cmd.Redact {
 			name = fmt.Sprintf("file %d", i+1)
 		}

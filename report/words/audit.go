@@ -44,10 +44,14 @@ func Audit(r *audit.Result) []string {
 	switch {
 	case r.Connections == 0 && r.HealthChecks.Connections+r.Streams.Connections+r.Datagrams.Connections == 0:
 		return []string{nothingIn(r)}
+	case r.Connections == 0:
+		out = append(out, "No connection is left that carried ordinary requests.")
 	case ok:
 		out = append(out, fmt.Sprintf("Reused: %s of %s went over a connection that had carried one before.", sharpShare(reuse), finding.Plural(float64(r.Exchanges), "request")))
 	case r.Opened == 0 && r.BeganBefore > 0:
 		out = append(out, "Reuse is not known: no connection was seen to begin.")
+	case r.BeganBefore == 0:
+		out = append(out, "Reuse is not known: no request could be read.")
 	default:
 		out = append(out, "Reuse is not known: no request could be read on a connection that was seen to begin.")
 	}
@@ -276,7 +280,7 @@ func auditCaveats() map[string]func(doubter) string {
 		return func(d doubter) string {
 			text := fmt.Sprintf(format, d.many("connections", "connection"))
 			if d.Figures.Value("connections").Or(0) == 1 {
-				text = strings.NewReplacer(" are likely the first of their", " is likely the first of its", " are ", " is ", " were ", " was ", "they are", "it is", "they carried", "it carried", "they did", "it did").Replace(text)
+				text = strings.NewReplacer(" are ", " is ", " were ", " was ", "they are", "it is", "they carried", "it carried", "they did", "it did").Replace(text)
 			}
 			return text
 		}
@@ -289,7 +293,7 @@ func auditCaveats() map[string]func(doubter) string {
 			return fmt.Sprintf("of %s a part was not recorded, %s in all: what was in it is not known", d.many("connections", "connection"), finding.Bytes(d.Figures.Value("bytes").Or(0)))
 		},
 		audit.CaveatBeganBefore: many("%s were open before the recording began; they are not among those that were opened"),
-		audit.CaveatYoung:       many("%s are likely the first of their origin: the recording was too young to be sure"),
+		audit.CaveatYoung:       many("%s are the first seen of their client and origin: a longer recording may find them avoidable"),
 		audit.CaveatBetween:     many("at %s something passed that the client may have seen or not, a round trip away"),
 		audit.CaveatNoTrip:      many("of %s the handshake was not recorded whole: the distance to the client is taken from others"),
 		audit.CaveatSettled:     many("for %s the cause was decided before the recording ended, to bound memory"),
@@ -314,7 +318,6 @@ func auditCaveats() map[string]func(doubter) string {
 		audit.CaveatUnplaced: func(d doubter) string {
 			return fmt.Sprintf("of %s the connection is not known", d.many("requests", "request"))
 		},
-		audit.CaveatNoHTTP: many("HTTP in the clear was in none of %s, and without requests reuse is not known"),
 		audit.CaveatLost: func(d doubter) string {
 			return fmt.Sprintf("the recorder had no room for %s", d.many("records", "record"))
 		},

@@ -106,10 +106,10 @@ func TestAuditAnswers(t *testing.T) {
 		{audit.Result{}, "There is no connection in it."},
 		{audit.Result{Recording: linger.Known(audit.Recording{Frames: 20})}, "No connection was found, or none that was asked for, in 20 frames."},
 		{audit.Result{Recording: linger.Known(audit.Recording{Frames: 20, OtherUDP: 6})}, "No connection was found, or none that was asked for; 6 flows of other UDP were."},
-		{audit.Result{Connections: 3, Opened: 3, Causes: []audit.CauseRow{{Cause: audit.NoExchange, Connections: 2}}}, "Reuse is not known: no request could be read on a connection that was seen to begin. Avoidable: none of 3 opened connections. Without a request: 2 of them, refused, opened ahead or scanned."},
-		{audit.Result{Datagrams: audit.Aside{Connections: 2, Exchanges: 3}}, "Reuse is not known: no request could be read on a connection that was seen to begin. Left out: 2 flows of DNS over UDP, which opens no connection; 3 requests."},
+		{audit.Result{Connections: 3, Opened: 3, Causes: []audit.CauseRow{{Cause: audit.NoExchange, Connections: 2}}}, "Reuse is not known: no request could be read. Avoidable: none of 3 opened connections. Without a request: 2 of them, refused, opened ahead or scanned."},
+		{audit.Result{Datagrams: audit.Aside{Connections: 2, Exchanges: 3}}, "No connection is left that carried ordinary requests. Left out: 2 flows of DNS over UDP, which opens no connection; 3 requests."},
 		{audit.Result{Connections: 2, BeganBefore: 2}, "Reuse is not known: no connection was seen to begin."},
-		{audit.Result{Connections: 2, Opened: 2, Undecided: 1}, "Reuse is not known: no request could be read on a connection that was seen to begin. Avoidable: none of 2 opened connections; why 1 was opened is not known."},
+		{audit.Result{Connections: 2, Opened: 2, Undecided: 1}, "Reuse is not known: no request could be read. Avoidable: none of 2 opened connections; why 1 was opened is not known."},
 		{audit.Result{Connections: 9, Opened: 8, Exchanges: 1000, Reuse: linger.Known(.9992), Avoidable: 7, AvoidableWaiting: linger.Known(123.4), HandshakeShare: linger.Known(.31), HealthChecks: audit.Aside{Connections: 4}, Streams: audit.Aside{Connections: 1}},
 			"Reused: 99.9 % of 1000 requests went over a connection that had carried one before. Avoidable: 7 of 8 opened connections, at most; requests waited 123 ms for their handshakes, summed. Handshakes are 31 % of the time that clients waited. Left out: 4 connections of health checks, and 1 that became streams or tunnels."},
 	} {
