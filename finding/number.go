@@ -50,10 +50,20 @@ func PlusMinus(v, doubt float64) (value, off string) {
 }
 
 // Range writes two values between which others lie, to the digits that tell a tenth of
-// what lies between: "5.0 to 10.0".
+// what lies between, and rounded to its outside: "4.998–5.002". What is shown is never
+// surer than what was found.
 func Range(low, high float64) string {
 	n := behind((high - low) / 10)
-	return Fixed(low, n) + " to " + Fixed(high, n)
+	step := math.Pow10(-n)
+	from, to := Fixed(math.Floor(low/step+1e-9)*step, n), Fixed(math.Ceil(high/step-1e-9)*step, n)
+	for n > 0 && strings.HasSuffix(from, "0") && strings.HasSuffix(to, "0") {
+		from, to = strings.TrimSuffix(from[:len(from)-1], "."), strings.TrimSuffix(to[:len(to)-1], ".")
+		n--
+	}
+	if from == to {
+		return from
+	}
+	return from + "–" + to
 }
 
 // behind is how many digits behind the point a doubt leaves, three at most.

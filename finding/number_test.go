@@ -65,7 +65,7 @@ func TestDoubtsAreWritten(t *testing.T) {
 			t.Errorf("%v, %v: %q, %q; want %q, %q", test.v, test.doubt, value, off, test.value, test.off)
 		}
 	}
-	for want, got := range map[string]string{"5.0 to 10.0": Range(5, 10), "5 to 60": Range(5, 60), "5.000 to 5.000": Range(5, 5)} {
+	for want, got := range map[string]string{"5–10": Range(5, 10), "5–60": Range(5, 60), "5": Range(5, 5)} {
 		if got != want {
 			t.Errorf("%q; want %q", got, want)
 		}

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
@@ -10,31 +11,31 @@ import (
 	"linger/finding"
 )
 
-// String tells a limit with as many digits as are known: "5.001 ± 0.002 s",
-// "at least 20 s", "not measured".
+// String tells a limit by the interval that it lies in: "4.999–5.003 s", "at least 20 s",
+// "not measured".
 func (t Timeout) String() string {
 	switch t.State {
 	case Measured:
+		low, high, _ := t.Interval()
+		unit, one := t.unit()
+		return finding.Range(float64(max(0, low))/one, float64(high)/one) + " " + unit
 	case AtLeast:
 		return "at least " + t.atLeast()
-	default:
-		return string(Unknown)
 	}
-	value, doubt, unit := t.parts()
-	if doubt != "" {
-		value += " ± " + doubt
-	}
-	return value + " " + unit
+	return string(Unknown)
 }
 
-// Brief tells a limit without its doubt: "5.001 s", "≥ 20 s"; nothing where it was
-// not measured.
+// Brief tells a limit without its interval, unless what was watched differs by more than
+// is still the same limit: "5.001 s", "≥ 20 s"; nothing where it was not measured.
 func (t Timeout) Brief() string {
-	switch t.State {
-	case Measured:
-		value, _, unit := t.parts()
+	switch {
+	case t.scattered():
+		return t.String()
+	case t.State == Measured:
+		unit, one := t.unit()
+		value, _ := finding.PlusMinus(float64(t.Median)/one, float64(max(t.High-t.Median, t.Median-t.Low)+t.Uncertainty)/one)
 		return value + " " + unit
-	case AtLeast:
+	case t.State == AtLeast:
 		return "≥ " + t.atLeast()
 	}
 	return ""
@@ -46,17 +47,12 @@ func (t Timeout) atLeast() string {
 	return Duration(time.Duration(t.Low).Truncate(precision(t.Low))).String()
 }
 
-// parts are a limit that was measured, its doubt, which may be none, and their unit.
-func (t Timeout) parts() (value, doubt, unit string) {
-	unit, one := "s", float64(time.Second)
+// unit is what a limit that was measured is told in, and how long one of it is.
+func (t Timeout) unit() (name string, one float64) {
 	if t.High < Duration(time.Second) && t.Median < Duration(time.Second) {
-		unit, one = "ms", float64(time.Millisecond)
+		return "ms", float64(time.Millisecond)
 	}
-	if t.scattered() {
-		return finding.Range(float64(t.Low-t.Uncertainty)/one, float64(t.High+t.Uncertainty)/one), "", unit
-	}
-	value, doubt = finding.PlusMinus(float64(t.Median)/one, float64(max(t.High-t.Median, t.Median-t.Low)+t.Uncertainty)/one)
-	return value, doubt, unit
+	return "s", float64(time.Second)
 }
 
 // scattered reports whether the connections that were watched differ by more than is
@@ -75,6 +71,27 @@ func (t Timeout) Interval() (low, high Duration, ok bool) {
 		return t.Low - t.Uncertainty, t.High + t.Uncertainty, true
 	}
 	return 0, 0, false
+}
+
+// MarshalJSON writes the interval, too, in ms: {"low", "high"}, without high where only a
+// lower bound is known. It is the one that the text tells.
+func (t Timeout) MarshalJSON() ([]byte, error) {
+	type figures Timeout // without this method
+	type interval struct {
+		Low  Duration             `json:"low"`
+		High linger.Opt[Duration] `json:"high,omitzero"`
+	}
+	told := struct {
+		figures
+		Interval *interval `json:"interval_ms,omitempty"`
+	}{figures: figures(t)}
+	if low, high, ok := t.Interval(); ok {
+		told.Interval = &interval{Low: max(0, low)}
+		if t.State == Measured {
+			told.Interval.High = linger.Known(high)
+		}
+	}
+	return json.Marshal(told)
 }
 
 // Keeps reports whether the limit is what was announced, as far as can be told: ok is

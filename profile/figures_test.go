@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 )
@@ -40,13 +41,13 @@ func limit(d, doubt Duration) Timeout {
 func TestFiguresAreToldAsSurelyAsTheyAreKnown(t *testing.T) {
 	ms := s / 1000
 	for want, got := range map[string]string{
-		"5.001 ± 0.002 s": limit(5*s+ms, 2*ms).String(),
-		"5.00 ± 0.02 s":   limit(5*s+ms, 12*ms).String(),
-		"75 ± 3 s":        limit(75*s, 2*s+s/10).String(),
-		"250 ± 2 ms":      limit(250*ms, 2*ms).String(),
-		"250.0 ± 0.2 ms":  limit(250*ms, ms/5).String(),
+		"4.999–5.003 s":   limit(5*s+ms, 2*ms).String(),
+		"4.989–5.013 s":   limit(5*s+ms, 12*ms).String(),
+		"72.9–77.1 s":     limit(75*s, 2*s+s/10).String(),
+		"248–252 ms":      limit(250*ms, 2*ms).String(),
+		"249.8–250.2 ms":  limit(250*ms, ms/5).String(),
 		"at least 74.9 s": Timeout{State: AtLeast, Spread: Spread{Low: 75*s - ms}}.String(),
-		"5.0 to 10.0 s":   Timeout{State: Measured, Spread: Spread{7 * s, 5 * s, 10 * s, 4}, Uncertainty: s / 200}.String(),
+		"4.9–10.1 s":      Timeout{State: Measured, Spread: Spread{7 * s, 5 * s, 10 * s, 4}, Uncertainty: s / 200}.String(),
 		"not measured":    Timeout{}.String(),
 		"at least 80":     Count{State: AtLeast, N: 80}.String(),
 		"5 s":             (5 * s).String(),
@@ -54,6 +55,30 @@ func TestFiguresAreToldAsSurelyAsTheyAreKnown(t *testing.T) {
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// JSON and text tell the same interval.
+func TestTheIntervalIsTheSameInJSON(t *testing.T) {
+	for want, limit := range map[string]Timeout{
+		`{"low":4999,"high":5003}`: limit(5*s+s/1000, s/500),
+		`{"low":20000}`:            {State: AtLeast, Spread: Spread{Low: 20 * s}},
+		``:                         {State: Unknown},
+	} {
+		b, err := json.Marshal(limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Interval json.RawMessage `json:"interval_ms"`
+		}
+		if err := json.Unmarshal(b, &got); err != nil || string(got.Interval) != want {
+			t.Errorf("%s: %s, want %s (%v)", limit, got.Interval, want, err)
+		}
+		var again Timeout
+		if err := json.Unmarshal(b, &again); err != nil || again != limit {
+			t.Errorf("%s is read as %s (%v)", limit, again, err)
 		}
 	}
 }

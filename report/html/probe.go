@@ -158,7 +158,7 @@ func limitsChart(p *profile.Profile) (chart, bool) {
 		text := ""
 		switch t := r.Limit; t.State {
 		case profile.Measured:
-			low, high := min(t.Low, t.Median-t.Uncertainty), max(t.High, t.Median+t.Uncertainty)
+			low, high, _ := t.Interval()
 			body = append(body, rule("reach", s.from, mid, at(t.Median), mid), rect("interval", id, at(low), mid-5, max(3, at(high)-at(low)), 10), rect("median", id, at(t.Median)-1.25, mid-9, 2.5, 18))
 			observed, from, to = inS(t.Median), inS(low), inS(high)
 			text = t.String()

@@ -51,7 +51,7 @@ func OfChain(c keepalive.Chain) ToldChain {
 	return told
 }
 
-// Limit is a limit with where it is from: "60 s ± 0.1 s (measured)".
+// Limit is a limit with where it is from: "59.9–60.1 s (measured)".
 func Limit(l keepalive.Limit) string {
 	switch {
 	case !l.Known():
@@ -61,7 +61,11 @@ func Limit(l keepalive.Limit) string {
 	case l.Source == keepalive.FromWait:
 		return fmt.Sprintf("at least %s (measured)", l.Value)
 	case l.Uncertainty > 0:
-		return fmt.Sprintf("%s ± %s (%s)", l.Value, l.Uncertainty, l.Source)
+		unit, one := "s", float64(time.Second)
+		if l.Value < profile.Duration(time.Second) {
+			unit, one = "ms", float64(time.Millisecond)
+		}
+		return fmt.Sprintf("%s %s (%s)", finding.Range(float64(l.Value-l.Uncertainty)/one, float64(l.Value+l.Uncertainty)/one), unit, l.Source)
 	}
 	return fmt.Sprintf("%s (%s)", l.Value, l.Source)
 }

@@ -28,7 +28,7 @@ func TestPairsAreTold(t *testing.T) {
 		pool, server keepalive.Limit
 		want         string
 	}{
-		{told(60 * second), measured(75*second, second/10), "lb keeps idle connections 60 s (told), app ends them after 75 s ± 100 ms (measured)"},
+		{told(60 * second), measured(75*second, second/10), "lb keeps idle connections 60 s (told), app ends them after 74.9–75.1 s (measured)"},
 		{told(90 * second), told(75 * second), "lb keeps idle connections 90 s (told), app ends them after 75 s (told): a request may be sent on a connection that is being closed"},
 		{endless, told(75 * second), "lb keeps idle connections for ever (default), app ends them after 75 s (told): a request may be sent on a connection that is being closed"},
 		{endless, endless, "lb keeps idle connections for ever (default), app ends them after for ever (default)"},
