@@ -38,7 +38,7 @@ func ProbeTitle(p *profile.Profile) string {
 		}
 	}
 	if p.RTT.N > 0 {
-		s += "; round trip " + tiedRTT(p.RTT.Median)
+		s += "; RTT " + tiedRTT(p.RTT.Median)
 	}
 	return s
 }
@@ -80,8 +80,8 @@ func LimitRows(p *profile.Protocol) []LimitRow {
 		name, after string
 		limit       profile.Timeout
 	}{
-		{"idle after a response", "response", p.AfterResponse},
-		{"idle after connecting", "connect", p.AfterConnect},
+		{"idle after response", "response", p.AfterResponse},
+		{"idle after connect", "connect", p.AfterConnect},
 		{"idle after TLS", "tls", p.AfterTLS},
 		{"idle after SETTINGS", "settings", p.AfterSettings},
 		{"age, never idle", "", p.Age},
@@ -117,8 +117,8 @@ func LimitRows(p *profile.Protocol) []LimitRow {
 // IdleLimits is the table of the figures of each protocol; differs says that one is
 // announced otherwise than observed, which is flagged.
 func IdleLimits(p *profile.Profile) (t table.Table, differs bool) {
-	t = table.Table{Caption: "Of each protocol, observed and announced", Columns: []table.Column{
-		{Head: "figure", Obvious: true, Align: table.Left}, {Head: "observed", Align: table.Left}, {Head: EndedBy, Align: table.Left, Spare: 1}, {Head: "announced", Align: table.Left},
+	t = table.Table{Caption: "Limits by protocol, observed and announced", Columns: []table.Column{
+		{Head: "figure", Obvious: true, Align: table.Left}, {Head: "observed", Align: table.Left}, {Head: EndedBy, Align: table.Left, Spare: 2}, {Head: "announced", Align: table.Left, Spare: 1},
 	}}
 	for _, q := range p.Protocols {
 		for i, r := range LimitRows(q) {
@@ -184,7 +184,7 @@ func ServerFacts(p *profile.Profile) [][2]string {
 	for _, one := range []struct {
 		name  string
 		count profile.Count
-	}{{"connections at once", p.Parallel}, {"unused ones at once", p.Unused}} {
+	}{{"concurrent connections", p.Parallel}, {"of them unused", p.Unused}} {
 		if c := one.count; c.State == profile.Measured || c.State == profile.AtLeast {
 			add(one.name, c.String()+oneMore(c))
 		}
@@ -196,9 +196,9 @@ func ServerFacts(p *profile.Profile) [][2]string {
 		if t.Tickets.State != "" {
 			tickets = t.Tickets.String()
 			if d, ok := t.Lifetime.Get(); ok && t.Tickets.N > 0 {
-				tickets += ", of use for " + whole(time.Duration(d).Seconds()) + " s"
+				tickets += ", lifetime " + whole(time.Duration(d).Seconds()) + " s"
 			}
-			said := opinion([]string{tickets}, t.Resumes, "they work", "they do not work")
+			said := opinion([]string{tickets}, t.Resumes, "resumption works", "resumption does not work")
 			tickets = strings.Join(opinion(said, t.Early, "with early data", "no early data"), "; ")
 		}
 		add("session tickets", tickets)
@@ -207,7 +207,7 @@ func ServerFacts(p *profile.Profile) [][2]string {
 	if a := p.AltSvc; a != nil {
 		value := cmp.Or(a.Value, "none")
 		if works, ok := a.Works.Get(); ok {
-			value += map[bool]string{true: "; is there", false: "; is not there"}[works]
+			value += map[bool]string{true: "; reachable", false: "; not reachable"}[works]
 		}
 		if a.Why != "" {
 			value += ": " + a.Why
@@ -235,19 +235,19 @@ func ServerFacts(p *profile.Profile) [][2]string {
 		}
 		if g := q.QUIC; g != nil {
 			said = said[:0]
-			said = opinion(said, g.Retry, "the address is validated first (Retry)", "no Retry")
-			said = opinion(said, g.Token, "a token for the next time", "no token")
-			said = opinion(said, g.Early, "early data is allowed", "no early data")
-			said = opinion(said, g.Taken, "and taken", "and not taken")
+			said = opinion(said, g.Retry, "validates the address first (Retry)", "no Retry")
+			said = opinion(said, g.Token, "issues a token", "no token")
+			said = opinion(said, g.Early, "allows early data", "no early data")
+			said = opinion(said, g.Taken, "and accepts it", "and rejects it")
 			add("QUIC", strings.Join(said, "; "))
 		}
 	}
 	if d := p.DNS; d != nil {
-		said := opinion(nil, d.Reordered, "a slow one does not hold up the next", "a slow one holds up the next")
-		said = opinion(said, d.HalfClosed, "who closes his side behind a query has its answer", "who closes his side behind a query has no answer")
+		said := opinion(nil, d.Reordered, "a slow query does not hold up the next", "a slow query holds up the next")
+		said = opinion(said, d.HalfClosed, "a half-closed connection is answered", "a half-closed connection is not answered")
 		add("answers", strings.Join(said, "; "))
 		if d.AfterKeepalive.State != "" {
-			add("idle, keepalive asked", d.AfterKeepalive.String())
+			add("idle, edns-tcp-keepalive", d.AfterKeepalive.String())
 		}
 	}
 	return out
@@ -294,13 +294,9 @@ func Sentence(s string) string {
 func Standard(c profile.Case) string { return fmt.Sprintf("%s (%s)", c.Standard, c.Level) }
 
 // Tally counts the cases.
-func Tally(p *profile.Profile, all bool) string {
+func Tally(p *profile.Profile) string {
 	n := p.Outcomes()
-	s := fmt.Sprintf("%s: %d failed, %s, %d passed, %d not measured", linger.Plural(len(p.Cases), "case"), n[profile.Fail], linger.Plural(n[profile.Warn], "warning"), n[profile.Pass], n[profile.NotMeasured])
-	if !all && n[profile.Pass]+n[profile.NotMeasured] > 0 {
-		s += "; --verbose lists them all"
-	}
-	return s + "."
+	return fmt.Sprintf("%s: %d failed, %s, %d passed, %d not measured.", linger.Plural(len(p.Cases), "case"), n[profile.Fail], linger.Plural(n[profile.Warn], "warning"), n[profile.Pass], n[profile.NotMeasured])
 }
 
 // ProbeOrigin says how the figures came about, and what that took.
@@ -309,7 +305,7 @@ func ProbeOrigin(p *profile.Profile, version string) string {
 	if time.Duration(p.Took) > time.Second {
 		step = 100 * time.Millisecond
 	}
-	s := fmt.Sprintf("Measured in %s, with %s (%d at once, of at most %d) and %s (of at most %d)",
+	s := fmt.Sprintf("Measured in %s with %s (%d at once, limit %d) and %s (limit %d)",
 		profile.Duration(time.Duration(p.Took).Round(step)), linger.Plural(p.Spent.Connections, "connection"), p.Spent.Peak, p.Bounds.Connections, linger.Plural(p.Spent.Requests, "request"), p.Bounds.Requests)
 	if p.Interrupted {
 		s += "; interrupted"
@@ -324,26 +320,54 @@ func ProbeOrigin(p *profile.Profile, version string) string {
 func ProbeLead(p *profile.Profile) string {
 	var s string
 	if q := MainProtocol(p); q != nil {
+		name := ProtocolName(q.Name)
 		switch t := q.AfterResponse; t.State {
 		case profile.Measured:
-			s = fmt.Sprintf("After %s without a request the server ends a connection of %s, by %s. ", t, ProtocolName(q.Name), t.Ending.Told(t.Closing))
+			s = fmt.Sprintf("An idle %s connection is closed after %s (%s)", name, t, t.Ending.Told(t.Closing))
 		case profile.AtLeast:
-			s = fmt.Sprintf("A connection of %s is kept without a request for %s. ", ProtocolName(q.Name), t)
+			s = fmt.Sprintf("An idle %s connection stays open for %s", name, t)
 		default:
-			s = fmt.Sprintf("For how long a connection of %s is kept was not measured. ", ProtocolName(q.Name))
+			s = fmt.Sprintf("The idle timeout of %s was not measured", name)
 		}
+		if d, ok := q.Announced.Timeout.Get(); ok {
+			if keeps, told := q.AfterResponse.Keeps(d); told && !keeps {
+				s += "; it announces " + d.String()
+			}
+		}
+		s += ". "
 	}
 	n := p.Outcomes()
-	switch fails, warns := n[profile.Fail], n[profile.Warn]; {
-	case len(p.Cases) == 0:
-	case fails+warns == 0:
-		s += "Nothing that was measured breaks a standard."
-	case fails == 0:
-		s += fmt.Sprintf("No case fails, with %s.", linger.Plural(warns, "warning"))
-	default:
-		s += fmt.Sprintf("%s failed, with %s.", linger.Plural(fails, "case"), linger.Plural(warns, "warning"))
+	if decided := len(p.Cases) - n[profile.NotMeasured]; len(p.Cases) > 0 {
+		found := "No standards violation"
+		if fails, warns := n[profile.Fail], n[profile.Warn]; fails+warns > 0 {
+			found = linger.Plural(fails, "standards violation") + " and " + linger.Plural(warns, "warning")
+		}
+		s += fmt.Sprintf("%s in %s", found, linger.Plural(decided, "case"))
+		if n[profile.NotMeasured] > 0 {
+			s += fmt.Sprintf("; %d not measured", n[profile.NotMeasured])
+		}
+		s += "."
 	}
-	return table.Clean(strings.TrimSpace(s))
+	return table.Clean(strings.TrimSpace(assertedLead(p.Asserted) + s))
+}
+
+// assertedLead says how many assertions hold, or nothing where there are none.
+func assertedLead(results []assert.Result) string {
+	broken := 0
+	for _, a := range results {
+		if a.Truth != assert.Holds {
+			broken++
+		}
+	}
+	switch n := len(results); {
+	case n == 0:
+		return ""
+	case broken > 0:
+		return fmt.Sprintf("%d of %s failed. ", broken, linger.Plural(n, "assertion"))
+	case n == 1:
+		return "The assertion holds. "
+	}
+	return fmt.Sprintf("All %d assertions hold. ", len(results))
 }
 
 // Missing says what is not known of the protocols, and why.
@@ -361,7 +385,7 @@ func Missing(p *profile.Profile) []string {
 		}
 	}
 	if p.Parallel.State == profile.Unknown && p.Parallel.Why != "" {
-		out = append(out, "connections at once: "+p.Parallel.Why)
+		out = append(out, "concurrent connections: "+p.Parallel.Why)
 	}
 	return out
 }

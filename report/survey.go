@@ -4,17 +4,45 @@ import (
 	"fmt"
 	"strings"
 
+	"linger"
 	"linger/profile"
 	"linger/report/table"
 )
 
-// Servers has a row for each server.
-func Servers(s []profile.Probed) table.Table {
-	t := table.Table{Columns: []table.Column{
-		{Head: "server", Align: table.Left}, {Head: "speaks", Align: table.Left, Spare: 3}, {Head: "idle limit"}, {Head: EndedBy, Align: table.Left, Spare: 2},
-		heading("requests", "re-", "quests", 1), {Head: "fails"}, heading("warnings", "warn-", "ings", 0),
-	}}
+// SurveyTitle counts the servers of a list, and what became of them.
+func SurveyTitle(s []profile.Probed) string {
+	violating, missing := 0, 0
 	for _, one := range s {
+		switch {
+		case one.Profile == nil:
+			missing++
+		case one.Profile.Outcomes()[profile.Fail] > 0:
+			violating++
+		}
+	}
+	text := linger.Plural(len(s)-missing, "server") + " probed"
+	if missing > 0 {
+		text += fmt.Sprintf(", %d not", missing)
+	}
+	switch violating {
+	case 0:
+		return text + ". None was seen to violate a standard."
+	case 1:
+		return text + ". 1 violates a standard."
+	}
+	return text + fmt.Sprintf(". %d violate a standard.", violating)
+}
+
+// Servers has a row for each of the first so many servers.
+func Servers(s []profile.Probed, most int) table.Table {
+	t := table.Table{Columns: []table.Column{
+		{Head: "server", Align: table.Left}, {Head: "protocols", Align: table.Left, Spare: 3}, {Head: "idle timeout"}, {Head: EndedBy, Align: table.Left, Spare: 2},
+		{Head: "max requests", Spare: 1}, {Head: "fails"}, {Head: "warns", Spare: 4},
+	}}
+	if more := len(s) - most; more > 0 {
+		t.More = "and " + linger.Plural(more, "server") + " more (--wide)"
+	}
+	for _, one := range s[:min(most, len(s))] {
 		name := table.Word(table.Short(ShortTarget(one.Target), 28))
 		if one.Profile == nil {
 			t.Add(name, table.Word("not probed"), table.Unknown(), table.Unknown(), table.Unknown(), table.Unknown(), table.Unknown())

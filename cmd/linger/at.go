@@ -60,6 +60,7 @@ func (c getCmd) at(ctx context.Context, std streams) error {
 		return err
 	}
 	defer out.discard()
+	out.wide = c.Wide
 	config, err := serverFlags{Insecure: c.Insecure, CACert: c.CACert}.liveConfig()
 	if err != nil {
 		return err

@@ -42,6 +42,7 @@ type compareCmd struct {
 	Assert  []string `sep:"none" placeholder:"WHAT" help:"A condition, as 'time[\"h2\"]<=1.2s && failed[\"h2\"]==0'; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
 	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .csv, .txt, .html, .xml (JUnit), .sarif, .prom (OpenMetrics); .trace, which linger report reads; or of each strategy's first trial .pcapng, with the secrets that decrypt it, .qlog or .har; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
+	wideFlag
 	queriesFlag
 }
 
@@ -123,6 +124,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer out.discard()
+	out.wide = c.Wide
 	for _, note := range notes {
 		fmt.Fprintf(std.err, "linger: %s\n", note)
 	}

@@ -41,6 +41,7 @@ func (c compareCmd) difference(std streams) error {
 		return err
 	}
 	defer out.discard()
+	out.wide = c.Wide
 	d := compare.Difference(before, after)
 	return out.write(func(ending string, w io.Writer) error {
 		if ending == ".json" {
@@ -129,6 +130,7 @@ func (c compareCmd) auditDifference(before *audit.Result, std streams) error {
 		return err
 	}
 	defer out.discard()
+	out.wide = c.Wide
 	d := audit.Difference(before, after)
 	return out.write(func(ending string, w io.Writer) error {
 		if ending == ".json" {

@@ -30,6 +30,7 @@ type getCmd struct {
 	Assert   []string `sep:"none" placeholder:"WHAT" help:"A condition, as 'time<=1.2s && connections<=6'; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
 	Output   []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, .html, .har, .qlog, .xml (JUnit), .sarif, .prom (OpenMetrics); .trace, which linger report reads; or in the lab .pcapng; - is standard output, in JSON."`
 	JSON     bool     `help:"Print the trace as JSON, as -o -."`
+	wideFlag
 	queriesFlag
 
 	keylog string // where the secrets of TLS and QUIC go
@@ -77,6 +78,7 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer out.discard()
+	out.wide = c.Wide
 	if out.named(".qlog") != "" && !strategy.QUIC() {
 		return usage("-o %s: a qlog is of QUIC; use it with -s h3, doh3 or doq", out.named(".qlog"))
 	}

@@ -33,6 +33,7 @@ type labCmd struct {
 	Authority string   `placeholder:"FILE" help:"Write the certificate, in PEM, of the authority that vouches for https://origin/."`
 	Assert    []string `sep:"none" placeholder:"WHAT" help:"A condition, as 'reuse>=0.9 && connections<=6'; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
 	Output    []string `short:"o" sep:"none" placeholder:"FILE" help:"Write what was seen: .json, or .pcapng with every packet."`
+	wideFlag
 }
 
 // Run starts the command on the client's host of a lab, with this process's own
@@ -74,6 +75,7 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer out.discard()
+	out.wide = c.Wide
 	servers, note := serversOf(w)
 	if note != "" {
 		notes = append(notes, note)

@@ -41,6 +41,7 @@ type probeCmd struct {
 	CACert       string        `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for the server; default the system's."`
 	Output       []string      `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .txt, .html, .xml (JUnit), .sarif, .prom (OpenMetrics); of a list .csv, not .html; - is standard output, in JSON."`
 	JSON         bool          `help:"Print JSON, as -o -."`
+	wideFlag
 	queriesFlag
 }
 
@@ -62,6 +63,7 @@ func (c probeCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer out.discard()
+	out.wide = c.Wide
 	switch {
 	case c.List:
 		return out.write(func(ending string, w io.Writer) error {

@@ -135,6 +135,7 @@ type reportCmd struct {
 	Assert []string `sep:"none" placeholder:"WHAT" help:"A condition on what is in it, as of the verb that wrote it; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
 	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write: .html, .json, .csv, .txt, .xml (JUnit), .sarif, .prom (OpenMetrics); - is standard output, in JSON. May stand several times; without it, text on standard output."`
 	JSON   bool     `help:"Print JSON, as -o -."`
+	wideFlag
 	queriesFlag
 }
 
@@ -172,6 +173,7 @@ func (c reportCmd) Run(std streams) error {
 		return err
 	}
 	defer out.discard()
+	out.wide = c.Wide
 	if len(c.Output) > 0 {
 		out.table = false // files were asked for
 	}
@@ -203,6 +205,7 @@ func (c reportCmd) observed(f io.Reader, name string, std streams) error {
 		return err
 	}
 	defer out.discard()
+	out.wide = c.Wide
 	if len(c.Output) > 0 {
 		out.table = false // files were asked for
 	}

@@ -41,6 +41,7 @@ type sweepCmd struct {
 	Workers int      `placeholder:"N" help:"Paths under way side by side; default all cores. The result is the same."`
 	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .csv, a line for each strategy on each path; .json, .txt, .html; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
+	wideFlag
 	queriesFlag
 }
 
@@ -97,6 +98,7 @@ func (c sweepCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer out.discard()
+	out.wide = c.Wide
 	return c.sweep(ctx, sweep, simEngine{policy: serverPolicy, events: sweepEvents}, out, std)
 }
 

@@ -53,7 +53,7 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 	shown.Target = hide(p.Target)
 	v := probeView{
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript), Policy: pagePolicy(false),
-		Title: table.Clean(report.ProbeTitle(&shown)), Kicker: table.Clean(report.ShortTarget(shown.Target)), Lead: report.ProbeLead(p), Facets: report.ServerFacts(p), Tally: report.Tally(p, true),
+		Title: table.Clean(report.ProbeTitle(&shown)), Kicker: table.Clean(report.ShortTarget(shown.Target)), Lead: report.ProbeLead(p), Facets: report.ServerFacts(p), Tally: report.Tally(p),
 		Origin: report.ProbeOrigin(p, o.Version), Command: table.Clean(hide(o.Command)), Missing: report.Missing(p),
 	}
 	for i := range v.Missing {
@@ -85,7 +85,7 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 			}
 			f := findingView{Word: string(outcome), Class: string(outcome), Name: r.ID, Standard: report.Standard(r.Case) + ": a server " + r.Title + ".", Texts: []string{report.Sentence(text)}}
 			if r.Misbehaviour != "" {
-				f.Texts = append(f.Texts, "linger serve --misbehave "+r.Misbehaviour+" does the same.")
+				f.Texts = append(f.Texts, "To reproduce: linger serve --misbehave "+r.Misbehaviour)
 			}
 			v.Findings = append(v.Findings, f)
 		}

@@ -2,7 +2,6 @@ package text
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 
@@ -12,10 +11,6 @@ import (
 	"linger/report/table"
 	"linger/report/words"
 )
-
-// screen is how many lines are shown unless all are asked for: a terminal's, with room for
-// the prompt.
-const screen = 23
 
 // A room is how much of an audit is shown.
 type room struct{ findings, origins, caveats int }
@@ -27,49 +22,38 @@ var rooms = []room{{3, 4, 3}, {3, 4, 2}, {3, 4, 1}, {3, 3, 1}, {3, 2, 1}, {3, 2,
 // the origins. It fits on a screen; wide is all there is.
 func Audit(w io.Writer, r *audit.Result, wide bool, o Options) error {
 	if wide {
-		return o.audit(w, r, room{len(r.Findings), 0, len(r.Caveats)}, true)
+		return o.buffered(w, func(b *bufio.Writer) { o.audit(b, r, room{len(r.Findings), 0, len(r.Caveats)}, true) })
 	}
-	var b bytes.Buffer
-	for _, one := range rooms {
-		b.Reset()
-		o.audit(&b, r, one, false) // nothing fails in memory
-		if bytes.Count(b.Bytes(), []byte("\n")) <= screen {
-			break
-		}
-	}
-	_, err := w.Write(b.Bytes())
-	return err
+	return o.fitting(w, len(rooms), func(b *bufio.Writer, i int) { o.audit(b, r, rooms[i], false) })
 }
 
-func (o Options) audit(w io.Writer, r *audit.Result, show room, wide bool) error {
-	return o.buffered(w, func(b *bufio.Writer) {
-		o.write(b, words.AuditTitle(r), "", "  ", bold)
-		for _, line := range words.Audit(r) {
-			o.write(b, line, "", "  ", plain)
+func (o Options) audit(b *bufio.Writer, r *audit.Result, show room, wide bool) {
+	o.write(b, words.AuditTitle(r), "", "  ", bold)
+	for _, line := range words.Audit(r) {
+		o.write(b, line, "", "  ", plain)
+	}
+	shown := 0
+	for _, f := range r.Findings {
+		if shown >= show.findings || !wide && f.Severity != finding.Warning {
+			continue
 		}
-		shown := 0
-		for _, f := range r.Findings {
-			if shown >= show.findings || !wide && f.Severity != finding.Warning {
-				continue
-			}
-			if shown++; shown == 1 {
-				b.WriteString("\n")
-			}
-			o.cause(b, shown, f, wide)
-		}
-		if more := len(r.Findings) - shown; more > 0 && shown > 0 {
-			b.WriteString(o.paint(fmt.Sprintf("%s more; --wide shows all.", finding.Plural(float64(more), "finding")), faint) + "\n")
-		}
-		if len(r.Origins) > 0 {
+		if shown++; shown == 1 {
 			b.WriteString("\n")
-			o.table(b, report.AuditOrigins(r, show.origins, words.CauseLabel))
 		}
-		if wide {
-			o.auditDetails(b, r)
-		}
-		o.asserted(b, r.Asserted)
-		o.auditCaveats(b, r.Caveats, show.caveats)
-	})
+		o.cause(b, shown, f, wide)
+	}
+	if more := len(r.Findings) - shown; more > 0 && shown > 0 {
+		b.WriteString(o.paint(fmt.Sprintf("%s more; --wide shows all.", finding.Plural(float64(more), "finding")), faint) + "\n")
+	}
+	if len(r.Origins) > 0 {
+		b.WriteString("\n")
+		o.table(b, report.AuditOrigins(r, show.origins, words.CauseLabel))
+	}
+	if wide {
+		o.auditDetails(b, r)
+	}
+	o.asserted(b, r.Asserted)
+	o.auditCaveats(b, r.Caveats, show.caveats)
 }
 
 // cause writes one finding: what it is, what ends it, and where it is to be seen.

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"strings"
@@ -70,7 +71,9 @@ func TestAuditFitsOnAScreen(t *testing.T) {
 func TestOneReasonLeft(t *testing.T) {
 	var b bytes.Buffer
 	r := &audit.Result{Caveats: []finding.Caveat{{Code: audit.CaveatYoung}}}
-	Options{}.audit(&b, r, room{}, false)
+	w := bufio.NewWriter(&b)
+	Options{}.audit(w, r, room{}, false)
+	w.Flush()
 	if !strings.Contains(b.String(), "1 reason to doubt a figure; --wide shows it\n") {
 		t.Error(b.String())
 	}

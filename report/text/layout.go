@@ -2,6 +2,8 @@ package text
 
 import (
 	"bufio"
+	"bytes"
+	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -64,6 +66,26 @@ func (o Options) write(b *bufio.Writer, text, first, indent string, st style) {
 	for _, line := range wrap(text, min(o.width(), readable), first, indent) {
 		b.WriteString(o.paint(line, st) + "\n")
 	}
+}
+
+// screen is how many lines are shown unless all are asked for: a terminal's, with room for
+// the prompt.
+const screen = 23
+
+// fitting writes the first of so many versions of a text that fits on a screen, the
+// fullest first; the last one where none does.
+func (o Options) fitting(w io.Writer, versions int, write func(b *bufio.Writer, version int)) error {
+	var all bytes.Buffer
+	for i := range versions {
+		all.Reset()
+		b := bufio.NewWriter(&all)
+		write(b, i)
+		b.Flush() // nothing fails in memory
+		if bytes.Count(all.Bytes(), []byte("\n")) <= screen {
+			break
+		}
+	}
+	return o.buffered(w, func(b *bufio.Writer) { b.Write(all.Bytes()) })
 }
 
 // phrases splits text at spaces, but for the one between a number and its unit.

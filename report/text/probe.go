@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"linger"
 	"linger/assert"
 	"linger/finding"
 	"linger/profile"
@@ -14,20 +15,85 @@ import (
 	"linger/report/table"
 )
 
-// Probe writes what a server was seen to do with connections: its figures, observed
-// beside announced; then where it breaks a standard. verbose lists what it keeps too.
+// A glimpse is how much of a probe is shown: so many findings, so many lines below each,
+// the limits of so many protocols, and so many caveats.
+type glimpse struct{ findings, lines, protocols, caveats int }
+
+// glimpses are tried until one fits on a screen.
+var glimpses = []glimpse{{99, 3, 9, 9}, {99, 1, 9, 9}, {6, 1, 9, 2}, {4, 1, 9, 1}, {3, 1, 2, 1}, {3, 1, 1, 1}, {2, 1, 1, 0}}
+
+// Probe writes what a server was seen to do with connections: the answer, what fails, and
+// its limits, observed beside announced. It fits on a screen, unless all is wanted; verbose
+// lists the cases that pass too.
 func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
-	return o.buffered(w, func(b *bufio.Writer) {
-		o.write(b, report.ProbeTitle(p), "", "", bold)
-		o.probeLimits(b, p)
-		o.probeSurvivals(b, p)
-		o.probeRest(b, p)
-		o.probeCases(b, p, verbose)
-		o.asserted(b, p.Asserted)
-		o.caveats(b, p.Caveats)
-		b.WriteString("\n")
-		o.write(b, report.ProbeOrigin(p, o.Version), "", "", faint)
+	if o.wide() || verbose {
+		return o.buffered(w, func(b *bufio.Writer) {
+			o.probe(b, p, glimpse{len(p.Cases) + len(p.Asserted), 3, len(p.Protocols), len(p.Caveats)})
+			o.probeDetails(b, p, verbose)
+			more := []string{"-o report.html"}
+			if !verbose {
+				more = append([]string{"-v (every case)"}, more...)
+			}
+			o.probeEnd(b, p, more)
+		})
+	}
+	return o.fitting(w, len(glimpses), func(b *bufio.Writer, i int) {
+		o.probe(b, p, glimpses[i])
+		o.probeEnd(b, p, []string{"--wide (" + strings.Join(beyond(p, glimpses[i]), ", ") + ")", "-v (every case)", "-o report.html"})
 	})
+}
+
+// probe writes the answer, what fails, the limits and the caveats.
+func (o Options) probe(b *bufio.Writer, p *profile.Profile, show glimpse) {
+	o.write(b, report.ProbeTitle(p), "", "", bold)
+	o.write(b, report.ProbeLead(p), "", "", plain)
+	o.probeFailures(b, p, show)
+	o.probeLimits(b, p, show.protocols)
+	o.caveats(b, p.Caveats[:min(show.caveats, len(p.Caveats))])
+}
+
+// probeFailures lists the assertions that do not hold, then the cases that fail, then
+// those that warn.
+func (o Options) probeFailures(b *bufio.Writer, p *profile.Profile, show glimpse) {
+	shown, more := 0, 0
+	put := func(t tag, line string, texts ...string) {
+		if shown >= show.findings {
+			more++
+			return
+		}
+		if shown++; shown == 1 {
+			b.WriteString("\n")
+		}
+		o.finding(b, t, line, texts[:min(show.lines, len(texts))]...)
+	}
+	for _, a := range p.Asserted {
+		if a.Truth != assert.Holds {
+			put(truthWord[a.Truth], a.Text, report.BrokenBy(a))
+		}
+	}
+	for _, outcome := range []profile.Outcome{profile.Fail, profile.Warn} {
+		for _, r := range p.Cases {
+			if r.Outcome == outcome {
+				put(outcomeWord[outcome], caseLine(r), caseTexts(r)...)
+			}
+		}
+	}
+	if more > 0 {
+		b.WriteString(o.paint(left("", tagRoom+2)+fmt.Sprintf("%d more; --wide shows all", more), faint) + "\n")
+	}
+}
+
+// caseLine names a case.
+func caseLine(r profile.Result) string { return report.Standard(r.Case) + ": " + r.ID }
+
+// caseTexts are what is to be said of a case that fails or warns: what was observed, what
+// the standard wants, and how to see the same elsewhere.
+func caseTexts(r profile.Result) []string {
+	texts := []string{report.Sentence(r.Text), "Expected: it " + r.Title + "."}
+	if r.Misbehaviour != "" {
+		texts = append(texts, "To reproduce: linger serve --misbehave "+r.Misbehaviour)
+	}
+	return texts
 }
 
 // asserted lists what became of assertions.
@@ -50,28 +116,31 @@ func Caveats(w io.Writer, list []finding.Caveat, o Options) error {
 	return o.buffered(w, func(b *bufio.Writer) { o.caveats(b, list) })
 }
 
-// probeLimits writes the figures of each protocol, and why some are missing.
-func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile) {
+// probeLimits writes the figures of the first so many protocols.
+func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile, most int) {
 	limits, differs := report.IdleLimits(p)
-	if len(limits.Rows) > 0 {
-		limits = limits.Without(1, table.Nothing)
-		all := columns(limits)
-		cols := squeeze(slices.Clone(all), o.width())
-		o.lines(b, cols, limits.Rows)
-		if differs {
-			b.WriteString(o.paint("! is not what was observed.", faint) + "\n")
+	protocols := 0
+	for i, r := range limits.Rows {
+		if r.Group != "" {
+			protocols++
 		}
-		if len(cols) < len(all) { // there was no room for it beside the others
-			b.WriteString("\nEnded by\n")
-			for _, q := range p.Protocols {
-				for _, r := range report.LimitRows(q) {
-					if r.Ending != "" {
-						o.write(b, report.ProtocolName(q.Name)+", "+r.Name+": "+r.Ending, "  ", "    ", plain)
-					}
-				}
-			}
+		if protocols > most {
+			limits.Rows = limits.Rows[:i]
+			break
 		}
 	}
+	if len(limits.Rows) == 0 {
+		return
+	}
+	b.WriteString("\n")
+	o.table(b, limits.Without(1, table.Nothing))
+	if differs {
+		b.WriteString(o.paint("! differs from what was observed", faint) + "\n")
+	}
+}
+
+// probeDetails is what does not fit on a screen.
+func (o Options) probeDetails(b *bufio.Writer, p *profile.Profile, verbose bool) {
 	unseen := report.Missing(p)
 	if len(unseen) > 0 {
 		b.WriteString("\nNot measured\n")
@@ -79,6 +148,36 @@ func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile) {
 	for _, m := range unseen {
 		o.write(b, m, "  ", "    ", plain)
 	}
+	o.probeSurvivals(b, p)
+	o.probeFacts(b, p)
+	o.asserted(b, slices.DeleteFunc(slices.Clone(p.Asserted), func(a assert.Result) bool { return a.Truth != assert.Holds }))
+	if verbose {
+		o.probeCases(b, p)
+	}
+}
+
+// beyond names what a glimpse leaves out.
+func beyond(p *profile.Profile, show glimpse) (names []string) {
+	seen := 0
+	for _, q := range p.Protocols {
+		if len(report.LimitRows(q)) == 0 {
+			continue
+		}
+		if seen++; seen > show.protocols {
+			names = append(names, report.ProtocolName(q.Name))
+		}
+	}
+	if more := len(p.Caveats) - show.caveats; more > 0 {
+		names = append(names, linger.Plural(more, "caveat"))
+	}
+	return append(names, "TLS", "settings")
+}
+
+// probeEnd says how it was measured and what else there is.
+func (o Options) probeEnd(b *bufio.Writer, p *profile.Profile, more []string) {
+	b.WriteString("\n")
+	o.write(b, report.ProbeOrigin(p, o.Version), "", "", faint)
+	o.write(b, "More: "+strings.Join(more, ", "), "", "", faint)
 }
 
 // probeSurvivals says in a line each what a connection survives, and what it does not.
@@ -97,19 +196,20 @@ func (o Options) probeSurvivals(b *bufio.Writer, p *profile.Profile) {
 		}
 	}
 	if len(p.Survives) > 0 {
-		b.WriteString("\nA connection of HTTP/1.1\n")
+		b.WriteString("\nAn HTTP/1.1 connection\n")
 	}
 	for _, one := range []struct {
 		name string
 		what []string
-	}{{"is kept after", kept}, {"is closed after", closed}, {"not measured", unknown}} {
+	}{{"stays open after", kept}, {"is closed after", closed}, {"not measured", unknown}} {
 		if len(one.what) > 0 {
 			o.write(b, strings.Join(one.what, ", "), left("  "+one.name, 20), left("", 20), plain)
 		}
 	}
 }
 
-func (o Options) probeRest(b *bufio.Writer, p *profile.Profile) {
+// probeFacts lists the figures that are no limits of time.
+func (o Options) probeFacts(b *bufio.Writer, p *profile.Profile) {
 	facts := report.ServerFacts(p)
 	if len(facts) == 0 {
 		return
@@ -161,47 +261,28 @@ func (o Options) finding(b *bufio.Writer, t tag, line string, texts ...string) {
 	}
 }
 
-// probeCases lists the cases that fail or warn, and counts the others.
-func (o Options) probeCases(b *bufio.Writer, p *profile.Profile, verbose bool) {
-	if len(p.Cases) == 0 {
-		return
-	}
-	titles := []struct {
+// probeCases lists the cases that are kept, and those that were not measured.
+func (o Options) probeCases(b *bufio.Writer, p *profile.Profile) {
+	for _, t := range []struct {
 		outcome profile.Outcome
 		title   string
-		shown   bool
+		text    func(profile.Result) string
 	}{
-		{profile.Fail, "Breaks the standard", true}, {profile.Warn, "Warnings", true},
-		{profile.NotMeasured, "Cases not measured", verbose}, {profile.Pass, "Keeps the standard", verbose},
-	}
-	for _, t := range titles {
+		{profile.NotMeasured, "Cases not measured", func(r profile.Result) string { return r.Text }},
+		{profile.Pass, "Cases passed", func(r profile.Result) string { return r.Title }},
+	} {
 		first := true
 		for _, r := range p.Cases {
-			if r.Outcome != t.outcome || !t.shown {
+			if r.Outcome != t.outcome {
 				continue
 			}
 			if first {
 				b.WriteString("\n" + t.title + "\n")
 				first = false
 			}
-			line := report.Standard(r.Case) + ": " + r.ID
-			var texts []string
-			switch r.Outcome {
-			case profile.Fail, profile.Warn:
-				texts = []string{"Asked is that it " + r.Title + ".", report.Sentence(r.Text)}
-				if r.Misbehaviour != "" {
-					texts = append(texts, "linger serve --misbehave "+r.Misbehaviour+" does the same.")
-				}
-			case profile.Pass:
-				texts = []string{report.Sentence(r.Title)}
-			default:
-				texts = []string{report.Sentence(r.Text)}
-			}
-			o.finding(b, outcomeWord[r.Outcome], line, texts...)
+			o.finding(b, outcomeWord[r.Outcome], caseLine(r), report.Sentence(t.text(r)))
 		}
 	}
-	b.WriteString("\n")
-	o.write(b, report.Tally(p, verbose), "", "", plain)
 }
 
 // Cases writes the list of cases.

@@ -5,60 +5,78 @@ import (
 	"fmt"
 	"io"
 
+	"linger"
 	"linger/assert"
 	"linger/profile"
 	"linger/report"
 )
 
-// Survey writes a row for each server of a list, then what breaks a standard where,
-// and what could not be probed.
+// lists are how many servers, and how many lines of each list below them, are shown: tried
+// until one fits on a screen.
+var lists = []struct{ servers, lines int }{{20, 9}, {16, 4}, {12, 3}, {9, 2}, {7, 1}}
+
+// Survey writes a row for each server of a list, what violates a standard where, and what
+// could not be probed. It fits on a screen, unless all is wanted.
 func Survey(w io.Writer, s []profile.Probed, o Options) error {
-	return o.buffered(w, func(b *bufio.Writer) {
-		o.table(b, report.Servers(s))
-		o.surveyFindings(b, s)
+	if o.wide() {
+		return o.buffered(w, func(b *bufio.Writer) { o.survey(b, s, len(s), len(s)*1000) })
+	}
+	return o.fitting(w, len(lists), func(b *bufio.Writer, i int) { o.survey(b, s, lists[i].servers, lists[i].lines) })
+}
+
+func (o Options) survey(b *bufio.Writer, s []profile.Probed, servers, most int) {
+	o.write(b, report.SurveyTitle(s), "", "", bold)
+	b.WriteString("\n")
+	o.table(b, report.Servers(s, servers))
+	o.surveyList(b, "Standards violations", most, func(put func(...string)) {
+		for _, p := range s {
+			if p.Profile == nil {
+				continue
+			}
+			for _, r := range p.Profile.Cases {
+				if r.Outcome == profile.Fail {
+					put(report.ShortTarget(p.Target)+": "+caseLine(r), report.Sentence(r.Text))
+				}
+			}
+		}
+	})
+	o.surveyList(b, "Assertions that failed", most, func(put func(...string)) {
+		for _, p := range s {
+			if p.Profile == nil {
+				continue
+			}
+			for _, a := range p.Profile.Asserted {
+				if a.Truth != assert.Holds {
+					put(report.ShortTarget(p.Target)+": "+a.Text, report.BrokenBy(a))
+				}
+			}
+		}
+	})
+	o.surveyList(b, "Not probed", most, func(put func(...string)) {
+		for _, p := range s {
+			if p.Failed != "" {
+				put(fmt.Sprintf("line %d, %s: %s", p.Line, p.Target, p.Failed))
+			}
+		}
 	})
 }
 
-// surveyFindings lists what fails, and where.
-func (o Options) surveyFindings(b *bufio.Writer, s []profile.Probed) {
-	first := true
-	for _, p := range s {
-		if p.Profile == nil {
-			continue
+// surveyList writes a title and what each puts below it, at most so many.
+func (o Options) surveyList(b *bufio.Writer, title string, most int, each func(put func(texts ...string))) {
+	n := 0
+	each(func(texts ...string) {
+		if n++; n > most {
+			return
 		}
-		for _, r := range p.Profile.Cases {
-			if r.Outcome == profile.Fail {
-				if first {
-					b.WriteString("\nBreaks the standard\n")
-					first = false
-				}
-				o.finding(b, outcomeWord[profile.Fail], report.ShortTarget(p.Target)+": "+report.Standard(r.Case)+": "+r.ID, report.Sentence(r.Text))
-			}
+		if n == 1 {
+			b.WriteString("\n" + title + "\n")
 		}
-	}
-	first = true
-	for _, p := range s {
-		if p.Profile == nil {
-			continue
+		o.write(b, texts[0], "  ! ", "    ", plain)
+		for _, text := range texts[1:] {
+			o.write(b, text, "    ", "    ", plain)
 		}
-		for _, a := range p.Profile.Asserted {
-			if a.Truth != assert.Holds {
-				if first {
-					b.WriteString("\nAssertions\n")
-					first = false
-				}
-				o.finding(b, truthWord[a.Truth], report.ShortTarget(p.Target)+": "+a.Text, report.BrokenBy(a))
-			}
-		}
-	}
-	first = true
-	for _, p := range s {
-		if p.Failed != "" {
-			if first {
-				b.WriteString("\nNot probed\n")
-				first = false
-			}
-			o.write(b, fmt.Sprintf("line %d, %s: %s", p.Line, p.Target, p.Failed), "  ! ", "    ", plain)
-		}
+	})
+	if more := n - most; more > 0 {
+		b.WriteString(o.paint("    "+linger.Plural(more, "line")+" more (--wide)", faint) + "\n")
 	}
 }
