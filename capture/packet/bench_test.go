@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,25 +25,37 @@ type nothing struct{ connections, exchanges int }
 func (n *nothing) WriteConnection(*trace.Connection) error { n.connections++; return nil }
 func (n *nothing) WriteExchange(*trace.Exchange) error     { n.exchanges++; return nil }
 
-// load is a capture of Ethernet: connections side by side, each with so many requests for
-// bodies of so many bytes, which come in segments of at most mss and are acknowledged every
-// two.
-func load(connections, requests, body, mss int) (file []byte, packets int) {
+// A load is connections side by side, each with so many requests for bodies of so many
+// bytes, which come in segments of at most mss and are acknowledged every two.
+type load struct {
+	name                             string
+	connections, requests, body, mss int
+}
+
+var loads = []load{
+	{"1 kB a packet", 200, 15, 20_000, 1448},
+	{"350 B a packet", 200, 15, 20_000, 435},
+	{"a request every 3 packets", 2000, 20, 300, 1448},
+	{"a request a connection", 20_000, 1, 300, 1448},
+}
+
+// capture is the load on Ethernet. Rounds differ in their clients, and follow each other.
+func (l load) capture(round int) (file []byte, packets int) {
 	f := newFilm()
-	f.step = time.Microsecond
+	f.now, f.step = time.Duration(round)*10*time.Second, time.Microsecond
 	const ask = "GET /images/of/some/length.png HTTP/1.1\r\nHost: www.example.org\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0\r\n" +
 		"Accept: image/avif,image/webp,*/*\r\nAccept-Encoding: gzip, deflate, br\r\nConnection: keep-alive\r\nReferer: http://www.example.org/\r\n\r\n"
 	answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nServer: nginx/1.28.0\r\nDate: Mon, 30 Nov 2026 00:00:00 GMT\r\nContent-Type: image/png\r\nContent-Length: %d\r\n"+
-		"Connection: keep-alive\r\nCache-Control: max-age=3600\r\nETag: \"66f1a2b3-1a2b\"\r\n\r\n", body) + strings.Repeat("x", body)
-	talks := make([]*talk, connections)
+		"Connection: keep-alive\r\nCache-Control: max-age=3600\r\nETag: \"66f1a2b3-1a2b\"\r\n\r\n", l.body) + strings.Repeat("x", l.body)
+	talks := make([]*talk, l.connections)
 	for i := range talks {
-		talks[i] = f.talk(fmt.Sprintf("192.0.%d.%d:%d", i>>16, i>>8&0xff, 1024+i), server).open()
+		talks[i] = f.talk(fmt.Sprintf("10.%d.%d.%d:%d", round, i>>8, i&0xff, 1024+i), server).open()
 	}
-	for range requests {
+	for range l.requests {
 		for _, c := range talks {
 			c.send(cli, flow.ACK|flow.PSH, ask)
 			for rest, n := answer, 1; len(rest) > 0; n++ {
-				size := min(len(rest), mss)
+				size := min(len(rest), l.mss)
 				c.send(srv, flow.ACK, rest[:size])
 				if rest = rest[size:]; n%2 == 0 || len(rest) == 0 {
 					c.send(cli, flow.ACK, "")
@@ -60,20 +72,32 @@ func load(connections, requests, body, mss int) (file []byte, packets int) {
 	return f.pcap(1, whole), len(f.frames)
 }
 
-var loads = []struct {
-	name                             string
-	connections, requests, body, mss int
-}{
-	{"1 kB a packet", 200, 15, 20_000, 1448},
-	{"350 B a packet", 200, 15, 20_000, 450},
-	{"a request every 3 packets", 2000, 20, 300, 1448},
-	{"a request a connection", 20_000, 1, 300, 1448},
+// write makes a file of at least so many bytes, in the page cache, and returns what is in it.
+func (l load) write(b *testing.B, name string, least int) (size, packets, rounds int) {
+	f, err := os.Create(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for ; size < least; rounds++ {
+		one, n := l.capture(rounds)
+		if rounds > 0 {
+			one = one[24:] // without another head of the file
+		}
+		if _, err := f.Write(one); err != nil {
+			b.Fatal(err)
+		}
+		size, packets = size+len(one), packets+n
+	}
+	if err := f.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return size, packets, rounds
 }
 
 func BenchmarkRead(b *testing.B) {
 	for _, l := range loads {
 		b.Run(l.name, func(b *testing.B) {
-			file, packets := load(l.connections, l.requests, l.body, l.mss)
+			file, packets := l.capture(0)
 			runtime.GC()
 			b.SetBytes(int64(len(file)))
 			b.ReportAllocs()
@@ -96,28 +120,75 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// BenchmarkPeers reads the same with other programs, from a file in the page cache.
+// BenchmarkPeers is all of linger inspect, from the start of its process to its end, beside
+// other programs: the same files in the page cache, everybody on the same one core. Figures
+// are by processor time, user and system, of the median run; wall-GB/s by the clock, which
+// others on the machine make slower. go test -bench Peers -benchtime 5x is five runs of each.
+// tshark, which would take minutes, reads a file of a sixteenth.
 func BenchmarkPeers(b *testing.B) {
-	file, packets := load(200, 15, 20_000, 1448)
-	name := filepath.Join(b.TempDir(), "load.pcap")
-	if err := os.WriteFile(name, file, 0o600); err != nil {
+	needs(b, "taskset")
+	program := filepath.Join(b.TempDir(), "linger")
+	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/linger").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	size := 512 << 20
+	if testing.Short() {
+		size = 32 << 20
+	}
+	peers := []struct {
+		name string
+		part int // of the size
+		args []string
+	}{
+		{"linger", 1, []string{program, "inspect", "--json"}},
+		{"tcptrace", 1, []string{"tcptrace", "-n"}},
+		{"tshark", 16, []string{"tshark", "-n", "-Y", "http", "-T", "fields", "-e", "tcp.stream", "-e", "http.request.uri", "-e", "http.response.code", "-r"}},
+	}
+	for _, l := range loads {
+		for _, peer := range peers {
+			b.Run(l.name+"/"+peer.name, func(b *testing.B) {
+				needs(b, peer.args[0])
+				name := filepath.Join(b.TempDir(), "load.pcap")
+				size, packets, rounds := l.write(b, name, size/peer.part)
+				var cpu, wall []time.Duration
+				for b.Loop() {
+					cmd := exec.CommandContext(b.Context(), "taskset", slices.Concat([]string{"-c", fmt.Sprint(core(b))}, peer.args, []string{name})...)
+					began := time.Now()
+					out, err := cmd.Output()
+					if err != nil {
+						b.Fatal(err)
+					}
+					wall = append(wall, time.Since(began))
+					cpu = append(cpu, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
+					if want := fmt.Sprintf("\"exchanges\": %d,", rounds*l.connections*l.requests); peer.name == "linger" && !bytes.Contains(out, []byte(want)) {
+						b.Fatalf("it says not %s:\n%s", want, out)
+					}
+				}
+				b.ReportMetric(float64(size)/middle(cpu).Seconds()/1e9, "GB/s")
+				b.ReportMetric(float64(size)/middle(wall).Seconds()/1e9, "wall-GB/s")
+				b.ReportMetric(float64(packets)/middle(cpu).Seconds()/1e6, "Mpkts/s")
+				b.ReportMetric(float64(size/packets), "B/pkt")
+			})
+		}
+	}
+}
+
+// core is the number of a processor that this process may use.
+func core(b *testing.B) (n int) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Skip(err)
+	}
+	_, list, _ := strings.Cut(string(status), "Cpus_allowed_list:")
+	if _, err := fmt.Sscan(list[:strings.IndexAny(list, ",-\n")], &n); err != nil {
 		b.Fatal(err)
 	}
-	for _, peer := range [][]string{{"tcptrace", "-n", name}, {"tshark", "-n", "-r", name, "-T", "fields", "-e", "http.request.uri"}} {
-		b.Run(peer[0], func(b *testing.B) {
-			needs(b, peer[0])
-			for b.Loop() {
-				cmd := exec.CommandContext(b.Context(), peer[0], peer[1:]...)
-				cmd.Stdout = io.Discard
-				if err := cmd.Run(); err != nil {
-					b.Fatal(err)
-				}
-			}
-			perRun := b.Elapsed().Seconds() / float64(b.N)
-			b.ReportMetric(float64(packets)/perRun/1e6, "Mpkts/s")
-			b.ReportMetric(float64(len(file))/perRun/1e9, "GB/s")
-		})
-	}
+	return n
+}
+
+func middle(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
 }
 
 // TestMemoryIsBoundedByWhatIsOpen has many connections open at once, each with a request that
