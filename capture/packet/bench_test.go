@@ -35,11 +35,12 @@ type load struct {
 var loads = []load{
 	{"1 kB a packet", 200, 15, 20_000, 1448},
 	{"350 B a packet", 200, 15, 20_000, 435},
-	{"a request every 3 packets", 2000, 20, 300, 1448},
-	{"a request a connection", 20_000, 1, 300, 1448},
+	{"a request every 3 packets", 200, 20, 300, 1448},
+	{"a request a connection", 2000, 1, 300, 1448},
 }
 
-// capture is the load on Ethernet. Rounds differ in their clients, and follow each other.
+// capture is the load on Ethernet, from a hundred clients. Rounds follow each other, on other
+// ports.
 func (l load) capture(round int) (file []byte, packets int) {
 	f := newFilm()
 	f.now, f.step = time.Duration(round)*10*time.Second, time.Microsecond
@@ -49,7 +50,8 @@ func (l load) capture(round int) (file []byte, packets int) {
 		"Connection: keep-alive\r\nCache-Control: max-age=3600\r\nETag: \"66f1a2b3-1a2b\"\r\n\r\n", l.body) + strings.Repeat("x", l.body)
 	talks := make([]*talk, l.connections)
 	for i := range talks {
-		talks[i] = f.talk(fmt.Sprintf("10.%d.%d.%d:%d", round, i>>8, i&0xff, 1024+i), server).open()
+		port := 1024 + (round*l.connections+i)/100
+		talks[i] = f.talk(fmt.Sprintf("10.0.0.%d:%d", 1+i%100, port), server).open()
 	}
 	for range l.requests {
 		for _, c := range talks {

@@ -14,7 +14,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -77,12 +76,11 @@ func (c inspectCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer out.discard()
-	// What is held is connections, and frames leave no garbage: to collect when it has grown by
-	// a tenth, not by all, bounds what is resident at little cost.
-	if std.env("GOGC") == "" {
-		defer debug.SetGCPercent(debug.SetGCPercent(10))
-	}
 	in := &inspection{cmd: c, progress: newReading(std), lines: map[string]*formats.ConnectionLines{}}
+	if std.env("GOGC") == "" {
+		in.garbage = newCollector()
+		defer in.garbage.close()
+	}
 	in.picked.name = out.named(".pcapng")
 	if err := in.picked.pickable(c, names); err != nil {
 		return err
@@ -144,6 +142,7 @@ func (c inspectCmd) layout(out *outputs, w io.Writer) text.Options {
 type inspection struct {
 	cmd      inspectCmd
 	progress *reading
+	garbage  *collector // nil if the environment sets the pace
 	audit    *audit.Auditor
 	began    time.Time
 	from, to linger.Instant
@@ -202,8 +201,11 @@ func (in *inspection) read(ctx context.Context, names []string, std streams) (*a
 	in.audit = audit.New(config)
 	reader := packet.New(packet.Options{MaxTracked: in.cmd.MaxTracked}, in)
 	for n := 0; ; n++ {
-		if n%4096 == 0 && ctx.Err() != nil {
-			break
+		if n%4096 == 0 {
+			if ctx.Err() != nil {
+				break
+			}
+			in.garbage.adapt()
 		}
 		f, err := files.Next()
 		if err == io.EOF {
@@ -252,7 +254,11 @@ func (in *inspection) records(ctx context.Context, name string, config audit.Con
 	}
 	in.audit = audit.New(config)
 	var problem error
+	n := 0
 	for one, err := range stream.Records() {
+		if n++; n%4096 == 0 {
+			in.garbage.adapt()
+		}
 		if err != nil {
 			problem = err
 			break

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"math"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+// What is held of a capture is the connections that are open, and frames leave little
+// garbage. So the heap is small for most captures, and to collect whenever it has grown by a
+// part of itself would take most of the time where every packet is a request. A heap of
+// spacious bytes may grow as it likes; only beyond is memory dearer than time, and it grows
+// by a tenth of what is live.
+const (
+	smallest = 32 << 20
+	spacious = 160 << 20
+	tenth    = 10
+)
+
+// A collector sets the pace of the garbage collector by what is live.
+type collector struct {
+	sample  [1]metrics.Sample
+	percent int // as it is now
+	before  int // as it was
+}
+
+// newCollector sets the first pace.
+func newCollector() *collector {
+	c := &collector{}
+	c.sample[0].Name = "/gc/heap/live:bytes"
+	c.percent = growth(0)
+	c.before = debug.SetGCPercent(c.percent)
+	return c
+}
+
+// adapt sets the pace by what was live when the heap was last collected.
+func (c *collector) adapt() {
+	if c == nil {
+		return
+	}
+	metrics.Read(c.sample[:])
+	want := growth(c.sample[0].Value.Uint64())
+	if math.Abs(float64(want-c.percent)) > 0.1*float64(c.percent) { // it stops the world
+		c.percent = want
+		debug.SetGCPercent(want)
+	}
+}
+
+func (c *collector) close() { debug.SetGCPercent(c.before) }
+
+// growth is by how many hundredths of what is live the heap may grow: to four times that and
+// smallest, at most to spacious, and by a tenth at least.
+func growth(live uint64) int {
+	// A heap of any size may have 4 MiB times this (GOGC), so that more would not be less.
+	const most = 100 * smallest / (4 << 20)
+	room := min(4*live+smallest, spacious)
+	if room <= live {
+		return tenth
+	}
+	return int(min(max((room-live)*100/max(live, 1), tenth), most))
+}
