@@ -176,8 +176,7 @@ func differ(a, b float64) bool { return math.Abs(a-b) > Margin*max(a, b) }
 
 // settled reports whether two times differ by more than noise explains.
 func settled(a, b *tried) bool {
-	r, p := compared(a, b)
-	return (r == less || r == more) && p < stats.Alpha
+	return significant(compared(a, b))
 }
 
 // swept is the row of one strategy, with its times in ms.

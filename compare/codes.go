@@ -9,20 +9,11 @@ const (
 	FixedTimes       = "fixed-times"       // it is fixed when each query is asked
 	QueryTimes       = "query-times"       // what a single query takes, least and most
 	Unopposed        = "unopposed"         // no other strategy has a time
+	KeepAlive        = "keep-alive"        // what it alone saves; the cause says
+	Fastest          = "fastest"           // against its rival; the cause says which
+	NoDifference     = "no-difference"     // that the trials can show, to the rival
 	NoWinner         = "no-winner"         // the trials are too few to tell
-	NoDifference     = "no-difference"     // that the trials can show, to the baseline
-	AllAlike         = "all-alike"         // no difference, and no baseline
-	Fastest          = "fastest"           // against the baseline
-	FastestOfAll     = "fastest-of-all"    // against the slowest, as there is no baseline
-	FastestTried     = "fastest-tried"     // the baseline is, against the fastest persistent one
-	PersistentWorse  = "persistent-worse"  // the baseline is, against its counterpart
-	PersistentNext   = "persistent-next"   // the fastest persistent strategy besides
-	NonePersistent   = "none-persistent"   // no strategy with a time keeps a connection
-	Saves            = "saves"             // what the fastest saves
-	PersistentSlower = "persistent-slower" // the fastest closes; the fastest persistent one
-	FewTrials        = "few-trials"        // luck is not ruled out in any of this
 	LostTrials       = "lost-trials"       // of the fastest strategy, or of its rival
-	NoBaseline       = "no-baseline"       // no non-persistent strategy has a time
 	// What keeping comes to.
 	HandshakeTime = "handshake-time"         // of the baseline, one after the other
 	HandshakeWait = "handshake-wait"         // of the baseline, several at once
@@ -30,7 +21,6 @@ const (
 	KeptSame      = "keeping-same"           // the baseline and its counterpart
 	KeptCosts     = "keeping-costs"          //
 	KeptSaves     = "keeping-saves"          //
-	SavedParts    = "savings"                // the parts of what the fastest saves
 	ManySame      = "parallel-keeping-same"  // another pair, with several connections at once
 	ManyCosts     = "parallel-keeping-costs" //
 	ManySaves     = "parallel-keeping-saves" //
@@ -50,7 +40,8 @@ const (
 	LossSlower    = "loss-slower"
 	LossSame      = "loss-same"
 	LossUndecided = "loss-undecided"
-	AsFast        = "as-fast" // strategies that the trials cannot tell from the fastest
+	// FewestConnections is what opens the fewest of those that tie for fastest.
+	FewestConnections = "fewest-connections"
 	// Names that are looked up.
 	FurtherQuery    = "further-query"              // on a kept connection
 	Encryption      = "encryption"                 // what it takes in bytes
@@ -66,7 +57,21 @@ const (
 
 // Causes of findings.
 const (
-	CauseWaiting = "requests-wait" // FastestTried: for the one kept connection
+	// KeepAlive: what it does to all pairs; or why there is none: no strategy with it, or
+	// without, has a time, or no two differ in nothing else.
+	CauseSaves       = "saves"
+	CauseCosts       = "costs"
+	CauseSame        = "same"
+	CauseUntested    = "untested"
+	CauseMixed       = "mixed"
+	CauseNoneWith    = "none-with"
+	CauseNoneWithout = "none-without"
+	CauseUntried     = "untried"
+	// Fastest, NoDifference, NoWinner: the rival is the fastest strategy without keep-alive or
+	// with it, or the slowest of all.
+	CauseWithout = "fastest-without"
+	CauseWith    = "fastest-with"
+	CauseSlowest = "slowest"
 	// Why.
 	CauseQueue     = "queue-drops"           // a queue was full, and the sender waited for timers
 	CauseStalls    = "loss-stalls"           // packets were lost, and it did

@@ -129,16 +129,16 @@ func TestVerdictOfLookUps(t *testing.T) {
 		name  string // of textbook.Queries
 		found string // codes with causes
 	}{
-		{"nothing announced", "fastest-tried further-query never-fewer-bytes-than-udp idle-limit"},
-		{"an idle limit", "fastest-tried further-query never-fewer-bytes-than-udp idle-limit"},
-		{"no idle at all", "fastest-tried further-query never-fewer-bytes-than-udp idle-limit"},
-		{"limits of two kinds", "fastest-tried further-query never-fewer-bytes-than-udp idle-limit"},
-		{"a limit of one", "fastest-tried further-query never-fewer-bytes-than-udp idle-limit"},
-		{"an unknown path", "fastest-tried further-query never-fewer-bytes-than-udp idle-limit"},
-		{"cut answers", "fastest-tried further-query fewer-bytes-than-udp/truncated truncated idle-limit"},
+		{"nothing announced", "keep-alive/saves fastest/fastest-with further-query never-fewer-bytes-than-udp idle-limit"},
+		{"an idle limit", "keep-alive/saves fastest/fastest-with further-query never-fewer-bytes-than-udp idle-limit"},
+		{"no idle at all", "keep-alive/saves fastest/fastest-with further-query never-fewer-bytes-than-udp idle-limit"},
+		{"limits of two kinds", "keep-alive/saves fastest/fastest-with further-query never-fewer-bytes-than-udp idle-limit"},
+		{"a limit of one", "keep-alive/saves fastest/fastest-with further-query never-fewer-bytes-than-udp idle-limit"},
+		{"an unknown path", "keep-alive/saves fastest/fastest-with further-query never-fewer-bytes-than-udp idle-limit"},
+		{"cut answers", "keep-alive/saves fastest/fastest-with further-query fewer-bytes-than-udp/truncated truncated idle-limit"},
 		{"a query fails in each trial", "no-load-time query-times idle-limit"},
 		{"at a rate", "fixed-times query-times further-query never-fewer-bytes-than-udp idle-limit"},
-		{"encrypted and not", "fastest saves further-query encryption idle-limit as-fast"},
+		{"encrypted and not", "keep-alive/untried fastest/fastest-without further-query encryption idle-limit"},
 	} {
 		if found := codesOf(Compare(textbook.Queries[test.name]()).Verdict); found != test.found {
 			t.Errorf("%s: found %s; want %s", test.name, found, test.found)

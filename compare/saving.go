@@ -63,7 +63,7 @@ func savingOf(without, with *tried) Saving {
 	if !exact {
 		s.P = linger.Known(p)
 	}
-	s.Significant = (r == less || r == more) && p < stats.Alpha
+	s.Significant = significant(r, p)
 	s.Untested = !s.Significant && r != same
 	a, b := without.time, with.time
 	sure := a.Confidence * b.Confidence

@@ -6,7 +6,6 @@ import (
 
 	"linger"
 	"linger/finding"
-	"linger/stats"
 )
 
 // A Step is a part of the way from the slowest strategy to the fastest: what a change of
@@ -24,7 +23,8 @@ type Step struct {
 	// Significant says that From and To differ; Untested that the trials are too few to tell.
 	Significant bool `json:"significant"`
 	Untested    bool `json:"untested,omitempty"`
-	// Figures are those of From and To that the step changes: connections, handshakes, and
+	// Figures are those of From and To that the step changes: the requests that may be
+	// under way (parallel, 0 as many as there are), connections, handshakes, and
 	// setup_round_trips of a connection. Of StepSeveral they name each cause. They stand in the
 	// first of the steps that part one change.
 	Figures finding.Figures `json:"figures,omitempty"`
@@ -170,7 +170,7 @@ func (r *route) lookUps(goal linger.Strategy) {
 func (r *route) reach(to *tried) {
 	relation, p := compared(to, r.at)
 	step := Step{From: r.at.row.Strategy, To: to.row.Strategy, Figures: changed(r.at, to)}
-	step.Significant = (relation == less || relation == more) && p < stats.Alpha
+	step.Significant = significant(relation, p)
 	step.Untested = !step.Significant && relation != same
 	add := func(cause string, ms float64) {
 		step.Cause, step.Saves = cause, round(ms, 1e-3)
@@ -208,6 +208,9 @@ func changed(from, to *tried) finding.Figures {
 	var out finding.Figures
 	both := func(name string, a, b linger.Opt[float64], unit string) {
 		out = append(out, from.figure(name, a, unit), to.figure(name, b, unit))
+	}
+	if m, n := from.strategy.Parallel(), to.strategy.Parallel(); m != n {
+		both("parallel", linger.Known(float64(m)), linger.Known(float64(n)), "")
 	}
 	a, b := from.row, to.row
 	if !a.Connections.IsZero() && !b.Connections.IsZero() && a.Connections != b.Connections {

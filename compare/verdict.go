@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"linger"
@@ -90,44 +89,26 @@ func alike(a, b *tried) bool {
 	return r == same
 }
 
-// judge finds the best strategy, what it saves, and what else there is to find.
+// judge finds the fastest strategy, what keep-alive saves, and what else there is to find.
 func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
 	base := first(cases, func(c *tried) bool { return !c.strategy.Persistent })
 	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss, rtt: in.Network.RTT, chain: isChain(in.Workload), queue: path(in.Network).Queue}
+	j.with, j.without = families(cases)
 	if best == nil && !slices.ContainsFunc(cases, hasAnswers) {
 		j.add(finding.Finding{Code: NothingDelivered, Severity: finding.Unknown})
 		return Verdict{Findings: j.found}
 	}
 	var v Verdict
 	whole := best != nil && !scheduled(in) // the time of the load tells something
-	if best == nil {
+	switch {
+	case best == nil:
 		j.add(finding.Finding{Code: NoLoadTime, Severity: finding.Unknown})
 		j.perQuery()
-	} else if !whole {
+	case !whole:
 		j.add(finding.Finding{Code: FixedTimes})
 		j.perQuery()
-	} else if rival := j.rival(); rival == nil {
-		f := finding.Finding{Code: Unopposed, Subject: best.subject(), Figures: finding.Figures{best.took(), count("strategies", len(cases))}}
-		for _, c := range cases {
-			if least, ok := c.row.AtLeast.Get(); ok {
-				f.Figures = append(f.Figures, finding.Number("at_least", least, "ms").Whose(c.row.Strategy))
-			}
-		}
-		j.add(f)
-		j.lost(best)
-	} else {
-		r, p := compared(best, rival)
-		if r == less {
-			v.Best = best.row.Strategy
-			if base != nil && best != base {
-				v.Saves = saved(base.row, best.row)
-			}
-		}
-		j.lead(rival, r, p)
-		j.lost(best, rival)
-	}
-	if whole {
-		v.weigh(cases, best)
+	default:
+		v = j.weigh()
 	}
 	if in.Workload.Scheme == linger.SchemeDNS {
 		j.lookUps(whole)
@@ -142,28 +123,54 @@ func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
 	if whole {
 		j.ease()
 		j.versions()
-		j.ties()
+		j.fewer()
 	}
 	v.Findings = j.found
 	return v
 }
 
-// weigh fills in what the times of the cases come to.
-func (v *Verdict) weigh(cases []*tried, best *tried) {
-	v.Fastest = best.row.Strategy
-	v.Tied, v.Untested = standing(cases, best)
-	with, without := families(cases)
-	if with != nil {
-		v.With = with.row.Strategy
+// weigh tells what the times of the cases come to.
+func (j *judgement) weigh() Verdict {
+	v := Verdict{Fastest: j.best.row.Strategy}
+	v.Tied, v.Untested = standing(j.cases, j.best)
+	if j.with != nil {
+		v.With = j.with.row.Strategy
 	}
-	if without != nil {
-		v.Without = without.row.Strategy
+	if j.without != nil {
+		v.Without = j.without.row.Strategy
 	}
-	if with != nil && without != nil && without.time.Value > 0 {
-		v.Apart = linger.Known(savingOf(without, with))
+	if j.with != nil && j.without != nil && j.without.time.Value > 0 {
+		v.Apart = linger.Known(savingOf(j.without, j.with))
 	}
-	v.KeepAlive = keepAlive(cases)
-	v.Steps = steps(cases, best)
+	v.KeepAlive = keepAlive(j.cases)
+	v.Steps = steps(j.cases, j.best)
+	rival, cause := j.rival()
+	if rival == nil {
+		j.alone()
+		return v
+	}
+	if r, _ := compared(j.best, rival); r == less {
+		v.Best = j.best.row.Strategy
+		if j.without != nil && j.best != j.without {
+			v.Saves = saved(j.without.row, j.best.row)
+		}
+	}
+	j.keeping(v.KeepAlive)
+	j.quickest(rival, cause, v.Tied, v.Untested)
+	j.lost(j.best, rival)
+	return v
+}
+
+// alone tells of the one strategy that has a time.
+func (j *judgement) alone() {
+	f := finding.Finding{Code: Unopposed, Subject: j.best.subject(), Figures: finding.Figures{j.best.took(), count("strategies", len(j.cases))}}
+	for _, c := range j.cases {
+		if least, ok := c.row.AtLeast.Get(); ok {
+			f.Figures = append(f.Figures, finding.Number("at_least", least, "ms").Whose(c.row.Strategy))
+		}
+	}
+	j.add(f)
+	j.lost(j.best)
 }
 
 // isChain reports whether no two exchanges can be wanted at the same time.
@@ -179,13 +186,16 @@ func isChain(w linger.Workload) bool {
 // judgement collects the findings of a verdict: first those of the lead, then one
 // for each thing that there is to know besides.
 type judgement struct {
-	cases      []*tried
-	best, base *tried
-	loss       float64 // share of packets
-	rtt        time.Duration
-	queue      Room // in ms
-	chain      bool // each exchange follows the one before it: nothing can wait in line
-	found      []finding.Finding
+	cases []*tried
+	best  *tried
+	// base is the first non-persistent strategy of the list, of which handshakes are told;
+	// with and without are the fastest strategies with keep-alive and without.
+	base, with, without *tried
+	loss                float64 // share of packets
+	rtt                 time.Duration
+	queue               Room // in ms
+	chain               bool // each exchange follows the one before it: nothing can wait in line
+	found               []finding.Finding
 }
 
 // add adds a finding, a note unless it says another severity.
@@ -240,68 +250,6 @@ func sure(p float64) finding.Severity {
 	return finding.Note
 }
 
-// rival is what the best strategy must differ from to be called best: the
-// baseline; where the baseline itself is best, the fastest persistent strategy, or
-// else the next; where there is no baseline, the slowest. It is nil where no other
-// strategy has a time.
-func (j *judgement) rival() *tried {
-	others := filter(j.cases, func(c *tried) bool { return c.timed && c != j.best })
-	switch {
-	case len(others) == 0:
-		return nil
-	case j.base == nil:
-		return slices.MaxFunc(others, func(a, b *tried) int { return cmp.Compare(a.time.Value, b.time.Value) })
-	case j.best != j.base:
-		return j.base
-	}
-	if kept := j.kept(); kept != nil {
-		return kept
-	}
-	return fastest(others)
-}
-
-// kept is the fastest persistent strategy, or nil.
-func (j *judgement) kept() *tried {
-	return fastest(filter(j.cases, func(c *tried) bool { return c.strategy.Persistent }))
-}
-
-// lead compares the best strategy with its rival.
-func (j *judgement) lead(rival *tried, r relation, p float64) {
-	best, base := j.best, j.base
-	pair := finding.Finding{Severity: sure(p), Subject: best.subject(), Figures: versus(best, rival, p)}
-	told := func(code string, severity finding.Severity) {
-		pair.Code, pair.Severity = code, severity
-		j.add(pair)
-	}
-	switch {
-	case r != less && r != same:
-		told(NoWinner, finding.Unknown)
-	case r == same && base == nil:
-		told(AllAlike, finding.Note)
-	case r == same:
-		told(NoDifference, finding.Note)
-	case base == nil:
-		told(FastestOfAll, sure(p))
-	case best == base:
-		j.closing(rival, p)
-	default:
-		told(Fastest, sure(p))
-		j.saving(p)
-		if kept := j.kept(); !best.strategy.Persistent && kept != nil {
-			if r, p := compared(best, kept); r == less {
-				j.add(finding.Finding{Code: PersistentSlower, Severity: sure(p), Subject: kept.subject(), Figures: append(versus(kept, best, p), j.untried()...)})
-				j.why(kept, best, p)
-			}
-		}
-	}
-	if r == less && p >= stats.Alpha {
-		j.add(finding.Finding{Code: FewTrials, Severity: finding.Unknown, Figures: finding.Figures{trials(best, rival), count("enough", best.enough())}})
-	}
-	if base == nil {
-		j.add(finding.Finding{Code: NoBaseline, Severity: finding.Unknown})
-	}
-}
-
 // lost tells of trials that failed of the strategies of the lead: nobody is called the
 // fastest by those alone that came through.
 func (j *judgement) lost(lead ...*tried) {
@@ -313,59 +261,9 @@ func (j *judgement) lost(lead ...*tried) {
 	}
 }
 
-// saving tells what the best strategy saves of the baseline's time, connections and
-// packets.
-func (j *judgement) saving(p float64) {
-	f := finding.Finding{Code: Saves, Severity: sure(p), Subject: j.best.subject(), Figures: versus(j.best, j.base, p)}
-	for _, c := range []*tried{j.best, j.base} {
-		f.Figures = append(f.Figures, c.figure("connections", c.row.Connections, ""), c.figure("packets", both(c.row.Packets), ""))
-	}
-	f.Figures = slices.DeleteFunc(f.Figures, func(g finding.Figure) bool { return g.Value.IsZero() })
-	j.add(f)
-}
-
-// closing is the lead where the baseline takes least. That persistence is to blame
-// can be said only where nothing else differs.
-func (j *judgement) closing(rival *tried, p float64) {
-	best := j.best
-	if kept := j.counterpart(best); kept != nil {
-		if r, p := compared(best, kept); r == less {
-			j.add(finding.Finding{Code: PersistentWorse, Severity: sure(p), Subject: kept.subject(), Figures: versus(kept, best, p)})
-			j.why(kept, best, p)
-			if kept != rival {
-				j.add(finding.Finding{Code: PersistentNext, Subject: rival.subject(), Figures: finding.Figures{rival.took()}})
-			}
-			return
-		}
-	}
-	f := finding.Finding{Code: Fastest, Severity: sure(p), Subject: best.subject(), Figures: versus(best, rival, p)}
-	if !rival.strategy.Persistent {
-		j.add(f)
-		j.add(finding.Finding{Code: NonePersistent})
-		return
-	}
-	f.Code, f.Figures = FastestTried, append(f.Figures, j.untried()...)
-	if waits(rival) && best.strategy.Connections > 1 && !j.chain {
-		f.Cause = CauseWaiting
-	}
-	j.add(f)
-}
-
 // waits reports whether requests wait in line for the one kept connection.
 func waits(c *tried) bool {
 	return c.strategy.Persistent && c.strategy.Connections == 1 && c.strategy.InFlight == 1
-}
-
-// untried names the strategy that keeps connections and is otherwise as the best
-// one, where nobody tried it.
-func (j *judgement) untried() finding.Figures {
-	s := j.best.strategy
-	s.Persistent = true
-	rest, ok := strings.CutPrefix(j.best.row.Strategy, "close")
-	if !ok || slices.ContainsFunc(j.cases, func(c *tried) bool { return equal(c.strategy, s) }) {
-		return nil
-	}
-	return finding.Figures{finding.Word("untried", "keep"+rest)}
 }
 
 // handshakes tells which part of the baseline's time its handshakes are.
@@ -402,21 +300,9 @@ func (j *judgement) serial(base *tried) {
 		}
 		f.Code, f.Severity = KeptSame, finding.Note
 	case more:
-		if base == j.best {
-			return
-		}
 		f.Code = KeptCosts
 	case less:
-		parts := parts(base, kept)
-		f.Figures = append(f.Figures, parts...)
-		switch {
-		case kept != j.best:
-			f.Code = KeptSaves
-		case len(parts) > 0:
-			f.Code = SavedParts
-		default:
-			return
-		}
+		f.Code, f.Figures = KeptSaves, append(f.Figures, parts(base, kept)...)
 	default:
 		return
 	}
@@ -495,40 +381,26 @@ func (j *judgement) parallel() {
 func (j *judgement) queueing() {
 	kept := first(j.cases, waits)
 	many := fastest(filter(j.cases, func(c *tried) bool { return !c.strategy.Persistent && c.strategy.Connections > 1 }))
-	if kept == nil || many == nil || many == j.base && many == j.best && kept == j.kept() {
-		return // nothing to say, or the lead has said so
+	if kept == nil || many == nil {
+		return
 	}
 	if r, p := compared(many, kept); r == less {
 		j.add(finding.Finding{Code: Serialized, Severity: sure(p), Subject: many.subject(), Figures: append(versus(many, kept, p), many.abreast())})
 	}
 }
 
-// ties names the strategies that the trials cannot tell from the best one, and that
-// of them and the best one which opens the fewest connections.
-func (j *judgement) ties() {
-	f := finding.Finding{Code: AsFast, Subject: j.best.subject(), Figures: finding.Figures{j.best.took(), trials(j.best, j.best)}}
-	tied := 0
+// fewer names, of the strategies that tie for fastest, the one that opens the fewest
+// connections.
+func (j *judgement) fewer() {
 	fewest := j.best
 	for _, c := range j.cases {
-		if c == j.best || c == j.base || !c.timed || !alike(c, j.best) {
-			continue
-		}
-		tied++
-		f.Figures = append(f.Figures, c.took())
-		if n, ok := c.row.Connections.Get(); ok && n < fewest.row.Connections.Or(n) {
+		if n, ok := c.row.Connections.Get(); ok && c.timed && c != j.best && alike(c, j.best) && n < fewest.row.Connections.Or(n) {
 			fewest = c
 		}
 	}
-	if tied == 0 {
-		return
-	}
-	if rival := j.rival(); tied == 1 && rival != j.base && alike(rival, j.best) {
-		return // the lead has said so
-	}
 	if fewest != j.best {
-		f.Figures = append(f.Figures, fewest.figure("connections", fewest.row.Connections, ""))
+		j.add(finding.Finding{Code: FewestConnections, Subject: fewest.subject(), Figures: finding.Figures{fewest.figure("connections", fewest.row.Connections, "")}})
 	}
-	j.add(f)
 }
 
 // counterpart returns the persistent strategy that is otherwise as c.

@@ -37,7 +37,7 @@ const (
 // quicStack is what the QUIC stack of this program is, its server's too, and what it
 // begins a connection with: initialCongestionWindow in quic-go's cubic_sender.go,
 // which is set to be Reno.
-const quicStack = "quic-go's, which begins with 32 packets, does Reno and paces"
+const quicStack = "quic-go (initial window 32 packets, Reno, pacing)"
 
 // quicConfig returns what is asked of the QUIC stack for a strategy. Path MTU discovery
 // is on, from 1280 bytes up, save for messages of DNS, which are never so long: its

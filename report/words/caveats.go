@@ -288,7 +288,7 @@ func retriedAsClosed(d doubter) string {
 	if d.dns() {
 		standard = "RFC 7766, 6.2.4"
 	}
-	return fmt.Sprintf("requests sent again, as a kept connection had been closed meanwhile (%s): %s, in all trials", standard, d.counts("retries"))
+	return fmt.Sprintf("requests repeated, as a kept connection had been closed meanwhile (%s): %s, in all trials", standard, d.counts("retries"))
 }
 
 func retriedAsRefused(d doubter) string {
@@ -296,7 +296,7 @@ func retriedAsRefused(d doubter) string {
 	if d.dns() {
 		standard = "RFC 7766, 6.2.4; RFC 9250, 4.3"
 	}
-	return fmt.Sprintf("requests sent again, as the server refused them or was closing the connection (%s): %s, in all trials", standard, d.counts("retries"))
+	return fmt.Sprintf("requests repeated, as the server refused them or was closing the connection (%s): %s, in all trials", standard, d.counts("retries"))
 }
 
 func notAlwaysCounted(d doubter) string {
@@ -312,16 +312,16 @@ func late(d doubter) string {
 	for _, f := range d.Figures.All("lateness_p99") {
 		out = append(out, f.Of+" "+finding.Duration(f.Value.Or(0), 0))
 	}
-	return fmt.Sprintf("the link handed packets on late, the latest hundredth of them by more than %s of the round-trip time: %s",
+	return fmt.Sprintf("emulator delay jitter (p99) is over %s of the round-trip time: %s",
 		finding.Share(d.Figures.Value("limit").Or(0)), strings.Join(out, ", "))
 }
 
 func lateExplains(d doubter) string {
-	return fmt.Sprintf("the link's lateness could explain all that %s took longer than %s", d.strategies(), d.text("best"))
+	return fmt.Sprintf("emulator delay jitter could explain all that %s took longer than %s", d.strategies(), d.text("best"))
 }
 
 func retransmitted(d doubter) string {
-	return fmt.Sprintf("more packets were sent again than the link had dropped: %s, in all trials", d.counts("retransmitted"))
+	return fmt.Sprintf("more packets were retransmitted than the link dropped: %s, over all trials", d.counts("retransmitted"))
 }
 
 func tooFew(d doubter) string {
@@ -329,7 +329,7 @@ func tooFew(d doubter) string {
 	if _, ok := d.Figures.Get("enough"); ok {
 		more = fmt.Sprintf("; give --trials %s or more", d.n("enough"))
 	}
-	return fmt.Sprintf("%s: %s can never show a difference beyond luck%s", d.strategies(), d.many("trials", "trial"), more)
+	return fmt.Sprintf("%s: %s can never show a statistically significant difference%s", d.strategies(), d.many("trials", "trial"), more)
 }
 
 func noInterval(d doubter) string {
@@ -349,7 +349,7 @@ func intervalsOverlap(d doubter) string {
 }
 
 func stacks(d doubter) string {
-	return fmt.Sprintf("QUIC is %s; TCP is the kernel's, which begins with 10 (RFC 6928). Where the two differ, part of it is the stacks'", d.text("stack"))
+	return fmt.Sprintf("HTTP/3 swaps stacks too, so that part of a difference may be theirs: QUIC is %s, TCP the kernel's (initial window 10, RFC 6928)", d.text("stack"))
 }
 
 func clients(d doubter) string {

@@ -122,7 +122,7 @@ func truncated(t teller) string {
 
 func oneAtATime(t teller) string {
 	serial, free := t.times()
-	return fmt.Sprintf("%s asks one query at a time, %s all at once, which takes %s%s less%s.", serial.Of, free.Of, apart(serial, free), share(free, serial), t.luck())
+	return fmt.Sprintf("%s asks one query at a time, %s all at once, which takes %s%s less%s.", serial.Of, free.Of, apart(serial, free), share(free, serial), t.noise())
 }
 
 // An idleness is what is known of how long a server lets a connection be without a

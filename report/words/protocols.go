@@ -62,12 +62,12 @@ func (t teller) setUp() string {
 func optionSaves(t teller) string {
 	_, other := t.times()
 	_, all := t.both()
-	return fmt.Sprintf("%s saves %s of %s's %s%s%s%s.", t.option(), t.apart(), other.Of, all, t.work(" and "), t.setUp(), t.luck())
+	return fmt.Sprintf("%s saves %s of %s's %s%s%s%s.", t.option(), t.apart(), other.Of, all, t.work(" and "), t.setUp(), t.noise())
 }
 
 func optionCosts(t teller) string {
 	_, other := t.times()
-	return fmt.Sprintf("%s takes %s more than %s%s%s.", t.option(), t.apart(), other.Of, t.setUp(), t.luck())
+	return fmt.Sprintf("%s takes %s more than %s%s%s.", t.option(), t.apart(), other.Of, t.setUp(), t.noise())
 }
 
 func optionSame(t teller) string {
@@ -77,7 +77,7 @@ func optionSame(t teller) string {
 
 func optionUndecided(t teller) string {
 	a, other := t.times()
-	return fmt.Sprintf("%s takes %s, %s %s; luck cannot be ruled out after %s.", t.option(), took(a), other.Of, took(other), t.trials())
+	return fmt.Sprintf("%s takes %s, %s %s; not statistically significant after %s.", t.option(), took(a), other.Of, took(other), t.trials())
 }
 
 func roundTrips(n float64) string {
@@ -89,12 +89,12 @@ func roundTrips(n float64) string {
 
 func versionFaster(t teller) string {
 	a, b := t.times()
-	return fmt.Sprintf("%s takes %s less than %s%s.", a.Of, t.apart(), b.Of, t.luck())
+	return fmt.Sprintf("%s takes %s less than %s%s.", a.Of, t.apart(), b.Of, t.noise())
 }
 
 func versionSlower(t teller) string {
 	a, b := t.times()
-	return fmt.Sprintf("%s takes %s more than %s%s.", a.Of, t.apart(), b.Of, t.luck())
+	return fmt.Sprintf("%s takes %s more than %s%s.", a.Of, t.apart(), b.Of, t.noise())
 }
 
 func versionSame(t teller) string {

@@ -60,12 +60,12 @@ func (t teller) trials() string { return finding.Plural(t.Figures.Value("trials"
 // chance is how likely the times would be so far apart if nothing differed.
 func (t teller) chance() string { return fmt.Sprintf("(p = %.2g)", t.Figures.Value("p").Or(1)) }
 
-// luck says so where luck is not ruled out, unless that was said of as many trials.
-func (t teller) luck() string {
+// noise says so where noise is not ruled out, unless that was said of as many trials.
+func (t teller) noise() string {
 	if t.Severity != finding.Unknown || t.cautioned > 0 && t.cautioned <= t.Figures.Value("trials").Or(0) {
 		return ""
 	}
-	return " (luck cannot be ruled out after " + t.trials() + ")"
+	return " (not statistically significant after " + t.trials() + ")"
 }
 
 // untried names the strategy that should have been tried.
@@ -87,94 +87,6 @@ func unopposed(t teller) string {
 		rest += verb(i+1, ": ", ", ") + f.Of + " takes " + finding.Duration(f.Value.Or(0), f.Value.Or(0)/10) + " at least"
 	}
 	return fmt.Sprintf("%s takes %s; no other strategy %s to compare it with%s.", a.Of, took(a), why, rest)
-}
-
-func noWinner(t teller) string {
-	a, b := t.times()
-	return fmt.Sprintf("No winner after %s: %s takes %s and %s %s; luck cannot be ruled out.", t.trials(), a.Of, took(a), b.Of, took(b))
-}
-
-func noDifference(t teller) string {
-	a, b := t.times()
-	return fmt.Sprintf("No difference that %s can show: %s takes %s and %s %s %s.", t.trials(), a.Of, took(a), b.Of, took(b), t.chance())
-}
-
-func allAlike(t teller) string {
-	a, _ := t.times()
-	return fmt.Sprintf("No difference that %s can show: all take about %s %s.", t.trials(), took(a), t.chance())
-}
-
-func fastest(t teller) string {
-	a, b := t.times()
-	ours, theirs := t.both()
-	return fmt.Sprintf("%s takes least: %s against %s of %s.", a.Of, ours, theirs, b.Of)
-}
-
-func fastestOfAll(t teller) string {
-	a, b := t.times()
-	ours, theirs := t.both()
-	return fmt.Sprintf("%s takes least: %s against %s of %s, the slowest; %s less.", a.Of, ours, theirs, b.Of, t.apart())
-}
-
-func fastestTried(t teller) string {
-	a, b := t.times()
-	ours, theirs := t.both()
-	why := ""
-	if t.Cause == compare.CauseWaiting {
-		why = ": its requests wait in line"
-	}
-	return fmt.Sprintf("%s takes least of those tried: %s. The fastest persistent strategy, %s, takes %s, which is %s%s more%s.%s",
-		a.Of, ours, b.Of, theirs, apart(a, b), share(b, a), why, t.untried())
-}
-
-func persistentWorse(t teller) string {
-	kept, best := t.times()
-	_, least := t.both()
-	return fmt.Sprintf("Persistence is worse here: %s takes %s; %s, which differs in nothing else, %s more.", best.Of, least, kept.Of, t.apart())
-}
-
-func persistentNext(t teller) string {
-	a, _ := t.times()
-	return fmt.Sprintf("The fastest persistent strategy, %s, takes %s.", a.Of, took(a))
-}
-
-func persistentSlower(t teller) string {
-	kept, _ := t.times()
-	return fmt.Sprintf("No persistent strategy that was tried is faster: the fastest, %s, takes %s.%s", kept.Of, took(kept), t.untried())
-}
-
-func saves(t teller) string { return fmt.Sprintf("It saves %s%s.", t.apart(), t.fewer()) }
-
-// fewer tells what the better one needs less, or more, in connections and packets.
-func (t teller) fewer() string {
-	var parts []string
-	if n := t.Figures.All("connections"); len(n) == 2 && n[0].Value != n[1].Value {
-		parts = append(parts, fmt.Sprintf("opens %s, not %s", finding.Plural(n[0].Value.Or(0), "connection"), finding.Count(n[1].Value.Or(0))))
-	}
-	if n := t.Figures.All("packets"); len(n) == 2 {
-		word, all, d := "fewer", n[1].Value.Or(0), n[1].Value.Or(0)-n[0].Value.Or(0)
-		if d < 0 {
-			word, d = "more", -d
-		}
-		if all > 0 && d != 0 {
-			parts = append(parts, fmt.Sprintf("sends %s %s packets", finding.Share(d/all), word))
-		}
-	}
-	switch len(parts) {
-	case 0:
-		return ""
-	case 1:
-		return " and " + parts[0]
-	}
-	return ", " + parts[0] + ", and " + parts[1]
-}
-
-func fewTrials(t teller) string {
-	more := ""
-	if n, ok := t.Figures.Value("enough").Get(); ok {
-		more = fmt.Sprintf("; it takes %s of each", finding.Plural(n, "trial"))
-	}
-	return fmt.Sprintf("After %s luck cannot be ruled out in any of this%s.", t.trials(), more)
 }
 
 func lostTrials(t teller) string {
@@ -227,7 +139,7 @@ func keptSame(t teller) string {
 }
 
 func keptCosts(t teller) string {
-	return fmt.Sprintf("%s is worse: %s more%s.", t.keeping(), t.apart(), t.luck())
+	return fmt.Sprintf("%s is worse: %s more%s.", t.keeping(), t.apart(), t.noise())
 }
 
 func keptSaves(t teller) string {
@@ -235,11 +147,7 @@ func keptSaves(t teller) string {
 	if parts != "" {
 		parts = ": " + parts
 	}
-	return fmt.Sprintf("%s saves %s%s%s.", t.keeping(), t.apart(), t.luck(), parts)
-}
-
-func savedParts(t teller) string {
-	return fmt.Sprintf("What %s saves is %s.", t.Subject.Name, t.parts())
+	return fmt.Sprintf("%s saves %s%s%s.", t.keeping(), t.apart(), t.noise(), parts)
 }
 
 // parts is what a kept connection saves, as a sum.
@@ -275,36 +183,23 @@ func manySame(t teller) string {
 
 func manyCosts(t teller) string {
 	kept, closed := t.times()
-	return fmt.Sprintf("With %s at once, keeping is worse: %s takes %s more than %s%s.", t.atOnce(), kept.Of, t.apart(), closed.Of, t.luck())
+	return fmt.Sprintf("With %s at once, keeping is worse: %s takes %s more than %s%s.", t.atOnce(), kept.Of, t.apart(), closed.Of, t.noise())
 }
 
 func manySaves(t teller) string {
 	kept, closed := t.times()
 	_, whole := t.both()
-	return fmt.Sprintf("With %s at once, keeping (%s) saves %s of %s's %s%s.", t.atOnce(), kept.Of, t.apart(), closed.Of, whole, t.luck())
+	return fmt.Sprintf("With %s at once, keeping (%s) saves %s of %s's %s%s.", t.atOnce(), kept.Of, t.apart(), closed.Of, whole, t.noise())
 }
 
 func serialized(t teller) string {
 	many, kept := t.times()
-	return fmt.Sprintf("%s, with %s connections at once, takes %s less than %s, whose requests wait in line%s.", many.Of, t.atOnce(), apart(many, kept), kept.Of, t.luck())
-}
-
-func asFast(t teller) string {
-	var names []string
-	times := t.Figures.All("time")
-	for _, f := range times[min(1, len(times)):] {
-		names = append(names, f.Of)
-	}
-	hint := ""
-	if fewest, ok := t.Figures.Get("connections"); ok {
-		hint = fmt.Sprintf("; of these, %s opens the fewest connections (%s)", fewest.Of, finding.Count(fewest.Value.Or(0)))
-	}
-	return fmt.Sprintf("%s %s as fast as %s, as far as %s can show%s.", list(names), verb(len(names), "is", "are"), t.Subject.Name, t.trials(), hint)
+	return fmt.Sprintf("%s, with %s connections at once, takes %s less than %s, whose requests wait in line%s.", many.Of, t.atOnce(), apart(many, kept), kept.Of, t.noise())
 }
 
 func moreCosts(t teller) string {
 	many, one := t.times()
-	return fmt.Sprintf("%s kept connections (%s) take %s more than one (%s)%s.", t.atOnce(), many.Of, t.apart(), one.Of, t.luck())
+	return fmt.Sprintf("%s kept connections (%s) take %s more than one (%s)%s.", t.atOnce(), many.Of, t.apart(), one.Of, t.noise())
 }
 
 // why is what makes a strategy slower, and what shows it without that.

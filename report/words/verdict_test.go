@@ -33,41 +33,39 @@ func TestVerdict(t *testing.T) {
 		says   []string
 		doesnt []string
 	}{
-		{"kept is better", []string{"keep takes least: ", "It saves ", "opens 1 connection, not 41", "fewer packets", "41 handshakes cost 2.88 s of the 7.34 s that close takes", "\n\n- 41 handshakes", "\n- What keep saves is 2.81 s of handshakes and 1.09 s of slow starts."}, []string{"No difference", "luck"}},
-		{"no difference", []string{"No difference that 5 trials can show: close takes 7.3 s and keep 7.4 s (p = "}, []string{"takes least", "as fast as"}},
-		{"kept is worse", []string{"Persistence is worse here: close takes 7.34 s; keep, which differs in nothing else, 3.0 s (40 %) more."}, []string{"saves"}},
-		{"too few trials", []string{"After 2 trials luck cannot be ruled out in any of this; it takes 5 trials of each."}, []string{"(luck"}},
-		{"one trial", []string{"No winner after 1 trial: keep takes 3.4 s and close 7.3 s; luck cannot be ruled out.", "cost 2.9 s of the 7.3 s"}, []string{"saves", "slow starts"}},
-		{"few trials, nothing to be told", []string{"No winner after 2 trials: keep takes 7.29 s and close 7.34 s; luck cannot be ruled out."}, []string{"takes least", "saves"}},
-		{"few trials of a pair only", []string{"of close:6's 1.62 s (luck cannot be ruled out after 2 trials)."}, []string{"in any of this"}},
-		{"one trial, the kept one slower", nil, []string{"saves", "worse", "(keep:6)"}},
+		{"kept is better", []string{"Keep-alive saves 53 % of the time (keep instead of close). Fastest: keep, 3.44 s – 2.1× as fast as the best without keep-alive (close).\n\n- 41 handshakes cost 2.88 s of the 7.34 s that close takes", "\n- One kept connection (keep) saves 3.90 s (53 %): 2.81 s of handshakes and 1.09 s of slow starts."}, []string{"significant", "tie"}},
+		{"no difference", []string{"Keep-alive makes no difference that 5 trials can show (keep instead of close). close and keep tie for fastest: 7.34 s and 7.40 s (5 trials each, p = ", "Of those that tie for fastest, keep opens the fewest connections (1)."}, []string{"Fastest"}},
+		{"kept is worse", []string{"Keep-alive costs 40 % more time with one request at a time (keep instead of close). Fastest: close, 7.34 s – 1.4× as fast as the best with keep-alive (keep)."}, []string{"saves"}},
+		{"too few trials", []string{"Keep-alive probably saves about 53 % of the time with one request at a time", "Probably fastest: keep, ", "; 2 trials each are too few for a test (5 each are enough)."}, []string{"(not"}},
+		{"one trial", []string{"Keep-alive probably saves about 53 %", "Probably fastest: keep, 3.4 s – 2.1× as fast as the best without keep-alive (close); one trial each, not tested (5 each are enough).", "cost 2.9 s of the 7.3 s"}, []string{"slow starts"}},
+		{"few trials, nothing to be told", []string{"Keep-alive probably makes little difference", "Which is fastest is open: keep 7.29 s, close 7.34 s; 2 trials each are too few for a test (5 each are enough)."}, []string{"Fastest:", "saves"}},
+		{"few trials of a pair only", []string{"of close:6's 1.62 s (not statistically significant after 2 trials).", "Probably fastest: pipeline, 685 ms – 2.4× as fast as the best without keep-alive (close:6); others have too few trials for a test."}, nil},
+		{"one trial, the kept one slower", []string{"Keep-alive probably costs about 18 % more time with 6 at once"}, []string{"saves", "worse"}},
 		{"three trials, the kept one slower", []string{"Keeping 6 connections (keep:6) is worse: 290 ms (18 %) more."}, []string{"saves -", "(keep:6) saves"}},
 		{"three trials, the kept pair slower", []string{"With 6 at once, keeping is worse: keep:6 takes 290 ms (18 %) more than close:6."}, []string{"saves -"}},
-		{"another number of connections", []string{
-			"close:6 takes least of those tried: 1.62 s. The fastest persistent strategy, keep, takes 3.44 s, which is 1.82 s (112 %) more: its requests wait in line. keep:6 was not tried."}, []string{"Persistence is worse", "connections at once"}},
-		{"the pair is worse, another is the fastest kept", []string{
-			"Persistence is worse here: close:6 takes 1.62 s; keep:6, which differs in nothing else, ", "The fastest persistent strategy, keep, takes 3.44 s."}, []string{"not tried"}},
+		{"another number of connections", []string{"What keep-alive alone saves is not known: keep:6 was not tried. Fastest: close:6, 1.62 s – 2.1× as fast as the best with keep-alive (keep). keep:6 was not tried.", "close:6, with 6 connections at once, takes 1.82 s less than keep"}, nil},
+		{"the pair is worse, another is the fastest kept", []string{"Keep-alive costs 136 % more time with 6 at once (keep:6 instead of close:6). Fastest: close:6, 1.62 s – 2.1× as fast as the best with keep-alive (keep)."}, []string{"not tried"}},
 		{"the parts add up", []string{"saves 4.01 s (55 %): 2.81 s of handshakes and 1.20 s of slow starts."}, nil},
 		{"no slow start in a segment", []string{"of handshakes and "}, []string{"slow start"}},
 		{"one strategy", []string{"no other strategy", "41 handshakes cost"}, nil},
 		{"one kept strategy", []string{"keep takes 3", "no other strategy is there"}, []string{"handshake"}},
-		{"no non-persistent one", []string{"keep:6 takes least", "no non-persistent strategy gave a time"}, nil},
-		{"no persistent one", []string{"close:6 takes least"}, []string{"kept"}},
-		{"no persistent one, the baseline best", []string{"No strategy that was tried keeps a connection"}, nil},
+		{"no non-persistent one", []string{"What keep-alive saves is not known: no strategy without it gave a time. Fastest: keep:6, 956 ms – 3.6× as fast as keep."}, nil},
+		{"no persistent one", []string{"no strategy with it gave a time. Fastest: close:6, 1.62 s – 4.5× as fast as close."}, []string{"kept"}},
+		{"no persistent one, the baseline best", []string{"no strategy with it gave a time"}, nil},
 		{"parallel pairs", []string{"With 6 at once, keeping (keep:6) saves"}, nil},
 		{"a pair that is not the best", []string{"One kept connection (keep) saves 3.90 s (53 %): 2.81 s of handshakes and 1.09 s of slow starts."}, nil},
 		{"the finding of 1997", []string{"- close:6, with 6 connections at once, takes", "whose requests wait in line"}, nil},
-		{"the best closes", []string{"No persistent strategy that was tried is faster: the fastest, keep, takes 3.44 s. keep:6 was not tried."}, nil},
+		{"the best closes", []string{"Fastest: close:6, 1.62 s – 2.1× as fast as the best with keep-alive (keep). keep:6 was not tried."}, nil},
 		{"what TLS costs", []string{
 			"41 handshakes cost 5.81 s of the 10.3 s that close takes (57 %): 2.87 s for TCP's, 2.94 s for TLS's.",
 			"Each connection more costs 1.8 ms of CPU at the client and 3.3 ms at the server."}, []string{"h2", "lost"}},
-		{"resumption", []string{
+		{"resumption", []string{"Keep-alive saves 66 % of the time at equal parallelism. keep+resume and keep tie for fastest (3.51 s, 3.51 s) – 2.9× as fast as the best without keep-alive (close+resume).",
 			"Resumption (close+resume) saves 30 ms of close's 10.28 s and 49 % of the CPU; set-up takes 2.0 round trips either way."}, []string{"(keep+resume)"}},
 		{"resumption, the time alike", []string{
 			"Resumption (close+resume) makes no difference to close's time that 5 trials can show (p = ", ", but saves 49 % of the CPU; set-up"}, nil},
 		{"resumption that costs", []string{"Resumption (close+resume) takes 10.2 s (99 %) more than close"}, nil},
-		{"resumption, two trials", []string{"Resumption (close+resume) saves 50 ms (1 %)", "in any of this"}, []string{"(luck"}},
-		{"resumption, one trial", []string{"Resumption (close+resume) takes 10 s, close 10 s; luck cannot"}, nil},
+		{"resumption, two trials", []string{"Resumption (close+resume) saves 50 ms (1 %)", "2 trials each are too few"}, []string{"(not"}},
+		{"resumption, one trial", []string{"Resumption (close+resume) takes 10 s, close 10 s; not statistically significant after 1 trial."}, nil},
 		{"early data", []string{"Early data (h3+0rtt) saves 72 ms (10 %) of h3's 687 ms; set-up takes 0.0 round trips, not 1.0."}, []string{"TLS's"}},
 		{"fast open", []string{"TCP Fast Open (keep:6+tfo) saves ", "set-up takes 1.0 round trip, not 2.0."}, nil},
 		{"what was not given saves nothing", nil, []string{"Resumption", "Early data", "Fast Open", "h2 takes"}},
@@ -91,7 +89,7 @@ func TestVerdictOfLookUps(t *testing.T) {
 		name      string // of textbook.Queries
 		want, not []string
 	}{
-		{"nothing announced", []string{"udp takes least", "Keeping pays from the second query on: a further one takes 230 B over tcp+keep, not the 660 B of tcp",
+		{"nothing announced", []string{"Keep-alive saves ", "Keeping pays from the second query on: a further one takes 230 B over tcp+keep, not the 660 B of tcp",
 			"tcp+keep and tcp+pipeline never take fewer bytes than udp", "1.4 times its 170 B", "announced no idle limit, and closed no"}, []string{"handshakes cost", "wait in line", "queries again"}},
 		{"an idle limit", []string{"for 2.00 s, it says: up to gaps of 1.93 s keeping pays"}, []string{"not known"}},
 		{"no idle at all", []string{"keeping pays only while queries follow one another"}, []string{"up to gaps"}},
@@ -100,7 +98,7 @@ func TestVerdictOfLookUps(t *testing.T) {
 		{"an unknown path", []string{"for 2.00 s, it says: up to gaps of that less a round trip keeping pays"}, []string{"1.93 s"}},
 		{"cut answers", []string{"On a kept connection tcp+keep (from about 1 query) and tcp+pipeline (from about 1 query) take fewer bytes a query than udp, whose answers did not fit"}, []string{"share a packet"}},
 		{"a query fails in each trial", []string{"No trial had an answer to every query", "A single one takes"}, []string{"nothing to compare", "No strategy"}},
-		{"at a rate", []string{"When each query is asked is fixed", "A single one takes 70.0 ms at the median"}, []string{"takes least", "No difference"}},
+		{"at a rate", []string{"When each query is asked is fixed", "A single one takes 70.0 ms at the median"}, []string{"astest", "no difference"}},
 		{"asked again, cut and failed", []string{"udp asked 5 queries again", "1 of 50 answers did not fit"}, nil},
 		{"encrypted and not", []string{"Encryption: dot takes 6.3 times the bytes of tcp, a further query over dot+keep 3.0 times that of tcp+keep."}, nil},
 	} {
@@ -111,7 +109,7 @@ func TestVerdictOfLookUps(t *testing.T) {
 func TestPredictedTimesNeedNoTest(t *testing.T) {
 	in := textbook.Experiment("close,keep", 1)
 	in.Provenance = trace.Predicted
-	says(t, "predicted", verdictOf(in), nil, []string{"luck"})
+	says(t, "predicted", verdictOf(in), nil, []string{"significant", "too few"})
 }
 
 // Caveats are as in textbook.Caveats, by their codes.
@@ -141,12 +139,12 @@ func TestCaveats(t *testing.T) {
 		{"full ledger", compare.Ledger, "more connections than"},
 		{"late", compare.Late, "5 % of the round-trip time: keep 5.00 ms"},
 		{"late by the difference", compare.Late, "all that close took longer than keep"},
-		{"spurious", compare.Retransmitted, "dropped: keep 10, in all"},
+		{"spurious", compare.Retransmitted, "dropped: keep 10, over all"},
 		{"three trials", compare.Trials, "close and keep: 3 trials can never"},
 		{"one strategy, one trial", compare.Trips, "a single trial"},
 		{"one strategy has no interval either", compare.Confidence, "close: one trial has no interval; give --trials 6"},
 		{"nothing to compare one strategy with", "", "can never show"},
-		{"few trials, by number", compare.Trials, "close and pipeline: 2 trials can never show a difference beyond luck"},
+		{"few trials, by number", compare.Trials, "close and pipeline: 2 trials can never show a statistically significant difference"},
 		{"few trials, the next number", compare.Trials, "keep: 1 trial can never"},
 		{"requests in vain are pipelined", "", "never had two requests"},
 		{"a single trial", compare.Trips, "close and keep: a single trial, so how far off the round trips are is not known"},
@@ -179,13 +177,14 @@ func TestCaveats(t *testing.T) {
 	says(t, "wanted together", strings.Join(together, "\n"), []string{"tcp+pipeline: never had two requests in flight"}, nil)
 }
 
-// What luck is not ruled out of is said once for as many trials.
-func TestLuckIsSaidOnce(t *testing.T) {
+// Of what noise is not ruled out is said once for as many trials.
+func TestNoiseIsSaidOnce(t *testing.T) {
 	pair := func(code string, trials float64) finding.Finding {
 		return finding.Finding{Code: code, Severity: finding.Unknown, Subject: finding.Subject{Name: "keep"}, Figures: finding.Figures{
 			finding.Number("time", 100, "ms").Whose("keep"), finding.Number("time", 300, "ms").Whose("close"), finding.Number("trials", trials, "")}}
 	}
-	few := finding.Finding{Code: compare.FewTrials, Figures: finding.Figures{finding.Number("trials", 3, "")}}
+	few := pair(compare.Fastest, 3)
+	few.Figures = append(few.Figures, finding.Number("enough", 5, ""))
 	for _, test := range []struct {
 		findings []finding.Finding
 		want     int
@@ -195,7 +194,7 @@ func TestLuckIsSaidOnce(t *testing.T) {
 		{[]finding.Finding{few, pair(compare.VersionFaster, 4)}, 1},
 		{[]finding.Finding{few, pair(compare.VersionFaster, 2)}, 2},
 	} {
-		if text := text(test.findings).String(); strings.Count(text, "luck") != test.want {
+		if text := text(test.findings).String(); strings.Count(text, "significant")+strings.Count(text, "too few") != test.want {
 			t.Errorf("said other than %d times:\n%s", test.want, text)
 		}
 	}

@@ -49,25 +49,14 @@ func leads() table {
 		compare.FixedTimes: func(teller) string {
 			return "When each query is asked is fixed, so that all of them take as long with any strategy."
 		},
-		compare.QueryTimes:       queryTimes,
-		compare.Unopposed:        unopposed,
-		compare.NoWinner:         noWinner,
-		compare.NoDifference:     noDifference,
-		compare.AllAlike:         allAlike,
-		compare.Fastest:          fastest,
-		compare.FastestOfAll:     fastestOfAll,
-		compare.FastestTried:     fastestTried,
-		compare.PersistentWorse:  persistentWorse,
-		compare.PersistentNext:   persistentNext,
-		compare.NonePersistent:   func(teller) string { return "No strategy that was tried keeps a connection." },
-		compare.Saves:            saves,
-		compare.PersistentSlower: persistentSlower,
-		compare.FewTrials:        fewTrials,
-		compare.LostTrials:       lostTrials,
-		compare.NoBaseline: func(teller) string {
-			return "What persistence saves is not known: no non-persistent strategy gave a time."
-		},
-		compare.Took: tookOnce,
+		compare.QueryTimes:   queryTimes,
+		compare.Unopposed:    unopposed,
+		compare.KeepAlive:    keepAlive,
+		compare.Fastest:      fastest,
+		compare.NoDifference: noDifference,
+		compare.NoWinner:     noWinner,
+		compare.LostTrials:   lostTrials,
+		compare.Took:         tookOnce,
 
 		compare.NothingPredicted: func(teller) string { return "Nothing was predicted." },
 		compare.NoneDelivered:    noneDelivered,
@@ -82,31 +71,30 @@ func leads() table {
 // facts are those that stand for themselves.
 func facts() table {
 	return table{
-		compare.HandshakeTime:   handshakeTime,
-		compare.HandshakeWait:   handshakeWait,
-		compare.ConnectionCPU:   connectionCPU,
-		compare.KeptSame:        keptSame,
-		compare.KeptCosts:       keptCosts,
-		compare.KeptSaves:       keptSaves,
-		compare.SavedParts:      savedParts,
-		compare.ManySame:        manySame,
-		compare.ManyCosts:       manyCosts,
-		compare.ManySaves:       manySaves,
-		compare.MoreCosts:       moreCosts,
-		compare.Why:             why,
-		compare.Serialized:      serialized,
-		compare.OptionSaves:     optionSaves,
-		compare.OptionCosts:     optionCosts,
-		compare.OptionSame:      optionSame,
-		compare.OptionUndecided: optionUndecided,
-		compare.VersionFaster:   versionFaster,
-		compare.VersionSlower:   versionSlower,
-		compare.VersionSame:     versionSame,
-		compare.LossFaster:      lossFaster,
-		compare.LossSlower:      lossSlower,
-		compare.LossSame:        lossSame,
-		compare.LossUndecided:   lossUndecided,
-		compare.AsFast:          asFast,
+		compare.HandshakeTime:     handshakeTime,
+		compare.HandshakeWait:     handshakeWait,
+		compare.ConnectionCPU:     connectionCPU,
+		compare.KeptSame:          keptSame,
+		compare.KeptCosts:         keptCosts,
+		compare.KeptSaves:         keptSaves,
+		compare.ManySame:          manySame,
+		compare.ManyCosts:         manyCosts,
+		compare.ManySaves:         manySaves,
+		compare.MoreCosts:         moreCosts,
+		compare.Why:               why,
+		compare.Serialized:        serialized,
+		compare.OptionSaves:       optionSaves,
+		compare.OptionCosts:       optionCosts,
+		compare.OptionSame:        optionSame,
+		compare.OptionUndecided:   optionUndecided,
+		compare.VersionFaster:     versionFaster,
+		compare.VersionSlower:     versionSlower,
+		compare.VersionSame:       versionSame,
+		compare.LossFaster:        lossFaster,
+		compare.LossSlower:        lossSlower,
+		compare.LossSame:          lossSame,
+		compare.LossUndecided:     lossUndecided,
+		compare.FewestConnections: fewestConnections,
 
 		compare.FurtherQuery:    furtherQuery,
 		compare.Encryption:      encryption,
@@ -164,7 +152,7 @@ func text(findings []finding.Finding) Text {
 	cautioned := 0.0
 	for _, f := range findings {
 		t := teller{f, cautioned}
-		if f.Code == compare.FewTrials {
+		if _, few := f.Figures.Get("enough"); few {
 			cautioned = f.Figures.Value("trials").Or(0)
 		}
 		switch _, lead := leads[f.Code]; {

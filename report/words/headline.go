@@ -1,0 +1,238 @@
+package words
+
+import (
+	"fmt"
+	"strings"
+
+	"linger"
+	"linger/compare"
+	"linger/finding"
+)
+
+// These are the two sentences that stand first: what keep-alive saves, and what is fastest.
+
+// keepAlive is what keep-alive alone saves: one range where it saves with each pair, and
+// otherwise what it does with each.
+func keepAlive(t teller) string {
+	switch t.Cause {
+	case compare.CauseNoneWith:
+		return "What keep-alive saves is not known: no strategy with it gave a time."
+	case compare.CauseNoneWithout:
+		return "What keep-alive saves is not known: no strategy without it gave a time."
+	case compare.CauseUntried:
+		if name := t.Figures.Text("untried"); name != "" {
+			return fmt.Sprintf("What keep-alive alone saves is not known: %s was not tried.", name)
+		}
+		return "What keep-alive alone saves is not known: no two strategies differ in nothing else."
+	case compare.CauseSaves:
+		saves := t.Figures.All(compare.CauseSaves)
+		if len(saves) == 1 {
+			return fmt.Sprintf("Keep-alive saves %s of the time (%s).", shareOf(saves[0]), t.pair(saves[0]))
+		}
+		return fmt.Sprintf("Keep-alive saves %s of the time at equal parallelism.", shares(saves))
+	case compare.CauseSame:
+		return fmt.Sprintf("Keep-alive makes no difference that %s can show (%s).", t.trials(), t.pairs(t.Figures.All(compare.CauseSame)))
+	}
+	var parts []string
+	for _, f := range t.Figures {
+		switch f.Name {
+		case compare.CauseSaves:
+			parts = append(parts, fmt.Sprintf("saves %s of the time %s (%s)", shareOf(f), t.abreast(f), t.pair(f)))
+		case compare.CauseCosts:
+			f.Value = linger.Known(-f.Value.Or(0))
+			parts = append(parts, fmt.Sprintf("costs %s more time %s (%s)", finding.Share(f.Value.Or(0)), t.abreast(f), t.pair(f)))
+		case compare.CauseSame:
+			parts = append(parts, fmt.Sprintf("makes no measurable difference %s (%s)", t.abreast(f), t.pair(f)))
+		case compare.CauseUntested:
+			parts = append(parts, probably(f)+fmt.Sprintf(" %s (%s)", t.abreast(f), t.pair(f)))
+		}
+	}
+	return "Keep-alive " + list(parts) + "."
+}
+
+// probably is what an untested pair looks like.
+func probably(f finding.Figure) string {
+	switch v := f.Value.Or(0); {
+	case v >= compare.Margin:
+		return "probably saves about " + finding.Share(v) + " of the time"
+	case v <= -compare.Margin:
+		return "probably costs about " + finding.Share(-v) + " more time"
+	}
+	return "probably makes little difference"
+}
+
+// shares are the least and the greatest of several shares: "49–66 %".
+func shares(list finding.Figures) string {
+	low, high := list[0].Value.Or(0), list[0].Value.Or(0)
+	for _, f := range list {
+		low, high = min(low, f.Value.Or(0)), max(high, f.Value.Or(0))
+	}
+	return span(low, high)
+}
+
+// span is a range of shares, or one where both are shown alike.
+func span(low, high float64) string {
+	a, b := finding.Share(low), finding.Share(high)
+	if a == b {
+		return a
+	}
+	return strings.TrimSuffix(a, " %") + "–" + b
+}
+
+// worthAnInterval is how wide the interval of a share is that stands beside it.
+const worthAnInterval = 0.015
+
+// shareOf is a share with its interval, where that is wider than what is shown.
+func shareOf(f finding.Figure) string {
+	i := f.Interval.Or(finding.Interval{})
+	low, ok := i.Low.Get()
+	high, ok2 := i.High.Get()
+	if ok && ok2 && high-low > worthAnInterval {
+		return finding.Share(f.Value.Or(0)) + " (" + span(low, high) + ")"
+	}
+	return finding.Share(f.Value.Or(0))
+}
+
+// of is a figure of the same strategy.
+func (t teller) of(f finding.Figure, name string) finding.Figure {
+	for _, g := range t.Figures.All(name) {
+		if g.Of == f.Of {
+			return g
+		}
+	}
+	return finding.Figure{}
+}
+
+// pair names the two strategies of a saving.
+func (t teller) pair(f finding.Figure) string {
+	return f.Of + " instead of " + t.of(f, "instead_of").Text
+}
+
+func (t teller) pairs(saved finding.Figures) string {
+	var out []string
+	for _, f := range saved {
+		out = append(out, t.pair(f))
+	}
+	return strings.Join(out, ", ")
+}
+
+// abreast is how many requests the two have under way.
+func (t teller) abreast(f finding.Figure) string {
+	n, ok := t.of(f, "parallel").Value.Get()
+	switch {
+	case !ok:
+		return ""
+	case n == 0:
+		return "with all requests at once"
+	case n == 1:
+		return "with one request at a time"
+	}
+	return "with " + whole(n) + " at once"
+}
+
+// fastest is the fastest strategy, with those that tie with it, and its rival.
+func fastest(t teller) string {
+	best, rival := t.times()
+	names := []string{best.Of}
+	times := []string{took(best)}
+	for _, f := range t.Figures.All("tied") {
+		names, times = append(names, f.Of), append(times, took(f))
+	}
+	head := "Fastest: " + best.Of + ", " + times[0]
+	switch {
+	case t.Severity == finding.Unknown:
+		head = "Probably fastest: " + best.Of + ", " + times[0]
+	case len(names) > mostTied:
+		head = fmt.Sprintf("%s and %d others tie for fastest at about %s", names[0], len(names)-1, times[0])
+	case len(names) > 1:
+		head = fmt.Sprintf("%s tie for fastest (%s)", list(names), strings.Join(times, ", "))
+	}
+	return head + " – " + t.ahead(best, rival) + t.untestedAtAll() + "." + t.untried()
+}
+
+// mostTied is of how many strategies that tie the names stand in a sentence.
+const mostTied = 3
+
+// ahead is how much faster the first is than its rival.
+func (t teller) ahead(best, rival finding.Figure) string {
+	times := Times(rival.Value.Or(0)/best.Value.Or(0)) + "× as fast as "
+	switch t.Cause {
+	case compare.CauseWithout:
+		return times + "the best without keep-alive (" + rival.Of + ")"
+	case compare.CauseWith:
+		return times + "the best with keep-alive (" + rival.Of + ")"
+	}
+	return times + rival.Of
+}
+
+// Times writes a ratio of times: "1.04", "3.2", "16".
+func Times(r float64) string {
+	switch {
+	case r < 1.095:
+		return finding.Fixed(r, 2)
+	case r < 9.95:
+		return finding.Fixed(r, 1)
+	}
+	return finding.Fixed(r, 0)
+}
+
+// untestedAtAll says so where noise is not ruled out, and how many trials it takes.
+func (t teller) untestedAtAll() string {
+	if t.Severity != finding.Unknown {
+		return ""
+	}
+	enough, ok := t.Figures.Value("enough").Get()
+	if !ok {
+		return "; others have too few trials for a test"
+	}
+	best, rival := t.times()
+	many := best.Interval.Or(finding.Interval{}).N
+	takes := " (" + finding.Count(enough) + " each are enough)"
+	switch {
+	case many != rival.Interval.Or(finding.Interval{}).N:
+		return "; too few trials for a test" + takes
+	case many == 1:
+		return "; one trial each, not tested" + takes
+	}
+	return "; " + t.trials() + " each are too few for a test" + takes
+}
+
+// noDifference is that the fastest and its rival tie.
+func noDifference(t teller) string {
+	best, rival := t.times()
+	tied := t.Figures.All("tied")
+	names := append([]string{best.Of, rival.Of}, namesOf(tied)...)
+	chance := ""
+	if p, ok := t.Figures.Value("p").Get(); ok && p < 1 {
+		chance = fmt.Sprintf(", p = %.2g", p)
+	}
+	switch n := t.Figures.Value("strategies").Or(0); {
+	case int(n) == len(names) && n > 2:
+		return fmt.Sprintf("All %s tie at about %s (%s each%s).", whole(n), took(best), t.trials(), chance)
+	case len(names) > mostTied:
+		return fmt.Sprintf("%s, %s and %d others tie for fastest at about %s (%s each%s).", best.Of, rival.Of, len(tied), took(best), t.trials(), chance)
+	case len(names) > 2:
+		return fmt.Sprintf("%s tie for fastest at about %s (%s each%s).", list(names), took(best), t.trials(), chance)
+	}
+	ours, theirs := t.both()
+	return fmt.Sprintf("%s and %s tie for fastest: %s and %s (%s each%s).", best.Of, rival.Of, ours, theirs, t.trials(), chance)
+}
+
+func namesOf(figures finding.Figures) []string {
+	var out []string
+	for _, f := range figures {
+		out = append(out, f.Of)
+	}
+	return out
+}
+
+// noWinner is that the trials are too few to tell the fastest from its rival.
+func noWinner(t teller) string {
+	best, rival := t.times()
+	return fmt.Sprintf("Which is fastest is open: %s %s, %s %s%s.", best.Of, took(best), rival.Of, took(rival), t.untestedAtAll())
+}
+
+func fewestConnections(t teller) string {
+	n, _ := t.Figures.Get("connections")
+	return fmt.Sprintf("Of those that tie for fastest, %s opens the fewest connections (%s).", t.Subject.Name, finding.Count(n.Value.Or(0)))
+}
