@@ -1054,6 +1054,9 @@ func TestServerOfTheUpstream(t *testing.T) {
 			if f.Subject.Of != "192.0.2.50:8080" || f.Code == HopReuse {
 				continue
 			}
+			if proxy := f.Figures.Text("proxy"); (proxy == "192.0.2.1:80") == test.named {
+				t.Errorf("%+v: %s: the proxy is %q", test, f.Code, proxy)
+			}
 			if named := len(f.Remedies) > 0; named != test.named {
 				t.Errorf("%+v: %s: %+v", test, f.Code, f.Remedies)
 			}

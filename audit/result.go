@@ -537,7 +537,11 @@ func (a *Auditor) finding(k groupKey, g *group, cause Cause, m *amount) finding.
 		f.Figures = append(f.Figures, finding.Number("gap_median", 1000*sorted[len(sorted)/2], "ms"), finding.Number("gap_most", 1000*sorted[len(sorted)*19/20], "ms"))
 		asked.gap = seconds(sorted[len(sorted)*19/20])
 	}
-	asked.client = cmp.Or(a.config.Software, a.openerOf(k, g, cause))
+	proxy := a.proxyBefore(k.server)
+	asked.client = cmp.Or(a.config.Software, openerOf(proxy, server, g, cause))
+	if proxy != nil && asked.client == "" && cause.Of().Whose == Clients {
+		f.Figures = append(f.Figures, finding.Word("proxy", proxy.name))
+	}
 	if m.resets > 0 {
 		f.Figures = append(f.Figures, finding.Number("resets", float64(m.resets), ""))
 		if 2*m.resets > m.connections {
@@ -577,20 +581,28 @@ func (l Limit) figures() finding.Figures {
 	return finding.Figures{f, finding.Number("ends", float64(l.Ends), ""), finding.Number("longest", 1000*l.Longest, "ms")}
 }
 
+// proxyBefore is the proxy that opens connections to a server, nil where none was seen; of
+// several the first by name.
+func (a *Auditor) proxyBefore(server string) (proxy *host) {
+	for h := range a.hops.found {
+		if h.upstream.name == server && (proxy == nil || h.proxy.name < proxy.name) {
+			proxy = h.proxy
+		}
+	}
+	return proxy
+}
+
 // openerOf is the software of who opens connections to an origin, as far as it is known. A
 // proxy may hand on the Server of its upstream, as HAProxy does, so that the same on both
 // sides does not tell, unless the proxy asks to close, as nginx does if left to itself.
-func (a *Auditor) openerOf(k groupKey, g *group, cause Cause) string {
-	for h := range a.hops.found {
-		if h.upstream.name != k.server {
-			continue
-		}
-		if h.proxy.software == h.upstream.software && cause != ClientSaysClose {
-			return ""
-		}
-		return keepalive.RecogniseServer(h.proxy.software) // the client is a proxy
+func openerOf(proxy, upstream *host, g *group, cause Cause) string {
+	switch {
+	case proxy == nil:
+		return keepalive.RecogniseAgent(g.agent)
+	case proxy.software == upstream.software && cause != ClientSaysClose:
+		return ""
 	}
-	return keepalive.RecogniseAgent(g.agent)
+	return keepalive.RecogniseServer(proxy.software)
 }
 
 // evidenceOf lets a reader find the connections in the capture.

@@ -133,6 +133,7 @@ func Lines() []Line {
 		{[]string{"client-says-close"}, "nginx", Opens, "location", `proxy_http_version 1.1; proxy_set_header Connection "";`, "nginx.org, ngx_http_upstream_module, keepalive"},
 		{keepsNone, "apache", Opens, "ProxyPass, with a worker of its own", "enablereuse=on", "httpd.apache.org, mod_proxy, ProxyPass"},
 		{keepsNone, "haproxy", Opens, "backend; not option http-server-close", "http-reuse safe", "haproxy, doc/configuration.txt, http-reuse"},
+		{[]string{"idle-unused"}, "haproxy", Opens, "backend; requests may have to be sent again", "http-reuse always", "haproxy, doc/configuration.txt, http-reuse"},
 		{[]string{"client-pool-full"}, "haproxy", Opens, "server line", "pool-max-conn {n}", "haproxy, doc/configuration.txt, pool-max-conn"},
 		{[]string{"client-pool-full"}, "caddy", Opens, "reverse_proxy, transport http", "keepalive_idle_conns_per_host {n}", "caddyserver.com, reverse_proxy, keepalive_idle_conns_per_host"},
 		{[]string{"client-pool-full"}, "traefik", Opens, "serversTransport", "maxIdleConnsPerHost: {n}", "doc.traefik.io, servers transport, maxIdleConnsPerHost"},

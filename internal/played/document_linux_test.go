@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -21,39 +20,42 @@ const (
 
 // unplayed says of the causes that no scenario has why it has none.
 var unplayed = map[string]string{
-	"not-coalesced": "a matter of HTTP/2 and 3, under TLS",
-	"unknown":       "the absence of a cause",
+	"unknown": "the absence of a cause",
 }
 
 // The table of docs/inspect.md is what is held here.
 //
 //	go test ./internal/played -run TestDocument -update
 func TestDocument(t *testing.T) {
-	played := map[string]int{}
+	type count struct{ scenarios, connections, largest int }
+	played := map[string]count{}
 	for _, s := range scenarios {
-		var here []string
+		here := map[string]int{}
 		for _, opened := range s.opened {
 			for _, c := range opened {
-				here = append(here, strings.Split(strings.TrimSuffix(c, "+"), "|")...)
+				for code := range strings.SplitSeq(strings.TrimSuffix(c, "+"), "|") {
+					here[code]++
+				}
 			}
 		}
-		slices.Sort(here)
-		for _, c := range slices.Compact(here) {
-			played[c]++
+		for code, n := range here {
+			p := played[code]
+			played[code] = count{p.scenarios + 1, p.connections + n, max(p.largest, n)}
 		}
 	}
 	var b strings.Builder
-	b.WriteString("\n| cause | scenarios | at the client | in the middle | at the server |\n|---|---|---|---|---|\n")
+	b.WriteString("\n| cause | scenarios | connections | of one at most | at the client | in the middle | at the server |\n|---|---|---|---|---|---|---|\n")
 	for _, c := range audit.Causes() {
 		code := string(c.Code)
 		if why := unplayed[code]; why != "" {
-			fmt.Fprintf(&b, "| `%s` | none: %s | | | |\n", code, why)
+			fmt.Fprintf(&b, "| `%s` | none: %s | | | | | |\n", code, why)
 			continue
 		}
-		if played[code] < 2 {
-			t.Errorf("%s is played %d times, and each cause is to be played twice", code, played[code])
+		p := played[code]
+		if p.scenarios < 2 {
+			t.Errorf("%s is played %d times, and each cause is to be played twice", code, p.scenarios)
 		}
-		fmt.Fprintf(&b, "| `%s` | %d |", code, played[code])
+		fmt.Fprintf(&b, "| `%s` | %d | %d | %d |", code, p.scenarios, p.connections, p.largest)
 		for _, where := range places {
 			if e, ok := elsewhere[code][where]; ok {
 				fmt.Fprintf(&b, " `%s`: %s |", e.answer, e.why)

@@ -138,7 +138,7 @@ func TestPlayed(t *testing.T) {
 	began := time.Now()
 	takes := performAll(t, os.Getenv("LINGER_PLAYED_ONLY"))
 	t.Logf("%d scenarios in %v", len(takes), time.Since(began).Round(100*ms))
-	var all, late score
+	var all, late tally
 	for i := range takes {
 		s := &takes[i]
 		t.Run(s.name, func(t *testing.T) {
@@ -151,8 +151,8 @@ func TestPlayed(t *testing.T) {
 				t.Fatal(s.err)
 			}
 			s.rightlyPlayed(t)
-			s.judge(t, &all)
-			s.judgeLate(t, &late)
+			s.judge(t, all.of())
+			s.judgeLate(t, late.of())
 		})
 	}
 	t.Run("tshark", func(t *testing.T) { holdAgainstTshark(t, takes) })

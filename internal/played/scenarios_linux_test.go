@@ -1,6 +1,7 @@
 package played
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,7 @@ const (
 	failure     = "error"
 	otherAddr   = "other-address"
 	identity    = "identity"
+	separate    = "not-coalesced"
 	noExchange  = "no-exchange"
 )
 
@@ -1001,6 +1003,29 @@ http://server {
 			}
 		})},
 		truth: direct(6, first, identity+"|"+first, identity+"|"+first),
+	},
+	// Two names with one certificate. HTTP/2 and the certificate are in the clear up to TLS
+	// 1.2; requests never are, without keys.
+	{
+		name:  "two names of one certificate, HTTP/2: Go's client has a connection for each",
+		parts: []part{secureServing(tls.VersionTLS12, "a.example", "b.example"), client(twoNames)},
+		truth: direct(0, first, separate),
+	},
+	{
+		name: "two names of one certificate, HTTP/2: curl with nginx",
+		parts: []part{secureNginx("*.example"), needs("curl", curl(
+			`curl -sk --http2 --tls-max 1.2 --connect-to ::server:443 -o /dev/null -o /dev/null https://a.example/page https://b.example/page`))},
+		truth: direct(0, first, separate),
+	},
+	{
+		name:  "two names of one certificate, HTTP/2 over TLS 1.3, where it is encrypted",
+		parts: []part{secureServing(tls.VersionTLS13, "a.example", "b.example"), client(twoNames)},
+		truth: direct(0, first, identity+"|"+first),
+	},
+	{
+		name:  "two names, one of which the certificate lacks, HTTP/2",
+		parts: []part{secureServing(tls.VersionTLS12, "a.example"), client(twoNames)},
+		truth: direct(0, first, identity+"|"+first),
 	},
 	{
 		name: "preconnect: two connections that carry nothing",

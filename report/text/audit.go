@@ -68,7 +68,7 @@ func (o Options) cause(b *bufio.Writer, n int, f finding.Finding, wide bool) {
 		o.write(b, words.AuditRemedy(r), "   > ", "     ", green)
 	}
 	if len(f.Remedies) == 0 {
-		if hint := words.AuditHint(audit.Cause(f.Cause)); hint != "" {
+		if hint := words.AuditHint(f); hint != "" {
 			o.write(b, hint, "   > ", "     ", faint)
 		}
 	}

@@ -225,7 +225,7 @@ func ageOf(f finding.Finding) string {
 // AuditFinding is a finding of an audit as a sentence.
 func AuditFinding(f finding.Finding) string {
 	if f.Code == audit.HopReuse {
-		return fmt.Sprintf("%s: its clients reuse %s, and it reuses %s of what it opens to %s.",
+		return fmt.Sprintf("Proxy %s: %s of its clients' requests reuse a connection, and %s of its own to %s.",
 			f.Subject.Name, sharpShare(f.Figures.Value("clients").Or(0)), sharpShare(f.Figures.Value("upstream").Or(0)), f.Subject.Of)
 	}
 	say, ok := auditSays()[f.Code]
@@ -258,9 +258,12 @@ func softwareTitle(software, side string) string {
 	return software
 }
 
-// AuditHint says whose setting it is, where no line of configuration is known.
-func AuditHint(c audit.Cause) string {
-	switch c.Of().Whose {
+// AuditHint says whose setting a finding is of, where no line of configuration is known.
+func AuditHint(f finding.Finding) string {
+	if proxy := f.Figures.Text("proxy"); proxy != "" {
+		return fmt.Sprintf("a setting of the proxy %s, which does not name itself, as HAProxy does not; --software haproxy names its line", proxy)
+	}
+	switch audit.Cause(f.Cause).Of().Whose {
 	case audit.Clients:
 		return "a setting of the client; --software NAME names its line"
 	case audit.Servers:

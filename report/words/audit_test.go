@@ -56,7 +56,7 @@ var auditExamples = []struct {
 	{costs(audit.Failure, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the connection before broke: reset, time-out, or a response cut short."},
 	{costs(audit.NotCoalesced, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: an open connection to the same address has a certificate that covers the name."},
 	{finding.Finding{Code: audit.HopReuse, Subject: finding.Subject{Kind: "hop", Name: "10.0.0.1:80", Of: "10.0.0.2:8080"}, Figures: figures{n("clients", .97), n("upstream", 0)}},
-		"10.0.0.1:80: its clients reuse 97 %, and it reuses 0 % of what it opens to 10.0.0.2:8080."},
+		"Proxy 10.0.0.1:80: 97 % of its clients' requests reuse a connection, and 0 % of its own to 10.0.0.2:8080."},
 	{finding.Finding{Code: "later", Figures: figures{n("connections", 3)}}, "later, connections 3."},
 }
 
@@ -80,7 +80,7 @@ func TestAuditFindings(t *testing.T) {
 		if CauseLabel(c.Code) == string(c.Code) || len(CauseLabel(c.Code)) > 29 {
 			t.Errorf("%s is called %q in tables", c.Code, CauseLabel(c.Code))
 		}
-		if c.Avoidable && AuditHint(c.Code) == "" {
+		if c.Avoidable && AuditHint(finding.Finding{Cause: string(c.Code)}) == "" {
 			t.Errorf("%s: nobody's setting", c.Code)
 		}
 	}
