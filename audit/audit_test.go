@@ -493,6 +493,24 @@ func TestCauses(t *testing.T) {
 			s.open(1).ask(1.01, .02).ask(1.5, .02).asks(func(x *trace.Exchange) { x.URL = "http://other.example/" })
 			s.open(2).ask(2.01, .02).asks(func(x *trace.Exchange) { x.URL = "http://third.example/" })
 		}, []Cause{First, IdleUnused}},
+		{"idle-unused: a client with one thing to do at a time takes connections by turns", func(s *script) {
+			s.trip = 50 * time.Microsecond
+			s.open(1).ask(1.0002, .0005).ask(1.0235, .001)
+			s.open(1.02).ask(1.0201, .0005).ask(1.03, .001)
+		}, []Cause{First, IdleUnused}},
+		{"concurrency: it had been chosen when the other one was opened", func(s *script) {
+			s.trip = 50 * time.Microsecond
+			s.open(1).ask(1.0002, .0005).ask(1.0205, .004)
+			s.open(1.02).ask(1.0201, .001)
+		}, []Cause{First, Concurrency}},
+		{"concurrency: opened ahead, and needed when it was used first", func(s *script) {
+			s.open(1).ask(1.1, .02).ask(1.5, .2)
+			s.open(1.2).ask(1.55, .02)
+		}, []Cause{First, Concurrency}},
+		{"idle-unused: opened ahead, and used when another one was idle", func(s *script) {
+			s.open(1).ask(1.1, .02).ask(1.7, .2)
+			s.open(1.2).ask(1.55, .02)
+		}, []Cause{First, IdleUnused}},
 		{"not-coalesced: the certificate covers the name", func(s *script) {
 			c := s.open(1).ask(1.03, .02)
 			c.r.Protocol, c.r.TLS, c.r.Secured = "h2", linger.Known(trace.TLS{ServerName: "a.shop.example", Version: "1.3", Names: []string{"*.shop.example"}}), known(1.02+s.near()/2)

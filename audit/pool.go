@@ -50,7 +50,11 @@ const (
 
 // at is the connection's state at an instant, as the client saw it when a SYN passed
 // then. between says that something lay within the client's round trip of it.
-func (c *conn) at(s linger.Instant) (is state, between bool) {
+func (c *conn) at(s linger.Instant) (is state, between bool) { return c.chosenBy(s, s.Add(decides)) }
+
+// chosenBy is at, where what is asked on the connection until an instant had chosen it
+// before the SYN.
+func (c *conn) chosenBy(s, until linger.Instant) (is state, between bool) {
 	seen := s.Add(-c.distance()) // what the server sent by then had come to the client
 	switch {
 	case c.end.at != never && c.end.at <= s:
@@ -78,7 +82,7 @@ func (c *conn) at(s linger.Instant) (is state, between bool) {
 	for i := len(c.spans) - 1; i >= 0; i-- {
 		b := c.spans[i]
 		switch {
-		case b.begins() > s.Add(decides):
+		case b.begins() > until:
 			continue
 		case b.begins() > s:
 			return busy, false // it was chosen already
@@ -213,11 +217,16 @@ func (a *Auditor) decide(c *conn) {
 	defer func() { p.began = true }()
 	var best *conn
 	kept, doubtful := 0, false
+	until := s.Add(decides)
+	if len(c.spans) > 0 && c.spans[0].done != never {
+		// What is asked after the new connection's first response was not decided before it.
+		until = min(until, max(s, c.spans[0].done))
+	}
 	for _, o := range p.live {
 		if o.class == Check || !o.carried() && o.end.at != never {
 			continue
 		}
-		is, between := o.at(s)
+		is, between := o.chosenBy(s, until)
 		d.between = d.between || between
 		switch is {
 		case idle:
@@ -229,6 +238,11 @@ func (a *Auditor) decide(c *conn) {
 		case unclear:
 			doubtful = true
 		}
+	}
+	if best != nil && c.price.hidden && !p.idleAt(c.spans[0].begins()) {
+		// It was opened ahead, and needed as its first request came.
+		d.cause, d.certainty, d.lost = Concurrency, Likely, []Cause{IdleUnused}
+		return
 	}
 	if best != nil {
 		d.before, d.gap = best, s.Sub(best.idleSince(s))
@@ -263,6 +277,15 @@ func (a *Auditor) decide(c *conn) {
 	default:
 		a.firstOf(c)
 	}
+}
+
+// idleAt reports whether a connection of the pool is idle at an instant, of those that it
+// has so far.
+func (p *pool) idleAt(t linger.Instant) bool {
+	return slices.ContainsFunc(p.live, func(o *conn) bool {
+		is, _ := o.at(t)
+		return is == idle && o.class != Check && (o.carried() || o.end.at == never)
+	})
 }
 
 // closedUnread reports whether the server closed behind a response of which a head was not

@@ -1044,6 +1044,20 @@ http://server {
 		truth: direct(2, noExchange, noExchange, first),
 	},
 	{
+		name: "preconnect: a connection that is opened ahead, and used as the other one is busy",
+		parts: []part{keeping("server"), client(func(p *player) {
+			a := p.dial("server")
+			a.get("/bytes/500")
+			b := p.dial("server")
+			p.wait(200 * ms)
+			a.send("/delay/400ms")
+			p.wait(100 * ms)
+			b.get("/bytes/500")
+			a.receive()
+		})},
+		truth: direct(3, first, concurrency),
+	},
+	{
 		name: "two connections that carry nothing, until the server ends them",
 		parts: []part{serving(func(p *player) {
 			p.serve(func(_ int, w *wire) { w.keep(400 * ms) })
