@@ -217,7 +217,10 @@ func (c *conn) interrupted(i int) {
 		e.reason, e.lost = StaleReuse, []Cause{ServerIdle}
 	}
 	e.idle = max(0, c.closed.Sub(previous))
-	e.exact = c.closed.Sub(s.sent) < far-far/8-reacts // round trips are not all as long
+	// Round trips are not all as long, and a busy server is slow to answer a SYN: the shortest
+	// one tells whether the request had come to it.
+	least := min(far, c.server.far.Or(far))
+	e.exact = c.closed.Sub(s.sent) < least-least/8-reacts
 	// It could not be used from when the server ended it.
 	e.at = min(c.closed, s.sent)
 }
