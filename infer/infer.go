@@ -337,7 +337,7 @@ func (b *builder) notes() []string {
 			out = append(out, what)
 		}
 	}
-	say(b.cached, "left out, since from a cache or never sent: "+linger.Plural(b.cached, "exchange"))
+	say(b.cached, "left out, since answered without the network (a cache, a service worker), or never sent: "+linger.Plural(b.cached, "exchange"))
 	say(b.failed, "left out, since failed or without a final status: "+linger.Plural(b.failed, "exchange"))
 	say(b.guessedStatus, "taken for delivered with status 200, since there is content but no status: "+linger.Plural(b.guessedStatus, "exchange"))
 	say(len(b.folded), fmt.Sprintf("more origins than one run holds: %s share one, each under /HOST/", linger.Plural(len(b.folded), "origin")))

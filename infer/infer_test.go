@@ -181,7 +181,7 @@ func TestNotes(t *testing.T) {
 	})
 	want := []string{
 		"before",
-		"left out, since from a cache or never sent: 1 exchange",
+		"left out, since answered without the network (a cache, a service worker), or never sent: 1 exchange",
 		"left out, since failed or without a final status: 2 exchanges",
 		"taken for delivered with status 200, since there is content but no status: 1 exchange",
 		"fetched without TLS, though it went over https: 1 exchange",

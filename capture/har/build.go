@@ -16,38 +16,62 @@ import (
 // A builder is a trace while it is built, and what is told about it in the end.
 type builder struct {
 	trace       *trace.Trace
+	recorder    recorder
+	left        []leftOut
 	connections map[string]int   // a recorder's name for a connection -> ID, of the latest
 	until       []linger.Instant // when what went on each connection so far was done
 	done        []bool           // whether any of that is known to be
 
-	foreign, heads, bodies, unconnected int // entries of which a note tells
+	foreign, heads, bodies, unsized, odd, shared, unconnected int // entries of which a note tells
 }
 
-func (h *builder) build(entries []entry) error {
+// build makes a trace of those of a file's entries that can be used.
+func (h *builder) build(entries []entry, read int) error {
 	kept := slices.DeleteFunc(entries, func(e entry) bool { return !e.isHTTP() })
 	h.foreign = len(entries) - len(kept)
 	if len(kept) == 0 {
-		return errors.New("no entry of the HAR is HTTP; record a load with the network panel open")
+		return h.nothing()
+	}
+	for i := range kept {
+		h.recorder.settle(&kept[i])
 	}
 	slices.SortStableFunc(kept, func(a, b entry) int { return a.start.Compare(b.start) })
+	kept, others := together(kept)
+	for _, e := range others {
+		h.left = leaveOut(h.left, "begun more than a day from the others", apart(e, kept[0]), e.number)
+	}
 	h.trace.Began = kept[0].start
 	for i := range kept {
 		e := &kept[i]
-		after := e.start.Sub(h.trace.Began)
-		if after > maxLoad {
-			return entryError(e.number, "it began %v after the first; a HAR of one load lasts less than a day: split it", after.Round(time.Second))
-		}
-		x := h.exchange(e, linger.Instant(after))
+		x := h.exchange(e, linger.Instant(e.start.Sub(h.trace.Began)))
 		x.ID = i
 		h.trace.Exchanges = append(h.trace.Exchanges, x)
 		h.trace.Ended = max(h.trace.Ended, x.Queued, x.Done.Or(0))
 	}
 	all := len(kept)
-	h.note(h.foreign, all+h.foreign, "left out, since no HTTP (data:, blob:, WebSocket and the like)")
+	h.note(h.foreign, read, "left out, since no HTTP (data:, blob:, WebSocket and the like)")
+	for _, l := range h.left {
+		h.note(l.n, read, "left out, since "+l.String())
+	}
+	h.note(h.odd, all, "a size that cannot be one taken for unknown")
+	h.note(h.unsized, all, "size of the body unknown, none taken")
 	h.note(h.heads, all, "size of a head estimated from the list of headers")
 	h.note(h.bodies, all, "size of the body on the wire unknown, that of the decoded content taken")
+	h.note(h.shared, all, "connection not named, taken for the one of HTTP/2 or HTTP/3 to its host")
 	h.note(h.unconnected, all, "connection unknown")
 	return nil
+}
+
+// nothing says why no entry can be used.
+func (h *builder) nothing() error {
+	if len(h.left) == 0 {
+		return errors.New("no entry of the HAR is HTTP; record a load with the network panel open")
+	}
+	var why []string
+	for _, l := range h.left {
+		why = append(why, l.String())
+	}
+	return fmt.Errorf("no entry of the HAR can be used: all are %s; export it anew", strings.Join(why, ", or "))
 }
 
 // note says that something holds of n entries.
@@ -64,7 +88,7 @@ func (h *builder) exchange(e *entry, queued linger.Instant) trace.Exchange {
 		Initiator: absolute(e.initiator), Referer: absolute(e.request.referer),
 		Connection: -1, Queued: queued, Frames: trace.Frames{First: int64(e.number), Last: int64(e.number)},
 	}
-	if e.isCached() {
+	if h.recorder.isLocal(e) {
 		return x
 	}
 	x.Attempts = 1
@@ -75,7 +99,7 @@ func (h *builder) exchange(e *entry, queued linger.Instant) trace.Exchange {
 	x.RequestHead, guessed = headOf(e.request, requestLine(e))
 	length, _ := e.request.length.Get()
 	x.RequestBody = e.request.bodySize.size(linger.MaxBody).Or(max(length, int64(e.request.posted)))
-	body, undecoded := e.body()
+	body, how := e.body()
 	x.ResponseBody = body
 	if x.Status == 0 && body == 0 {
 		x.Failed = printable(cmp.Or(e.response.err, "no response"))
@@ -87,8 +111,14 @@ func (h *builder) exchange(e *entry, queued linger.Instant) trace.Exchange {
 	if guessed {
 		h.heads++
 	}
-	if undecoded {
+	switch {
+	case how == decoded:
 		h.bodies++
+	case how == unknown && x.Failed == "":
+		h.unsized++
+	}
+	if e.isOdd() {
+		h.odd++
 	}
 	h.connect(e, &x)
 	return x
@@ -226,16 +256,17 @@ func (e *entry) said(m message) trace.Said {
 	return said
 }
 
-// connect tells which connection x was sent on. HAR: it "can be the client or
-// server port number. Note that a port number doesn't have to be unique
-// identifier": the server's is none. Where it has no name, an entry that says how
-// long it took to open still had one, which no other entry is known to be on.
+// connect tells which connection x was sent on. Where it has no name, an entry that says how
+// long it took to open still had one, which no other entry is known to be on, but over HTTP/2
+// and HTTP/3: "Clients SHOULD NOT open more than one HTTP/2 connection to a given host and
+// port pair" (RFC 9113, 9.1; RFC 9114, 3.3 of HTTP/3).
 func (h *builder) connect(e *entry, x *trace.Exchange) {
-	name := cmp.Or(e.connection, e.socket)
-	if name == "" || name == "0" || name == "-1" || name == port(x.URL) {
-		name = ""
-	}
+	name := e.connectionName()
 	shaken, opened := e.handshake(x.Queued)
+	if protocol := e.speaks(); name == "" && x.Failed == "" && (protocol == "h2" || protocol == "h3") {
+		name = protocol + " " + host(x.URL)
+		h.shared++
+	}
 	if name == "" && !opened {
 		h.unconnected++
 		return
@@ -269,6 +300,30 @@ func (h *builder) connect(e *entry, x *trace.Exchange) {
 		c.Resolving, c.Dialled, c.Connected = shaken.resolving, shaken.dialled, linger.Known(shaken.connected)
 		c.Established, c.Secured = shaken.established, shaken.secured
 	}
+}
+
+// connectionName is what the recorder calls the connection, if that tells it from others.
+// HAR: it "can be the client or server port number. Note that a port number doesn't have to
+// be unique identifier": the server's is none. Chrome's DevTools write it there since 2025,
+// and _connectionId beside it.
+func (e *entry) connectionName() string {
+	name := cmp.Or(e.connectionID, e.connection, e.socket)
+	if _, egress, ok := strings.Cut(name, "EgressPort:"); ok { // Fiddler's, towards the server
+		name = egress
+	}
+	if name == "0" || name == "-1" || e.connectionID == "" && name == port(e.request.url) {
+		return ""
+	}
+	return name
+}
+
+// host is the host and port of a URL.
+func host(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Hostname()) + ":" + port(raw)
 }
 
 // port is the server's port in a URL, as written or by its scheme.

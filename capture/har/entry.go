@@ -2,6 +2,7 @@ package har
 
 import (
 	"cmp"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -9,13 +10,15 @@ import (
 	"linger"
 )
 
-// Bounds of the text that is kept of one entry, in bytes. "It is RECOMMENDED that
+// Bounds of the text that is kept, in bytes: of one value of an entry, of a list, and of all
+// entries. "It is RECOMMENDED that
 // all HTTP senders and recipients support, at a minimum, request-line lengths of 8000
 // octets" (RFC 9112, 3).
 const (
 	maxURL  = 8 << 10
 	maxName = 200
 	maxList = 64 << 20
+	maxText = 64 << 20
 )
 
 // An entry is what is read of one entry of the log.
@@ -27,11 +30,15 @@ type entry struct {
 	response message
 	timings  struct{ blocked, dns, connect, ssl, send, wait, receive number } // ssl is within connect
 	server   string
-	// connection is what the recorder calls the connection: any word.
-	connection, socket string
-	initiator          string
-	// What Chrome and WebPageTest add.
+	// connection is what the recorder calls the connection: any word. Chrome's DevTools of
+	// 2025 and later write the server's port there, and the connection into connectionID.
+	connection, connectionID, socket string
+
+	initiator string
+	// What Chrome, WebKit, Playwright and WebPageTest add.
 	fromCache string
+	fetchType string // WebKit's: "Network Load", or what answered instead
+	fulfilled bool   // by a test's own code (Playwright)
 	protocol  string
 	bytesIn   number
 	loadMS    number
@@ -60,7 +67,18 @@ type message struct {
 	mimeType             string
 	posted               int64 // bytes of the posted text
 	transferSize         number
+	byWorker             bool // a service worker answered
 	err                  string
+	oddLength            bool // Content-Length is no number of bytes
+}
+
+// text is how many bytes of text are held of an entry.
+func (e *entry) text() int {
+	n := len(e.page) + len(e.started) + len(e.server) + len(e.connection) + len(e.connectionID) + len(e.socket) + len(e.initiator) + len(e.fromCache) + len(e.fetchType) + len(e.protocol)
+	for _, m := range []message{e.request, e.response} {
+		n += len(m.method) + len(m.url) + len(m.version) + len(m.typed) + len(m.location) + len(m.referer) + len(m.connection) + len(m.alive) + len(m.software) + len(m.redirect) + len(m.mimeType) + len(m.err)
+	}
+	return n
 }
 
 // A field says how the value of a key is read.
@@ -80,8 +98,16 @@ func figure(to *number) field {
 	}
 }
 
+func truth(to *bool) field {
+	return func(s *scanner) error {
+		text, _, err := s.string(len("true"))
+		*to = text == "true"
+		return err
+	}
+}
+
 func (e *entry) read(s *scanner) error {
-	return s.eachMember(func(key []byte) error {
+	return s.members(func(key []byte) error {
 		read := field((*scanner).skip)
 		switch string(key) {
 		case "pageref":
@@ -102,12 +128,18 @@ func (e *entry) read(s *scanner) error {
 			}
 		case "connection":
 			read = words(&e.connection, maxName)
+		case "_connectionId":
+			read = words(&e.connectionID, maxName)
 		case "_socket":
 			read = words(&e.socket, maxName)
 		case "_initiator":
 			read = e.readInitiator
 		case "_fromCache":
 			read = words(&e.fromCache, maxName)
+		case "_fetchType":
+			read = words(&e.fetchType, maxName)
+		case "_wasFulfilled":
+			read = truth(&e.fulfilled)
 		case "_protocol":
 			read = words(&e.protocol, maxName)
 		case "_bytesIn":
@@ -222,8 +254,12 @@ func (m *message) read(s *scanner) error {
 			read = m.readPosted
 		case "_transferSize":
 			read = figure(&m.transferSize)
-		case "_error":
-			read = words(&m.err, maxName)
+		case "_fetchedViaServiceWorker", "fromServiceWorker": // Chrome; chrome-har
+			read = truth(&m.byWorker)
+		case "_error", "_failureText": // Chrome, WebKit; Playwright
+			if m.err == "" {
+				read = words(&m.err, maxName)
+			}
 		}
 		return read(s)
 	})
@@ -298,7 +334,10 @@ func (m *message) readHeaders(s *scanner) error {
 		switch name {
 		case "content-length":
 			n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
-			if err == nil && n >= 0 && n <= linger.MaxBody && m.length.IsZero() {
+			switch {
+			case err != nil || n < 0 || n > linger.MaxBody:
+				m.oddLength = true
+			case m.length.IsZero():
 				m.length = linger.Known(n)
 			}
 		case "content-type":
@@ -322,24 +361,45 @@ func (m *message) readHeaders(s *scanner) error {
 // and without any zone.
 var layouts = []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05"}
 
-// check refuses an entry without which the order of the load is not known.
-func (e *entry) check() error {
+// check returns why an entry cannot be used, and what of it shows that; nothing if it can.
+// Of what is no HTTP it asks nothing.
+func (e *entry) check() (why, example string) {
 	if e.request.url == "" {
-		return entryError(e.number, "it has no URL; cut it out")
+		return "without a URL", ""
 	}
+	if !e.isHTTP() {
+		return "", ""
+	}
+	if _, rest, _ := strings.Cut(e.request.url, "//"); strings.Trim(rest[:strings.IndexAny(rest+"/", "/?#")], ":@") == "" {
+		return "without a host in the URL", quoted(e.request.url)
+	}
+	e.request.method = normalized(e.request.method)
 	if m := e.request.method; m == "" || len(m) > 32 || strings.Trim(m, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") != "" {
-		return entryError(e.number, "%.32q is no method; correct it, or cut the entry out", m)
+		return "without a method that is one", quoted(m)
 	}
-	if s := e.response.status.Or(0); s > 0 && (s < 100 || s > 599) {
-		return entryError(e.number, "%v is no status; correct it, or cut the entry out", s)
+	if s := e.response.status.Or(0); s > 0 && (s < 100 || s > 599 || s != math.Trunc(s)) {
+		return "without a status that is one", strconv.FormatFloat(s, 'g', -1, 64)
 	}
 	for _, layout := range layouts {
 		if t, err := time.Parse(layout, e.started); err == nil {
-			e.start = t.Add(-e.ahead())
-			return nil
+			e.start = t
+			return "", ""
 		}
 	}
-	return entryError(e.number, "startedDateTime %.40q is no time; correct it, or cut the entry out", e.started)
+	return "without a startedDateTime that is a time", quoted(e.started)
+}
+
+// quoted is what is shown of an entry's text.
+func quoted(s string) string { return strconv.Quote(printable(s[:min(len(s), 40)])) }
+
+// normalized is a method as it goes out: the Fetch standard (4.3, "To normalize a method")
+// has browsers send these six in capitals, however a page writes them.
+func normalized(method string) string {
+	switch m := strings.ToUpper(method); m {
+	case "DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT":
+		return m
+	}
+	return method
 }
 
 // isHTTP reports whether the entry's URL is one that goes over HTTP.

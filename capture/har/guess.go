@@ -8,56 +8,88 @@ import (
 	"linger"
 )
 
-// isCached reports whether the response came from the browser's cache: it says so, or
-// there is content of which nothing was transferred. HAR on bodySize: "Set to
-// zero in case of responses coming from the cache (304)"; the answer 304 itself
-// did cross the network.
-func (e *entry) isCached() bool {
-	if e.fromCache != "" {
+// isLocal reports whether the response never crossed the network: the recorder says what
+// answered instead, a cache, a service worker or a test's own code; or there is content of
+// which nothing was transferred. HAR on bodySize: "Set to zero in case of responses coming
+// from the cache (304)"; the answer 304 itself did cross the network.
+func (r recorder) isLocal(e *entry) bool {
+	m, t := e.response, e.timings
+	status := m.status.Or(0)
+	switch {
+	case e.fromCache != "", m.byWorker, e.fulfilled, e.fetchType != "" && e.fetchType != "Network Load":
 		return true
-	}
-	r := e.response
-	if r.status.Or(0) != 200 || r.size.Or(0) <= 0 || e.request.method == "HEAD" {
+	case status < 200:
 		return false
+	case r.silentCache && e.server == "" && e.connection == "":
+		longest := 0.0
+		for _, part := range []number{t.blocked, t.dns, t.connect, t.ssl, t.send, t.wait, t.receive} {
+			longest = max(longest, part.Or(0))
+		}
+		return longest == 0
 	}
-	if transferred, ok := r.transferSize.Get(); ok && transferred >= 0 {
+	// Chrome and WebKit count the head too, so that 0 is nothing at all, as of a redirect
+	// that the browser makes itself (HSTS).
+	if transferred, ok := m.transferSize.Get(); ok && transferred >= 0 {
 		return transferred == 0
 	}
-	body, ok := r.bodySize.Get()
-	return ok && body == 0
+	body, ok := m.bodySize.Get()
+	return ok && body == 0 && status == 200 && m.size.Or(0) > 0 && e.request.method != "HEAD"
 }
 
-// body is how many bytes of content the response had on the wire, and whether
-// that is a guess from its decoded size.
-func (e *entry) body() (n int64, guessed bool) {
+// How the size of a body is known.
+const (
+	told    = iota
+	decoded // only without its content coding
+	unknown
+)
+
+// body is how many bytes of content the response had on the wire, and how that is known.
+func (e *entry) body() (n int64, how int) {
 	r := e.response
 	switch s := r.status.Or(0); {
 	case e.request.method == "HEAD", s == 204, s == 304, 0 < s && s < 200:
-		return 0, false
+		return 0, told
 	}
 	// Content-Length is exact where all was received. Chrome's bodySize, as some
 	// tools write it, counts the head too; less than Content-Length is all that came.
 	body, known := r.bodySize.size(linger.MaxBody).Get()
 	if length, ok := r.length.Get(); ok {
 		if known {
-			return min(length, body), false
+			return min(length, body), told
 		}
-		return length, false
+		return length, told
 	}
 	if known {
-		return body, false
+		return body, told
 	}
 	size, sized := r.size.size(linger.MaxBody).Get()
 	if saved, ok := r.compression.Get(); ok && sized && saved >= 0 && int64(saved) <= size {
-		return size - int64(saved), false
+		return size - int64(saved), told
 	}
 	head, _ := headOf(r, 0)
 	for _, whole := range []number{r.transferSize, e.bytesIn} {
 		if n, ok := whole.size(linger.MaxBody).Get(); ok && n > head {
-			return n - head, false
+			return n - head, told
 		}
 	}
-	return size, size > 0
+	switch {
+	case !sized:
+		return 0, unknown
+	case size == 0:
+		return 0, told
+	}
+	return size, decoded
+}
+
+// isOdd reports whether a size of the entry is written and cannot be one.
+func (e *entry) isOdd() bool {
+	r := e.response
+	for _, n := range []number{e.request.bodySize, r.bodySize, r.size, r.compression, r.transferSize, e.bytesIn} {
+		if n.isOdd(linger.MaxBody) {
+			return true
+		}
+	}
+	return e.request.oddLength || r.oddLength || e.request.headersSize.isOdd(linger.MaxHead) || r.headersSize.isOdd(linger.MaxHead)
 }
 
 func (e *entry) contentType() string {

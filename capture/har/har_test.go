@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -132,8 +133,9 @@ func TestHARExplains(t *testing.T) {
 		"   ":                                 "ends before it is complete",
 		"\ufeff":                              "ends before it is complete",
 		"<html>":                              "this is no HAR: invalid character '<'",
-		"\x1f\x8b":                            "this is no HAR",
-		"\xff\xfe{\x00":                       "this is no HAR",
+		"\x1f\x8b":                            "this is no HAR: gzip that cannot be unpacked",
+		"\x78\x9c":                            "ends before it is complete",
+		"\xff\xfe{\x00":                       "ends before it is complete",
 		"[]":                                  "this is no HAR: [ stands where { should",
 		"7":                                   "this is no HAR: 7 stands where { should",
 		`{}`:                                  "no entries",
@@ -142,18 +144,13 @@ func TestHARExplains(t *testing.T) {
 		`{"log":{"entries":null}}`:            "this is no HAR",
 		`{"log":{"entries":{}}}`:              "this is no HAR",
 		archive():                             "no entries",
-		archive(`7`):                          "entry 1: 7 stands where { should",
-		archive(good, `{}`):                   "entry 2: it has no URL",
-		archive(good, `{"request":[]}`):       "entry 2: it has no URL",
-		archive(good, `null`):                 "entry 2: null stands where { should",
 		archive(good)[:len(archive(good))-1]:  "ends before it is complete",
 		archive(good)[:60]:                    "entry 1: the file ends within it",
 		archive(good, `{]`):                   "entry 2: invalid character ']'",
-		archive(entry(`GET`, `G ET`)):         `entry 1: "G ET" is no method`,
-		archive(entry(`GET`, ``)):             `entry 1: "" is no method`,
-		archive(entry(`200`, `999`)):          "entry 1: 999 is no status",
-		archive(entry(`2026-01-02T`, `soon`)): `entry 1: startedDateTime "soon03:04:05Z" is no time`,
-		archive(good, entry(`2026`, `2036`)):  "entry 2: it began 87648h0m0s after the first",
+		archive(`7`, `{}`):                    "no entry of the HAR can be used: all are without a URL (the first is entry 1)",
+		archive(entry(`GET`, `G ET`)):         `all are without a method that is one ("G ET", entry 1)`,
+		archive(`7`, entry(`200`, `999`)):     "all are without a URL (entry 1), or without a status that is one (999, entry 2)",
+		archive(entry(`2026-01-02T`, `soon`)): `all are without a startedDateTime that is a time ("soon03:04:05Z", entry 1)`,
 		archive(entry(`http:`, `data:`)):      "no entry of the HAR is HTTP",
 		archive(entry(`http:`, `wss:`)):       "no entry of the HAR is HTTP",
 		archive(entry(`GET`, `CONNECT`)):      "no entry of the HAR is HTTP",
@@ -205,6 +202,15 @@ func TestHARIsBounded(t *testing.T) {
 	_, err = readHAR(io.MultiReader(strings.NewReader(`{"log":{"entries":[{"request":{"url":"`), &endless{piece: "a"}), 1<<20)
 	if err == nil || !strings.Contains(err.Error(), "larger than 1 MiB") {
 		t.Errorf("a URL without end: %v", err)
+	}
+}
+
+// Text is bounded, however much of it each entry has a right to.
+func TestTextIsBounded(t *testing.T) {
+	long := strings.Replace(good, "http://a/", "http://a/"+strings.Repeat("x", maxURL), 1)
+	_, err := Read(io.MultiReader(strings.NewReader(`{"log":{"entries":[`+good), &endless{piece: "," + long}))
+	if err == nil || !strings.Contains(err.Error(), "have more than 64 MiB") {
+		t.Errorf("URLs without end: %v", err)
 	}
 }
 
@@ -309,6 +315,12 @@ func FuzzHAR(f *testing.F) {
 		f.Add(read(f, name))
 	}
 	f.Add([]byte(archive(good)))
+	f.Add([]byte(archive(`7`, strings.Replace(good, "GET", "get", 1), strings.Replace(good, "2026", "1970", 1))))
+	f.Add([]byte(by("mitmproxy", "", one("http://a/", `"status":200,"bodySize":"6,219"`, `"timings":{"connect":30,"ssl":40,"wait":80}`))))
+	f.Add([]byte(by("Firefox", "Firefox", one("https://a/", `"status":200,"_transferSize":0`, `"_connectionId":"7","timings":{"connect":1e300,"ssl":40}`))))
+	f.Add(packed(f, gzipped, []byte(archive(good))))
+	f.Add(packed(f, zlibbed, []byte(archive(good))))
+	f.Add(encoded(archive(good), binary.LittleEndian, 0xfeff))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := Read(bytes.NewReader(b))
 		if err == nil {

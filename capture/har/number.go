@@ -1,6 +1,7 @@
 package har
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -13,13 +14,28 @@ const maxLoad = 24 * time.Hour
 
 // A number is a figure as a recorder writes it, or unknown: they disagree on how to
 // say that.
-type number struct{ linger.Opt[float64] }
+type number struct {
+	linger.Opt[float64]
+	odd bool // something is written that is no number
+}
+
+func known(v float64) number { return number{Opt: linger.Known(v)} }
 
 // set reads what is written, if that is a number.
 func (n *number) set(written string) {
-	if v, err := strconv.ParseFloat(written, 64); err == nil {
+	switch v, err := strconv.ParseFloat(written, 64); {
+	case err == nil:
 		n.Opt = linger.Known(v)
+	case written != "":
+		n.odd = true
 	}
+}
+
+// isOdd reports whether n is written and cannot be a number of bytes up to limit. A small
+// negative one is how some recorders say unknown, or what they make of a cached response.
+func (n number) isOdd(limit int64) bool {
+	v, ok := n.Get()
+	return n.odd || ok && !(math.Abs(v) <= float64(limit))
 }
 
 // size is n as a number of bytes up to limit; unknown where it cannot be one.

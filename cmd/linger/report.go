@@ -147,7 +147,7 @@ func (c reportCmd) Run(std streams) error {
 	}
 	defer f.Close()
 	name := filepath.Base(c.File)
-	if strings.EqualFold(filepath.Ext(name), ".har") {
+	if isHAR(name) {
 		return c.observed(f, name, std)
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {

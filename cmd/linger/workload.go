@@ -37,7 +37,7 @@ func loadWorkload(arg string, seed uint64) (w linger.Workload, notes []string, e
 		return w, nil, usage("%s is a folder; name a .har file or a list of exchanges", arg)
 	}
 	name := filepath.Base(arg)
-	if strings.EqualFold(filepath.Ext(arg), ".har") {
+	if isHAR(arg) {
 		t, err := har.Read(f)
 		if err != nil {
 			return w, nil, usage("%s: %w", name, err)
@@ -56,6 +56,12 @@ func loadWorkload(arg string, seed uint64) (w linger.Workload, notes []string, e
 		return w, nil, usage("%s: %w", name, err)
 	}
 	return w, nil, nil
+}
+
+// isHAR reports whether a file is an HTTP Archive, as it is or packed; .zhar is mitmproxy's.
+func isHAR(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasSuffix(name, ".har") || strings.HasSuffix(name, ".har.gz") || strings.HasSuffix(name, ".zhar")
 }
 
 // adjust applies what the flags say about a workload: its scheme, and the wait of
