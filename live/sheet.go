@@ -38,7 +38,8 @@ type sheetScanner struct {
 	begun  bool   // a rule has been there: no @import counts any more
 	depth  int    // of braces
 	face   int    // depth within the braces of @font-face; 0 is outside
-	fonts  []font // that the last src of the face offers
+	font   font   // that the src of the face named last; its format may follow
+	loaded string // the first font of the src that a browser of today reads
 	parens int
 	set    int  // depth within the parentheses of image-set(); 0 is outside
 	chosen bool // the set has named an image
@@ -96,7 +97,7 @@ func (s *sheetScanner) token() bool {
 		s.depth++
 		s.begun = true
 		if s.rule == "font-face" {
-			s.face, s.fonts = s.depth, nil
+			s.face, s.font, s.loaded = s.depth, font{}, ""
 		}
 		s.rule, s.parens, s.set = "", 0, 0
 	case c == '}':
@@ -120,7 +121,7 @@ func (s *sheetScanner) word(name string) {
 	if c != '(' {
 		s.back()
 		if s.face > 0 && name == "src" {
-			s.fonts = nil // a later declaration takes the place of an earlier one
+			s.font, s.loaded = font{}, "" // a later declaration takes the place of an earlier one
 		}
 		return
 	}
@@ -131,8 +132,8 @@ func (s *sheetScanner) word(name string) {
 		}
 		return
 	case "format":
-		if s.face > 0 && len(s.fonts) > 0 {
-			s.fonts[len(s.fonts)-1].format = s.argument()
+		if s.face > 0 && s.font.ref != "" {
+			s.font.format = s.argument()
 			return
 		}
 	case "image-set", "-webkit-image-set":
@@ -155,7 +156,8 @@ func (s *sheetScanner) reference(ref string) {
 	switch {
 	case ref == "" || ref[0] == '#': // within the same document
 	case s.face > 0:
-		s.fonts = append(s.fonts, font{ref: ref})
+		s.offer()
+		s.font = font{ref: ref}
 	case s.rule == "import":
 		if !s.begun {
 			s.found(ref, s.at)
@@ -169,20 +171,30 @@ func (s *sheetScanner) reference(ref string) {
 	}
 }
 
+// offer takes the font that was named last, if none before it was one to load. No more than
+// two are held, however many a face has.
+func (s *sheetScanner) offer() {
+	if s.loaded == "" && s.font.ref != "" && !s.font.isOld() {
+		s.loaded = s.font.ref
+	}
+}
+
+// isOld reports whether only browsers of the past read a font.
+func (f font) isOld() bool {
+	ending := f.ref
+	if i := strings.IndexAny(ending, "?#"); i >= 0 {
+		ending = ending[:i]
+	}
+	ending = strings.ToLower(path.Ext(ending))
+	return f.format == "embedded-opentype" || f.format == "svg" || f.format == "" && (ending == ".eot" || ending == ".svg")
+}
+
 // load takes the first font of a face that a browser of today reads.
 func (s *sheetScanner) load() {
-	for _, f := range s.fonts {
-		ending := f.ref
-		if i := strings.IndexAny(ending, "?#"); i >= 0 {
-			ending = ending[:i]
-		}
-		ending = strings.ToLower(path.Ext(ending))
-		if old := f.format == "embedded-opentype" || f.format == "svg" || f.format == "" && (ending == ".eot" || ending == ".svg"); !old {
-			s.found(f.ref, s.at)
-			break
-		}
+	if s.offer(); s.loaded != "" {
+		s.found(s.loaded, s.at)
 	}
-	s.face, s.fonts = 0, nil
+	s.face, s.font, s.loaded = 0, font{}, ""
 }
 
 // comment reads up to the end of a comment.
