@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unsafe"
 
 	"linger"
 )
@@ -11,11 +12,11 @@ import (
 // Bounds of a trace file. They keep foreign bytes from asking for more than a
 // machine holds: 100 trials of 7 strategies of a large page have some 200 MB.
 const (
-	maxLine       = 64 << 20 // bytes of one line
-	maxFile       = 2 << 30  // bytes of all lines
+	maxLine       = 64 << 20  // bytes of one line
+	maxFile       = 512 << 20 // bytes of all lines, and those that their traces take in memory
 	maxEntries    = 100_000
 	maxStrategies = 1000
-	maxItems      = 200_000 // connections, or exchanges, of one trace
+	maxItems      = 100_000 // elements of all lists of one line: connections, exchanges, attempts, flows
 	longest       = linger.Instant(366 * 24 * time.Hour)
 )
 
@@ -70,6 +71,43 @@ func (h Header) check() error {
 	return h.Network.Validate()
 }
 
+// items counts the elements of all lists in a line of JSON, up to one more than maxItems.
+// A decoder makes each of them before anybody can look: an element of five bytes may take a
+// thousand in memory.
+func items(line []byte) int {
+	n := 0
+	lists := []bool{false} // whether what is open is a list
+	for i := 0; i < len(line) && n <= maxItems; i++ {
+		switch line[i] {
+		case '"':
+			for i++; i < len(line) && line[i] != '"'; i++ {
+				if line[i] == '\\' {
+					i++
+				}
+			}
+		case '[':
+			lists = append(lists, true)
+			n++
+		case '{':
+			lists = append(lists, false)
+		case ']', '}':
+			lists = lists[:max(1, len(lists)-1)]
+		case ',':
+			if lists[len(lists)-1] {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// held is about how many bytes a trace takes in memory that was read from so many.
+func (t *Trace) held(read int) int64 {
+	n := int64(read) + int64(len(t.Connections))*int64(unsafe.Sizeof(Connection{})) + int64(len(t.Exchanges))*int64(unsafe.Sizeof(Exchange{}))
+	l, _ := t.Ledger.Get()
+	return n + int64(len(l.Connections))*int64(unsafe.Sizeof(Flows{}))
+}
+
 // check holds a trial against the header and its own bounds.
 func (r *Reader) check(e Entry) error {
 	if e.Strategy < 0 || e.Strategy >= len(r.count) {
@@ -97,9 +135,6 @@ func (r *Reader) check(e Entry) error {
 
 // check reports what no trace can hold.
 func (t *Trace) check() error {
-	if len(t.Connections) > maxItems || len(t.Exchanges) > maxItems {
-		return fmt.Errorf("%d connections and %d exchanges; a trace has at most %d of each", len(t.Connections), len(t.Exchanges), maxItems)
-	}
 	if t.Trial < 0 || t.Retries < 0 || t.Ended < 0 {
 		return errors.New("a trial, its end or its retries are less than nothing")
 	}
@@ -132,8 +167,8 @@ func (t *Trace) check() error {
 		}
 	}
 	l, _ := t.Ledger.Get()
-	if len(l.Connections) > maxItems || l.Overflow < 0 {
-		return fmt.Errorf("%d connections in a ledger; it has at most %d", len(l.Connections), maxItems)
+	if l.Overflow < 0 {
+		return errors.New("a ledger has less than no connections")
 	}
 	for i, f := range l.Connections {
 		if !f.Up.counts() || !f.Down.counts() {

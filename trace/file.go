@@ -75,6 +75,9 @@ func Open(r io.Reader) (*File, error) {
 
 // decode reads a line of the file's version.
 func (f *File) decode(b []byte, into any) error {
+	if items(b) > maxItems {
+		return fmt.Errorf("it lists more than %d things", maxItems)
+	}
 	if f.version == 1 {
 		var err error
 		if b, err = fromVersion1(b); err != nil {

@@ -69,7 +69,8 @@ type Reader struct {
 	Header Header
 	End    End
 	file   *File
-	passed int // entries so far
+	passed int   // entries so far
+	held   int64 // bytes that their traces take
 	// count is how many trials there were of each strategy, with delay and without.
 	count [][2]int
 	err   error
@@ -109,7 +110,7 @@ func (r *Reader) next() (Entry, error) {
 	case errors.Is(err, errLong):
 		return Entry{}, fmt.Errorf("line %d %w", number, err)
 	case r.file.read > maxFile:
-		return Entry{}, fmt.Errorf("it holds more than %d GB; write one with fewer --trials", maxFile>>30)
+		return Entry{}, errLarge
 	case err != nil:
 		return Entry{}, broken(err, r.passed)
 	}
@@ -135,9 +136,16 @@ func (r *Reader) next() (Entry, error) {
 	if err := r.check(e); err != nil {
 		return Entry{}, fmt.Errorf("line %d is wrong: %w; write the file again", number, err)
 	}
+	if e.Trace != nil {
+		if r.held += e.Trace.held(len(b)); r.held > maxFile {
+			return Entry{}, errLarge
+		}
+	}
 	r.passed++
 	return e, nil
 }
+
+var errLarge = fmt.Errorf("it holds more than %d MB; write one with fewer --trials", maxFile>>20)
 
 // broken says what a failure to read means, after so many trials.
 func broken(err error, passed int) error {
