@@ -26,7 +26,7 @@ type dnsUDP struct {
 }
 
 func newDNSUDP(ctx context.Context, r *run, to Config) (protocol, error) {
-	hosts, err := to.addresses(ctx)
+	hosts, err := to.Route.Addresses(ctx, to.Address)
 	if err != nil {
 		return nil, err
 	}

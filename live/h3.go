@@ -311,7 +311,7 @@ func (s *h3Session) exchange(client *http3.ClientConn, q *http.Request, leave fu
 func (s *h3Session) request(ctx context.Context, x *h3Exchange) *http.Request {
 	c := s.base.to
 	q := &http.Request{Method: x.Method, URL: &url.URL{Scheme: "https"}, Header: make(http.Header)}
-	for _, f := range requestFields(x.request, "https", c.Host, c.Agent) {
+	for _, f := range requestFields(x.request, "https", c.Host, c.Message) {
 		switch f.name {
 		case ":authority":
 			q.Host, q.URL.Host = f.value, f.value
@@ -323,7 +323,7 @@ func (s *h3Session) request(ctx context.Context, x *h3Exchange) *http.Request {
 			}
 		case ":method", ":scheme", "content-length":
 		default:
-			q.Header[f.name] = []string{f.value}
+			q.Header[f.name] = append(q.Header[f.name], f.value)
 		}
 	}
 	if x.RequestBody > 0 {

@@ -72,7 +72,7 @@ func (h *http1) write(batch []request) error {
 	for first, i := 0, 0; i < len(batch); i++ {
 		q := &batch[i]
 		before := len(out)
-		out = appendRequest(out, *q, r.scenario.Strategy, h.host(), r.config.Agent)
+		out = appendRequest(out, *q, r.scenario.Strategy, h.host(), r.config.Message)
 		q.head = len(out) - before
 		if q.RequestBody == 0 && i+1 < len(batch) && len(out) < writeSize {
 			continue

@@ -248,7 +248,7 @@ func (h *http2Conn) fill(batch []request) (rest []request, taken []*stream) {
 func (h *http2Conn) writeHead(s *stream) {
 	r := h.run
 	h.block.Reset()
-	for _, f := range requestFields(s.request, r.scheme(), h.host(), r.config.Agent) {
+	for _, f := range requestFields(s.request, r.scheme(), h.host(), r.config.Message) {
 		// A path comes once: in the table it would push out what comes again. Writing
 		// to memory does not fail.
 		_ = h.encoder.WriteField(hpack.HeaderField{Name: f.name, Value: f.value, Sensitive: f.name == ":path"})

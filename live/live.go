@@ -6,6 +6,7 @@ package live
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -37,6 +38,10 @@ type Config struct {
 	// Insecure takes any certificate, as curl's -k does.
 	Roots    *x509.CertPool
 	Insecure bool
+	// Certificates are what the client shows of itself where a server asks for that.
+	Certificates []tls.Certificate
+	// Route says where connections to Address, or to those of Places, really go.
+	Route Route
 	// Places are where each of the workload's origins is, in their order, and take the
 	// place of Address, Host and ServerName, which are for a workload of one. Each has
 	// connections of its own, also where two have one address and one certificate:
@@ -47,8 +52,8 @@ type Config struct {
 	KeyLog io.Writer
 	// Path is where a server of DNS over HTTPS is asked; empty is "/dns-query".
 	Path string
-	// Agent is the product that calls itself the client; empty is "linger".
-	Agent string
+	// Message is what requests say besides.
+	Message Message
 	// Limits bound each wait; the zero value is policy.DefaultLimits.
 	Limits policy.Limits
 	// Verify holds each response against the workload: status, length, and the
@@ -135,9 +140,7 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 	if c.MaxBody == 0 {
 		c.MaxBody = linger.MaxBody
 	}
-	if c.Agent == "" {
-		c.Agent = "linger"
-	}
+	c.Message.Agent = cmp.Or(c.Message.Agent, "linger")
 	if c.Host == "" {
 		c.Host = c.Address
 		standard := defaultPort(s.Workload.Scheme)

@@ -69,10 +69,9 @@ func Visit(ctx context.Context, target string, s linger.Strategy, c Config) (*Pa
 	if err != nil {
 		return nil, err
 	}
-	c.Address = cmp.Or(c.Address, net.JoinHostPort(u.Hostname(), portOf(u)))
-	c.Host = cmp.Or(c.Host, u.Host)
+	c = c.towards(u)
 	c.Verify, c.Statuses, c.Encoding = false, false, "gzip"
-	first := linger.Exchange{Method: "GET", Path: requestTarget(u), Status: 200, Parent: linger.NoParent}
+	first := linger.Exchange{Method: c.Message.FirstMethod(), Path: requestTarget(u), Status: 200, Parent: linger.NoParent, RequestBody: int64(len(c.Message.Content))}
 	w := linger.Workload{Name: target, Scheme: u.Scheme, Exchanges: []linger.Exchange{first}}
 	r, err := newRun(ctx, linger.Scenario{Workload: w, Strategy: s}, c)
 	if err != nil {
@@ -93,13 +92,21 @@ func Visit(ctx context.Context, target string, s linger.Strategy, c Config) (*Pa
 	return r.page.result(r.trace), nil
 }
 
-// Server returns what is dialled for a URL, and the Host that it names.
-func Server(target string) (address, host string, err error) {
+// Towards returns the Config with the server of a URL: what is dialled, the Host that it or
+// the Message names, and the name of its certificate.
+func (c Config) Towards(target string) (Config, error) {
 	u, err := parseURL(target)
 	if err != nil {
-		return "", "", err
+		return c, err
 	}
-	return net.JoinHostPort(u.Hostname(), portOf(u)), u.Host, nil
+	return c.towards(u), nil
+}
+
+func (c Config) towards(u *url.URL) Config {
+	c.Address = cmp.Or(c.Address, net.JoinHostPort(u.Hostname(), portOf(u)))
+	c.ServerName = cmp.Or(c.ServerName, u.Hostname())
+	c.Host = cmp.Or(c.Host, c.Message.Host(), u.Host)
+	return c
 }
 
 // parseURL reads the URL of a document that this engine can fetch.
@@ -111,7 +118,7 @@ func parseURL(target string) (*url.URL, error) {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return nil, fmt.Errorf("%q is not an http or https URL; write http://host/path or https://host/path", target)
 	case u.User != nil:
-		return nil, fmt.Errorf("%s: user and password are not sent; leave them out", u.Redacted())
+		return nil, fmt.Errorf("%s: user and password are not sent from a URL; give them by -u", u.Redacted())
 	}
 	u.Fragment, u.RawFragment = "", ""
 	return u, nil
@@ -161,7 +168,9 @@ func (v *visit) add(r *run, e event) {
 		v.searched = true
 	}
 	switch leads := next.document; {
-	case leads && (!same || v.seen[key] || next.hops > maxRedirects):
+	case leads && (!same || v.seen[key] || next.hops > maxRedirects || v.workload.Exchanges[e.exchange].Method != "GET"):
+		// RFC 9110, 15.4: whether what is asked for there is asked by another method depends
+		// on the status, and on the client; whoever gave one decides.
 		v.unfollowed = e.url
 		return
 	case v.seen[key] || len(v.seen) == maxSeen:

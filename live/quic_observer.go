@@ -3,6 +3,7 @@ package live
 import (
 	"bufio"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,12 +79,33 @@ func (r *recorder) Close() error {
 
 func (r *recorder) RecordEvent(e qlogwriter.Event) {
 	if r.file != nil {
-		r.file.RecordEvent(e)
+		r.file.RecordEvent(r.discreet(e))
 	}
 	r.transport(e)
 	if r.session != nil {
 		r.http(e)
 	}
+}
+
+// discreet is an event without the values of the fields that the Message has: a qlog is
+// handed on, and they may be secret.
+func (r *recorder) discreet(e qlogwriter.Event) qlogwriter.Event {
+	created, ok := e.(h3qlog.FrameCreated)
+	if !ok || r.session == nil || len(r.session.base.to.Message.Fields) == 0 {
+		return e
+	}
+	head, ok := created.Frame.Frame.(h3qlog.HeadersFrame)
+	if !ok {
+		return e
+	}
+	fields := slices.Clone(head.HeaderFields)
+	for i, f := range fields {
+		if _, own := r.session.base.to.Message.field(f.Name); own {
+			fields[i].Value = "withheld"
+		}
+	}
+	created.Frame.Frame = h3qlog.HeadersFrame{HeaderFields: fields}
+	return created
 }
 
 // transport counts what the connection itself does.

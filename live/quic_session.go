@@ -35,7 +35,10 @@ type overQUIC struct {
 }
 
 func newOverQUIC(ctx context.Context, r *run, to Config, alpn string) (*overQUIC, error) {
-	hosts, err := to.addresses(ctx)
+	if to.Route.Unix != "" {
+		return nil, fmt.Errorf("strategy %q: QUIC has no Unix socket; leave it out", r.scenario.Strategy.Name)
+	}
+	hosts, err := to.Route.Addresses(ctx, to.Address)
 	if err != nil {
 		return nil, err
 	}

@@ -275,6 +275,7 @@ func TestQlogAndKeyLog(t *testing.T) {
 	var keys bytes.Buffer
 	c.KeyLog = &keys
 	c.Qlog = func(int) io.WriteCloser { return &file }
+	c.Message.Fields = []Field{{Name: "X-Token", Value: "hush"}}
 	tr := fetch(t, w, "h3", c)
 	wantDelivered(t, tr)
 	if !file.closed.Load() {
@@ -284,6 +285,9 @@ func TestQlogAndKeyLog(t *testing.T) {
 		if !strings.Contains(file.String(), event) {
 			t.Errorf("the qlog, of %d bytes, has no %s", file.Len(), event)
 		}
+	}
+	if strings.Contains(file.String(), "hush") || !strings.Contains(strings.ToLower(file.String()), "x-token") {
+		t.Error("the qlog repeats the value of a field that may be secret, or lacks its name")
 	}
 	if !strings.Contains(keys.String(), "CLIENT_TRAFFIC_SECRET_0 ") {
 		t.Errorf("key log %q", keys.String())

@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"slices"
-	"strconv"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -177,30 +175,6 @@ func blame(err error) trace.Peer {
 	return trace.AtClient
 }
 
-// addresses returns what c.Address stands for, addresses of IPv4 first.
-func (c Config) addresses(ctx context.Context) ([]netip.AddrPort, error) {
-	host, service, err := net.SplitHostPort(c.Address)
-	if err != nil {
-		return nil, fmt.Errorf("address %q: write host:port", c.Address)
-	}
-	port, err := strconv.ParseUint(service, 10, 16)
-	if err != nil {
-		return nil, fmt.Errorf("address %q: the port is a number from 1 to 65535", c.Address)
-	}
-	hosts, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, lookupError{host, err}
-	}
-	slices.SortStableFunc(hosts, func(a, b netip.Addr) int {
-		return a.Unmap().BitLen() - b.Unmap().BitLen()
-	})
-	out := make([]netip.AddrPort, len(hosts))
-	for i, h := range hosts {
-		out[i] = netip.AddrPortFrom(h.Unmap(), uint16(port))
-	}
-	return out, nil
-}
-
 // dialer returns what opens a TCP connection to the configured address.
 func (c Config) dialer(ctx context.Context, fastOpen bool) (func(context.Context) (net.Conn, error), error) {
 	if c.Dial != nil {
@@ -209,9 +183,14 @@ func (c Config) dialer(ctx context.Context, fastOpen bool) (func(context.Context
 		}
 		return func(ctx context.Context) (net.Conn, error) { return c.Dial(ctx, "tcp", c.Address) }, nil
 	}
-	addresses, err := c.addresses(ctx)
-	if err != nil {
-		return nil, err
+	var addresses []netip.AddrPort
+	if c.Route.Unix == "" {
+		var err error
+		if addresses, err = c.Route.Addresses(ctx, c.Address); err != nil {
+			return nil, err
+		}
+	} else if fastOpen || c.Congestion != "" {
+		return nil, errors.New("TCP Fast Open and congestion control are TCP's, and the connection is one of a Unix socket; leave them out")
 	}
 	// Probes of TCP's own keep-alive would be packets that no strategy asked for.
 	// TCP_NODELAY is on, as Go sets it.
@@ -242,14 +221,11 @@ func (c Config) dialer(ctx context.Context, fastOpen bool) (func(context.Context
 			return failed
 		}
 	}
-	return func(ctx context.Context) (socket net.Conn, err error) {
-		for _, address := range addresses {
-			socket, err = d.DialContext(ctx, "tcp", address.String())
-			if err == nil || ctx.Err() != nil {
-				break
-			}
+	return func(ctx context.Context) (net.Conn, error) {
+		if c.Route.Unix != "" {
+			return c.Route.Dial(ctx, &d, c.Address)
 		}
-		return socket, err
+		return dialFirst(ctx, &d, addresses)
 	}, nil
 }
 

@@ -52,6 +52,7 @@ func (c Config) clientTLS(s linger.Strategy, alpn string) *tls.Config {
 		RootCAs:            c.Roots,
 		ServerName:         name,
 		InsecureSkipVerify: c.Insecure,
+		Certificates:       c.Certificates,
 		NextProtos:         []string{alpn},
 		KeyLogWriter:       c.KeyLog,
 	}

@@ -30,7 +30,7 @@ const (
 type conn struct {
 	net.Conn // what HTTP is spoken over
 	prober   *prober
-	socket   *net.TCPConn
+	socket   net.Conn             // of TCP, or a Unix socket
 	state    *tls.ConnectionState // nil in cleartext
 	bounded  *io.LimitedReader
 	in       *bufio.Reader
@@ -80,14 +80,14 @@ func (p *prober) connect(ctx context.Context) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.config.Answer)
 	defer cancel()
 	began := time.Now()
-	socket, err := new(net.Dialer).DialContext(ctx, "tcp", p.target.address)
+	socket, err := p.route.Dial(ctx, new(net.Dialer), p.target.address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to %s: %s", p.target.address, cause(err))
 	}
 	now := time.Now()
 	p.opened(1)
 	p.tripped(now.Sub(began))
-	c := &conn{Conn: socket, prober: p, socket: socket.(*net.TCPConn), handshake: now.Sub(began), established: now, ready: now}
+	c := &conn{Conn: socket, prober: p, socket: socket, handshake: now.Sub(began), established: now, ready: now}
 	c.listen()
 	return c, nil
 }
@@ -177,9 +177,8 @@ func (q request) named() iter.Seq2[string, string] {
 
 // text is the request as it is sent.
 func (p *prober) text(q request) string {
-	if q.method == "" {
-		q.method = "GET"
-	}
+	content := q.method == "" && len(p.config.Message.Content) > 0
+	q.method = p.method(q)
 	if q.path == "" {
 		q.path = p.target.path
 	}
@@ -187,11 +186,31 @@ func (p *prober) text(q request) string {
 		q.version = "1.1"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/%s\r\nHost: %s\r\nUser-Agent: %s\r\nAccept: */*\r\n", q.method, q.path, q.version, p.target.host, p.config.Agent)
+	fmt.Fprintf(&b, "%s %s HTTP/%s\r\nHost: %s\r\n", q.method, q.path, q.version, p.target.host)
+	for name, value := range p.config.Message.All("", content) {
+		b.WriteString(name + ": " + value + "\r\n")
+	}
+	if content {
+		q.body = string(p.config.Message.Content)
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(q.body))
+	}
 	for _, f := range q.fields {
 		b.WriteString(f + "\r\n")
 	}
 	return b.String() + "\r\n" + q.body
+}
+
+// content is that of an ordinary request on HTTP/2 and HTTP/3, if the method is its own.
+func (p *prober) content(method string, whole bool) []byte {
+	if m := p.config.Message; whole && method == m.FirstMethod() {
+		return m.Content
+	}
+	return nil
+}
+
+// method is that of a request: its own, or that of the ordinary one.
+func (p *prober) method(q request) string {
+	return cmp.Or(q.method, p.config.Message.FirstMethod())
 }
 
 // An answer is a final response, read to its end.
@@ -281,10 +300,7 @@ func (c *conn) receive(ctx context.Context, q request) (answer, error) {
 	c.socket.SetReadDeadline(asked.Add(within))
 	stop := context.AfterFunc(ctx, func() { c.socket.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	method := q.method
-	if method == "" {
-		method = http.MethodGet
-	}
+	method := c.prober.method(q)
 	for {
 		c.bounded.N = maxHead
 		if _, err := c.in.Peek(1); err != nil {

@@ -80,7 +80,7 @@ func dnsTarget(u *url.URL, config Config) (target, error) {
 	if u.Scheme == schemeDoT {
 		t.tls = &tls.Config{
 			ServerName: u.Hostname(), RootCAs: config.Roots, InsecureSkipVerify: config.Insecure,
-			MinVersion: tls.VersionTLS12, NextProtos: []string{schemeDoT},
+			MinVersion: tls.VersionTLS12, NextProtos: []string{schemeDoT}, Certificates: config.Certificates,
 		}
 	}
 	return t, nil
@@ -109,7 +109,7 @@ func (p *prober) reachDNS(ctx context.Context) error {
 		if err != nil {
 			return unreachable(err.Error())
 		}
-		p.target.address = c.RemoteAddr().String()
+		p.settle(c)
 		trips = append(trips, c.handshake)
 		if len(trips) == samples {
 			m, size, err := c.lookUp(ctx, p.target.query, dns.Options{})

@@ -446,12 +446,15 @@ func (c *http2Conn) ask(method string, whole bool) (uint32, error) {
 		q = c.prober.small
 		method = cmp.Or(q.method, method)
 	}
+	content := c.prober.content(method, whole)
 	for _, f := range []hpack.HeaderField{
 		{Name: ":method", Value: method}, {Name: ":scheme", Value: scheme},
 		{Name: ":authority", Value: c.prober.target.host}, {Name: ":path", Value: c.prober.target.path},
-		{Name: "user-agent", Value: c.prober.config.Agent}, {Name: "accept", Value: "*/*"},
 	} {
 		_ = c.encoder.WriteField(f)
+	}
+	for name, value := range c.prober.config.Message.All("", len(content) > 0) {
+		_ = c.encoder.WriteField(hpack.HeaderField{Name: strings.ToLower(name), Value: value})
 	}
 	for name, value := range q.named() {
 		_ = c.encoder.WriteField(hpack.HeaderField{Name: name, Value: value})
@@ -463,14 +466,18 @@ func (c *http2Conn) ask(method string, whole bool) (uint32, error) {
 		n := min(len(block), 16<<10)
 		last := n == len(block)
 		if kind {
-			_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block[:n], EndStream: whole, EndHeaders: last})
+			_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block[:n], EndStream: whole && len(content) == 0, EndHeaders: last})
 		} else {
 			_ = c.framer.WriteContinuation(id, last, block[:n])
 		}
 		if block = block[n:]; last {
-			return id, nil
+			break
 		}
 	}
+	if len(content) > 0 {
+		_ = c.framer.WriteData(id, true, content)
+	}
+	return id, nil
 }
 
 // allowed is how many streams the server allows at once; said is false where it has not
@@ -534,7 +541,7 @@ func (c *http2Conn) getOnce(ctx context.Context) (*http2Answer, error) {
 	if err := c.admitted(ctx); err != nil {
 		return new(http2Answer), err
 	}
-	id, err := c.ask(http.MethodGet, true)
+	id, err := c.ask(c.prober.method(request{}), true)
 	if err != nil {
 		return new(http2Answer), err
 	}

@@ -3,14 +3,12 @@ package probe
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -359,18 +357,26 @@ func (c *http3Conn) getOnce(ctx context.Context) (a http3Answer, err error) {
 	if c.small {
 		q = c.prober.small
 	}
+	method := c.prober.method(q)
+	content := c.prober.content(method, true)
 	for _, f := range []qpack.HeaderField{
-		{Name: ":method", Value: cmp.Or(q.method, http.MethodGet)}, {Name: ":scheme", Value: "https"},
+		{Name: ":method", Value: method}, {Name: ":scheme", Value: "https"},
 		{Name: ":authority", Value: c.prober.target.host}, {Name: ":path", Value: c.prober.target.path},
-		{Name: "user-agent", Value: c.prober.config.Agent}, {Name: "accept", Value: "*/*"},
 	} {
 		_ = e.WriteField(f)
+	}
+	for name, value := range c.prober.config.Message.All("", len(content) > 0) {
+		_ = e.WriteField(qpack.HeaderField{Name: strings.ToLower(name), Value: value})
 	}
 	for name, value := range q.named() {
 		_ = e.WriteField(qpack.HeaderField{Name: name, Value: value})
 	}
 	head := quicvarint.Append(quicvarint.Append(nil, frameHeaders), uint64(block.Len()))
-	if _, err := s.Write(append(head, block.Bytes()...)); err != nil {
+	head = append(head, block.Bytes()...)
+	if len(content) > 0 {
+		head = append(quicvarint.Append(quicvarint.Append(head, frameData), uint64(len(content))), content...)
+	}
+	if _, err := s.Write(head); err != nil {
 		return a, err
 	}
 	if err := s.Close(); err != nil {
@@ -544,6 +550,9 @@ func (p *prober) speaksHTTP3(ctx context.Context) bool {
 func (p *prober) greetHTTP3(ctx context.Context) absence {
 	if p.target.tls == nil {
 		return notOffered("the target is in cleartext")
+	}
+	if p.route.Unix != "" {
+		return notOffered("the target is behind a Unix socket")
 	}
 	host, port, err := net.SplitHostPort(p.target.address)
 	if err != nil {

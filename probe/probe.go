@@ -9,6 +9,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -50,8 +51,13 @@ type Config struct {
 	Connections, Requests int
 	// Answer is how long one answer, or one handshake, may take; zero is DefaultAnswer.
 	Answer time.Duration
-	// Agent is the product that calls itself the client; empty is "linger".
-	Agent string
+	// Certificates are what the client shows of itself where the server asks for that.
+	Certificates []tls.Certificate
+	// Route says where connections to the target really go.
+	Route live.Route
+	// Message is what requests say besides; its method and content are those of the
+	// ordinary request, where that is another than GET.
+	Message live.Message
 	// Cases are those that are to be decided; nil is all.
 	Cases []profile.Case
 	// Experiments are the beginnings of the names of those that are made; nil is all.
@@ -116,7 +122,8 @@ type prober struct {
 	whole  bool // no selection of cases was made
 	target target
 	slots  *slots
-	also   []string // experiments that Config.Figures need
+	route  live.Route // to target.address
+	also   []string   // experiments that Config.Figures need
 
 	mu        sync.Mutex
 	profile   *profile.Profile
@@ -236,6 +243,8 @@ func newProber(config Config) (*prober, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%q is not a URL; write https://host/path", config.Target)
+	case u.User != nil:
+		return nil, fmt.Errorf("%s: user and password are not sent from a URL; give them by -u", u.Redacted())
 	case u.Scheme != "http" && u.Scheme != "https" && !isDNS(u.Scheme) || u.Hostname() == "":
 		return nil, fmt.Errorf("%q is not what can be probed; write https://host/path, http://host/path, dns://host or dot://host", config.Target)
 	}
@@ -254,9 +263,7 @@ func newProber(config Config) (*prober, error) {
 	if config.Answer == 0 {
 		config.Answer = DefaultAnswer
 	}
-	if config.Agent == "" {
-		config.Agent = "linger"
-	}
+	config.Message.Agent = cmp.Or(config.Message.Agent, "linger")
 	if config.Cases == nil {
 		config.Cases = conformance.Cases()
 	}
@@ -267,7 +274,8 @@ func newProber(config Config) (*prober, error) {
 	p := &prober{
 		config:  config,
 		whole:   whole,
-		target:  target{url: u, host: u.Host, path: u.RequestURI()},
+		target:  target{url: u, host: cmp.Or(config.Message.Host(), u.Host), path: u.RequestURI()},
+		route:   config.Route,
 		slots:   newSlots(config.Connections),
 		results: map[string]profile.Result{},
 		began:   time.Now(),
@@ -286,7 +294,7 @@ func newProber(config Config) (*prober, error) {
 	if u.Scheme == "https" {
 		p.target.tls = &tls.Config{
 			ServerName: u.Hostname(), RootCAs: config.Roots, InsecureSkipVerify: config.Insecure,
-			MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+			MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, Certificates: config.Certificates,
 		}
 	}
 	return p, nil
@@ -327,20 +335,20 @@ func (p *prober) reach(ctx context.Context) error {
 		if err != nil {
 			return unreachable(err.Error())
 		}
-		p.target.address = c.RemoteAddr().String() // one of several, the same for all that follows
+		p.settle(c)
 		trips = append(trips, c.handshake)
 		if len(trips) == 1 && p.config.Insecure && c.state != nil {
 			p.takeAnyway(*c.state)
 		}
 		if len(trips) == samples {
-			a, err := p.exchange(ctx, c, request{path: p.target.path})
+			a, err := p.exchange(ctx, c, request{})
 			if isTurnedAway(err) {
 				c.drop()
-				return unreachable(fmt.Sprintf("GET %s at %s was answered %d, %d times in a row; try later, or name another path", p.target.path, p.target.address, a.status, p.refusals.refused))
+				return unreachable(fmt.Sprintf("%s at %s was answered %d, %d times in a row; try later, or name another path", p.asked(), p.target.address, a.status, p.refusals.refused))
 			}
 			if err != nil && (a.status == 0 || !errors.Is(err, io.ErrUnexpectedEOF) && err != errFraming) {
 				c.drop()
-				return unreachable("no answer to GET " + p.target.path + " from " + p.target.address + ": " + p.tooLate(err))
+				return unreachable("no answer to " + p.asked() + " from " + p.target.address + ": " + p.tooLate(err))
 			}
 			p.profile.Baseline = profile.Baseline{Status: a.status, Bytes: a.length}
 			p.profile.Software = linger.Brief(a.header.Get("Server"))
@@ -355,6 +363,15 @@ func (p *prober) reach(ctx context.Context) error {
 	p.findServed(ctx, p.usual)
 	return nil
 }
+
+// settle keeps to the address that has answered, one of several perhaps, for all that follows.
+func (p *prober) settle(c *conn) {
+	p.target.address = c.RemoteAddr().String()
+	p.route = live.Route{Unix: p.route.Unix}
+}
+
+// asked is how the ordinary request begins, as messages name it.
+func (p *prober) asked() string { return p.method(request{}) + " " + p.target.path }
 
 // tooLate is why there was no answer, with the way out where waiting was too short.
 func (p *prober) tooLate(err error) string {

@@ -54,7 +54,7 @@ func (e turnedAway) Error() string { return string(e) }
 // isOrdinary reports whether q is one that any client might send: what another one is
 // answered is what this server says to it, and is no word about how much it is asked.
 func (p *prober) isOrdinary(q request) bool {
-	return (q.method == "" || q.method == http.MethodGet || q.method == http.MethodHead) &&
+	return (p.method(q) == p.method(request{}) || q.method == http.MethodGet || q.method == http.MethodHead) &&
 		(q.path == "" || q.path == p.target.path) && q.version == "" && q.body == "" && !q.beyond
 }
 

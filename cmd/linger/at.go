@@ -51,9 +51,9 @@ func (c getCmd) at(ctx context.Context, std streams) error {
 	if len(c.Assert) > 0 {
 		return usage("--assert is about a whole fetch; leave it out, or --at")
 	}
-	timeout, err := parseDuration(c.Timeout)
-	if err != nil || timeout <= 0 {
-		return usage("--timeout: %q is not a time to wait; write 30s or 10m", c.Timeout)
+	timeout, err := c.within(c.Timeout)
+	if err != nil {
+		return err
 	}
 	out, err := openOutputs(c.Output, c.JSON, std, ".json", ".txt")
 	if err != nil {
@@ -61,11 +61,11 @@ func (c getCmd) at(ctx context.Context, std streams) error {
 	}
 	defer out.discard()
 	out.wide = c.Wide
-	config, err := serverFlags{Insecure: c.Insecure, CACert: c.CACert}.liveConfig()
+	config, err := c.liveConfig()
 	if err != nil {
 		return err
 	}
-	if config.Address, config.Host, err = live.Server(c.URL); err != nil {
+	if config, err = config.Towards(c.URL); err != nil {
 		return usage("%w", err)
 	}
 	scheme, rest, _ := strings.Cut(c.URL, "://")

@@ -62,9 +62,9 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	timeout, err := parseDuration(c.Timeout)
-	if err != nil || timeout <= 0 {
-		return usage("--timeout: %q is not a time to wait; write 30s or 10m", c.Timeout)
+	timeout, err := c.within(c.Timeout)
+	if err != nil {
+		return err
 	}
 	// The strategies are known once the workload is; what else may be wrong is said before.
 	if _, err := assertions(c.Assert, compare.Vocabulary()); err != nil {
@@ -76,6 +76,9 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	}
 	if _, note := serversOf(w); note != "" && !c.isLive() {
 		notes = append(notes, note)
+	}
+	if c.Strategies, err = c.narrow(c.Strategies, linger.DefaultStrategies(w.Scheme)); err != nil {
+		return err
 	}
 	strategies, err := clients(c.Client, c.Strategies, w)
 	if err != nil {

@@ -21,17 +21,16 @@ type getCmd struct {
 	networkFlags
 	namesFlags
 	serverPolicyFlags
-	Seed     uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
-	At       string   `placeholder:"D,D,…" help:"Of a URL: ask it twice on a connection of its own for each pause D between, and say how the client fared: is the connection still there? Default strategy keep."`
-	Think    string   `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
-	Insecure bool     `short:"k" help:"Take any certificate of a URL's server."`
-	CACert   string   `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for a URL's server; default the system's."`
-	Timeout  string   `default:"1m" placeholder:"D" help:"After how long the fetch is given up; default 1m."`
-	Assert   []string `sep:"none" placeholder:"WHAT" help:"A condition, as 'time<=1.2s && connections<=6'; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
-	Output   []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, .html, .har, .qlog, .xml (JUnit), .sarif, .prom (OpenMetrics); .trace, which linger report reads; or in the lab .pcapng; - is standard output, in JSON."`
-	JSON     bool     `help:"Print the trace as JSON, as -o -."`
+	Seed    uint64   `default:"1" placeholder:"N" help:"Fixes the workload's sizes and the losses; default 1."`
+	At      string   `placeholder:"D,D,…" help:"Of a URL: ask it twice on a connection of its own for each pause D between, and say how the client fared: is the connection still there? Default strategy keep."`
+	Think   string   `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
+	Timeout string   `default:"1m" placeholder:"D" help:"After how long the fetch is given up; default 1m."`
+	Assert  []string `sep:"none" placeholder:"WHAT" help:"A condition, as 'time<=1.2s && connections<=6'; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
+	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the trace too: .json, .txt, .html, .har, .qlog, .xml (JUnit), .sarif, .prom (OpenMetrics); .trace, which linger report reads; or in the lab .pcapng; - is standard output, in JSON."`
+	JSON    bool     `help:"Print the trace as JSON, as -o -."`
 	wideFlag
 	queriesFlag
+	reachFlags
 
 	keylog string // where the secrets of TLS and QUIC go
 	lost   *losses
@@ -46,7 +45,11 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 	if c.URL == linger.Names().Name {
 		usual = "udp"
 	}
-	strategy, err := linger.ParseStrategy(cmp.Or(c.Strategy, usual))
+	name, err := c.narrow(c.Strategy, usual+",h2,h3")
+	if err != nil {
+		return err
+	}
+	strategy, err := linger.ParseStrategy(cmp.Or(name, usual))
 	if err != nil {
 		return usage("%w", err)
 	}
@@ -54,9 +57,9 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	timeout, err := parseDuration(c.Timeout)
-	if err != nil || timeout <= 0 {
-		return usage("--timeout: %q is not a time to wait; write 30s or 10m", c.Timeout)
+	timeout, err := c.within(c.Timeout)
+	if err != nil {
+		return err
 	}
 	interrupted := ctx
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -70,8 +73,8 @@ func (c getCmd) Run(ctx context.Context, std streams) error {
 		}
 		fetch, endings = c.live, []string{".json", ".txt", ".html", ".trace", ".har", ".qlog"}
 	}
-	if !isURL(c.URL) && (c.Insecure || c.CACert != "") {
-		return usage("-k and --cacert are about a URL's server; the lab has an authority of its own")
+	if words := c.reachFlags.words(); len(words) > 0 && !isURL(c.URL) {
+		return usage("%s is about a server outside, and %s is fetched in the lab, which has its own; name a URL, or leave it out", words[0], c.URL)
 	}
 	out, err := openOutputs(c.Output, c.JSON, std, append(endings, forPrograms...)...)
 	if err != nil {
@@ -140,7 +143,7 @@ func verdictOf(t *trace.Trace) error {
 
 // live visits the URL over the network that there is.
 func (c getCmd) live(ctx context.Context, s linger.Strategy, out *outputs) (*trace.Trace, []string, error) {
-	config, err := serverFlags{Insecure: c.Insecure, CACert: c.CACert}.liveConfig()
+	config, err := c.liveConfig()
 	if err != nil {
 		return nil, nil, err
 	}

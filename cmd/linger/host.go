@@ -253,7 +253,7 @@ func (hostClientCmd) Run(ctx context.Context, std streams) error {
 	config := live.Config{
 		Places:     order.Places,
 		Roots:      roots,
-		Agent:      agent(),
+		Message:    live.Message{Agent: agent()},
 		Verify:     true,
 		Congestion: congestion,
 		Limits:     policy.Limits{Pace: order.Pace},

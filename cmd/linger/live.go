@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -27,9 +26,8 @@ const livePace = time.Second / 50
 
 // serverFlags name a server of the world outside; the same in every verb.
 type serverFlags struct {
-	Server   []string `sep:"none" placeholder:"ADDRESS" help:"Of dns: ask this resolver over the real network: HOST, HOST:PORT, https://HOST/PATH; or for one strategy, as dot=HOST:PORT. May stand several times."`
-	Insecure bool     `short:"k" help:"Take any certificate of the server."`
-	CACert   string   `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for the server; default the system's."`
+	Server []string `sep:"none" placeholder:"ADDRESS" help:"Of dns: ask this resolver over the real network: HOST, HOST:PORT, https://HOST/PATH; or for one strategy, as dot=HOST:PORT. May stand several times."`
+	reachFlags
 }
 
 // words are the flags that were given.
@@ -38,13 +36,7 @@ func (f serverFlags) words() []string {
 	for _, s := range f.Server {
 		words = append(words, "--server", quote(s))
 	}
-	if f.Insecure {
-		words = append(words, "--insecure")
-	}
-	if f.CACert != "" {
-		words = append(words, "--cacert", quote(f.CACert))
-	}
-	return words
+	return append(words, f.reachFlags.words()...)
 }
 
 // A resolver is where one strategy asks.
@@ -146,23 +138,6 @@ func systemResolver() (string, error) {
 		}
 	}
 	return "", usage("%s names no resolver of this machine; give one: --server ADDRESS", file)
-}
-
-// liveConfig is what the flags say about a server's certificate.
-func (f serverFlags) liveConfig() (live.Config, error) {
-	config := live.Config{Agent: agent(), Insecure: f.Insecure}
-	if f.CACert == "" {
-		return config, nil
-	}
-	pem, err := os.ReadFile(f.CACert)
-	if err != nil {
-		return config, usage("--cacert: %w", err)
-	}
-	config.Roots = x509.NewCertPool()
-	if !config.Roots.AppendCertsFromPEM(pem) {
-		return config, usage("--cacert: %s has no certificate in PEM", f.CACert)
-	}
-	return config, nil
 }
 
 // liveEngine measures over the network that there is.

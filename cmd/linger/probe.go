@@ -37,12 +37,11 @@ type probeCmd struct {
 	Timeout      time.Duration `placeholder:"D" help:"After how long the probe of a server is ended, with what was found until then."`
 	Connections  int           `default:"40" placeholder:"N" help:"Open N connections to a server at once, at most; default 40."`
 	Requests     int           `default:"200" placeholder:"N" help:"Send N requests to a server, at most; default 200."`
-	Insecure     bool          `short:"k" help:"Take any certificate, and go on."`
-	CACert       string        `name:"cacert" placeholder:"FILE" help:"Certificates, in PEM, of who may vouch for the server; default the system's."`
 	Output       []string      `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .txt, .html, .xml (JUnit), .sarif, .prom (OpenMetrics); of a list .csv, not .html; - is standard output, in JSON."`
 	JSON         bool          `help:"Print JSON, as -o -."`
 	wideFlag
 	queriesFlag
+	reachFlags
 }
 
 // Run probes one server, the servers of a list, or those of a chain.
@@ -84,7 +83,7 @@ func (c probeCmd) Run(ctx context.Context, std streams) error {
 func (c probeCmd) parse() (probe.Config, []assert.Assertion, error) {
 	config := probe.Config{
 		Target: c.URL, MaxWait: c.MaxWait, Patient: c.Patient, Insecure: c.Insecure,
-		Connections: c.Connections, Requests: c.Requests, Answer: c.AnswerWithin, Agent: agent(),
+		Connections: c.Connections, Requests: c.Requests, Answer: c.AnswerWithin,
 	}
 	given := 0
 	for _, one := range []bool{c.URL != "", c.File != "", c.Chain != "", c.List} {
@@ -99,6 +98,8 @@ func (c probeCmd) parse() (probe.Config, []assert.Assertion, error) {
 		return config, nil, usage("a URL, -f, --chain and --list exclude each other; leave all but one out")
 	case c.MaxWait <= 0:
 		return config, nil, usage("--max-wait: %v is not a time to wait; write 30s or 10m", c.MaxWait)
+	case c.MaxTime != "" && c.Timeout != 0:
+		return config, nil, usage("--max-time and --timeout are the same; leave one of them out")
 	case c.Timeout < 0:
 		return config, nil, usage("--timeout: %v is not a time to wait; write 30s or 10m", c.Timeout)
 	case c.AnswerWithin <= 0:
@@ -110,13 +111,17 @@ func (c probeCmd) parse() (probe.Config, []assert.Assertion, error) {
 	case c.AtOnce < 1:
 		return config, nil, usage("--at-once: %d; give 1 or more", c.AtOnce)
 	}
-	server, err := serverFlags{Insecure: c.Insecure, CACert: c.CACert}.liveConfig()
+	server, err := c.liveConfig()
 	if err != nil {
 		return config, nil, err
 	}
-	config.Roots = server.Roots
-	if len(c.Only)+len(c.Skip) > 0 || c.List {
-		if config.Cases, err = conformance.Select(c.Only, c.Skip); err != nil {
+	config.Roots, config.Certificates, config.Route, config.Message = server.Roots, server.Certificates, server.Route, server.Message
+	only, err := c.only()
+	if err != nil {
+		return config, nil, err
+	}
+	if len(only)+len(c.Skip) > 0 || c.List {
+		if config.Cases, err = conformance.Select(only, c.Skip); err != nil {
 			return config, nil, usage("%w", err)
 		}
 	}
@@ -203,7 +208,7 @@ func (c probeCmd) command() string {
 	}
 	for _, f := range []struct{ flag, value, standard string }{
 		{"--only", strings.Join(c.Only, ","), ""}, {"--skip", strings.Join(c.Skip, ","), ""}, {"--max-wait", c.MaxWait.String(), probe.DefaultWait.String()}, {"--timeout", c.Timeout.String(), "0s"}, {"--answer-within", c.AnswerWithin.String(), probe.DefaultAnswer.String()},
-		{"--connections", fmt.Sprint(c.Connections), fmt.Sprint(probe.DefaultConnections)}, {"--requests", fmt.Sprint(c.Requests), fmt.Sprint(probe.DefaultRequests)}, {"--cacert", c.CACert, ""},
+		{"--connections", fmt.Sprint(c.Connections), fmt.Sprint(probe.DefaultConnections)}, {"--requests", fmt.Sprint(c.Requests), fmt.Sprint(probe.DefaultRequests)},
 	} {
 		if f.value != f.standard {
 			words = append(words, f.flag, quote(f.value))
@@ -212,12 +217,24 @@ func (c probeCmd) command() string {
 	for _, f := range []struct {
 		flag string
 		set  bool
-	}{{"--strict", c.Strict}, {"--patient", c.Patient}, {"--insecure", c.Insecure}} {
+	}{{"--strict", c.Strict}, {"--patient", c.Patient}} {
 		if f.set {
 			words = append(words, f.flag)
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.Join(append(words, c.reachFlags.words()...), " ")
+}
+
+// only are the cases that are decided: those of a version of HTTP, if one was named.
+func (c probeCmd) only() ([]string, error) {
+	version, err := c.version()
+	switch {
+	case err != nil || version == "":
+		return c.Only, err
+	case len(c.Only) > 0:
+		return nil, usage("--http%s and --only both say which cases are decided; leave one of them out", version)
+	}
+	return []string{map[string]string{"1.1": "http/1.1", "2": "h2", "3": "h3"}[version]}, nil
 }
 
 // A found is what came of a probe.

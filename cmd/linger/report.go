@@ -251,15 +251,13 @@ func schemeOf(t *trace.Trace) string {
 func (c getCmd) command(s linger.Strategy) string {
 	words := []string{"linger", "get", quote(c.URL), "-s", quote(s.Name)}
 	for _, f := range []struct{ flag, value, standard string }{
-		{"--scheme", c.Scheme, ""}, {"--seed", fmt.Sprint(c.Seed), "1"}, {"--think", c.Think, ""}, {"--cacert", c.CACert, ""}, {"--timeout", c.Timeout, "1m"},
+		{"--scheme", c.Scheme, ""}, {"--seed", fmt.Sprint(c.Seed), "1"}, {"--think", c.Think, ""}, {"--timeout", c.Timeout, "1m"},
 	} {
 		if f.value != f.standard {
 			words = append(words, f.flag, quote(f.value))
 		}
 	}
-	if c.Insecure {
-		words = append(words, "--insecure")
-	}
+	words = append(words, c.reachFlags.words()...)
 	for _, a := range c.Assert {
 		words = append(words, "--assert", quote(a))
 	}

@@ -40,7 +40,7 @@ func visit(ctx context.Context, std streams, target string, server serverFlags, 
 	}
 	v.config.Limits.Pace = pace
 	v.config.Encoding, v.config.Statuses = "gzip", true
-	if v.config.Address, v.config.Host, err = live.Server(target); err != nil {
+	if v.config, err = v.config.Towards(target); err != nil {
 		return v, usage("%w", err)
 	}
 	fmt.Fprintf(std.err, "linger: %s is visited once to see what it names: at most %d requests and %d MB\n", target, live.MaxVisit, live.VisitLimit>>20)
@@ -79,7 +79,7 @@ func unfit(target string, page *live.Page) error {
 	case page.Unfollowed != "":
 		return fmt.Errorf("%s redirects to %s, which is another origin, was there before, or is one redirect too many; give that URL", target, page.Unfollowed)
 	case status == 401 || status == 403 || status == 407:
-		return fmt.Errorf("%s is not for everybody (status %d), and no login is sent; give a page that is", document.URL, status)
+		return fmt.Errorf("%s is not for everybody (status %d); send a login by -u or -H, or give a page that is", document.URL, status)
 	case status/100 != 2:
 		return fmt.Errorf("%s answers with status %d; give a page that is there", document.URL, status)
 	}
