@@ -943,6 +943,19 @@ func TestYoungRecordings(t *testing.T) {
 	}
 }
 
+// What handshakes take on one machine says little of a network.
+func TestNear(t *testing.T) {
+	for trip, want := range map[time.Duration]bool{30 * time.Microsecond: true, 20 * time.Millisecond: false} {
+		s := &script{trip: trip}
+		s.open(1).ask(1.1, .1).asked("close").server(1.2)
+		s.open(2).ask(2.1, .1)
+		r, _ := s.run(t)
+		if near := slices.ContainsFunc(r.Caveats, func(c finding.Caveat) bool { return c.Code == CaveatNear }); near != want {
+			t.Errorf("%v: %+v", trip, r.Caveats)
+		}
+	}
+}
+
 // A proxy's two sides are found, and told apart.
 func TestHops(t *testing.T) {
 	s := &script{client: "198.51.100.9", server: "192.0.2.1:80"}

@@ -137,6 +137,9 @@ const (
 	// CaveatYoung: the recording was younger than connections may idle when most were
 	// opened, so that these first ones may have had others before them.
 	CaveatYoung = "young"
+	// CaveatNear: client and server are on one machine or beside each other, where a
+	// handshake takes next to nothing.
+	CaveatNear = "near"
 	// CaveatBetween: responses that passed within the client's round trip of a SYN.
 	CaveatBetween = "between"
 	// CaveatPools: processes behind one address may have pools of their own.

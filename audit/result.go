@@ -171,6 +171,9 @@ type Limit struct {
 // fewer than half, change no finding.
 const leastYoung = 10
 
+// oneMachine is a round trip, in ms, that is hardly one between two machines.
+const oneMachine = 1
+
 // leastEnds is from how many ends on a limit is told.
 const leastEnds = 2
 
@@ -209,13 +212,6 @@ func (a *Auditor) result() *Result {
 // place says where packets were recorded, by the round trips.
 func (r *Result) place(a *Auditor) {
 	t := &a.tally
-	median := func(v values) linger.Opt[float64] {
-		if len(v.kept) == 0 {
-			return linger.Opt[float64]{}
-		}
-		s := slices.Sorted(slices.Values(v.kept))
-		return linger.Known(1000 * s[len(s)/2])
-	}
 	told := t.places[atClient] + t.places[atServer] + t.places[between]
 	switch {
 	case told == 0:
@@ -229,7 +225,16 @@ func (r *Result) place(a *Auditor) {
 	default:
 		r.At = "middle"
 	}
-	r.ToClient, r.ToServer = median(t.near), median(t.far)
+	r.ToClient, r.ToServer = t.near.median(), t.far.median()
+}
+
+// median is of values in seconds, in ms; unknown of none.
+func (v values) median() linger.Opt[float64] {
+	if len(v.kept) == 0 {
+		return linger.Opt[float64]{}
+	}
+	s := slices.Sorted(slices.Values(v.kept))
+	return linger.Known(1000 * s[len(s)/2])
 }
 
 // hostOfBoth reports whether packets were recorded at a host that is the server of some
@@ -648,6 +653,11 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	between := 0
 	for _, m := range t.all.causes {
 		between += m.between
+	}
+	near, ok := t.near.median().Get()
+	far, ok2 := t.far.median().Get()
+	if trip := near + far; ok && ok2 && trip < oneMachine && r.At == "" {
+		add(CaveatNear, r.Avoidable, finding.Number("round_trip", trip, "ms"))
 	}
 	add(CaveatUndecided, r.Undecided)
 	add(CaveatOpaque, t.opaque)

@@ -78,6 +78,10 @@ func behind(doubt float64) int {
 // ms too, decides the digits.
 func Duration(ms, doubt float64) string { return InSteps(ms, Step(ms, doubt)) }
 
+// Waited writes a sum of waiting in ms: to a hundredth of it, and no finer than captures
+// are worth, 10 µs.
+func Waited(ms float64) string { return Duration(ms, max(ms/100, 0.01)) }
+
 // Step is what the last digit that Duration shows counts, in ms: 10 in "6.94 s".
 func Step(ms, doubt float64) float64 {
 	if math.Abs(ms) >= 1000 {

@@ -109,3 +109,11 @@ func TestApart(t *testing.T) {
 		}
 	}
 }
+
+func TestWaited(t *testing.T) {
+	for ms, want := range map[float64]string{0.016: "0.02 ms", 3.084: "3.08 ms", 1713: "1.71 s", 123456: "123 s"} {
+		if got := Waited(ms); got != want {
+			t.Errorf("Waited(%v) = %q; want %q", ms, got, want)
+		}
+	}
+}

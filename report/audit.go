@@ -58,7 +58,7 @@ func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cau
 			reuse = table.Number(v, exactShare)
 		}
 		if v, ok := g.Waiting.Get(); ok && g.Avoidable > 0 {
-			waiting = table.Number(v, func(ms float64) string { return finding.Duration(ms, ms/100) })
+			waiting = table.Number(v, finding.Waited)
 		} else if ok {
 			waiting = table.Word("")
 		}
@@ -98,7 +98,7 @@ func AuditCauses(r *audit.Result, label func(audit.Cause) string) table.Table {
 			avoidable = table.Word("yes, " + map[audit.Blame]string{audit.Clients: "client", audit.Servers: "server", audit.Networks: "network", audit.Orders: "both"}[c.Whose])
 		}
 		t.Add(table.Word(label(c.Cause)), table.Word(string(c.Cause)), avoidable, table.Int(c.Connections), table.Int(c.Sure),
-			table.Known(c.Price.Waiting, func(ms float64) string { return finding.Duration(ms, ms/100) }), table.Known(c.Price.TimeWait, finding.Count))
+			table.Known(c.Price.Waiting, finding.Waited), table.Known(c.Price.TimeWait, finding.Count))
 	}
 	return t
 }
@@ -159,7 +159,7 @@ func AuditChange(d audit.Change, label func(audit.Cause) string) table.Table {
 			case "share":
 				return exactShare(v)
 			case "ms":
-				return finding.Duration(v, v/100)
+				return finding.Waited(v)
 			}
 			return finding.Count(v)
 		})

@@ -76,6 +76,7 @@ func (c inspectCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer out.discard()
+	out.wide = c.Wide
 	in := &inspection{cmd: c, progress: newReading(std), lines: map[string]*formats.ConnectionLines{}}
 	if std.env("GOGC") == "" {
 		in.garbage = newCollector()
@@ -116,26 +117,12 @@ func (c inspectCmd) Run(ctx context.Context, std streams) error {
 		if c.Find != "" {
 			return in.found(w)
 		}
-		return text.Audit(w, result, c.Wide, c.layout(out, w))
+		return text.Audit(w, result, out.layout(w))
 	})
 	if err == nil && ctx.Err() != nil {
 		return statusError{status: exitInterrupted}
 	}
 	return cmp.Or(err, brokenOf(result.Asserted))
-}
-
-// layout is as wide as the terminal if all is to be shown.
-func (c inspectCmd) layout(out *outputs, w io.Writer) text.Options {
-	l := out.layout(w)
-	if f, ok := w.(*os.File); ok && c.Wide {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			l.Width = width
-		}
-	}
-	if c.Wide && l.Width == 0 {
-		l.Width = 120
-	}
-	return l
 }
 
 // An inspection is one reading of captures into an audit.

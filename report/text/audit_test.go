@@ -43,7 +43,7 @@ func crowded() *audit.Result {
 func TestAuditFitsOnAScreen(t *testing.T) {
 	for name, r := range map[string]*audit.Result{"crowded": crowded(), "empty": {Format: audit.Format}} {
 		var b bytes.Buffer
-		if err := Audit(&b, r, false, Options{}); err != nil {
+		if err := Audit(&b, r, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
@@ -57,7 +57,7 @@ func TestAuditFitsOnAScreen(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := Audit(&b, crowded(), true, Options{Width: 120}); err != nil {
+	if err := Audit(&b, crowded(), Options{Width: 120, Wide: true}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 6 {
@@ -87,7 +87,7 @@ func TestEvidenceOfTheFirst(t *testing.T) {
 			Code: string(audit.Race), Cause: string(audit.Race), Severity: finding.Warning, Figures: finding.Figures{finding.Number("connections", n, "")},
 			Evidence: []finding.Evidence{{Kind: "filter", Text: "tcp.stream in {1, 2}"}, {Kind: "frames", Frames: []int{3, 4}}},
 		}}, Hops: []audit.Hop{{Proxy: "192.0.2.1:80", Upstream: "192.0.2.9:80"}}}
-		if err := Audit(&b, r, true, Options{Width: 120}); err != nil {
+		if err := Audit(&b, r, Options{Width: 120, Wide: true}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(b.String(), want) || strings.Contains(b.String(), "\n\n\n") {

@@ -64,7 +64,7 @@ func Audit(r *audit.Result) []string {
 			text += fmt.Sprintf("; why %s %s is not known", whole(float64(r.Undecided)), verb(r.Undecided, "was opened", "were opened"))
 		}
 		if ms, ok := r.AvoidableWaiting.Get(); ok && r.Avoidable > 0 && ms > 0 {
-			text += fmt.Sprintf("; requests waited %s for their handshakes, summed", finding.Duration(ms, ms/100))
+			text += fmt.Sprintf("; requests waited %s for their handshakes, summed", finding.Waited(ms))
 		}
 		out = append(out, text+".")
 	}
@@ -237,7 +237,7 @@ func AuditFinding(f finding.Finding) string {
 		text += " (" + f.Subject.Of + ")"
 	}
 	if ms, ok := f.Price.Waiting.Get(); ok && ms > 0 {
-		text += ", " + finding.Duration(ms, ms/100) + " of waiting"
+		text += ", " + finding.Waited(ms) + " of waiting"
 	}
 	return text + ": " + say(f) + "."
 }
@@ -289,6 +289,10 @@ func auditCaveats() map[string]func(doubter) string {
 		}
 	}
 	return map[string]func(doubter) string{
+		audit.CaveatNear: func(d doubter) string {
+			trip := d.Figures.Value("round_trip").Or(0)
+			return fmt.Sprintf("a handshake takes a round trip: %s here, as on one machine, and more over a network", finding.Duration(trip, max(trip/10, 0.01)))
+		},
 		audit.CaveatUndecided: many("%s: the recording does not hold why they were opened"),
 		audit.CaveatOpaque:    many("%s are encrypted or of another protocol: how many requests they carried is not known"),
 		audit.CaveatOneWay:    many("of %s one direction alone was recorded"),
