@@ -209,6 +209,9 @@ func (a *Auditor) decide(c *conn) {
 		return
 	case !c.carried() && c.class == Requests:
 		d.cause, d.certainty = NoExchange, Certain
+		if c.stillOpen {
+			d.certainty = Likely // it may have carried one later
+		}
 		if c.oneWay || c.missing > 0 {
 			d.cause = Undecided
 		}

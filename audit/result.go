@@ -668,7 +668,7 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 		add(CaveatYoung, t.young)
 	}
 	add(CaveatBetween, between)
-	add(CaveatNoTrip, t.noTrip)
+	add(CaveatNoTrip, t.noTrip, finding.Number("measured", float64(len(t.near.kept)), ""))
 	add(CaveatSettled, int(t.settled))
 	if t.unplaced > 0 {
 		out = append(out, finding.Caveat{Code: CaveatUnplaced, Figures: finding.Figures{finding.Number("requests", float64(t.unplaced), "")}})

@@ -190,12 +190,14 @@ func (a *Auditor) count(c *conn) {
 		t.datagramExchanges += c.requests
 		return
 	}
-	t.missing += c.missing
+	if !c.oneWay {
+		t.missing += c.missing
+	}
 	for _, one := range []struct {
 		is bool
 		n  *int
 	}{
-		{c.missing > 0, &t.gappy}, {c.oneWay, &t.oneWay}, {c.opaque, &t.opaque}, {c.beganBefore, &t.beganBefore},
+		{c.missing > 0 && !c.oneWay, &t.gappy}, {c.oneWay, &t.oneWay}, {c.opaque, &t.opaque}, {c.beganBefore, &t.beganBefore},
 		{c.stillOpen, &t.stillOpen}, {d.cause == First && d.certainty == Likely, &t.young}, {c.near.IsZero() && !c.beganBefore && !c.udp && !c.inner && c.carried(), &t.noTrip},
 	} {
 		if one.is {

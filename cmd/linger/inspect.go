@@ -7,13 +7,14 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -333,7 +334,8 @@ func (in *inspection) summarize(r *audit.Result, sum *packet.Summary) error {
 		}
 	}
 	if links > 0 && links == sum.Frames {
-		return statusError{exitAssertion, errors.New("no frame has a link type that is read; capture on another interface, or convert the file (editcap -T)")}
+		kinds := slices.Sorted(maps.Keys(sum.UnknownLinks))
+		return statusError{exitAssertion, fmt.Errorf("link type %s is not read, and there is no other; capture on another interface, or convert the file (editcap -T)", strings.Trim(fmt.Sprint(kinds), "[]"))}
 	}
 	return nil
 }

@@ -70,7 +70,11 @@ func Audit(r *audit.Result) []string {
 	}
 	for _, c := range r.Causes {
 		if c.Cause == audit.NoExchange && c.Connections > 0 {
-			out = append(out, fmt.Sprintf("Without a request: %s of them, refused, opened ahead or scanned.", whole(float64(c.Connections))))
+			text := fmt.Sprintf("Without a request: %s of them, refused, opened ahead or scanned", whole(float64(c.Connections)))
+			if c.Sure < c.Connections {
+				text += ", or open at the end"
+			}
+			out = append(out, text+".")
 		}
 	}
 	if share, ok := r.HandshakeShare.Get(); ok {
@@ -100,7 +104,7 @@ func nothingIn(r *audit.Result) string {
 	case held.Frames > 0:
 		return fmt.Sprintf("No connection was found, or none that was asked for, in %s.", finding.Plural(float64(held.Frames), "frame"))
 	}
-	return "There is no connection in it."
+	return "There is no packet in it."
 }
 
 // sharpShare writes a share so that neither 0 nor 1 is said of what is not.
@@ -302,11 +306,21 @@ func auditCaveats() map[string]func(doubter) string {
 		audit.CaveatBeganBefore: many("%s were open before the recording began; they are not among those that were opened"),
 		audit.CaveatYoung:       many("%s are the first seen of their client and origin: a longer recording may find them avoidable"),
 		audit.CaveatBetween:     many("at %s something passed that the client may have seen or not, a round trip away"),
-		audit.CaveatNoTrip:      many("of %s the handshake was not recorded whole: the distance to the client is taken from others"),
-		audit.CaveatSettled:     many("for %s the cause was decided before the recording ended, to bound memory"),
-		audit.CaveatPools:       many("%s may be avoidable or not: processes behind one address have pools of their own"),
+		audit.CaveatNoTrip: func(d doubter) string {
+			distance := "is taken from others"
+			if d.Figures.Value("measured").Or(1) == 0 {
+				distance = "is not known"
+			}
+			return fmt.Sprintf("of %s the handshake was not recorded whole: the distance to the client %s", d.many("connections", "connection"), distance)
+		},
+		audit.CaveatSettled: many("for %s the cause was decided before the recording ended, to bound memory"),
+		audit.CaveatPools:   many("%s may be avoidable or not: processes behind one address have pools of their own"),
 		audit.CaveatFile: func(d doubter) string {
-			return fmt.Sprintf("%s was not read to its end: %s", d.Subject.Name, d.Figures.Text("reason"))
+			read := "was not read to its end"
+			if d.Figures.Value("frames").Or(1) == 0 {
+				read = "was not read"
+			}
+			return fmt.Sprintf("%s %s: %s", d.Subject.Name, read, d.Figures.Text("reason"))
 		},
 		audit.CaveatLink: func(d doubter) string {
 			return fmt.Sprintf("%s have link type %s, which is not read: capture on another interface, or convert them (editcap -T)", d.many("frames", "frame"), d.Figures.Text("link"))

@@ -93,6 +93,18 @@ func TestAuditCaveats(t *testing.T) {
 			t.Errorf("%s: %q", code, got)
 		}
 	}
+	for _, c := range []struct {
+		finding.Caveat
+		want string
+	}{
+		{finding.Caveat{Code: audit.CaveatFile, Subject: finding.Subject{Name: "a.txt"}, Figures: figures{n("frames", 0), word("reason", "it is no capture")}}, "a.txt was not read: it is no capture"},
+		{finding.Caveat{Code: audit.CaveatNoTrip, Figures: figures{n("connections", 2), n("measured", 0)}}, "of 2 connections the handshake was not recorded whole: the distance to the client is not known"},
+		{finding.Caveat{Code: audit.CaveatNear, Figures: figures{n("connections", 2), n("round_trip", .0312)}}, "a handshake takes a round trip: 0.03 ms here, as on one machine, and more over a network"},
+	} {
+		if got := AuditCaveat(c.Caveat); got != c.want {
+			t.Error(got)
+		}
+	}
 	if got := AuditCaveat(finding.Caveat{Code: audit.CaveatMissing, Figures: figures{n("connections", 3), n("bytes", 4096)}}); got != "of 3 connections a part was not recorded, 4.1 kB in all: what was in it is not known" {
 		t.Error(got)
 	}
@@ -103,10 +115,11 @@ func TestAuditAnswers(t *testing.T) {
 		r    audit.Result
 		want string
 	}{
-		{audit.Result{}, "There is no connection in it."},
+		{audit.Result{}, "There is no packet in it."},
 		{audit.Result{Recording: linger.Known(audit.Recording{Frames: 20})}, "No connection was found, or none that was asked for, in 20 frames."},
 		{audit.Result{Recording: linger.Known(audit.Recording{Frames: 20, OtherUDP: 6})}, "No connection was found, or none that was asked for; 6 flows of other UDP were."},
-		{audit.Result{Connections: 3, Opened: 3, Causes: []audit.CauseRow{{Cause: audit.NoExchange, Connections: 2}}}, "Reuse is not known: no request could be read. Avoidable: none of 3 opened connections. Without a request: 2 of them, refused, opened ahead or scanned."},
+		{audit.Result{Connections: 3, Opened: 3, Causes: []audit.CauseRow{{Cause: audit.NoExchange, Connections: 2, Sure: 2}}}, "Reuse is not known: no request could be read. Avoidable: none of 3 opened connections. Without a request: 2 of them, refused, opened ahead or scanned."},
+		{audit.Result{Connections: 3, Opened: 3, Causes: []audit.CauseRow{{Cause: audit.NoExchange, Connections: 2, Sure: 1}}}, "Reuse is not known: no request could be read. Avoidable: none of 3 opened connections. Without a request: 2 of them, refused, opened ahead or scanned, or open at the end."},
 		{audit.Result{Datagrams: audit.Aside{Connections: 2, Exchanges: 3}}, "No connection is left that carried ordinary requests. Left out: 2 flows of DNS over UDP, which opens no connection; 3 requests."},
 		{audit.Result{Connections: 2, BeganBefore: 2}, "Reuse is not known: no connection was seen to begin."},
 		{audit.Result{Connections: 2, Opened: 2, Undecided: 1}, "Reuse is not known: no request could be read. Avoidable: none of 2 opened connections; why 1 was opened is not known."},
