@@ -118,11 +118,11 @@ func TestProbeIsInNobodysWay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if wasBusy(doc) {
+				return // to be sure of anything
+			}
 			if doc.Parallel.String() != test.parallel || doc.Parallel.Next != test.next {
 				t.Errorf("%s connections at once, the next %q; want %s, %q", doc.Parallel, doc.Parallel.Next, test.parallel, test.next)
-			}
-			if wasBusy(doc) {
-				return // to be sure of more
 			}
 			h := doc.ProtocolNamed("http/1.1")
 			limit := h.AfterResponse
