@@ -20,11 +20,20 @@ type Plan struct {
 	Seed       uint64
 	// Trials is how often each strategy runs; at least 1.
 	Trials int
+	// Enough is how many trials are enough of a strategy that takes long, where they settle its
+	// order among all others (see held); 0 has every strategy run Trials times.
+	Enough int
 	// Still is how often each runs with the path's delay taken out besides, so that
 	// the round trips in its time can be told; none are run where there is no delay.
 	Still int
-	// Workers is how many trials run side by side; at least 1.
-	Workers int
+	// Workers is how many trials run side by side; at least 1. Where Most is more, that
+	// is to begin with: as many run as the engine carries on time, between Fewest and Most
+	// (see crowd).
+	Workers      int
+	Fewest, Most int
+	// Expected is how long a trial of each strategy is expected to take, indexed as
+	// Strategies, and of 0 or missing what the textbook says. It only orders and foretells.
+	Expected []time.Duration
 	// Timeout is after how long a trial is given up, of virtual time where the engine's is
 	// that; 0 is never. A trial that is given up has failed, whatever the engine.
 	Timeout time.Duration
@@ -62,40 +71,70 @@ func (p Plan) Validate() error {
 	return p.Network.Validate()
 }
 
-// Jobs lists the trials in the order in which they start. They come in blocks of
-// one trial of every strategy, each block shuffled by the seed, so that whatever
-// drifts while the experiment runs falls on all strategies alike. Two liberties
-// keep the workers busy to the end, where a long trial would run on alone: the
-// last block begins with its longest, and the short trials without delay, whose
-// median only serves as a floor, fill up behind it.
+// Jobs lists the trials in the order in which they start. Those of each strategy are spread
+// over the whole run, as evenly as its length allows: the middles of the first and of the last
+// lie as far from the middle of the run, and those between in equal steps, each off by up to half a step
+// as the seed has it. So whatever drifts while the experiment runs falls on all
+// strategies alike, and none always follows the same other one. What may not be needed comes
+// last (see held).
 func (p Plan) Jobs() []Job {
-	var jobs []Job
-	for trial := range p.Trials {
-		block := p.block(trial, false)
-		if trial == p.Trials-1 {
-			slices.SortStableFunc(block, func(a, b Job) int { return cmp.Compare(p.expected(b), p.expected(a)) })
+	var kinds []Job
+	for i := range p.Strategies {
+		kinds = append(kinds, Job{Strategy: i})
+		if p.Still > 0 && p.Network.RTT > 0 {
+			kinds = append(kinds, Job{Strategy: i, Still: true})
 		}
-		jobs = append(jobs, block...)
 	}
-	if p.Network.RTT > 0 {
-		for trial := range p.Still {
-			jobs = append(jobs, p.block(trial, true)...)
+	held := p.held()
+	trials := func(kind Job) int {
+		if kind.Still {
+			return p.Still
+		}
+		return p.Trials - held[kind.Strategy]
+	}
+	var total, longest time.Duration
+	for _, kind := range kinds {
+		total += p.expected(kind) * time.Duration(trials(kind))
+		longest = max(longest, p.expected(kind))
+	}
+	whole := max(longest, total/time.Duration(max(p.Workers, p.Most)))
+	random := rand.New(rand.NewPCG(p.Seed, 0))
+	var all []planned
+	for _, kind := range kinds {
+		d, n := p.expected(kind), trials(kind)
+		for trial := range n {
+			at := (float64(trial) + random.Float64()) / float64(n)
+			if !kind.Still && n > 1 {
+				// From one end of the run to the other.
+				at = float64(trial)
+				if 0 < trial && trial < n-1 {
+					at += random.Float64() - 0.5
+				}
+				at /= float64(n - 1)
+			}
+			all = append(all, planned{Job{kind.Strategy, trial, kind.Still}, time.Duration(at * float64(whole-d)), d})
+		}
+	}
+	random.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+	slices.SortStableFunc(all, func(a, b planned) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(b.takes, a.takes))
+	})
+	var jobs []Job
+	for _, j := range all {
+		jobs = append(jobs, j.Job)
+	}
+	for i, n := range held {
+		for trial := p.Trials - n; trial < p.Trials; trial++ {
+			jobs = append(jobs, Job{Strategy: i, Trial: trial})
 		}
 	}
 	return jobs
 }
 
-// block is one trial of every strategy, in an order that the seed and the trial fix.
-func (p Plan) block(trial int, still bool) []Job {
-	stream := uint64(trial) << 1
-	if still {
-		stream |= 1
-	}
-	block := make([]Job, 0, len(p.Strategies))
-	for _, i := range rand.New(rand.NewPCG(p.Seed, stream)).Perm(len(p.Strategies)) {
-		block = append(block, Job{i, trial, still})
-	}
-	return block
+// A planned job is to start at an instant of the run, if a worker is free, and expected to take so long.
+type planned struct {
+	Job
+	at, takes time.Duration
 }
 
 // Scenario returns what the engine is to run for that job. All trials share the
@@ -108,9 +147,23 @@ func (p Plan) Scenario(j Job) linger.Scenario {
 	return s
 }
 
-// expected is the textbook's time for a trial: the bytes at the path's rate, and
-// round trips without any slow start. It only orders and foretells.
+// aboutStart is about how long an engine takes to begin and end a trial that waits for the path.
+const aboutStart = 300 * time.Millisecond
+
+// expected is how long a trial should take. It only orders and foretells.
 func (p Plan) expected(j Job) time.Duration {
+	if p.Virtual {
+		return 0
+	}
+	if !j.Still && j.Strategy < len(p.Expected) && p.Expected[j.Strategy] > 0 {
+		return p.Expected[j.Strategy] + aboutStart
+	}
+	return p.textbook(j) + aboutStart
+}
+
+// textbook is the textbook's time for a trial: the bytes at the path's rate, and
+// round trips without any slow start.
+func (p Plan) textbook(j Job) time.Duration {
 	s := p.Scenario(j)
 	var waits time.Duration
 	for _, e := range s.Workload.Exchanges {
@@ -122,11 +175,15 @@ func (p Plan) expected(j Job) time.Duration {
 	} else {
 		lanes = n
 	}
+	setUp := 1
+	if s.Workload.Scheme == "https" && !s.Strategy.QUIC() {
+		setUp = 2 // of TCP, and of TLS 1.3
+	}
 	turns := (n + lanes - 1) / max(1, lanes)
 	if s.Strategy.Persistent {
-		turns += 2 // the handshake, and discovery
+		turns += 1 + setUp // and discovery
 	} else {
-		turns *= 2 // a handshake and an exchange each
+		turns *= 1 + setUp // a handshake and an exchange each
 	}
 	return time.Duration(turns)*s.Network.RTT + s.Network.Down.Time(int(s.Workload.Bytes())) + waits/time.Duration(max(1, lanes))
 }

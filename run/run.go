@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/stats"
 	"linger/trace"
 )
 
@@ -25,11 +26,28 @@ type Engine interface {
 	Run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error)
 }
 
-// Progress is how far an experiment has come.
+// Progress is how far an experiment has come. Trials without delay, which nobody has asked
+// for, are no part of its counts, but for Baseline; the times are of all.
 type Progress struct {
-	Done, Failed, Total int // trials
-	Elapsed             time.Duration
-	Remaining           time.Duration // expected; better as trials come in
+	Done, Failed, Total int // trials; of a sweep networks
+	// Baseline is how many trials without delay are left.
+	Baseline  int
+	Elapsed   time.Duration
+	Remaining time.Duration // expected; better as trials come in
+	// Strategies is how far each strategy is, indexed as the plan's; a sweep has none. It is
+	// not changed later.
+	Strategies []Standing
+}
+
+// A Standing is how far one strategy has come.
+type Standing struct {
+	// Times are those of the trials that delivered everything, in the order in which they
+	// ended: from wanting the first exchange to the end of the last.
+	Times  []time.Duration
+	Failed int
+	// Running are under way, Left still to start, Spared will not be run, as the order
+	// among the others is settled.
+	Running, Left, Spared int
 }
 
 // tick is how often progress is told when nothing happens.
@@ -50,7 +68,7 @@ func Run(ctx context.Context, e Engine, p Plan, tell func(Progress)) (*trace.Exp
 	ctx, cancel := context.WithCancel(ctx)
 	todo, results := make(chan Job), make(chan outcome)
 	var workers sync.WaitGroup
-	for range p.Workers {
+	for range max(p.Workers, p.Most) {
 		workers.Go(func() {
 			for j := range todo {
 				results <- p.try(ctx, e, j)
@@ -109,15 +127,18 @@ func (g givenUp) Error() string { return fmt.Sprintf("not done after %v", g.afte
 // owner holds the state of a run. Only Run's goroutine touches it.
 type owner struct {
 	plan    Plan
-	jobs    []Job
-	next    int               // index of the next job to start
+	jobs    []Job             // that have not started, in their order
+	left    map[Job]int       // how many of jobs there are of each kind
 	running map[Job]time.Time // when each began
+	crowd   crowd
 	began   time.Time
 	// Ended jobs by what was planned: traces and errors, one place a trial.
 	traces, still [][]*trace.Trace
 	failed        [][]error
 	stillFailed   [][]error
-	ended, bad    int
+	standing      []Standing            // of each strategy; Left and Running are counted when told
+	due           []int                 // how many trials of each strategy are run in any case
+	ended, bad    int                   // of all jobs
 	took          map[Job]pace          // by strategy and Still; Trial is 0
 	guess         map[Job]time.Duration // Plan.expected, keyed as took
 	first         error                 // the first failure
@@ -134,13 +155,18 @@ type pace struct {
 func (p pace) mean() time.Duration { return p.total / time.Duration(max(1, p.n)) }
 
 func newOwner(p Plan) *owner {
-	o := &owner{plan: p, jobs: p.Jobs(), running: map[Job]time.Time{}, began: time.Now(), took: map[Job]pace{}, guess: map[Job]time.Duration{}}
-	for i := range p.Strategies {
+	o := &owner{
+		plan: p, jobs: p.Jobs(), crowd: p.crowd(), standing: make([]Standing, len(p.Strategies)),
+		left: map[Job]int{}, running: map[Job]time.Time{}, began: time.Now(), took: map[Job]pace{}, guess: map[Job]time.Duration{},
+	}
+	for _, j := range o.jobs {
+		o.left[j.kind()]++
+	}
+	for i, held := range p.held() {
 		for _, kind := range []Job{{Strategy: i}, {Strategy: i, Still: true}} {
-			if !p.Virtual {
-				o.guess[kind] = p.expected(kind)
-			}
+			o.guess[kind] = p.expected(kind)
 		}
+		o.due = append(o.due, p.Trials-held)
 		o.traces = append(o.traces, make([]*trace.Trace, p.Trials))
 		o.still = append(o.still, make([]*trace.Trace, p.Still))
 		o.failed = append(o.failed, make([]error, p.Trials))
@@ -159,19 +185,19 @@ func (o *owner) loop(ctx context.Context, cancel func(), todo chan<- Job, result
 	stopped := ctx.Done()
 	tell(o.progress())
 	for {
-		give, job := todo, Job{}
-		if o.next < len(o.jobs) && stopped != nil && o.err == nil {
-			job = o.jobs[o.next]
-		} else {
-			give = nil
-			if len(o.running) == 0 {
-				break
-			}
+		give, next := todo, -1
+		if stopped != nil && ctx.Err() == nil && o.err == nil {
+			next = o.next()
+		}
+		job := Job{}
+		if next >= 0 && len(o.running) < o.crowd.now {
+			job = o.jobs[next]
+		} else if give = nil; len(o.running) == 0 {
+			break
 		}
 		select {
 		case give <- job:
-			o.next++
-			o.running[job] = time.Now()
+			o.start(next)
 		case r := <-results:
 			o.take(ctx, r)
 			if o.err != nil {
@@ -189,26 +215,103 @@ func (o *owner) loop(ctx context.Context, cancel func(), todo chan<- Job, result
 	}
 }
 
+// next returns which of the jobs is to start next, and -1 where there is none, or none yet:
+// the first, but for a long trial that would run on alone behind all others otherwise.
+func (o *owner) next() int {
+	estimate := o.estimates()
+	rest, _ := o.rest(estimate)
+	var most time.Duration
+	longest := Job{Strategy: -1}
+	for kind, n := range o.left {
+		if !kind.Still {
+			held := min(n, o.plan.Trials-o.due[kind.Strategy])
+			rest -= estimate[kind] * time.Duration(held) / time.Duration(o.crowd.now)
+			n -= held
+		}
+		if n > 0 && estimate[kind] > most {
+			longest, most = kind, estimate[kind]
+		}
+	}
+	alone := most*11/10 >= rest // a tenth of what is expected may be wrong
+	return slices.IndexFunc(o.jobs, func(j Job) bool { return o.isDue(j) && (!alone || j.kind() == longest) })
+}
+
+// isDue reports whether a trial may start, whatever its order.
+func (o *owner) isDue(j Job) bool { return j.Still || j.Trial < o.due[j.Strategy] }
+
+// start takes a job off those that are to start.
+func (o *owner) start(i int) {
+	j := o.jobs[i]
+	if i == 0 {
+		o.jobs = o.jobs[1:]
+	} else {
+		o.jobs = slices.Delete(o.jobs, i, i+1)
+	}
+	o.left[j.kind()]--
+	o.running[j] = time.Now()
+}
+
+// settle drops the trials that are not needed, and makes those due that are.
+func (o *owner) settle() {
+	var of []stats.Sample
+	var ended []int
+	for i, due := range o.due {
+		if due == o.plan.Trials {
+			continue
+		}
+		if of == nil {
+			of = samples(o.traces)
+			for k, all := range o.traces {
+				ended = append(ended, len(present(all))+len(reasons(o.failed[k])))
+			}
+		}
+		switch orderOf(i, of, ended, o.due) {
+		case unclear:
+			o.due[i] = o.plan.Trials
+		case settled:
+			kind := Job{Strategy: i}
+			o.jobs = slices.DeleteFunc(o.jobs, func(j Job) bool { return j.kind() == kind })
+			o.standing[i].Spared += o.left[kind]
+			o.left[kind] = 0
+		}
+	}
+}
+
 // take books how one job ended, and decides whether the run can go on.
 func (o *owner) take(ctx context.Context, r outcome) {
 	took := time.Since(o.running[r.job])
 	delete(o.running, r.job)
 	if r.err != nil && ctx.Err() != nil {
-		return // not the engine's failure: it was told to stop
+		o.jobs = append(o.jobs, r.job) // not the engine's failure: it was told to stop
+		o.left[r.job.kind()]++
+		return
 	}
 	o.ended++
+	defer o.settle()
 	traces, failed := o.traces, o.failed
 	if r.job.Still {
 		traces, failed = o.still, o.stillFailed
 	}
+	standing := &o.standing[r.job.Strategy]
 	if r.err == nil {
 		traces[r.job.Strategy][r.job.Trial] = r.trace
 		p := o.took[r.job.kind()]
 		o.took[r.job.kind()] = pace{p.n + 1, p.total + took}
+		switch {
+		case r.job.Still:
+		case whole(r.trace):
+			standing.Times = append(standing.Times, r.trace.Ended.Sub(0))
+			o.crowd.heard(r.trace)
+		default:
+			standing.Failed++
+		}
 		return
 	}
 	failed[r.job.Strategy][r.job.Trial] = r.err
 	o.bad++
+	if !r.job.Still {
+		standing.Failed++
+	}
 	if o.first == nil {
 		o.first = r.err
 	}
@@ -220,36 +323,62 @@ func (o *owner) take(ctx context.Context, r outcome) {
 	}
 }
 
-// progress says how far the run has come, and how long the rest may take: each
-// kind of trial as long as it took so far, or what the textbook says and as much
-// more as the others took: what it leaves out, above all an engine's start, is
-// about the same for each. Trials with and without delay tell nothing of each other.
-func (o *owner) progress() Progress {
-	more := map[bool]pace{} // than the textbook says, by Still
+// estimates are how long trials of each kind should take: as long as they took so far, or what was
+// expected and as much more as the others took: what that leaves out, above all an engine's
+// start, is about the same for each. Trials with and without delay tell nothing of each other.
+func (o *owner) estimates() map[Job]time.Duration {
+	more := map[bool]pace{} // than was expected, by Still
 	for kind, p := range o.took {
 		m := more[kind.Still]
 		more[kind.Still] = pace{m.n + p.n, m.total + p.total - o.guess[kind]*time.Duration(p.n)}
 	}
-	estimate := func(j Job) time.Duration {
-		if p := o.took[j.kind()]; p.n > 0 {
-			return p.mean()
+	out := map[Job]time.Duration{}
+	for kind, guess := range o.guess {
+		if out[kind] = max(0, guess+more[kind.Still].mean()); o.took[kind].n > 0 {
+			out[kind] = o.took[kind].mean()
 		}
-		return max(0, o.guess[j.kind()]+more[j.Still].mean())
 	}
-	var sum, longest time.Duration
-	add := func(d time.Duration) {
-		sum, longest = sum+max(0, d), max(longest, d)
-	}
+	return out
+}
+
+// rest is how long the run may take from now on, if the workers are never idle, and how long
+// its longest trial.
+func (o *owner) rest(estimate map[Job]time.Duration) (rest, longest time.Duration) {
 	for j, since := range o.running {
-		add(estimate(j) - time.Since(since))
+		d := max(0, estimate[j.kind()]-time.Since(since))
+		rest, longest = rest+d, max(longest, d)
 	}
-	for _, j := range o.jobs[o.next:] {
-		add(estimate(j))
+	for kind, n := range o.left {
+		if n > 0 {
+			rest, longest = rest+estimate[kind]*time.Duration(n), max(longest, estimate[kind])
+		}
 	}
-	return Progress{
-		Done: o.ended, Failed: o.bad, Total: len(o.jobs), Elapsed: time.Since(o.began),
-		Remaining: max(longest, sum/time.Duration(o.plan.Workers)),
+	return rest / time.Duration(o.crowd.now), longest
+}
+
+// progress says how far the run has come, and how long the rest may take.
+func (o *owner) progress() Progress {
+	out := Progress{Strategies: slices.Clone(o.standing), Elapsed: time.Since(o.began), Remaining: max(o.rest(o.estimates()))}
+	count := func(kind Job, n int, of func(*Standing) *int) {
+		if kind.Still {
+			out.Baseline += n
+		} else {
+			*of(&out.Strategies[kind.Strategy]) += n
+		}
 	}
+	for j := range o.running {
+		count(j, 1, func(s *Standing) *int { return &s.Running })
+	}
+	for kind, n := range o.left {
+		count(kind, n, func(s *Standing) *int { return &s.Left })
+	}
+	for i, s := range out.Strategies {
+		out.Strategies[i].Times = slices.Clip(s.Times)
+		out.Done += len(s.Times) + s.Failed
+		out.Failed += s.Failed
+		out.Total += len(s.Times) + s.Failed + s.Running + s.Left
+	}
+	return out
 }
 
 // experiment gathers what was booked.
@@ -257,7 +386,7 @@ func (o *owner) experiment() *trace.Experiment {
 	p := o.plan
 	x := &trace.Experiment{
 		Setup:       trace.Setup{Workload: p.Workload, Strategies: p.Strategies, Network: p.Network, Seed: p.Seed, Trials: p.Trials},
-		Interrupted: o.ended < len(o.jobs),
+		Interrupted: len(o.jobs) > 0,
 	}
 	for i := range p.Strategies {
 		x.Traces = append(x.Traces, present(o.traces[i]))

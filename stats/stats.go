@@ -321,7 +321,7 @@ func nextDeal(first []int, n int) bool {
 	return true
 }
 
-// LeastP is the least p that Compare can give for samples of those sizes: 2 of all the
+// LeastP is the least p that ranks can give for samples of those sizes: 2 of all the
 // orders in which their values can come.
 func LeastP(n, m int) float64 {
 	orders := 1.0
@@ -329,6 +329,14 @@ func LeastP(n, m int) float64 {
 		orders *= float64(n+m-i) / float64(i+1)
 	}
 	return min(1, 2/orders)
+}
+
+// Least is the least p that Compare can give for samples of those sizes.
+func Least(n, m int) float64 {
+	if n == m {
+		return LeastP(n, m)
+	}
+	return min(LeastP(n, m), LeastApart(n, m))
 }
 
 // Enough is how many values each of two samples needs for Compare to show a difference
@@ -342,8 +350,10 @@ func Enough(factor float64) int {
 }
 
 // Compare tests whether one sample tends to larger values than the other, by
-// Mann and Whitney's U, exact for small samples. Samples of three or fewer can
-// never differ; the Warning says so.
+// Mann and Whitney's U, exact for small samples. Where one of them has ended early, so that
+// their sizes differ, it also counts that they are Apart: that is rarer than what their ranks
+// tell, so that p is LeastApart where it is less. Samples of three can never differ;
+// the Warning says so.
 func Compare(a, b Sample) Test {
 	out := Test{P: 1, N1: a.N(), N2: b.N()}
 	if a.N() == 0 || b.N() == 0 {
@@ -352,6 +362,9 @@ func Compare(a, b Sample) Test {
 	}
 	c := benchmath.AssumeNothing.Compare(a.sample(), b.sample())
 	out.P = c.P
+	if a.N() != b.N() && Apart(a, b) {
+		out.P = min(out.P, LeastApart(a.N(), b.N()))
+	}
 	for _, w := range c.Warnings {
 		code := "test"
 		if a.sorted[0] == a.sorted[a.N()-1] && b.sorted[0] == b.sorted[b.N()-1] && a.sorted[0] == b.sorted[0] {

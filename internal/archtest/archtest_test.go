@@ -47,7 +47,7 @@ var rooms = []room{
 	{"origin", []string{".", "trace", "policy", "dns"}, "the other side; it must not know how the client measures"},
 	{"lab", []string{".", "trace", "flow", "link", "sockdiag", "stats"}, "carries packets of any program; knows neither client nor origin"},
 	{"infer", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
-	{"run", []string{".", "trace"}, "declares the engine that it needs; cmd hands one in"},
+	{"run", []string{".", "trace", "stats"}, "declares the engine that it needs, cmd hands one in; a test says when trials are enough"},
 	{"compare", []string{".", "trace", "stats", "finding", "assert"}, "reads traces only, whichever engine wrote them"},
 	{"assert", []string{".", "finding"}, "conditions on named figures; knows no result, so that every verb can have it"},
 	{"profile", []string{".", "trace", "stats", "finding", "assert"}, "the document of a server's treatment of connections; knows no sockets, so that reports may read it"},
