@@ -661,6 +661,12 @@ const leastEnough = 5
 // enough is how many trials a strategy needs for a difference from the others to show.
 func (c *tried) enough() int { return max(leastEnough, stats.Enough(c.family)) }
 
+// endedEarly reports whether a strategy has fewer trials than were planned since its order was
+// settled (docs/statistics.md). Its interval is of less confidence, and apart from all others.
+func (d *doubter) endedEarly(c *tried) bool {
+	return !d.in.Interrupted && c.row.Failed == 0 && c.row.Trials < d.in.Trials
+}
+
 func (d *doubter) trials() {
 	few := map[int][]*tried{}
 	var unsure, one []*tried
@@ -678,7 +684,7 @@ func (d *doubter) trials() {
 			few[n] = append(few[n], c)
 		case n == 1:
 			one = append(one, c)
-		case c.time.Confidence < 0.9:
+		case c.time.Confidence < 0.9 && !d.endedEarly(c):
 			unsure = append(unsure, c)
 			reached = min(reached, c.time.Confidence)
 		}

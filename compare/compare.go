@@ -11,6 +11,7 @@ import (
 	"linger"
 	"linger/assert"
 	"linger/finding"
+	"linger/stats"
 	"linger/trace"
 )
 
@@ -337,7 +338,7 @@ func Compare(in trace.Experiment) Findings {
 func share(cases []*tried) {
 	run := len(filter(cases, func(c *tried) bool { return c.times.N() > 0 }))
 	for _, c := range cases {
-		c.family = max(1, float64(run)/2)
+		c.family = stats.Family(run)
 	}
 }
 

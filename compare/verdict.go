@@ -81,7 +81,7 @@ func middleOf(s stats.Sample) float64 {
 
 // canDiffer reports whether samples of those sizes can differ at all, where so many tests
 // stand together.
-func canDiffer(n, m int, family float64) bool { return stats.LeastP(n, m)*family < stats.Alpha }
+func canDiffer(n, m int, family float64) bool { return stats.Least(n, m)*family < stats.Alpha }
 
 // alike reports whether the trials show no difference between a and b.
 func alike(a, b *tried) bool {
