@@ -186,16 +186,17 @@ type Finding struct {
 const packetsPerCore = 10_000
 
 // Capacity returns how many labs on this network can run side by side on so many
-// cores without making each other late: at most two a core, since each runs a
-// client and a server as well, and no more than have packetsPerCore full-sized
-// packets a second in each core, both ways together. At least one.
-func Capacity(n linger.Network, cores int) int {
+// cores without making each other late: surely as many as two a core, since each runs a
+// client and a server as well, and at most four a core, where their own lateness is looked at; neither more
+// than have packetsPerCore full-sized packets a second in each core, both ways together. At least one.
+func Capacity(n linger.Network, cores int) (surely, most int) {
 	cores = max(cores, 1)
 	if n.Down == 0 || n.Up == 0 {
-		return 1
+		return 1, 1
 	}
 	perLab := max(1, int64(n.Down+n.Up)/(8*linger.MTU))
-	return int(max(1, min(int64(2*cores), int64(cores)*packetsPerCore/perLab)))
+	carried := max(1, int64(cores)*packetsPerCore/perLab)
+	return int(min(int64(2*cores), carried)), int(min(int64(4*cores), carried))
 }
 
 // validate reports the first thing that no lab can be made of.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +28,7 @@ type compareCmd struct {
 	Strategies string `short:"s" placeholder:"LIST" help:"What to compare: ${forms}; :N for N connections; behind a + ${modifiers}. Default ${strategies}; in cleartext ${plain}."`
 	Scheme     string `placeholder:"http|https" help:"Cleartext, or TLS 1.3; default what the workload has."`
 	networkFlags
-	Trials int    `default:"5" placeholder:"N" help:"How often each strategy runs; default 5."`
+	Trials *int   `placeholder:"N" help:"How often each strategy runs. Default 5; 4 of one that takes long, where they settle its order and nothing but the screen is asked for."`
 	Seed   uint64 `default:"1" placeholder:"N" help:"Fixes sizes, order of trials and losses; default 1."`
 	Think  string `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
 	namesFlags
@@ -93,24 +92,19 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	}
 	var outside liveEngine
 	var warning string
-	still, workers := stillTrials, c.Workers
-	if c.isLive() {
-		if outside, network, warning, err = c.live(w, page, strategies, &pace); err != nil {
-			return err
-		}
-		still, workers = 0, 1
-	} else if words := c.serverFlags.words(); len(words) > 0 && !isURL(c.Workload) {
-		return usage("%s is about a server outside; the lab has its own: use it with --on live", words[0])
-	}
-	if workers == 0 && isBrowsed(strategies) {
-		workers = max(1, runtime.NumCPU()/browserCores)
-	}
-	if workers == 0 {
-		workers = lab.Capacity(network, runtime.NumCPU())
-	}
 	plan := run.Plan{
 		Workload: w, Strategies: strategies, Network: network, Seed: c.Seed,
-		Trials: c.Trials, Still: still, Workers: workers, Timeout: timeout,
+		Trials: c.trials(), Still: stillTrials, Workers: 1, Timeout: timeout,
+	}
+	if c.isLive() {
+		if outside, plan.Network, warning, err = c.live(w, page, strategies, &pace); err != nil {
+			return err
+		}
+		plan.Still = 0
+	} else if words := c.serverFlags.words(); len(words) > 0 && !isURL(c.Workload) {
+		return usage("%s is about a server outside; the lab has its own: use it with --on live", words[0])
+	} else {
+		c.sideBySide(&plan)
 	}
 	if err := plan.Validate(); err != nil {
 		return usage("%w", err)
@@ -138,7 +132,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 
 	bar := newProgress(std, out.layout(std.err))
 	var lost losses
-	var engine run.Engine = labEngine{policy: serverPolicy, keep: firstTrials(out, network, std.env("SSLKEYLOGFILE")), lost: lost.add, pace: pace}
+	var engine run.Engine = labEngine{policy: serverPolicy, keep: firstTrials(out, plan.Network, std.env("SSLKEYLOGFILE")), lost: lost.add, pace: pace}
 	model := simEngine{policy: serverPolicy, pace: pace}
 	switch {
 	case c.isLive():
@@ -148,6 +142,12 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		engine = model
 		if plan, err = forecast(plan, c.Strategies != "", std.err); err != nil {
 			return err
+		}
+	default:
+		plan.Expected = expected(plan, foresee(ctx, model, plan))
+		if c.Trials == nil && len(asserted) == 0 && len(out.files) == 0 {
+			// What is kept is held against other results later, which takes all trials.
+			plan.Enough = enoughTrials
 		}
 	}
 	experiment, err := run.Run(ctx, engine, plan, bar.tell)
@@ -180,7 +180,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		asserted: asserted,
 	}
 	if experiment.Provenance == trace.Predicted {
-		m, err := model.model(w, plan.Strategies, c.Workload, c.fetching(), c.Trials)
+		m, err := model.model(w, plan.Strategies, c.Workload, c.fetching(), c.trials())
 		if err != nil {
 			return err
 		}
@@ -336,7 +336,7 @@ func (c compareCmd) live(w linger.Workload, page visited, strategies []linger.St
 	if isURL(c.Workload) {
 		host, _, _ := net.SplitHostPort(page.config.Address)
 		return newLiveEngine(func(linger.Strategy) live.Config { return page.config }, betweenLoads),
-			linger.Network{Name: host}, forewarnLoads(page, len(strategies), c.Trials, *pace), nil
+			linger.Network{Name: host}, forewarnLoads(page, len(strategies), c.trials(), *pace), nil
 	}
 	servers, err := c.resolvers(strategies)
 	if err != nil {
@@ -357,7 +357,7 @@ func (c compareCmd) live(w linger.Workload, page visited, strategies []linger.St
 		return config
 	}
 	return newLiveEngine(reach, 0), linger.Network{Name: servers[strategies[0].Name].host},
-		forewarn(servers, strategies, c.Trials, len(w.Exchanges), *pace), nil
+		forewarn(servers, strategies, c.trials(), len(w.Exchanges), *pace), nil
 }
 
 // statusOf keeps an error's exit status once its message has been printed.
@@ -387,7 +387,9 @@ func (c compareCmd) command() string {
 	add("--strategies", c.Strategies, "")
 	add("--scheme", c.Scheme, "")
 	words = append(words, c.networkFlags.words()...)
-	add("--trials", fmt.Sprint(c.Trials), "5")
+	if c.Trials != nil {
+		add("--trials", fmt.Sprint(*c.Trials), "")
+	}
 	add("--seed", fmt.Sprint(c.Seed), "1")
 	add("--think", c.Think, "")
 	add("--timeout", c.Timeout, "10m")

@@ -59,7 +59,7 @@ func (c compareCmd) measuring() []string {
 		flag string
 		set  bool
 	}{
-		{"--strategies", c.Strategies != ""}, {"--scheme", c.Scheme != ""}, {"--trials", c.Trials != 5}, {"--seed", c.Seed != 1}, {"--think", c.Think != ""},
+		{"--strategies", c.Strategies != ""}, {"--scheme", c.Scheme != ""}, {"--trials", c.Trials != nil}, {"--seed", c.Seed != 1}, {"--think", c.Think != ""},
 		{"--workers", c.Workers != 0}, {"--timeout", c.Timeout != "10m"}, {"--on", c.On != ""}, {"--assert", len(c.Assert) > 0}, {"--show-queries", c.ShowQueries},
 	} {
 		if f.set {

@@ -83,6 +83,15 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 		return nil, err
 	}
 	defer running.abandon()
+	// A program takes as long to start as the servers take to make ready.
+	client, err := startClient(l, s.Strategy)
+	if err != nil {
+		return nil, err
+	}
+	defer client.abandon()
+	if err := running.ready(); err != nil {
+		return nil, err
+	}
 	ready, err := l.Report(ctx)
 	if err != nil {
 		return nil, err
@@ -94,7 +103,7 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	case linger.SchemeDNS:
 		port = linger.PortOf(s.Strategy.DNS)
 	}
-	said, err := runClient(stopped, l, running.pins(), clientOrder{
+	said, err := client.run(stopped, running.pins(), clientOrder{
 		Scenario:  s,
 		Places:    placesOf(l, s.Workload, servers, port),
 		Authority: running.authorities(),
@@ -126,14 +135,14 @@ func (e labEngine) run(ctx context.Context, s linger.Scenario, trial int) (*trac
 	if e.witness != nil {
 		e.witness(s, t, answered)
 	}
-	client, origin := seen.Hosts[clientHost], sideOf(servers, ready, seen)
-	client.CPU = t.Client.Or(trace.Host{}).CPU
+	near, origin := seen.Hosts[clientHost], sideOf(servers, ready, seen)
+	near.CPU = t.Client.Or(trace.Host{}).CPU
 	if s.Strategy.EarlyData || s.Strategy.FastOpen {
 		// The earlier visit is in what the hosts have spent, and cannot be told apart
 		// there: it is left out rather than blamed on the load.
-		client, origin = trace.Host{CPU: client.CPU}, trace.Host{}
+		near, origin = trace.Host{CPU: near.CPU}, trace.Host{}
 	}
-	t.Client = linger.Known(client)
+	t.Client = linger.Known(near)
 	if origin.CPU > 0 {
 		t.Server = linger.Known(origin)
 	}
@@ -220,6 +229,7 @@ type ourselves struct {
 	close   func()
 	stderr  *bytes.Buffer
 	drained chan struct{}
+	done    bool // it has been waited for
 }
 
 func startOurselves(l *lab.Lab, host string, args ...string) (*ourselves, error) {
@@ -270,6 +280,7 @@ func startOurselves(l *lab.Lab, host string, args ...string) (*ourselves, error)
 
 // wait ends the conversation; the error says how the host ended if not well.
 func (o *ourselves) wait() error {
+	o.done = true
 	exit, err := o.process.Wait()
 	<-o.drained
 	o.close()
@@ -285,12 +296,21 @@ func (o *ourselves) wait() error {
 	return nil
 }
 
+// abandon ends a host that has not been waited for; the lab's end has killed it
+// or will.
+func (o *ourselves) abandon() {
+	if !o.done {
+		o.process.Signal(os.Kill)
+		o.in.Close()
+		o.wait()
+	}
+}
+
 // runningOrigin is the origin process of a lab.
 type runningOrigin struct {
 	*ourselves
 	decoder *json.Decoder
-	ready   originReady
-	done    bool
+	said    originReady
 }
 
 func startOrigin(l *lab.Lab, name string) (*runningOrigin, error) {
@@ -303,7 +323,6 @@ func startOrigin(l *lab.Lab, name string) (*runningOrigin, error) {
 
 // stop asks the origin to end and waits for it.
 func (o *runningOrigin) stop() error {
-	o.done = true
 	o.in.Close()
 	return o.wait()
 }
@@ -316,42 +335,41 @@ func (o *runningOrigin) finish() (originSeen, error) {
 	return seen, cmp.Or(o.stop(), err)
 }
 
-// abandon ends an origin that has not been finished; the lab's end has killed it
-// or will.
-func (o *runningOrigin) abandon() {
-	if !o.done {
-		o.process.Signal(os.Kill)
-		o.stop()
+// runningClient is the client process of a lab, which waits for its order.
+type runningClient struct{ *ourselves }
+
+func startClient(l *lab.Lab, s linger.Strategy) (runningClient, error) {
+	role := "client"
+	if s.Client != "" {
+		role = "browser"
 	}
+	host, err := startOurselves(l, clientHost, role)
+	return runningClient{host}, err
 }
 
-// runClient runs one scenario on the client host of a lab. When ctx ends the
+// run has the client run one scenario. When ctx ends the
 // client is told to stop and to say what it has so far.
 // pins are the servers' keys.
-func runClient(ctx context.Context, l *lab.Lab, pins []string, order clientOrder) (*clientSeen, error) {
+func (c runningClient) run(ctx context.Context, pins []string, order clientOrder) (*clientSeen, error) {
 	var words any = order
-	role := "client"
 	if order.Scenario.Strategy.Client != "" {
 		browsing, err := order.asBrowser(pins)
 		if err != nil {
 			return nil, err
 		}
-		role, words = "browser", browsing
-	}
-	host, err := startOurselves(l, clientHost, role)
-	if err != nil {
-		return nil, err
+		words = browsing
 	}
 	var seen clientSeen
-	if err = json.NewEncoder(host.in).Encode(words); err == nil {
-		unwatch := context.AfterFunc(ctx, func() { host.in.Close() })
+	err := json.NewEncoder(c.in).Encode(words)
+	if err == nil {
+		unwatch := context.AfterFunc(ctx, func() { c.in.Close() })
 		defer unwatch()
-		err = json.NewDecoder(host.out).Decode(&seen)
+		err = json.NewDecoder(c.out).Decode(&seen)
 	}
 	if err != nil {
-		host.process.Signal(os.Kill)
+		c.process.Signal(os.Kill)
 	}
-	if err := cmp.Or(host.wait(), err); err != nil {
+	if err := cmp.Or(c.wait(), err); err != nil {
 		return nil, err
 	}
 	if seen.Trace == nil {

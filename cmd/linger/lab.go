@@ -104,6 +104,9 @@ func (c labCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer running.abandon()
+	if err := running.ready(); err != nil {
+		return err
+	}
 
 	if c.Authority != "" {
 		if err := os.WriteFile(c.Authority, running.authorities(), 0o666); err != nil {

@@ -106,7 +106,7 @@ func forecast(p run.Plan, named bool, note io.Writer) (run.Plan, error) {
 	if len(kept) == 0 {
 		return p, usage("none of the strategies is predicted yet; use --on lab")
 	}
-	p.Strategies, p.Still, p.Workers, p.Virtual = kept, 1, runtime.NumCPU(), true
+	p.Strategies, p.Still, p.Enough, p.Workers, p.Most, p.Virtual = kept, 1, 0, runtime.NumCPU(), 0, true
 	if p.Network.Loss == 0 {
 		p.Trials = 1
 	}

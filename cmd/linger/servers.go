@@ -119,7 +119,7 @@ func placesOf(l *lab.Lab, w linger.Workload, servers []server, port int) []live.
 // started, before any other.
 type runningServers []*runningOrigin
 
-// startServers starts a process on each server host; they make ready side by side.
+// startServers starts a process on each server host; ready says when they serve.
 func startServers(l *lab.Lab, servers []server, w linger.Workload, p policy.ServerPolicy) (all runningServers, err error) {
 	defer func() {
 		if err != nil {
@@ -138,19 +138,24 @@ func startServers(l *lab.Lab, servers []server, w linger.Workload, p policy.Serv
 			return all, cmp.Or(o.stop(), err)
 		}
 	}
+	return all, nil
+}
+
+// ready waits until all servers accept connections; they make ready side by side.
+func (all runningServers) ready() error {
 	for _, o := range all {
-		if err := o.decoder.Decode(&o.ready); err != nil {
-			return all, cmp.Or(o.stop(), err)
+		if err := o.decoder.Decode(&o.said); err != nil {
+			return cmp.Or(o.stop(), err)
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // authorities are the certificates, in PEM, of who vouches for the servers.
 func (all runningServers) authorities() []byte {
 	var out []byte
 	for _, o := range all {
-		out = append(out, o.ready.Authority...)
+		out = append(out, o.said.Authority...)
 	}
 	return out
 }
@@ -159,7 +164,7 @@ func (all runningServers) authorities() []byte {
 func (all runningServers) pins() []string {
 	var out []string
 	for _, o := range all {
-		out = append(out, o.ready.Pin)
+		out = append(out, o.said.Pin)
 	}
 	return out
 }
