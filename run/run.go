@@ -30,25 +30,21 @@ type Engine interface {
 // for, are no part of its counts, but for Baseline; the times are of all.
 type Progress struct {
 	Done, Failed, Total int // trials; of a sweep networks
-	// Baseline is how many trials without delay are left.
-	Baseline  int
-	Elapsed   time.Duration
-	Remaining time.Duration // expected; better as trials come in
-	// Strategies is how far each strategy is, indexed as the plan's; a sweep has none. It is
-	// not changed later.
+	// Baseline is how many trials without delay are left, BaselineDone how many have ended.
+	Baseline, BaselineDone int
+	Elapsed                time.Duration
+	Remaining              time.Duration // expected; better as trials come in
+	// Strategies is how far each strategy is, indexed as the plan's; a sweep has none.
 	Strategies []Standing
+	// SoFar returns what has come of the plan until now; it may be called while Progress is
+	// being told. A sweep has none.
+	SoFar func() *trace.Experiment
 }
 
-// A Standing is how far one strategy has come.
-type Standing struct {
-	// Times are those of the trials that delivered everything, in the order in which they
-	// ended: from wanting the first exchange to the end of the last.
-	Times  []time.Duration
-	Failed int
-	// Running are under way, Left still to start, Spared will not be run, as the order
-	// among the others is settled.
-	Running, Left, Spared int
-}
+// A Standing is how many trials of a strategy have ended, how many of those did not deliver
+// everything, how many are under way and still to start, and how many will not be run, as
+// the order among the others is settled.
+type Standing struct{ Ended, Failed, Running, Left, Spared int }
 
 // tick is how often progress is told when nothing happens.
 const tick = 100 * time.Millisecond
@@ -232,7 +228,7 @@ func (o *owner) next() int {
 			longest, most = kind, estimate[kind]
 		}
 	}
-	alone := most*11/10 >= rest // a tenth of what is expected may be wrong
+	alone := most > 0 && most*11/10 >= rest // a tenth of what is expected may be wrong
 	return slices.IndexFunc(o.jobs, func(j Job) bool { return o.isDue(j) && (!alone || j.kind() == longest) })
 }
 
@@ -297,19 +293,19 @@ func (o *owner) take(ctx context.Context, r outcome) {
 		traces[r.job.Strategy][r.job.Trial] = r.trace
 		p := o.took[r.job.kind()]
 		o.took[r.job.kind()] = pace{p.n + 1, p.total + took}
-		switch {
-		case r.job.Still:
-		case whole(r.trace):
-			standing.Times = append(standing.Times, r.trace.Ended.Sub(0))
+		if !r.job.Still {
+			standing.Ended++
 			o.crowd.heard(r.trace)
-		default:
-			standing.Failed++
+			if !whole(r.trace) {
+				standing.Failed++
+			}
 		}
 		return
 	}
 	failed[r.job.Strategy][r.job.Trial] = r.err
 	o.bad++
 	if !r.job.Still {
+		standing.Ended++
 		standing.Failed++
 	}
 	if o.first == nil {
@@ -358,7 +354,7 @@ func (o *owner) rest(estimate map[Job]time.Duration) (rest, longest time.Duratio
 
 // progress says how far the run has come, and how long the rest may take.
 func (o *owner) progress() Progress {
-	out := Progress{Strategies: slices.Clone(o.standing), Elapsed: time.Since(o.began), Remaining: max(o.rest(o.estimates()))}
+	out := Progress{Strategies: slices.Clone(o.standing), SoFar: o.experiment, Elapsed: time.Since(o.began), Remaining: max(o.rest(o.estimates()))}
 	count := func(kind Job, n int, of func(*Standing) *int) {
 		if kind.Still {
 			out.Baseline += n
@@ -372,12 +368,12 @@ func (o *owner) progress() Progress {
 	for kind, n := range o.left {
 		count(kind, n, func(s *Standing) *int { return &s.Left })
 	}
-	for i, s := range out.Strategies {
-		out.Strategies[i].Times = slices.Clip(s.Times)
-		out.Done += len(s.Times) + s.Failed
+	for _, s := range out.Strategies {
+		out.Done += s.Ended
 		out.Failed += s.Failed
-		out.Total += len(s.Times) + s.Failed + s.Running + s.Left
+		out.Total += s.Ended + s.Running + s.Left
 	}
+	out.BaselineDone = o.ended - out.Done
 	return out
 }
 

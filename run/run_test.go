@@ -191,6 +191,21 @@ func TestDefaultComparisonFinishesInTime(t *testing.T) {
 	}
 }
 
+// Where no time is waited for, nothing is known of how long trials take, and all are run.
+func TestVirtualPlansRunWhole(t *testing.T) {
+	p := plan(t)
+	p.Virtual = true
+	x, err := Run(t.Context(), fake(func(context.Context, linger.Scenario, int) (*trace.Trace, error) { return &trace.Trace{}, nil }), p, nil)
+	if err != nil || x.Interrupted {
+		t.Fatal(x, err)
+	}
+	for i := range p.Strategies {
+		if len(x.Traces[i]) != p.Trials || len(x.Still[i]) != p.Still {
+			t.Errorf("%s: %d trials, %d without delay", p.Strategies[i].Name, len(x.Traces[i]), len(x.Still[i]))
+		}
+	}
+}
+
 func TestWorkersBoundWhatRunsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := plan(t)

@@ -17,6 +17,7 @@ import (
 	"linger/compare"
 	"linger/lab"
 	"linger/live"
+	"linger/report/text"
 	"linger/run"
 	"linger/trace"
 )
@@ -130,7 +131,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		return usage("-o %s: a qlog is of linger's own QUIC; have h3, doq or doh3 among the strategies", out.named(".qlog"))
 	}
 
-	bar := newProgress(std, out.layout(std.err))
+	bar := newProgress(std, func() text.Options { return out.layout(std.err) })
 	var lost losses
 	var engine run.Engine = labEngine{policy: serverPolicy, keep: firstTrials(out, plan.Network, std.env("SSLKEYLOGFILE")), lost: lost.add, pace: pace}
 	model := simEngine{policy: serverPolicy, pace: pace}
@@ -138,13 +139,16 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 	case c.isLive():
 		fmt.Fprintln(std.err, "linger: "+warning)
 		engine = outside
+		bar.measuring(nil)
 	case inSim && !inLab:
 		engine = model
 		if plan, err = forecast(plan, c.Strategies != "", std.err); err != nil {
 			return err
 		}
 	default:
-		plan.Expected = expected(plan, foresee(ctx, model, plan))
+		foreseen := foresee(ctx, model, plan)
+		plan.Expected = expected(plan, foreseen)
+		bar.measuring(foreseen)
 		if c.Trials == nil && len(asserted) == 0 && len(out.files) == 0 {
 			// What is kept is held against other results later, which takes all trials.
 			plan.Enough = enoughTrials
@@ -156,7 +160,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		// It would be refused for the same reason as with --on sim, then in its words.
 		if instead, none := forecast(plan, false, std.err); none == nil {
 			fmt.Fprintf(std.err, "linger: %s; predicting instead, as with --on sim\n", oneLine(err.Error()))
-			c.On = "sim"
+			c.On, bar.figures = "sim", false
 			experiment, err = run.Run(ctx, model, instead, bar.tell)
 			bar.clear()
 		}

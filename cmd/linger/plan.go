@@ -52,7 +52,7 @@ func foresee(ctx context.Context, e simEngine, p run.Plan) *trace.Experiment {
 	}
 	ctx, cancel := context.WithTimeout(ctx, foreseeWithin)
 	defer cancel()
-	p.Trials, p.Still = 1, 0
+	p.Trials = 1
 	x, err := run.Run(ctx, e, p, nil)
 	if err != nil {
 		return nil

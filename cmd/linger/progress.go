@@ -3,34 +3,57 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
 
+	"linger/compare"
 	"linger/report/text"
 	"linger/run"
+	"linger/trace"
 )
 
-// progress is the bar on standard error while an experiment runs. In a pipe
-// there is none but a line at the start: a log is no place for a moving bar.
+// drawAfter is how long a run without figures lasts before something is drawn of it.
+const drawAfter = 200 * time.Millisecond
+
+// progress is what stands on standard error while an experiment runs. In a pipe
+// there is nothing but a line at the start: a log is no place for what moves.
 type progress struct {
-	to    *os.File
-	moves bool
-	said  bool
-	unit  string // what is counted
-	style text.Options
+	screen
+	said bool
+	unit string // what is counted
+	// title and now, if any, say what runs, and what of it is under way.
+	title string
+	now   func(run.Progress) string
+	// predicted stands in for what is not measured yet; shown is what is drawn of the measured, as of
+	// when so many trials had ended. figures says that there are any.
+	figures   bool
+	predicted []compare.Row
+	shown     compare.Findings
+	ended     int
 }
 
-func newProgress(std streams, o text.Options) *progress {
-	return &progress{to: std.err, unit: "trial", moves: term.IsTerminal(int(std.err.Fd())) && std.env("TERM") != "dumb", style: o}
+func newProgress(std streams, layout func() text.Options) *progress {
+	return &progress{screen: newScreen(std, layout), unit: "trial", ended: -1}
+}
+
+// measuring has the table of the final screen stand there while a plan is measured, with
+// the figures of a prediction, if any, until there are others.
+func (p *progress) measuring(foreseen *trace.Experiment) {
+	p.figures = true
+	if foreseen != nil {
+		p.predicted = compare.Compare(*foreseen).Rows
+	}
 }
 
 // tell draws how far the run has come.
 func (p *progress) tell(r run.Progress) {
-	switch {
-	case p.moves:
-		fmt.Fprintf(p.to, "\r\x1b[K%s", text.Progress(p.unit, r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, p.style))
-	case !p.said:
+	if p.moves {
+		p.draw(p.lines(r))
+		return
+	}
+	if !p.said {
 		p.said = true
 		trials := "1 " + p.unit
 		if r.Total != 1 {
@@ -44,9 +67,84 @@ func (p *progress) tell(r run.Progress) {
 	}
 }
 
-// clear takes the bar away before results are printed.
-func (p *progress) clear() {
-	if p.moves {
-		fmt.Fprint(p.to, "\r\x1b[K")
+// lines is what is drawn.
+func (p *progress) lines(r run.Progress) []string {
+	o := p.layout()
+	if !p.figures || r.SoFar == nil {
+		if r.Elapsed < drawAfter {
+			return nil
+		}
+		bar := text.Progress(p.unit, r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, o)
+		if p.title == "" {
+			return []string{bar}
+		}
+		return text.Titled(p.title, p.now(r), bar, o, p.rows())
 	}
+	if ended := r.Done + r.BaselineDone; ended != p.ended {
+		p.ended, p.shown = ended, compare.Compare(*r.SoFar())
+	}
+	u := text.Underway{
+		Measured: p.shown, Predicted: p.predicted, Baseline: r.Baseline,
+		Run: text.Run{Unit: p.unit, Done: r.Done, Failed: r.Failed, Total: r.Total, Elapsed: r.Elapsed, Remaining: r.Remaining},
+	}
+	for _, s := range r.Strategies {
+		u.Standing = append(u.Standing, text.Standing{Ended: s.Ended, Failed: s.Failed, Running: s.Running, Left: s.Left, Spared: s.Spared})
+	}
+	return u.Lines(o, p.rows())
+}
+
+// A screen is some lines on a terminal that are drawn again and again in place.
+type screen struct {
+	to     *os.File
+	moves  bool // it is a terminal that can
+	layout func() text.Options
+	drawn  []string
+}
+
+func newScreen(std streams, layout func() text.Options) screen {
+	return screen{to: std.err, moves: term.IsTerminal(int(std.err.Fd())) && std.env("TERM") != "dumb", layout: layout}
+}
+
+// rows is how many lines the terminal has, 0 where that is not known.
+func (s *screen) rows() int {
+	_, rows, err := term.GetSize(int(s.to.Fd()))
+	if err != nil {
+		return 0
+	}
+	return rows
+}
+
+// draw writes lines over those that stand there.
+func (s *screen) draw(lines []string) {
+	if len(lines) == 0 || strings.Join(lines, "\n") == strings.Join(s.drawn, "\n") {
+		return
+	}
+	fmt.Fprint(s.to, s.home()+strings.Join(lines, "\x1b[K\n")+"\x1b[K\x1b[J")
+	s.drawn = lines
+}
+
+// clear takes the lines away before results are printed.
+func (s *screen) clear() {
+	if s.moves && len(s.drawn) > 0 {
+		fmt.Fprint(s.to, s.home()+"\x1b[J")
+		s.drawn = nil
+	}
+}
+
+// home moves to where the first of the drawn lines begins. A line that is wider than the
+// terminal has become takes several of its rows.
+func (s *screen) home() string {
+	up := 0
+	for i, line := range s.drawn {
+		if i > 0 {
+			up++
+		}
+		if columns, _, err := term.GetSize(int(s.to.Fd())); err == nil && columns > 0 {
+			up += max(0, text.Width(line)-1) / columns
+		}
+	}
+	if up == 0 {
+		return "\r"
+	}
+	return fmt.Sprintf("\r\x1b[%dA", up)
 }

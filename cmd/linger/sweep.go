@@ -131,7 +131,7 @@ func (c sweepCmd) sweep(ctx context.Context, s run.Sweep, e simEngine, out *outp
 		// memory, and often a quarter of the time.
 		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
-	bar := newProgress(std, out.layout(std.err))
+	bar := newProgress(std, func() text.Options { return out.layout(std.err) })
 	bar.unit = "path"
 	done, err := run.Over(ctx, e, s, outcome(s.Workload), each, bar.tell)
 	bar.clear()

@@ -33,6 +33,19 @@ func (o Options) paint(s string, st style) string {
 	return "\x1b[" + string(st) + "m" + s + "\x1b[0m"
 }
 
+// Width is how many columns a line takes that was written here, in colour or not.
+func Width(line string) int {
+	n := 0
+	for {
+		before, after, painted := strings.Cut(line, "\x1b[")
+		n += width(before)
+		if !painted {
+			return n
+		}
+		_, line, _ = strings.Cut(after, "m")
+	}
+}
+
 // width is how many columns s takes. All that is written here is one column a letter.
 func width(s string) int { return utf8.RuneCountInString(s) }
 

@@ -1,0 +1,105 @@
+package text
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"linger"
+	"linger/compare"
+)
+
+// underway is the gallery when two of its strategies have figures.
+func underway(t *testing.T) Underway {
+	f := findings(t, "gallery")
+	u := Underway{
+		Measured: f, Baseline: 3,
+		Run: Run{Unit: "trial", Done: 3, Failed: 1, Total: 35, Elapsed: 4 * time.Second, Remaining: 11 * time.Second},
+	}
+	u.Measured.Rows = nil
+	for i, r := range f.Rows {
+		s := Standing{Left: 5}
+		switch i {
+		case 0:
+			s = Standing{Running: 2, Left: 3}
+		case 1:
+			s = Standing{Ended: 1, Running: 1, Left: 3}
+		case 2:
+			s = Standing{Ended: 2, Failed: 1, Left: 2, Spared: 1}
+		}
+		u.Standing = append(u.Standing, s)
+		u.Predicted = append(u.Predicted, r)
+		if s.Ended == 0 {
+			r = compare.Row{Strategy: r.Strategy, Persistent: r.Persistent}
+		} else {
+			r.Trials, r.Time = s.Ended, linger.Known(compare.Time{Median: 1234})
+		}
+		u.Measured.Rows = append(u.Measured.Rows, r)
+	}
+	return u
+}
+
+func TestUnderway(t *testing.T) {
+	u := underway(t)
+	text := strings.Join(u.Lines(Options{}, 24), "\n")
+	for _, want := range []string{
+		"gallery: ", "predicted", "1 of 5", "2 of 4, 1 failed",
+		"Under way: " + u.Measured.Rows[0].Strategy + " (2), " + u.Measured.Rows[1].Strategy + ".",
+		"3 short trials without delay", "Settled early: " + u.Measured.Rows[2].Strategy,
+		"3 of 35 trials, 4 s, 11 s to go, 1 failed",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
+			t.Errorf("%q is not said:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "±") || strings.Contains(text, "*") {
+		t.Errorf("an interval or a winner before the end:\n%s", text)
+	}
+	for i, row := range u.findings().Rows {
+		if row.Strategy != u.Measured.Rows[i].Strategy || row.Time.IsZero() {
+			t.Errorf("row %d is %+v", i, row)
+		}
+	}
+	if u.Predicted = nil; strings.Contains(strings.Join(u.Lines(Options{}, 24), "\n"), "predicted") {
+		t.Error("a prediction without one")
+	}
+}
+
+// Whatever the terminal, no line is wider than it, and there are no more lines than it has.
+func TestUnderwayFits(t *testing.T) {
+	u := underway(t)
+	for _, o := range []Options{{Width: 20}, {Width: 39}, {Width: 40}, {Width: 60}, {Width: 80, Color: true}, {Width: 160}, {Width: 80, ASCII: true}} {
+		for rows := range 30 {
+			lines := u.Lines(o, rows)
+			if rows > 0 && len(lines) > rows {
+				t.Errorf("%d columns: %d lines of %d", o.Width, len(lines), rows)
+			}
+			for _, line := range lines {
+				if n := Width(line); n > o.Width {
+					t.Errorf("%d columns: %d in %q", o.Width, n, line)
+				}
+				if o.ASCII && strings.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
+					t.Errorf("not ASCII: %q", line)
+				}
+			}
+		}
+	}
+}
+
+func TestTitledFits(t *testing.T) {
+	if got := Titled("A title", "what runs", "bar", Options{Width: 80}, 24); len(got) != 3 {
+		t.Errorf("%q", got)
+	}
+	for _, few := range [][]string{Titled("A title", "what runs", "bar", Options{Width: 80}, 2), Titled("A title", "incomprehensibilities", "bar", Options{Width: 20}, 24)} {
+		if len(few) != 1 || few[0] != "bar" {
+			t.Errorf("%q", few)
+		}
+	}
+}
+
+func TestWidthLeavesColourOut(t *testing.T) {
+	o := Options{Color: true}
+	if got := Width("a" + o.paint("é█", green) + "b" + o.paint("c", faint)); got != 5 {
+		t.Errorf("%d columns; want 5", got)
+	}
+}
