@@ -48,6 +48,7 @@ func TestStepsLeadOverWhatWasTried(t *testing.T) {
 	}{
 		{"close,close:6,keep,keep:6,pipeline,h2,h3", "9000 2000 3000 1000 800 790 600", "close>keep:keep_alive keep>keep:6:queueing keep:6>h2:multiplexing h2>h3:quic"},
 		{"close,keep:6,h3", "9000 1000 600", "close>keep:6:several keep:6>h3:several"},
+		{"close,close:6,keep:6,h3", "9000 2000 1000 600", "close>close:6:queueing close:6>keep:6:keep_alive keep:6>h3:several"},
 		{"close,h3", "9000 600", "close>h3:several"},
 		{"close,keep,pipeline", "9000 3000 700", "close>keep:keep_alive keep>pipeline:queueing"},
 		{"close,close:6,keep", "9000 2000 3000", "close>close:6:queueing"},
@@ -86,6 +87,24 @@ func TestStepsLeadOverWhatWasTried(t *testing.T) {
 		slowest := slices.MaxFunc(cases, func(a, b *tried) int { return int(a.time.Value - b.time.Value) })
 		if math.Abs(sum-(slowest.time.Value-best.time.Value)) > 1e-6 {
 			t.Errorf("%s: the steps come to %v", x.list, sum)
+		}
+	}
+}
+
+// What keeping saves is parted where one thing happens after the other; a response of one
+// segment has no slow start.
+func TestStepsPartWhatKeepingSaves(t *testing.T) {
+	for name, want := range map[string]string{
+		"a pair that is not the best": "handshakes slow_start hosts queueing", "the parts add up": "handshakes slow_start hosts queueing",
+		"no slow start in a segment": "handshakes other queueing",
+		"parallel pairs":             "queueing keep_alive",
+	} {
+		var got []string
+		for _, s := range Compare(textbook.Verdicts[name]()).Verdict.Steps {
+			got = append(got, s.Cause)
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: %s; want %s", name, s, want)
 		}
 	}
 }

@@ -118,7 +118,12 @@ func (r *route) fetches(goal linger.Strategy) {
 		to.Version = "1.1"
 		r.change(StepProtocol, to)
 	}
-	if goal.Persistent {
+	if goal.Persistent && !to.Persistent {
+		// Where that was not tried with as many connections, but with more.
+		if more := r.abreast(to); r.kept(to) == nil && more != nil && r.kept(more.strategy) != nil {
+			to = more.strategy
+			r.change(StepQueueing, to)
+		}
 		to.Persistent = true
 		r.change(StepKeepAlive, to)
 	}
@@ -140,6 +145,11 @@ func (r *route) fetches(goal linger.Strategy) {
 	}
 }
 
+// kept is the case that does as s over kept connections, or nil.
+func (r *route) kept(s linger.Strategy) *tried {
+	return first(r.cases, func(c *tried) bool { return onlyKept(s, c.strategy) })
+}
+
 // abreast is the fastest strategy that does as s over several connections, or nil.
 func (r *route) abreast(s linger.Strategy) *tried {
 	return fastest(filter(r.cases, func(c *tried) bool {
@@ -151,7 +161,7 @@ func (r *route) abreast(s linger.Strategy) *tried {
 // lookUps changes how names are looked up: whether a connection is kept, how many queries
 // are under way, and what carries them.
 func (r *route) lookUps(goal linger.Strategy) {
-	if kept := first(r.cases, func(c *tried) bool { return onlyKept(r.want, c.strategy) }); kept != nil && goal.Persistent {
+	if kept := r.kept(r.want); kept != nil && goal.Persistent {
 		r.change(StepKeepAlive, kept.strategy)
 	}
 	to := r.want

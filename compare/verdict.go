@@ -144,6 +144,7 @@ func (j *judgement) weigh() Verdict {
 	}
 	v.KeepAlive = keepAlive(j.cases)
 	v.Steps = steps(j.cases, j.best)
+	j.parted = j.base != nil && slices.ContainsFunc(v.Steps, func(s Step) bool { return s.Cause == StepHandshakes && s.From == j.base.row.Strategy })
 	rival, cause := j.rival()
 	if rival == nil {
 		j.alone()
@@ -191,6 +192,7 @@ type judgement struct {
 	// base is the first non-persistent strategy of the list, of which handshakes are told;
 	// with and without are the fastest strategies with keep-alive and without.
 	base, with, without *tried
+	parted              bool    // the steps part what keeping saves of the base's time
 	loss                float64 // share of packets
 	rtt                 time.Duration
 	queue               Room // in ms
@@ -302,7 +304,10 @@ func (j *judgement) serial(base *tried) {
 	case more:
 		f.Code = KeptCosts
 	case less:
-		f.Code, f.Figures = KeptSaves, append(f.Figures, parts(base, kept)...)
+		f.Code = KeptSaves
+		if !j.parted { // else the steps have told of the parts
+			f.Figures = append(f.Figures, parts(base, kept)...)
+		}
 	default:
 		return
 	}

@@ -66,6 +66,27 @@ func Range(low, high float64) string {
 	return from + "–" + to
 }
 
+// Span writes the two ends of an interval, to the digits that tell them apart, with three
+// behind the point at most: "10.54–10.62". Ends that are alike are one.
+func Span(low, high float64) string {
+	n := behind(high - low)
+	if a, b := Fixed(low, n), Fixed(high, n); a != b {
+		return a + "–" + b
+	}
+	return Fixed(low, n)
+}
+
+// Times writes how many times as long something takes: "1.04", "3.2", "16".
+func Times(ratio float64) string {
+	switch {
+	case ratio < 1.095:
+		return Fixed(ratio, 2)
+	case ratio < 9.95:
+		return Fixed(ratio, 1)
+	}
+	return Fixed(ratio, 0)
+}
+
 // behind is how many digits behind the point a doubt leaves, three at most.
 func behind(doubt float64) int {
 	if doubt <= 0 {

@@ -117,3 +117,14 @@ func TestWaited(t *testing.T) {
 		}
 	}
 }
+
+func TestSpansAndRatios(t *testing.T) {
+	for _, x := range []struct{ got, want string }{
+		{Span(10.541, 10.622), "10.54–10.62"}, {Span(2.4001, 2.4002), "2.400"}, {Span(1, 12.3), "1–12"}, {Span(0.952, 0.957), "0.952–0.957"},
+		{Times(1), "1.00"}, {Times(1.094), "1.09"}, {Times(1.1), "1.1"}, {Times(9.94), "9.9"}, {Times(9.96), "10"}, {Times(16.2), "16"},
+	} {
+		if x.got != x.want {
+			t.Errorf("%s; want %s", x.got, x.want)
+		}
+	}
+}

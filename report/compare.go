@@ -16,7 +16,7 @@ import (
 
 // Title says what was fetched over what.
 func Title(f compare.Findings) string {
-	s := fmt.Sprintf("%s: %s, %s", f.Workload.Name, linger.Plural(f.Workload.Exchanges, "exchange"), finding.Bytes(float64(f.Workload.Bytes)))
+	s := fmt.Sprintf("%s: %s, %s", f.Workload.Name, linger.Plural(f.Workload.Exchanges, "request"), finding.Bytes(float64(f.Workload.Bytes)))
 	if isDNS(f) {
 		s = f.Workload.Name + ": " + linger.Plural(f.Workload.Exchanges, "query")
 	}
@@ -27,14 +27,14 @@ func Title(f compare.Findings) string {
 	var parts []string
 	if v, ok := n.RTT.Get(); ok {
 		rate := func(o linger.Opt[float64]) linger.Rate { return linger.Rate(o.Or(0) * float64(linger.Kbps)) }
-		parts = append(parts, finding.Trimmed(v, 2)+" ms")
+		parts = append(parts, finding.Trimmed(v, 2)+" ms RTT")
 		if n.Down == n.Up {
-			parts = append(parts, rate(n.Down).String()+" each way")
+			parts = append(parts, rate(n.Down).String())
 		} else {
 			parts = append(parts, rate(n.Down).String()+" down", rate(n.Up).String()+" up")
 		}
 		if loss := n.Loss.Or(0); loss > 0 {
-			parts = append(parts, finding.Trimmed(100*loss, 2)+" % lost")
+			parts = append(parts, finding.Trimmed(100*loss, 2)+" % loss")
 		}
 		if q := queue(n.Queue); q != "" {
 			parts = append(parts, q)
@@ -72,20 +72,59 @@ func emptying(ms float64) string {
 	return finding.Lasting(math.Round(ms/unit) * unit)
 }
 
-// Origin says how the figures came about.
+// Brief is Origin in a few words, for where there is one line.
+func Brief(f compare.Findings) string {
+	trials := ran(f)
+	if f.Trials > 1 {
+		trials = "medians of " + trials
+	}
+	switch {
+	case f.Provenance == trace.Predicted && f.Trials == 1:
+		return "Predicted by the simulator, not measured."
+	case f.Provenance == trace.Predicted:
+		return "Predicted by the simulator, not measured: " + trials + "."
+	case f.Provenance != trace.Measured:
+		return Origin(f, "")
+	}
+	where := map[string]string{"lab": "Lab: ", "live": "Real network: "}[f.Engine]
+	ci := ""
+	if c, ok := Confidence(f); ok {
+		ci = fmt.Sprintf(" (%s %% CI ±%s)", finding.Trimmed(100*c, 0), reach(f))
+	}
+	if f.Trials > 1 {
+		trials = strings.Replace(trials, "trials each", "interleaved trials", 1)
+	}
+	return cmp.Or(where, "Measured: ") + trials + ci + "."
+}
+
+// Origin says how the figures came about: what measured or predicted them, from how many
+// trials, and how wide their intervals are.
 func Origin(f compare.Findings, version string) string {
 	how := "Nothing measured"
-	if p := string(f.Provenance); p != "" {
-		how = strings.ToUpper(p[:1]) + p[1:]
+	switch {
+	case f.Provenance == trace.Predicted:
+		how = "Predicted by the simulator, not measured"
+	case f.Provenance == trace.Measured && f.Engine == "lab":
+		how = "Measured in the lab"
+	case f.Provenance == trace.Measured && f.Engine == "live":
+		how = "Measured on the real network"
+	case f.Provenance != "":
+		how = strings.ToUpper(string(f.Provenance[:1])) + string(f.Provenance[1:])
+		if f.Engine != "" {
+			how += " (" + f.Engine + ")"
+		}
 	}
-	if f.Engine != "" {
-		how += " (engine: " + f.Engine + ")"
-	}
-	s := fmt.Sprintf("%s, %s of each strategy, ", how, ran(f))
+	s := how + ": " + ran(f)
 	if f.Provenance == trace.Measured && f.Trials > 1 {
-		s += "interleaved, "
+		s += ", interleaved"
 	}
-	s += fmt.Sprintf("seed %d", f.Seed)
+	if f.Trials > 1 {
+		s += ", medians"
+	}
+	if c, ok := Confidence(f); ok {
+		s += fmt.Sprintf(" (%s %% CI within ±%s)", finding.Trimmed(100*c, 0), reach(f))
+	}
+	s += fmt.Sprintf(", seed %d", f.Seed)
 	if version != "" {
 		s += ", linger " + version
 	}
@@ -101,9 +140,27 @@ func Origin(f compare.Findings, version string) string {
 	return s + "."
 }
 
+// reach is how far the widest interval of a time reaches from its median: "1.2 %".
+func reach(f compare.Findings) string {
+	most := 0.0
+	for _, r := range f.Rows {
+		t, _ := r.Time.Get()
+		switch d, ok := t.Doubt().Get(); {
+		case ok && t.Median > 0:
+			most = max(most, d/t.Median)
+		case !t.Low.IsZero():
+			return "more" // open above
+		}
+	}
+	if most < 0.1 {
+		return finding.Fixed(math.Ceil(1000*most)/10, 1) + " %"
+	}
+	return finding.Fixed(math.Ceil(100*most), 0) + " %"
+}
+
 // ran is how many trials of each strategy there were: "5 trials", "0 to 2 of 5 trials".
 func ran(f compare.Findings) string {
-	planned := linger.Plural(f.Trials, "trial")
+	planned := linger.Plural(f.Trials, "trial") + " each"
 	if len(f.Rows) == 0 {
 		return planned
 	}
@@ -120,22 +177,19 @@ func ran(f compare.Findings) string {
 	return fmt.Sprintf("%d to %d of %s", least, most, planned)
 }
 
-// Legend says what the marks and columns of the tables mean; best is how the row
-// that takes least is marked.
+// Legend says what the marks and columns of the tables mean; best is how the row of the
+// fastest strategy is marked.
 func Legend(f compare.Findings, best string) string {
 	var parts []string
 	if f.Verdict.Best != "" && len(f.Rows) > 1 {
-		parts = append(parts, best+" takes least")
+		parts = append(parts, best+" fastest")
 	}
 	if slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return r.NotHonoured }) {
-		parts = append(parts, "! was not honoured, see the doubts")
+		parts = append(parts, "! was not honoured, see the caveats")
 	}
-	parts = append(parts, "medians")
-	for _, r := range f.Rows {
-		if t, ok := r.Time.Get(); ok && !t.Confidence.IsZero() {
-			parts = append(parts, "± reaches the interval's far end")
-			break
-		}
+	parts = append(parts, "medians; kB are bytes on the wire")
+	if c, ok := Confidence(f); ok {
+		parts = append(parts, fmt.Sprintf("CI: the interval that holds the true median with %s %% confidence", finding.Trimmed(100*c, 0)))
 	}
 	for _, r := range f.Rows {
 		if !r.Sockets.ClientPeak.IsZero() || !r.CPU.Client.IsZero() {
@@ -144,11 +198,11 @@ func Legend(f compare.Findings, best string) string {
 		}
 	}
 	if isDNS(f) {
-		parts = append(parts, "a query's time is from wanting to having its answer", "a further one is on a kept connection")
+		parts = append(parts, "a query's time is from wanting to having its answer", "an additional one is on a kept connection")
 	}
 	for _, r := range f.Rows {
 		if hasSetUp(f) && !r.SetupRoundTrips.IsZero() {
-			parts = append(parts, "set-up is until a request may be sent")
+			parts = append(parts, "setup is until a request may be sent")
 			break
 		}
 	}
@@ -176,7 +230,7 @@ func security(f compare.Findings) string {
 func Facets(f compare.Findings) [][2]string {
 	rate := func(o linger.Opt[float64]) string { return linger.Rate(o.Or(0) * float64(linger.Kbps)).String() }
 	out := [][2]string{
-		{"Workload", fmt.Sprintf("%s: %s, %s of content", table.Clean(f.Workload.Name), linger.Plural(f.Workload.Exchanges, "exchange"), finding.Bytes(float64(f.Workload.Bytes)))},
+		{"Workload", fmt.Sprintf("%s: %s, %s of content", table.Clean(f.Workload.Name), linger.Plural(f.Workload.Exchanges, "request"), finding.Bytes(float64(f.Workload.Bytes)))},
 		{"Security", cmp.Or(security(f), "none: cleartext")},
 	}
 	if f.Workload.Scheme != "http" && f.Workload.Scheme != "https" {
@@ -188,7 +242,7 @@ func Facets(f compare.Findings) [][2]string {
 	}
 	if v, ok := n.RTT.Get(); ok {
 		out = append(out, [2]string{"Round-trip time", finding.Lasting(v)}, [2]string{"Rate", rate(n.Down) + " down, " + rate(n.Up) + " up"},
-			[2]string{"Loss", finding.Trimmed(100*n.Loss.Or(0), 2) + " % of packets, each way"})
+			[2]string{"Loss", finding.Trimmed(100*n.Loss.Or(0), 2) + " % of packets, up and down"})
 		down, ok := n.Queue.Down.Get()
 		up, ok2 := n.Queue.Up.Get()
 		if ok && ok2 {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -57,6 +58,9 @@ func someOf(f figure) figure {
 	return f
 }
 
+// head is a column of numbers; columns with the highest spare go first where there is no room.
+func head(text string, spare int) table.Column { return table.Column{Head: text, Spare: spare} }
+
 // heading is a column of numbers whose head stands in two lines.
 func heading(head, above, below string, spare int) table.Column {
 	return table.Column{Head: head, Narrow: [2]string{above, below}, Spare: spare}
@@ -109,28 +113,41 @@ const LongestName = 20
 // Kind is the family that a strategy is of.
 func Kind(r compare.Row) string {
 	if r.Persistent {
-		return "persistent"
+		return "with keep-alive"
 	}
-	return "non-persistent"
+	return "without keep-alive"
 }
 
 // costs is the table of what the load takes.
 func costs(f compare.Findings) table.Table {
+	t := times(f)
 	figures := []figure{
-		times(f),
-		numeric(heading("connections", "connec-", "tions", 0), func(r compare.Row) linger.Opt[float64] { return r.Connections }, finding.Count),
-		numeric(heading("handshakes", "hand-", "shakes", 3), func(r compare.Row) linger.Opt[float64] { return r.Handshakes }, finding.Count),
-		{Column: heading("round trips", "round", "trips", 0), cell: roundTrips},
-		numeric(heading("packets", "", "packets", 1), func(r compare.Row) linger.Opt[float64] { return sum(r.Packets) }, finding.Count),
-		numeric(heading("wire, kB", "wire,", "kB", 2), func(r compare.Row) linger.Opt[float64] { return sum(r.WireBytes) }, Kilo),
+		t,
+		interval(f, t.Unit),
+		{Column: table.Column{Head: "vs best", Spare: 1}, cell: func(r compare.Row) table.Cell {
+			return table.Known(r.RatioToBest, func(v float64) string {
+				if f.Verdict.Fastest == r.Strategy {
+					return "best"
+				}
+				return finding.Times(v) + "×"
+			})
+		}},
+		numeric(head("conns", 0), func(r compare.Row) linger.Opt[float64] { return r.Connections }, finding.Count),
+		numeric(head("RTTs", 2), func(r compare.Row) linger.Opt[float64] { return r.RoundTrips }, Trips),
+		{Column: head("RTTs, range", SpareIntervals), cell: roundTrips},
+		numeric(head("packets", 3), func(r compare.Row) linger.Opt[float64] { return sum(r.Packets) }, finding.Count),
+		numeric(head("kB", 4), func(r compare.Row) linger.Opt[float64] { return sum(r.WireBytes) }, Kilo),
 	}
 	if slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return r.Failed > 0 }) {
-		figures = append(figures, figure{Column: heading("failed", "", "failed", 0), cell: func(r compare.Row) table.Cell {
+		figures = append(figures, figure{Column: head("failed", 0), cell: func(r compare.Row) table.Cell {
 			return table.Word(fmt.Sprintf("%d/%d", r.Failed, r.Trials))
 		}})
 	}
 	return ofStrategies(f, 1, figures...)
 }
+
+// SpareIntervals is the least Spare of the columns of intervals.
+const SpareIntervals = 6
 
 // Times tells the time of a row as the tables do: all in one unit.
 func Times(f compare.Findings) (of func(compare.Row) table.Cell, unit string) {
@@ -138,31 +155,20 @@ func Times(f compare.Findings) (of func(compare.Row) table.Cell, unit string) {
 	return c.cell, c.Unit
 }
 
+// unitOf is the unit of all times of a result, and how many ms it has.
+func unitOf(f compare.Findings) (unit string, scale float64) {
+	for _, r := range f.Rows {
+		if t, _ := r.Time.Get(); t.Median >= 1000 || r.AtLeast.Or(0) >= 1000 {
+			return "s", 1000
+		}
+	}
+	return "ms", 1
+}
+
 // times is the column of times, all in one unit.
 func times(f compare.Findings) figure {
-	unit, scale := "ms", 1.0
-	sure := linger.Opt[float64]{}
-	for _, r := range f.Rows {
-		t, ok := r.Time.Get()
-		if r.AtLeast.Or(0) >= 1000 {
-			unit, scale = "s", 1000
-		}
-		if !ok {
-			continue
-		}
-		if t.Median >= 1000 {
-			unit, scale = "s", 1000
-		}
-		if c, ok := t.Confidence.Get(); ok {
-			sure = linger.Known(min(c, sure.Or(c)))
-		}
-	}
-	column := heading("time, "+unit, "time, "+unit, "", 0)
-	column.Unit, column.Align = unit, table.Point
-	if v, ok := sure.Get(); ok {
-		column.Narrow[1] = fmt.Sprintf("± at %s %%", finding.Trimmed(math.Floor(1e4*v)/100, 2))
-		column.Head += " " + column.Narrow[1]
-	}
+	unit, scale := unitOf(f)
+	column := table.Column{Head: "time, " + unit, Unit: unit, Align: table.Point}
 	return figure{Column: column, cell: func(r compare.Row) table.Cell {
 		t, ok := r.Time.Get()
 		if least, bounded := r.AtLeast.Get(); !ok && bounded {
@@ -171,42 +177,68 @@ func times(f compare.Findings) figure {
 		if !ok {
 			return table.Unknown()
 		}
-		doubt := linger.Opt[float64]{}
-		if d, ok := t.Doubt().Get(); ok {
-			doubt = linger.Known(d / scale)
-		}
-		return table.Measured(t.Median/scale, doubt, finding.Decimals(t.Median/scale, t.Blur(f.Provenance)/scale))
+		return table.Measured(t.Median/scale, linger.Opt[float64]{}, finding.Decimals(t.Median/scale, t.Blur(f.Provenance)/scale))
 	}}
 }
 
-// roundTrips are those of a row, with how far off they may be where that could change
-// what is shown.
+// interval is the column of the intervals of the times, in their unit.
+func interval(f compare.Findings, unit string) figure {
+	_, scale := unitOf(f)
+	name := "interval"
+	if c, ok := Confidence(f); ok {
+		name = finding.Trimmed(100*c, 0) + " % CI"
+	}
+	return figure{Column: head(name+", "+unit, SpareIntervals), cell: func(r compare.Row) table.Cell {
+		t, _ := r.Time.Get()
+		low, ok := t.Low.Get()
+		high, closed := t.High.Get()
+		switch {
+		case !ok:
+			return table.Unknown()
+		case !closed:
+			return table.Word("≥" + finding.Fixed(low/scale, finding.Decimals(low/scale, low/scale/10)))
+		}
+		return table.Word(finding.Span(low/scale, high/scale))
+	}}
+}
+
+// Confidence is the least confidence of the intervals of the times; ok is false where there
+// is none.
+func Confidence(f compare.Findings) (least float64, ok bool) {
+	for _, r := range f.Rows {
+		t, _ := r.Time.Get()
+		if c, known := t.Confidence.Get(); known {
+			least, ok = min(c, cmp.Or(least, c)), true
+		}
+	}
+	return least, ok
+}
+
+// roundTrips are the least and the most that the round trips of a row may be, where those are
+// shown as two.
 func roundTrips(r compare.Row) table.Cell {
-	c := table.Known(r.RoundTrips, Trips)
-	v, d := r.RoundTrips.Or(0), r.TripsDoubt.Or(0)
-	if c.IsUnknown() || Trips(max(v-d, 0)) == c.Text && Trips(v+d) == c.Text {
-		return c
+	v, ok := r.RoundTrips.Get()
+	d := r.TripsDoubt.Or(0)
+	low, high := Trips(max(v-d, 0)), Trips(v+d)
+	if !ok || low == high {
+		return table.Unknown()
 	}
-	steps := 10.0 // of one, in what is shown
-	if math.Abs(v) >= 10 {
-		steps = 1
-	}
-	c.Text += "±" + finding.Trimmed(math.Ceil(d*steps-1e-9)/steps, 1)
-	return c
+	return table.Word(low + "–" + high)
 }
 
 // holds is the table of what the load keeps busy, and wastes.
 func holds(f compare.Findings) table.Table {
 	figures := []figure{
-		numeric(heading("requests/connection", "requests/", "connection", 1), func(r compare.Row) linger.Opt[float64] { return r.RequestsPerConnection }, finding.Count),
-		numeric(heading("overhead", "over-", "head", 2), func(r compare.Row) linger.Opt[float64] { return r.Overhead }, finding.Share),
-		someOf(numeric(heading("requests in vain", "requests", "in vain", 2), func(r compare.Row) linger.Opt[float64] { return r.RequestsInVain }, finding.Count)),
-		numeric(heading("sent again", "sent", "again", 3), func(r compare.Row) linger.Opt[float64] { return r.Retransmitted }, finding.Count),
-		{Column: heading("peak sockets", "peak", "sockets", 4), cell: func(r compare.Row) table.Cell {
+		numeric(head("handshakes", 8), func(r compare.Row) linger.Opt[float64] { return r.Handshakes }, finding.Count),
+		numeric(head("requests per conn", 1), func(r compare.Row) linger.Opt[float64] { return r.RequestsPerConnection }, finding.Count),
+		numeric(head("overhead", 2), func(r compare.Row) linger.Opt[float64] { return r.Overhead }, finding.Share),
+		someOf(numeric(head("unanswered", 2), func(r compare.Row) linger.Opt[float64] { return r.RequestsInVain }, finding.Count)),
+		numeric(head("retransmitted", 3), func(r compare.Row) linger.Opt[float64] { return r.Retransmitted }, finding.Count),
+		{Column: head("peak sockets", 4), cell: func(r compare.Row) table.Cell {
 			return table.Pair(r.Sockets.ClientPeak, r.Sockets.ServerPeak, finding.Count)
 		}},
-		numeric(heading("TIME_WAIT", "TIME_", "WAIT", 5), func(r compare.Row) linger.Opt[float64] { return r.Sockets.TimeWait }, finding.Count),
-		{Column: heading("peak socket kB", "peak", "socket kB", 6), cell: func(r compare.Row) table.Cell {
+		numeric(head("TIME_WAIT", 5), func(r compare.Row) linger.Opt[float64] { return r.Sockets.TimeWait }, finding.Count),
+		{Column: head("peak socket kB", 6), cell: func(r compare.Row) table.Cell {
 			return table.Pair(r.SocketMemory.ClientPeak, r.SocketMemory.ServerPeak, Kilo)
 		}},
 	}
@@ -226,19 +258,19 @@ func hasSetUp(f compare.Findings) bool {
 
 // setUp is the table of what it takes until requests may be sent.
 func setUp(f compare.Findings) table.Table {
-	number := func(head, above, below string, spare int, of func(compare.Row) linger.Opt[float64]) figure {
-		return numeric(heading(head, above, below, spare), of, finding.Count)
+	number := func(name string, spare int, of func(compare.Row) linger.Opt[float64]) figure {
+		return numeric(head(name, spare), of, finding.Count)
 	}
 	// A column in which no handshake stands is one of which nobody makes use.
 	return ofStrategies(f, 0,
-		numeric(heading("set-up, trips", "set-up,", "trips", 0), func(r compare.Row) linger.Opt[float64] { return r.SetupRoundTrips }, Trips),
-		someOf(number("TCP", "", "TCP", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TCP })),
-		someOf(number("QUIC", "", "QUIC", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.QUIC })),
-		someOf(number("TLS full", "TLS", "full", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TLSFull })),
-		someOf(number("TLS resumed", "TLS re-", "sumed", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TLSResumed })),
-		number("early data", "early", "data", 4, func(r compare.Row) linger.Opt[float64] { return r.EarlyData }),
-		number("fast open", "fast", "open", 5, func(r compare.Row) linger.Opt[float64] { return r.FastOpen }),
-		figure{Column: heading("TLS kB up/down", "TLS kB", "up/down", 6), cell: func(r compare.Row) table.Cell {
+		numeric(head("setup RTTs", 0), func(r compare.Row) linger.Opt[float64] { return r.SetupRoundTrips }, Trips),
+		someOf(number("TCP", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TCP })),
+		someOf(number("QUIC", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.QUIC })),
+		someOf(number("TLS full", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TLSFull })),
+		someOf(number("TLS resumed", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TLSResumed })),
+		number("early data", 4, func(r compare.Row) linger.Opt[float64] { return r.EarlyData }),
+		number("fast open", 5, func(r compare.Row) linger.Opt[float64] { return r.FastOpen }),
+		figure{Column: head("TLS kB up/down", 6), cell: func(r compare.Row) table.Cell {
 			v, ok := r.HandshakeBytes.Get()
 			if !ok {
 				return table.Unknown()
@@ -250,34 +282,34 @@ func setUp(f compare.Findings) table.Table {
 
 // cpu is the column of CPU time.
 func cpu(spare int) figure {
-	return figure{Column: heading("CPU, ms", "CPU,", "ms", spare), cell: func(r compare.Row) table.Cell {
+	return figure{Column: head("CPU, ms", spare), cell: func(r compare.Row) table.Cell {
 		return table.Pair(r.CPU.Client, r.CPU.Server, whole)
 	}}
 }
 
 // queries is the table of what one query takes.
 func queries(f compare.Findings) table.Table {
-	number := func(head, above, below string, spare int, of func(compare.DNS) linger.Opt[float64], format func(float64) string) figure {
-		return numeric(heading(head, above, below, spare), func(r compare.Row) linger.Opt[float64] { return of(r.DNS.Or(compare.DNS{})) }, format)
+	number := func(name string, spare int, of func(compare.DNS) linger.Opt[float64], format func(float64) string) figure {
+		return numeric(head(name, spare), func(r compare.Row) linger.Opt[float64] { return of(r.DNS.Or(compare.DNS{})) }, format)
 	}
-	spread := func(head, above, below string, of func(compare.Spread) linger.Opt[float64]) figure {
-		return number(head, above, below, 0, func(d compare.DNS) (o linger.Opt[float64]) {
+	spread := func(name string, of func(compare.Spread) linger.Opt[float64]) figure {
+		return number(name, 0, func(d compare.DNS) (o linger.Opt[float64]) {
 			if s, ok := d.Time.Get(); ok {
 				o = of(s)
 			}
 			return o
 		}, func(v float64) string { return finding.Fixed(v, max(0, finding.Decimals(v, 0))) })
 	}
-	further := func(head, above, below string, spare int, of func(compare.Kept) float64, format func(float64) string) figure {
-		return number(head, above, below, spare, func(d compare.DNS) (o linger.Opt[float64]) {
+	further := func(name string, spare int, of func(compare.Kept) float64, format func(float64) string) figure {
+		return number(name, spare, func(d compare.DNS) (o linger.Opt[float64]) {
 			if k, ok := d.Kept.Get(); ok {
 				o = linger.Known(of(k))
 			}
 			return o
 		}, format)
 	}
-	count := func(head, above, below string, of func(compare.Row) linger.Opt[float64]) figure {
-		return someOf(numeric(heading(head, above, below, 1), of, whole))
+	count := func(name string, of func(compare.Row) linger.Opt[float64]) figure {
+		return someOf(numeric(head(name, 1), of, whole))
 	}
 	ofDNS := func(of func(compare.DNS) linger.Opt[int]) func(compare.Row) linger.Opt[float64] {
 		return func(r compare.Row) (o linger.Opt[float64]) {
@@ -289,16 +321,16 @@ func queries(f compare.Findings) table.Table {
 		}
 	}
 	return ofStrategies(f, 0,
-		spread("a query ms", "a query", "ms", func(s compare.Spread) linger.Opt[float64] { return linger.Known(s.Median) }),
-		spread("p95", "", "p95", func(s compare.Spread) linger.Opt[float64] { return s.P95 }),
-		spread("p99", "", "p99", func(s compare.Spread) linger.Opt[float64] { return s.P99 }),
-		number("bytes", "", "bytes", 0, func(d compare.DNS) linger.Opt[float64] { return d.Bytes }, whole),
-		number("packets", "", "packets", 0, func(d compare.DNS) linger.Opt[float64] { return d.Packets }, Trips),
-		further("further bytes", "further", "bytes", 2, func(k compare.Kept) float64 { return k.QueryBytes }, whole),
-		further("packets", "", "packets", 3, func(k compare.Kept) float64 { return k.QueryPackets }, Trips),
-		count("failed", "", "failed", ofDNS(func(d compare.DNS) linger.Opt[int] { return linger.Known(d.Failed) })),
-		count("asked again", "asked", "again", ofDNS(func(d compare.DNS) linger.Opt[int] { return d.SentAgain })),
-		count("truncated", "trun-", "cated", ofDNS(func(d compare.DNS) linger.Opt[int] { return d.Truncated })),
+		spread("query, ms", func(s compare.Spread) linger.Opt[float64] { return linger.Known(s.Median) }),
+		spread("p95", func(s compare.Spread) linger.Opt[float64] { return s.P95 }),
+		spread("p99", func(s compare.Spread) linger.Opt[float64] { return s.P99 }),
+		number("bytes", 0, func(d compare.DNS) linger.Opt[float64] { return d.Bytes }, whole),
+		number("packets", 0, func(d compare.DNS) linger.Opt[float64] { return d.Packets }, Trips),
+		further("further bytes", 2, func(k compare.Kept) float64 { return k.QueryBytes }, whole),
+		further("packets", 3, func(k compare.Kept) float64 { return k.QueryPackets }, Trips),
+		count("failed", ofDNS(func(d compare.DNS) linger.Opt[int] { return linger.Known(d.Failed) })),
+		count("retransmitted", ofDNS(func(d compare.DNS) linger.Opt[int] { return d.SentAgain })),
+		count("truncated", ofDNS(func(d compare.DNS) linger.Opt[int] { return d.Truncated })),
 	)
 }
 

@@ -293,7 +293,7 @@ func (e *quicEnd) hangUp() {
 		e.deafAt = w.now.Add(min(srtt+2*deviation, mostDrain))
 	}
 	k := &w.trace.Connections[e.conn.id]
-	k.QUIC = linger.Known(trace.QUIC{Version: "1", Stack: "as quic-go has it (initial window 32 packets, Reno, pacing)", Lost: e.quic.Lost(), RTT: srtt})
+	k.QUIC = linger.Known(trace.QUIC{Version: "1", Stack: "as quic-go (initial window 32 packets, Reno, pacing)", Lost: e.quic.Lost(), RTT: srtt})
 	e.sleep()
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"linger/compare"
 	"linger/finding"
 	"linger/report"
 	"linger/report/table"
@@ -53,35 +52,6 @@ func (o Options) rows() int {
 	return o.Rows
 }
 
-// Compare writes the findings for a person: what each strategy takes, what it
-// holds, the verdict, the doubts, and where it all comes from.
-func Compare(w io.Writer, f compare.Findings, o Options) error {
-	return o.buffered(w, func(b *bufio.Writer) {
-		o.write(b, report.Title(f), "", "", bold)
-		for i, t := range report.Figures(f) {
-			b.WriteString("\n")
-			cols := squeeze(columns(t), o.width())
-			if i == 0 {
-				cols = o.withBars(cols, t)
-			}
-			o.lines(b, cols, t.Rows)
-		}
-		if len(f.Rows) > 0 {
-			o.write(b, report.Legend(f, "*"), "", "", faint)
-		}
-		b.WriteString("\n")
-		o.say(b, words.Verdict(f.Verdict))
-		o.asserted(b, f.Asserted)
-		o.caveats(b, f.Caveats)
-		b.WriteString("\n")
-		o.write(b, report.Origin(f, o.Version), "", "", faint)
-		if o.Command != "" {
-			// Not wrapped, so that it can be copied in one piece.
-			b.WriteString(o.paint("Again: "+table.Clean(o.Command), faint) + "\n")
-		}
-	})
-}
-
 // say writes a text: its paragraph, and below an empty line what else there is.
 func (o Options) say(b *bufio.Writer, t words.Text) {
 	o.write(b, t.Lead, "", "", plain)
@@ -96,7 +66,7 @@ func (o Options) say(b *bufio.Writer, t words.Text) {
 // caveats writes what there is to doubt, if anything.
 func (o Options) caveats(b *bufio.Writer, list []finding.Caveat) {
 	if len(list) > 0 {
-		b.WriteString("\nDoubts\n")
+		b.WriteString("\nCaveats\n")
 	}
 	for _, text := range words.Caveats(list) {
 		o.write(b, text, "  ! ", "    ", plain)

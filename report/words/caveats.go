@@ -349,7 +349,7 @@ func intervalsOverlap(d doubter) string {
 }
 
 func stacks(d doubter) string {
-	return fmt.Sprintf("HTTP/3 swaps stacks too, so that part of a difference may be theirs: QUIC is %s, TCP the kernel's (initial window 10, RFC 6928)", d.text("stack"))
+	return fmt.Sprintf("HTTP/3 swaps the stack too: QUIC is %s, TCP the kernel's (10 packets)", d.text("stack"))
 }
 
 func clients(d doubter) string {

@@ -155,7 +155,7 @@ const mostTied = 3
 
 // ahead is how much faster the first is than its rival.
 func (t teller) ahead(best, rival finding.Figure) string {
-	times := Times(rival.Value.Or(0)/best.Value.Or(0)) + "× as fast as "
+	times := finding.Times(rival.Value.Or(0)/best.Value.Or(0)) + "× as fast as "
 	switch t.Cause {
 	case compare.CauseWithout:
 		return times + "the best without keep-alive (" + rival.Of + ")"
@@ -163,17 +163,6 @@ func (t teller) ahead(best, rival finding.Figure) string {
 		return times + "the best with keep-alive (" + rival.Of + ")"
 	}
 	return times + rival.Of
-}
-
-// Times writes a ratio of times: "1.04", "3.2", "16".
-func Times(r float64) string {
-	switch {
-	case r < 1.095:
-		return finding.Fixed(r, 2)
-	case r < 9.95:
-		return finding.Fixed(r, 1)
-	}
-	return finding.Fixed(r, 0)
 }
 
 // untestedAtAll says so where noise is not ruled out, and how many trials it takes.

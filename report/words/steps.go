@@ -31,10 +31,9 @@ func causeName(cause string) string {
 	return cause
 }
 
-// StepWhy says what a step changes: "keep instead of close: 1 handshake instead of 41, 2 RTTs
-// each".
+// StepWhy says what a step changes: "close → keep: 1 handshake instead of 41, 2 RTT each".
 func StepWhy(s compare.Step) string {
-	head := s.To + " instead of " + s.From
+	head := s.From + " → " + s.To
 	if why := stepWhy(s); why != "" {
 		return head + ": " + why
 	}
@@ -66,9 +65,14 @@ func stepWhy(s compare.Step) string {
 		}
 		return "all requests in flight"
 	case compare.StepQUIC, compare.StepSetup:
-		if known && finding.Fixed(setup[0], 1) != finding.Fixed(setup[1], 1) {
-			return fmt.Sprintf("setup in %s RTT instead of %s", finding.Trimmed(setup[1], 1), finding.Trimmed(setup[0], 1))
+		var out []string
+		if s.Cause == compare.StepQUIC {
+			out = append(out, "QUIC for TCP")
 		}
+		if known && finding.Fixed(setup[0], 1) != finding.Fixed(setup[1], 1) {
+			out = append(out, fmt.Sprintf("setup in %s RTT instead of %s", finding.Trimmed(setup[1], 1), finding.Trimmed(setup[0], 1)))
+		}
+		return strings.Join(out, ", ")
 	case compare.StepSeveral:
 		var names []string
 		for _, f := range s.Figures.All("cause") {

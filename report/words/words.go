@@ -142,6 +142,18 @@ func (t table) say(f teller) string {
 // Verdict is what a comparison found.
 func Verdict(v compare.Verdict) Text { return text(v.Findings) }
 
+// Headline is the sentences of the first paragraph of a verdict, each by itself.
+func Headline(v compare.Verdict) []string {
+	var out []string
+	leads := leads()
+	for _, f := range v.Findings {
+		if say, ok := leads[f.Code]; ok {
+			out = append(out, say(teller{Finding: f}))
+		}
+	}
+	return out
+}
+
 // Survey is what a sweep found.
 func Survey(v compare.Survey) Text { return text(v.Findings) }
 

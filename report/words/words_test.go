@@ -294,7 +294,7 @@ var doubted = []struct {
 	{all(compare.Confidence, compare.CauseLow, word("strategy", "close"), n("confidence", .875)), "close: the interval is of 87.5 % confidence; give --trials 6 or more for 95 %"},
 	{all(compare.Overlap, compare.CauseTest, word("strategy", "h2"), word("strategy", "h3"), n("p", .69)), "h2 and h3, the two fastest, cannot be told apart (p = 0.69)"},
 	{all(compare.Overlap, compare.CauseIntervals, word("strategy", "h2"), word("strategy", "h3"), n("p", .03)), "the intervals of h2 and h3, the two fastest, overlap"},
-	{all(compare.Stacks, "", word("stack", "quic-go v0.60")), "HTTP/3 swaps stacks too, so that part of a difference may be theirs: QUIC is quic-go v0.60, TCP the kernel's (initial window 10, RFC 6928)"},
+	{all(compare.Stacks, "", word("stack", "quic-go v0.60")), "HTTP/3 swaps the stack too: QUIC is quic-go v0.60, TCP the kernel's (10 packets)"},
 	{all(compare.Clients, "", word("agent", "Chromium 140")), "Chromium 140 parses, decodes and draws what it fetches, and has priorities of its own: between its rows and linger's that is part of the difference"},
 	{all(compare.Trips, compare.CauseNoStill, word("strategy", "keep"), counted("reason", "refused", 2)), "keep: no trial without delay, so the round trips are not known (2× refused)"},
 	{all(compare.Trips, compare.CauseLost, finding.Figure{Name: "round_trips_doubt", Of: "close"}, of("keep", "round_trips_doubt", 63.2)), "the round trips are lost in the noise, and not known: close, keep"},
