@@ -77,14 +77,18 @@ func TestConnectionLines(t *testing.T) {
 	}
 }
 
-// What is a finding costs; JUnit and SARIF have it, and OpenMetrics counts it.
-func TestAuditForPrograms(t *testing.T) {
-	r := &audit.Result{
+// inspected is an audit with a cause that costs.
+func inspected() *audit.Result {
+	return &audit.Result{
 		Format: audit.Format, Files: []string{"a.pcap"}, Connections: 5, Opened: 5, Exchanges: 9, Reuse: linger.Known(.5), Avoidable: 4, AvoidableWaiting: linger.Known(120.),
 		Causes:   []audit.CauseRow{{Cause: audit.ServerIdle, Avoidable: true, Connections: 4}},
 		Findings: []finding.Finding{{Code: string(audit.ServerIdle), Cause: string(audit.ServerIdle), Severity: finding.Warning, Subject: finding.Subject{Kind: "origin", Name: "shop.example"}, Figures: finding.Figures{finding.Number("connections", 4, "")}}},
 	}
-	report := Audit(r, "test")
+}
+
+// What is a finding costs; JUnit and SARIF have it, and OpenMetrics counts it.
+func TestAuditForPrograms(t *testing.T) {
+	report := Audit(inspected(), "test")
 	var junit, sarif, metrics bytes.Buffer
 	for _, err := range []error{JUnit(&junit, report), SARIF(&sarif, report), OpenMetrics(&metrics, report)} {
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"linger/assert"
+	"linger/audit"
 	"linger/compare"
 	"linger/finding"
 	"linger/internal/results"
@@ -25,6 +26,10 @@ func reports(t testing.TB) map[string]Report {
 		r.Targets[0].Asserted = []assert.Result{{Text: `best=="h2"`, Truth: assert.Holds}, {Text: `time["h2"]<1s`, Truth: assert.Broken, Why: `time["h2"] is 2 s`}}
 		all[name] = r
 	}
+	r := inspected()
+	r.Asserted = []assert.Result{{Text: "reuse>=0.4", Truth: assert.Holds}, {Text: "avoidable==0", Truth: assert.Broken, Why: "avoidable is 4"}}
+	all["inspected"] = Audit(r, "test")
+	all["inspected, nothing found"] = Audit(&audit.Result{Format: audit.Format, Files: []string{"none.pcap"}}, "test")
 	return all
 }
 
@@ -80,7 +85,7 @@ for f in openmetrics(text):
     for s in f.samples:
         if s.name == 'linger_probe_idle_seconds' and s.labels['protocol'] == 'http/1.1' and s.labels['after'] == 'response' and s.value != 5:
             sys.exit('idle is %r' % s.value)
-print(n, *sorted({s.labels.get('target') or s.labels['workload'] for f in openmetrics(text) for s in f.samples}))
+print(n, *sorted({s.labels.get('target') or s.labels.get('workload') or s.labels['recording'] for f in openmetrics(text) for s in f.samples}))
 `
 	for name, r := range reports(t) {
 		readMetrics(t, name, r, script)
