@@ -53,6 +53,10 @@ func recordsOf(file string) (k kept, err error) {
 	return k, err
 }
 
+// leastHeld is how many captures of our own are held against tshark, at least. More are
+// played, so that a program that is not installed does not matter.
+const leastHeld = 40
+
 // holdAgainstTshark holds the records of one capture of each scenario, from all points in
 // turn, against what tshark counts: connections, SYNs, retransmissions, requests and
 // responses.
@@ -109,4 +113,7 @@ func holdAgainstTshark(t *testing.T, takes []take) {
 	}
 	all.Wait()
 	t.Logf("%d captures held against tshark", files)
+	if len(takes) == len(scenarios) && files < leastHeld {
+		t.Errorf("%d captures are held against tshark, and it is to be %d", files, leastHeld)
+	}
 }
