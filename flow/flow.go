@@ -156,6 +156,14 @@ func (f *Flow) RTT() (asked, opener linger.Opt[time.Duration]) {
 	return asked, between(f.SYNACK, f.ACK)
 }
 
+// Continues reports whether p, of TCP, carries bytes that follow closely on those that its
+// end is known to have sent: none that was counted carried them.
+func (f *Flow) Continues(p *Packet) bool {
+	const closely = 1 << 20
+	further := p.Seq + uint32(p.Payload) - f.sent[p.From&1].next
+	return p.Payload > 0 && f.started>>(p.From&1)&1 != 0 && further-1 < closely
+}
+
 // opens reports whether p asks for a connection.
 func (p *Packet) opens() bool { return p.Flags&(SYN|ACK) == SYN }
 

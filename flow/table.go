@@ -112,28 +112,47 @@ func (t *Table) Add(p *Packet, at linger.Instant) *Flow {
 // Find returns the flow of a packet that was seen at that instant. It begins the flow if
 // there is none, and returns nil if there is no room.
 func (t *Table) Find(p *Packet, at linger.Instant) *Flow {
+	f, hash := t.look(p)
+	if f != nil {
+		wait := t.patience(f)
+		switch {
+		case p.opens() && f.begins(p):
+			t.end(f, Replaced)
+		case wait > 0 && at.Sub(f.Last) > wait:
+			t.end(f, Silent)
+		default:
+			return f
+		}
+	}
+	return t.begin(p, hash, at)
+}
+
+// Peek returns the flow that Find would return if it need not begin one, else nil. It
+// changes nothing.
+func (t *Table) Peek(p *Packet, at linger.Instant) *Flow {
+	f, _ := t.look(p)
+	if f == nil || p.opens() && f.begins(p) {
+		return nil
+	}
+	if wait := t.patience(f); wait > 0 && at.Sub(f.Last) > wait {
+		return nil
+	}
+	return f
+}
+
+// look returns the flow with the key of a packet, nil if there is none, and the key's hash.
+func (t *Table) look(p *Packet) (*Flow, uint32) {
 	hash := uint32(t.seed.hash(&p.Key))
 	mask := uint32(len(t.index) - 1)
 	for i := hash & mask; t.index[i] != 0; i = (i + 1) & mask {
 		if uint32(t.index[i]>>32) != hash {
 			continue
 		}
-		f := t.at(uint32(t.index[i]))
-		if f.Key != p.Key {
-			continue
+		if f := t.at(uint32(t.index[i])); f.Key == p.Key {
+			return f, hash
 		}
-		if p.opens() && f.begins(p) {
-			t.end(f, Replaced)
-			break
-		}
-		if wait := t.patience(f); wait > 0 && at.Sub(f.Last) > wait {
-			t.end(f, Silent)
-			break
-		}
-		f.Last = max(f.Last, at)
-		return f
 	}
-	return t.begin(p, hash, at)
+	return nil, hash
 }
 
 // Count counts a packet in the flow that Find has returned for it. at is when it was seen.
@@ -144,6 +163,7 @@ func (t *Table) Count(f *Flow, p *Packet, at linger.Instant) {
 // CountSegment counts one segment of a packet that stands for several, as segmentation
 // offload has it (TSO): its headers are those of p but for what is said here.
 func (t *Table) CountSegment(f *Flow, p *Packet, seq uint32, flags uint8, payload int, at linger.Instant) {
+	f.Last = max(f.Last, at)
 	s := &f.sent[p.From&1]
 	s.packets++
 	s.header += int64(p.Headers)

@@ -66,7 +66,7 @@ func New(o Options, to Sink) *Reader {
 		sum: Summary{
 			UnknownLinks: map[pcap.LinkType]int64{}, Connections: map[string]int64{}, Exchanges: map[string]int64{},
 		},
-		duplicates: make(duplicates, recent),
+		duplicates: newDuplicates(),
 		names:      map[[sha256.Size]byte][]string{},
 		now:        -1 << 62,
 	}
@@ -153,11 +153,16 @@ func (r *Reader) ip(b []byte, wire int, place uint32, m mark, depth int) {
 			return
 		}
 	}
-	if r.duplicates.again(p, b, place, m.At) {
+	f, fresh := r.known(p, m.At)
+	if fresh {
+		r.duplicates.remember(p, b, place, m.At)
+	} else if r.duplicates.again(p, b, place, m.At) {
 		r.sum.Duplicates++
 		return
 	}
-	f := r.table.Find(p, m.At)
+	if f == nil {
+		f = r.table.Find(p, m.At)
+	}
 	if f == nil {
 		return // the table counts it
 	}
@@ -180,6 +185,18 @@ func (r *Reader) ip(b []byte, wire int, place uint32, m mark, depth int) {
 		c.last = m
 		r.datagram(c, f, p, data, m)
 	}
+}
+
+// known returns the flow of a packet that neither opens nor closes a connection, if there is
+// one. fresh says that the packet goes on from what was captured of it, so that it is no copy.
+func (r *Reader) known(p *flow.Packet, at linger.Instant) (f *flow.Flow, fresh bool) {
+	if !p.Transport || p.Key.Protocol() != flow.TCP || p.Flags&(flow.SYN|flow.FIN|flow.RST) != 0 {
+		return nil, false
+	}
+	if f = r.table.Peek(p, at); f == nil {
+		return nil, false
+	}
+	return f, f.Continues(p) || r.conns[f.ID].half[p.From.Other()&1].acknowledged(p)
 }
 
 // Finish hands on what is open, and returns what there was.

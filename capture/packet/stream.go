@@ -100,6 +100,13 @@ func (r *Reader) segment(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m m
 // idle reports whether all that was sent is acknowledged.
 func (h *half) idle() bool { return h.heard && !before(h.acked, h.next) }
 
+// acknowledged reports whether a packet of the other end acknowledges bytes that follow
+// closely on those that it is known to have acknowledged.
+func (h *half) acknowledged(p *flow.Packet) bool {
+	const closely = 1 << 20
+	return h.heard && p.Flags&flow.ACK != 0 && p.Ack-h.acked-1 < closely
+}
+
 // uncommon takes in what is not the middle of a body.
 func (r *Reader) uncommon(c *conn, f *flow.Flow, p *flow.Packet, h, other *half, data []byte, m mark) {
 	seq, n := p.Seq, p.Payload
