@@ -69,11 +69,11 @@ func Sweep(out io.Writer, m *report.Map, v compare.Survey, w linger.Workload, st
 	}
 	view := sweepView{
 		Style: template.CSS(pageStyle), Script: template.JS(pageScript),
-		Title: table.Clean(report.SweepTitle(s, v)), Kicker: table.Clean(s.Workload.Name), Origin: report.SweepOrigin(s, o.Version), Command: table.Clean(o.Command), Limits: o.Limits, Shades: shades,
+		Title: table.Clean(report.SweepTitle(s, v)), Kicker: table.Clean(s.Workload.Name), Origin: report.SweepOrigin(s, v, o.Version), Command: table.Clean(o.Command), Limits: o.Limits, Shades: shades,
 		About: "Each field is a path. The letter is the strategy that takes least there; ~ says that another takes at most " + finding.Share(s.Margin) + " more, or that luck is not ruled out. " +
 			"The deeper the colour, the more the fastest persistent strategy saves against the fastest non-persistent one.",
 	}
-	if text := m.Thinned(); text != "" {
+	if text := report.Thinned(s, len(m.Lines), len(m.Places), len(m.Losses)); text != "" {
 		view.About += " " + text
 	}
 	for _, name := range s.Strategies {

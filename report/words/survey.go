@@ -48,10 +48,7 @@ func keepingSavesOn(t teller) string {
 		s = "The fastest with keep-alive beats the fastest without on all of them"
 	}
 	if median, ok := t.Figures.Value("median").Get(); ok {
-		if t.Figures.Value("halves_on").Or(0) > 0 {
-			s += ", by half of the time or more on " + t.n("halves_on")
-		}
-		s += "; the median saving is " + finding.Share(median)
+		s += "; median saving " + finding.Share(median)
 	}
 	return s + "."
 }
