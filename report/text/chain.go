@@ -83,7 +83,12 @@ func (o Options) chainPair(b *bufio.Writer, p keepalive.Pair) {
 		if i > 0 {
 			first = "  > or "
 		}
-		o.write(b, words.ChainChange(change), first, "    ", green)
+		o.write(b, words.ChainAdvice(change), first, "    ", plain)
+		if where := words.ChainPlace(change); where != "" {
+			o.write(b, where+":", "    ", "    ", plain)
+			// Not wrapped, so that it can be copied in one piece.
+			b.WriteString("      " + o.paint(table.Clean(change.Write), green) + "\n")
+		}
 	}
 	for _, note := range p.Notes {
 		o.write(b, words.ChainNote(note), "  note: ", "    ", plain)

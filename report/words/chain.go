@@ -107,16 +107,29 @@ func because(l keepalive.Limit) string {
 // ChainChange says what a change is: "raise app's keep-alive timeout towards its clients
 // to 66 s (above 60 s); in nginx (server): keepalive_timeout 66s;".
 func ChainChange(c keepalive.Change) string {
+	text := ChainAdvice(c)
+	if where := ChainPlace(c); where != "" {
+		text += "; in " + where + ": " + c.Write
+	}
+	return text
+}
+
+// ChainAdvice says what is to be changed, ChainPlace in which software and where in its
+// configuration; that is empty where the software is not known.
+func ChainAdvice(c keepalive.Change) string {
 	verb, side, than := "raise", "clients", "above"
 	if c.Side == keepalive.Opens {
 		verb, side, than = "lower", "servers", "below"
 	}
-	text := fmt.Sprintf("%s %s's keep-alive timeout towards its %s to %s (%s %s)", verb, c.Hop, side, c.Limit, than, c.Past)
-	if c.Write != "" {
-		known, _ := keepalive.DefaultOf(c.Software, c.Side)
-		text += fmt.Sprintf("; in %s (%s): %s", known.Title, c.Where, c.Write)
+	return fmt.Sprintf("%s %s's keep-alive timeout towards its %s to %s (%s %s)", verb, c.Hop, side, c.Limit, than, c.Past)
+}
+
+func ChainPlace(c keepalive.Change) string {
+	if c.Write == "" {
+		return ""
 	}
-	return text
+	known, _ := keepalive.DefaultOf(c.Software, c.Side)
+	return fmt.Sprintf("%s (%s)", known.Title, c.Where)
 }
 
 // ChainNote says what is to be known of a pair.
