@@ -183,8 +183,8 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		source:   trace.Source{Kind: trace.KindExperiment, Linger: version, Command: c.command()},
 		asserted: asserted,
 	}
-	if experiment.Provenance == trace.Predicted {
-		m, err := model.model(w, plan.Strategies, c.Workload, c.fetching(), c.trials())
+	if kept := modelled(plan); len(kept) > 0 && !c.isLive() { // pages have what predicts the same
+		m, err := model.model(w, kept, c.Workload, c.fetching(), c.trials())
 		if err != nil {
 			return err
 		}

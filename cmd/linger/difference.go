@@ -11,6 +11,7 @@ import (
 	"linger/audit"
 	"linger/compare"
 	"linger/report/formats"
+	"linger/report/html"
 	"linger/report/text"
 )
 
@@ -36,7 +37,7 @@ func (c compareCmd) difference(std streams) error {
 	if err != nil {
 		return err
 	}
-	out, err := openOutputs(c.Output, c.JSON, std, ".json", ".txt")
+	out, err := openOutputs(c.Output, c.JSON, std, ".json", ".txt", ".html")
 	if err != nil {
 		return err
 	}
@@ -44,8 +45,11 @@ func (c compareCmd) difference(std streams) error {
 	out.wide = c.Wide
 	d := compare.Difference(before, after)
 	return out.write(func(ending string, w io.Writer) error {
-		if ending == ".json" {
+		switch ending {
+		case ".json":
 			return formats.DifferenceJSON(w, d)
+		case ".html":
+			return html.Difference(w, d, html.Options{Version: version, Command: "linger compare " + quote(c.Workload) + " " + quote(c.Against), Queries: c.ShowQueries})
 		}
 		return text.Difference(w, d, out.layout(w))
 	})
@@ -60,7 +64,7 @@ func (c compareCmd) measuring() []string {
 		set  bool
 	}{
 		{"--strategies", c.Strategies != ""}, {"--scheme", c.Scheme != ""}, {"--trials", c.Trials != nil}, {"--seed", c.Seed != 1}, {"--think", c.Think != ""},
-		{"--workers", c.Workers != 0}, {"--timeout", c.Timeout != "10m"}, {"--on", c.On != ""}, {"--assert", len(c.Assert) > 0}, {"--show-queries", c.ShowQueries},
+		{"--workers", c.Workers != 0}, {"--timeout", c.Timeout != "10m"}, {"--on", c.On != ""}, {"--assert", len(c.Assert) > 0},
 	} {
 		if f.set {
 			words = append(words, f.flag)

@@ -72,7 +72,11 @@ func (e simEngine) model(w linger.Workload, strategies []linger.Strategy, argume
 	if err != nil {
 		return nil, err
 	}
-	return &html.Model{Config: config, Workload: quote(argument), Words: words, Trials: trials}, nil
+	m := &html.Model{Config: config, Workload: quote(argument), Words: words, Trials: trials}
+	for _, s := range strategies {
+		m.Strategies = append(m.Strategies, s.Name)
+	}
+	return m, nil
 }
 
 // modelOf reads what a trace file holds of a model, nil where that is nothing that is
@@ -111,6 +115,15 @@ func forecast(p run.Plan, named bool, note io.Writer) (run.Plan, error) {
 		p.Trials = 1
 	}
 	return p, nil
+}
+
+// modelled are the strategies of a plan that can be predicted.
+func modelled(p run.Plan) []linger.Strategy {
+	p, err := forecast(p, false, io.Discard)
+	if err != nil {
+		return nil
+	}
+	return p.Strategies
 }
 
 // engines reads --on: where it runs, or nothing said.
@@ -157,7 +170,7 @@ func beside(ctx context.Context, e run.Engine, plan run.Plan, measured result, o
 			return formats.BothCSV(w, real, model)
 		case ".html":
 			page := measured.page(queries)
-			page.Predicted, page.Limits = &model, limits()
+			page.Predicted = &model
 			return html.Compare(w, real, measured.input, page)
 		case ".txt":
 			layout := measured.layout(out, w)

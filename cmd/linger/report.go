@@ -69,11 +69,7 @@ func (r result) as(out *outputs, queries bool) func(ending string, w io.Writer) 
 		case ".csv":
 			return formats.CompareCSV(w, findings)
 		case ".html":
-			page := r.page(queries)
-			if r.input.Provenance == trace.Predicted {
-				page.Model, page.Limits = modelOf(r.source.Model), limits()
-			}
-			return html.Compare(w, findings, r.input, page)
+			return html.Compare(w, findings, r.input, r.page(queries))
 		}
 		return text.Compare(w, findings, r.layout(out, w))
 	}
@@ -88,7 +84,10 @@ func (r result) layout(out *outputs, w io.Writer) text.Options {
 
 // page says what a page of the result has besides.
 func (r result) page(queries bool) html.Options {
-	return html.Options{Version: r.source.Linger, Command: r.source.Command, Queries: queries}
+	return html.Options{
+		Version: r.source.Linger, Command: r.source.Command, Queries: queries,
+		Model: modelOf(r.source.Model), Limits: limits(),
+	}
 }
 
 // fetch writes a single trial, as get does.

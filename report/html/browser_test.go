@@ -25,9 +25,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"linger/compare"
+	"linger/report"
 	"linger/report/formats"
-	"linger/report/text"
-	"linger/report/words"
 	"linger/trace"
 )
 
@@ -47,6 +46,7 @@ func skip(t *testing.T, format string, args ...any) {
 // browser starts Chromium, and keeps what the page complains of and asks for.
 type browser struct {
 	ctx     context.Context
+	end     func()
 	started bool
 	mu      sync.Mutex
 	// complaints are messages of the console and of the browser about the page,
@@ -54,7 +54,37 @@ type browser struct {
 	complaints, requests []string
 }
 
+// shared is the one browser of all tests: to start one takes longer than most of them.
+var shared *browser
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	status := m.Run()
+	if shared != nil {
+		shared.end()
+	}
+	if built != "" {
+		os.RemoveAll(filepath.Dir(built))
+	}
+	os.Exit(status)
+}
+
+// newBrowser returns the browser as if it had just been started.
 func newBrowser(t *testing.T) *browser {
+	t.Helper()
+	if shared == nil {
+		shared = startBrowser(t)
+	}
+	b := shared
+	b.mu.Lock()
+	b.complaints, b.requests = nil, nil
+	b.mu.Unlock()
+	b.size(t, 1100, 900)
+	do(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
+	return b
+}
+
+func startBrowser(t *testing.T) *browser {
 	t.Helper()
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -70,15 +100,36 @@ func newBrowser(t *testing.T) *browser {
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // it refuses root with it
 	}
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	b := &browser{}
-	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithListener(b.heard))
-	t.Cleanup(cancel)
+	ctx, closed := chromedp.NewContext(ctx, chromedp.WithListener(b.heard))
+	b.end = func() { closed(); stop() }
 	b.ctx = ctx
 	do(t, b, log.Enable, cdp.Empty{})
 	do(t, b, network.Enable, network.EnableParams{})
 	return b
+}
+
+// size makes the window so many pixels wide and high.
+func (b *browser) size(t *testing.T, width, height int64) {
+	t.Helper()
+	do(t, b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
+}
+
+// quiet reports what the page complained of, and what it asked for but itself.
+func (b *browser) quiet(t *testing.T, name, file string) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.complaints {
+		t.Errorf("%s: %s", name, c)
+	}
+	for _, r := range b.requests {
+		if r, _, _ = strings.Cut(r, "#"); r != file {
+			t.Errorf("%s asks for %s", name, r)
+		}
+	}
+	b.complaints, b.requests = nil, nil
 }
 
 // heard takes in what the browser tells of the page.
@@ -192,17 +243,7 @@ func TestBrowserShowsTheReport(t *testing.T) {
 		if brightness(paper) < 200 {
 			t.Errorf("%s: light was chosen, and the paper is %s", name, paper)
 		}
-		b.mu.Lock()
-		for _, c := range b.complaints {
-			t.Errorf("%s: %s", name, c)
-		}
-		for _, r := range b.requests {
-			if r != file {
-				t.Errorf("%s asks for %s", name, r)
-			}
-		}
-		b.complaints, b.requests = nil, nil
-		b.mu.Unlock()
+		b.quiet(t, name, file)
 	}
 }
 
@@ -235,40 +276,91 @@ func brightness(rgb string) (mean int) {
 func TestBrowserReadsMarksByPointerAndKey(t *testing.T) {
 	b := newBrowser(t)
 	b.open(t, render(t, inputs(t)["gallery"], Options{}))
-	var marks, missing int
-	marks = eval[int](t, b, `document.querySelectorAll('svg [data-r]').length`)
-	missing = eval[int](t, b, `[...document.querySelectorAll('svg [data-r]')].filter(m => !document.getElementById(m.dataset.r)).length`)
+	marks := eval[int](t, b, `document.querySelectorAll('svg [data-r]').length`)
+	missing := eval[int](t, b, `[...document.querySelectorAll('svg [data-r]')].filter(m => !document.getElementById(m.dataset.r)).length`)
 	if marks < 500 || missing > 0 {
 		t.Errorf("%d of %d marks have no row of data", missing, marks)
 	}
-	var readout, row string
-	b.run(t, chromedp.Focus(chromedp.CSS("#time .scroll")), chromedp.KeyEvent("\u0303"), chromedp.KeyEvent("\u0303")) // arrow right, twice
-	readout = eval[string](t, b, `document.querySelector('#time .readout').textContent`)
-	row = eval[string](t, b, `[...document.querySelectorAll('#time tbody tr')][1].cells[2].textContent`)
-	if row == "" || !strings.Contains(readout, row) {
-		t.Errorf("the second mark reads %q; its row has %q", readout, row)
+	tip := func() string {
+		return eval[string](t, b, `document.getElementById('tip').hidden ? '' : document.getElementById('tip').textContent`)
 	}
-	b.run(t, chromedp.KeyEvent("\u001b"))
-	readout = eval[string](t, b, `document.querySelector('#time .readout').textContent`)
-	if strings.TrimSpace(readout) != "" {
-		t.Errorf("after Escape it still reads %q", readout)
+	const right, down, escape = "\u0303", "\u0301", "\u001b"
+	b.run(t, chromedp.Focus(chromedp.CSS("#time .plot")), chromedp.KeyEvent(right), chromedp.KeyEvent(right))
+	row := eval[string](t, b, `[...document.querySelectorAll('#time tbody tr')][1].cells[2].textContent`)
+	if got := tip(); row == "" || !strings.Contains(got, row) {
+		t.Errorf("the second mark reads %q; its row has %q", got, row)
 	}
-	at := eval[struct{ X, Y float64 }](t, b, `(() => {const m = document.querySelector('figure[id^=lanes] rect.wait'); m.scrollIntoView({block: 'center', behavior: 'instant'}); const r = m.getBoundingClientRect(); return {X: r.x + r.width/2, Y: r.y + r.height/2}})()`)
+	if said := eval[string](t, b, `document.getElementById('said').textContent`); !strings.Contains(said, row) {
+		t.Errorf("who listens is told %q; the row has %q", said, row)
+	}
+	b.run(t, chromedp.KeyEvent(down))
+	row = eval[string](t, b, `[...document.querySelectorAll('#time tbody tr')][5].cells[2].textContent`)
+	if got := tip(); !strings.Contains(got, row) || !strings.Contains(got, "close:6") {
+		t.Errorf("below is %q; the second strategy's first trial has %q", got, row)
+	}
+	b.run(t, chromedp.KeyEvent(escape))
+	if got := tip(); got != "" {
+		t.Errorf("after Escape it still reads %q", got)
+	}
+	at := eval[struct{ X, Y float64 }](t, b, `(async () => {const m = document.querySelector('figure[id^=lanes] rect.wait'); m.scrollIntoView({block: 'center', behavior: 'instant'}); await new Promise(done => setTimeout(done, 200)); const r = m.getBoundingClientRect(); return {X: r.x + r.width/2, Y: r.y + r.height/2}})()`)
 	b.run(t, chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at.X, at.Y))
-	readout = eval[string](t, b, `document.querySelector('figure[id^=lanes] .readout').textContent`)
-	if !strings.Contains(readout, "waiting, ms") && !strings.Contains(readout, "waiting ms") {
-		t.Errorf("the pointer on waiting reads %q", readout)
+	if got := tip(); !strings.Contains(got, "waiting") {
+		t.Errorf("the pointer on waiting reads %q", got)
 	}
-	// One scale for all: what is drawn shrinks by as much as its time is less.
-	const widths = `[...document.querySelectorAll('.scaled')].map(g => g.getBoundingClientRect().width)`
-	before := eval[[]float64](t, b, widths)
-	scales := eval[[]float64](t, b, `[...document.querySelectorAll('.scaled')].map(g => +g.dataset.scale)`)
-	eval[bool](t, b, `document.getElementById('common').click(); document.documentElement.classList.contains('same')`)
-	after := eval[[]float64](t, b, widths)
-	for i := range before {
-		if got := after[i] / before[i]; math.Abs(got-scales[i]) > 0.005 || scales[i] <= 0 || scales[i] > 1 {
-			t.Errorf("drawing %d shrinks to %v of what it was; its time is %v of the longest", i, got, scales[i])
+	near := eval[float64](t, b, fmt.Sprintf(`(() => {const r = document.getElementById('tip').getBoundingClientRect(); return Math.hypot(Math.max(r.left - %v, 0, %v - r.right), Math.max(r.top - %v, 0, %v - r.bottom))})()`, at.X, at.X, at.Y, at.Y))
+	if near > 40 {
+		t.Errorf("it stands %v px from the pointer", near)
+	}
+}
+
+// Objects are named on their bars, and no name lies on another bar or name.
+func TestBrowserNamesObjectsOnTheirBars(t *testing.T) {
+	b := newBrowser(t)
+	b.open(t, render(t, inputs(t)["gallery"], Options{}))
+	eval[bool](t, b, `document.getElementById('waterfalls').scrollIntoView(); new Promise(done => setTimeout(() => done(true), 300))`)
+	names := eval[[]string](t, b, `[...document.querySelectorAll('#lanes-0 .object')].map(e => e.textContent)`)
+	if len(names) < 30 || !strings.HasSuffix(names[0], ".jpg") {
+		t.Errorf("names are %v", names)
+	}
+	covered := eval[[]string](t, b, `[...document.querySelectorAll('.lanes .object:not(.within)')].filter(e => {
+		const r = e.getBoundingClientRect();
+		return [...e.closest('.strip').querySelectorAll('rect[data-r]:not(.idle)')].some(m => {const b = m.getBoundingClientRect(); return b.left < r.right - 2 && b.right > r.left + 1 && b.top < r.bottom - 4 && b.bottom > r.top + 4});
+	}).map(e => e.textContent)`)
+	if len(covered) > 0 {
+		t.Errorf("on bars of others: %v", covered)
+	}
+}
+
+// One scale for all at first: what is drawn is as wide as its share of the longest time. A
+// switch gives each its own, and the address keeps that.
+func TestBrowserDrawsWaterfallsOnOneScale(t *testing.T) {
+	b := newBrowser(t)
+	b.open(t, render(t, inputs(t)["gallery"], Options{}))
+	const widths = `[...document.querySelectorAll('.scaled')].map(g => g.viewportElement.getBoundingClientRect().width && g.width.baseVal.value / g.viewportElement.getBoundingClientRect().width)`
+	in := inputs(t)["gallery"]
+	var want []float64
+	longest := 0.0
+	for _, i := range report.Order(compare.Compare(in).Rows) {
+		want = append(want, compare.Typical(in)[i].Ended.Milliseconds())
+		longest = max(longest, want[len(want)-1])
+	}
+	common := eval[[]float64](t, b, widths)
+	if len(common) != len(want) {
+		t.Fatalf("%d drawings of %d strategies", len(common), len(want))
+	}
+	for i := range want {
+		if got := common[i]; math.Abs(got-want[i]/longest) > 0.002 {
+			t.Errorf("drawing %d takes %v of the width; its time is %v of the longest", i, got, want[i]/longest)
 		}
+	}
+	eval[bool](t, b, `document.getElementById('own').click(); true`)
+	for i, got := range eval[[]float64](t, b, widths) {
+		if math.Abs(got-1) > 0.002 {
+			t.Errorf("on a scale of its own drawing %d takes %v of the width", i, got)
+		}
+	}
+	if hash := eval[string](t, b, `location.hash`); hash != "#waterfalls?scale=own" {
+		t.Errorf("the address has %q", hash)
 	}
 }
 
@@ -278,8 +370,7 @@ type barrier struct {
 	Nodes    []string
 }
 
-// axe-core finds nothing that keeps anybody from reading the page: neither at first,
-// nor with everything opened, in both colours.
+// axe-core finds nothing that keeps anybody from reading the page.
 func TestBrowserFindsNoBarrier(t *testing.T) {
 	axe := os.Getenv("LINGER_AXE")
 	if axe == "" {
@@ -292,22 +383,33 @@ func TestBrowserFindsNoBarrier(t *testing.T) {
 	b := newBrowser(t)
 	for name, in := range inputs(t) {
 		b.open(t, render(t, in, Options{Version: "test", Command: "linger compare"}))
-		eval[bool](t, b, string(source)+"; true")
-		for _, theme := range []string{"light", "dark"} {
-			for _, opened := range []bool{false, true} {
-				b.prefers(t, theme)
-				eval[bool](t, b, fmt.Sprintf(`document.querySelectorAll('details').forEach(d => d.open = %v); true`, opened))
-				found := eval[[]barrier](t, b, `axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 200) + ' ' + n.failureSummary)})))`)
-				for _, v := range found {
-					t.Errorf("%s, %s, opened %v: %s: %s: %+v", name, theme, opened, v.ID, v.Help, v.Nodes)
-				}
-			}
+		b.barriers(t, name, string(source))
+	}
+}
+
+// barriers has axe-core look at the page: wide and light with all opened, then narrow and
+// dark as it is at first.
+func (b *browser) barriers(t *testing.T, name, axe string) {
+	t.Helper()
+	if axe == "" {
+		return
+	}
+	eval[bool](t, b, axe+"; true")
+	for _, look := range []struct {
+		theme  string
+		width  int64
+		opened bool
+	}{{"light", 1100, true}, {"dark", 360, false}} {
+		b.prefers(t, look.theme)
+		b.size(t, look.width, 900)
+		eval[bool](t, b, fmt.Sprintf(`document.querySelectorAll('details').forEach(d => d.open = %v); true`, look.opened))
+		for _, v := range eval[[]barrier](t, b, `axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 200) + ' ' + n.failureSummary)})))`) {
+			t.Errorf("%s, %+v: %s: %s: %+v", name, look, v.ID, v.Help, v.Nodes)
 		}
 	}
 }
 
-// Every figure of the page's tables is one of the text's, which is made of the
-// JSON alone.
+// Every figure of the page's table is one of the JSON.
 func TestBrowserFiguresAreThoseOfTheJSON(t *testing.T) {
 	b := newBrowser(t)
 	for name, in := range inputs(t) {
@@ -320,39 +422,25 @@ func TestBrowserFiguresAreThoseOfTheJSON(t *testing.T) {
 		if err := json.Unmarshal(j.Bytes(), &f); err != nil {
 			t.Fatal(err)
 		}
-		var printed bytes.Buffer
-		if err := text.Compare(&printed, f, text.Options{Width: 400}); err != nil {
-			t.Fatal(err)
+		shown := eval[[][]string](t, b, `[...document.querySelectorAll('#figures tbody tr:not(.group)')].map(r => [...r.cells].map(c => c.textContent))`)
+		want := tableOf(joined(report.Figures(f))).Rows
+		if len(shown) != len(want) || len(want) != len(f.Rows) {
+			t.Errorf("%s: %d rows, not %d, of %d strategies", name, len(shown), len(want), len(f.Rows))
+			continue
 		}
-		said := strings.Fields(printed.String())
-		rows := eval[[][]string](t, b, `[...document.querySelectorAll('main > section > .wide tbody tr:not(.group)')].map(r => [...r.cells].map(c => c.innerText.trim()))`)
-		if len(rows) < len(f.Rows) {
-			t.Errorf("%s: %d rows of %d strategies", name, len(rows), len(f.Rows))
-		}
-		for _, row := range rows {
-			want := strings.Join(strings.Fields(strings.Join(row, " ")), " ")
-			found := false
-			for i := range said {
-				line := strings.Join(said[i:min(len(said), i+40)], " ")
-				if strings.HasPrefix(withoutBars(line), want+" ") {
-					found = true
-					break
+		for i, row := range want {
+			for k, cell := range row.Cells {
+				text := cell.Text
+				if cell.Doubt != "" {
+					text += " ± " + cell.Doubt
+				}
+				if shown[i][k] != text {
+					t.Errorf("%s, row %d, column %d: the page says %q, the JSON %q", name, i, k, shown[i][k], text)
 				}
 			}
-			if !found {
-				t.Errorf("%s: the page says %q, and the text nowhere", name, want)
-			}
-		}
-		lead := eval[string](t, b, `document.querySelector('.lead').textContent`)
-		if first := words.Verdict(f.Verdict).Lead; lead != first {
-			t.Errorf("%s: the page begins with %q, the verdict with %q", name, lead, first)
 		}
 	}
 }
-
-var barOf = regexp.MustCompile(` [▏▎▍▌▋▊▉█]+`)
-
-func withoutBars(s string) string { return barOf.ReplaceAllString(s, "") }
 
 var pageOfPDF = regexp.MustCompile(`/Type\s*/Page\b`)
 

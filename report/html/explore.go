@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"linger"
+	"linger/compare"
 	"linger/finding"
 	"linger/report/table"
+	"linger/trace"
 )
 
 // predictor is the simulator, built for WebAssembly and compressed by gzip; go generate
@@ -40,6 +42,8 @@ type Model struct {
 	// the server among them. Each is safe for a shell.
 	Workload string   `json:"workload"`
 	Words    []string `json:"words,omitempty"`
+	// Strategies are those that can be predicted; nothing is all that the page is about.
+	Strategies []string `json:"strategies,omitempty"`
 	// Trials is how often each strategy runs where packets are lost.
 	Trials int `json:"trials"`
 }
@@ -68,21 +72,46 @@ func (c control) Name() string { return c.Names[c.At] }
 // explorer is the part of a page in which the reader moves the path.
 type explorer struct {
 	Paths, Objects []control
-	// Workload names the report's own.
+	// Workload names the report's own. Measured says that the page is about a measurement.
 	Workload  string
+	Measured  bool
 	Scenario  template.JS
 	Predictor template.HTML
 	Size      string
 	Replaced  bool // letters stand for query strings
 }
 
-// explore returns the explorer of a workload, beginning at a path; false where the
-// workload is too large to go along, or no model is known.
-func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, seed uint64, o Options) (*explorer, bool) {
-	if o.Model == nil || len(w.Exchanges) > mostExplored || len(strategies) == 0 {
+// An exploring is what the explorer of a page begins with.
+type exploring struct {
+	workload   linger.Workload
+	strategies []linger.Strategy
+	network    linger.Network
+	seed       uint64
+	// measured are the times of what was measured on that network, in ms by strategy.
+	measured map[string]float64
+	// others are networks that the page leads to, which the controls must be able to show.
+	others []compare.Network
+}
+
+// measuredTimes are the medians of what was measured, in ms.
+func measuredTimes(f compare.Findings) map[string]float64 {
+	out := map[string]float64{}
+	for _, r := range f.Rows {
+		if t, ok := r.Time.Get(); ok && f.Provenance == trace.Measured {
+			out[r.Strategy] = t.Median
+		}
+	}
+	return out
+}
+
+// explore returns the explorer of a page; false where the workload is too large to go along,
+// or no model is known.
+func explore(e exploring, o Options) (*explorer, bool) {
+	w, n := e.workload, e.network
+	if o.Model == nil || len(w.Exchanges) > mostExplored || len(e.strategies) == 0 {
 		return nil, false
 	}
-	x := &explorer{Predictor: predictorText(), Size: finding.Bytes(float64(len(predictorText()))), Workload: table.Clean(w.Name)}
+	x := &explorer{Predictor: predictorText(), Size: finding.Bytes(float64(len(predictorText()))), Workload: table.Clean(w.Name), Measured: len(e.measured) > 0}
 	if !o.Queries {
 		w, x.Replaced = withoutQueries(w)
 	}
@@ -101,11 +130,17 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 	}
 	ms := float64(time.Millisecond)
 	rates := scaled(float64(linger.Kbps), 50, 100, 240, 400, 768, 1000, 1600, 3000, 5000, 9000, 12e3, 20e3, 30e3, 50e3, 100e3, 200e3, 300e3, 500e3, 1e6)
+	var rtts, downs, ups, losses []float64
+	for _, other := range e.others {
+		rtts = append(rtts, math.Round(other.RTT.Or(0)*ms))
+		downs, ups = append(downs, other.Down.Or(0)*float64(linger.Kbps)), append(ups, other.Up.Or(0)*float64(linger.Kbps))
+		losses = append(losses, other.Loss.Or(0))
+	}
 	x.Paths = []control{
-		slider("rtt", "Round-trip time", float64(n.RTT), scaled(ms, 0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 400, 600, 1000), named, duration),
-		slider("down", "Rate towards the client", float64(n.Down), rates, rate, rateWord),
-		slider("up", "Rate towards the origin", float64(n.Up), rates, rate, rateWord),
-		slider("loss", "Packets lost, each way", n.Loss, []float64{0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1}, func(v float64) string { return finding.Trimmed(100*v, 2) + " %" }, func(v float64) string { return strconv.FormatFloat(100*v, 'f', -1, 64) + "%" }),
+		slider("rtt", "Round-trip time", float64(n.RTT), append(rtts, scaled(ms, 0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 400, 600, 1000)...), named, duration),
+		slider("down", "Rate down", float64(n.Down), append(downs, rates...), rate, rateWord),
+		slider("up", "Rate up", float64(n.Up), append(ups, rates...), rate, rateWord),
+		slider("loss", "Packets lost, each way", n.Loss, append(losses, 0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1), func(v float64) string { return finding.Trimmed(100*v, 2) + " %" }, func(v float64) string { return strconv.FormatFloat(100*v, 'f', -1, 64) + "%" }),
 	}
 	whole := func(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }
 	mean := 10e3
@@ -121,8 +156,13 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 		x.Objects = nil // there are none
 	}
 	var names, words []string
-	for _, s := range strategies {
-		names = append(names, s.Name)
+	for _, s := range e.strategies {
+		if len(o.Model.Strategies) == 0 || slices.Contains(o.Model.Strategies, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, false
 	}
 	for _, word := range o.Model.Words {
 		words = append(words, table.Clean(word))
@@ -138,8 +178,10 @@ func explore(w linger.Workload, strategies []linger.Strategy, n linger.Network, 
 		Argument   string          `json:"argument"`
 		Words      []string        `json:"words"`
 		Standard   bool            `json:"standard"` // the queue is what it is without a word
+		// Measured are times in ms on the network where the controls begin.
+		Measured map[string]float64 `json:"measured,omitempty"`
 	}{
-		o.Model.Config, w, names, n, seed, max(1, o.Model.Trials), slices.Concat(x.Paths, x.Objects), table.Clean(redact(o.Model.Workload)), words, n.Queue == linger.DefaultQueue,
+		o.Model.Config, w, names, n, e.seed, max(1, o.Model.Trials), slices.Concat(x.Paths, x.Objects), table.Clean(redact(o.Model.Workload)), words, n.Queue == linger.DefaultQueue, e.measured,
 	})
 	if err != nil {
 		return nil, false // a model that is no JSON comes from a file of others
@@ -161,10 +203,9 @@ func scaled(unit float64, values ...float64) []float64 {
 
 // slider makes a control that has a value of its own among the usual ones.
 func slider(id, label string, at float64, usual []float64, name, word func(float64) string) control {
-	if !slices.Contains(usual, at) {
-		usual = append(slices.Clone(usual), at)
-		slices.Sort(usual)
-	}
+	usual = append(slices.Clone(usual), at)
+	slices.Sort(usual)
+	usual = slices.Compact(usual)
 	c := control{ID: id, Label: label, At: slices.Index(usual, at), Values: usual}
 	for _, v := range usual {
 		c.Names, c.Words = append(c.Names, name(v)), append(c.Words, word(v))

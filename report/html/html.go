@@ -12,6 +12,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 	"linger/report"
 	"linger/report/table"
 	"linger/report/words"
@@ -33,35 +34,33 @@ type Options struct {
 	Predicted *compare.Findings
 }
 
-// view is what the templates are given.
+// view is what the template of a comparison is given.
 type view struct {
-	Style  template.CSS
-	Script template.JS
-	Policy string
+	frame
+	first
 
-	Title, Kicker string
-	Lead          string
-	Facts         []string
-	Doubts        []string
-	Asserted      *tableView
-	Figures       []tableView
-	Legend        string
+	Race *chart // nil where there is nothing to compare
+	// Only is the waterfall of what nothing is compared with.
+	Only *lanesView
+	// Steps say where the time goes; nil is that nothing is to be said.
+	Steps    *chart
+	Facts    []string
+	Asserted *tableView
+	Figures  *tableView
+	Legend   string
 	// Gaps is how far predictions are off that were made beside; nil is none.
-	Gaps *tableView
-	// Several says that there is more than one trial to draw.
-	Several bool
-	Time    chart
+	Gaps    *tableView
+	Trials  *chart
 	Lanes   []lanesView
 	Ladders []ladderSide
-	Traffic *chart
+	Traffic []chart
 	Held    *chart
-	Facets  [][2]string // provenance: what, and how much
+	Facets  [][2]string // what was fetched over what, and what measured
 	Origin  string
-	Command string
 	// Comparable says that time scales can be switched between.
 	Comparable bool
-	// Explorer lets the reader predict other paths, Explore is its script; Limits is
-	// what predictions leave out. Each is empty where nothing was predicted.
+	// Explorer lets the reader predict other networks, Explore is its script; Limits is
+	// what predictions leave out. Each is empty where nothing can be predicted.
 	Explorer *explorer
 	Explore  template.JS
 	Limits   []report.Limit
@@ -69,7 +68,7 @@ type view struct {
 
 type lanesView struct {
 	Strategy, About string
-	Best            bool
+	Tone            string
 	Chart           chart
 }
 
@@ -93,41 +92,70 @@ func Compare(w io.Writer, f compare.Findings, in trace.Experiment, o Options) er
 	if !o.Queries {
 		f.Workload.Name, in, o.Command = redact(f.Workload.Name), redactInput(in), redact(o.Command)
 	}
-	typical := compare.Typical(in)
-	v := view{
-		Style: template.CSS(pageStyle), Script: template.JS(pageScript),
-		Title: table.Clean(report.Title(f)), Kicker: table.Clean(f.Workload.Name),
-		Legend: report.Legend(f, "in colour:"), Origin: report.Origin(f, o.Version), Command: table.Clean(o.Command),
-		Several: len(f.Rows) > 0 && (len(f.Rows) > 1 || f.Trials > 1), Time: timeChart(f, compare.TrialsOf(in)), Facets: report.Facets(f),
-	}
-	verdict := words.Verdict(f.Verdict)
-	v.Lead, v.Facts, v.Doubts = verdict.Lead, verdict.Facts, words.Caveats(f.Caveats)
+	hide := func(s string) string { return s }
 	if !o.Queries {
-		v.Lead = redact(v.Lead)
-		redactAll(v.Facts)
-		redactAll(v.Doubts)
+		hide = redact
 	}
-	v.Asserted = asserted(f.Asserted, func(s string) string { return s })
-	for _, t := range report.Figures(f) {
-		v.Figures = append(v.Figures, tableOf(t))
+	typical := compare.Typical(in)
+	verdict := words.Verdict(f.Verdict)
+	sub := about(f)
+	v := view{
+		frame: newFrame(hide(verdict.Lead), sub, o.Command),
+		first: first{Lead: hide(verdict.Lead), Sub: sub, Broken: unmet(f.Asserted, hide), Tiles: tilesOf(f), Caveats: hideAll(words.Caveats(decisive(f.Caveats)), hide)},
+		Facts: hideAll(verdict.Facts, hide), Legend: report.Legend(f, "in green:"), Origin: report.Origin(f, o.Version),
+		Facets: append(report.Facets(f), machineOf(f.Machine, o.Version)...), Asserted: asserted(f.Asserted, hide),
+	}
+	v.Caveat = firstOf(v.Caveats)
+	if len(f.Rows) > 1 {
+		race := raceChart(f)
+		v.Race = &race
+	}
+	if c, ok := stepsChart(f); ok {
+		v.Steps = &c
+	}
+	if len(f.Rows) > 0 && f.Trials > 1 {
+		trials := trialChart(f, compare.TrialsOf(in))
+		v.Trials = &trials
+	}
+	if figures := report.Figures(f); len(figures) > 0 {
+		t := tableOf(joined(figures))
+		v.Figures = &t
+	}
+	if x, ok := explore(exploring{in.Workload, in.Strategies, in.Network, in.Seed, measuredTimes(f), nil}, o); ok {
+		v.Explorer, v.Explore, v.Limits = x, template.JS(exploreScript), o.Limits
 	}
 	if f.Provenance == trace.Predicted {
 		v.Limits = o.Limits
-		if x, ok := explore(in.Workload, in.Strategies, in.Network, in.Seed, o); ok {
-			v.Explorer, v.Explore = x, template.JS(exploreScript)
-		}
 	}
 	if o.Predicted != nil {
 		t := tableOf(report.Gaps(f, *o.Predicted))
 		v.Gaps, v.Limits = &t, o.Limits
 	}
 	v.Policy = pagePolicy(v.Explorer != nil)
-	if c, ok := trafficChart(f); ok {
-		v.Traffic = &c
-	}
+	v.Traffic = trafficCharts(f)
 	v.lanes(f, typical)
 	v.ladders(f, in, typical)
+	if v.Race == nil && len(v.Lanes) == 1 {
+		v.Only, v.Lanes = &v.Lanes[0], nil
+	}
+	v.to(v.Only != nil || len(v.Lanes) > 0, "waterfalls", "Waterfalls")
+	v.to(v.Figures != nil, "figures", "All figures")
+	v.to(len(v.Ladders) > 0, "messages", "Messages")
+	v.to(v.Explorer != nil, "explore", "Try another network")
 	return pageHTML().ExecuteTemplate(w, "page.html", v)
+}
+
+// decisive are caveats with those first that could change what is said first.
+func decisive(list []finding.Caveat) []finding.Caveat {
+	return slices.SortedStableFunc(slices.Values(list), func(a, b finding.Caveat) int {
+		switch {
+		case a.Decisive == b.Decisive:
+			return 0
+		case a.Decisive:
+			return -1
+		}
+		return 1
+	})
 }
 
 // lanes adds the drawings by connection.
@@ -144,12 +172,15 @@ func (v *view) lanes(f compare.Findings, typical []*trace.Trace) {
 		if t == nil || len(t.Connections) == 0 {
 			continue
 		}
-		about := fmt.Sprintf("%s over %s%s in %s", linger.Plural(len(t.Exchanges), "exchange"), linger.Plural(len(t.Connections), noun(t)), report.Spoken(t), report.Instant(t.Ended))
+		about := fmt.Sprintf("%s over %s%s in %s", linger.Plural(len(t.Exchanges), "request"), linger.Plural(len(t.Connections), noun(t)), report.Spoken(t), report.Instant(t.Ended))
+		if how := endedBy(t); how != "" {
+			about += "; " + how
+		}
 		if r.Trials > 1 {
 			about += fmt.Sprintf("; trial %d, the one nearest to the median", t.Trial+1)
 		}
 		v.Lanes = append(v.Lanes, lanesView{
-			Strategy: table.Clean(r.Strategy), About: about, Best: f.Verdict.Best != "" && r.Strategy == f.Verdict.Best,
+			Strategy: table.Clean(r.Strategy), About: about, Tone: tone(f, r),
 			Chart: lanesChart(fmt.Sprintf("lanes-%d", row), t, all),
 		})
 	}
@@ -196,7 +227,7 @@ func (v *view) ladders(f compare.Findings, in trace.Experiment, typical []*trace
 		if !ok {
 			continue
 		}
-		kind := report.Kind(f.Rows[row])
+		kind := family(f, f.Rows[row])
 		if n := len(v.Ladders); n == 0 || v.Ladders[n-1].Kind != kind {
 			v.Ladders = append(v.Ladders, ladderSide{Kind: kind, ID: fmt.Sprintf("side-%d", n)})
 		}

@@ -275,7 +275,7 @@ var outward = regexp.MustCompile(`(?i)(?:src|href|action|data|poster|srcset|xlin
 func TestThePageNeedsNothingElse(t *testing.T) {
 	page := string(render(t, inputs(t)["gallery"], Options{}))
 	for _, found := range outward.FindAllStringIndex(page, -1) {
-		if around := page[found[0]:min(len(page), found[1]+20)]; !strings.HasPrefix(around, `href="#verdict"`) {
+		if around := page[found[0]:min(len(page), found[1]+20)]; !strings.HasPrefix(around, `href="#`) {
 			t.Errorf("it points to something: %s", around)
 		}
 	}

@@ -224,12 +224,13 @@ func (l *ladder) close(k trace.Connection, t *trace.Trace) {
 
 // ladderChart draws a ladder at so many px a second.
 func ladderChart(id, of string, l ladder, perSecond float64) chart {
-	c := chart{ID: id, W: ladderWidth, Label: "What client and server of " + of + " send each other, time flowing down, in round trips."}
+	d := drawing{W: ladderWidth}
+	c := chart{ID: id, Drawing: &d, Label: "What client and server of " + of + " send each other, time flowing down, in round trips."}
 	y := func(t linger.Instant) px { return ladderTop + px(t.Sub(l.begin).Seconds()*perSecond) }
 	half := l.trip / 2
 	bottom := y(l.end) + 6
-	c.H = bottom + px(half.Seconds()*perSecond) + 10
-	c.Marks = append(c.Marks, label("head", "middle", clientLine, 12, "client"), label("head", "middle", serverLine, 12, "server"))
+	d.H = bottom + px(half.Seconds()*perSecond) + 10
+	d.Marks = append(d.Marks, label("head", "middle", px(clientLine), 12, "client"), label("head", "middle", px(serverLine), 12, "server"))
 	if l.trip > 0 {
 		room := l.trip.Seconds() * perSecond
 		every := 1
@@ -243,7 +244,7 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 			if at > l.end {
 				break
 			}
-			c.Marks = append(c.Marks, rule("grid", 30, y(at), ladderWidth, y(at)), label("tick", "end", 24, y(at)+4, strconv.Itoa(k)))
+			d.Marks = append(d.Marks, line("grid", 30, y(at), ladderWidth, y(at)), label("tick", "end", px(24), y(at)+4, strconv.Itoa(k)))
 		}
 	}
 	for _, k := range l.conns {
@@ -251,9 +252,9 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 		if from > bottom {
 			continue
 		}
-		c.Marks = append(c.Marks, rect("open", "", clientLine-3, from, 6, to-from))
+		d.Marks = append(d.Marks, box("tube", clientLine-3, from, 6, to-from))
 	}
-	c.Marks = append(c.Marks, rule("life", clientLine, ladderTop-6, clientLine, c.H-4), rule("life", serverLine, ladderTop-6, serverLine, c.H-4))
+	d.Marks = append(d.Marks, line("life", clientLine, ladderTop-6, clientLine, d.H-4), line("life", serverLine, ladderTop-6, serverLine, d.H-4))
 
 	data := table.Table{Caption: "Messages, at the client's clock", Columns: []table.Column{
 		{Head: "at, ms", Unit: "ms"}, {Head: "from", Align: table.Left}, {Head: "until, ms", Unit: "ms"}, {Head: "what", Align: table.Left},
@@ -265,15 +266,15 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 		from, top := "client", y(s.first)
 		at := top + slope/2 - 4 // above the line
 		if s.up {
-			c.Marks = append(c.Marks, arrow(s.class, row, clientLine, top, serverLine, top+slope))
+			d.Marks = append(d.Marks, arrow(s.class, row, clientLine, top, serverLine, top+slope))
 		} else {
 			from = "server"
 			end := min(y(s.last), y(l.end))
 			if s.last > s.first && end-top > 1.5 {
-				c.Marks = append(c.Marks, mark{Shape: "path", Class: "band", Row: row,
+				d.Marks = append(d.Marks, mark{Shape: "path", Class: "band", Row: row,
 					Path: fmt.Sprintf("M%d %vL%d %vL%d %vL%d %vZ", serverLine, top-slope, clientLine, top, clientLine, end, serverLine, end-slope)})
 			}
-			c.Marks = append(c.Marks, arrow(s.class, row, serverLine, top-slope, clientLine, top))
+			d.Marks = append(d.Marks, arrow(s.class, row, serverLine, top-slope, clientLine, top))
 			at = top - slope/2 - 4
 			if end-top > 18 {
 				at += (end-top)/2 + 8 // within the band
@@ -291,7 +292,7 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 		// A name that would cover another is left to the table.
 		if !slices.ContainsFunc(taken, func(t px) bool { return t > s.at-12 && t < s.at+12 }) {
 			taken = append(taken, s.at)
-			c.Marks = append(c.Marks, label("said "+s.class, "middle", (clientLine+serverLine)/2, s.at, s.String()))
+			d.Marks = append(d.Marks, label("saying "+s.class, "middle", px((clientLine+serverLine)/2), s.at, s.String()))
 		}
 	}
 	c.Data = []tableView{tableOf(data)}
@@ -302,6 +303,15 @@ func ladderChart(id, of string, l ladder, perSecond float64) chart {
 		c.Notes = append(c.Notes, fmt.Sprintf("A round trip is taken to be %s, %s.", report.Instant(linger.Instant(l.trip)), l.took))
 	}
 	return c
+}
+
+// line and box are as rule and rect, of a drawing with a width of its own.
+func line(class string, x1, y1, x2, y2 px) mark {
+	return mark{Shape: "line", Class: class, X: x1, Y: y1, W: x2, H: y2}
+}
+
+func box(class string, x, y, w, h px) mark {
+	return mark{Shape: "rect", Class: class, X: x, Y: y, W: w, H: max(0.7, h)}
 }
 
 // arrow is a line with a head at its far end.

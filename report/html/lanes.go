@@ -3,8 +3,10 @@ package html
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"linger"
 	"linger/report"
@@ -12,44 +14,29 @@ import (
 	"linger/trace"
 )
 
-const (
-	// mostLanes bounds the connections that are drawn, mostListed the rows of a table
-	// of them or of exchanges. What is left out is said.
-	mostLanes, mostListed = 250, 400
-	laneRoom              = 44 // for the number of a connection
-	laneTail              = 94 // for who closed it
-	laneTop               = 4
-)
+// mostLanes bounds the connections that are drawn, mostListed the rows of a table
+// of them or of exchanges. What is left out is said.
+const mostLanes, mostListed = 250, 400
 
-// lanesChart draws one trial by connection: a row for each, in the order in which
+// lanesChart draws one trial by connection: a lane for each, in the order in which
 // they were dialled, with its handshakes and its exchanges. Exchanges that are under
 // way at the same time lie one below the other. All is the longest of the trials
-// that stand beside it.
+// that stand beside it, to whose time scale it is drawn.
 func lanesChart(id string, t *trace.Trace, all linger.Instant) chart {
-	c := chart{ID: id, W: drawn, Label: "The connections of one trial over time, with their handshakes and exchanges."}
+	c := chart{ID: id, Class: "lanes", Label: "The connections of one trial over time, with their handshakes and requests."}
 	conns := report.ByDial(t)
 	shown := conns[:min(len(conns), mostLanes)]
 	of := map[int64][]trace.Exchange{}
 	for _, e := range t.Exchanges {
 		of[e.Connection] = append(of[e.Connection], e)
 	}
-	s := scale{from: laneRoom, to: drawn - laneTail, end: t.Ended}
+	s, common := scale{t.Ended}, scale{max(all, t.Ended)}
 	height, gap := laneHeight(len(shown))
-	plot := mark{Shape: "scaled", X: laneRoom}
-	if all > 0 {
-		plot.Scale = strconv.FormatFloat(float64(t.Ended)/float64(all), 'f', 5, 64)
-	}
-	y := px(laneTop)
-	for i, k := range shown {
+	plot := mark{Shape: "scaled", W: common.at(t.Ended), Scale: strconv.FormatFloat(float64(common.at(t.Ended)), 'f', 3, 64) + "%"}
+	y := px(2)
+	for _, k := range shown {
 		lane, depth := laneOf(id, k, of[k.ID], s, y, height)
 		plot.Inner = append(plot.Inner, lane...)
-		middle := y + depth/2 + 3.5
-		if every := max(1, int(13/(height+gap))); depth > 11 || i%every == 0 {
-			c.Marks = append(c.Marks, label("tick", "end", laneRoom-8, middle, strconv.Itoa(i+1)))
-		}
-		if how := closedBy(k); i == 0 || how != closedBy(shown[i-1]) {
-			c.Marks = append(c.Marks, label("tick", "", s.to+10, middle, how))
-		}
 		y += depth + gap
 	}
 	if rest := len(conns) - len(shown); rest > 0 {
@@ -57,13 +44,12 @@ func lanesChart(id string, t *trace.Trace, all linger.Instant) chart {
 	}
 	for _, e := range t.Exchanges {
 		if e.Failed != "" && len(c.Notes) < 6 {
-			c.Notes = append(c.Notes, fmt.Sprintf("Exchange %d failed: %s", e.ID+1, table.Clean(e.Failed)))
+			c.Notes = append(c.Notes, fmt.Sprintf("Request %d failed: %s", e.ID+1, table.Clean(e.Failed)))
 		}
 	}
-	common := s
-	common.end = max(all, s.end)
-	c.Marks = append(append(append(s.axis("own", 0, y+2), common.axis("common", 0, y+2)...), plot), c.Marks...)
-	c.H = y + 20
+	plot.H = y + 20
+	marks := append(common.axis("common", 0, y+2), s.axis("own", 0, y+2)...)
+	c.Rows = []chartRow{{Strip: strip{H: y + 20, Marks: append(marks, plot)}}}
 	c.Data = []tableView{tableOf(connectionTable(id, conns)), tableOf(report.Exchanges(id, t, mostListed))}
 	return c
 }
@@ -72,24 +58,32 @@ func lanesChart(id string, t *trace.Trace, all linger.Instant) chart {
 func laneHeight(n int) (height, gap px) {
 	switch {
 	case n <= 12:
-		return 13, 5
+		return 14, 4
 	case n <= 50:
-		return 8, 3
+		return 9, 2
 	case n <= 120:
 		return 5, 2
 	}
 	return 3, 1
 }
 
-// closedBy says in a word how a connection ended.
-func closedBy(k trace.Connection) string {
-	switch {
-	case k.Connected.IsZero():
-		return "unconnected"
-	case k.Protocol == report.Datagram || k.ClosedBy == trace.Nobody:
-		return ""
+// endedBy says how the connections of a trial ended: "the client closed 40", and of how many
+// it is not known.
+func endedBy(t *trace.Trace) string {
+	counts := map[string]int{}
+	for _, k := range t.Connections {
+		switch {
+		case k.Connected.IsZero():
+			counts["were not established"]++
+		case k.Protocol != report.Datagram && k.ClosedBy != trace.Nobody:
+			counts["closed by the "+string(k.ClosedBy)]++
+		}
 	}
-	return string(k.ClosedBy) + " closed"
+	var parts []string
+	for _, how := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[how], how))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // laneOf draws one connection at height y, and returns how deep it is.
@@ -119,17 +113,17 @@ func laneOf(id string, k trace.Connection, exchanges []trace.Exchange, s scale, 
 	lines := max(1, len(free))
 	thick, step := height, height
 	if lines > 1 {
-		step = min(height, max(2.2, 220/px(lines)))
+		step = min(height, max(2.2, 480/px(lines)))
 		thick = max(1.7, step-0.8)
 	}
 	depth := step * px(lines)
 	row := fmt.Sprintf("%s-c%d", id, k.ID)
 	bar := func(class, row string, from, to linger.Instant, at int) mark {
-		return rect(class, row, s.at(from), y+step*px(at), s.at(to)-s.at(from), thick)
+		return s.span(class, row, from, to, y+step*px(at), thick)
 	}
 	var out []mark
 	if at, ok := k.Connected.Get(); ok && k.Protocol != report.Datagram {
-		out = append(out, rect("idle", row, s.at(at), y, s.at(closed)-s.at(at), depth-(step-thick)))
+		out = append(out, s.span("idle", row, at, closed, y, depth-(step-thick)))
 	}
 	established, ok := k.Established.Get()
 	switch {

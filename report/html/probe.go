@@ -3,7 +3,6 @@ package html
 import (
 	"cmp"
 	"fmt"
-	"html/template"
 	"io"
 	"slices"
 	"time"
@@ -18,21 +17,20 @@ import (
 
 // A probeView is what the template of a probe is given.
 type probeView struct {
-	Style  template.CSS
-	Script template.JS
-	Policy string
+	frame
+	first
 
-	Title, Kicker, Lead string
-	Doubts, Missing     []string
-	Limits              *chart
-	Figures             *tableView
-	Legend              string
-	Facets              [][2]string
-	Findings            []findingView
-	Asserted            *tableView
-	Cases               *tableView
-	Tally               string
-	Origin, Command     string
+	Missing  []string
+	Limits   *chart
+	Figures  *tableView
+	Legend   string
+	Facets   [][2]string
+	Machine  [][2]string
+	Findings []findingView
+	Asserted *tableView
+	Cases    *tableView
+	Tally    string
+	Origin   string
 }
 
 // A findingView is a case that fails, or is warned of.
@@ -52,16 +50,24 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 	shown := *p
 	shown.Target = hide(p.Target)
 	v := probeView{
-		Style: template.CSS(pageStyle), Script: template.JS(pageScript), Policy: pagePolicy(false),
-		Title: table.Clean(report.ProbeTitle(&shown)), Kicker: table.Clean(report.ShortTarget(shown.Target)), Lead: report.ProbeLead(p), Facets: report.ServerFacts(p), Tally: report.Tally(p),
-		Origin: report.ProbeOrigin(p, o.Version), Command: table.Clean(hide(o.Command)), Missing: report.Missing(p),
+		Facets: report.ServerFacts(p), Tally: report.Tally(p), Machine: machineOf(p.Machine, cmp.Or(p.Linger, o.Version)),
+		Origin: report.ProbeOrigin(p, o.Version), Missing: hideAll(report.Missing(p), func(s string) string { return s }),
 	}
-	for i := range v.Missing {
-		v.Missing[i] = table.Clean(v.Missing[i])
+	v.Sub = report.ProbeTitle(&shown)
+	if !p.Started.IsZero() {
+		v.Sub += " · " + p.Started.UTC().Format("2 Jan 2006")
 	}
+	v.Sub = table.Clean(v.Sub)
+	v.Lead, v.Broken = report.ProbeLead(p), unmet(p.Asserted, hide)
+	if len(v.Broken) > 0 { // what fails is what the reader came for
+		v.Lead, v.Also, v.Broken = "Assertion fails: "+v.Broken[0], v.Lead, v.Broken[1:]
+	}
+	v.frame = newFrame(v.Lead+" – "+report.ShortTarget(shown.Target), v.Sub, hide(o.Command))
+	v.Policy = pagePolicy(false)
 	for _, d := range p.Caveats {
-		v.Doubts = append(v.Doubts, table.Clean(hide(words.Caveat(d))))
+		v.Caveats = append(v.Caveats, table.Clean(hide(words.Caveat(d))))
 	}
+	v.Caveat = firstOf(v.Caveats)
 	if c, ok := limitsChart(p); ok {
 		v.Limits = &c
 	}
@@ -95,6 +101,10 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 		v.Cases = &drawn
 	}
 	v.Asserted = asserted(p.Asserted, hide)
+	v.Tiles = probeTiles(p)
+	v.to(v.Figures != nil, "figures", "All figures")
+	v.to(len(v.Findings) > 0, "findings", "Standards violations")
+	v.to(v.Cases != nil, "cases", "Cases")
 	return pageHTML().ExecuteTemplate(w, "probe.html", v)
 }
 
@@ -111,15 +121,37 @@ func asserted(results []assert.Result, hide func(string) string) *tableView {
 	return &drawn
 }
 
+// probeTiles are the limits of a server that its clients live with, and how it stands to the
+// standards.
+func probeTiles(p *profile.Profile) (out []tile) {
+	for _, q := range p.Protocols {
+		if t := q.AfterResponse; t.State == profile.Measured || t.State == profile.AtLeast {
+			text := "idle after a response, then closed: " + report.ProtocolName(q.Name)
+			if t.State == profile.AtLeast {
+				text = "idle after a response is survived: " + report.ProtocolName(q.Name)
+			}
+			out = append(out, tile{t.String(), text})
+		}
+	}
+	out = out[:min(len(out), mostTiles-1)]
+	if len(p.Cases) > 0 {
+		count := map[profile.Outcome]int{}
+		for _, c := range p.Cases {
+			count[c.Outcome]++
+		}
+		out = append(out, tile{fmt.Sprint(count[profile.Fail]), fmt.Sprintf("standards violations; %d warnings, %d cases pass", count[profile.Warn], count[profile.Pass])})
+	}
+	return out
+}
+
 // limitsChart draws the limits of time of each protocol, with what is announced.
 func limitsChart(p *profile.Profile) (chart, bool) {
-	c := chart{ID: "idle", W: drawn, Label: "Idle limits by protocol: observed, with what is not sure, and announced."}
-	const names, tail, step = 180, 220, 30
-	s := scale{from: names, to: drawn - tail}
+	c := chart{ID: "idle", Label: "Idle limits by protocol: observed, with what is not sure, and announced."}
 	type drawnRow struct {
 		report.LimitRow
 		protocol string
 	}
+	var s scale
 	var rows []drawnRow
 	for _, q := range p.Protocols {
 		for _, r := range report.LimitRows(q) {
@@ -138,52 +170,42 @@ func limitsChart(p *profile.Profile) (chart, bool) {
 	data := table.Table{Caption: "Idle limits", Columns: []table.Column{
 		{Head: "protocol", Align: table.Left}, {Head: "limit", Align: table.Left}, {Head: "state", Align: table.Left}, {Head: "observed, s", Unit: "s"}, {Head: "from, s", Unit: "s"}, {Head: "to, s", Unit: "s"}, {Head: "announced, s", Unit: "s"}, {Head: report.EndedBy, Align: table.Left},
 	}}
-	var body []mark
-	y := px(0)
+	const middle = 12
+	place := func(d profile.Duration) pc { return s.at(linger.Instant(d)) }
+	inS := func(d profile.Duration) table.Cell {
+		return table.Number(time.Duration(d).Seconds(), func(s float64) string { return fmt.Sprintf("%.3f", s) })
+	}
 	for i, r := range rows {
+		id := fmt.Sprintf("idle-%d", i)
+		out := chartRow{Name: r.Name, Value: string(profile.Unknown), Strip: strip{H: 24}}
 		if i == 0 || rows[i-1].protocol != r.protocol {
-			if i > 0 {
-				y += 8
-			}
-			c.Marks = append(c.Marks, label("kind", "", 0, y+12, r.protocol))
-			y += 20
-		}
-		id, mid := fmt.Sprintf("idle-%d", i), y+step/2
-		c.Marks = append(c.Marks, label("name", "", 12, mid+4, r.Name))
-		at := func(d profile.Duration) px { return s.at(linger.Instant(d)) }
-		inS := func(d profile.Duration) table.Cell {
-			return table.Number(time.Duration(d).Seconds(), func(s float64) string { return fmt.Sprintf("%.3f", s) })
+			out.Group = r.protocol
 		}
 		observed, from, to, announced := table.Unknown(), table.Unknown(), table.Unknown(), table.Unknown()
-		text := ""
 		switch t := r.Limit; t.State {
 		case profile.Measured:
 			low, high, _ := t.Interval()
-			body = append(body, rule("reach", s.from, mid, at(t.Median), mid), rect("interval", id, at(low), mid-5, max(3, at(high)-at(low)), 10), rect("median", id, at(t.Median)-1.25, mid-9, 2.5, 18))
+			out.Strip.Marks = append(out.Strip.Marks, rect("on", id, 0, place(t.Median), 6, 12), rule("whisker halo", place(low), middle, place(high), middle), rule("whisker", place(low), middle, place(high), middle))
 			observed, from, to = inS(t.Median), inS(low), inS(high)
-			text = t.String()
+			out.Value = t.String()
 		case profile.AtLeast:
-			x := at(t.Low)
-			body = append(body, rule("reach", s.from, mid, x, mid), mark{Shape: "path", Class: "arrow", Row: id, Path: fmt.Sprintf("M%v %vL%v %vL%v %v", x-6, mid-6, x, mid, x-6, mid+6)})
+			out.Strip.Marks = append(out.Strip.Marks, rect("on open", id, 0, place(t.Low), 6, 12), at(place(t.Low), mark{Shape: "path", Class: "onward", Row: id, Path: "M0 6L7 12L0 18Z"}))
 			from = inS(t.Low)
-			text = t.String()
-		default:
-			text = string(profile.Unknown)
+			out.Value = t.String()
 		}
 		if d, ok := r.Said.Get(); ok {
-			body = append(body, mark{Shape: "circle", Class: "dot best", Row: id, X: at(d), Y: mid, W: 5})
+			out.Strip.Marks = append(out.Strip.Marks, mark{Shape: "circle", Class: "said", Row: id, X: place(d), Y: middle, W: px(5)})
 			announced = inS(d)
-			text += "; says " + d.String()
+			out.Aside = "announced " + d.String()
 			if r.Differs {
-				text += " !"
+				out.Aside += " !"
+				out.Class = "differs"
 			}
 		}
-		body = append(body, label("value", "", s.to+14, mid+4, text))
+		c.Rows = append(c.Rows, out)
 		data.Add(table.Word(r.protocol), table.Word(r.Name), table.Word(string(cmp.Or(r.Limit.State, profile.Unknown))), observed, from, to, announced, table.Given(r.Ending)).ID = id
-		y += step
 	}
-	c.Marks = append(append(c.Marks, s.axis("", 20, y+4)...), body...)
-	c.H = y + 24
+	c.Axis = s.below()
 	if slices.ContainsFunc(rows, func(r drawnRow) bool { return r.Differs }) {
 		c.Notes = append(c.Notes, "! is not what was observed.")
 	}

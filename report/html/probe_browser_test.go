@@ -2,7 +2,6 @@ package html
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -53,40 +52,18 @@ func TestBrowserShowsTheProbe(t *testing.T) {
 	}
 	for name, p := range map[string]*profile.Profile{"probe": results.Server(), "probe-nothing": nothing} {
 		file := b.open(t, probePage(t, p, Options{Version: "test", Command: "linger probe '<script>alert(1)</script>'"}))
-		if source != "" {
-			eval[bool](t, b, source+"; true")
-		}
 		for _, theme := range []string{"light", "dark"} {
 			b.prefers(t, theme)
 			paper, ink := eval[string](t, b, `getComputedStyle(document.body).backgroundColor`), eval[string](t, b, `getComputedStyle(document.body).color`)
 			if light := brightness(paper) > brightness(ink); light != (theme == "light") {
 				t.Errorf("%s, %s: ink %s on paper %s", name, theme, ink, paper)
 			}
-			for _, open := range []bool{false, true} {
-				eval[bool](t, b, fmt.Sprintf(`document.querySelectorAll('details').forEach(d => d.open = %v); true`, open))
-				if source == "" {
-					continue
-				}
-				for _, v := range eval[[]barrier](t, b, `axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 200) + ' ' + n.failureSummary)})))`) {
-					t.Errorf("%s, %s, opened %v: %s: %s: %+v", name, theme, open, v.ID, v.Help, v.Nodes)
-				}
-			}
-			eval[bool](t, b, `document.querySelectorAll('details').forEach(d => d.open = false); true`)
 			b.picture(t, name, theme, "")
 		}
+		b.barriers(t, name, source)
 		if n := eval[int](t, b, `[...document.querySelectorAll('svg [data-r]')].filter(m => !document.getElementById(m.dataset.r)).length`); n > 0 {
 			t.Errorf("%s: %d marks have no row of data", name, n)
 		}
-		b.mu.Lock()
-		for _, c := range b.complaints {
-			t.Errorf("%s: %s", name, c)
-		}
-		for _, r := range b.requests {
-			if r != file {
-				t.Errorf("%s asks for %s", name, r)
-			}
-		}
-		b.complaints, b.requests = nil, nil
-		b.mu.Unlock()
+		b.quiet(t, name, file)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"linger/report/table"
 	"linger/trace"
 )
 
@@ -45,10 +46,13 @@ func redactURL(s string) string {
 	return s
 }
 
-func redactAll(texts []string) {
+// hideAll is what hide makes of each text.
+func hideAll(texts []string, hide func(string) string) []string {
+	out := make([]string, len(texts))
 	for i := range texts {
-		texts[i] = redact(texts[i])
+		out[i] = table.Clean(hide(texts[i]))
 	}
+	return out
 }
 
 // redactInput returns the traces without what is redacted; the input stays whole.

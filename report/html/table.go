@@ -1,6 +1,7 @@
 package html
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -69,6 +70,22 @@ func tableOf(t table.Table) tableView {
 		v.Rows = append(v.Rows, row)
 	}
 	return v
+}
+
+// joined is one table of several that have the same rows, named in the first column.
+func joined(tables []table.Table) table.Table {
+	out := table.Table{Caption: "Every figure of each strategy", Columns: slices.Clone(tables[0].Columns)}
+	for _, r := range tables[0].Rows {
+		r.Cells = slices.Clone(r.Cells)
+		out.Rows = append(out.Rows, r)
+	}
+	for _, t := range tables[1:] {
+		out.Columns = append(out.Columns, t.Columns[1:]...)
+		for i, r := range t.Rows {
+			out.Rows[i].Cells = append(out.Rows[i].Cells, r.Cells[1:]...)
+		}
+	}
+	return out
 }
 
 // padding is the room of the numbers of a column that is aligned by their points:

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"linger"
 	"linger/report/table"
 )
 
@@ -347,11 +346,7 @@ func (o Options) table(b *bufio.Writer, t table.Table) {
 		if left != "" {
 			left += ". "
 		}
-		what := strings.Join(names, ", ")
-		if len(names) > 3 {
-			what = linger.Plural(len(names), "column")
-		}
-		left += "Not shown: " + what + " (--wide)"
+		left += "Not shown: " + strings.Join(names, ", ") + " (--wide)"
 	}
 	if left != "" {
 		o.write(b, left, "", "", faint)

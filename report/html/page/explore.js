@@ -103,9 +103,16 @@
     return e;
   };
 
+  // A strategy has the colour that it has on all of the page: the fastest, or of those with or
+  // without keep-alive.
+  const tone = (row, best) => row === best ? 'best' : row.persistent ? 'on' : 'off';
+  // The network is as it was measured on where no control was moved.
+  const asMeasured = () => scenario.measured && !objects() && ['rtt', 'down', 'up', 'loss'].every(id => at(id) === controls[id].at);
+
   const show = cell => {
     const time = row => row.time_ms?.median;
-    const known = cell.rows.map(time).filter(t => t !== undefined);
+    const measured = asMeasured() ? scenario.measured : {};
+    const known = cell.rows.map(row => Math.max(time(row) ?? 0, measured[row.strategy] ?? 0));
     const most = Math.max(...known), best = cell.rows.find(r => r.strategy === cell.best);
     $('rows').replaceChildren(...cell.rows.map(row => {
       const tr = document.createElement('tr'), t = time(row);
@@ -124,33 +131,35 @@
       th.className = 'l';
       th.textContent = row.strategy;
       tr.append(th);
-      const doubt = t === undefined || row.time_ms.low === undefined ? '' : ' ± ' + unit(Math.max(t - row.time_ms.low, row.time_ms.high - t));
-      td(t === undefined ? '-' : unit(t) + doubt);
+      const range = t === undefined || row.time_ms.low === undefined || row.time_ms.low === row.time_ms.high ? '' : ` (${unit(row.time_ms.low)} to ${unit(row.time_ms.high)})`;
+      td(t === undefined ? '-' : unit(t) + range);
+      if (scenario.measured) td(measured[row.strategy] === undefined ? '-' : unit(measured[row.strategy]));
       const bar = td(row.reason ?? '', true);
       if (t !== undefined) {
-        const picture = svg('svg', { class: 'bar', viewBox: '0 0 240 12', width: 240, height: 12, 'aria-hidden': 'true' });
-        picture.append(svg('rect', { class: row === best ? 'median best' : 'payload', x: 0, y: 1, height: 10, width: Math.max(1, 240 * t / most).toFixed(1) }));
+        const picture = svg('svg', { class: 'bar', height: 14, 'aria-hidden': 'true' });
+        picture.append(svg('rect', { class: tone(row, best), x: 0, y: 1, height: 12, width: Math.max(0.5, 100 * t / most).toFixed(2) + '%' }));
+        const real = measured[row.strategy];
+        if (real !== undefined) {
+          for (const halo of [' halo', '']) picture.append(svg('line', { class: 'whisker' + halo, x1: 100 * real / most + '%', x2: 100 * real / most + '%', y1: 0, y2: 14 }));
+        }
         bar.prepend(picture);
       }
-      td(t === undefined || !best ? '-' : (t / time(best)).toFixed(2) + ' ×');
+      td(t === undefined || !best ? '-' : (t / time(best)).toFixed(2));
       td(count(row.connections));
       td(count(row.packets));
       td(row.wire_bytes === undefined ? '-' : (row.wire_bytes / 1000).toFixed(0));
       return tr;
     }));
     $('wide').hidden = false;
-    let verdict = cell.best ? `${cell.best} takes least, ${unit(time(best))}` : 'Nothing is known of this path';
-    if (cell.best && !cell.clear) verdict += '; another takes hardly more' + (cell.network.loss > 0 ? ', or luck is not ruled out' : '');
+    let verdict = cell.best ? `${cell.best} is fastest: ${unit(time(best))}` : 'Nothing is known of this network';
+    if (cell.best && !cell.clear) verdict += '; another takes hardly more' + (cell.network.loss > 0 ? ', or noise is not ruled out' : '');
     verdict += '.';
-    if (cell.saves !== undefined) {
-      verdict += ({
-        'no difference': ` Keeping makes no difference here: ${cell.kept} and ${cell.closed} differ by ${share(cell.saves)}.`,
-        saves: ` Keeping saves ${share(cell.saves)}: ${cell.kept} against ${cell.closed}.`,
-        costs: ` Keeping costs time: ${cell.kept} takes more than ${cell.closed}.`,
-        luck: ` Whether keeping saves is not told: luck is not ruled out between ${cell.kept} and ${cell.closed}.`,
-      })[cell.keeping] ?? '';
+    const alike = cell.keep_alive ?? [];
+    if (alike.length > 0) {
+      verdict += ' Keep-alive alone: ' + alike.map(s => `${s.with} takes ${share(s.share.value)} ${s.share.value < 0 ? 'more' : 'less'} than ${s.without}` + (s.significant ? '' : ', which noise explains')).join('; ') + '.';
     }
-    if (!cell.within_accuracy) verdict += ' No prediction was held against a measurement on such a path.';
+    if (!cell.within_accuracy) verdict += ' No prediction was held against a measurement on such a network.';
+    if (Object.keys(measured).length > 0) verdict += ' The stroke across each bar is what was measured.';
     $('verdict').textContent = verdict;
     const own = !objects();
     const command = ['linger', 'compare', own ? scenario.argument : `objects:${value('count')}x${value('size')}`, '--on', 'sim',
@@ -187,19 +196,44 @@
     $(id).setAttribute('aria-valuetext', text);
   };
   let together = scenario.network.up_bps === scenario.network.down_bps;
+  // What the address has of each control is what the command line takes, without units: ms,
+  // kbit/s, a share, a number, bytes.
+  const per = { rtt: 1e6, down: 1e3, up: 1e3, loss: 1, count: 1, size: 1 };
+  const keep = () => {
+    const values = { fetched: objects() ? 'objects' : undefined };
+    for (const id of Object.keys(controls)) values[id] = at(id) === controls[id].at ? undefined : value(id) / per[id];
+    window.linger.keep('explore', values);
+  };
   for (const id of Object.keys(controls)) {
     $(id).addEventListener('input', () => {
       name(id);
       if (id === 'up') together = false;
       if (id === 'down' && together) {
-        $('up').value = controls.up.values.indexOf(value('down'));
+        const i = controls.up.values.indexOf(value('down'));
+        if (i >= 0) $('up').value = i;
         name('up');
       }
       if (id === 'count' || id === 'size') $('objects').checked = true;
+      keep();
       run();
     });
   }
-  for (const id of ['own', 'objects']) $(id)?.addEventListener('change', run);
+  for (const id of ['own', 'objects']) $(id)?.addEventListener('change', () => { keep(); run(); });
   $('run').addEventListener('click', run);
   $('form').addEventListener('submit', e => e.preventDefault());
+  window.linger.watch(state => {
+    let moved = false;
+    for (const id of Object.keys(controls)) {
+      if (!state.has(id)) continue;
+      const wanted = +state.get(id) * per[id], { values } = controls[id];
+      const i = values.findIndex(v => Math.abs(v - wanted) <= 1e-6 * Math.max(1, Math.abs(wanted)));
+      if (i < 0) continue;
+      $(id).value = i;
+      name(id);
+      if (id === 'up') together = false;
+      moved = true;
+    }
+    if (state.get('fetched') === 'objects' && $('objects')) moved = $('objects').checked = true;
+    if (moved) run();
+  });
 })();
