@@ -943,6 +943,19 @@ func TestYoungRecordings(t *testing.T) {
 	}
 }
 
+// A remedy is for the program that opened most of the connections, not for the first seen.
+func TestRemediesAreOfWhoOpensMost(t *testing.T) {
+	s := &script{}
+	for i, agent := range []string{"curl/8.1", "curl/8.1", "ApacheBench/2.3", "ApacheBench/2.3", "ApacheBench/2.3", "ApacheBench/2.3"} {
+		at := float64(1 + i)
+		s.open(at).ask(at+.1, .1).asked("close").server(at + .2).r.Agent = agent
+	}
+	r, _ := s.run(t)
+	if len(r.Findings) != 1 || len(r.Findings[0].Remedies) == 0 || r.Findings[0].Remedies[0].Software != "ab" {
+		t.Errorf("%+v", r.Findings)
+	}
+}
+
 // What handshakes take on one machine says little of a network.
 func TestNear(t *testing.T) {
 	for trip, want := range map[time.Duration]bool{30 * time.Microsecond: true, 20 * time.Millisecond: false} {

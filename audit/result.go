@@ -543,7 +543,7 @@ func (a *Auditor) finding(k groupKey, g *group, cause Cause, m *amount) finding.
 		asked.gap = seconds(sorted[len(sorted)*19/20])
 	}
 	proxy := a.proxyBefore(k.server)
-	asked.client = cmp.Or(a.config.Software, openerOf(proxy, server, g, cause))
+	asked.client = cmp.Or(a.config.Software, openerOf(proxy, server, m.agent(), cause))
 	if proxy != nil && asked.client == "" && cause.Of().Whose == Clients {
 		f.Figures = append(f.Figures, finding.Word("proxy", proxy.name))
 	}
@@ -600,10 +600,10 @@ func (a *Auditor) proxyBefore(server string) (proxy *host) {
 // openerOf is the software of who opens connections to an origin, as far as it is known. A
 // proxy may hand on the Server of its upstream, as HAProxy does, so that the same on both
 // sides does not tell, unless the proxy asks to close, as nginx does if left to itself.
-func openerOf(proxy, upstream *host, g *group, cause Cause) string {
+func openerOf(proxy, upstream *host, agent string, cause Cause) string {
 	switch {
 	case proxy == nil:
-		return keepalive.RecogniseAgent(g.agent)
+		return keepalive.RecogniseAgent(agent)
 	case proxy.software == upstream.software && cause != ClientSaysClose:
 		return ""
 	}

@@ -55,6 +55,43 @@ type amount struct {
 	gaps              values
 	between           int
 	resets            int // of the client, behind a whole response
+	agents            []agentCount
+}
+
+// An agentCount is how many connections a program opened, by what it calls itself.
+type agentCount struct {
+	name string
+	n    int
+}
+
+// mostAgents bounds the programs that are told apart.
+const mostAgents = 4
+
+// saw counts the program that opened a connection.
+func (m *amount) saw(agent string) {
+	if agent == "" {
+		return
+	}
+	for i := range m.agents {
+		if m.agents[i].name == agent {
+			m.agents[i].n++
+			return
+		}
+	}
+	if len(m.agents) < mostAgents {
+		m.agents = append(m.agents, agentCount{agent, 1})
+	}
+}
+
+// agent is the program that opened most of the connections.
+func (m *amount) agent() string {
+	var most agentCount
+	for _, a := range m.agents {
+		if a.n > most.n {
+			most = a
+		}
+	}
+	return most.name
 }
 
 type evidence struct {
@@ -69,6 +106,7 @@ const Shown = 8
 
 func (m *amount) add(c *conn) {
 	m.connections++
+	m.saw(c.agent)
 	if c.decision.certainty == Certain || c.decision.certainty == Proven {
 		m.sure++
 	}
@@ -215,7 +253,7 @@ func (a *Auditor) count(c *conn) {
 	for _, g := range []*group{&t.all, origin, client} {
 		g.add(c)
 	}
-	origin.software, origin.agent = cmp.Or(origin.software, c.software), cmp.Or(origin.agent, c.agent)
+	origin.software = cmp.Or(origin.software, c.software)
 	client.agent = cmp.Or(client.agent, c.agent)
 	if c.beganBefore || c.requests == 0 {
 		return

@@ -47,7 +47,7 @@ func Audit(r *audit.Result) []string {
 	case r.Connections == 0:
 		out = append(out, "No connection is left that carried ordinary requests.")
 	case ok:
-		out = append(out, fmt.Sprintf("Reused: %s of %s went over a connection that had carried one before.", sharpShare(reuse), finding.Plural(float64(r.Exchanges), "request")))
+		out = append(out, fmt.Sprintf("Reused: %s of %s were not the first on their connection.", sharpShare(reuse), finding.Plural(float64(r.Exchanges), "request")))
 	case r.Opened == 0 && r.BeganBefore > 0:
 		out = append(out, "Reuse is not known: no connection was seen to begin.")
 	case r.BeganBefore == 0:
@@ -56,15 +56,15 @@ func Audit(r *audit.Result) []string {
 		out = append(out, "Reuse is not known: no request could be read on a connection that was seen to begin.")
 	}
 	if r.Opened > 0 {
-		text := fmt.Sprintf("Avoidable: %s of %s, at most", whole(float64(r.Avoidable)), finding.Plural(float64(r.Opened), "opened connection"))
+		text := fmt.Sprintf("Avoidable: at most %s of %s", whole(float64(r.Avoidable)), finding.Plural(float64(r.Opened), "opened connection"))
 		if r.Avoidable == 0 {
 			text = fmt.Sprintf("Avoidable: none of %s", finding.Plural(float64(r.Opened), "opened connection"))
 		}
+		if ms, ok := r.AvoidableWaiting.Get(); ok && r.Avoidable > 0 && ms > 0 {
+			text += fmt.Sprintf(", %s of waiting in all", finding.Waited(ms))
+		}
 		if r.Undecided > 0 {
 			text += fmt.Sprintf("; why %s %s is not known", whole(float64(r.Undecided)), verb(r.Undecided, "was opened", "were opened"))
-		}
-		if ms, ok := r.AvoidableWaiting.Get(); ok && r.Avoidable > 0 && ms > 0 {
-			text += fmt.Sprintf("; requests waited %s for their handshakes, summed", finding.Waited(ms))
 		}
 		out = append(out, text+".")
 	}
@@ -148,7 +148,7 @@ func auditSays() map[string]func(finding.Finding) string {
 			}
 			return text
 		},
-		string(audit.ClientSaysClose): plain("the request before asked to close: Connection: close, or HTTP/1.0 without keep-alive"),
+		string(audit.ClientSaysClose): plain("the client asked to close the one before (Connection: close, or HTTP/1.0)"),
 		string(audit.ClientClosesAtOnce): func(f finding.Finding) string {
 			resets, all := f.Figures.Value("resets").Or(0), f.Figures.Value("connections").Or(0)
 			switch text := "the client closed as soon as it had its response: it keeps no connections, or ends after each request"; {
@@ -162,7 +162,7 @@ func auditSays() map[string]func(finding.Finding) string {
 		string(audit.ClientPoolFull):     plain("the client closed those that did not fit into its pool, as others stayed idle"),
 		string(audit.ClientAborts):       plain("the client closed before the response had ended: bodies are not read to their end, or requests are cancelled"),
 		string(audit.ClientIdle):         func(f finding.Finding) string { return "the client closed after idling" + needed(f) },
-		string(audit.ServerSaysClose):    plain("the server announced that it closes: Connection: close, or HTTP/1.0"),
+		string(audit.ServerSaysClose):    plain("the server announced its close of the one before (Connection: close, or HTTP/1.0)"),
 		string(audit.ServerClosesAtOnce): plain("the server closed as soon as it had answered, unannounced"),
 		string(audit.ServerIdle):         func(f finding.Finding) string { return "the server closed after idling" + idleOf(f) + needed(f) },
 		string(audit.RequestLimit): func(f finding.Finding) string {
@@ -364,7 +364,7 @@ func AuditTitle(r *audit.Result) string {
 		name = fmt.Sprintf("%s and %s", r.Files[0], linger.Plural(len(r.Files)-1, "more file"))
 		name = strings.Replace(name, "1 more files", "1 more file", 1)
 	}
-	text := fmt.Sprintf("%s: %s, %s in %s", name, finding.Plural(float64(r.Connections), "connection"), finding.Plural(float64(r.Exchanges), "request"), finding.Duration(r.Recorded, r.Recorded/1000))
+	text := fmt.Sprintf("%s: %s, %s in %s", name, finding.Plural(float64(r.Connections), "connection"), finding.Plural(float64(r.Exchanges), "request"), recorded(r.Recorded))
 	switch r.At {
 	case "":
 	case "middle":
@@ -375,6 +375,20 @@ func AuditTitle(r *audit.Result) string {
 		text += ", recorded at the " + r.At
 	}
 	return text
+}
+
+// recorded is how long a recording is, in ms: of a day or a week, not in seconds.
+func recorded(ms float64) string {
+	switch minutes := ms / 60_000; {
+	case minutes < 10:
+		return finding.Duration(ms, ms/1000)
+	case minutes < 100:
+		return finding.Fixed(minutes, 0) + " min"
+	case minutes < 72*60:
+		return finding.Fixed(minutes/60, 1) + " h"
+	default:
+		return finding.Fixed(minutes/60/24, 0) + " days"
+	}
 }
 
 // AuditRow says of one connection why it was opened, what it carried and who closed it, a

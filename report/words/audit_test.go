@@ -39,9 +39,9 @@ var auditExamples = []struct {
 	{costs(audit.ClientIdle, 3, n("gap_median", 900)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client closed after idling; one was needed again after 900 ms, median."},
 	{costs(audit.RequestLimit, 3, n("request_limit", 100)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed after 100 requests."},
 	{costs(audit.MaxAge, 3, between("age", 59800, 61000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed at an age of 59.8 s to 61.0 s."},
-	{costs(audit.ServerSaysClose, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server announced that it closes: Connection: close, or HTTP/1.0."},
+	{costs(audit.ServerSaysClose, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server announced its close of the one before (Connection: close, or HTTP/1.0)."},
 	{costs(audit.ServerClosesAtOnce, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed as soon as it had answered, unannounced."},
-	{costs(audit.ClientSaysClose, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the request before asked to close: Connection: close, or HTTP/1.0 without keep-alive."},
+	{costs(audit.ClientSaysClose, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client asked to close the one before (Connection: close, or HTTP/1.0)."},
 	{costs(audit.ClientClosesAtOnce, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client closed as soon as it had its response: it keeps no connections, or ends after each request."},
 	{costs(audit.ClientPoolFull, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client closed those that did not fit into its pool, as others stayed idle."},
 	{costs(audit.ClientAborts, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client closed before the response had ended: bodies are not read to their end, or requests are cancelled."},
@@ -124,7 +124,7 @@ func TestAuditAnswers(t *testing.T) {
 		{audit.Result{Connections: 2, BeganBefore: 2}, "Reuse is not known: no connection was seen to begin."},
 		{audit.Result{Connections: 2, Opened: 2, Undecided: 1}, "Reuse is not known: no request could be read. Avoidable: none of 2 opened connections; why 1 was opened is not known."},
 		{audit.Result{Connections: 9, Opened: 8, Exchanges: 1000, Reuse: linger.Known(.9992), Avoidable: 7, AvoidableWaiting: linger.Known(123.4), HandshakeShare: linger.Known(.31), HealthChecks: audit.Aside{Connections: 4}, Streams: audit.Aside{Connections: 1}},
-			"Reused: 99.9 % of 1000 requests went over a connection that had carried one before. Avoidable: 7 of 8 opened connections, at most; requests waited 123 ms for their handshakes, summed. Handshakes are 31 % of the time that clients waited. Left out: 4 connections of health checks, and 1 that became streams or tunnels."},
+			"Reused: 99.9 % of 1000 requests were not the first on their connection. Avoidable: at most 7 of 8 opened connections, 123 ms of waiting in all. Handshakes are 31 % of the time that clients waited. Left out: 4 connections of health checks, and 1 that became streams or tunnels."},
 	} {
 		if got := strings.Join(Audit(&test.r), " "); got != test.want {
 			t.Errorf("%s\nwant\n%s", got, test.want)
@@ -143,5 +143,14 @@ func TestAuditChange(t *testing.T) {
 	}
 	if got := strings.Join(AuditChange(audit.Difference(&audit.Result{}, after)), " "); got != "Reuse is not known of both. The share of avoidable connections is not known of both." {
 		t.Error(got)
+	}
+}
+
+// A day is not told in seconds.
+func TestRecorded(t *testing.T) {
+	for ms, want := range map[float64]string{212: "212 ms", 27_600: "27.6 s", 1_800_000: "30 min", 86_400_000: "24.0 h", 604_800_000: "7 days"} {
+		if got := recorded(ms); got != want {
+			t.Errorf("%v ms is %q; want %q", ms, got, want)
+		}
 	}
 }
