@@ -160,7 +160,7 @@ func (c compareCmd) Run(ctx context.Context, std streams) error {
 		// It would be refused for the same reason as with --on sim, then in its words.
 		if instead, none := forecast(plan, false, std.err); none == nil {
 			fmt.Fprintf(std.err, "linger: %s; predicting instead, as with --on sim\n", oneLine(err.Error()))
-			c.On, bar.figures = "sim", false
+			c.On, bar.lines = "sim", nil
 			experiment, err = run.Run(ctx, model, instead, bar.tell)
 			bar.clear()
 		}

@@ -18,8 +18,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
 	"linger"
 	"linger/audit"
 	"linger/capture/packet"
@@ -78,7 +76,7 @@ func (c inspectCmd) Run(ctx context.Context, std streams) error {
 	}
 	defer out.discard()
 	out.wide = c.Wide
-	in := &inspection{cmd: c, progress: newReading(std), lines: map[string]*formats.ConnectionLines{}}
+	in := &inspection{cmd: c, progress: newReading(std, table.Clean(strings.Join(names, ", "))+": are connections reused, and why not"), lines: map[string]*formats.ConnectionLines{}}
 	if std.env("GOGC") == "" {
 		in.garbage = newCollector()
 		defer in.garbage.close()
@@ -553,15 +551,16 @@ func (in *inspection) hiddenURL(u string) string {
 
 // A reading tells on standard error how far captures have been read.
 type reading struct {
-	to           *os.File
-	moves        bool
+	screen
+	title        string
 	total, taken int64
 	began, last  time.Time
 }
 
-func newReading(std streams) *reading {
+func newReading(std streams, title string) *reading {
 	now := time.Now()
-	return &reading{to: std.err, moves: term.IsTerminal(int(std.err.Fd())) && std.env("TERM") != "dumb", began: now, last: now}
+	layout := func() text.Options { return (&outputs{std: std}).layout(std.err) }
+	return &reading{screen: newScreen(std, layout), title: title, began: now, last: now}
 }
 
 // of counts what is read.
@@ -595,17 +594,6 @@ func (p *reading) tell(frames int) {
 		return
 	}
 	p.last = now
-	rate := float64(p.taken) / 1e6 / now.Sub(p.began).Seconds()
-	share := ""
-	if p.total > 0 {
-		share = fmt.Sprintf(", %s", finding.Share(min(1, float64(p.taken)/float64(p.total))))
-	}
-	fmt.Fprintf(p.to, "\r\x1b[K%s read%s, %.0f MB/s", finding.Bytes(float64(p.taken)), share, rate)
-}
-
-// clear takes the line away.
-func (p *reading) clear() {
-	if p.moves {
-		fmt.Fprint(p.to, "\r\x1b[K")
-	}
+	f := text.Files{Title: p.title, Taken: p.taken, Size: p.total, Frames: frames, Elapsed: now.Sub(p.began)}
+	p.draw(f.Lines(p.layout(), p.rows()))
 }

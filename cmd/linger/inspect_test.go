@@ -29,7 +29,7 @@ func TestInterruptedInspectionSaysSo(t *testing.T) {
 		if stop {
 			cancel()
 		}
-		r, err := (&inspection{progress: newReading(std)}).read(ctx, []string{name}, std)
+		r, err := (&inspection{progress: newReading(std, "a capture")}).read(ctx, []string{name}, std)
 		cancel()
 		if err != nil {
 			t.Fatal(err)

@@ -149,7 +149,7 @@ func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []ass
 		return usage("%w", err)
 	}
 	fmt.Fprintf(out.std.err, "linger: %s: at most %d connections at a time and %d requests; it takes %v at most%s\n", c.URL, plan.Connections, plan.Requests, c.longest(plan).Round(time.Second), c.sparing(plan))
-	line := watch(out.std, out.layout(out.std.err), c.longest(plan))
+	line := watch(out, c.URL+": how it treats connections", "experiment", c.longest(plan))
 	config.Progress = line.tell
 	found := c.probe(ctx, config, assertions)
 	line.end()

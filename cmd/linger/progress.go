@@ -23,37 +23,48 @@ type progress struct {
 	screen
 	said bool
 	unit string // what is counted
-	// title and now, if any, say what runs, and what of it is under way.
-	title string
-	now   func(run.Progress) string
-	// predicted stands in for what is not measured yet; shown is what is drawn of the measured, as of
-	// when so many trials had ended. figures says that there are any.
-	figures   bool
-	predicted []compare.Row
-	shown     compare.Findings
-	ended     int
+	// lines makes what is drawn; nil is a bar alone.
+	lines func(run.Progress, text.Options, int) []string
 }
 
 func newProgress(std streams, layout func() text.Options) *progress {
-	return &progress{screen: newScreen(std, layout), unit: "trial", ended: -1}
+	return &progress{screen: newScreen(std, layout), unit: "trial"}
 }
 
 // measuring has the table of the final screen stand there while a plan is measured, with
 // the figures of a prediction, if any, until there are others.
 func (p *progress) measuring(foreseen *trace.Experiment) {
-	p.figures = true
+	var predicted []compare.Row
 	if foreseen != nil {
-		p.predicted = compare.Compare(*foreseen).Rows
+		predicted = compare.Compare(*foreseen).Rows
 	}
+	var shown compare.Findings
+	ended := -1 // when shown was made
+	p.lines = func(r run.Progress, o text.Options, rows int) []string {
+		if n := r.Done + r.BaselineDone; n != ended {
+			ended, shown = n, compare.Compare(*r.SoFar())
+		}
+		u := text.Underway{Measured: shown, Predicted: predicted, Baseline: r.Baseline, Run: p.run(r)}
+		for _, s := range r.Strategies {
+			u.Standing = append(u.Standing, text.Standing(s))
+		}
+		return u.Lines(o, rows)
+	}
+}
+
+// run is how far the run has come, as text has it.
+func (p *progress) run(r run.Progress) text.Run {
+	return text.Run{Unit: p.unit, Done: r.Done, Failed: r.Failed, Total: r.Total, Elapsed: r.Elapsed, Remaining: r.Remaining}
 }
 
 // tell draws how far the run has come.
 func (p *progress) tell(r run.Progress) {
-	if p.moves {
-		p.draw(p.lines(r))
-		return
-	}
-	if !p.said {
+	switch {
+	case p.moves && p.lines != nil:
+		p.draw(p.lines(r, p.layout(), p.rows()))
+	case p.moves && r.Elapsed >= drawAfter:
+		p.draw([]string{text.Progress(p.unit, r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, p.layout())})
+	case !p.moves && !p.said:
 		p.said = true
 		trials := "1 " + p.unit
 		if r.Total != 1 {
@@ -65,32 +76,6 @@ func (p *progress) tell(r run.Progress) {
 		}
 		fmt.Fprintf(p.to, "linger: %s%s\n", trials, about)
 	}
-}
-
-// lines is what is drawn.
-func (p *progress) lines(r run.Progress) []string {
-	o := p.layout()
-	if !p.figures || r.SoFar == nil {
-		if r.Elapsed < drawAfter {
-			return nil
-		}
-		bar := text.Progress(p.unit, r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, o)
-		if p.title == "" {
-			return []string{bar}
-		}
-		return text.Titled(p.title, p.now(r), bar, o, p.rows())
-	}
-	if ended := r.Done + r.BaselineDone; ended != p.ended {
-		p.ended, p.shown = ended, compare.Compare(*r.SoFar())
-	}
-	u := text.Underway{
-		Measured: p.shown, Predicted: p.predicted, Baseline: r.Baseline,
-		Run: text.Run{Unit: p.unit, Done: r.Done, Failed: r.Failed, Total: r.Total, Elapsed: r.Elapsed, Remaining: r.Remaining},
-	}
-	for _, s := range r.Strategies {
-		u.Standing = append(u.Standing, text.Standing{Ended: s.Ended, Failed: s.Failed, Running: s.Running, Left: s.Left, Spared: s.Spared})
-	}
-	return u.Lines(o, p.rows())
 }
 
 // A screen is some lines on a terminal that are drawn again and again in place.

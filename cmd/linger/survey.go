@@ -90,7 +90,7 @@ func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []
 	fmt.Fprintf(out.std.err, "linger: servers to probe: %d, %d at once, each with at most %d connections at a time and %d requests; it takes %v at most\n",
 		good, min(good, c.AtOnce), plan.Connections, plan.Requests, (time.Duration(rounds) * c.longest(plan)).Round(time.Second))
 
-	line := watch(out.std, out.layout(out.std.err), time.Duration(rounds)*c.longest(plan))
+	line := watch(out, c.File+": how its servers treat connections", "server", time.Duration(rounds)*c.longest(plan))
 	free := make(chan struct{}, c.AtOnce)
 	var all sync.WaitGroup
 	var told sync.Mutex

@@ -132,7 +132,11 @@ func (c sweepCmd) sweep(ctx context.Context, s run.Sweep, e simEngine, out *outp
 		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
 	bar := newProgress(std, func() text.Options { return out.layout(std.err) })
-	bar.unit = "path"
+	bar.unit = "network"
+	bar.lines = func(r run.Progress, o text.Options, rows int) []string {
+		next := s.Grid.Path(min(r.Done, r.Total-1))
+		return text.Sweeping(about, next, bar.run(r), o, rows)
+	}
 	done, err := run.Over(ctx, e, s, outcome(s.Workload), each, bar.tell)
 	bar.clear()
 	survey := surveyor.Survey()

@@ -1,61 +1,58 @@
 package main
 
 import (
-	"fmt"
-	"os"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"linger/probe"
 	"linger/report/text"
 )
 
-// A watcher is the line on standard error while servers are probed: waits are long, and
-// it moves each second. In a pipe there is none.
+// A watcher is what stands on standard error while servers are probed: waits are long, and
+// it moves each second. In a pipe there is nothing.
 type watcher struct {
-	to      *os.File
-	style   text.Options
-	longest time.Duration // that the probe takes at most; 0 is not known
+	screen
+	title   string
+	unit    string        // what is counted
+	longest time.Duration // that the probe takes at most
 	news    chan probe.Progress
 	stop    chan struct{}
 	gone    sync.WaitGroup
 }
 
 // watch begins to draw, which end ends.
-func watch(std streams, style text.Options, longest time.Duration) *watcher {
-	w := &watcher{to: std.err, style: style, longest: longest, news: make(chan probe.Progress), stop: make(chan struct{})}
-	moves := term.IsTerminal(int(std.err.Fd())) && std.env("TERM") != "dumb"
-	w.gone.Go(func() { w.run(moves) })
+func watch(out *outputs, title, unit string, longest time.Duration) *watcher {
+	w := &watcher{
+		screen: newScreen(out.std, func() text.Options { return out.layout(out.std.err) }),
+		title:  title, unit: unit, longest: longest, news: make(chan probe.Progress), stop: make(chan struct{}),
+	}
+	w.gone.Go(w.run)
 	return w
 }
 
 // run owns what is drawn.
-func (w *watcher) run(moves bool) {
+func (w *watcher) run() {
 	began := time.Now()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
+	defer w.clear()
 	var now probe.Progress
 	for {
 		select {
 		case now = <-w.news:
 		case <-second.C:
 		case <-w.stop:
-			if moves {
-				fmt.Fprint(w.to, "\r\x1b[K")
-			}
 			return
 		}
-		if !moves {
+		if !w.moves {
 			continue
 		}
 		elapsed := time.Since(began)
-		waiting := now.Waiting
-		if waiting == "" {
-			waiting = "waiting for connections to be ended"
+		p := text.Probing{
+			Title: w.title, Unit: w.unit, Done: now.Done, Total: now.Total, Waiting: now.Waiting,
+			Connections: now.Connections, Requests: now.Requests, Elapsed: elapsed, AtMost: w.longest - elapsed,
 		}
-		fmt.Fprintf(w.to, "\r\x1b[K%s", text.ProbeProgress(now.Done, now.Total, waiting, elapsed, w.longest-elapsed, w.style))
+		w.draw(p.Lines(w.layout(), w.rows()))
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"linger"
+	"linger/compare"
 	"linger/conformance"
 	"linger/internal/results"
 )
@@ -74,11 +76,38 @@ func TestProbeNeedsNoColour(t *testing.T) {
 	}
 }
 
-func TestProbeProgressFitsOnALine(t *testing.T) {
+// What is drawn of a probe, a sweep and of reading fits, and says what is under way.
+func TestWhatRunsIsSaid(t *testing.T) {
+	network, err := linger.ParseNetwork("lte")
+	if err != nil {
+		t.Fatal(err)
+	}
+	network.Loss = 0.01
+	drawn := func(o Options, rows int) map[string][]string {
+		return map[string][]string{
+			"waiting for an answer; 5 connections open, 143 requests sent so far. Not done yet: 9 experiments. It takes 63 s more at most.": Probing{
+				Title: "http://example.org/: how it treats connections", Unit: "experiment", Done: 3, Total: 12, Waiting: "waiting for an answer",
+				Connections: 5, Requests: 143, Elapsed: 12 * time.Second, AtMost: 63 * time.Second}.Lines(o, rows),
+			"Under way: RTT 70 ms, 12 Mbit/s down, 1 % lost. Still to come: 90 networks.": Sweeping(compare.Sweep{}, network,
+				Run{Unit: "network", Done: 10, Total: 100, Elapsed: time.Second, Remaining: 9 * time.Second}, o, rows),
+			"Reading: 30.0 MB so far, 1000 frames, 10 MB/s.": Files{Title: "a.pcapng", Taken: 30e6, Size: 60e6, Frames: 1000, Elapsed: 3 * time.Second}.Lines(o, rows),
+		}
+	}
+	for want, lines := range drawn(Options{}, 24) {
+		if text := strings.Join(lines, " "); !strings.Contains(text, want) {
+			t.Errorf("%q is not said: %q", want, lines)
+		}
+	}
 	for columns := 1; columns < 120; columns++ {
-		line := ProbeProgress(3, 12, "waiting for connections to be ended", 12*time.Second, 63*time.Second, Options{Width: columns})
-		if width(line) >= columns {
-			t.Errorf("%d columns of %d: %q", width(line), columns, line)
+		for want, lines := range drawn(Options{Width: columns}, 5) {
+			if len(lines) > 5 {
+				t.Errorf("%d lines of %q", len(lines), want)
+			}
+			for _, line := range lines {
+				if width(line) > columns {
+					t.Errorf("%d columns of %d: %q", width(line), columns, line)
+				}
+			}
 		}
 	}
 }

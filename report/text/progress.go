@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"linger"
-	"linger/report/table"
 )
 
 // Progress returns one line that says how far a run has come, without a line
@@ -49,40 +48,11 @@ func Progress(unit string, done, failed, total int, elapsed, remaining time.Dura
 	if share > 0 {
 		full = bar(share, n)
 	}
-	return o.paint(full, green) + o.paint(strings.Repeat("░", n-width(full)), faint) + tail
+	line := o.paint(full, green) + o.paint(strings.Repeat("░", n-width(full)), faint) + tail
+	if o.ASCII {
+		return inASCII(line)
+	}
+	return line
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }
-
-// ProbeProgress returns one line, without its end, that says how far a probe is, what
-// is being waited for, and for how much longer at most; remaining below 0 is not known.
-func ProbeProgress(done, total int, waiting string, elapsed, remaining time.Duration, o Options) string {
-	columns := o.Width - 1
-	if o.Width <= 0 {
-		columns = 80 - 1
-	}
-	count := fmt.Sprintf(" %d/%d, %s", done, total, seconds(elapsed))
-	rest := ""
-	if remaining >= 0 {
-		rest = ", at most " + seconds(remaining) + " more"
-	}
-	if waiting != "" {
-		waiting = "; " + waiting
-	}
-	tail := ""
-	for _, tail = range []string{count + rest + waiting, count + rest, count} {
-		if width(tail)+12 < columns {
-			break
-		}
-	}
-	if width(tail) >= columns {
-		return ""
-	}
-	const widest = 20
-	n := min(widest, columns-width(tail))
-	full := ""
-	if total > 0 && done > 0 {
-		full = bar(min(1, float64(done)/float64(total)), n)
-	}
-	return o.paint(full, green) + o.paint(strings.Repeat("░", n-width(full)), faint) + table.Clean(tail)
-}

@@ -3,12 +3,14 @@ package text
 import (
 	"bufio"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"linger"
 	"linger/compare"
+	"linger/finding"
 	"linger/report"
 	"linger/report/table"
 )
@@ -45,9 +47,6 @@ type Run struct {
 // the screen than lines; 0 rows are as many as it takes.
 func (u Underway) Lines(o Options, rows int) []string {
 	last := Progress(u.Run.Unit, u.Run.Done, u.Run.Failed, u.Run.Total, u.Run.Elapsed, u.Run.Remaining, o)
-	if o.ASCII {
-		last = inASCII(last)
-	}
 	var text strings.Builder
 	o.buffered(&text, func(b *bufio.Writer) {
 		f := u.findings()
@@ -67,7 +66,10 @@ func (u Underway) Lines(o Options, rows int) []string {
 // above returns the lines of a text and below them a bar; or the bar alone where there is no room
 // for the text.
 func (o Options) above(bar, text string, rows int) []string {
-	lines := append(strings.Split(strings.TrimSuffix(text, "\n"), "\n"), bar)
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if bar != "" {
+		lines = append(lines, bar)
+	}
 	if rows > 0 && len(lines) > rows || o.Width > 0 && slices.ContainsFunc(lines, func(s string) bool { return Width(s) > o.Width }) {
 		return []string{bar}
 	}
@@ -162,8 +164,74 @@ func (u Underway) says() string {
 	return strings.Join(parts, " ")
 }
 
+// Probing is how far a probe is.
+type Probing struct {
+	Title       string
+	Unit        string // what is counted: "experiment"
+	Done, Total int
+	Waiting     string // what the longest wait is for
+	// Connections are open now, Requests were sent so far; 0 where that is not known.
+	Connections, Requests int
+	Elapsed               time.Duration
+	AtMost                time.Duration // that is still to come; below 0 is not known
+}
+
+// Lines returns what is drawn of a probe; see Titled.
+func (p Probing) Lines(o Options, rows int) []string {
+	now := "Under way: " + p.Waiting
+	if p.Waiting == "" {
+		now = "Under way: waiting for connections to be ended"
+	}
+	if p.Connections > 0 || p.Requests > 0 {
+		now += fmt.Sprintf("; %s open, %s sent so far", linger.Plural(p.Connections, "connection"), linger.Plural(p.Requests, "request"))
+	}
+	if left := p.Total - p.Done; left > 0 {
+		now += ". Not done yet: " + linger.Plural(left, p.Unit)
+	}
+	now += "."
+	if p.AtMost >= 0 {
+		now += " It takes " + seconds(p.AtMost) + " more at most."
+	}
+	return Titled(p.Title, now, Progress(p.Unit, p.Done, 0, p.Total, p.Elapsed, 0, o), o, rows)
+}
+
+// Sweeping returns what is drawn of a sweep; see Titled. next is the first of the networks
+// that are not done.
+func Sweeping(s compare.Sweep, next linger.Network, r Run, o Options, rows int) []string {
+	now := ""
+	if r.Done < r.Total {
+		now = fmt.Sprintf("Under way: RTT %s ms, %s down", finding.Trimmed(next.RTT.Seconds()*1000, 2), next.Down)
+		if next.Loss > 0 {
+			now += ", " + finding.Trimmed(100*next.Loss, 2) + " % lost"
+		}
+		now += ". Still to come: " + linger.Plural(r.Total-r.Done, r.Unit) + "."
+	}
+	return Titled(report.SweepTitle(s, compare.Survey{Paths: r.Total}), now, Progress(r.Unit, r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, o), o, rows)
+}
+
+// Files is how far files have been read.
+type Files struct {
+	Title       string
+	Taken, Size int64 // bytes; a size of 0 is not known
+	Frames      int
+	Elapsed     time.Duration
+}
+
+// Lines returns what is drawn while files are read; see Titled.
+func (f Files) Lines(o Options, rows int) []string {
+	now := fmt.Sprintf("Reading: %s so far, %s, %.0f MB/s. Still to come: why each connection was opened.",
+		finding.Bytes(float64(f.Taken)), linger.Plural(f.Frames, "frame"), float64(f.Taken)/1e6/max(1e-3, f.Elapsed.Seconds()))
+	bar := ""
+	if f.Size > 0 {
+		rest := time.Duration(float64(f.Elapsed) * float64(max(0, f.Size-f.Taken)) / float64(max(1, f.Taken)))
+		taken, size := int(math.Ceil(float64(f.Taken)/1e6)), int(math.Ceil(float64(f.Size)/1e6))
+		bar = Progress("megabyte", taken, 0, max(taken, size), f.Elapsed, rest, o)
+	}
+	return Titled(f.Title, now, bar, o, rows)
+}
+
 // Titled returns the lines of a run that has a title and no figures to show yet: the title,
-// what is under way, and a bar, which is made elsewhere. The bar alone is returned where there are fewer
+// what is under way, and a bar, if any. The bar alone is returned where there are fewer
 // rows on the screen than lines; 0 rows are as many as it takes.
 func Titled(title, now, bar string, o Options, rows int) []string {
 	var text strings.Builder
