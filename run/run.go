@@ -41,10 +41,10 @@ type Progress struct {
 	SoFar func() *trace.Experiment
 }
 
-// A Standing is how many trials of a strategy have ended, how many of those did not deliver
-// everything, how many are under way and still to start, and how many will not be run, as
+// A Standing is how many trials of a strategy have ended, whether they delivered everything or
+// not, how many are under way and still to start, and how many will not be run, as
 // the order among the others is settled.
-type Standing struct{ Ended, Failed, Running, Left, Spared int }
+type Standing struct{ Ended, Running, Left, Spared int }
 
 // tick is how often progress is told when nothing happens.
 const tick = 100 * time.Millisecond
@@ -134,7 +134,8 @@ type owner struct {
 	stillFailed   [][]error
 	standing      []Standing            // of each strategy; Left and Running are counted when told
 	due           []int                 // how many trials of each strategy are run in any case
-	ended, bad    int                   // of all jobs
+	ended, bad    int                   // of all jobs; bad are those that left no trace
+	lost          int                   // of those with delay, that did not deliver everything
 	took          map[Job]pace          // by strategy and Still; Trial is 0
 	guess         map[Job]time.Duration // Plan.expected, keyed as took
 	first         error                 // the first failure
@@ -216,20 +217,25 @@ func (o *owner) loop(ctx context.Context, cancel func(), todo chan<- Job, result
 func (o *owner) next() int {
 	estimate := o.estimates()
 	rest, _ := o.rest(estimate)
+	var longest Job
 	var most time.Duration
-	longest := Job{Strategy: -1}
-	for kind, n := range o.left {
-		if !kind.Still {
-			held := min(n, o.plan.Trials-o.due[kind.Strategy])
-			rest -= estimate[kind] * time.Duration(held) / time.Duration(o.crowd.now)
-			n -= held
-		}
-		if n > 0 && estimate[kind] > most {
+	for kind := range o.left {
+		if o.certain(kind) > 0 && estimate[kind] > most {
 			longest, most = kind, estimate[kind]
 		}
 	}
 	alone := most > 0 && most*11/10 >= rest // a tenth of what is expected may be wrong
 	return slices.IndexFunc(o.jobs, func(j Job) bool { return o.isDue(j) && (!alone || j.kind() == longest) })
+}
+
+// certain is how many trials of a kind are left that do not wait until it is known whether
+// they are needed.
+func (o *owner) certain(kind Job) int {
+	n := o.left[kind]
+	if !kind.Still {
+		n -= min(n, o.plan.Trials-o.due[kind.Strategy])
+	}
+	return n
 }
 
 // isDue reports whether a trial may start, whatever its order.
@@ -295,10 +301,10 @@ func (o *owner) take(ctx context.Context, r outcome) {
 		o.took[r.job.kind()] = pace{p.n + 1, p.total + took}
 		if !r.job.Still {
 			standing.Ended++
-			o.crowd.heard(r.trace)
 			if !whole(r.trace) {
-				standing.Failed++
+				o.lost++
 			}
+			o.crowd.heard(r.trace)
 		}
 		return
 	}
@@ -306,7 +312,7 @@ func (o *owner) take(ctx context.Context, r outcome) {
 	o.bad++
 	if !r.job.Still {
 		standing.Ended++
-		standing.Failed++
+		o.lost++
 	}
 	if o.first == nil {
 		o.first = r.err
@@ -344,8 +350,8 @@ func (o *owner) rest(estimate map[Job]time.Duration) (rest, longest time.Duratio
 		d := max(0, estimate[j.kind()]-time.Since(since))
 		rest, longest = rest+d, max(longest, d)
 	}
-	for kind, n := range o.left {
-		if n > 0 {
+	for kind := range o.left {
+		if n := o.certain(kind); n > 0 {
 			rest, longest = rest+estimate[kind]*time.Duration(n), max(longest, estimate[kind])
 		}
 	}
@@ -370,10 +376,9 @@ func (o *owner) progress() Progress {
 	}
 	for _, s := range out.Strategies {
 		out.Done += s.Ended
-		out.Failed += s.Failed
 		out.Total += s.Ended + s.Running + s.Left
 	}
-	out.BaselineDone = o.ended - out.Done
+	out.Failed, out.BaselineDone = o.lost, o.ended-out.Done
 	return out
 }
 

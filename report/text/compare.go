@@ -120,7 +120,11 @@ func (o Options) costs(b *bufio.Writer, f compare.Findings) (hidden bool) {
 	if len(all) == 0 {
 		return false
 	}
-	t := all[0]
+	return o.barred(b, all[0])
+}
+
+// barred writes the table of costs, of a comparison that runs, too.
+func (o Options) barred(b *bufio.Writer, t table.Table) (hidden bool) {
 	cols := columns(t)
 	for i := range cols[1:] {
 		cols[1+i].head = [2]string{1: cols[1+i].name} // a line for all heads

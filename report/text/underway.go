@@ -29,7 +29,7 @@ type Underway struct {
 
 // Standing is how many trials of a strategy have ended, delivered or not, are under way, and
 // are still to start. Spared are those that are not needed.
-type Standing struct{ Ended, Failed, Running, Left, Spared int }
+type Standing struct{ Ended, Running, Left, Spared int }
 
 // planned is how many trials the strategy is to have, as far as is known.
 func (s Standing) planned() int { return s.Ended + s.Running + s.Left }
@@ -53,9 +53,7 @@ func (u Underway) Lines(o Options, rows int) []string {
 		o.write(b, report.Title(f), "", "", bold)
 		b.WriteString("\n")
 		if t := report.Figures(f); len(t) > 0 {
-			t := u.noted(t[0])
-			cols := squeeze(columns(t), o.width())
-			o.lines(b, o.withBars(cols, t), t.Rows)
+			o.barred(b, u.noted(t[0]))
 			b.WriteString("\n")
 		}
 		o.write(b, u.says(), "", "", plain)
@@ -91,8 +89,19 @@ func (u Underway) findings() compare.Findings {
 		if t, ok := r.Time.Get(); ok {
 			r.Time = linger.Known(compare.Time{Median: t.Median})
 		}
-		r.TripsDoubt = linger.Opt[float64]{}
+		r.TripsDoubt, r.RatioToBest = linger.Opt[float64]{}, linger.Opt[float64]{}
 		f.Rows[i] = r
+	}
+	best := math.Inf(1)
+	for _, r := range f.Rows {
+		if t, ok := r.Time.Get(); ok {
+			best = min(best, t.Median)
+		}
+	}
+	for i, r := range f.Rows {
+		if t, ok := r.Time.Get(); ok && best > 0 {
+			f.Rows[i].RatioToBest = linger.Known(t.Median / best)
+		}
 	}
 	return f
 }
@@ -103,18 +112,11 @@ func (u Underway) isPredicted(i int) bool { return u.Measured.Rows[i].Trials == 
 // noted adds to the table of a comparison how many trials each row is of, and sets off those that
 // are predicted.
 func (u Underway) noted(t table.Table) table.Table {
-	t.Columns = append(slices.Clone(t.Columns), table.Column{Head: "trials", Align: table.Left})
-	for k := range t.Columns[2 : len(t.Columns)-1] {
-		c := &t.Columns[2+k]
-		c.Spare = max(1, c.Spare) // rather than what is measured and what is not
-	}
+	t.Columns = append(slices.Clone(t.Columns), table.Column{Head: "runs", Align: table.Left})
 	for n, i := range report.Order(u.Measured.Rows) {
 		s := u.Standing[i]
 		note := fmt.Sprintf("%d of %d", s.Ended, s.planned())
-		switch {
-		case s.Failed > 0:
-			note += fmt.Sprintf(", %d failed", s.Failed)
-		case s.Ended == 0 && u.Predicted != nil:
+		if s.Ended == 0 && u.Predicted != nil {
 			note = "predicted"
 		}
 		row := &t.Rows[n]
