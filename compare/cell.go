@@ -122,7 +122,7 @@ func CellOf(n linger.Network, strategies []linger.Strategy, outcomes [][]Outcome
 	for i, s := range strategies {
 		row, times := swept(s, outcomes[i])
 		c.Rows = append(c.Rows, row)
-		cases[i] = &tried{strategy: s, row: Row{Strategy: s.Name, Time: row.Time}, times: times, exact: row.Failed == 0 && exact(n, times)}
+		cases[i] = &tried{strategy: s, row: Row{Strategy: s.Name, Time: row.Time}, times: times, exact: row.Failed == 0 && exact(n, times), provenance: trace.Predicted}
 		cases[i].time, cases[i].timed = times.Interval()
 	}
 	share(cases)

@@ -92,7 +92,7 @@ func (j *judgement) rival() (rival *tried, cause string) {
 // quickest tells which strategy is fastest, which ones tie with it, and how it stands to its
 // rival.
 func (j *judgement) quickest(rival *tried, cause string, tied, untested []string) {
-	r, p := compared(j.best, rival)
+	r, p := ordered(j.best, rival)
 	f := finding.Finding{Code: Fastest, Severity: sure(p), Cause: cause, Subject: j.best.subject(), Figures: versus(j.best, rival, p)}
 	switch {
 	case r == same:
@@ -101,6 +101,9 @@ func (j *judgement) quickest(rival *tried, cause string, tied, untested []string
 		f.Code, f.Severity = NoWinner, finding.Unknown
 	case len(untested) > 0:
 		f.Severity = finding.Unknown
+	}
+	if f.Code == NoDifference && near(j.best, rival) {
+		f.Figures = append(f.Figures, finding.Number("margin", Margin, "share"))
 	}
 	for _, c := range j.cases {
 		if c != rival && slices.Contains(tied, c.row.Strategy) {

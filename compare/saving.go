@@ -112,14 +112,14 @@ func families(cases []*tried) (with, without *tried) {
 	return with, without
 }
 
-// standing tells of the others how they stand to the fastest: those that tie with it, as the
-// trials show no difference, and those of which too few trials leave it open, both in the
+// standing tells of the others how they stand to the fastest: those that tie with it, as
+// nothing shows a difference, and those of which too few trials leave it open, both in the
 // order of their times.
 func standing(cases []*tried, best *tried) (tied, untested []string) {
 	others := filter(cases, func(c *tried) bool { return c.timed && c != best })
 	slices.SortStableFunc(others, func(a, b *tried) int { return cmp.Compare(a.time.Value, b.time.Value) })
 	for _, c := range others {
-		switch r, p := compared(best, c); {
+		switch r, p := ordered(best, c); {
 		case r == same:
 			tied = append(tied, c.row.Strategy)
 		case r == untold || p >= stats.Alpha:

@@ -83,9 +83,24 @@ func middleOf(s stats.Sample) float64 {
 // stand together.
 func canDiffer(n, m int, family float64) bool { return stats.Least(n, m)*family < stats.Alpha }
 
-// alike reports whether the trials show no difference between a and b.
+// ordered is compared, but that predictions which are closer to each other than they are to
+// measurements are the same: their order says nothing.
+func ordered(a, b *tried) (relation, float64) {
+	r, p := compared(a, b)
+	if near(a, b) && r != untold {
+		r = same
+	}
+	return r, p
+}
+
+// near reports whether two times are predicted, and closer than predictions are exact.
+func near(a, b *tried) bool {
+	return a.provenance == trace.Predicted && b.provenance == trace.Predicted && !differ(a.time.Value, b.time.Value)
+}
+
+// alike reports whether nothing shows a difference between a and b.
 func alike(a, b *tried) bool {
-	r, _ := compared(a, b)
+	r, _ := ordered(a, b)
 	return r == same
 }
 
@@ -150,7 +165,7 @@ func (j *judgement) weigh() Verdict {
 		j.alone()
 		return v
 	}
-	if r, _ := compared(j.best, rival); r == less {
+	if r, _ := ordered(j.best, rival); r == less {
 		v.Best = j.best.row.Strategy
 		if j.without != nil && j.best != j.without {
 			v.Saves = saved(j.without.row, j.best.row)

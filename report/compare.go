@@ -40,11 +40,12 @@ func Title(f compare.Findings) string {
 			parts = append(parts, q)
 		}
 	}
-	if n.Name != "" {
-		s += ", over " + n.Name
-	}
-	if len(parts) > 0 {
-		s += " (" + strings.Join(parts, ", ") + ")"
+	where := strings.Join(parts, ", ")
+	switch {
+	case n.Name != "" && where != "":
+		s += " · " + n.Name + ": " + where
+	case n.Name != "" || where != "":
+		s += " · " + n.Name + where
 	}
 	return s
 }

@@ -177,7 +177,9 @@ func times(f compare.Findings) figure {
 		if !ok {
 			return table.Unknown()
 		}
-		return table.Measured(t.Median/scale, linger.Opt[float64]{}, finding.Decimals(t.Median/scale, t.Blur(f.Provenance)/scale))
+		v := t.Median / scale
+		// Two digits at least, so that rows can be told apart beside their intervals.
+		return table.Measured(v, linger.Opt[float64]{}, max(finding.Decimals(v, t.Blur(f.Provenance)/scale), finding.Decimals(v, v/10)))
 	}}
 }
 

@@ -55,19 +55,27 @@ func (o Options) first(b *bufio.Writer, f compare.Findings, r density) {
 	}
 	blank(3)
 	o.firstCaveats(b, f.Caveats, r.caveats)
-	line := report.Brief(f)
+	how, again := report.Brief(f), ""
 	if o.Command != "" {
-		line += o.repeat()
+		again = o.repeat()
 	}
-	if width(line) > o.width() {
-		o.measured(b, f)
+	hint := ""
+	if hidden && width(again)+width(moreHint) <= o.width() {
+		hint = moreHint
+	}
+	if line := how + again + hint; width(line) <= o.width() {
+		b.WriteString(o.paint(line, faint) + "\n")
 		return
 	}
-	if hint := " More: --wide"; hidden && width(line+hint) <= o.width() {
-		line += hint
+	o.write(b, how, "", "", faint)
+	if again != "" {
+		// Not wrapped, so that it can be copied in one piece.
+		b.WriteString(o.paint(again[1:]+hint, faint) + "\n")
 	}
-	b.WriteString(o.paint(line, faint) + "\n")
 }
+
+// moreHint stands where columns are hidden.
+const moreHint = "  More: --wide"
 
 // repeat is how to run the same again.
 func (o Options) repeat() string { return " Repeat: " + table.Clean(o.Command) }
@@ -101,7 +109,10 @@ func (o Options) everything(b *bufio.Writer, f compare.Findings) {
 	o.asserted(b, f.Asserted)
 	o.caveats(b, f.Caveats)
 	b.WriteString("\n")
-	o.measured(b, f)
+	o.write(b, report.Origin(f, o.Version), "", "", faint)
+	if o.Command != "" {
+		b.WriteString(o.paint(o.repeat()[1:], faint) + "\n")
+	}
 }
 
 // fastestMark stands before the fastest strategy.
@@ -172,7 +183,7 @@ func (o Options) steps(b *bufio.Writer, f compare.Findings) {
 	for _, s := range list {
 		why := words.StepWhy(s.Step)
 		if !s.Significant && !s.Untested {
-			why += " (not significant)"
+			why = s.From + " → " + s.To + ": not significant"
 		}
 		head := "  " + left(words.StepName(s.Step), names) + "  " + right(s.Shown, changes) + "  "
 		o.write(b, why, head, strings.Repeat(" ", width(head)), plain)
@@ -190,14 +201,5 @@ func (o Options) firstCaveats(b *bufio.Writer, list []finding.Caveat, most int) 
 			text += " (" + finding.Plural(float64(more), "more caveat") + ": --wide)"
 		}
 		o.write(b, text, "! ", "  ", yellow)
-	}
-}
-
-// measured writes how the figures came about and how to repeat that.
-func (o Options) measured(b *bufio.Writer, f compare.Findings) {
-	o.write(b, report.Origin(f, o.Version), "", "", faint)
-	if o.Command != "" {
-		// Not wrapped, so that it can be copied in one piece.
-		b.WriteString(o.paint(o.repeat()[1:], faint) + "\n")
 	}
 }

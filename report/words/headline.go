@@ -2,6 +2,7 @@ package words
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"linger"
@@ -32,6 +33,9 @@ func keepAlive(t teller) string {
 		return fmt.Sprintf("Keep-alive saves %s of the time at equal parallelism.", shares(saves))
 	case compare.CauseSame:
 		return fmt.Sprintf("Keep-alive makes no difference that %s can show (%s).", t.trials(), t.pairs(t.Figures.All(compare.CauseSame)))
+	}
+	if untested := t.Figures.All(compare.CauseUntested); t.Cause == compare.CauseUntested && len(untested) > 1 && !slices.ContainsFunc(untested, func(f finding.Figure) bool { return f.Value.Or(0) < compare.Margin }) {
+		return fmt.Sprintf("Keep-alive probably saves %s of the time at equal parallelism.", shares(untested))
 	}
 	var parts []string
 	for _, f := range t.Figures {
@@ -144,6 +148,8 @@ func fastest(t teller) string {
 		head = "Probably fastest: " + best.Of + ", " + times[0]
 	case len(names) > mostTied:
 		head = fmt.Sprintf("%s and %d others tie for fastest at about %s", names[0], len(names)-1, times[0])
+	case len(names) > 2:
+		head = fmt.Sprintf("%s tie for fastest at about %s", list(names), times[0])
 	case len(names) > 1:
 		head = fmt.Sprintf("%s tie for fastest (%s)", list(names), strings.Join(times, ", "))
 	}
@@ -180,7 +186,7 @@ func (t teller) untestedAtAll() string {
 	switch {
 	case many != rival.Interval.Or(finding.Interval{}).N:
 		return "; too few trials for a test" + takes
-	case many == 1:
+	case t.Figures.Value("trials").Or(0) == 1:
 		return "; one trial each, not tested" + takes
 	}
 	return "; " + t.trials() + " each are too few for a test" + takes
@@ -191,20 +197,20 @@ func noDifference(t teller) string {
 	best, rival := t.times()
 	tied := t.Figures.All("tied")
 	names := append([]string{best.Of, rival.Of}, namesOf(tied)...)
-	chance := ""
-	if p, ok := t.Figures.Value("p").Get(); ok && p < 1 {
-		chance = fmt.Sprintf(", p = %.2g", p)
+	why := fmt.Sprintf("%s each, p = %.2g", t.trials(), t.Figures.Value("p").Or(1))
+	if margin, ok := t.Figures.Value("margin").Get(); ok {
+		why = "predictions are off by as much: " + finding.Share(margin)
 	}
 	switch n := t.Figures.Value("strategies").Or(0); {
 	case int(n) == len(names) && n > 2:
-		return fmt.Sprintf("All %s tie at about %s (%s each%s).", whole(n), took(best), t.trials(), chance)
+		return fmt.Sprintf("All %s tie at about %s (%s).", whole(n), took(best), why)
 	case len(names) > mostTied:
-		return fmt.Sprintf("%s, %s and %d others tie for fastest at about %s (%s each%s).", best.Of, rival.Of, len(tied), took(best), t.trials(), chance)
+		return fmt.Sprintf("%s, %s and %d others tie for fastest at about %s (%s).", best.Of, rival.Of, len(tied), took(best), why)
 	case len(names) > 2:
-		return fmt.Sprintf("%s tie for fastest at about %s (%s each%s).", list(names), took(best), t.trials(), chance)
+		return fmt.Sprintf("%s tie for fastest at about %s (%s).", list(names), took(best), why)
 	}
 	ours, theirs := t.both()
-	return fmt.Sprintf("%s and %s tie for fastest: %s and %s (%s each%s).", best.Of, rival.Of, ours, theirs, t.trials(), chance)
+	return fmt.Sprintf("%s and %s tie for fastest: %s and %s (%s).", best.Of, rival.Of, ours, theirs, why)
 }
 
 func namesOf(figures finding.Figures) []string {

@@ -26,7 +26,7 @@ func causeName(cause string) string {
 	case compare.StepSetup:
 		return "shorter setup"
 	case compare.StepSeveral:
-		return "all of it"
+		return "all of these"
 	}
 	return cause
 }

@@ -32,7 +32,7 @@ func TestSteps(t *testing.T) {
 		{step(compare.StepQUIC, "h2", "h3", two("setup_round_trips", 2, 1)...), "QUIC", "h2 → h3: QUIC for TCP, setup in 1 RTT instead of 2"},
 		{step(compare.StepSetup, "h3", "h3+0rtt", two("setup_round_trips", 1, 0)...), "shorter setup", "h3 → h3+0rtt: setup in 0 RTT instead of 1"},
 		{step(compare.StepProtocol, "doh", "udp"), "protocol", "doh → udp"},
-		{step(compare.StepSeveral, "close", "h3", word("cause", compare.StepKeepAlive), word("cause", compare.StepQUIC)), "all of it", "close → h3: keep-alive, QUIC"},
+		{step(compare.StepSeveral, "close", "h3", word("cause", compare.StepKeepAlive), word("cause", compare.StepQUIC)), "all of these", "close → h3: keep-alive, QUIC"},
 		{step("one of a later version", "a", "b"), "one of a later version", "a → b"},
 	} {
 		if name, why := StepName(x.step), StepWhy(x.step); name != x.name || why != x.why {
