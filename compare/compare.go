@@ -16,10 +16,11 @@ import (
 )
 
 // Formats name the documents of comparisons, and the version of their form. Those of
-// the time before had none, and are of version 1.
+// the time before had none, and are of version 1. Version 1 called caveats doubts, and its
+// verdict had no savings like for like.
 const (
-	Format           = "linger comparison 1" // Findings
-	DifferenceFormat = "linger difference 1" // Change
+	Format           = "linger comparison 2" // Findings
+	DifferenceFormat = "linger difference 2" // Change
 	SweepFormat      = "linger sweep 1"      // Sweep, its cells and its Survey
 )
 
@@ -39,7 +40,7 @@ type Findings struct {
 	Rows    []Row         `json:"rows"` // in the order of trace.Setup.Strategies
 	Verdict Verdict       `json:"verdict"`
 	// Caveats are the reasons not to believe a figure or the verdict.
-	Caveats  []finding.Caveat `json:"doubts"`
+	Caveats  []finding.Caveat `json:"caveats"`
 	Asserted []assert.Result  `json:"assertions,omitempty"`
 }
 

@@ -24,7 +24,7 @@ type Change struct {
 	Tests    int               `json:"tests"`
 	Rows     []RowChange       `json:"rows"` // as in the later one, and then those that are gone
 	Findings []finding.Finding `json:"findings"`
-	Caveats  []finding.Caveat  `json:"doubts"`
+	Caveats  []finding.Caveat  `json:"caveats"`
 }
 
 // RowChange is what became of one strategy.

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"reflect"
@@ -120,13 +121,13 @@ func TestResultsOfTheVersionBeforeAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var before Findings
-	if err := json.Unmarshal(b, &before); err != nil {
+	before, err := Read(slices.Concat([]byte(`{"linger": "1",`), bytes.TrimPrefix(b, []byte("{"))))
+	if err != nil {
 		t.Fatal(err)
 	}
 	now := Compare(textbook.Examples["doubtful"]())
-	if err := before.Check(); err != nil || len(before.Caveats) == 0 || before.Caveats[0].Code != Failed {
-		t.Errorf("%v, %v", err, before.Caveats)
+	if len(before.Caveats) == 0 || before.Caveats[0].Code != Failed {
+		t.Errorf("%v", before.Caveats)
 	}
 	if d := Difference(before, now); len(d.Caveats) > 0 || len(d.Rows) != len(now.Rows) {
 		t.Errorf("%+v", d)

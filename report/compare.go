@@ -76,9 +76,6 @@ func emptying(ms float64) string {
 // Brief is Origin in a few words, for where there is one line.
 func Brief(f compare.Findings) string {
 	trials := ran(f)
-	if f.Trials > 1 {
-		trials = "medians of " + trials
-	}
 	switch {
 	case f.Provenance == trace.Predicted && f.Trials == 1:
 		return "Predicted by the simulator, not measured."
@@ -87,13 +84,13 @@ func Brief(f compare.Findings) string {
 	case f.Provenance != trace.Measured:
 		return Origin(f, "")
 	}
-	where := map[string]string{"lab": "Lab: ", "live": "Real network: "}[f.Engine]
+	where := map[string]string{"lab": "Measured in the lab: ", "live": "Measured on the real network: "}[f.Engine]
 	ci := ""
-	if c, ok := Confidence(f); ok {
-		ci = fmt.Sprintf(" (%s %% CI ±%s)", finding.Trimmed(100*c, 0), reach(f))
+	if _, ok := Confidence(f); ok {
+		ci = fmt.Sprintf(" (CI ±%s)", reach(f))
 	}
 	if f.Trials > 1 {
-		trials = strings.Replace(trials, "trials each", "interleaved trials", 1)
+		trials = strings.Replace(trials, "trials each", "interleaved trials", 1) // of each
 	}
 	return cmp.Or(where, "Measured: ") + trials + ci + "."
 }

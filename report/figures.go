@@ -169,6 +169,9 @@ func unitOf(f compare.Findings) (unit string, scale float64) {
 func times(f compare.Findings) figure {
 	unit, scale := unitOf(f)
 	column := table.Column{Head: "time, " + unit, Unit: unit, Align: table.Point}
+	if f.Trials > 1 {
+		column.Head = "median, " + unit
+	}
 	return figure{Column: column, cell: func(r compare.Row) table.Cell {
 		t, ok := r.Time.Get()
 		if least, bounded := r.AtLeast.Get(); !ok && bounded {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -88,25 +86,10 @@ func savedResult(name string) (f compare.Findings, err error) {
 	case len(b) > maxResult:
 		return f, usage("%s: more than %d MB; is it a result of linger compare?", base, maxResult>>20)
 	}
-	var saved struct {
-		Format string  `json:"format"`
-		Linger *string `json:"linger"`
-		compare.Findings
-	}
-	if err := json.Unmarshal(b, &saved); err != nil {
-		return f, usage("%s: it is no result of linger compare: %w", base, err)
-	}
-	err = saved.Findings.Check()
-	switch {
-	case saved.Format != "" && saved.Format != compare.Format: // there was none before
-		err = fmt.Errorf("its format is %.40q, and this linger reads %q", saved.Format, compare.Format)
-	case saved.Linger == nil:
-		err = errors.New("it names no version of linger")
-	}
-	if err != nil {
+	if f, err = compare.Read(b); err != nil {
 		return f, usage("%s: it is no result of linger compare: %w; linger compare -o FILE.json writes one", base, err)
 	}
-	return saved.Findings, nil
+	return f, nil
 }
 
 // savedAudit reads what inspect -o NAME.json wrote; ok is false where it is something else.

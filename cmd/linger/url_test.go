@@ -291,8 +291,8 @@ func TestLiveCountsAsTheOrigin(t *testing.T) {
 		}
 	}
 	// The last close of a load may come behind its end.
-	if !regexp.MustCompile(`keep: the server closed kept connections (7[89]|8[0-2]) times`).MatchString(fmt.Sprint(f.Doubts)) {
-		t.Errorf("%v", f.Doubts)
+	if !regexp.MustCompile(`keep: the server closed kept connections (7[89]|8[0-2]) times`).MatchString(fmt.Sprint(f.Caveats)) {
+		t.Errorf("%v", f.Caveats)
 	}
 }
 
@@ -331,8 +331,8 @@ func deaf(t *testing.T) string {
 func TestServerIgnoresClose(t *testing.T) {
 	t.Parallel()
 	f, _ := measured(t, deaf(t), "--on", "live", "--trials", "1", "-s", "close,keep")
-	if !f.Rows[0].NotHonoured || f.Rows[1].NotHonoured || !strings.Contains(fmt.Sprint(f.Doubts), "close: the server left 2 connections open although asked to close") {
-		t.Errorf("%+v\n%v", f.Rows, f.Doubts)
+	if !f.Rows[0].NotHonoured || f.Rows[1].NotHonoured || !strings.Contains(fmt.Sprint(f.Caveats), "close: the server left 2 connections open although asked to close") {
+		t.Errorf("%+v\n%v", f.Rows, f.Caveats)
 	}
 }
 
@@ -359,7 +359,7 @@ func TestServerSpeaksLess(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	text := fmt.Sprint(f.Doubts)
+	text := fmt.Sprint(f.Caveats)
 	for _, want := range []string{"h2: ", "h3: ", "not asked again after"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %s", want, text)
@@ -386,11 +386,11 @@ func TestPagesChange(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	var codes []string
-	for _, d := range f.Doubts {
+	for _, d := range f.Caveats {
 		codes = append(codes, d.Code)
 	}
 	if !slices.Contains(codes, compare.Changed) || slices.Contains(codes, compare.Bytes) {
-		t.Errorf("%v", f.Doubts)
+		t.Errorf("%v", f.Caveats)
 	}
 }
 

@@ -29,7 +29,7 @@ func TestJSONReadsBack(t *testing.T) {
 		if err := json.Unmarshal(b.Bytes(), &got); err != nil || got.Linger != "1.2.3" || !reflect.DeepEqual(got.Findings, want) {
 			t.Errorf("%s: %v, %+v", name, err, got)
 		}
-		if !strings.HasPrefix(b.String(), "{\n  \"format\": \"linger comparison 1\",\n  \"linger\": \"1.2.3\",\n  \"workload\"") {
+		if !strings.HasPrefix(b.String(), "{\n  \"format\": \"linger comparison 2\",\n  \"linger\": \"1.2.3\",\n  \"workload\"") {
 			t.Errorf("%s begins %.40q", name, b.String())
 		}
 	}

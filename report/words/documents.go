@@ -11,12 +11,12 @@ import (
 // These are what analyses returned with their sentences beside the data, as JSON has
 // them. Whoever reads one as what it was made of gets the data.
 
-// ToldFindings are those of a comparison: verdict.text is Verdict's text, doubts[].text
+// ToldFindings are those of a comparison: verdict.text is Verdict's text, caveats[].text
 // Caveat's.
 type ToldFindings struct {
 	compare.Findings
 	Verdict ToldVerdict  `json:"verdict"`
-	Doubts  []ToldCaveat `json:"doubts"`
+	Caveats []ToldCaveat `json:"caveats"`
 }
 
 // A ToldVerdict is a verdict with its text in one piece.
@@ -57,7 +57,7 @@ type ToldChange struct {
 	compare.Change
 	Text     string            `json:"text"`
 	Findings []finding.Finding `json:"findings"`
-	Doubts   []ToldCaveat      `json:"doubts"`
+	Caveats  []ToldCaveat      `json:"caveats"`
 }
 
 // OfChange says what has changed.

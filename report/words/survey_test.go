@@ -90,7 +90,7 @@ func TestDocumentsHoldBoth(t *testing.T) {
 	var told ToldFindings
 	var again compare.Findings
 	read(t, OfFindings(f), &told, &again)
-	if told.Verdict.Text != Verdict(f.Verdict).String() || len(told.Doubts) != len(f.Caveats) || told.Doubts[0].Text != Caveat(f.Caveats[0]) || told.Doubts[0].Code != f.Caveats[0].Code {
+	if told.Verdict.Text != Verdict(f.Verdict).String() || len(told.Caveats) != len(f.Caveats) || told.Caveats[0].Text != Caveat(f.Caveats[0]) || told.Caveats[0].Code != f.Caveats[0].Code {
 		t.Errorf("%+v", told)
 	}
 	if !reflect.DeepEqual(again, f) {
@@ -101,7 +101,7 @@ func TestDocumentsHoldBoth(t *testing.T) {
 	var toldChange ToldChange
 	var change compare.Change
 	read(t, OfChange(d), &toldChange, &change)
-	if toldChange.Text != strings.Join(Change(d), "\n") || toldChange.Doubts[0].Text != Caveat(d.Caveats[0]) || !reflect.DeepEqual(change, d) {
+	if toldChange.Text != strings.Join(Change(d), "\n") || toldChange.Caveats[0].Text != Caveat(d.Caveats[0]) || !reflect.DeepEqual(change, d) {
 		t.Errorf("%+v, %+v", toldChange, change)
 	}
 
