@@ -24,8 +24,8 @@ func AuditClients(r *audit.Result, n int, label func(audit.Cause) string) table.
 
 func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cause) string) table.Table {
 	t := table.Table{Columns: []table.Column{
-		{Head: kind, Align: table.Left}, {Head: "opened"}, heading("requests", "", "reqs", 0), {Head: "reuse"},
-		heading("avoidable", "could", "avoid", 0), heading("waiting", "", "waited", 2), heading("most in flight", "most in", "flight", 4), {Head: "mostly", Align: table.Left, Spare: 3},
+		{Head: kind, Align: table.Left}, {Head: "opened"}, {Head: "reqs"}, {Head: "reuse"},
+		{Head: "could avoid"}, {Head: "waited", Spare: 2}, {Head: "most in flight", Spare: 4}, {Head: "mostly", Align: table.Left, Spare: 3},
 	}}
 	addresses := map[string]map[string]bool{}
 	for _, g := range rows {
@@ -89,7 +89,7 @@ func groupName(g audit.GroupRow) string { return cmp.Or(g.Name, g.Address, "othe
 // AuditCauses has a row for each cause.
 func AuditCauses(r *audit.Result, label func(audit.Cause) string) table.Table {
 	t := table.Table{Columns: []table.Column{
-		{Head: "why opened", Align: table.Left}, {Head: "code", Align: table.Left, Spare: 2}, {Head: "avoidable", Align: table.Left}, heading("connections", "", "conns", 0), {Head: "certain"},
+		{Head: "why opened", Align: table.Left}, {Head: "code", Align: table.Left, Spare: 2}, {Head: "avoidable", Align: table.Left}, {Head: "conns"}, {Head: "certain"},
 		{Head: "waiting"}, {Head: "TIME_WAIT", Spare: 1},
 	}}
 	for _, c := range r.Causes {
@@ -139,7 +139,7 @@ func AuditHops(r *audit.Result) table.Table {
 // AuditRequests has how many requests connections carried.
 func AuditRequests(r *audit.Result) table.Table {
 	d := r.RequestsPerConnection
-	t := table.Table{Columns: []table.Column{{Head: "requests a connection", Align: table.Left}, heading("connections", "", "conns", 0)}}
+	t := table.Table{Columns: []table.Column{{Head: "requests a connection", Align: table.Left}, {Head: "conns"}}}
 	for _, row := range []struct {
 		name string
 		n    int

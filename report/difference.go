@@ -15,16 +15,16 @@ import (
 // before.
 func Changes(d compare.Change) table.Table {
 	t := table.Table{Columns: []table.Column{
-		{Head: "strategy", Align: table.Left}, heading("time before", "time", "before", 0), {Head: "after"}, {Head: "change"},
+		{Head: "strategy", Align: table.Left}, {Head: "time before"}, {Head: "time after"}, {Head: "change"},
 	}}
 	figures := []struct {
 		head   table.Column
 		name   string
 		format func(float64) string
 	}{
-		{heading("connections", "connec-", "tions", 1), "connections", finding.Count}, {heading("round trips", "round", "trips", 2), "round_trips", Trips},
-		{heading("packets", "", "packets", 3), "packets", finding.Count}, {heading("wire, kB", "wire,", "kB", 4), "wire_bytes", Kilo},
-		{heading("failed", "", "failed", 5), "failed", finding.Count},
+		{head("conns", 1), "connections", finding.Count}, {head("RTTs", 2), "round_trips", Trips},
+		{head("packets", 3), "packets", finding.Count}, {head("kB", 4), "wire_bytes", Kilo},
+		{head("failed", 5), "failed", finding.Count},
 	}
 	for _, one := range figures {
 		t.Columns = append(t.Columns, one.head)
@@ -73,8 +73,8 @@ func bounded(t linger.Opt[compare.Time], least linger.Opt[float64], p trace.Prov
 	return took(t, p)
 }
 
-// changed says how much longer a strategy takes, where that is more than luck: a
-// tilde stands before what may be luck.
+// changed says how much longer a strategy takes, where that is more than noise: a
+// tilde stands before what may be noise.
 func changed(r compare.RowChange) table.Cell {
 	v, ok := r.Share.Get()
 	switch {

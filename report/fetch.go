@@ -103,10 +103,10 @@ func Exchanges(id string, t *trace.Trace, most int) table.Table {
 	for i, c := range ByDial(t) {
 		numbers[c.ID] = i + 1
 	}
-	list := table.Table{Caption: "Exchanges", Columns: []table.Column{
-		{Head: "exchange", Narrow: [2]string{"ex-", "change"}}, {Head: "conn"}, {Head: "wanted at, ms", Narrow: [2]string{"wanted", "at, ms"}, Unit: "ms"},
-		{Head: "queued ms", Narrow: [2]string{"queued", "ms"}, Unit: "ms", Spare: 1}, {Head: "waiting ms", Narrow: [2]string{"waiting", "ms"}, Unit: "ms"},
-		{Head: "receiving, ms", Narrow: [2]string{"receiv-", "ing, ms"}, Unit: "ms"}, {Head: "bytes", Unit: "B"}, {Head: "what", Align: table.Left},
+	list := table.Table{Caption: "Requests", Columns: []table.Column{
+		{Head: "#"}, {Head: "conn"}, {Head: "start, ms", Unit: "ms"},
+		{Head: "blocked, ms", Unit: "ms", Spare: 1}, {Head: "wait, ms", Unit: "ms"},
+		{Head: "recv, ms", Unit: "ms", Spare: 2}, {Head: "bytes", Unit: "B", Spare: 3}, {Head: "what", Align: table.Left, Short: 16},
 	}}
 	all := ByWish(t)
 	for _, e := range all[:min(len(all), most)] {
@@ -122,7 +122,7 @@ func Exchanges(id string, t *trace.Trace, most int) table.Table {
 		}
 	}
 	if rest := len(all) - len(list.Rows); rest > 0 {
-		list.More = "… and " + linger.Plural(rest, "exchange") + " more"
+		list.More = "… and " + linger.Plural(rest, "request") + " more"
 	}
 	return list
 }

@@ -61,11 +61,6 @@ func someOf(f figure) figure {
 // head is a column of numbers; columns with the highest spare go first where there is no room.
 func head(text string, spare int) table.Column { return table.Column{Head: text, Spare: spare} }
 
-// heading is a column of numbers whose head stands in two lines.
-func heading(head, above, below string, spare int) table.Column {
-	return table.Column{Head: head, Narrow: [2]string{above, below}, Spare: spare}
-}
-
 // ofStrategies makes a table of some figures of every strategy, the non-persistent
 // ones first. Figures of which nothing is known are left out, but for the first ones,
 // so many.
@@ -133,17 +128,36 @@ func costs(f compare.Findings) table.Table {
 			})
 		}},
 		numeric(head("conns", 0), func(r compare.Row) linger.Opt[float64] { return r.Connections }, finding.Count),
+	}
+	if isDNS(f) {
+		figures = append(figures, eachQuery()...)
+	}
+	figures = append(figures,
 		numeric(head("RTTs", 2), func(r compare.Row) linger.Opt[float64] { return r.RoundTrips }, Trips),
-		{Column: head("RTTs, range", SpareIntervals), cell: roundTrips},
+		figure{Column: head("RTTs, range", SpareIntervals), cell: roundTrips},
 		numeric(head("packets", 3), func(r compare.Row) linger.Opt[float64] { return sum(r.Packets) }, finding.Count),
 		numeric(head("kB", 4), func(r compare.Row) linger.Opt[float64] { return sum(r.WireBytes) }, Kilo),
-	}
+	)
 	if slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return r.Failed > 0 }) {
 		figures = append(figures, figure{Column: head("failed", 0), cell: func(r compare.Row) table.Cell {
 			return table.Word(fmt.Sprintf("%d/%d", r.Failed, r.Trials))
 		}})
 	}
 	return ofStrategies(f, 1, figures...)
+}
+
+// eachQuery are the figures of a single query that a first screen has.
+func eachQuery() []figure {
+	return []figure{
+		numeric(head("query, ms", 1), func(r compare.Row) (o linger.Opt[float64]) {
+			d, _ := r.DNS.Get()
+			if s, ok := d.Time.Get(); ok {
+				o = linger.Known(s.Median)
+			}
+			return o
+		}, func(v float64) string { return finding.Fixed(v, max(0, finding.Decimals(v, 0))) }),
+		numeric(head("B/query", 0), func(r compare.Row) linger.Opt[float64] { return r.DNS.Or(compare.DNS{}).Bytes }, whole),
+	}
 }
 
 // SpareIntervals is the least Spare of the columns of intervals.

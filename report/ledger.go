@@ -33,12 +33,33 @@ func LedgerTitle(l trace.Ledger) string {
 		linger.Plural(all.Connections, "connection"), linger.Plural(all.Handshakes, "handshake"), others,
 		linger.Plural(int(all.Packets.Up), "packet"), finding.Count(all.Packets.Down), finding.Bytes(all.WireBytes.Sum()))
 	if slices.ContainsFunc(flows, func(f trace.Flows) bool { return f.Protocol == "tcp" }) {
-		title += "; " + finding.Count(all.Retransmitted.Sum()) + " sent again"
+		title += "; " + finding.Count(all.Retransmitted.Sum()) + " retransmitted"
 	}
 	if to := servers(flows); len(to) == 1 {
 		title += "; all to " + to[0]
 	}
 	return title + "."
+}
+
+// Reused says how many of the requests went over a connection that had carried one before;
+// nothing where they were not read on every connection.
+func Reused(l trace.Ledger, requests map[string]int) string {
+	all, again := 0, 0
+	for _, f := range FlowsOf(l) {
+		n, ok := requests[f.Client]
+		switch {
+		case ok:
+		case f.Protocol == "udp" && !f.IsQUIC():
+			continue // no connection
+		default:
+			return ""
+		}
+		all, again = all+n, again+max(0, n-1)
+	}
+	if all == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s, %s over a reused connection.", linger.Plural(all, "request"), finding.Share(float64(again)/float64(all)))
 }
 
 // server names the far end of a connection.
@@ -81,9 +102,9 @@ func ending(f trace.Flows) table.Cell {
 // there are several.
 func Flows(flows []trace.Flows, requests map[string]int, most int) table.Table {
 	t := table.Table{Columns: []table.Column{
-		{Head: "#"}, {Head: "to", Align: table.Left}, heading("opened at, ms", "opened", "at, ms", 0), heading("lasted ms", "lasted", "ms", 0), heading("requests", "re-", "quests", 0),
-		heading("packets up/down", "packets", "up/down", 0), heading("kB up/down", "kB", "up/down", 0), heading("sent again", "sent", "again", 0),
-		{Head: "closed by", Narrow: [2]string{"closed", "by"}, Align: table.Left},
+		{Head: "#"}, {Head: "to", Align: table.Left, Short: 8}, {Head: "opened at, ms"}, {Head: "lasted ms"}, {Head: "requests"},
+		{Head: "packets up/down", Spare: 2}, {Head: "kB up/down", Spare: 1}, {Head: "retrans", Spare: 3},
+		{Head: "closed by", Align: table.Left},
 	}}
 	for i, f := range flows[:min(len(flows), most)] {
 		asked := table.Unknown()
@@ -99,7 +120,7 @@ func Flows(flows []trace.Flows, requests map[string]int, most int) table.Table {
 			again, ending(f))
 	}
 	if rest := len(flows) - len(t.Rows); rest > 0 {
-		t.More = "… and " + linger.Plural(rest, "connection") + " more"
+		t.More = "… and " + linger.Plural(rest, "connection") + " more (--wide)"
 	}
 	if len(servers(flows)) == 1 {
 		return t.Only(0, 2, 3, 4, 5, 6, 7, 8) // the title has said it

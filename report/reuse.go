@@ -19,8 +19,8 @@ type Reuses struct {
 // Pauses has a row for each pause.
 func Pauses(f Reuses) table.Table {
 	t := table.Table{Columns: []table.Column{
-		{Head: "pause"}, {Head: "second request", Align: table.Left}, heading("answered in", "answered", "in", 0), heading("sent", "", "sent", 2),
-		heading("server closed after", "server closed", "after", 0), heading("wanted after", "wanted", "after", 1),
+		{Head: "pause"}, {Head: "second request", Align: table.Left}, {Head: "answered in"}, {Head: "sent", Spare: 2},
+		{Head: "server closed after"}, {Head: "wanted after", Spare: 1},
 	}}
 	for _, r := range f.Rows {
 		fate := table.Word(string(r.Fate))
@@ -44,7 +44,7 @@ func ReuseVerdict(rows []compare.Reuse) string {
 	case count[compare.Lost] > 0:
 		return fmt.Sprintf("%d of %d requests were not answered: the connection looked open, and was not.", count[compare.Lost], sent)
 	case count[compare.Repeated] > 0:
-		return fmt.Sprintf("%d of %d requests met a connection that was being closed; the client sent them again, which only what is idempotent permits (RFC 9110, 9.2.2).", count[compare.Repeated], sent)
+		return fmt.Sprintf("%d of %d requests met a connection that was being closed; the client retried them, which only idempotent requests permit (RFC 9110, 9.2.2).", count[compare.Repeated], sent)
 	case count[compare.LetGo] > 0:
 		return fmt.Sprintf("%d of %d requests took a new connection: bytes that no request had asked for followed the first response.", count[compare.LetGo], sent)
 	case count[compare.Unsent] > 0:

@@ -25,15 +25,17 @@ type Table struct {
 
 // A Column says what its cells are.
 type Column struct {
-	Head string // in one line: "connections", "wire, kB"
-	// Narrow is the head in two lines, for where columns are narrow: "connec-",
-	// "tions". Nothing is Head alone, in the lower one.
-	Narrow [2]string
+	// Head stands in one line, or in two where columns are narrow: parted between words,
+	// never within one.
+	Head string // "conns", "packets up/down"
 	// Obvious says that the cells are understood without the head, which may be left
 	// out where columns are narrow.
 	Obvious bool
 	Unit    string // of the numbers: "ms", "kB"; nothing of counts and words
 	Align   Align
+	// Short is how many letters cells may be cut to where there is no room for all; 0 is
+	// that they may not.
+	Short int
 	// Spare is the order in which columns go where there is no room for all: the
 	// highest first; 0 stays.
 	Spare int

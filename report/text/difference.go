@@ -14,13 +14,12 @@ func Difference(w io.Writer, d compare.Change, o Options) error {
 	return o.buffered(w, func(b *bufio.Writer) {
 		f := compare.Findings{Workload: d.Workload, Network: d.Network}
 		o.write(b, report.Title(f), "", "", bold)
-		b.WriteString("\n")
-		o.table(b, report.Changes(d))
-		b.WriteString(o.paint("~ may be noise; what is empty is as before.", faint) + "\n")
-		b.WriteString("\n")
 		for _, text := range words.Change(d) {
 			o.write(b, text, "- ", "  ", plain)
 		}
+		b.WriteString("\n")
+		o.table(b, report.Changes(d))
+		b.WriteString(o.paint("~ may be noise; empty: as before", faint) + "\n")
 		o.caveats(b, d.Caveats)
 	})
 }

@@ -125,6 +125,7 @@ type column struct {
 	styles []style  // of the cells; nil is plain
 	left   bool
 	least  int // at least so wide
+	short  int // the cells may be cut to so many columns; 0 is that they may not
 	spare  int // where the table is too wide, the column with the highest goes first; 0 stays
 }
 
@@ -150,7 +151,7 @@ func columns(t table.Table) []column {
 	out := make([]column, len(t.Columns))
 	for i, c := range t.Columns {
 		cells := t.Cells(i)
-		col := column{name: c.Head, head: c.Narrow, left: c.Align == table.Left, spare: c.Spare, cells: make([]string, len(cells)), styles: make([]style, len(cells))}
+		col := column{name: c.Head, left: c.Align == table.Left, spare: c.Spare, short: c.Short, cells: make([]string, len(cells)), styles: make([]style, len(cells))}
 		for k, cell := range cells {
 			col.cells[k], col.styles[k] = cell.Text, styleOf(cell.Style)
 			if cell.Flagged && !(grouped && i == 0) {
@@ -160,10 +161,7 @@ func columns(t table.Table) []column {
 		if c.Align == table.Point {
 			col.cells = aligned(cells)
 		}
-		switch {
-		case c.Obvious:
-			col.head = [2]string{}
-		case col.head == [2]string{}:
+		if !c.Obvious {
 			col.head = inTwo(c.Head, widest(col.cells))
 		}
 		if grouped && i == 0 {
@@ -254,22 +252,13 @@ func widest(cells []string) (n int) {
 	return n
 }
 
-// filled leaves out the columns of a table of which nothing is known.
-func filled(cols []column, t table.Table) []column {
-	var out []column
-	for i, c := range cols {
-		if !table.Nothing(t.Cells(i)) {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
 // cut shortens the cells to n columns.
 func (c *column) cut(n int) {
+	cells := make([]string, len(c.cells))
 	for i, s := range c.cells {
-		c.cells[i] = table.Short(s, n)
+		cells[i] = table.Short(s, n)
 	}
+	c.cells = cells
 }
 
 const gap = 2 // columns between columns
@@ -283,9 +272,10 @@ func total(cols []column) int {
 	return n
 }
 
-// squeeze leaves out columns that can be spared until the table is at most n wide.
+// squeeze leaves out columns that can be spared until the table is at most n wide, and cuts
+// those that can be cut to the room that is left.
 func squeeze(cols []column, n int) []column {
-	for total(cols) > n {
+	for total(cols)-cuttable(cols) > n {
 		most := 0
 		for i, c := range cols {
 			if c.spare > cols[most].spare {
@@ -297,7 +287,22 @@ func squeeze(cols []column, n int) []column {
 		}
 		cols = slices.Delete(cols, most, most+1)
 	}
+	for i, c := range cols {
+		if over := total(cols) - n; over > 0 && c.short > 0 {
+			cols[i].cut(max(c.short, c.fit()-over))
+		}
+	}
 	return cols
+}
+
+// cuttable is how many columns of text can be had by cutting cells.
+func cuttable(cols []column) (n int) {
+	for _, c := range cols {
+		if c.short > 0 {
+			n += max(0, c.fit()-max(c.short, width(c.head[0]), width(c.head[1])))
+		}
+	}
+	return n
 }
 
 // gone names the columns that are in one list and not in the other.

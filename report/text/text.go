@@ -26,9 +26,6 @@ type Options struct {
 	Color bool
 	// ASCII keeps to its 95 letters: what else there is is drawn with those.
 	ASCII bool
-	// Rows bounds each list of connections or exchanges; 0 is 24. What is left out
-	// is summed up in a line.
-	Rows int
 	// Version is that of linger, Command how to run the same again; either may be empty.
 	Version string
 	Command string
@@ -44,13 +41,6 @@ func (o Options) width() int {
 }
 
 func (o Options) wide() bool { return o.Wide || o.Width >= 140 }
-
-func (o Options) rows() int {
-	if o.Rows <= 0 {
-		return 24
-	}
-	return o.Rows
-}
 
 // say writes a text: its paragraph, and below an empty line what else there is.
 func (o Options) say(b *bufio.Writer, t words.Text) {

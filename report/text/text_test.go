@@ -171,7 +171,7 @@ func outputs(t testing.TB) map[string]func(io.Writer) error {
 		"gallery-120": func(w io.Writer) error { return Compare(w, findings(t, "gallery"), Options{Width: 120}) },
 		"gallery-60":  func(w io.Writer) error { return Compare(w, findings(t, "gallery"), Options{Width: 20}) },
 		"waterfall-close-60": func(w io.Writer) error {
-			return Waterfall(w, traces["close"], Options{Width: 60, Rows: 3})
+			return Waterfall(w, traces["close"], Options{Width: 60})
 		},
 		"ledger-quic": func(w io.Writer) error {
 			l := ledger()
@@ -185,7 +185,6 @@ func outputs(t testing.TB) map[string]func(io.Writer) error {
 			l.Connections = l.Connections[:2]
 			return Ledger(w, l, nil, Options{})
 		},
-		"ledger-rows":  func(w io.Writer) error { return Ledger(w, ledger(), nil, Options{Rows: 1}) },
 		"ledger-empty": func(w io.Writer) error { return Ledger(w, trace.Ledger{Overflow: 7}, nil, Options{}) },
 	}
 	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "https", "stopped", "lossy", "refused", "dns"} {

@@ -31,28 +31,37 @@ const (
 
 var rank = map[rune]int{nothing: 0, idle: 1, waiting: 2, handshake: 3, securing: 4, receiving: 5, further: 5}
 
+// falls are how many connections and requests are shown: tried until one fits on a screen.
+var falls = [][2]int{{24, 24}, {16, 12}, {12, 8}, {12, 5}, {12, 0}, {9, 0}, {6, 0}}
+
 // Waterfall writes one trace: a line a connection along the time axis, with the
-// handshake, the waiting and the receiving, and the exchanges as a list.
+// handshake, the waiting and the receiving, and the requests as a list. It fits on a
+// screen, unless all is wanted.
 func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
-	return o.buffered(w, func(b *bufio.Writer) {
-		head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), linger.Plural(len(t.Exchanges), "exchange"),
-			report.Carriers(t), report.Spoken(t), report.Instant(t.Ended))
-		o.write(b, head, "", "", bold)
-		conns := report.ByDial(t)
-		if len(conns) > 0 && t.Ended > 0 {
-			b.WriteString("\n")
-			o.lanes(b, t, conns)
-		}
-		if len(t.Exchanges) > 0 {
-			b.WriteString("\n")
-			o.exchanges(b, t)
-		}
-	})
+	if o.wide() {
+		return o.buffered(w, func(b *bufio.Writer) { o.waterfall(b, t, len(t.Connections), len(t.Exchanges)) })
+	}
+	return o.fitting(w, len(falls), func(b *bufio.Writer, i int) { o.waterfall(b, t, falls[i][0], falls[i][1]) })
+}
+
+func (o Options) waterfall(b *bufio.Writer, t *trace.Trace, most, requests int) {
+	head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), linger.Plural(len(t.Exchanges), "request"),
+		report.Carriers(t), report.Spoken(t), report.Instant(t.Ended))
+	o.write(b, head, "", "", bold)
+	conns := report.ByDial(t)
+	if len(conns) > 0 && t.Ended > 0 {
+		b.WriteString("\n")
+		o.lanes(b, t, conns, most)
+	}
+	if len(t.Exchanges) > 0 {
+		b.WriteString("\n")
+		o.exchanges(b, t, requests)
+	}
 }
 
 // lanes draws the connections.
-func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection) {
-	shown := conns[:min(len(conns), o.rows())]
+func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection, most int) {
+	shown := conns[:min(len(conns), most)]
 	label := max(len("conn"), len(strconv.Itoa(len(shown)))) + gap
 	const tail = 14 // "  by the server"
 	n := o.width() - label - tail
@@ -60,10 +69,10 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 	for _, e := range t.Exchanges {
 		of[e.Connection] = append(of[e.Connection], e)
 	}
-	most := 0 // responses at once, over all that multiplex
+	highest := 0 // responses at once, over all that multiplex
 	for _, c := range shown {
 		if multiplexed(c, of[c.ID]) {
-			most = max(most, slices.Max(atOnce(of[c.ID], t.Ended, n, responding)))
+			highest = max(highest, slices.Max(atOnce(of[c.ID], t.Ended, n, responding)))
 		}
 	}
 	top, ticks := axis(t.Ended, n)
@@ -80,12 +89,12 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 		if !c.Surplus.IsZero() {
 			by += "!" // a doubt tells of it
 		}
-		b.WriteString(right(strconv.Itoa(i+1), label-gap) + strings.Repeat(" ", gap) + left(lane(c, of[c.ID], t.Ended, n, most), n) + "  " + by + "\n")
+		b.WriteString(right(strconv.Itoa(i+1), label-gap) + strings.Repeat(" ", gap) + left(lane(c, of[c.ID], t.Ended, n, highest), n) + "  " + by + "\n")
 	}
 	if rest := len(conns) - len(shown); rest > 0 {
-		b.WriteString(o.paint(strings.Repeat(" ", label)+"… and "+linger.Plural(rest, "connection")+" more", faint) + "\n")
+		b.WriteString(o.paint(strings.Repeat(" ", label)+"… and "+linger.Plural(rest, "connection")+" more (--wide)", faint) + "\n")
 	}
-	o.write(b, phases(shown, of, most), "", "", faint)
+	o.write(b, phases(shown, of, highest), "", "", faint)
 }
 
 // phases is the legend of what the lanes of those connections show.
@@ -126,9 +135,9 @@ func phases(conns []trace.Connection, of map[int64][]trace.Exchange, most int) s
 	s := strings.Join(append(parts, string(idle)+" idle"), ", ")
 	switch {
 	case single && slices.ContainsFunc(conns, func(c trace.Connection) bool { return multiplexed(c, of[c.ID]) }):
-		return s + "; numbers are exchanges, ×N requests in flight"
+		return s + "; numbers are requests, ×N requests in flight"
 	case single:
-		return s + "; numbers are exchanges"
+		return s + "; numbers are requests"
 	}
 	return s + "; ×N requests in flight"
 }
@@ -325,39 +334,32 @@ func axis(end linger.Instant, n int) (labels, ticks string) {
 }
 
 // exchanges lists what was fetched, in the order in which it was wanted.
-func (o Options) exchanges(b *bufio.Writer, t *trace.Trace) {
-	list := report.Exchanges("", t, o.rows())
-	// What is fetched takes the room that is left; where that is too little, the
-	// time in the queue goes, which the others imply.
-	const least = 16
-	cols := columns(list)
-	what := &cols[len(cols)-1]
-	room := what.fit() - (total(cols) - o.width())
-	if room < least {
-		cols = squeeze(cols, total(cols)-1)
-		what = &cols[len(cols)-1]
-		room = what.fit() - (total(cols) - o.width())
-	}
-	what.cut(max(least/2, room))
-	o.lines(b, cols, list.Rows)
-	all := report.ByWish(t)
-	shown, rest := all[:len(list.Rows)], all[len(list.Rows):]
-	for _, e := range shown {
-		if e.Failed != "" {
-			o.write(b, fmt.Sprintf("exchange %d failed: %s", e.ID+1, e.Failed), "  ! ", "    ", plain)
-		}
-	}
-	if len(rest) > 0 {
-		failed := 0
-		for _, e := range rest {
-			if e.Failed != "" {
-				failed++
-			}
-		}
-		s := list.More
+func (o Options) exchanges(b *bufio.Writer, t *trace.Trace, most int) {
+	list := report.Exchanges("", t, most)
+	if failed := failures(report.ByWish(t)[len(list.Rows):]); list.More != "" {
+		list.More += " (--wide)"
 		if failed > 0 {
-			s += fmt.Sprintf(", %d of them failed", failed)
+			list.More += fmt.Sprintf(", %d of them failed", failed)
 		}
-		b.WriteString(o.paint(s, faint) + "\n")
 	}
+	if most > 0 {
+		o.table(b, list)
+	} else {
+		o.write(b, linger.Plural(len(t.Exchanges), "request")+": --wide lists them", "", "", faint)
+	}
+	for _, e := range report.ByWish(t)[:len(list.Rows)] {
+		if e.Failed != "" {
+			o.write(b, fmt.Sprintf("request %d failed: %s", e.ID+1, e.Failed), "  ! ", "    ", plain)
+		}
+	}
+}
+
+// failures counts the requests that failed.
+func failures(list []trace.Exchange) (n int) {
+	for _, e := range list {
+		if e.Failed != "" {
+			n++
+		}
+	}
+	return n
 }
