@@ -74,16 +74,17 @@ func (m *Map) At(loss, row, column int) (compare.Cell, bool) {
 	return c, ok
 }
 
-// Thinned says what of the grid is not drawn, or nothing.
-func (m *Map) Thinned() string {
-	if len(m.Losses) == len(m.Sweep.Axes.Loss) && len(m.Lines) == m.rows && len(m.Places) == m.columns {
+// Thinned says that not all of the grid is drawn, but so many of its rates, round-trip times
+// and losses; nothing where all of it is.
+func Thinned(s compare.Sweep, lines, places, losses int) string {
+	if len(s.Axes.Named) > 0 || lines == len(s.Axes.Down) && places == len(s.Axes.RTT) && losses == len(s.Axes.Loss) {
 		return ""
 	}
-	text := fmt.Sprintf("Drawn are %d of %s and %d of %s", len(m.Lines), linger.Plural(m.rows, "rate"), len(m.Places), linger.Plural(m.columns, "round-trip time"))
-	if n := len(m.Sweep.Axes.Loss); len(m.Losses) < n {
-		text += fmt.Sprintf(", at %d of %d losses", len(m.Losses), n)
+	text := fmt.Sprintf("Drawn are %d of %s and %d of %s", lines, linger.Plural(len(s.Axes.Down), "rate"), places, linger.Plural(len(s.Axes.RTT), "RTT"))
+	if n := len(s.Axes.Loss); losses < n {
+		text += fmt.Sprintf(", at %d of %d loss rates", losses, n)
 	}
-	return text + "; all stand in the CSV and the JSON."
+	return text + "; all are in the CSV and the JSON."
 }
 
 // letters gives each strategy a letter of its own: the first of its name, a capital
@@ -128,6 +129,20 @@ func Sureness(c compare.Cell) string {
 	return " "
 }
 
+// Key says which strategies the letters on the map stand for: "3 h3".
+func (m *Map) Key() (key []string) {
+	drawn := map[string]bool{}
+	for _, c := range m.cells {
+		drawn[c.Best] = true
+	}
+	for _, s := range m.Sweep.Strategies {
+		if drawn[s] {
+			key = append(key, m.Letter(s)+" "+s)
+		}
+	}
+	return key
+}
+
 // Letter stands for a strategy.
 func (m *Map) Letter(strategy string) string { return string(m.letters[strategy]) }
 
@@ -147,25 +162,30 @@ func (m *Map) Hue(strategy string) table.Style {
 	return table.Hue(slices.Index(m.Sweep.Strategies, strategy))
 }
 
-// SweepTitle says what was fetched over how many paths.
+// SweepTitle says what was fetched over how many networks.
 func SweepTitle(s compare.Sweep, v compare.Survey) string {
-	title := fmt.Sprintf("%s: %s, %s", s.Workload.Name, linger.Plural(s.Workload.Exchanges, "exchange"), finding.Bytes(float64(s.Workload.Bytes)))
+	title := fmt.Sprintf("%s: %s, %s", s.Workload.Name, linger.Plural(s.Workload.Exchanges, "request"), finding.Bytes(float64(s.Workload.Bytes)))
 	switch s.Workload.Scheme {
 	case linger.SchemeDNS:
 		title = s.Workload.Name + ": " + linger.Plural(s.Workload.Exchanges, "query")
 	case "https":
 		title += ", TLS 1.3"
 	}
-	return title + ", predicted over " + linger.Plural(v.Paths, "path")
+	return title + ", predicted over " + linger.Plural(v.Paths, "network")
 }
 
 // SweepOrigin says how the figures came about, and how far to trust them.
-func SweepOrigin(s compare.Sweep, version string) string {
-	text := "Predicted (engine: sim), not measured; how far off predictions are: " + AccuracyDoc + ". "
-	if len(s.Axes.Loss) > 1 || s.Axes.Loss[0] > 0 {
-		text += linger.Plural(s.Trials, "trial") + " of each strategy where packets are lost, medians; "
+func SweepOrigin(s compare.Sweep, v compare.Survey, version string) string {
+	text := "Predicted (engine: sim), not measured; "
+	if v.Beyond > 0 {
+		text += fmt.Sprintf("%d of %s lie outside the range that was checked against measurements (%s)", v.Beyond, linger.Plural(v.Done, "network"), AccuracyDoc)
+	} else {
+		text += "accuracy: " + AccuracyDoc
 	}
-	text += fmt.Sprintf("seed %d", s.Seed)
+	if len(s.Axes.Loss) > 1 || s.Axes.Loss[0] > 0 {
+		text += "; medians of " + linger.Plural(s.Trials, "trial") + " where packets are lost"
+	}
+	text += fmt.Sprintf("; seed %d", s.Seed)
 	if version != "" {
 		text += ", linger " + version
 	}
@@ -175,50 +195,75 @@ func SweepOrigin(s compare.Sweep, version string) string {
 // LossName names a loss.
 func LossName(loss float64) string {
 	if loss == 0 {
-		return "Without loss"
+		return "No loss"
 	}
-	return finding.Setting(100*loss) + " % of packets lost, each way"
+	return finding.Setting(100*loss) + " % loss"
 }
 
 // RateName is a rate in kbit/s, with its unit.
 func RateName(kbps float64) string { return linger.Rate(kbps * float64(linger.Kbps)).String() }
 
-// Paths lists the named paths of one loss.
-func (m *Map) Paths(loss int) table.Table {
-	left := func(c table.Column) table.Column {
-		c.Align = table.Left
-		return c
-	}
-	t := table.Table{Columns: []table.Column{
-		{Head: "network", Align: table.Left}, {Head: "takes least", Align: table.Left}, {Head: "time"},
-		left(heading("fastest kept", "fastest", "kept", 0)), {Head: "time"}, left(heading("fastest closed", "fastest", "closed", 0)), {Head: "time"},
-		heading("keeping saves", "keeping", "saves", 0),
-	}}
-	for _, place := range m.Places {
-		c, ok := m.At(loss, 0, place)
-		if !ok {
-			continue
+// Networks lists the named networks: at each loss the fastest strategy with its time, and
+// what keep-alive alone saves, as a range where several pairs of strategies tell.
+func (m *Map) Networks() table.Table {
+	t := table.Table{Columns: []table.Column{{Head: "network", Align: table.Left}}}
+	at := func(loss int) string {
+		if len(m.Losses) == 1 {
+			return ""
 		}
-		best := table.Word(strings.TrimRight(m.Symbol(c, ok)+Sureness(c)+" "+c.Best, " ")).Styled(m.Hue(c.Best))
-		t.Add(table.Word(m.Sweep.Axes.Named[place]), best, timeOf(c, c.Best), table.Word(c.Kept), timeOf(c, c.Kept), table.Word(c.Closed), timeOf(c, c.Closed), table.Known(c.Saves, Signed))
+		return ", " + strings.ToLower(LossName(m.Sweep.Axes.Loss[loss]))
+	}
+	for i, loss := range m.Losses {
+		t.Columns = append(t.Columns, table.Column{Head: "fastest" + at(loss), Align: table.Left, Spare: 2 * i}, table.Column{Head: "keep-alive saves", Spare: 2 * i})
+	}
+	for i, loss := range m.Losses {
+		spare := 2*(i+len(m.Losses)) + 1
+		t.Columns = append(t.Columns, table.Column{Head: "fastest with keep-alive" + at(loss), Align: table.Left, Spare: spare}, table.Column{Head: "fastest without" + at(loss), Align: table.Left, Spare: spare})
+	}
+	for _, place := range m.Places {
+		row := t.Add(table.Word(m.Sweep.Axes.Named[place]))
+		var more []table.Cell
+		for _, loss := range m.Losses {
+			c, ok := m.At(loss, 0, place)
+			best := table.Word(strings.TrimRight(m.Symbol(c, ok)+Sureness(c)+" "+timed(c, c.Best), " ")).Styled(m.Hue(c.Best))
+			row.Cells = append(row.Cells, best, saved(c.KeepAlive))
+			more = append(more, table.Given(timed(c, c.Kept)), table.Given(timed(c, c.Closed)))
+		}
+		row.Cells = append(row.Cells, more...)
 	}
 	return t
 }
 
-// timeOf is the time of a strategy in a cell, with its unit.
-func timeOf(c compare.Cell, strategy string) table.Cell {
+// saved is what keep-alive saves, over the pairs of strategies that tell: "49–66 %".
+func saved(pairs []compare.Saving) table.Cell {
+	if len(pairs) == 0 {
+		return table.Unknown()
+	}
+	least, most := pairs[0].Share.Value, pairs[0].Share.Value
+	for _, s := range pairs[1:] {
+		least, most = min(least, s.Share.Value), max(most, s.Share.Value)
+	}
+	low, high := Signed(least), Signed(most)
+	if low == high {
+		return table.Word(low)
+	}
+	return table.Word(strings.TrimSuffix(low, " %") + "–" + high)
+}
+
+// timed is a strategy with its time in a cell: "h3 648 ms".
+func timed(c compare.Cell, strategy string) string {
 	for _, r := range c.Rows {
 		if t, ok := r.Time.Get(); ok && r.Strategy == strategy {
-			return table.Number(t.Median, func(ms float64) string { return finding.Duration(ms, t.Doubt().Or(0)) })
+			return strategy + " " + finding.Duration(t.Median, t.Doubt().Or(0))
 		}
 	}
-	return table.Unknown()
+	return strategy
 }
 
 // Signed is a share in whole per cent, below 0 what it costs.
 func Signed(v float64) string {
 	if v < 0 {
-		return "-" + finding.Share(-v)
+		return "−" + finding.Share(-v)
 	}
 	return finding.Share(v)
 }

@@ -27,7 +27,7 @@ type sweepCmd struct {
 
 	Strategies string `short:"s" placeholder:"LIST" help:"What to compare: ${forms}; :N for N connections; behind a + ${modifiers}. Default ${strategies}; in cleartext ${plain}."`
 	Scheme     string `placeholder:"http|https" help:"Cleartext, or TLS 1.3; default what the workload has."`
-	Network    string `placeholder:"LIST" help:"Named paths instead of a grid: all, or some of ${networks}."`
+	Network    string `placeholder:"LIST" help:"Named networks instead of a grid: all, or some of ${networks}."`
 	RTT        string `placeholder:"LIST" help:"Round-trip times: a list with commas of values and ranges in equal ratios. Default ${rtts}."`
 	Down       string `placeholder:"LIST" help:"Rates towards the client, in the same way. Default ${downs}."`
 	Up         string `placeholder:"RATE" help:"Rate towards the origin; default that towards the client."`
@@ -39,7 +39,7 @@ type sweepCmd struct {
 	Think      string `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
 	serverPolicyFlags
 	Workers int      `placeholder:"N" help:"Paths under way side by side; default all cores. The result is the same."`
-	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .csv, a line for each strategy on each path; .json, .txt, .html; - is standard output, in JSON."`
+	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .csv, a line for each strategy on each network; .json, .txt, .html; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
 	wideFlag
 	queriesFlag
@@ -80,7 +80,7 @@ func (c sweepCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	// What cannot be predicted is the same on every path.
+	// What cannot be predicted is the same on every network.
 	plan := run.Plan{Workload: w, Strategies: strategies, Network: grid.Path(0), Seed: c.Seed, Trials: c.Trials, Workers: cmp.Or(c.Workers, runtime.NumCPU())}
 	if err := plan.Validate(); err != nil {
 		return usage("%w", err)
@@ -145,7 +145,7 @@ func (c sweepCmd) sweep(ctx context.Context, s run.Sweep, e simEngine, out *outp
 	}
 	if done == 0 {
 		if err == nil && ctx.Err() != nil {
-			err = statusError{exitInterrupted, errors.New("interrupted before the first path was predicted")}
+			err = statusError{exitInterrupted, errors.New("interrupted before the first network was predicted")}
 		}
 		return err
 	}
@@ -163,7 +163,7 @@ func (c sweepCmd) sweep(ctx context.Context, s run.Sweep, e simEngine, out *outp
 	case ctx.Err() != nil:
 		return statusError{status: exitInterrupted}
 	case survey.Unknown == done && survey.Known() == 0:
-		return statusError{exitAssertion, errors.New("nothing is known of any path; the reasons stand above")}
+		return statusError{exitAssertion, errors.New("nothing is known of any network; the reasons stand above")}
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func outcome(w linger.Workload) func(*trace.Trace, error) compare.Outcome {
 	return func(t *trace.Trace, err error) compare.Outcome { return compare.OutcomeOf(t, w, err) }
 }
 
-// grid reads the flags of the paths.
+// grid reads the flags of the networks.
 func (c sweepCmd) grid() (linger.Grid, error) {
 	g := linger.Grid{Queue: linger.DefaultQueue}
 	var err error
@@ -201,7 +201,7 @@ func (c sweepCmd) grid() (linger.Grid, error) {
 	}
 	for _, flag := range []struct{ name, value string }{{"--rtt", c.RTT}, {"--down", c.Down}, {"--up", c.Up}} {
 		if c.Network != "" && flag.value != "" {
-			return g, usage("%s: the named paths have theirs; leave it out, or --network", flag.name)
+			return g, usage("%s: the named networks have theirs; leave it out, or --network", flag.name)
 		}
 	}
 	if err := g.Validate(); err != nil {

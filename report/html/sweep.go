@@ -75,11 +75,11 @@ func Sweep(out io.Writer, m *report.Map, v compare.Survey, w linger.Workload, st
 	sub := table.Clean(report.SweepTitle(s, v))
 	view := sweepView{
 		frame: newFrame(hide(survey.Lead), sub, o.Command), first: first{Lead: hide(survey.Lead), Sub: sub}, Facts: hideAll(survey.Facts, hide),
-		Origin: report.SweepOrigin(s, o.Version), Limits: o.Limits, Shades: shades,
+		Origin: report.SweepOrigin(s, v, o.Version), Limits: o.Limits, Shades: shades,
 		About: "Each cell is a network. The letter is the fastest strategy there; ~ says that another takes at most " + finding.Share(s.Margin) + " more, or that noise is not ruled out. " +
 			"The deeper the colour, the more the fastest strategy with keep-alive saves against the fastest without.",
 	}
-	if text := m.Thinned(); text != "" {
+	if text := report.Thinned(s, len(m.Lines), len(m.Places), len(m.Losses)); text != "" {
 		view.About += " " + text
 	}
 	for _, name := range s.Strategies {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"linger"
 	"linger/report/table"
 )
 
@@ -351,7 +352,11 @@ func (o Options) table(b *bufio.Writer, t table.Table) {
 		if left != "" {
 			left += ". "
 		}
-		left += "Not shown: " + strings.Join(names, ", ") + " (--wide)"
+		what := strings.Join(names, ", ")
+		if len(names) > 3 {
+			what = linger.Plural(len(names), "column")
+		}
+		left += "Not shown: " + what + " (--wide)"
 	}
 	if left != "" {
 		o.write(b, left, "", "", faint)

@@ -57,7 +57,7 @@ func Limit(l keepalive.Limit) string {
 	case !l.Known():
 		return "not known"
 	case l.Endless:
-		return fmt.Sprintf("for ever (%s)", l.Source)
+		return fmt.Sprintf("forever (%s)", l.Source)
 	case l.Source == keepalive.FromWait:
 		return fmt.Sprintf("at least %s (measured)", l.Value)
 	case l.Uncertainty > 0:
@@ -72,20 +72,27 @@ func Limit(l keepalive.Limit) string {
 
 // ChainPair says what is to be said of a pair.
 func ChainPair(p keepalive.Pair) string {
-	who := fmt.Sprintf("%s keeps idle connections %s, %s ends them after %s", p.Opener, Limit(p.Pool), p.Accepter, Limit(p.Server))
+	keeps, closes := "for "+Limit(p.Pool), "closes them after "+Limit(p.Server)
+	if p.Pool.Endless {
+		keeps = Limit(p.Pool)
+	}
+	if p.Server.Endless {
+		closes = fmt.Sprintf("never closes them (%s)", p.Server.Source)
+	}
+	who := fmt.Sprintf("%s keeps idle connections %s, %s %s", p.Opener, keeps, p.Accepter, closes)
 	switch p.Cause {
 	case keepalive.PoolUnknown:
 		return fmt.Sprintf("for how long %s keeps idle connections is not known%s; say %s, or which software it is", p.Opener, because(p.Pool), p.Tell)
 	case keepalive.ServerUnknown:
-		return fmt.Sprintf("after how long %s ends idle connections is not known%s", p.Accepter, because(p.Server))
+		return fmt.Sprintf("after how long %s closes idle connections is not known%s", p.Accepter, because(p.Server))
 	case keepalive.NeverSeen:
-		return who + ": too long to be seen; raise --max-wait, or tell its limit"
+		return who + ": too long to be observed; raise --max-wait, or state its timeout"
 	case keepalive.WaitTooShort:
 		return who + ": too short a wait to tell; raise --max-wait"
 	case keepalive.NoPoolLimit, keepalive.ServerFirst:
 		return who + ": a request may be sent on a connection that is being closed"
 	case keepalive.NoMargin:
-		return fmt.Sprintf("%s: the margin is to be more than a round trip and the doubt about the limits, %s", who, p.Need)
+		return fmt.Sprintf("%s: the margin must exceed an RTT plus the uncertainty of the timeouts, %s", who, p.Need)
 	}
 	return who
 }
@@ -97,19 +104,32 @@ func because(l keepalive.Limit) string {
 	return " (" + l.Note + ")"
 }
 
-// ChainChange says what a change is: "raise the idle limit of what app accepts to 66 s,
-// over 60 s; in nginx (server): keepalive_timeout 66s;".
+// ChainChange says what a change is: "raise app's keep-alive timeout towards its clients
+// to 66 s (above 60 s); in nginx (server): keepalive_timeout 66s;".
 func ChainChange(c keepalive.Change) string {
-	verb, what, than := "raise", "the idle limit of what "+c.Hop+" accepts", "over"
-	if c.Side == keepalive.Opens {
-		verb, what, than = "lower", "the time that "+c.Hop+" keeps idle connections", "below"
-	}
-	text := fmt.Sprintf("%s %s to %s, %s %s", verb, what, c.Limit, than, c.Past)
-	if c.Write != "" {
-		known, _ := keepalive.DefaultOf(c.Software, c.Side)
-		text += fmt.Sprintf("; in %s (%s): %s", known.Title, c.Where, c.Write)
+	text := ChainAdvice(c)
+	if where := ChainPlace(c); where != "" {
+		text += "; in " + where + ": " + c.Write
 	}
 	return text
+}
+
+// ChainAdvice says what is to be changed, ChainPlace in which software and where in its
+// configuration; that is empty where the software is not known.
+func ChainAdvice(c keepalive.Change) string {
+	verb, side, than := "raise", "clients", "above"
+	if c.Side == keepalive.Opens {
+		verb, side, than = "lower", "servers", "below"
+	}
+	return fmt.Sprintf("%s %s's keep-alive timeout towards its %s to %s (%s %s)", verb, c.Hop, side, c.Limit, than, c.Past)
+}
+
+func ChainPlace(c keepalive.Change) string {
+	if c.Write == "" {
+		return ""
+	}
+	known, _ := keepalive.DefaultOf(c.Software, c.Side)
+	return fmt.Sprintf("%s (%s)", known.Title, c.Where)
 }
 
 // ChainNote says what is to be known of a pair.
@@ -118,19 +138,19 @@ func ChainNote(f finding.Finding) string {
 	limit := profile.Duration(f.Figures.Value("limit").Or(0) * float64(time.Millisecond))
 	switch f.Code {
 	case keepalive.SoftPool:
-		return fmt.Sprintf("%s promises no limit: %s is what was seen once a load had ended", who, limit)
+		return fmt.Sprintf("%s guarantees no timeout: %s is what was observed after a load had ended", who, limit)
 	case keepalive.SoftServer:
-		return fmt.Sprintf("%s promises no limit: %s is what was seen", who, limit)
+		return fmt.Sprintf("%s guarantees no timeout: %s is what was observed", who, limit)
 	case keepalive.ByDefault:
 		return who + ": " + f.Figures.Text("note")
 	case keepalive.RaisedToo:
-		return fmt.Sprintf("%s has one setting for both its sides: as advised above it keeps connections %s", who, limit)
+		return fmt.Sprintf("%s has one setting for both its sides: set as advised above, it keeps connections for %s", who, limit)
 	case keepalive.WouldSpoil:
-		return "that would spoil this pair, which is right as it is"
+		return "that would break this pair, which is right as it is"
 	case keepalive.LoweredToo:
-		return fmt.Sprintf("%s has one setting for both its sides: to lower it would lower what %s accepts, too", who, f.Subject.Of)
+		return fmt.Sprintf("%s has one setting for both its sides: lowering it would also lower it towards %s", who, f.Subject.Of)
 	case keepalive.CannotBeSet:
-		return fmt.Sprintf("neither side can be set: %s keeps connections %s whatever it is told", who, limit)
+		return fmt.Sprintf("neither side can be set: %s keeps connections for %s in any case", who, limit)
 	}
 	return f.Code
 }

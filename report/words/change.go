@@ -12,9 +12,9 @@ import (
 // that is not known: of one strategy, and of several.
 func steady() map[string]struct{ one, more string } {
 	return map[string]struct{ one, more string }{
-		compare.TimeLate:    {"has changed by no more than the link's lateness in one of the two could explain: the machine was busy", "have changed by no more than the link's lateness in one of the two could explain: the machine was busy"},
-		compare.TimeSteady:  {"has not changed by more than noise allows for", "have not changed by more than noise allows for"},
-		compare.TimeUntold:  {"has too few trials to tell a change of its time from noise", "have too few trials to tell a change of their times from noise"},
+		compare.TimeLate:    {"has changed by no more than the emulator's delay jitter in one of the two can explain: the machine was busy", "have changed by no more than the emulator's delay jitter in one of the two can explain: the machine was busy"},
+		compare.TimeSteady:  {"has not changed beyond noise", "have not changed beyond noise"},
+		compare.TimeUntold:  {"has too few trials to tell a change from noise", "have too few trials to tell a change from noise"},
 		compare.TimeMissing: {"has no time in one of the two", "have no time in one of the two"},
 		compare.RowGone:     {"is no longer there", "are no longer there"},
 		compare.RowNew:      {"is new", "are new"},
@@ -45,15 +45,15 @@ func Change(d compare.Change) []string {
 
 func timeChanged(t teller) string {
 	before, after := t.times()
-	word := "longer"
+	word := "slower"
 	if after.Value.Or(0) < before.Value.Or(0) && !after.Value.IsZero() || before.Value.IsZero() {
-		word = "less"
+		word = "faster"
 	}
 	if before.Value.IsZero() || after.Value.IsZero() {
-		return fmt.Sprintf("%s takes %s than before: %s, not %s.", t.Subject.Name, word, took(after), took(before))
+		return fmt.Sprintf("%s is %s than before: %s, not %s.", t.Subject.Name, word, took(after), took(before))
 	}
 	a, b := inStepsOf(after, before)
-	return fmt.Sprintf("%s takes %s%s %s than before: %s, not %s.", t.Subject.Name, apart(after, before), share(after, before), word, a, b)
+	return fmt.Sprintf("%s is %s%s %s than before: %s, not %s.", t.Subject.Name, apart(after, before), share(after, before), word, a, b)
 }
 
 func failedChanged(t teller) string {
@@ -67,7 +67,7 @@ func failedChanged(t teller) string {
 
 func fewOfBoth(d doubter) string {
 	before, after := d.both("trials")
-	return fmt.Sprintf("%s before and %s after can never show a change beyond noise; give --trials %s or more to both", finding.Plural(before.Value.Or(0), "trial"), whole(after.Value.Or(0)), d.n("enough"))
+	return fmt.Sprintf("%s before and %s after can never show a significant change; use --trials %s or more for both", finding.Plural(before.Value.Or(0), "trial"), whole(after.Value.Or(0)), d.n("enough"))
 }
 
 // both is a figure before and after.
@@ -95,7 +95,7 @@ func otherEngine(d doubter) string {
 		}
 		return fmt.Sprintf("%s (engine: %s)", d.text("provenance"), d.text("engine"))
 	}
-	return fmt.Sprintf("the earlier result was %s, the later one %s: part of the difference is theirs", made(d.of(compare.Before)), made(d.of(compare.After)))
+	return fmt.Sprintf("the earlier result was %s, the later one %s: part of the difference comes from that", made(d.of(compare.Before)), made(d.of(compare.After)))
 }
 
 func otherWorkload(d doubter) string {
@@ -105,7 +105,7 @@ func otherWorkload(d doubter) string {
 
 func otherContent(d doubter) string {
 	content := func(d doubter) string {
-		return fmt.Sprintf("%s of %s bytes by %s", d.many("exchanges", "exchange"), d.n("bytes"), d.text("scheme"))
+		return fmt.Sprintf("%s of %s bytes by %s", d.many("exchanges", "request"), d.n("bytes"), d.text("scheme"))
 	}
 	return fmt.Sprintf("the workloads differ: %s had %s, and has %s", d.text("workload"), content(d.of(compare.Before)), content(d.of(compare.After)))
 }
@@ -118,7 +118,7 @@ func otherNetwork(d doubter) string {
 			rate := func(name string) string {
 				return linger.Rate(d.Figures.Value(name).Or(0) * float64(linger.Kbps)).String()
 			}
-			s += fmt.Sprintf(" (%g ms, %s down, %s up, %g %% lost)", v, rate("down"), rate("up"), 100*d.Figures.Value("loss").Or(0))
+			s += fmt.Sprintf(" (%g ms, %s down, %s up, %g %% loss)", v, rate("down"), rate("up"), 100*d.Figures.Value("loss").Or(0))
 		}
 		return s
 	}
@@ -127,7 +127,7 @@ func otherNetwork(d doubter) string {
 
 func otherSeed(d doubter) string {
 	before, after := d.both("seed")
-	return fmt.Sprintf("the seeds differ: %s before, %s after; sizes and losses may too", before.Text, after.Text)
+	return fmt.Sprintf("the seeds differ: %s before, %s after; sizes and losses may differ, too", before.Text, after.Text)
 }
 
 func otherTrials(d doubter) string {

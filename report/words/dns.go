@@ -21,14 +21,13 @@ func (t teller) spread(of string) string {
 		return t.Figures[i].Value.Get()
 	}
 	v, _ := quantile("query_median")
-	s := finding.Duration(v, 0) + " at the median"
-	if v, ok := quantile("query_p99"); ok {
-		return s + " and " + finding.Duration(v, 0) + " or less in 99 of 100"
+	s := finding.Duration(v, 0) + " (median"
+	for _, name := range []string{"p99", "p95"} {
+		if v, ok := quantile("query_" + name); ok {
+			return s + "; " + name + " " + finding.Duration(v, 0) + ")"
+		}
 	}
-	if v, ok := quantile("query_p95"); ok {
-		return s + " and " + finding.Duration(v, 0) + " or less in 95 of 100"
-	}
-	return s
+	return s + ")"
 }
 
 // others is the strategy, besides the subject, whose queries' times are known; empty
@@ -43,7 +42,7 @@ func (t teller) other() string {
 }
 
 func queryTimes(t teller) string {
-	s := fmt.Sprintf("A single one takes %s over %s", t.spread(t.Subject.Name), t.Subject.Name)
+	s := fmt.Sprintf("A single query takes %s over %s", t.spread(t.Subject.Name), t.Subject.Name)
 	if other := t.other(); other != "" {
 		s += fmt.Sprintf(", and %s over %s", t.spread(other), other)
 	}
@@ -54,9 +53,9 @@ func furtherQuery(t teller) string {
 	var parts []string
 	for pair := range slices.Chunk(t.Figures.All("query_bytes"), 2) {
 		kept, alone := pair[0], nth(pair, 1)
-		parts = append(parts, fmt.Sprintf("%s over %s, not the %s of %s", finding.Bytes(kept.Value.Or(0)), kept.Of, finding.Bytes(alone.Value.Or(0)), alone.Of))
+		parts = append(parts, fmt.Sprintf("%s over %s instead of %s over %s", finding.Bytes(kept.Value.Or(0)), kept.Of, finding.Bytes(alone.Value.Or(0)), alone.Of))
 	}
-	return fmt.Sprintf("Keeping pays from the second query on: a further one takes %s.", strings.Join(parts, "; "))
+	return fmt.Sprintf("Keep-alive pays from the second query on: each additional query takes %s.", strings.Join(parts, "; "))
 }
 
 // ratio is how many times the second of two figures the first one is.
@@ -71,7 +70,7 @@ func encryption(t teller) string {
 		s += fmt.Sprintf(" and %s more", roundTrips(more))
 	}
 	if further := t.Figures.All("query_bytes"); len(further) == 2 {
-		s += fmt.Sprintf(", a further query over %s %s times that of %s", further[0].Of, ratio(further), further[1].Of)
+		s += fmt.Sprintf("; each additional query over %s takes %s times the bytes of one over %s", further[0].Of, ratio(further), further[1].Of)
 	}
 	return s + "."
 }
@@ -84,11 +83,11 @@ func fewerBytes(t teller) string {
 	why := ""
 	switch t.Cause {
 	case compare.CauseTruncated:
-		why = ", whose answers did not fit and were asked for again"
+		why = ", whose truncated answers are asked for again"
 	case compare.CauseShared:
 		why = ": several messages share a packet"
 	}
-	return fmt.Sprintf("On a kept connection %s %s fewer bytes a query than udp%s.", list(names), verb(len(names), "takes", "take"), why)
+	return fmt.Sprintf("On a kept connection %s %s fewer bytes per query than udp%s.", list(names), verb(len(names), "takes", "take"), why)
 }
 
 func neverFewerBytes(t teller) string {
@@ -102,27 +101,27 @@ func neverFewerBytes(t teller) string {
 	if s := finding.Fixed(most, 1); s != times {
 		times += " to " + s
 	}
-	return fmt.Sprintf("%s %s fewer bytes than udp, however many queries a connection carries: each takes %s times its %s.",
+	return fmt.Sprintf("%s %s fewer bytes than udp, however many queries a connection carries: %s times its %s per query.",
 		list(names), verb(len(names), "never takes", "never take"), times, finding.Bytes(t.Figures.Value("bytes_per_query").Or(0)))
 }
 
 func askedAgain(t teller) string {
-	s := fmt.Sprintf("udp asked %s again, a second or more after the first time: its queries take %s",
+	s := fmt.Sprintf("udp retransmitted %s after a second or more: its queries take %s",
 		finding.Plural(t.Figures.Value("sent_again").Or(0), "query"), t.spread(t.Subject.Name))
 	if other := t.other(); other != "" {
-		s += fmt.Sprintf("; those of tcp, which sends again by itself, %s", t.spread(other))
+		s += fmt.Sprintf("; those over tcp, which retransmits by itself, %s", t.spread(other))
 	}
 	return s + "."
 }
 
 func truncated(t teller) string {
-	return fmt.Sprintf("%s: %s of %s did not fit into a datagram and were asked for again over TCP, which takes three round trips in all.",
+	return fmt.Sprintf("%s: %s of %s were truncated and asked for again over TCP, which takes 3 RTTs in all.",
 		t.Subject.Name, whole(t.Figures.Value("truncated").Or(0)), finding.Plural(t.Figures.Value("asked").Or(0), "answer"))
 }
 
 func oneAtATime(t teller) string {
 	serial, free := t.times()
-	return fmt.Sprintf("%s asks one query at a time, %s all at once, which takes %s%s less%s.", serial.Of, free.Of, apart(serial, free), share(free, serial), t.noise())
+	return fmt.Sprintf("%s sends one query at a time, %s all at once, which is %s%s faster%s.", serial.Of, free.Of, apart(serial, free), share(free, serial), t.noise())
 }
 
 // An idleness is what is known of how long a server lets a connection be without a
@@ -157,26 +156,26 @@ func idleLimit(t teller) string {
 	for _, i := range all {
 		parts = append(parts, list(over[i])+" "+idleGap(i, rtt))
 	}
-	return fmt.Sprintf("Up to which gap between two queries keeping pays: %s.", strings.Join(parts, "; "))
+	return fmt.Sprintf("Keep-alive pays for gaps between queries of up to: %s.", strings.Join(parts, "; "))
 }
 
 // idling tells it where it is the same of all kept strategies.
 func idling(i idleness, rtt float64) string {
 	// A query takes a round trip to reach the server and its answer to come back.
-	gap := "that less a round trip"
+	gap := "that less an RTT"
 	if rtt > 0 {
 		gap = finding.Duration(i.ms-rtt, 0)
 	}
 	switch {
 	case i.announced && i.ms > rtt:
-		return fmt.Sprintf("The server lets an idle connection be for %s, it says: up to gaps of %s keeping pays; after a longer one the next query pays the set-up again.",
+		return fmt.Sprintf("The server announces an idle timeout of %s: keep-alive pays for gaps between queries of up to %s; after a longer one the next query pays the setup again.",
 			finding.Duration(i.ms, 0), gap)
 	case i.announced:
-		return "The server says that a connection may not be idle: keeping pays only while queries follow one another."
+		return "The server announces that connections may not idle: keep-alive pays only while queries follow one another."
 	case i.seen:
-		return fmt.Sprintf("The server announced no idle limit, and closed connections that had been idle for %s: up to gaps of %s keeping pays.", finding.Duration(i.ms, 0), gap)
+		return fmt.Sprintf("The server announced no idle timeout, and closed connections that had been idle for %s: keep-alive pays for gaps between queries of up to %s.", finding.Duration(i.ms, 0), gap)
 	}
-	return "Up to which gap between two queries keeping pays is not known: the server announced no idle limit, and closed no idle connection."
+	return "Up to which gap between queries keep-alive pays is not known: the server announced no idle timeout, and closed no idle connection."
 }
 
 // idleGap is the same in a few words.
@@ -186,11 +185,11 @@ func idleGap(i idleness, rtt float64) string {
 	case i.announced && i.ms <= rtt:
 		return fmt.Sprintf("none (the server announced %s)", limit)
 	case i.announced && rtt == 0:
-		return fmt.Sprintf("%s, less a round trip (the server announced it)", limit)
+		return fmt.Sprintf("%s less an RTT (the server announced it)", limit)
 	case i.announced:
 		return fmt.Sprintf("%s (the server announced %s)", gap, limit)
 	case i.seen && rtt == 0:
-		return fmt.Sprintf("%s, less a round trip (the server then closed)", limit)
+		return fmt.Sprintf("%s less an RTT (the server then closed)", limit)
 	case i.seen:
 		return fmt.Sprintf("%s (the server closed after %s)", gap, limit)
 	}

@@ -39,7 +39,7 @@ func OfProbed(list []profile.Probed) []ToldProbed {
 
 func endedEarly(d doubter) string {
 	after := time.Duration(d.Figures.Value("after").Or(0) * float64(time.Millisecond))
-	return fmt.Sprintf("the probe was ended after %s, with some questions not asked or not answered", after)
+	return fmt.Sprintf("the probe was stopped after %s: some figures are missing", after)
 }
 
 func rateLimited(d doubter) string {
@@ -47,21 +47,21 @@ func rateLimited(d doubter) string {
 	if asked, ok := d.Figures.Value("asked").Get(); ok {
 		to = fmt.Sprintf(" to %s of %s", d.n("refused"), finding.Plural(asked, "ordinary request"))
 	}
-	return fmt.Sprintf("the server answered %s%s: it limits how much it is asked, and was left alone from then on", d.n("status"), to)
+	return fmt.Sprintf("the server answered %s%s: it limits the request rate, and no more was sent to it", d.n("status"), to)
 }
 
 func refusedAtTimes(d doubter) string {
-	return fmt.Sprintf("the server answered %s to %s of %s, which were asked again after a pause", d.n("status"), d.n("refused"), d.many("asked", "ordinary request"))
+	return fmt.Sprintf("the server answered %s to %s of %s, which were retried after a pause", d.n("status"), d.n("refused"), d.many("asked", "ordinary request"))
 }
 
 func endedByError(d doubter) string {
-	return fmt.Sprintf("the server ended a connection of %s by an error after %s: %s; that is no limit of requests", d.Subject.Name, d.many("requests", "request"), d.text("closing"))
+	return fmt.Sprintf("the server ended a connection of %s with an error after %s: %s; that is no request limit", d.Subject.Name, d.many("requests", "request"), d.text("closing"))
 }
 
 func busy(d doubter) string {
-	return fmt.Sprintf("this machine was busy: the probe woke up to %s ms too late, and its times may be off by as much", d.n("late"))
+	return fmt.Sprintf("this machine was busy: timers fired up to %s ms late, and times may be off by as much", d.n("late"))
 }
 
 func seenFromHere(doubter) string {
-	return "round trips were seen from here, not from the hop before; tell others with NAME.rtt=20ms"
+	return "RTTs were measured from here, not from the hop before; state others with NAME.rtt=20ms"
 }

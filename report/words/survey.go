@@ -14,7 +14,7 @@ import (
 // n is a count.
 func (t teller) n(name string) string { return whole(t.Figures.Value(name).Or(0)) }
 
-// many is a count with what is counted: "3 paths".
+// many is a count with what is counted: "3 networks".
 func (t teller) many(name, word string) string {
 	return finding.Plural(t.Figures.Value(name).Or(0), word)
 }
@@ -22,7 +22,7 @@ func (t teller) many(name, word string) string {
 // margin is what counts as a difference.
 func (t teller) margin() string { return finding.Share(t.Figures.Value("margin").Or(0)) }
 
-// on lists on how many paths something holds of each strategy: "h2 on 12".
+// on lists on how many networks something holds of each strategy: "h2 on 12".
 func on(figures finding.Figures) []string {
 	var out []string
 	for _, f := range figures {
@@ -32,45 +32,42 @@ func on(figures finding.Figures) []string {
 }
 
 func noneDelivered(t teller) string {
-	return fmt.Sprintf("On none of %s a strategy delivered everything.", t.many("paths", "path"))
+	return fmt.Sprintf("No strategy delivered everything on any of %s.", t.many("paths", "network"))
 }
 
 func fastestOn(t teller) string {
 	wins := t.Figures.All("fastest_on")
 	first := nth(wins, 0)
-	parts := []string{fmt.Sprintf("%s takes least on %s of %s", first.Of, whole(first.Value.Or(0)), t.many("paths", "path"))}
+	parts := []string{fmt.Sprintf("%s is fastest on %s of %s", first.Of, whole(first.Value.Or(0)), t.many("paths", "network"))}
 	return strings.Join(append(parts, on(wins[min(1, len(wins)):])...), ", ") + "."
 }
 
 func keepingSavesOn(t teller) string {
-	s := "Keeping connections saves time on " + t.n("saves_on")
+	s := "The fastest with keep-alive beats the fastest without on " + t.n("saves_on")
 	if t.Figures.Value("saves_on") == t.Figures.Value("known") {
-		s = "Keeping connections saves time on all of them"
+		s = "The fastest with keep-alive beats the fastest without on all of them"
 	}
 	if median, ok := t.Figures.Value("median").Get(); ok {
-		if t.Figures.Value("halves_on").Or(0) > 0 {
-			s += ", half of it or more on " + t.n("halves_on")
-		}
-		s += "; the median is " + finding.Share(median)
+		s += "; median saving " + finding.Share(median)
 	}
 	return s + "."
 }
 
 func nearFastestOn(t teller) string {
-	return fmt.Sprintf("At most %s more than the fastest, which itself counts, take %s.", t.margin(), strings.Join(on(t.Figures.All("near_on")), ", "))
+	return fmt.Sprintf("Within %s of the fastest, or the fastest itself: %s.", t.margin(), strings.Join(on(t.Figures.All("near_on")), ", "))
 }
 
 func mostSaved(t teller) string {
 	kept, closed := t.times()
-	return fmt.Sprintf("It saves most, %s, at %s: %s of %s against %s of %s.", almost(t.Figures.Value("saves").Or(0)), t.where(), took(kept), kept.Of, took(closed), closed.Of)
+	return fmt.Sprintf("The largest saving is %s at %s: %s takes %s, %s takes %s.", almost(t.Figures.Value("saves").Or(0)), t.where(), kept.Of, took(kept), closed.Of, took(closed))
 }
 
 func noneSame(t teller) string {
-	return fmt.Sprintf("There is no path on which it makes no difference (at most %s between the fastest persistent and the fastest non-persistent strategy).", t.margin())
+	return fmt.Sprintf("On no network are the fastest with and the fastest without keep-alive within %s of each other.", t.margin())
 }
 
 func sameOn(t teller) string {
-	return fmt.Sprintf("It makes no difference (at most %s between the fastest persistent and the fastest non-persistent strategy) on %s of %s.", t.margin(), t.n("same_on"), t.n("paths"))
+	return fmt.Sprintf("Keep-alive makes no difference (at most %s between the fastest with it and the fastest without) on %s of %s.", t.margin(), t.n("same_on"), t.n("paths"))
 }
 
 func borderAt(t teller) string {
@@ -87,10 +84,10 @@ func borderAt(t teller) string {
 	}
 	var parts []string
 	if len(beyond) > 0 {
-		parts = append(parts, "it begins to make one "+strings.Join(beyond, ", "))
+		parts = append(parts, "it begins to make a difference "+strings.Join(beyond, ", "))
 	}
 	if len(never) > 0 {
-		parts = append(parts, "it makes none at any of the round-trip times at "+strings.Join(never, ", "))
+		parts = append(parts, "it makes none at any RTT at "+strings.Join(never, ", "))
 	}
 	at := "Without loss"
 	if loss := t.Figures.Value("loss").Or(0); loss > 0 {
@@ -100,19 +97,15 @@ func borderAt(t teller) string {
 }
 
 func keepingCostsOn(t teller) string {
-	return fmt.Sprintf("On %s keeping costs time: the fastest non-persistent strategy takes less than the fastest persistent one, by more than %s.", t.many("costs_on", "path"), t.margin())
+	return fmt.Sprintf("On %s keep-alive costs time: the fastest without it beats the fastest with it by more than %s.", t.many("costs_on", "network"), t.margin())
 }
 
 func luckOn(t teller) string {
-	do := "do"
-	if t.Figures.Value("trials").Or(0) == 1 {
-		do = "does"
-	}
-	return fmt.Sprintf("On %s %s %s not rule out that what keeping saves or costs is luck.", t.many("luck_on", "path"), t.trials(), do)
+	return fmt.Sprintf("On %s %s cannot tell what keep-alive saves or costs from noise.", t.many("luck_on", "network"), t.trials())
 }
 
 func unknownOn(t teller) string {
-	return fmt.Sprintf("Not known on %s: %s: %s.", t.many("unknown_on", "path"), t.Subject.Name,
+	return fmt.Sprintf("Not known on %s: %s: %s.", t.many("unknown_on", "network"), t.Subject.Name,
 		cmp.Or(t.Figures.Text("cause"), undelivered(t.Figures.Value("failed").Or(0), t.Figures.Value("trials").Or(0))))
 }
 
@@ -122,12 +115,12 @@ func moreReasons(t teller) string {
 
 func uncovered(t teller) string {
 	f := t.Figures
-	return fmt.Sprintf("%s of %s lie outside of what predictions were held against measurements on (%s to %s ms, %s to %s each way, up to %s lost): nobody knows how far off they are there.",
-		t.n("uncovered"), t.many("paths", "path"), t.n("rtt_from"), t.n("rtt_to"), rateOf(f.Value("rate_from").Or(0)), rateOf(f.Value("rate_to").Or(0)), finding.Share(f.Value("loss_to").Or(0)))
+	return fmt.Sprintf("%s of %s lie outside the range in which predictions were checked against measurements (RTT %s to %s ms, %s to %s, up to %s loss).",
+		t.n("uncovered"), t.many("paths", "network"), t.n("rtt_from"), t.n("rtt_to"), rateOf(f.Value("rate_from").Or(0)), rateOf(f.Value("rate_to").Or(0)), finding.Share(f.Value("loss_to").Or(0)))
 }
 
 func stopped(t teller) string {
-	return fmt.Sprintf("It was interrupted: the first %s of %s paths are there.", t.n("paths"), t.n("planned"))
+	return fmt.Sprintf("Interrupted: only the first %s of %s networks are covered.", t.n("paths"), t.n("planned"))
 }
 
 // undelivered says that some trials of a strategy did not deliver everything.
@@ -156,7 +149,7 @@ func almost(v float64) string {
 	return finding.Share(v)
 }
 
-// where names a path by what it is: "70 ms, 12 Mbit/s, 1 % loss".
+// where names a network by what it is: "70 ms, 12 Mbit/s, 1 % loss".
 func (t teller) where() string {
 	s := t.Figures.Text("network")
 	if s == "" {

@@ -58,26 +58,26 @@ func TestSurvey(t *testing.T) {
 			}
 			return outcomes(200), outcomes(100)
 		}, []string{
-			"h2 takes least on 30 of 30 paths. Keeping connections saves time on 16, half of it or more on 16; the median is 50 %.",
-			"Without loss it begins to make one beyond 40 ms at 10 Mbit/s; it makes none at any of the round-trip times at 1 Mbit/s.",
-			"It makes no difference (at most 5 % between", "on 14 of 30",
-			"It saves most, 50 %, at 50 ms, 10 Mbit/s: 100 ms of h2 against 200 ms of close:6.",
+			"h2 is fastest on 30 of 30 networks. The fastest with keep-alive beats the fastest without on 16; median saving 50 %.",
+			"Without loss it begins to make a difference beyond 40 ms at 10 Mbit/s; it makes none at any RTT at 1 Mbit/s.",
+			"Keep-alive makes no difference (at most 5 % between", "on 14 of 30",
+			"The largest saving is 50 % at 50 ms, 10 Mbit/s: h2 takes 100 ms, close:6 takes 200 ms.",
 		}},
 		{"halves, and luck", linger.Grid{Loss: []float64{0, 0.01}, Down: rates[:1], RTT: ladder(3)}, func(n linger.Network) (closed, kept []compare.Outcome) {
 			return outcomes(1000), outcomes(map[time.Duration]float64{10 * time.Millisecond: 500, 20 * time.Millisecond: 504, 30 * time.Millisecond: 600}[n.RTT])
-		}, []string{"saves time on 3, half of it or more on 1;", "On 3 paths 5 trials do not rule out that what keeping saves or costs is luck."}},
+		}, []string{"beats the fastest without on 3;", "On 3 networks 5 trials cannot tell what keep-alive saves or costs from noise."}},
 		{"what is not known", linger.Grid{Loss: []float64{0}, Down: rates[:1], RTT: ladder(4)}, func(n linger.Network) (closed, kept []compare.Outcome) {
 			if n.RTT > 20*time.Millisecond {
 				return outcomes(-1), outcomes(100)
 			}
 			return outcomes(100), outcomes(300)
-		}, []string{"Not known on 2 paths: close:6: not over after 5 events.", "On 2 paths keeping costs time"}},
+		}, []string{"Not known on 2 networks: close:6: not over after 5 events.", "On 2 networks keep-alive costs time"}},
 		{"nothing delivered", linger.Grid{Loss: []float64{0}, Down: rates[:1], RTT: ladder(4)}, func(linger.Network) (closed, kept []compare.Outcome) {
 			return outcomes(-1), outcomes(-1)
-		}, []string{"On none of 4 paths a strategy delivered everything."}},
+		}, []string{"No strategy delivered everything on any of 4 networks."}},
 		{"where nobody has measured", linger.Grid{Loss: []float64{0, 0.02}, Down: []linger.Rate{linger.Mbps, 100 * linger.Mbps}, RTT: []time.Duration{5 * time.Millisecond, 300 * time.Millisecond, 600 * time.Millisecond}},
 			func(linger.Network) (closed, kept []compare.Outcome) { return outcomes(2), outcomes(1) },
-			[]string{"10 of 12 paths lie outside of what predictions were held against measurements on (5 to 300 ms, 1600 kbit/s to 100 Mbit/s each way, up to 1 % lost)"}},
+			[]string{"10 of 12 networks lie outside the range in which predictions were checked against measurements (RTT 5 to 300 ms, 1600 kbit/s to 100 Mbit/s, up to 1 % loss)"}},
 	} {
 		test.grid.Queue = linger.DefaultQueue
 		says(t, test.name, Survey(survey(test.grid, test.took)).String(), test.want, nil)
@@ -151,12 +151,12 @@ func TestCellsSayWhatDoesNotFit(t *testing.T) {
 func TestChange(t *testing.T) {
 	f := compare.Compare(textbook.Experiment("close,keep,keep:6", 5))
 	later := compare.Compare(textbook.Scaled(textbook.Experiment("close,keep,h2", 5), 1, .5))
-	want := []string{"keep takes 1.72 s (50 %) less than before: 1.72 s, not 3.44 s.",
-		"close has not changed by more than noise allows for.", "keep:6 is no longer there.", "h2 is new."}
+	want := []string{"keep is 1.72 s (50 %) faster than before: 1.72 s, not 3.44 s.",
+		"close has not changed beyond noise.", "keep:6 is no longer there.", "h2 is new."}
 	if got := Change(compare.Difference(f, later)); !reflect.DeepEqual(got, want) {
 		t.Errorf("says %q; want %q", got, want)
 	}
-	want = []string{"close, keep and keep:6 have not changed by more than noise allows for."}
+	want = []string{"close, keep and keep:6 have not changed beyond noise."}
 	if got := Change(compare.Difference(f, f)); !reflect.DeepEqual(got, want) {
 		t.Errorf("says %q; want %q", got, want)
 	}

@@ -89,18 +89,18 @@ func TestVerdictOfLookUps(t *testing.T) {
 		name      string // of textbook.Queries
 		want, not []string
 	}{
-		{"nothing announced", []string{"Keep-alive saves ", "Keeping pays from the second query on: a further one takes 230 B over tcp+keep, not the 660 B of tcp",
-			"tcp+keep and tcp+pipeline never take fewer bytes than udp", "1.4 times its 170 B", "announced no idle limit, and closed no"}, []string{"handshakes cost", "wait in line", "queries again"}},
-		{"an idle limit", []string{"for 2.00 s, it says: up to gaps of 1.93 s keeping pays"}, []string{"not known"}},
-		{"no idle at all", []string{"keeping pays only while queries follow one another"}, []string{"up to gaps"}},
-		{"limits of two kinds", []string{"keeping pays: tcp+keep 1.93 s (the server announced 2.00 s); tcp+pipeline 930 ms (the server announced 1.00 s)."}, nil},
+		{"nothing announced", []string{"Keep-alive saves ", "Keep-alive pays from the second query on: each additional query takes 230 B over tcp+keep instead of 660 B over tcp",
+			"tcp+keep and tcp+pipeline never take fewer bytes than udp", "1.4 times its 170 B", "announced no idle timeout, and closed no"}, []string{"handshakes cost", "wait in line", "queries again"}},
+		{"an idle limit", []string{"of 2.00 s: keep-alive pays for gaps between queries of up to 1.93 s"}, []string{"not known"}},
+		{"no idle at all", []string{"keep-alive pays only while queries follow one another"}, []string{"up to gaps"}},
+		{"limits of two kinds", []string{"of up to: tcp+keep 1.93 s (the server announced 2.00 s); tcp+pipeline 930 ms (the server announced 1.00 s)."}, nil},
 		{"a limit of one", []string{"tcp+keep 1.93 s (the server announced 2.00 s); tcp+pipeline not known."}, nil},
-		{"an unknown path", []string{"for 2.00 s, it says: up to gaps of that less a round trip keeping pays"}, []string{"1.93 s"}},
-		{"cut answers", []string{"On a kept connection tcp+keep (from about 1 query) and tcp+pipeline (from about 1 query) take fewer bytes a query than udp, whose answers did not fit"}, []string{"share a packet"}},
-		{"a query fails in each trial", []string{"No trial had an answer to every query", "A single one takes"}, []string{"nothing to compare", "No strategy"}},
-		{"at a rate", []string{"When each query is asked is fixed", "A single one takes 70.0 ms at the median"}, []string{"astest", "no difference"}},
-		{"asked again, cut and failed", []string{"udp asked 5 queries again", "1 of 50 answers did not fit"}, nil},
-		{"encrypted and not", []string{"Encryption: dot takes 6.3 times the bytes of tcp, a further query over dot+keep 3.0 times that of tcp+keep."}, nil},
+		{"an unknown path", []string{"of 2.00 s: keep-alive pays for gaps between queries of up to that less an RTT"}, []string{"1.93 s"}},
+		{"cut answers", []string{"On a kept connection tcp+keep (from about 1 query) and tcp+pipeline (from about 1 query) take fewer bytes per query than udp, whose truncated answers"}, []string{"share a packet"}},
+		{"a query fails in each trial", []string{"No trial had an answer to every query", "A single query takes"}, []string{"nothing to compare", "No strategy"}},
+		{"at a rate", []string{"When each query is asked is fixed", "A single query takes 70.0 ms (median"}, []string{"astest", "no difference"}},
+		{"asked again, cut and failed", []string{"udp retransmitted 5 queries", "1 of 50 answers were truncated"}, nil},
+		{"encrypted and not", []string{"Encryption: dot takes 6.3 times the bytes of tcp; each additional query over dot+keep takes 3.0 times the bytes of one over tcp+keep."}, nil},
 	} {
 		says(t, test.name, verdictOf(textbook.Queries[test.name]()), test.want, test.not)
 	}
