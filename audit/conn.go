@@ -368,8 +368,9 @@ func (c *conn) weigh(r *trace.Connection, up, down trace.Flow, tls trace.TLS, se
 	if c.inner {
 		return // the tunnel's is the price
 	}
-	// Without its SYN a handshake has no beginning.
-	whole := !r.SYN.IsZero() || r.SYNACK.IsZero()
+	// Without its SYN a handshake has no beginning, and TLS's has no end that is known
+	// without keys.
+	whole := (!r.SYN.IsZero() || r.SYNACK.IsZero()) && (!secure || c.secured != never)
 	if whole && c.established != never && c.established >= c.opened {
 		p.waiting, p.measured = c.established.Sub(c.opened), true
 		p.trips = 1

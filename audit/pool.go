@@ -264,7 +264,7 @@ func (a *Auditor) decide(c *conn) {
 		d.cause, d.lost, d.certainty = before.end.reason, before.end.lost, Certain
 		if doubtful {
 			d.lost, d.cause, d.certainty = append([]Cause{before.end.reason}, d.lost...), Undecided, ""
-		} else if before.missing > 0 && before.end.at != never {
+		} else if before.opaque || before.missing > 0 && before.end.at != never {
 			d.certainty = Likely
 		}
 		return

@@ -111,7 +111,8 @@ type Connection struct {
 	Connected   linger.Opt[linger.Instant] `json:"connected_us,omitzero"`
 	Secured     linger.Opt[linger.Instant] `json:"secured_us,omitzero"`
 	// FirstByte and LastByte are when the first and the last byte that the transport
-	// carries passed, in either direction; keep-alive probes and PING are none.
+	// carries passed, in either direction; keep-alive probes and PING are none, and alerts
+	// by which TLS closes are no last ones.
 	FirstByte linger.Opt[linger.Instant] `json:"first_byte_us,omitzero"`
 	LastByte  linger.Opt[linger.Instant] `json:"last_byte_us,omitzero"`
 	// Announced is when one side first said that it was going to end the connection,

@@ -240,6 +240,19 @@ func (r *Reader) recycle(c *conn) {
 	r.free = append(r.free, c)
 }
 
+// What TLS sends to close is an alert (RFC 8446, 6.1), of 23 to 31 bytes with AEAD and 85 at
+// most, and HTTP/2 a GOAWAY before it, of 46. It is encrypted; its size and place tell.
+const (
+	closingBytes = 90
+	closingTime  = 10 * time.Millisecond
+)
+
+// onlyCloses reports whether the last bytes of a side look like nothing but that, where the
+// connection was closed at an instant.
+func (h *half) onlyCloses(closed linger.Instant) bool {
+	return h.before > 0 && h.next-h.burst <= closingBytes && h.since >= closed.Add(-closingTime)
+}
+
 // connection hands on the record of a connection.
 func (r *Reader) connection(c *conn, f *flow.Flow, o flow.Outcome) {
 	client, server := c.client, c.client.Other()
@@ -258,10 +271,17 @@ func (r *Reader) connection(c *conn, f *flow.Flow, o flow.Outcome) {
 	if c.numbered {
 		t.Stream = linger.Known(c.stream)
 	}
+	_, secure := c.app.(*tlsApp)
 	for e := flow.Low; e <= flow.High; e++ {
-		if h := &c.half[e]; h.carried {
-			t.LastByte = linger.Known(max(t.LastByte.Or(h.last.At), h.last.At))
+		h := &c.half[e]
+		if !h.carried {
+			continue
 		}
+		last := h.last.At
+		if end, ok := f.Closing.Get(); ok && secure && h.onlyCloses(end.At) {
+			last = h.before
+		}
+		t.LastByte = linger.Known(max(t.LastByte.Or(last), last))
 	}
 	if c.kind == kindTCP {
 		r.transport(c, f, o, &t)

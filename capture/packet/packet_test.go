@@ -499,6 +499,33 @@ func TestFastOpen(t *testing.T) {
 	}
 }
 
+// What TLS sends to close is no last byte: connections idle until then.
+func TestBytesThatClose(t *testing.T) {
+	record := func(kind byte, n int) string {
+		return string([]byte{kind, 3, 3, byte(n >> 8), byte(n)}) + strings.Repeat("x", n)
+	}
+	for _, c := range []struct {
+		name   string
+		opens  string // what the client begins with
+		last   int    // the size of the server's last record
+		closes bool
+	}{
+		{"an alert", record(22, 200), 19, true},
+		{"a response", record(22, 200), 400, false},
+		{"in the clear", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 19, false},
+	} {
+		f := newFilm()
+		k := f.talk(client, server).open().say(cli, c.opens).say(srv, record(22, 100)).say(cli, record(23, 80)).say(srv, record(23, 900))
+		answered := f.now - f.step // the acknowledgement is the last one
+		f.wait(2 * time.Second)
+		k.send(srv, flow.ACK|flow.PSH, record(23, c.last)).close(srv)
+		got, _ := read(t, f.pcap(raw, whole))
+		if last := time.Duration(got.connections[0].LastByte.Or(0)) + f.step; (last == answered) != c.closes {
+			t.Errorf("%s: the last byte at %v, and the response at %v", c.name, last, answered)
+		}
+	}
+}
+
 func TestShortPackets(t *testing.T) {
 	f := newFilm()
 	c := f.talk(client, server).open()

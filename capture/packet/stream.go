@@ -41,7 +41,9 @@ type half struct {
 	since    linger.Instant // when that was sent first
 	syn      linger.Instant // of the last SYN before it was answered
 	finished linger.Opt[linger.Instant]
-	last     mark // of the last new payload
+	last     mark           // of the last new payload
+	burst    uint32         // where what was sent since all was acknowledged begins
+	before   linger.Instant // when what had been sent before that had ended
 
 	held  *held
 	holes []span // of what was skipped without being there
@@ -210,7 +212,7 @@ func (r *Reader) payload(c *conn, e flow.End, p piece) {
 		p.cut(old)
 	}
 	if h.idle() || !h.carried {
-		h.since = p.m.At
+		h.since, h.burst, h.before = p.m.At, p.seq, h.last.At
 	}
 	if !h.carried || h.last.At <= p.m.At {
 		h.carried, h.last = true, p.m

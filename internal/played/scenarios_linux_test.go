@@ -1028,6 +1028,17 @@ http://server {
 		truth: direct(0, first, identity+"|"+first),
 	},
 	{
+		name:  "an idle limit of 1 s behind TLS 1.3, without keys",
+		parts: []part{secureServing(tls.VersionTLS13, "server"), client(securely(0, 500*ms, 1300*ms, 500*ms, 1300*ms))},
+		truth: direct(0, after(first, 2, sIdle)...).withIdle(time.Second),
+	},
+	{
+		name: "a process a request behind TLS, without keys: curl with nginx",
+		parts: []part{secureNginx("server"), needs("curl", curl(
+			`for i in 1 2 3 4; do curl -sk --http1.1 -o /dev/null https://server/page || exit 1; sleep 0.1; done`))},
+		truth: direct(0, after(first, 3, cAtOnce)...),
+	},
+	{
 		name: "preconnect: two connections that carry nothing",
 		parts: []part{keeping("server"), client(func(p *player) {
 			a := p.dial("server")

@@ -29,14 +29,14 @@ func certificateOf(names ...string) (certificate, key string) {
 }
 
 // secureServing is Go's server of HTTP/2, with the highest version of TLS that it speaks
-// and a certificate for names.
+// and a certificate for names. It closes what has been idle for a second.
 func secureServing(version uint16, names ...string) part {
 	return serving(func(*player) {
 		certificate, key := certificateOf(names...)
 		pair, err := tls.X509KeyPair([]byte(certificate), []byte(key))
 		check(err)
 		s := &http.Server{Addr: ":443", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }),
-			TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, MaxVersion: version}}
+			IdleTimeout: time.Second, TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, MaxVersion: version}}
 		check(s.ListenAndServeTLS("", ""))
 	})
 }
@@ -47,6 +47,24 @@ func secureNginx(names ...string) part {
 	p.listens = 2
 	p.files["certificate"], p.files["key"] = certificateOf(names...)
 	return p
+}
+
+// securely asks over HTTP/1.1 and TLS with Go's own client, after a pause each.
+func securely(pauses ...time.Duration) func(*player) {
+	return func(p *player) {
+		c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+		for _, d := range pauses {
+			p.wait(d)
+			r, err := c.Get("https://server/")
+			check(err)
+			_, err = io.Copy(io.Discard, r.Body)
+			check(err)
+			r.Body.Close()
+			if r.ProtoMajor != 1 {
+				panic(r.Proto)
+			}
+		}
+	}
 }
 
 // twoNames asks for two names by turns with Go's own client, which has connections of its own

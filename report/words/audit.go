@@ -287,7 +287,7 @@ func auditCaveats() map[string]func(doubter) string {
 		return func(d doubter) string {
 			text := fmt.Sprintf(format, d.many("connections", "connection"))
 			if d.Figures.Value("connections").Or(0) == 1 {
-				text = strings.NewReplacer(" are ", " is ", " were ", " was ", "they are", "it is", "they carried", "it carried", "they did", "it did").Replace(text)
+				text = strings.NewReplacer(" are ", " is ", " were ", " was ", "they are", "it is", "they were", "it was", "they carried", "it carried", "they did", "it did").Replace(text)
 			}
 			return text
 		}
@@ -295,7 +295,7 @@ func auditCaveats() map[string]func(doubter) string {
 	return map[string]func(doubter) string{
 		audit.CaveatNear: func(d doubter) string {
 			trip := d.Figures.Value("round_trip").Or(0)
-			return fmt.Sprintf("a handshake takes a round trip: %s here, as on one machine, and more over a network", finding.Duration(trip, max(trip/10, 0.01)))
+			return fmt.Sprintf("a round trip takes %s here, as on one machine: handshakes take longer over a network", finding.Duration(trip, max(trip/10, 0.01)))
 		},
 		audit.CaveatUndecided: many("%s: the recording does not hold why they were opened"),
 		audit.CaveatOpaque:    many("%s are encrypted or of another protocol: how many requests they carried is not known"),

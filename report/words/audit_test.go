@@ -99,7 +99,7 @@ func TestAuditCaveats(t *testing.T) {
 	}{
 		{finding.Caveat{Code: audit.CaveatFile, Subject: finding.Subject{Name: "a.txt"}, Figures: figures{n("frames", 0), word("reason", "it is no capture")}}, "a.txt was not read: it is no capture"},
 		{finding.Caveat{Code: audit.CaveatNoTrip, Figures: figures{n("connections", 2), n("measured", 0)}}, "of 2 connections the handshake was not recorded whole: the distance to the client is not known"},
-		{finding.Caveat{Code: audit.CaveatNear, Figures: figures{n("connections", 2), n("round_trip", .0312)}}, "a handshake takes a round trip: 0.03 ms here, as on one machine, and more over a network"},
+		{finding.Caveat{Code: audit.CaveatNear, Figures: figures{n("connections", 2), n("round_trip", .0312)}}, "a round trip takes 0.03 ms here, as on one machine: handshakes take longer over a network"},
 	} {
 		if got := AuditCaveat(c.Caveat); got != c.want {
 			t.Error(got)
