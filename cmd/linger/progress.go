@@ -17,6 +17,10 @@ import (
 // drawAfter is how long a run without figures lasts before something is drawn of it.
 const drawAfter = 200 * time.Millisecond
 
+// figuresEvery is how often figures are made of what was measured, at most: the processor is
+// for the trials.
+const figuresEvery = 500 * time.Millisecond
+
 // progress is what stands on standard error while an experiment runs. In a pipe
 // there is nothing but a line at the start: a log is no place for what moves.
 type progress struct {
@@ -39,10 +43,10 @@ func (p *progress) measuring(foreseen *trace.Experiment) {
 		predicted = compare.Compare(*foreseen).Rows
 	}
 	var shown compare.Findings
-	ended := -1 // when shown was made
+	ended, next := -1, time.Duration(0) // shown is of so many trials, and may change from then on
 	p.lines = func(r run.Progress, o text.Options, rows int) []string {
-		if n := r.Done + r.BaselineDone; n != ended {
-			ended, shown = n, compare.Compare(*r.SoFar())
+		if n := r.Done + r.BaselineDone; n != ended && r.Elapsed >= next {
+			ended, next, shown = n, r.Elapsed+figuresEvery, compare.Compare(*r.SoFar())
 		}
 		u := text.Underway{Measured: shown, Predicted: predicted, Baseline: r.Baseline, Run: p.run(r)}
 		for _, s := range r.Strategies {
