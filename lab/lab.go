@@ -185,10 +185,10 @@ type Finding struct {
 // four and 1.2 ms in eight.
 const packetsPerCore = 10_000
 
-// Capacity returns how many labs on this network can run side by side on so many
-// cores without making each other late: surely as many as two a core, since each runs a
-// client and a server as well, and at most four a core, where their own lateness is looked at; neither more
-// than have packetsPerCore full-sized packets a second in each core, both ways together. At least one.
+// Capacity returns how many labs on this network can run side by side on so many cores without
+// making each other late: surely as many as two a core, since each runs a client and a server as
+// well, and at most four a core, where their own lateness is looked at; neither more than have
+// packetsPerCore full-sized packets a second in each core, both ways together. At least one.
 func Capacity(n linger.Network, cores int) (surely, most int) {
 	cores = max(cores, 1)
 	if n.Down == 0 || n.Up == 0 {

@@ -52,10 +52,10 @@ const (
 	unclear              // it is not: what waits is needed
 )
 
-// orderOf tells whether the times of strategy i settle its order. of holds the times so far
-// of each strategy, in any unit, ended how many of its trials have ended, and due how many are to have
-// before anything is settled. Samples that are not apart never will be: more
-// values only lie closer. A strategy of which a trial failed is never settled, nor is any by it.
+// orderOf tells whether the times of strategy i settle its order. of holds the times so far of
+// each strategy, in any unit, ended how many of its trials have ended, and due how many are to
+// have before anything is settled. Samples that are not apart never will be: more values only lie
+// closer. A strategy of which a trial failed is never settled, nor is any by it.
 func orderOf(i int, of []stats.Sample, ended, due []int) order {
 	place := settled
 	for k := range of {

@@ -169,7 +169,8 @@ func TestOrderOf(t *testing.T) {
 }
 
 // In virtual time, thousands of experiments: what is ended early leads to false orders in no more
-// than the promised share of the experiments, and the intervals hold the true median as often as they say.
+// than the promised share of the experiments, and the intervals hold the true median as often as
+// they say.
 func TestEndingEarlyKeepsThePromises(t *testing.T) {
 	const rounds = 4000
 	draws := map[string]func(*rand.Rand) float64{

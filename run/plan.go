@@ -71,12 +71,11 @@ func (p Plan) Validate() error {
 	return p.Network.Validate()
 }
 
-// Jobs lists the trials in the order in which they start. Those of each strategy are spread
-// over the whole run, as evenly as its length allows: the middles of the first and of the last
-// lie as far from the middle of the run, and those between in equal steps, each off by up to half a step
-// as the seed has it. So whatever drifts while the experiment runs falls on all
-// strategies alike, and none always follows the same other one. What may not be needed comes
-// last (see held).
+// Jobs lists the trials in the order in which they start. Those of each strategy are spread over
+// the whole run, as evenly as its length allows: the middles of the first and of the last lie as
+// far from the middle of the run, and those between in equal steps, each off by up to half a step
+// as the seed has it. So whatever drifts while the experiment runs falls on all strategies alike,
+// and none always follows the same other one. What may not be needed comes last (see held).
 func (p Plan) Jobs() []Job {
 	var kinds []Job
 	for i := range p.Strategies {
@@ -131,7 +130,8 @@ func (p Plan) Jobs() []Job {
 	return jobs
 }
 
-// A planned job is to start at an instant of the run, if a worker is free, and expected to take so long.
+// A planned job is to start at an instant of the run, if a worker is free, and expected to take
+// so long.
 type planned struct {
 	Job
 	at, takes time.Duration

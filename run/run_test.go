@@ -77,8 +77,9 @@ func TestJobs(t *testing.T) {
 	}
 }
 
-// Whatever drifts while the experiment runs falls on all strategies alike: the middles of the trials
-// of each lie, on average, in the middle of the run, and none always follows the same other one.
+// Whatever drifts while the experiment runs falls on all strategies alike: the middles of the
+// trials of each lie, on average, in the middle of the run, and none always follows the same
+// other one.
 func TestTrialsOfEachStrategyAreSpreadOverTheRun(t *testing.T) {
 	middle := map[string]float64{}
 	follows := map[[2]int]int{}

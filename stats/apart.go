@@ -19,15 +19,15 @@ func Apart(a, b Sample) bool {
 	return max(lowA-highB, lowB-highA) > max(highA-lowA, highB-lowB)
 }
 
-// LeastApart is how often samples of n and m values are Apart at most if nothing differs,
-// whatever the distribution: 1 of 2^(n+m-1) - 1.
+// LeastApart is how often samples of n and m values are Apart at most if nothing differs:
+// 1 of 2^(n+m-1) - 1.
 //
 // Where a gap is wider than all that lies on either side of it, the values are of two kinds,
 // and each must have fallen on the side of its sample: 2 of 2^(n+m) ways, where both kinds
 // are as frequent. The rest is for values that are all of one kind, which may be two kinds
-// when looked at closely, and so on. It holds where n and m differ by no more than the root
-// of their sum; elsewhere nothing is promised, and it is 1. TestApartIsRare searches for a
-// distribution that is worse.
+// when looked at closely, and so on. It is for n and m that differ by no more than the root
+// of their sum; elsewhere nothing is promised, and it is 1. That no distribution is worse is not
+// proven: TestApartIsRare searches for one.
 func LeastApart(n, m int) float64 {
 	if n < 1 || m < 1 || (n-m)*(n-m) > n+m || n+m < 3 {
 		return 1
@@ -39,10 +39,10 @@ func LeastApart(n, m int) float64 {
 // half of them, since as many are the pairs of which something is said (docs/statistics.md).
 func Family(things int) float64 { return max(1, float64(things)/2) }
 
-// MayStop reports whether an order that is settled may end the measuring of one of two samples at n
-// values, where the other has m by then and both would have planned ones otherwise. There are two looks then,
-// one of them at the end, and an order that is none may come of either: the sum of both
-// chances, multiplied by family, must not exceed Alpha.
+// MayStop reports whether an order that is settled may end the measuring of one of two samples
+// at n values, where the other has m by then and both would have planned ones otherwise. There
+// are two looks then, one of them at the end, and an order that is none may come of either: the
+// sum of both chances, multiplied by family, must stay below Alpha.
 func MayStop(n, m, planned int, family float64) bool {
 	return (LeastApart(n, m)+LeastP(planned, planned))*family < Alpha
 }

@@ -41,10 +41,10 @@ type Run struct {
 	Elapsed, Remaining  time.Duration // the latter 0 where it is not known
 }
 
-// Lines returns what is drawn of a comparison that runs, without the last one's end: what is fetched
-// over what, the table of the final screen with medians so far or predictions, what is under way,
-// what is still to come, and the bar. The bar alone is returned where there are fewer rows on
-// the screen than lines; 0 rows are as many as it takes.
+// Lines returns what is drawn of a comparison that runs, without the last one's end: what is
+// fetched over what, the table of the final screen with medians so far or predictions, what is
+// under way, what is still to come, and the bar. The bar alone is returned where there are fewer
+// rows on the screen than lines; 0 rows are as many as it takes.
 func (u Underway) Lines(o Options, rows int) []string {
 	last := Progress(u.Run.Unit, u.Run.Done, u.Run.Failed, u.Run.Total, u.Run.Elapsed, u.Run.Remaining, o)
 	var text strings.Builder
