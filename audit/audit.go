@@ -48,19 +48,24 @@ type Auditor struct {
 	began  linger.Instant
 	latest linger.Instant
 
-	open   map[int64]*conn // exchanges have come, the connection has not
-	fresh  []*conn         // recorded, and not decided
-	weight int
-	ripe   int // the part of weight that fresh has
-	hosts  [2]map[string]*host
-	texts  map[string]string
-	lists  map[string][]string
+	open     map[int64]*talk // exchanges have come, the connection has not
+	fresh    []*conn         // recorded, and not decided
+	weight   int             // of those
+	ripe     int             // the part of it that fresh has
+	patience int             // the weight from which on bound does something again
+	marks    []mark          // of the undecided
+	silent   map[int64]mark  // the first Turn of connections of which no record has come
+	hosts    [2]map[string]*host
+	texts    map[string]string
+	lists    map[string][]string
 
 	pools    map[poolKey]*pool
 	byClient map[*host][]*pool
 	sole     map[*host]string // of servers with one name, of those that are being decided
 	hops     hops
 	tally    tally
+	// forgotten are pools and clients of which there is nothing any more.
+	forgotten hashes
 }
 
 // New returns an Auditor.
@@ -70,7 +75,7 @@ func New(c Config) *Auditor {
 	}
 	a := &Auditor{
 		config: c, began: c.Began, latest: c.Began,
-		open: map[int64]*conn{}, texts: map[string]string{}, lists: map[string][]string{},
+		open: map[int64]*talk{}, silent: map[int64]mark{}, texts: map[string]string{}, lists: map[string][]string{},
 		hosts: [2]map[string]*host{{}, {}}, pools: map[poolKey]*pool{}, byClient: map[*host][]*pool{},
 	}
 	a.tally.init()
@@ -112,7 +117,10 @@ const mostLists = 1 << 12
 func (a *Auditor) host(side int, name string) *host {
 	h := a.hosts[side][name]
 	if h == nil {
-		h = &host{name: strings.Clone(name)}
+		h = &host{name: strings.Clone(name), last: never}
+		if side == 1 {
+			h.counts = &counts{}
+		}
 		a.hosts[side][h.name] = h
 	}
 	return h
@@ -124,40 +132,42 @@ func (a *Auditor) WriteExchange(e *trace.Exchange) error {
 		a.tally.unplaced++
 		return nil
 	}
-	c := a.open[e.Connection]
-	if c == nil {
-		c = &conn{id: e.Connection}
-		a.open[e.Connection] = c
-		a.weight += weightOfConn
+	t := a.open[e.Connection]
+	if t == nil {
+		t = &talk{id: e.Connection, pair: a.pairOf(e.Connection)}
+		a.open[e.Connection] = t
+		a.weight += weightOfTalk
 	}
 	a.weight += weightOfSpan
-	c.add(e)
+	t.add(e)
 	if name := hostOf(e.URL); name != "" {
 		switch {
-		case c.name == "":
-			c.name = a.text(name)
-		case c.name != name:
-			c.otherName = true
+		case t.name == "":
+			t.name = a.text(name)
+		case t.name != name:
+			t.otherName = true
 		}
 	}
 	a.hops.add(e)
 	if d, ok := e.Done.Get(); ok {
 		a.latest = max(a.latest, d)
 	}
+	a.bound()
 	return nil
 }
 
 // WriteConnection takes in a connection.
 func (a *Auditor) WriteConnection(r *trace.Connection) error {
-	c := a.open[r.ID]
-	delete(a.open, r.ID)
-	if c == nil {
-		c = &conn{id: r.ID}
-		a.weight += weightOfConn
+	c := &conn{detail: &detail{}}
+	if t := a.open[r.ID]; t != nil {
+		c.talk = *t
+		delete(a.open, r.ID)
+		a.weight -= weightOfTalk + weightOfSpan*len(t.spans)
+	} else {
+		c.talk = talk{id: r.ID, pair: a.pairOf(r.ID)}
 	}
-	for _, t := range []linger.Instant{r.Dialled, when(r.LastByte), when(r.Closed)} {
-		a.latest = max(a.latest, t)
-	}
+	seen := max(r.Dialled, when(r.LastByte), when(r.Closed))
+	a.latest = max(a.latest, seen)
 	name := c.name
 	c.take(r)
 	if name != "" && !c.secure {
@@ -165,6 +175,7 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	}
 	c.name, c.protocol, c.agent, c.software = a.text(c.name), a.text(c.protocol), a.text(c.agent), a.text(c.software)
 	c.client, c.server = a.host(0, addressOf(r.Client)), a.host(1, r.Server)
+	c.client.last, c.server.last = max(c.client.last, seen), max(c.server.last, seen)
 	if c.otherName {
 		c.client.mixes = true
 	}
@@ -188,20 +199,20 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	c.server.here = c.server.here || at == atServer
 	c.client.used, c.server.used = c.client.used || c.carried(), c.server.used || c.carried()
 	a.fresh = append(a.fresh, c)
-	a.ripe += weightOfConn + weightOfSpan*len(c.spans)
-	// Where open connections have most of it, little is won by deciding a few others.
-	if limit := a.config.Limit * weightOfConn; a.weight > limit && a.ripe > limit/16 {
-		a.shed()
-	}
+	weight := weightOfConn + weightOfSpan*len(c.spans)
+	a.weight += weight
+	a.ripe += weight
+	a.bound()
 	return nil
 }
 
 // Ignore says that a connection is not looked at.
 func (a *Auditor) Ignore(id int64) error {
-	if c := a.open[id]; c != nil {
-		a.weight -= weightOfConn + weightOfSpan*len(c.spans)
+	if t := a.open[id]; t != nil {
+		a.weight -= weightOfTalk + weightOfSpan*len(t.spans)
 		delete(a.open, id)
 	}
+	delete(a.silent, id)
 	a.tally.filtered++
 	return nil
 }
@@ -219,35 +230,8 @@ func (a *Auditor) shed() {
 	a.tally.settled += int64(len(a.fresh) / 2)
 	a.settle(opened[len(opened)/2], false)
 	a.prune()
-}
-
-// prune lets go of what a scan of ports leaves: connections that are not open and carried
-// nothing, which no later one could have used, and the pools and hosts that had no others.
-func (a *Auditor) prune() {
-	needed := map[*host]bool{}
-	for _, c := range a.fresh {
-		needed[c.client], needed[c.server] = true, true
-	}
-	for k, p := range a.pools {
-		p.live = slices.DeleteFunc(p.live, func(c *conn) bool { return !c.stillOpen && !c.carried() })
-		if !p.began && len(p.live)+len(p.ended) == 0 {
-			delete(a.pools, k)
-			continue
-		}
-		needed[k.client], needed[k.server] = true, true
-	}
-	for c, pools := range a.byClient {
-		pools = slices.DeleteFunc(pools, func(p *pool) bool { return a.pools[p.key] != p })
-		if a.byClient[c] = pools; len(pools) == 0 {
-			delete(a.byClient, c)
-		}
-	}
-	for _, hosts := range a.hosts {
-		for name, h := range hosts {
-			if !needed[h] && !h.used && !h.here {
-				delete(hosts, name)
-			}
-		}
+	if limit := a.config.Limit * weightOfConn; a.past() > limit {
+		a.forget(limit / 2)
 	}
 }
 
@@ -298,8 +282,6 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 	}
 	for _, c := range now {
 		a.count(c)
-		a.weight -= weightOfConn + weightOfSpan*len(c.spans)
-		a.ripe -= weightOfConn + weightOfSpan*len(c.spans)
 	}
 	a.peaks(now)
 	for _, c := range now {
@@ -309,6 +291,8 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 		h.closings = slices.DeleteFunc(h.closings, func(c closing) bool { return c.at <= until.Add(-togetherness) })
 	}
 	a.fresh = slices.Clone(a.fresh[n:])
+	a.marks = slices.DeleteFunc(a.marks, func(m mark) bool { return m.at <= until })
+	a.reweigh()
 }
 
 // poolOf returns the connection's pool: client, destination and SNI; in the clear, Host
@@ -320,7 +304,7 @@ func (a *Auditor) poolOf(c *conn) *pool {
 	}
 	p := a.pools[k]
 	if p == nil {
-		p = &pool{key: k, label: c.name}
+		p = &pool{key: k, label: c.name, began: a.forgotten.has(k.hash())}
 		a.pools[k] = p
 		a.byClient[c.client] = append(a.byClient[c.client], p)
 	}
@@ -435,8 +419,8 @@ func even(g []*conn, looks bool) bool {
 func (a *Auditor) End(ended linger.Instant) *Result {
 	a.latest = max(a.latest, ended)
 	// Exchanges whose connection never came.
-	for id, c := range a.open {
-		a.tally.unplaced += int64(c.requests)
+	for id, t := range a.open {
+		a.tally.unplaced += int64(t.requests)
 		delete(a.open, id)
 	}
 	a.settle(linger.Instant(math.MaxInt64-int64(time.Hour)), true)

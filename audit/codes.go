@@ -152,6 +152,12 @@ const (
 	CaveatOpaque = "opaque"
 	// CaveatSettled: causes that were decided before the recording ended, to bound memory.
 	CaveatSettled = "settled"
+	// CaveatFolded: connections of which requests were summed up to bound memory: when they
+	// were idle in between is not known.
+	CaveatFolded = "folded"
+	// CaveatForgotten: clients, each once for every origin, of which all was forgotten to
+	// bound memory: what they open later has no known cause.
+	CaveatForgotten = "forgotten"
 	// CaveatBeganBefore: connections that were open before the recording.
 	CaveatBeganBefore = "began-before"
 	// CaveatUndecided: connections whose cause the recording does not hold.

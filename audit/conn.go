@@ -1,16 +1,13 @@
 package audit
 
 import (
-	"hash/fnv"
 	"math"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"linger"
-	"linger/policy"
 	"linger/trace"
 )
 
@@ -19,85 +16,48 @@ const never = linger.Instant(math.MinInt64)
 
 func when(o linger.Opt[linger.Instant]) linger.Instant { return o.Or(never) }
 
-// A span is an exchange as far as decisions need it.
-type span struct {
-	sent, first, done linger.Instant
-	flags             flag
-}
-
-type flag uint8
-
-const (
-	clientSaid flag = 1 << iota // the request does not let the connection persist
-	serverSaid                  // the response does not
-	stream                      // it took the connection over
-	unasked                     // no request was seen
-	headless                    // a head was not captured whole: what it says of the connection is not known
-)
-
-// begins is when the exchange took its connection, as far as that was seen.
-func (s span) begins() linger.Instant {
-	if s.sent != never {
-		return s.sent
-	}
-	return s.first
-}
-
 // A conn is a connection as far as decisions need it.
 type conn struct {
-	id             int64
+	talk
+	*detail
 	client, server *host
-	name           string // what the client asked for: SNI, else Host
-	protocol       string
-	class          Class
 
 	secure      bool // the name is an SNI
 	multiplexed bool
 	udp         bool
 	beganBefore bool
 	stillOpen   bool
-	recorded    bool // its own record has come
 	opaque      bool // its exchanges are not known
-	inferred    bool // they are, from sizes and times
 	inner       bool // it was in a tunnel
 	oneWay      bool
-	checkLook   bool // it looks like a health check's
-	small       bool // as its first response is
-	otherName   bool // it carried requests for several Hosts
 	concluded   bool
 	counted     bool
 
-	opened, accepted, established, ready, secured linger.Instant // accepted: the SYN-ACK
-	last, closed, released, announced             linger.Instant
-	alive                                         linger.Instant // the last answered probe
-	closedBy, announcedBy                         trace.Peer
-	closedWith                                    trace.Signal
-	outUp                                         int64
-	unansweredBy                                  trace.Peer
-	unansweredSince                               linger.Instant
-	near, far                                     linger.Opt[time.Duration] // round trips from the place of capture to client and server
+	opened, ready, last     linger.Instant
+	closed, released, alive linger.Instant // alive: the last answered probe
+	unansweredSince         linger.Instant
+	closedBy                trace.Peer
+	closedWith              trace.Signal
+	near, far               linger.Opt[time.Duration] // round trips from the place of capture to client and server
 
-	spans    []span
-	requests int // of all exchanges, also those that are no longer in spans
-	learnt   int // spans whose gaps have been counted
-	maxSaid  int // how many requests the server announced that it takes; 0 is unknown
-	idleSaid time.Duration
-	payload  int64  // bytes of both directions
-	first    uint64 // of the first request: method and path
-	names    []string
-	agent    string
-	software string
-
-	frames      trace.Frames
+	names       []string
 	closedFrame int64
 	stream      linger.Opt[int64]
 	missing     int64
+	end         end
+}
 
-	price price
-	end   end
-
-	pool     *pool
-	decision decision
+// A detail is what is not needed of a connection that is decided and counted.
+type detail struct {
+	protocol, agent, software                 string
+	accepted, established, secured, announced linger.Instant // accepted: the SYN-ACK
+	announcedBy                               trace.Peer
+	outUp                                     int64
+	payload                                   int64 // bytes of both directions
+	frames                                    trace.Frames
+	price                                     price
+	pool                                      *pool
+	decision                                  decision
 }
 
 // A price is what opening a connection took.
@@ -121,110 +81,6 @@ type decision struct {
 	gap       time.Duration
 }
 
-// bytesOf is what a conn and a span take, roughly, with what they hang on.
-const (
-	weightOfConn = 16
-	weightOfSpan = 1
-)
-
-// add takes in one exchange.
-func (c *conn) add(e *trace.Exchange) {
-	s := span{sent: when(e.Sent), first: when(e.FirstByte), done: when(e.Done)}
-	if s.sent == never && e.Method == "" {
-		s.flags |= unasked
-	}
-	if s.sent == never && s.first == never {
-		s.sent = e.Queued
-	}
-	said := func(m trace.Said) bool {
-		version := m.Version
-		if version == "0.9" {
-			version = "1.0"
-		}
-		return version != "" && !policy.Persists(version, []string{m.Connection})
-	}
-	if said(e.Asked) {
-		s.flags |= clientSaid
-	}
-	if said(e.Answered) {
-		s.flags |= serverSaid
-	}
-	if e.Status == 101 || e.Method == "CONNECT" && e.Status/100 == 2 || e.ContentType == "text/event-stream" {
-		s.flags |= stream
-		c.class = Streaming
-	}
-	if e.Known == trace.Inferred {
-		c.inferred = true
-		if e.Method != "" && e.RequestHead == 0 || e.Status != 0 && e.ResponseHead == 0 {
-			s.flags |= headless
-		}
-	}
-	if n, limit := keepAlive(e.Answered.KeepAlive); n > 0 || limit > 0 {
-		if n > 0 && e.Number > 0 {
-			c.maxSaid = e.Number + n
-		}
-		c.idleSaid = limit
-	}
-	if c.requests == 0 {
-		h := fnv.New64a()
-		h.Write([]byte(e.Method))
-		path := pathOf(e.URL)
-		h.Write([]byte(path))
-		c.first = h.Sum64()
-		c.small = e.ResponseBody <= 4096
-		c.checkLook = c.small && (e.Method == "OPTIONS" || e.Method == "HEAD" || checksPath(path))
-	}
-	c.requests++
-	// Exchanges end in any order where several are under way at once.
-	i := len(c.spans)
-	for i > c.learnt && c.spans[i-1].begins() > s.begins() {
-		i--
-	}
-	c.spans = append(c.spans, span{})
-	copy(c.spans[i+1:], c.spans[i:])
-	c.spans[i] = s
-}
-
-// pathOf is the path of a URL, without its query.
-func pathOf(raw string) string {
-	_, rest, ok := strings.Cut(raw, "://")
-	if !ok {
-		rest = raw
-	}
-	i := strings.IndexByte(rest, '/')
-	if i < 0 {
-		return ""
-	}
-	path := rest[i:]
-	if end := strings.IndexAny(path, "?#"); end >= 0 {
-		path = path[:end]
-	}
-	return path
-}
-
-// hostOf is the Host of a request.
-func hostOf(raw string) string {
-	_, rest, ok := strings.Cut(raw, "://")
-	if !ok {
-		return ""
-	}
-	host, _, _ := strings.Cut(rest, "/")
-	return strings.ToLower(host)
-}
-
-// checksPath reports whether a path is one that health checks ask for.
-func checksPath(path string) bool {
-	p := strings.ToLower(strings.Trim(path, "/"))
-	if i := strings.LastIndexByte(p, '/'); i >= 0 {
-		p = p[i+1:]
-	}
-	switch p {
-	case "health", "healthz", "healthcheck", "health-check", "health_check", "livez", "readyz", "ready", "readiness", "live", "liveness", "ping", "heartbeat", "alive", "haproxy-check", "lb-check", "status":
-		return true
-	}
-	return false
-}
-
 // checkers are the beginnings of what health checks call themselves.
 var checkers = []string{"kube-probe/", "elb-healthchecker/", "googlehc/", "haproxy", "consul health", "blackbox exporter", "uptime-kuma", "amazon-route53-health", "envoy/hc", "traefik/healthcheck", "nagios", "check_http/"}
 
@@ -239,28 +95,9 @@ func checks(agent string) bool {
 	return false
 }
 
-// keepAlive reads a field Keep-Alive: "timeout=5, max=100".
-func keepAlive(field string) (max int, idle time.Duration) {
-	for part := range strings.SplitSeq(field, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		n, err := strconv.Atoi(strings.TrimSpace(value))
-		if err != nil || n < 0 || n > 1<<30 {
-			continue
-		}
-		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "max":
-			max = n
-		case "timeout":
-			idle = time.Duration(n) * time.Second
-		}
-	}
-	return max, idle
-}
-
 // take takes in the connection's own record.
 func (c *conn) take(r *trace.Connection) {
 	tls, secure := r.TLS.Get()
-	c.recorded = true
 	c.protocol = r.Protocol
 	c.multiplexed = r.Protocol == "h2" || r.Protocol == "h3" || r.Protocol == "doh" || r.Protocol == "doh3" || r.Protocol == "doq"
 	if c.udp = OverUDP(r); r.Protocol == "udp" {
@@ -288,7 +125,7 @@ func (c *conn) take(r *trace.Connection) {
 	out := r.Outstanding.Or(trace.Outstanding{})
 	c.outUp = out.Up
 	if u, ok := r.Unanswered.Get(); ok && u.Sent > 0 {
-		c.unansweredBy, c.unansweredSince = u.By, u.Since
+		c.unansweredSince = u.Since
 	} else {
 		c.unansweredSince = never
 	}
@@ -406,7 +243,7 @@ func (c *conn) weigh(r *trace.Connection, up, down trace.Flow, tls trace.TLS, se
 
 // finish takes in that all exchanges are known.
 func (c *conn) finish() {
-	if c.price.measured && len(c.spans) > 0 && c.learnt == 0 && c.ready != never {
+	if c.price.measured && len(c.spans) > 0 && c.ready != never {
 		if first := c.spans[0].sent; first != never {
 			wait := first.Sub(c.ready)
 			c.price.hidden = wait > max(10*time.Millisecond, c.price.waiting)
@@ -416,10 +253,9 @@ func (c *conn) finish() {
 
 // forget lets go of what later decisions do not need of a connection that is counted.
 func (c *conn) forget(until linger.Instant) {
-	c.decision.before, c.decision.lost = nil, nil
+	c.detail, c.folded = nil, nil
 	if n := len(c.spans); n > 1 && c.end.at != never && c.end.at <= until {
 		c.spans = []span{c.spans[n-1]}
-		c.learnt = 0
 	}
 }
 
@@ -474,11 +310,12 @@ type host struct {
 	here     bool // packets were recorded at it
 	used     bool // a connection of it carried something
 
+	last     linger.Instant            // when a connection of it was last seen to be there
 	idle     limits                    // after which this side closes
 	near     linger.Opt[time.Duration] // the shortest seen, of a client
 	far      linger.Opt[time.Duration] // of a server
 	closings []closing                 // by this server, for restarts
-	counts   counts
+	counts   *counts                   // of a server
 }
 
 // addressOf is an address without its port.

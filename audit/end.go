@@ -70,7 +70,7 @@ func (c *conn) conclude() {
 		}
 		return
 	}
-	for _, s := range c.spans[c.learnt:] {
+	for _, s := range c.spans {
 		if s.flags&(clientSaid|serverSaid) == 0 || s.flags&stream != 0 {
 			continue
 		}
@@ -190,7 +190,7 @@ func (c *conn) outstanding() (bool, int) {
 func (c *conn) interrupted(i int) {
 	e := &c.end
 	e.reason = Failure
-	if i < 0 || c.spans[i].first != never || i == 0 && c.learnt == 0 {
+	if i < 0 || c.spans[i].first != never || i == 0 {
 		return // a response that was cut short, or the first one
 	}
 	s, previous := c.spans[i], c.spans[i-1].done
@@ -305,7 +305,7 @@ func (c *conn) explain() {
 	default:
 		return
 	}
-	switch counts := &c.server.counts; {
+	switch counts := c.server.counts; {
 	case e.restart:
 		by(Restart)
 	case e.reason != ServerIdle && counts.isLimit(e.number, c):

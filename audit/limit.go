@@ -19,7 +19,10 @@ type values struct {
 	step int
 }
 
-func (v *values) add(x float64) {
+func (v *values) add(x float64) { v.addWithin(x, most) }
+
+// addWithin keeps less than so many.
+func (v *values) addWithin(x float64, most int) {
 	if v.step == 0 {
 		v.step = 1
 	}
@@ -268,24 +271,22 @@ func (c *conn) learn(ended linger.Instant) {
 		return
 	}
 	server, client := &c.server.idle, &c.client.idle
-	spans := c.spans[c.learnt:]
-	for i, s := range spans {
-		next := never
-		if i+1 < len(spans) {
-			next = spans[i+1].sent
-		}
-		if s.done == never || next == never || next < s.done {
+	spans := c.spans
+	for i, s := range spans[:max(0, len(spans)-1)] {
+		next := spans[i+1].sent
+		gap, ok := s.gap(next)
+		if !ok {
 			continue
 		}
 		if c.closed != never && c.closed > s.done && c.closed < next {
 			continue // it had ended before it was used again
 		}
-		gap := next.Sub(s.done)
 		server.survive(gap)
 		client.survive(c.atClient(gap))
 		server.used, client.used = max(server.used, gap.Seconds()), max(client.used, c.atClient(gap).Seconds())
 		c.server.counts.survivedAge = max(c.server.counts.survivedAge, c.keptAt(s))
 	}
+	c.learnFolded()
 	if !c.beganBefore && len(spans) > 1 {
 		c.server.counts.exceeded = max(c.server.counts.exceeded, c.requests-1)
 	}
@@ -343,6 +344,28 @@ func (c *conn) learn(ended linger.Instant) {
 			c.server.counts.end(c.requests, e.age)
 		}
 		c.timed()
+	}
+}
+
+// learnFolded counts the gaps between exchanges that were folded: each that is kept stands for
+// as many as were not.
+func (c *conn) learnFolded() {
+	f := c.folded
+	if f == nil || f.gaps.n == 0 {
+		return
+	}
+	server, client := &c.server.idle, &c.client.idle
+	for i := range f.gaps.n {
+		g := f.longest
+		if i > 0 && len(f.gaps.kept) > 0 {
+			g = f.gaps.kept[i*len(f.gaps.kept)/f.gaps.n]
+		}
+		server.survive(seconds(g))
+		client.survive(c.atClient(seconds(g)))
+	}
+	server.used, client.used = max(server.used, f.longest), max(client.used, c.atClient(seconds(f.longest)).Seconds())
+	if c.established != never && f.kept != never {
+		c.server.counts.survivedAge = max(c.server.counts.survivedAge, f.kept.Sub(c.established))
 	}
 }
 

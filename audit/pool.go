@@ -86,6 +86,8 @@ func (c *conn) chosenBy(s, until linger.Instant) (is state, between bool) {
 			continue
 		case b.begins() > s:
 			return busy, false // it was chosen already
+		case b.more > 0 && b.done > s:
+			return unclear, false // it had something to do now and then
 		case b.done == never, b.done > s:
 			return busy, false
 		case b.done > seen.Add(-sees):
@@ -94,7 +96,7 @@ func (c *conn) chosenBy(s, until linger.Instant) (is state, between bool) {
 		began = true
 		break
 	}
-	if c.beganBefore && !began && c.learnt == 0 {
+	if c.beganBefore && !began {
 		return unclear, false // what had been asked before it was seen is not known
 	}
 	if c.end.reason == ClientIdle && c.end.at <= s.Add(decides) {
@@ -315,7 +317,7 @@ func (a *Auditor) mayBeGone(o *conn, s linger.Instant) bool {
 func (a *Auditor) firstOf(c *conn) {
 	d, s := &c.decision, c.opened
 	d.cause, d.certainty = First, Certain
-	if s.Sub(a.began) <= a.longestGap(c) {
+	if s.Sub(a.began) <= a.longestGap(c) || a.forgotten.has(c.client.hash()) {
 		d.certainty = Likely
 	}
 	for _, p := range a.byClient[c.client] {

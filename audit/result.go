@@ -670,6 +670,10 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	add(CaveatBetween, between)
 	add(CaveatNoTrip, t.noTrip, finding.Number("measured", float64(len(t.near.kept)), ""))
 	add(CaveatSettled, int(t.settled))
+	add(CaveatFolded, t.loose)
+	if t.forgotten > 0 {
+		out = append(out, finding.Caveat{Code: CaveatForgotten, Figures: finding.Figures{finding.Number("clients", float64(t.forgotten), "")}})
+	}
 	if t.unplaced > 0 {
 		out = append(out, finding.Caveat{Code: CaveatUnplaced, Figures: finding.Figures{finding.Number("requests", float64(t.unplaced), "")}})
 	}

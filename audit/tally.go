@@ -169,6 +169,7 @@ type tally struct {
 	streamConnections, streamExchanges int
 	datagramFlows, datagramExchanges   int
 	unplaced, filtered, settled        int64
+	forgotten, loose                   int // pools that were let go of; connections that were summed up where it mattered
 	missing                            int64
 	gappy, oneWay, opaque, beganBefore int
 	stillOpen, young, noTrip           int
@@ -228,6 +229,9 @@ func (a *Auditor) count(c *conn) {
 		t.datagramExchanges += c.requests
 		return
 	}
+	if c.folded != nil && c.folded.loose {
+		t.loose++
+	}
 	if !c.oneWay {
 		t.missing += c.missing
 	}
@@ -280,9 +284,10 @@ func (g *group) add(c *conn) {
 		g.open++
 	}
 	for _, s := range c.spans {
-		if s.sent != never && s.done != never && s.done > s.sent {
-			g.exchanging += s.done.Sub(s.sent)
-		}
+		g.exchanging += s.lasted()
+	}
+	if c.folded != nil {
+		g.exchanging += c.folded.exchanged
 	}
 	if c.beganBefore {
 		g.began++
@@ -325,31 +330,51 @@ func (c *conn) row() Row {
 	return r
 }
 
+// An overlap counts what is under way at once.
+type overlap struct{ events []overlapEvent }
+
+type overlapEvent struct {
+	at linger.Instant
+	by int
+}
+
+// add takes in exchanges, but for those that were folded.
+func (o *overlap) add(spans []span) {
+	for _, s := range spans {
+		if s.more == 0 && s.begins() != never && s.done != never && s.done >= s.begins() {
+			o.events = append(o.events, overlapEvent{s.begins(), 1}, overlapEvent{s.done, -1})
+		}
+	}
+}
+
+// most is how many were under way at once.
+func (o *overlap) most() int {
+	slices.SortFunc(o.events, func(x, y overlapEvent) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.by, y.by)) })
+	n, most := 0, 0
+	for _, e := range o.events {
+		n += e.by
+		most = max(most, n)
+	}
+	return most
+}
+
 // peaks finds how many exchanges were under way at once in each pool.
 func (a *Auditor) peaks(now []*conn) {
-	type event struct {
-		at linger.Instant
-		by int
-	}
-	byPool := map[*pool][]event{}
+	byPool := map[*pool][]*conn{}
 	for _, c := range now {
-		if c.pool == nil || c.class != Requests {
-			continue
-		}
-		for _, s := range c.spans {
-			if s.begins() == never || s.done == never || s.done < s.begins() {
-				continue
-			}
-			byPool[c.pool] = append(byPool[c.pool], event{s.begins(), 1}, event{s.done, -1})
+		if c.pool != nil && c.class == Requests {
+			byPool[c.pool] = append(byPool[c.pool], c)
 		}
 	}
-	for p, events := range byPool {
-		slices.SortFunc(events, func(x, y event) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.by, y.by)) })
-		n := 0
-		for _, e := range events {
-			n += e.by
-			p.peak = max(p.peak, n)
+	for p, conns := range byPool {
+		var seen overlap
+		for _, c := range conns {
+			seen.add(c.spans)
+			if c.folded != nil {
+				p.peak = max(p.peak, c.folded.peak)
+			}
 		}
+		p.peak = max(p.peak, seen.most())
 		for _, g := range []*group{in(a.tally.origins, a.originOf(p.label, p.key.server)), in(a.tally.clients, groupKey{p.key.client.name, ""}), &a.tally.all} {
 			g.peak = max(g.peak, p.peak)
 		}

@@ -270,6 +270,8 @@ func (a *httpApp) open(r *Reader, c *conn, m mark) {
 	}
 	in.target = a.talk.Tunnel
 	in.half[0].started, in.half[1].started = true, true
+	in.key = c.key
+	r.turn(in, m)
 	a.inside = in
 	for e := range c.half {
 		c.half[e].skip = 0

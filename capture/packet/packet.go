@@ -10,6 +10,7 @@ package packet
 
 import (
 	"io"
+	"net/netip"
 	"time"
 
 	"linger"
@@ -24,6 +25,13 @@ import (
 type Sink interface {
 	WriteConnection(*trace.Connection) error
 	WriteExchange(*trace.Exchange) error
+}
+
+// A Watcher is a Sink that hears of connections of TCP as they come and go, before there are
+// records: at each SYN, FIN and RST, and at the first byte of each. A connection of which it
+// hears gets a record.
+type Watcher interface {
+	Turn(connection int64, at linger.Instant, client, server netip.Addr)
 }
 
 // Options say how captures are read. The zero value is right for most.

@@ -31,9 +31,10 @@ const (
 // A Reader makes records of frames: New, Add for each frame in order of time, Finish. It
 // is for one goroutine.
 type Reader struct {
-	to  Sink
-	sum Summary
-	err error // the sink's first
+	to      Sink
+	watcher Watcher // the same, if it is one
+	sum     Summary
+	err     error // the sink's first
 
 	table      *flow.Table
 	conns      []*conn // by flow.ID; nil is a flow that has none
@@ -70,6 +71,7 @@ func New(o Options, to Sink) *Reader {
 		names:      map[[sha256.Size]byte][]string{},
 		now:        -1 << 62,
 	}
+	r.watcher, _ = to.(Watcher)
 	r.table = flow.NewTable(flow.Config{Limit: o.MaxTracked, Ended: r.ended, Linger: lingers, Quiet: quiet})
 	r.shared.Emit = func(c *http1.Conversation, x *trace.Exchange) { r.exchange(c.Protocol(), x) }
 	return r

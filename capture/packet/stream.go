@@ -137,6 +137,7 @@ func (r *Reader) uncommon(c *conn, f *flow.Flow, p *flow.Packet, h, other *half,
 		}
 		if c.firstByte.IsZero() {
 			c.firstByte = linger.Known(m.At)
+			r.turn(c, m)
 		}
 		r.payload(c, p.From, piece{seq, p.Ack, p.Flags&flow.ACK != 0, n, data, m})
 	}
@@ -155,9 +156,18 @@ func (r *Reader) uncommon(c *conn, f *flow.Flow, p *flow.Packet, h, other *half,
 	}
 }
 
+// turn says that a connection comes or goes.
+func (r *Reader) turn(c *conn, m mark) {
+	if r.watcher != nil {
+		client, server := c.key.Address(c.client), c.key.Address(c.client.Other())
+		r.watcher.Turn(c.id, m.At, client.Addr(), server.Addr())
+	}
+}
+
 // opening takes in a SYN.
 func (r *Reader) opening(c *conn, f *flow.Flow, p *flow.Packet, h, other *half, m mark) {
 	c.started = true
+	r.turn(c, m)
 	if opener, ok := f.Opener.Get(); ok {
 		c.is(opener)
 	}
@@ -433,6 +443,9 @@ func (h *half) patient(first *piece, hole bool, m mark, u urgency) bool {
 
 // closing takes in a FIN or RST, which is at that sequence number.
 func (r *Reader) closing(c *conn, f *flow.Flow, p *flow.Packet, h *half, at uint32, m mark) {
+	if c.started || !c.firstByte.IsZero() { // else it may be a stray
+		r.turn(c, m)
+	}
 	if end, ok := f.Closing.Get(); ok && c.closing.Frame == 0 && end.At == m.At && end.By == p.From {
 		c.closing = m
 		c.outstanding = c.unacknowledged()

@@ -416,6 +416,11 @@ func (in *inspection) portFits(server string) bool {
 	return in.cmd.Port == 0 || strings.HasSuffix(server, fmt.Sprintf(":%d", in.cmd.Port))
 }
 
+// Turn hands on that a connection comes or goes.
+func (in *inspection) Turn(connection int64, at linger.Instant, client, server netip.Addr) {
+	in.audit.Turn(connection, at, client, server)
+}
+
 // WriteExchange hands an exchange on.
 func (in *inspection) WriteExchange(e *trace.Exchange) error {
 	if find := in.cmd.Find; find != "" && len(in.hits) < mostHits && strings.Contains(e.URL, find) {

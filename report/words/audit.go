@@ -314,7 +314,11 @@ func auditCaveats() map[string]func(doubter) string {
 			return fmt.Sprintf("of %s the handshake was not recorded whole: the distance to the client %s", d.many("connections", "connection"), distance)
 		},
 		audit.CaveatSettled: many("for %s the cause was decided before the recording ended, to bound memory"),
-		audit.CaveatPools:   many("%s may be avoidable or not: processes behind one address have pools of their own"),
+		audit.CaveatFolded:  many("requests on %s were summed up to bound memory: when those were idle in between is not known"),
+		audit.CaveatForgotten: func(d doubter) string {
+			return fmt.Sprintf("%s were forgotten to bound memory: why they opened later connections, the first or not, is not known", d.many("clients", "client"))
+		},
+		audit.CaveatPools: many("%s may be avoidable or not: processes behind one address have pools of their own"),
 		audit.CaveatFile: func(d doubter) string {
 			read := "was not read to its end"
 			if d.Figures.Value("frames").Or(1) == 0 {

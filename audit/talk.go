@@ -1,0 +1,187 @@
+package audit
+
+import (
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"linger"
+	"linger/policy"
+	"linger/trace"
+)
+
+// A talk is what the exchanges of a connection tell of it. It is all that is kept of one whose
+// own record has not come.
+type talk struct {
+	id    int64
+	pair  pair   // of its two hosts; 0 where it was not said
+	name  string // what the client asked for: SNI, else Host
+	class Class
+	first uint64 // of the first request: method and path
+
+	spans    []span  // by when they began
+	folded   *folded // what is known of those that were folded into others
+	requests int     // of all exchanges, also those that are no longer in spans
+	maxSaid  int     // how many requests the server announced that it takes; 0 is unknown
+
+	checkLook bool // it looks like a health check's
+	small     bool // as its first response is
+	otherName bool // it carried requests for several Hosts
+}
+
+// A span is an exchange as far as decisions need it, or several in a row that were folded into
+// one, from the first one's beginning to the last one's end.
+type span struct {
+	sent, first, done linger.Instant
+	more              uint32 // how many it stands for beside the first
+	flags             flag
+}
+
+type flag uint8
+
+const (
+	clientSaid flag = 1 << iota // the request does not let the connection persist
+	serverSaid                  // the response does not
+	stream                      // it took the connection over
+	unasked                     // no request was seen
+	headless                    // a head was not captured whole: what it says of the connection is not known
+)
+
+// gap is how long it was from the span's end to the next request, which is later.
+func (s span) gap(next linger.Instant) (d time.Duration, ok bool) {
+	if s.done == never || next == never || next < s.done {
+		return 0, false
+	}
+	return next.Sub(s.done), true
+}
+
+// lasted is how long the client waited; nothing of what was folded, which folded has.
+func (s span) lasted() time.Duration {
+	if s.sent == never || s.done == never || s.more > 0 {
+		return 0
+	}
+	return max(0, s.done.Sub(s.sent))
+}
+
+// begins is when the exchange took its connection, as far as that was seen.
+func (s span) begins() linger.Instant {
+	if s.sent != never {
+		return s.sent
+	}
+	return s.first
+}
+
+// add takes in one exchange.
+func (t *talk) add(e *trace.Exchange) {
+	s := span{sent: when(e.Sent), first: when(e.FirstByte), done: when(e.Done)}
+	if s.sent == never && e.Method == "" {
+		s.flags |= unasked
+	}
+	if s.sent == never && s.first == never {
+		s.sent = e.Queued
+	}
+	said := func(m trace.Said) bool {
+		version := m.Version
+		if version == "0.9" {
+			version = "1.0"
+		}
+		return version != "" && !policy.Persists(version, []string{m.Connection})
+	}
+	if said(e.Asked) {
+		s.flags |= clientSaid
+	}
+	if said(e.Answered) {
+		s.flags |= serverSaid
+	}
+	if e.Status == 101 || e.Method == "CONNECT" && e.Status/100 == 2 || e.ContentType == "text/event-stream" {
+		s.flags |= stream
+		t.class = Streaming
+	}
+	if e.Known == trace.Inferred {
+		if e.Method != "" && e.RequestHead == 0 || e.Status != 0 && e.ResponseHead == 0 {
+			s.flags |= headless
+		}
+	}
+	if n := mostSaid(e.Answered.KeepAlive); n > 0 && e.Number > 0 {
+		t.maxSaid = e.Number + n
+	}
+	if t.requests == 0 {
+		h := fnv.New64a()
+		h.Write([]byte(e.Method))
+		path := pathOf(e.URL)
+		h.Write([]byte(path))
+		t.first = h.Sum64()
+		t.small = e.ResponseBody <= 4096
+		t.checkLook = t.small && (e.Method == "OPTIONS" || e.Method == "HEAD" || checksPath(path))
+	}
+	t.requests++
+	// Exchanges end in any order where several are under way at once.
+	i := len(t.spans)
+	for i > 0 && t.spans[i-1].begins() > s.begins() {
+		i--
+	}
+	t.spans = append(t.spans, span{})
+	copy(t.spans[i+1:], t.spans[i:])
+	t.spans[i] = s
+}
+
+// The weights of what is kept of connections that are not decided, some 32 bytes each, with
+// what hangs on it.
+const (
+	weightOfConn = 16
+	weightOfTalk = 6 // of one without its own record
+	weightOfSpan = 1
+)
+
+// pathOf is the path of a URL, without its query.
+func pathOf(raw string) string {
+	_, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		rest = raw
+	}
+	i := strings.IndexByte(rest, '/')
+	if i < 0 {
+		return ""
+	}
+	path := rest[i:]
+	if end := strings.IndexAny(path, "?#"); end >= 0 {
+		path = path[:end]
+	}
+	return path
+}
+
+// hostOf is the Host of a request.
+func hostOf(raw string) string {
+	_, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return ""
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	return strings.ToLower(host)
+}
+
+// mostSaid reads how many more requests a field Keep-Alive allows: "timeout=5, max=100". 0 is
+// none said.
+func mostSaid(field string) (most int) {
+	for part := range strings.SplitSeq(field, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && n >= 0 && n <= 1<<30 && strings.EqualFold(strings.TrimSpace(name), "max") {
+			most = n
+		}
+	}
+	return most
+}
+
+// checksPath reports whether a path is one that health checks ask for.
+func checksPath(path string) bool {
+	p := strings.ToLower(strings.Trim(path, "/"))
+	if i := strings.LastIndexByte(p, '/'); i >= 0 {
+		p = p[i+1:]
+	}
+	switch p {
+	case "health", "healthz", "healthcheck", "health-check", "health_check", "livez", "readyz", "ready", "readiness", "live", "liveness", "ping", "heartbeat", "alive", "haproxy-check", "lb-check", "status":
+		return true
+	}
+	return false
+}
