@@ -365,14 +365,14 @@ func (a *Auditor) findChecks(now []*conn) {
 		if c.class != Requests || c.requests == 0 {
 			continue
 		}
-		pair := checkKey{c.client, c.server, 0}
-		if others[pair] == nil {
-			others[pair] = map[uint64]bool{}
-		}
 		if c.requests == 1 && !c.beganBefore && c.small {
 			k := checkKey{c.client, c.server, c.first}
 			groups[k] = append(groups[k], c)
 		} else {
+			pair := checkKey{c.client, c.server, 0}
+			if others[pair] == nil {
+				others[pair] = map[uint64]bool{}
+			}
 			others[pair][c.first] = true
 		}
 	}
@@ -423,6 +423,7 @@ func (a *Auditor) End(ended linger.Instant) *Result {
 		a.tally.unplaced += int64(t.requests)
 		delete(a.open, id)
 	}
+	a.open, a.silent, a.marks = nil, nil, nil
 	a.settle(linger.Instant(math.MaxInt64-int64(time.Hour)), true)
 	return a.result()
 }

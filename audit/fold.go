@@ -66,9 +66,9 @@ type folded struct {
 
 const (
 	// recent spans are never folded: how the connection ended depends on them.
-	recent = 4
+	recent = 2
 	// mostGaps bounds what is kept of the gaps within one connection.
-	mostGaps = 16
+	mostGaps = 8
 )
 
 // fold sums up exchanges of undecided connections: exactly, those between which there is no
@@ -225,10 +225,10 @@ func (a *Auditor) reweigh() {
 func (a *Auditor) bound() {
 	limit := a.config.Limit * weightOfConn
 	held := func() int { return a.weight + len(a.marks)*weightOfSpan/2 }
-	if held() <= max(limit, a.patience) {
+	if held() <= max(limit/2, a.patience) {
 		return
 	}
-	a.fold(false)
+	a.fold(false) // it loses nothing
 	// Where open connections have most of it, little is won by deciding a few others.
 	if held() > limit && a.ripe > limit/16 {
 		a.shed()
@@ -236,9 +236,11 @@ func (a *Auditor) bound() {
 	if held() > limit {
 		a.fold(true)
 	}
-	if held() > limit { // what is left is marks, or more connections than the limit
-		a.marks = slices.DeleteFunc(a.marks, func(m mark) bool { return m.at < a.latest.Add(-time.Minute) })
+	// Marks that are not there leave unknown what would have been asked, and no more.
+	if room := limit / 4 * 2 / weightOfSpan; held() > limit && len(a.marks) > room {
+		slices.SortFunc(a.marks, func(x, y mark) int { return cmp.Compare(x.at, y.at) })
+		a.marks = slices.Clone(a.marks[len(a.marks)-room:])
 	}
 	// It is not worth doing again for the next connection.
-	a.patience = held() + limit/16
+	a.patience = held() + limit/8
 }

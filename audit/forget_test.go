@@ -35,7 +35,7 @@ func visit(a *Auditor, id int64, client int, at linger.Instant, requests int) {
 // Of many more clients than there is room for, those that came last are known, and of others
 // nothing is claimed: not that they are new when they come again.
 func TestForgottenClientsAreNotTakenForNew(t *testing.T) {
-	const limit, clients = 500, 20_000
+	const limit, clients = 200, 8_000
 	rows := map[int64]Row{}
 	a := New(Config{Limit: limit, Each: func(r Row) { rows[r.ID] = r }})
 	most := 0
@@ -85,7 +85,7 @@ func TestRequestsOnOpenConnectionsAreBounded(t *testing.T) {
 				a.Turn(int64(i), 0, clientOf(0), clientOf(1))
 			}
 			most := 0
-			for n := range 1000 {
+			for n := range 300 {
 				for i := range open {
 					at := linger.Instant(n*open+i) * linger.Instant(time.Millisecond)
 					test.opened(a, i, n, at)
@@ -99,16 +99,16 @@ func TestRequestsOnOpenConnectionsAreBounded(t *testing.T) {
 			if most > limit*weightOfConn*5/4 {
 				t.Errorf("%d is held, of %d", most, limit*weightOfConn)
 			}
-			at := linger.Instant(1000*open) * linger.Instant(time.Millisecond)
+			at := linger.Instant(300*open) * linger.Instant(time.Millisecond)
 			for i := range open {
 				a.WriteConnection(&trace.Connection{
 					ID: int64(i), Client: fmt.Sprintf("%s:%d", clientOf(0), 1024+i), Server: fmt.Sprintf("%s:80", clientOf(1)), Protocol: "http/1.1", StillOpen: true,
-					SYN: linger.Known[linger.Instant](0), SYNACK: linger.Known[linger.Instant](0), Established: linger.Known[linger.Instant](0), Requests: 1000,
+					SYN: linger.Known[linger.Instant](0), SYNACK: linger.Known[linger.Instant](0), Established: linger.Known[linger.Instant](0), Requests: 300,
 				})
 			}
 			r := a.End(at)
 			said := slices.ContainsFunc(r.Caveats, func(c finding.Caveat) bool { return c.Code == CaveatFolded })
-			if r.Exchanges != 1000*open || said != test.loose {
+			if r.Exchanges != 300*open || said != test.loose {
 				t.Errorf("%d requests; said that some were summed up: %v", r.Exchanges, said)
 			}
 			if n := r.Origins[0].Needed; n != 1 {

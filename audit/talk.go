@@ -121,6 +121,10 @@ func (t *talk) add(e *trace.Exchange) {
 	for i > 0 && t.spans[i-1].begins() > s.begins() {
 		i--
 	}
+	if n := len(t.spans); n == cap(t.spans) && n > 0 {
+		// There are as many of these as connections, so that to double would be dear.
+		t.spans = append(make([]span, 0, n+max(2, n/4)), t.spans...)
+	}
 	t.spans = append(t.spans, span{})
 	copy(t.spans[i+1:], t.spans[i:])
 	t.spans[i] = s
