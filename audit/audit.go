@@ -139,7 +139,8 @@ func (a *Auditor) WriteExchange(e *trace.Exchange) error {
 		a.weight += weightOfTalk
 	}
 	a.weight += weightOfSpan
-	t.add(e)
+	sum := sumOf(e)
+	t.add(e, sum)
 	if name := hostOf(e.URL); name != "" {
 		switch {
 		case t.name == "":
@@ -148,7 +149,7 @@ func (a *Auditor) WriteExchange(e *trace.Exchange) error {
 			t.otherName = true
 		}
 	}
-	a.hops.add(e)
+	a.hops.add(e, sum)
 	if d, ok := e.Done.Get(); ok {
 		a.latest = max(a.latest, d)
 	}

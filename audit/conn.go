@@ -44,6 +44,7 @@ type conn struct {
 	closedFrame int64
 	stream      linger.Opt[int64]
 	missing     int64
+	carriedDown int64 // bytes that the server sent, as TCP's payload
 	end         end
 }
 
@@ -136,7 +137,7 @@ func (c *conn) take(r *trace.Connection) {
 	}
 	up, counted := r.Up.Get()
 	down, counted2 := r.Down.Get()
-	c.payload = up.Payload + down.Payload
+	c.payload, c.carriedDown = up.Payload+down.Payload, down.Payload
 	c.oneWay = counted && counted2 && (up.Packets == 0) != (down.Packets == 0) && up.Packets+down.Packets > 3
 	c.missing = r.Missing.Or(0)
 	if !c.beganBefore && !c.oneWay && c.missing == 0 && counted {

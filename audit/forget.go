@@ -2,7 +2,6 @@ package audit
 
 import (
 	"cmp"
-	"hash/fnv"
 	"math/bits"
 	"slices"
 
@@ -137,12 +136,14 @@ func (k poolKey) hash() uint64 { return hashOf(k.client.name, k.server.name, k.n
 func (h *host) hash() uint64 { return hashOf(h.name) }
 
 func hashOf(texts ...string) uint64 {
-	h := fnv.New64a()
+	h := uint64(14695981039346656037) // FNV-1a, which hash/fnv has for bytes alone
 	for _, s := range texts {
-		h.Write([]byte(s))
-		h.Write([]byte{0})
+		for i := range len(s) {
+			h = (h ^ uint64(s[i])) * 1099511628211
+		}
+		h *= 1099511628211 // what a text ends with
 	}
-	return h.Sum64()
+	return h
 }
 
 // Hashes are a set of bounded size, a Bloom filter of 4 MB: what was put in is in it; of what

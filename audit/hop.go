@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"hash/fnv"
-
 	"linger"
 	"linger/trace"
 )
@@ -39,7 +37,8 @@ const (
 	hopPlaced = 1 << 16
 )
 
-func (h *hops) add(e *trace.Exchange) {
+// add takes in an exchange, of which key is the hash of method and path.
+func (h *hops) add(e *trace.Exchange, key uint64) {
 	sent, ok := e.Sent.Get()
 	done, ok2 := e.Done.Get()
 	if !ok || !ok2 {
@@ -48,10 +47,6 @@ func (h *hops) add(e *trace.Exchange) {
 	if h.recent == nil {
 		h.recent, h.hosts, h.found = map[uint64][]hopSpan{}, map[int64]hopEnds{}, map[hopHosts]int{}
 	}
-	sum := fnv.New64a()
-	sum.Write([]byte(e.Method))
-	sum.Write([]byte(pathOf(e.URL)))
-	key := sum.Sum64()
 	same := h.recent[key]
 	for i := len(same) - 1; i >= 0; i-- {
 		if u := same[i]; u.connection != e.Connection && u.sent >= sent && u.done <= done.Add(reacts) {

@@ -530,6 +530,8 @@ func (a *Auditor) finding(k groupKey, g *group, cause Cause, m *amount) finding.
 	}
 	if !cause.Of().Avoidable {
 		f.Severity, f.Price = finding.Note, finding.Price{}
+	} else if m.slow.n > 0 {
+		f.Figures = append(f.Figures, m.slow.figure())
 	}
 	server := a.hosts[1][k.server]
 	asked := need{cause: cause, server: cmp.Or(a.config.Software, keepalive.RecogniseServer(g.software)), peak: g.peak}

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"hash/fnv"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +18,8 @@ type talk struct {
 	name  string // what the client asked for: SNI, else Host
 	class Class
 	first uint64 // of the first request: method and path
+	// firstSize is that of the first response, with its head; 0 is unknown.
+	firstSize int64
 
 	spans    []span  // by when they began
 	folded   *folded // what is known of those that were folded into others
@@ -72,8 +73,8 @@ func (s span) begins() linger.Instant {
 	return s.first
 }
 
-// add takes in one exchange.
-func (t *talk) add(e *trace.Exchange) {
+// add takes in one exchange. sum is of its method and path.
+func (t *talk) add(e *trace.Exchange, sum uint64) {
 	s := span{sent: when(e.Sent), first: when(e.FirstByte), done: when(e.Done)}
 	if s.sent == never && e.Method == "" {
 		s.flags |= unasked
@@ -107,11 +108,11 @@ func (t *talk) add(e *trace.Exchange) {
 		t.maxSaid = e.Number + n
 	}
 	if t.requests == 0 {
-		h := fnv.New64a()
-		h.Write([]byte(e.Method))
 		path := pathOf(e.URL)
-		h.Write([]byte(path))
-		t.first = h.Sum64()
+		t.first = sum
+		if e.Failed == "" {
+			t.firstSize = e.ResponseHead + e.ResponseBody
+		}
 		t.small = e.ResponseBody <= 4096
 		t.checkLook = t.small && (e.Method == "OPTIONS" || e.Method == "HEAD" || checksPath(path))
 	}
@@ -137,6 +138,9 @@ const (
 	weightOfTalk = 6 // of one without its own record
 	weightOfSpan = 1
 )
+
+// sumOf is a hash of a request's method and path.
+func sumOf(e *trace.Exchange) uint64 { return hashOf(e.Method, pathOf(e.URL)) }
 
 // pathOf is the path of a URL, without its query.
 func pathOf(raw string) string {
@@ -168,6 +172,9 @@ func hostOf(raw string) string {
 // mostSaid reads how many more requests a field Keep-Alive allows: "timeout=5, max=100". 0 is
 // none said.
 func mostSaid(field string) (most int) {
+	if field == "" {
+		return 0 // as nearly always
+	}
 	for part := range strings.SplitSeq(field, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && n >= 0 && n <= 1<<30 && strings.EqualFold(strings.TrimSpace(name), "max") {

@@ -56,6 +56,7 @@ type amount struct {
 	between           int
 	resets            int // of the client, behind a whole response
 	agents            []agentCount
+	slow              saving
 }
 
 // An agentCount is how many connections a program opened, by what it calls itself.
@@ -120,6 +121,7 @@ func (m *amount) add(c *conn) {
 		m.measured++
 		m.trips += p.trips
 	}
+	m.slow.add(c)
 	m.packets += c.price.packets
 	m.bytes += c.price.bytes
 	switch c.price.timeWait {

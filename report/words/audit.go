@@ -243,7 +243,25 @@ func AuditFinding(f finding.Finding) string {
 	if ms, ok := f.Price.Waiting.Get(); ok && ms > 0 {
 		text += ", " + finding.Waited(ms) + " of waiting"
 	}
+	text += slowStart(f)
 	return text + ": " + say(f) + "."
+}
+
+// slowStart says what a window that had grown would have saved besides.
+func slowStart(f finding.Finding) string {
+	s, _ := f.Figures.Get("slow_start_predicted")
+	i, ok := s.Interval.Get()
+	if !ok {
+		return ""
+	}
+	high := i.High.Or(0)
+	text := "up to " + finding.Duration(high, high/100)
+	if low := i.Low.Or(0); low == high {
+		text = finding.Duration(high, high/100)
+	} else if low > 0 {
+		text = finding.Duration(low, low/100) + " to " + finding.Duration(high, high/100)
+	}
+	return fmt.Sprintf(" and %s of slow start (predicted)", text)
 }
 
 // AuditRemedy says what a remedy is: where to write what.
