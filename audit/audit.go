@@ -238,6 +238,7 @@ func (a *Auditor) shed() {
 
 // settle decides the connections that were opened by an instant.
 func (a *Auditor) settle(until linger.Instant, last bool) {
+	findPolls(a.fresh)
 	for _, c := range a.fresh {
 		if !c.concluded {
 			c.finish()

@@ -120,7 +120,7 @@ const (
 	Requests Class = ""
 	// Check: a health check, periodic and of one small request.
 	Check Class = "health-check"
-	// Streaming: it became a tunnel, or carried a response without an end.
+	// Streaming: it became a tunnel, or carried a response without an end, or long polls.
 	Streaming Class = "stream"
 	// Datagrams: a flow of DNS over UDP, which opens nothing and keeps nothing.
 	Datagrams Class = "datagrams"

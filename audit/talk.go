@@ -24,11 +24,14 @@ type talk struct {
 	spans    []span  // by when they began
 	folded   *folded // what is known of those that were folded into others
 	requests int     // of all exchanges, also those that are no longer in spans
+	polls    int32   // requests as its first that waited as a long poll does
+	chained  int32   // requests sent as soon as the response before had come
 	maxSaid  int     // how many requests the server announced that it takes; 0 is unknown
 
 	checkLook bool // it looks like a health check's
 	small     bool // as its first response is
 	otherName bool // it carried requests for several Hosts
+	otherPath bool // and for several paths
 }
 
 // A span is an exchange as far as decisions need it, or several in a row that were folded into
@@ -113,10 +116,19 @@ func (t *talk) add(e *trace.Exchange, sum uint64) {
 		if e.Failed == "" {
 			t.firstSize = e.ResponseHead + e.ResponseBody
 		}
-		t.small = e.ResponseBody <= 4096
+		t.small = e.ResponseBody <= smallBody
 		t.checkLook = t.small && (e.Method == "OPTIONS" || e.Method == "HEAD" || checksPath(path))
 	}
 	t.requests++
+	t.otherPath = t.otherPath || sum != t.first
+	if e.Method == "GET" && e.ResponseBody <= smallBody && s.sent != never && s.first.Sub(s.sent) >= pollWaits && s.first != never {
+		t.polls++
+	}
+	if n := len(t.spans); n > 0 {
+		if gap, ok := t.spans[n-1].gap(s.sent); ok && gap <= pollsAgain {
+			t.chained++
+		}
+	}
 	// Exchanges end in any order where several are under way at once.
 	i := len(t.spans)
 	for i > 0 && t.spans[i-1].begins() > s.begins() {
