@@ -43,6 +43,10 @@ type Config struct {
 	// not TCP, or with only one side known to take part. 0 is for ever. A packet that
 	// comes later begins another flow. They need Ended.
 	Linger, Quiet time.Duration
+
+	// Over is how many connections that are over the table makes room for; beyond, it lets go
+	// of the one that has been over longest before it grows. 0 is no bound but Limit.
+	Over int
 }
 
 // DefaultLimit is that of a table whose Config names none.
@@ -330,6 +334,11 @@ func (t *Table) begin(p *Packet, hash uint32, at linger.Instant) *Flow {
 
 // room returns a flow that is nobody's, or nil.
 func (t *Table) room() *Flow {
+	if t.free == 0 && t.config.Over > 0 && t.lists[over].n >= t.config.Over {
+		if f := t.quietest(over); f != nil {
+			t.end(f, Closed)
+		}
+	}
 	if t.free == 0 && t.made == t.config.Limit && !t.evict() {
 		return nil
 	}

@@ -457,6 +457,25 @@ func TestTableMakesRoom(t *testing.T) {
 	}
 }
 
+// What is over is let go of before the table grows for it, and not what is open.
+func TestTableKeepsFewThatAreOver(t *testing.T) {
+	b := newBook(Config{Limit: 16, Over: 2})
+	for port := range 3 {
+		b.open(100+port, 90)
+	}
+	for port := range 4 {
+		b.open(port, 90)
+		b.close(port, 90)
+	}
+	b.expect(t, "3 closed", "4 closed")
+	b.open(200, 90)
+	b.open(201, 90)
+	b.expect(t, "5 closed")
+	if b.Len() != 3+1+2 || b.made != 3+2+1 {
+		t.Errorf("%d flows, in room for %d", b.Len(), b.made)
+	}
+}
+
 // A million half-open connections neither grow the table nor push out what is open.
 func TestTableSurvivesAFlood(t *testing.T) {
 	const limit, open, flood = 10_000, 5_000, 1_000_000

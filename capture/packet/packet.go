@@ -37,7 +37,8 @@ type Watcher interface {
 // Options say how captures are read. The zero value is right for most.
 type Options struct {
 	// MaxTracked is how many flows are open at once at most; 0 is DefaultTracked. A full
-	// table makes room as flow.Config has it, and Summary.Evicted counts that.
+	// table makes room as flow.Config has it, and Summary.Evicted counts that. A quarter of
+	// them are kept for late packets when they are over.
 	MaxTracked int
 	// Each, if not nil, is called with each frame that belongs to a connection and is no
 	// copy, and that connection's ID, before any record that it ends. What is in a tunnel

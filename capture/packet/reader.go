@@ -72,7 +72,7 @@ func New(o Options, to Sink) *Reader {
 		now:        -1 << 62,
 	}
 	r.watcher, _ = to.(Watcher)
-	r.table = flow.NewTable(flow.Config{Limit: o.MaxTracked, Ended: r.ended, Linger: lingers, Quiet: quiet})
+	r.table = flow.NewTable(flow.Config{Limit: o.MaxTracked, Ended: r.ended, Linger: lingers, Quiet: quiet, Over: max(1, o.MaxTracked/4)})
 	r.shared.Emit = func(c *http1.Conversation, x *trace.Exchange) { r.exchange(c.Protocol(), x) }
 	return r
 }
