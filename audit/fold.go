@@ -32,13 +32,13 @@ type mark struct {
 	at   linger.Instant
 }
 
-// Turn says that a connection between two hosts is being opened at an instant, or begins to
-// end. Records come when connections have ended, and only then is decided why others were
+// Turn says that a connection between two hosts is being opened at an instant, carries its
+// first byte, or begins to end. Records come when connections have ended, and only then is decided why others were
 // opened while they were there; at each such instant it matters what a connection was doing,
-// and at no other. Who calls it for each SYN, FIN and RST, and for the first byte of those that
-// began before, lets exchanges between those instants be summed up without a loss. Where Turn
-// is not called, what there is no room for is summed up all the same, and causes which that
-// would decide are Undecided.
+// and at no other. Who calls it for each SYN, FIN and RST, and for each first byte, lets
+// exchanges between those instants be summed up without a loss. Where Turn is not called, what
+// there is no room for is summed up all the same, and causes which that would decide are
+// Undecided.
 func (a *Auditor) Turn(connection int64, at linger.Instant, x, y netip.Addr) {
 	m := mark{pairOf(x, y), at}
 	if _, ok := a.silent[connection]; !ok && a.open[connection] == nil {
@@ -150,13 +150,14 @@ func foldPair(talks []*talk, marks []mark, loosely bool) (first linger.Instant) 
 // fold folds spans. peak is how many of the pool were under way at once.
 func (t *talk) fold(marks []mark, loosely bool, peak int) {
 	old := len(t.spans) - recent
-	if old < 2 {
+	if old < 3 {
 		return
 	}
 	// The first that says that it ends the connection is what ends it.
 	said := slices.IndexFunc(t.spans, func(s span) bool { return s.flags&(clientSaid|serverSaid) != 0 && s.flags&stream == 0 })
-	out := t.spans[:1]
-	for i := 1; i < old; i++ {
+	// The first stays as it is, since it tells when the connection was needed.
+	out := t.spans[:2]
+	for i := 2; i < old; i++ {
 		s, before := t.spans[i], &out[len(out)-1]
 		if i != said && i-1 != said && (loosely || before.joins(s, marks)) {
 			t.join(before, s, t.spans[i+1].sent)

@@ -42,6 +42,10 @@ func randomTraffic(seed uint64) []event {
 		at := opened.Add(5 * time.Millisecond)
 		for n := range r.IntN(40) {
 			at = at.Add(wait(time.Duration(1+r.IntN(40)*r.IntN(40)) * 5 * time.Millisecond))
+			if n == 0 {
+				first := at
+				tell(at, func(a *Auditor) { turn(a, first) })
+			}
 			x := trace.Exchange{Connection: id, Number: n + 1, Method: "GET", URL: "http://shop.example/", Status: 200, Queued: at, Sent: linger.Known(at), Asked: trace.Said{Version: "1.1"}, Answered: trace.Said{Version: "1.1"}}
 			x.FirstByte = linger.Known(at.Add(wait(20 * time.Millisecond)))
 			at = x.FirstByte.Or(0).Add(wait(time.Duration(r.IntN(1000)+1) * time.Millisecond))
