@@ -33,12 +33,12 @@ type mark struct {
 }
 
 // Turn says that a connection between two hosts is being opened at an instant, carries its
-// first byte, or begins to end. Records come when connections have ended, and only then is decided why others were
-// opened while they were there; at each such instant it matters what a connection was doing,
-// and at no other. Who calls it for each SYN, FIN and RST, and for each first byte, lets
-// exchanges between those instants be summed up without a loss. Where Turn is not called, what
-// there is no room for is summed up all the same, and causes which that would decide are
-// Undecided.
+// first byte, or begins to end. Records come when connections have ended, and only then is
+// decided why others were opened while they were there; at each such instant it matters what
+// a connection was doing, and at no other. Who calls it for each SYN, FIN and RST, and for
+// each first byte, lets exchanges between those instants be summed up without a loss. Where
+// Turn is not called, what there is no room for is summed up all the same, and causes which
+// that would decide are Undecided.
 func (a *Auditor) Turn(connection int64, at linger.Instant, x, y netip.Addr) {
 	m := mark{pairOf(x, y), at}
 	if _, ok := a.silent[connection]; !ok && a.open[connection] == nil {
