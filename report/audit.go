@@ -24,7 +24,7 @@ func AuditClients(r *audit.Result, n int, label func(audit.Cause) string) table.
 
 func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cause) string) table.Table {
 	t := table.Table{Columns: []table.Column{
-		{Head: kind, Align: table.Left}, {Head: "opened"}, {Head: "reqs"}, {Head: "reuse"},
+		{Head: kind, Align: table.Left, Short: 16}, {Head: "opened"}, {Head: "reqs"}, {Head: "reuse"},
 		{Head: "could avoid"}, {Head: "waited", Spare: 2}, {Head: "most in flight", Spare: 4}, {Head: "mostly", Align: table.Left, Spare: 3},
 	}}
 	addresses := map[string]map[string]bool{}

@@ -156,7 +156,7 @@ func eachQuery() []figure {
 			}
 			return o
 		}, func(v float64) string { return finding.Fixed(v, max(0, finding.Decimals(v, 0))) }),
-		numeric(head("B/query", 0), func(r compare.Row) linger.Opt[float64] { return r.DNS.Or(compare.DNS{}).Bytes }, whole),
+		numeric(head("B/query", 1), func(r compare.Row) linger.Opt[float64] { return r.DNS.Or(compare.DNS{}).Bytes }, whole),
 	}
 }
 

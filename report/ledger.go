@@ -102,7 +102,7 @@ func ending(f trace.Flows) table.Cell {
 // there are several.
 func Flows(flows []trace.Flows, requests map[string]int, most int) table.Table {
 	t := table.Table{Columns: []table.Column{
-		{Head: "#"}, {Head: "to", Align: table.Left, Short: 8}, {Head: "opened at, ms"}, {Head: "lasted ms"}, {Head: "requests"},
+		{Head: "#"}, {Head: "to", Align: table.Left, Short: 16}, {Head: "opened at, ms"}, {Head: "lasted ms"}, {Head: "requests"},
 		{Head: "packets up/down", Spare: 2}, {Head: "kB up/down", Spare: 1}, {Head: "retrans", Spare: 3},
 		{Head: "closed by", Align: table.Left},
 	}}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"time"
 
 	"linger/compare"
 	"linger/finding"
@@ -24,14 +25,20 @@ func Pauses(f Reuses) table.Table {
 	}}
 	for _, r := range f.Rows {
 		fate := table.Word(string(r.Fate))
+		if r.Fate == compare.Repeated {
+			fate = table.Word("lost, retried")
+		}
 		switch r.Fate {
 		case compare.Lost, compare.Repeated, compare.Unasked, compare.Unsent, compare.LetGo:
 			fate.Style = table.Strong
 		}
-		t.Add(table.Word(r.Wait.String()), fate, table.Known(r.TookMS, finding.Lasting), table.Int(r.Attempts), table.Known(r.ClosedMS, finding.Lasting), table.Known(r.WantedMS, finding.Lasting))
+		t.Add(table.Word(Pause(r.Wait)), fate, table.Known(r.TookMS, finding.Lasting), table.Int(r.Attempts), table.Known(r.ClosedMS, finding.Lasting), table.Known(r.WantedMS, finding.Lasting))
 	}
 	return t
 }
+
+// Pause writes how long a pause was.
+func Pause(d time.Duration) string { return finding.Lasting(float64(d) / 1e6) }
 
 // ReuseVerdict says in a sentence what the rows come to.
 func ReuseVerdict(rows []compare.Reuse) string {

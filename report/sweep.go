@@ -225,7 +225,10 @@ func (m *Map) Networks() table.Table {
 		var more []table.Cell
 		for _, loss := range m.Losses {
 			c, ok := m.At(loss, 0, place)
-			best := table.Word(strings.TrimRight(m.Symbol(c, ok)+Sureness(c)+" "+timed(c, c.Best), " ")).Styled(m.Hue(c.Best))
+			best := table.Given(strings.TrimRight(timed(c, c.Best)+" "+Sureness(c), " "))
+			if ok && c.Best != "" {
+				best.Style = m.Hue(c.Best)
+			}
 			row.Cells = append(row.Cells, best, saved(c.KeepAlive))
 			more = append(more, table.Given(timed(c, c.Kept)), table.Given(timed(c, c.Closed)))
 		}

@@ -124,7 +124,7 @@ func (o Options) auditCaveats(b *bufio.Writer, list []finding.Caveat, show int) 
 			if left == 1 {
 				them = "it"
 			}
-			b.WriteString(o.paint("  ! "+finding.Plural(float64(left), "reason")+" to doubt a figure; --wide shows "+them, faint) + "\n")
+			o.write(b, finding.Plural(float64(left), "reason")+" to doubt a figure; --wide shows "+them, "  ! ", "    ", faint)
 			return
 		}
 		o.write(b, words.AuditCaveat(c), "  ! ", "    ", plain)

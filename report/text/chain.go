@@ -12,23 +12,39 @@ import (
 	"linger/report/words"
 )
 
-// Chain writes what was found of a chain: each pair of hops with its verdict, its
-// margin, and what mends it.
+// links are how many changes and how many notes of each pair are shown: tried until one
+// fits on a screen.
+var links = [][2]int{{9, 9}, {9, 0}, {1, 0}}
+
+// Chain writes what was found of a chain: the verdict, then each pair of hops with its own,
+// its margin, and what mends it. It fits on a screen where the chain is short.
 func Chain(w io.Writer, c keepalive.Chain, o Options) error {
-	return o.buffered(w, func(b *bufio.Writer) {
-		var names []string
-		for _, h := range c.Hops {
-			names = append(names, table.Short(h.Name, 40))
-		}
-		o.write(b, strings.Join(names, " > "), "", "", bold)
-		o.write(b, verdicts[c.Verdict], "", "", plain)
-		o.chainHops(b, c)
-		for _, p := range c.Pairs {
-			o.chainPair(b, p)
-		}
-		o.asserted(b, c.Asserted)
-		o.caveats(b, c.Caveats)
-	})
+	if o.wide() {
+		return o.buffered(w, func(b *bufio.Writer) { o.chain(b, c, links[0]) })
+	}
+	return o.fitting(w, len(links), func(b *bufio.Writer, i int) { o.chain(b, c, links[i]) })
+}
+
+func (o Options) chain(b *bufio.Writer, c keepalive.Chain, show [2]int) {
+	var names []string
+	for _, h := range c.Hops {
+		names = append(names, table.Short(h.Name, 40))
+	}
+	o.write(b, strings.Join(names, " > "), "", "", bold)
+	o.write(b, verdicts[c.Verdict], "", "", plain)
+	o.chainHops(b, c)
+	left := 0
+	for _, p := range c.Pairs {
+		changes, notes := min(show[0], len(p.Changes)), min(show[1], len(p.Notes))
+		left += len(p.Changes) - changes + len(p.Notes) - notes
+		p.Changes, p.Notes = p.Changes[:changes], p.Notes[:notes]
+		o.chainPair(b, p)
+	}
+	if left > 0 {
+		b.WriteString(o.paint(fmt.Sprintf("%d alternatives and notes more: --wide", left), faint) + "\n")
+	}
+	o.asserted(b, c.Asserted)
+	o.caveats(b, c.Caveats)
 }
 
 var verdicts = map[keepalive.Judgement]string{

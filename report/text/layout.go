@@ -306,12 +306,14 @@ func cuttable(cols []column) (n int) {
 	return n
 }
 
-// gone names the columns that are in one list and not in the other.
+// gone names the columns of a list that are not in a part of it.
 func gone(from, to []column) (names []string) {
 	for _, c := range from {
-		if !slices.ContainsFunc(to, func(k column) bool { return k.name == c.name }) {
-			names = append(names, c.name)
+		if len(to) > 0 && to[0].name == c.name {
+			to = to[1:]
+			continue
 		}
+		names = append(names, c.name)
 	}
 	return names
 }

@@ -48,17 +48,16 @@ func (o Options) probe(b *bufio.Writer, p *profile.Profile, show glimpse) {
 	o.write(b, report.ProbeTitle(p), "", "", bold)
 	o.write(b, report.ProbeLead(p), "", "", plain)
 	o.probeFailures(b, p, show)
-	o.probeLimits(b, p, show.protocols)
+	o.probeLimits(b, p, show)
 	o.caveats(b, p.Caveats[:min(show.caveats, len(p.Caveats))])
 }
 
 // probeFailures lists the assertions that do not hold, then the cases that fail, then
 // those that warn.
 func (o Options) probeFailures(b *bufio.Writer, p *profile.Profile, show glimpse) {
-	shown, more := 0, 0
+	shown := 0
 	put := func(t tag, line string, texts ...string) {
 		if shown >= show.findings {
-			more++
 			return
 		}
 		if shown++; shown == 1 {
@@ -77,9 +76,6 @@ func (o Options) probeFailures(b *bufio.Writer, p *profile.Profile, show glimpse
 				put(outcomeWord[outcome], caseLine(r), caseTexts(r)...)
 			}
 		}
-	}
-	if more > 0 {
-		b.WriteString(o.paint(left("", tagRoom+2)+fmt.Sprintf("%d more; --wide shows all", more), faint) + "\n")
 	}
 }
 
@@ -117,14 +113,14 @@ func Caveats(w io.Writer, list []finding.Caveat, o Options) error {
 }
 
 // probeLimits writes the figures of the first so many protocols.
-func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile, most int) {
+func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile, show glimpse) {
 	limits, differs := report.IdleLimits(p)
 	protocols := 0
 	for i, r := range limits.Rows {
 		if r.Group != "" {
 			protocols++
 		}
-		if protocols > most {
+		if protocols > show.protocols {
 			limits.Rows = limits.Rows[:i]
 			break
 		}
@@ -134,7 +130,7 @@ func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile, most int) {
 	}
 	b.WriteString("\n")
 	o.table(b, limits.Without(1, table.Nothing))
-	if differs {
+	if differs && show.caveats > 0 {
 		b.WriteString(o.paint("! differs from what was observed", faint) + "\n")
 	}
 }
@@ -158,6 +154,16 @@ func (o Options) probeDetails(b *bufio.Writer, p *profile.Profile, verbose bool)
 
 // beyond names what a glimpse leaves out.
 func beyond(p *profile.Profile, show glimpse) (names []string) {
+	n := p.Outcomes()
+	failed := n[profile.Fail] + n[profile.Warn]
+	for _, a := range p.Asserted {
+		if a.Truth != assert.Holds {
+			failed++
+		}
+	}
+	if more := failed - show.findings; more > 0 {
+		names = append(names, linger.Plural(more, "finding"))
+	}
 	seen := 0
 	for _, q := range p.Protocols {
 		if len(report.LimitRows(q)) == 0 {
@@ -170,7 +176,7 @@ func beyond(p *profile.Profile, show glimpse) (names []string) {
 	if more := len(p.Caveats) - show.caveats; more > 0 {
 		names = append(names, linger.Plural(more, "caveat"))
 	}
-	return append(names, "TLS", "settings")
+	return append(names, "TLS")
 }
 
 // probeEnd says how it was measured and what else there is.

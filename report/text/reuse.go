@@ -18,7 +18,7 @@ func Reuse(w io.Writer, f report.Reuses, o Options) error {
 		o.table(b, report.Pauses(f))
 		for _, r := range f.Rows {
 			if r.Reason != "" && (r.Fate == compare.Lost || r.Fate == compare.Unasked || r.Fate == compare.Unsent || r.Fate == compare.LetGo) {
-				o.write(b, fmt.Sprintf("%s: %s", r.Wait, r.Reason), "- ", "  ", plain)
+				o.write(b, report.Pause(r.Wait)+": "+r.Reason, "- ", "  ", plain)
 			}
 		}
 	})

@@ -61,12 +61,20 @@ func (o Options) sweepHead(b *bufio.Writer, m *report.Map, v compare.Survey) {
 
 // sweepMaps draws the maps, or the table of named networks, and says what letters mean.
 func (o Options) sweepMaps(b *bufio.Writer, m *report.Map, show grid) {
-	if len(m.Sweep.Axes.Named) > 0 {
-		o.table(b, m.Networks())
-	} else {
+	marks := "~ another is within " + finding.Share(m.Sweep.Margin) + ", or noise; = the fastest without keep-alive is, too"
+	if len(m.Sweep.Axes.Named) == 0 {
 		o.draw(b, m, show)
+		marks = strings.Join(m.Key(), ", ") + " is fastest; " + marks + "; ? not known"
+	} else if t := m.Networks(); o.wide() {
+		o.table(b, t)
+	} else {
+		t.Columns = t.Columns[:1+2*len(m.Losses)]
+		for i := range t.Rows {
+			t.Rows[i].Cells = t.Rows[i].Cells[:len(t.Columns)]
+		}
+		o.table(b, t)
 	}
-	o.write(b, strings.Join(m.Key(), ", ")+" is fastest; ~ another is within "+finding.Share(m.Sweep.Margin)+", or noise; = the fastest without keep-alive is, too; ? not known", "", "", faint)
+	o.write(b, marks, "", "", faint)
 }
 
 // sweepEnd says how it came about and what else there is.
