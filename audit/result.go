@@ -59,6 +59,8 @@ type Result struct {
 	HealthChecks Aside `json:"health_checks,omitzero"`
 	Streams      Aside `json:"streams,omitzero"`
 	Datagrams    Aside `json:"datagrams,omitzero"` // flows of DNS over UDP
+	// Filtered counts connections that were not asked for.
+	Filtered int64 `json:"filtered,omitempty"`
 
 	Causes  []CauseRow `json:"causes"`
 	Origins []GroupRow `json:"origins"`
@@ -187,6 +189,7 @@ func (a *Auditor) result() *Result {
 	r.HealthChecks = Aside{t.checkConnections, t.checkExchanges}
 	r.Streams = Aside{t.streamConnections, t.streamExchanges}
 	r.Datagrams = Aside{t.datagramFlows, t.datagramExchanges}
+	r.Filtered = t.filtered
 	r.Avoidable = all.avoidable()
 	if m := all.causes[Undecided]; m != nil {
 		r.Undecided = m.connections

@@ -99,10 +99,12 @@ func Audit(r *audit.Result) []string {
 func nothingIn(r *audit.Result) string {
 	held := r.Recording.Or(audit.Recording{})
 	switch {
+	case r.Filtered > 0:
+		return fmt.Sprintf("None of %s is what was asked for.", finding.Plural(float64(r.Filtered), "connection"))
 	case held.OtherUDP > 0:
-		return fmt.Sprintf("No connection was found, or none that was asked for; %s of other UDP %s.", finding.Plural(float64(held.OtherUDP), "flow"), verb(int(held.OtherUDP), "was", "were"))
+		return fmt.Sprintf("There is no connection in it, but %s of UDP that is neither DNS nor QUIC.", finding.Plural(float64(held.OtherUDP), "flow"))
 	case held.Frames > 0:
-		return fmt.Sprintf("No connection was found, or none that was asked for, in %s.", finding.Plural(float64(held.Frames), "frame"))
+		return fmt.Sprintf("There is no connection in its %s.", finding.Plural(float64(held.Frames), "packet"))
 	}
 	return "There is no packet in it."
 }

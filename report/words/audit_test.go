@@ -116,8 +116,9 @@ func TestAuditAnswers(t *testing.T) {
 		want string
 	}{
 		{audit.Result{}, "There is no packet in it."},
-		{audit.Result{Recording: linger.Known(audit.Recording{Frames: 20})}, "No connection was found, or none that was asked for, in 20 frames."},
-		{audit.Result{Recording: linger.Known(audit.Recording{Frames: 20, OtherUDP: 6})}, "No connection was found, or none that was asked for; 6 flows of other UDP were."},
+		{audit.Result{Filtered: 6, Recording: linger.Known(audit.Recording{Frames: 20})}, "None of 6 connections is what was asked for."},
+		{audit.Result{Recording: linger.Known(audit.Recording{Frames: 20})}, "There is no connection in its 20 packets."},
+		{audit.Result{Recording: linger.Known(audit.Recording{Frames: 20, OtherUDP: 6})}, "There is no connection in it, but 6 flows of UDP that is neither DNS nor QUIC."},
 		{audit.Result{Connections: 3, Opened: 3, Causes: []audit.CauseRow{{Cause: audit.NoExchange, Connections: 2, Sure: 2}}}, "Reuse is not known: no request could be read. Avoidable: none of 3 opened connections. Without a request: 2 of them, refused, opened ahead or scanned."},
 		{audit.Result{Connections: 3, Opened: 3, Causes: []audit.CauseRow{{Cause: audit.NoExchange, Connections: 2, Sure: 1}}}, "Reuse is not known: no request could be read. Avoidable: none of 3 opened connections. Without a request: 2 of them, refused, opened ahead or scanned, or open at the end."},
 		{audit.Result{Datagrams: audit.Aside{Connections: 2, Exchanges: 3}}, "No connection is left that carried ordinary requests. Left out: 2 flows of DNS over UDP, which opens no connection; 3 requests."},
