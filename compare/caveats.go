@@ -187,6 +187,7 @@ func (d *doubter) changed() {
 // where there is none, with figures.
 func contradiction(t *trace.Trace, w linger.Workload) (cause string, figures finding.Figures) {
 	seen := make([]bool, len(w.Exchanges))
+	heads := !compressed(t) // their sizes are those on the wire
 	var up, down int64
 	for _, e := range t.Exchanges {
 		if e.ID < 0 || e.ID >= len(seen) || seen[e.ID] {
@@ -198,7 +199,7 @@ func contradiction(t *trace.Trace, w linger.Workload) (cause string, figures fin
 		}
 		up += e.RequestBody
 		down += e.ResponseBody
-		if !compressed(t) {
+		if heads {
 			up += e.RequestHead
 			down += e.ResponseHead
 		}

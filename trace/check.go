@@ -13,7 +13,8 @@ import (
 // machine holds: 100 trials of 7 strategies of a large page have some 200 MB.
 const (
 	maxLine       = 64 << 20  // bytes of one line
-	maxFile       = 512 << 20 // bytes of all lines, and those that their traces take in memory
+	maxFile       = 512 << 20 // bytes of all lines
+	maxHeld       = 384 << 20 // bytes that the traces of all lines take in memory
 	maxEntries    = 100_000
 	maxStrategies = 1000
 	maxItems      = 100_000 // elements of all lists of one line: connections, exchanges, attempts, flows

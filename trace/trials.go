@@ -137,7 +137,7 @@ func (r *Reader) next() (Entry, error) {
 		return Entry{}, fmt.Errorf("line %d is wrong: %w; write the file again", number, err)
 	}
 	if e.Trace != nil {
-		if r.held += e.Trace.held(len(b)); r.held > maxFile {
+		if r.held += e.Trace.held(len(b)); r.held > maxHeld {
 			return Entry{}, errLarge
 		}
 	}
@@ -145,7 +145,7 @@ func (r *Reader) next() (Entry, error) {
 	return e, nil
 }
 
-var errLarge = fmt.Errorf("it holds more than %d MB; write one with fewer --trials", maxFile>>20)
+var errLarge = errors.New("it holds more than a report is made of; write one with fewer --trials")
 
 // broken says what a failure to read means, after so many trials.
 func broken(err error, passed int) error {

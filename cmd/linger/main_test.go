@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "load" {
 		os.Exit(loadMain(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "peak" {
+		os.Exit(peakMain(os.Args[2:]))
+	}
 	testscript.Main(m, map[string]func(){"linger": main})
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -151,6 +152,11 @@ func (c reportCmd) Run(std streams) error {
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return usage("%s is a folder; name a trace file, as linger compare -o FILE.trace writes it", name)
+	}
+	// What is held is traces: to collect when they have grown by half, not by all, bounds
+	// what is resident.
+	if std.env("GOGC") == "" {
+		defer debug.SetGCPercent(debug.SetGCPercent(50))
 	}
 	in, source, err := trace.ReadExperiment(f)
 	if err != nil {
