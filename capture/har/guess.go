@@ -59,10 +59,15 @@ func (e *entry) body() (n int64, how int) {
 		}
 		return length, told
 	}
+	size, sized := r.size.size(linger.MaxBody).Get()
+	if sized && size > 0 && !r.coded && r.compression.Or(0) < 0 {
+		// Chrome's bodySize is all behind the head, which is more than the content where that
+		// came in chunks (RFC 9112, 7.1).
+		return size, told
+	}
 	if known {
 		return body, told
 	}
-	size, sized := r.size.size(linger.MaxBody).Get()
 	if saved, ok := r.compression.Get(); ok && sized && saved >= 0 && int64(saved) <= size {
 		return size - int64(saved), told
 	}
