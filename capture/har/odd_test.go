@@ -67,7 +67,7 @@ func TestOddSizes(t *testing.T) {
 		{`"bodySize":"6,219"`, 0, []string{odd, unknown}},
 		{`"bodySize":"6219"`, 6219, nil},
 		{`"bodySize":"6,219","_transferSize":6500,"headersSize":281`, 6219, []string{odd}},
-		{`"bodySize":-197,"_transferSize":500,"headersSize":200`, 300, nil}, // as Chrome makes it
+		{`"bodySize":-197,"_transferSize":500,"headersSize":200`, 300, nil},      // as Chrome makes it
 		{`"bodySize":5013,"content":{"size":5000,"compression":-13}`, 5000, nil}, // in chunks
 		{`"bodySize":5013,"headers":[{"name":"Content-Encoding","value":"gzip"}],"content":{"size":5000,"compression":-13}`, 5013, nil},
 		{`"headers":[{"name":"content-length","value":"6,219"}]`, 0, []string{odd, unknown}},

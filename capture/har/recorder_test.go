@@ -24,6 +24,54 @@ func one(url, response, members string) string {
 		url, response, members)
 }
 
+// An exporter is what is known of a program that writes HARs; docs/workloads.md has it as a table.
+type exporter struct {
+	names       string
+	creator     string // by which TestLocal and TestTimingsOfRecorders have it; empty is none
+	local       string // how it shows what never crossed the network
+	connections string
+	handshakes  string
+	source      string // repository: file
+}
+
+var exporters = []exporter{
+	{"Chrome, Edge", "WebInspector", "`_fromCache` (memory, disk), `_fetchedViaServiceWorker`; `_transferSize` 0 (prefetch cache, redirects that it makes itself)",
+		"`_connectionId`; until 2025 `connection`, which now is the server's port", "TLS within `connect`", "ChromeDevTools/devtools-frontend: front_end/models/har/Log.ts"},
+	{"Firefox, and what is built of it", "Firefox", "no sign but that there is no address, no port and no timing above 0",
+		"none: `connection` is the server's port", "TLS beside `connect`; `time` is no sum", "BrowserWorks/Waterfox: devtools/client/netmonitor/src/har/har-builder.js; mozilla/gecko-dev: devtools/shared/network-observer/NetworkTimings.sys.mjs"},
+	{"Safari", "WebKit Web Inspector", "`_fetchType` (Memory Cache, Disk Cache, Service Worker)", "`connection`", "TLS within `connect`", "WebKit/WebKit: Source/WebInspectorUI/UserInterface/Controllers/HARBuilder.js"},
+	{"Playwright", "Playwright", "`_transferSize` 0 (caches), `_wasFulfilled` (by the test's own code)", "none", "TLS within `connect`, and counted twice in `time`; written in the clear, too", "microsoft/playwright: packages/playwright-core/src/server/har/harTracer.ts"},
+	{"sitespeed.io (browsertime)", "Browsertime", "`fromServiceWorker`, `_transferSize` 0 (prefetch cache); leaves the other caches out itself", "`connection`", "TLS within `connect`", "sitespeedio/chrome-har: lib/entryFromResponse.js"},
+	{"WebPageTest", "WebPagetest", "writes what its agent saw on the network", "`_socket`", "instants of each (`_connect_start`, `_ssl_start` and the like)", "catchpoint/WebPageTest: www/har/HttpArchiveGenerator.php"},
+	{"mitmproxy; k6 Studio, which records by it", "mitmproxy", "sees no cache of its client", "none", "TLS beside `connect`; before the request, or within `wait`; `headersSize` is none", "mitmproxy/mitmproxy: mitmproxy/addons/savehar.py; grafana/k6-studio: README.md"},
+	{"HTTP Toolkit", "HTTP Toolkit", "sees no cache of its client", "none", "none", "httptoolkit/httptoolkit-ui: src/model/http/har.ts"},
+	{"Insomnia", "Insomnia REST Client", "has no cache", "none", "none; each entry begins at the time of the export", "Kong/insomnia: packages/insomnia/src/common/har.ts"},
+	{"Fiddler", "", "sees no cache of its client", "the part `EgressPort` of `connection`", "as HAR says", "not public; read as HAR 1.2 says"},
+	{"Charles, Proxyman", "", "see no cache of their client", "`connection`, if it is not the server's port", "as HAR says", "not public; read as HAR 1.2 says"},
+}
+
+func exporterTable() string {
+	var b strings.Builder
+	b.WriteString("| program | what never crossed the network | connections | handshakes | source |\n|---|---|---|---|---|\n")
+	for _, e := range exporters {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", e.names, e.local, e.connections, e.handshakes, e.source)
+	}
+	return b.String()
+}
+
+func TestExportersAreDocumented(t *testing.T) {
+	doc := string(read(t, "../../docs/workloads.md"))
+	if !strings.Contains(doc, exporterTable()) {
+		t.Errorf("docs/workloads.md lacks this table:\n%s", exporterTable())
+	}
+	forms := string(read(t, "recorder_test.go"))
+	for _, e := range exporters {
+		if e.creator != "" && strings.Count(forms, `"`+e.creator+`"`) < 2 { // here, and where it is tested
+			t.Errorf("no form of %s is tested", e.names)
+		}
+	}
+}
+
 // TestLocal has, for each recorder, what it writes of a response that crossed the network
 // and of those that did not. Forms: docs/workloads.md names where each is from.
 func TestLocal(t *testing.T) {
