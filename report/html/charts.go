@@ -2,6 +2,7 @@ package html
 
 import (
 	"fmt"
+	"strings"
 
 	"linger"
 	"linger/compare"
@@ -11,18 +12,10 @@ import (
 	"linger/trace"
 )
 
-// family is a heading over rows: the family of strategies that they are of, as people on
-// the web name it. Of names a datagram keeps nothing alive either.
-func family(f compare.Findings, r compare.Row) string {
-	switch {
-	case f.Workload.Scheme == linger.SchemeDNS && r.Persistent:
-		return "Connection kept"
-	case f.Workload.Scheme == linger.SchemeDNS:
-		return "No connection, or one per query"
-	case r.Persistent:
-		return "With keep-alive"
-	}
-	return "Without keep-alive"
+// family is a heading over rows: the family of strategies that they are of.
+func family(r compare.Row) string {
+	kind := report.Kind(r)
+	return strings.ToUpper(kind[:1]) + kind[1:]
 }
 
 // tone is the class of what belongs to a row: without keep-alive, with it, or the fastest.
@@ -45,7 +38,7 @@ func strategyRows(f compare.Findings, draw func(row int, r compare.Row, out *cha
 		if tone(f, r) == "best" {
 			row.Class = "best"
 		}
-		if of := family(f, r); of != group {
+		if of := family(r); of != group {
 			group, row.Group = of, of
 		}
 		draw(i, r, &row)

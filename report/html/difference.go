@@ -78,7 +78,7 @@ func changeChart(d compare.Change) (chart, bool) {
 		like := compare.Row{Strategy: r.Strategy, Persistent: r.Persistent}
 		cells := changes.Rows[i].Cells
 		out := chartRow{Name: cells[0].Text, Value: cells[1].Text + " → " + cells[2].Text, Aside: cells[3].Text, Strip: strip{H: 30}}
-		if of := family(f, like); of != group {
+		if of := family(like); of != group {
 			group, out.Group = of, of
 		}
 		for k, one := range []struct {

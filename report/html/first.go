@@ -160,7 +160,7 @@ func tilesOf(f compare.Findings) (out []tile) {
 	if s, ok := handshakeStep(f); ok {
 		if slowest, ok := rowOf(f, s.From); ok {
 			if t := slowest.Time.Or(compare.Time{}).Median; t > 0 {
-				add(finding.Share(s.Saves/t), fmt.Sprintf("of %s is waiting for handshakes that keep-alive saves: %s of %s", s.From, finding.Lasting(twoDigits(s.Saves)), clockOf(f, slowest)))
+				add(finding.Share(-s.Change/t), fmt.Sprintf("of %s is handshakes that keep-alive saves: %s of %s", s.From, strings.TrimPrefix(s.Shown, "−"), clockOf(f, slowest)))
 			}
 		}
 	}
@@ -198,12 +198,10 @@ func ownTiles(r compare.Row, add func(figure, text string)) {
 
 // handshakeStep is the step of the way from the slowest strategy to the fastest that is about
 // handshakes.
-func handshakeStep(f compare.Findings) (compare.Step, bool) {
-	i := slices.IndexFunc(f.Verdict.Steps, func(s compare.Step) bool { return s.Cause == compare.StepHandshakes && s.Saves > 0 })
-	if i < 0 {
-		return compare.Step{}, false
-	}
-	return f.Verdict.Steps[i], true
+func handshakeStep(f compare.Findings) (report.Step, bool) {
+	steps := report.Steps(f)
+	i := slices.IndexFunc(steps, func(s report.Step) bool { return s.Cause == compare.StepHandshakes && s.Change < 0 })
+	return nth(steps, i), i >= 0
 }
 
 // clockOf is the time of a row as the tables have it.
@@ -221,15 +219,6 @@ func signedShare(v float64) string {
 		return "−" + finding.Share(-v)
 	}
 	return "+" + finding.Share(v)
-}
-
-// twoDigits rounds to two digits.
-func twoDigits(v float64) float64 {
-	if v == 0 {
-		return 0
-	}
-	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-1)
-	return math.Round(v/unit) * unit
 }
 
 // machineOf are the facets that say what measured: system, processor, version.

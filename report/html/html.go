@@ -227,7 +227,7 @@ func (v *view) ladders(f compare.Findings, in trace.Experiment, typical []*trace
 		if !ok {
 			continue
 		}
-		kind := family(f, f.Rows[row])
+		kind := family(f.Rows[row])
 		if n := len(v.Ladders); n == 0 || v.Ladders[n-1].Kind != kind {
 			v.Ladders = append(v.Ladders, ladderSide{Kind: kind, ID: fmt.Sprintf("side-%d", n)})
 		}

@@ -126,11 +126,7 @@ func asserted(results []assert.Result, hide func(string) string) *tableView {
 func probeTiles(p *profile.Profile) (out []tile) {
 	for _, q := range p.Protocols {
 		if t := q.AfterResponse; t.State == profile.Measured || t.State == profile.AtLeast {
-			text := "idle after a response, then closed: " + report.ProtocolName(q.Name)
-			if t.State == profile.AtLeast {
-				text = "idle after a response is survived: " + report.ProtocolName(q.Name)
-			}
-			out = append(out, tile{t.String(), text})
+			out = append(out, tile{t.String(), "idle limit, " + report.ProtocolName(q.Name)})
 		}
 	}
 	out = out[:min(len(out), mostTiles-1)]
@@ -139,7 +135,7 @@ func probeTiles(p *profile.Profile) (out []tile) {
 		for _, c := range p.Cases {
 			count[c.Outcome]++
 		}
-		out = append(out, tile{fmt.Sprint(count[profile.Fail]), fmt.Sprintf("standards violations; %d warnings, %d cases pass", count[profile.Warn], count[profile.Pass])})
+		out = append(out, tile{fmt.Sprint(count[profile.Fail]), fmt.Sprintf("standards violations, %d cases pass", count[profile.Pass])})
 	}
 	return out
 }

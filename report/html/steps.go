@@ -2,10 +2,9 @@ package html
 
 import (
 	"fmt"
-	"math"
 
 	"linger/compare"
-	"linger/finding"
+	"linger/report"
 	"linger/report/table"
 	"linger/report/words"
 )
@@ -14,7 +13,7 @@ import (
 // a bar that ends where the next one begins. False is that there are no steps.
 func stepsChart(f compare.Findings) (chart, bool) {
 	c := chart{ID: "steps", Class: "told", Label: "From the slowest strategy to the fastest: what each change saves of the time."}
-	steps := f.Verdict.Steps
+	steps := report.Steps(f)
 	slowest, ok := rowOf(f, firstOf(steps).From)
 	if !ok {
 		return c, false
@@ -22,7 +21,7 @@ func stepsChart(f compare.Findings) (chart, bool) {
 	begin := slowest.Time.Or(compare.Time{}).Median
 	most, left := begin, begin
 	for _, s := range steps {
-		left -= s.Saves
+		left += s.Change
 		most = max(most, left)
 	}
 	scale := scale{ofMS(most)}
@@ -34,20 +33,20 @@ func stepsChart(f compare.Findings) (chart, bool) {
 	total(slowest.Strategy, begin, "sum")
 	left = begin
 	for i, s := range steps {
-		id, after := fmt.Sprintf("step-%d", i), left-s.Saves
+		id, after := fmt.Sprintf("step-%d", i), left+s.Change
 		from, to := min(left, after), max(left, after)
 		class := "step"
 		switch {
-		case s.Saves < 0:
+		case s.Change > 0:
 			class = "step costs"
 		case s.Cause == compare.StepHandshakes:
 			class = "tcp"
 		}
 		c.Rows = append(c.Rows, chartRow{
-			Name: words.StepName(s), Value: signedTime(-s.Saves), Aside: words.StepWhy(s),
+			Name: words.StepName(s.Step), Value: s.Shown, Aside: words.StepWhy(s.Step),
 			Strip: strip{H: 22, Marks: []mark{rule("base", scale.at(ofMS(left)), 0, scale.at(ofMS(left)), 22), scale.span(class, id, ofMS(from), ofMS(to), 5, 12)}},
 		})
-		data.Add(table.Word(words.StepName(s)), table.Word(s.From), table.Word(s.To), table.Number(-s.Saves, fixed), table.Number(after, fixed)).ID = id
+		data.Add(table.Word(words.StepName(s.Step)), table.Word(s.From), table.Word(s.To), table.Number(s.Change, report.Tenth), table.Number(after, report.Tenth)).ID = id
 		left = after
 	}
 	last := steps[len(steps)-1].To
@@ -57,16 +56,5 @@ func stepsChart(f compare.Findings) (chart, bool) {
 	return c, true
 }
 
-func fixed(ms float64) string { return fmt.Sprintf("%.1f", ms) }
-
 // firstOf is the first of a list, or nothing.
 func firstOf[T any](list []T) (none T) { return nth(list, 0) }
-
-// signedTime is a difference of times with two digits: "−5.8 s".
-func signedTime(ms float64) string {
-	sign := "+"
-	if ms < 0 {
-		sign = "−"
-	}
-	return sign + finding.Lasting(twoDigits(math.Abs(ms)))
-}
