@@ -95,7 +95,7 @@ func raceChart(f compare.Findings) chart {
 			out.Value, out.Aside = "no time", fmt.Sprintf("%d of %d failed", r.Failed, r.Trials)
 		}
 		counts := []table.Cell{table.Known(r.Connections, finding.Count), table.Known(r.RoundTrips, report.Trips), bothWays(r.Packets, finding.Count), bothWays(r.WireBytes, report.Kilo)}
-		for k, name := range []string{"conns", "RTTs", "packets", "kB on wire"} {
+		for k, name := range []string{"conns", "RTTs", "packets", "kB"} {
 			out.Figures = append(out.Figures, chartFigure{name, counts[k].Text})
 		}
 		row.Cells = append(row.Cells, time(median), time(low), time(high), table.Known(r.RatioToBest, report.Trips))
