@@ -104,6 +104,7 @@ const (
 	NothingPredicted = "nothing-predicted"
 	FastestOn        = "fastest-on"       // on how many paths each strategy is
 	NoneDelivered    = "none-delivered"   // on any path
+	KeepAliveOn      = "keep-alive-on"    // what it alone saves, of each pair
 	KeepingUntold    = "keeping-untold"   // no path has a strategy of each kind
 	KeepingSavesOn   = "keeping-saves-on" // how many paths, and what
 	NearFastestOn    = "near-fastest-on"  // on how many paths each strategy is

@@ -54,12 +54,26 @@ type Survey struct {
 	Least  linger.Opt[float64] `json:"saves_least,omitzero"`
 	Median linger.Opt[float64] `json:"saves_median,omitzero"`
 	Most   linger.Opt[float64] `json:"saves_most,omitzero"`
+	// KeepAlive is what keep-alive alone saves, of each pair of strategies that differ in
+	// nothing else.
+	KeepAlive []Range `json:"keep_alive,omitempty"`
 	// Borders tell where it begins to make a difference whether connections are kept.
 	Borders []Border `json:"borders,omitempty"`
 	// Reasons are why something is not known, on how many paths each, the most
 	// frequent first.
 	Reasons  []Reason          `json:"reasons,omitempty"`
 	Findings []finding.Finding `json:"findings"`
+}
+
+// A Range is what With saves of the time of Without over so many paths, as shares of it; the
+// median to a hundredth.
+type Range struct {
+	Without string  `json:"without"`
+	With    string  `json:"with"`
+	Paths   int     `json:"paths"`
+	Least   float64 `json:"least"`
+	Median  float64 `json:"median"`
+	Most    float64 `json:"most"`
 }
 
 // What docs/accuracy.md covers: paths on which predictions were held against
@@ -149,6 +163,33 @@ func SweepOf(w linger.Workload, strategies []linger.Strategy, g linger.Grid, see
 // twice as much again is counted with what costs twice as much.
 const leastShare, shares = -200, 301
 
+// hundredths are shares, counted by the hundredth.
+type hundredths struct {
+	counts      [shares]int
+	n           int
+	least, most float64
+}
+
+func (h *hundredths) add(share float64) {
+	if h.n == 0 {
+		h.least, h.most = share, share
+	}
+	h.n++
+	h.least, h.most = min(h.least, share), max(h.most, share)
+	h.counts[int(min(max(math.Round(100*share), leastShare), leastShare+shares-1))-leastShare]++
+}
+
+// median is that of the shares, of which there is one at least.
+func (h *hundredths) median() float64 {
+	half := (h.n + 1) / 2
+	for i, k := range h.counts {
+		if half -= k; half <= 0 {
+			return float64(i+leastShare) / 100
+		}
+	}
+	return h.most
+}
+
 // mostReasons bounds how many different reasons are kept.
 const mostReasons = 20
 
@@ -156,7 +197,9 @@ const mostReasons = 20
 type Surveyor struct {
 	sweep   Sweep
 	survey  Survey
-	shares  [shares]int
+	saved   hundredths            // by the fastest with keep-alive
+	alone   map[Range]*hundredths // by keep-alive alone, by pair
+	pairs   []Range               // in the order of the first cell that has them
 	halves  int // paths on which keeping saves half of the time or more
 	columns int
 	border  Border
@@ -167,7 +210,7 @@ type Surveyor struct {
 
 // NewSurveyor returns one for a sweep of so many paths.
 func NewSurveyor(s Sweep, paths int) *Surveyor {
-	y := &Surveyor{sweep: s, columns: max(1, len(s.Axes.RTT)), reasons: map[Reason]int{}}
+	y := &Surveyor{sweep: s, columns: max(1, len(s.Axes.RTT)), reasons: map[Reason]int{}, alone: map[Range]*hundredths{}}
 	y.survey.Paths = paths
 	for _, name := range s.Strategies {
 		y.survey.Wins = append(y.survey.Wins, Win{Strategy: name})
@@ -211,11 +254,18 @@ func (y *Surveyor) Add(c Cell) {
 		v.Unknown++
 	}
 	if share, ok := c.Saves.Get(); ok {
-		y.shares[int(min(max(math.Round(100*share), leastShare), leastShare+shares-1))-leastShare]++
-		if most, ok := v.Most.Get(); !ok || share > most {
-			v.Most, y.most = linger.Known(share), c
+		if y.saved.add(share); y.saved.most == share && v.Most != linger.Known(share) {
+			y.most = c
 		}
-		v.Least = linger.Known(min(share, v.Least.Or(share)))
+		v.Least, v.Most = linger.Known(y.saved.least), linger.Known(y.saved.most)
+	}
+	for _, s := range c.KeepAlive {
+		pair := Range{Without: s.Without, With: s.With}
+		if y.alone[pair] == nil {
+			y.alone[pair] = &hundredths{}
+			y.pairs = append(y.pairs, pair)
+		}
+		y.alone[pair].add(s.Share.Value)
 	}
 	if len(y.sweep.Axes.RTT) == 0 {
 		return
@@ -243,16 +293,13 @@ func (y *Surveyor) Survey() Survey {
 	v := y.survey
 	v.Wins = slices.Clone(v.Wins)
 	v.Interrupted = v.Done < v.Paths
-	n := 0
-	for _, k := range y.shares {
-		n += k
+	if y.saved.n > 0 {
+		v.Median = linger.Known(y.saved.median())
 	}
-	half := (n + 1) / 2
-	for i, k := range y.shares {
-		if half -= k; n > 0 && half <= 0 {
-			v.Median = linger.Known(float64(i+leastShare) / 100)
-			break
-		}
+	for _, pair := range y.pairs {
+		h := y.alone[pair]
+		pair.Paths, pair.Least, pair.Median, pair.Most = h.n, h.least, h.median(), h.most
+		v.KeepAlive = append(v.KeepAlive, pair)
 	}
 	for r, k := range y.reasons {
 		r.Paths = k
@@ -281,6 +328,14 @@ func (y *Surveyor) find(v Survey) []finding.Finding {
 		add(NoneDelivered, finding.Unknown, done)
 	} else {
 		add(FastestOn, finding.Note, append(perStrategy("fastest_on", wins, func(w Win) int { return w.Paths }), done)...)
+	}
+	if len(v.KeepAlive) > 0 {
+		var figures finding.Figures
+		for _, r := range v.KeepAlive {
+			figures = append(figures, finding.Word("instead_of", r.Without).Whose(r.With), finding.Number("least", r.Least, "share").Whose(r.With),
+				finding.Number("median", r.Median, "share").Whose(r.With), finding.Number("most", r.Most, "share").Whose(r.With))
+		}
+		add(KeepAliveOn, finding.Note, figures...)
 	}
 	known := v.Saves + v.Costs + v.Same + v.Luck
 	switch {

@@ -231,3 +231,29 @@ func fewestConnections(t teller) string {
 	n, _ := t.Figures.Get("connections")
 	return fmt.Sprintf("Of those that tie for fastest, %s opens the fewest connections (%s).", t.Subject.Name, finding.Count(n.Value.Or(0)))
 }
+
+// keepAliveOn is what keep-alive alone saves over the paths of a sweep.
+func keepAliveOn(t teller) string {
+	var out []string
+	for _, f := range t.Figures.All("most") {
+		least, median := t.of(f, "least").Value.Or(0), t.of(f, "median").Value.Or(0)
+		out = append(out, fmt.Sprintf("%s (%s; median %s)", signedSpan(least, f.Value.Or(0)), t.pair(f), signed(median)))
+	}
+	return "At equal parallelism keep-alive saves " + list(out) + " of the time."
+}
+
+// signed is a share that may be less than nothing.
+func signed(v float64) string {
+	if v < 0 {
+		return "−" + finding.Share(-v)
+	}
+	return finding.Share(v)
+}
+
+// signedSpan is a range of such shares.
+func signedSpan(low, high float64) string {
+	if low < 0 {
+		return signed(low) + " to " + signed(high)
+	}
+	return span(low, high)
+}

@@ -61,6 +61,7 @@ func leads() table {
 		compare.NothingPredicted: func(teller) string { return "Nothing was predicted." },
 		compare.NoneDelivered:    noneDelivered,
 		compare.FastestOn:        fastestOn,
+		compare.KeepAliveOn:      keepAliveOn,
 		compare.KeepingUntold: func(teller) string {
 			return "What keeping saves is not known: it takes a persistent and a non-persistent strategy on one path."
 		},
