@@ -38,20 +38,37 @@ func keepAlive(t teller) string {
 		return fmt.Sprintf("Keep-alive probably saves %s of the time at equal parallelism.", shares(untested))
 	}
 	var parts []string
-	for _, f := range t.Figures {
-		switch f.Name {
-		case compare.CauseSaves:
-			parts = append(parts, fmt.Sprintf("saves %s of the time %s (%s)", shareOf(f), t.abreast(f), t.pair(f)))
-		case compare.CauseCosts:
-			f.Value = linger.Known(-f.Value.Or(0))
-			parts = append(parts, fmt.Sprintf("costs %s more time %s (%s)", finding.Share(f.Value.Or(0)), t.abreast(f), t.pair(f)))
-		case compare.CauseSame:
-			parts = append(parts, fmt.Sprintf("makes no measurable difference %s (%s)", t.abreast(f), t.pair(f)))
-		case compare.CauseUntested:
-			parts = append(parts, probably(f)+fmt.Sprintf(" %s (%s)", t.abreast(f), t.pair(f)))
+	for _, outcome := range []string{compare.CauseSaves, compare.CauseCosts, compare.CauseSame} {
+		if all := t.Figures.All(outcome); len(all) > 0 {
+			parts = append(parts, t.outcome(outcome, all))
 		}
 	}
+	for _, f := range t.Figures.All(compare.CauseUntested) {
+		parts = append(parts, probably(f)+" "+t.abreast(f)+" ("+t.pair(f)+")")
+	}
 	return "Keep-alive " + list(parts) + "."
+}
+
+// outcome is what keep-alive does to some pairs: how many requests they have under way is
+// said of one.
+func (t teller) outcome(outcome string, all finding.Figures) string {
+	abreast := ""
+	if len(all) == 1 {
+		abreast = " " + t.abreast(all[0])
+	}
+	says := "makes no measurable difference"
+	switch {
+	case outcome == compare.CauseSaves && len(all) == 1:
+		says = "saves " + shareOf(all[0]) + " of the time"
+	case outcome == compare.CauseSaves:
+		says = "saves " + shares(all) + " of the time"
+	case outcome == compare.CauseCosts:
+		for i, f := range all {
+			all[i].Value = linger.Known(-f.Value.Or(0))
+		}
+		says = "costs " + shares(all) + " more time"
+	}
+	return says + abreast + " (" + t.pairs(all) + ")"
 }
 
 // probably is what an untested pair looks like.

@@ -84,6 +84,7 @@ var examples = []struct {
 	{saved(compare.CauseSame, compare.CauseSame, 0.01, compare.CauseSame, 0.02), "Keep-alive makes no difference that 5 trials can show (keep instead of close, keep:6 instead of close:6)."},
 	{saved(compare.CauseMixed, compare.CauseSaves, 0.66, compare.CauseSame, 0.02),
 		"Keep-alive saves 66 % of the time with one request at a time (keep instead of close) and makes no measurable difference with 6 at once (keep:6 instead of close:6)."},
+	{saved(compare.CauseMixed, compare.CauseCosts, -0.1, compare.CauseCosts, -0.2), "Keep-alive costs 10–20 % more time (keep instead of close, keep:6 instead of close:6)."},
 	{saved(compare.CauseUntested, compare.CauseUntested, 0.66, compare.CauseUntested, -0.2),
 		"Keep-alive probably saves about 66 % of the time with one request at a time (keep instead of close) and probably costs about 20 % more time with 6 at once (keep:6 instead of close:6)."},
 	{saved(compare.CauseUntested, compare.CauseUntested, 0.66, compare.CauseUntested, 0.5), "Keep-alive probably saves 50–66 % of the time at equal parallelism."},
