@@ -70,7 +70,7 @@ type message struct {
 	byWorker             bool // a service worker answered
 	err                  string
 	oddLength            bool // Content-Length is no number of bytes
-	coded                bool // there is a content coding
+	coded, chunked       bool // there is a content coding; chunks
 }
 
 // text is how many bytes of text are held of an entry.
@@ -292,7 +292,7 @@ func (m *message) readPosted(s *scanner) error {
 
 // isWanted reports whether a field says something that is read.
 func isWanted(name string) bool {
-	for _, wanted := range []string{"content-length", "content-encoding", "content-type", "location", "referer", "connection", "keep-alive", "user-agent", "server"} {
+	for _, wanted := range []string{"content-length", "content-encoding", "transfer-encoding", "content-type", "location", "referer", "connection", "keep-alive", "user-agent", "server"} {
 		if strings.EqualFold(name, wanted) {
 			return true
 		}
@@ -343,6 +343,8 @@ func (m *message) readHeaders(s *scanner) error {
 			}
 		case "content-encoding":
 			m.coded = m.coded || value != "" && !strings.EqualFold(value, "identity")
+		case "transfer-encoding":
+			m.chunked = m.chunked || strings.EqualFold(value, "chunked")
 		case "content-type":
 			m.typed = cmp.Or(m.typed, value)
 		case "location":

@@ -60,9 +60,9 @@ func (e *entry) body() (n int64, how int) {
 		return length, told
 	}
 	size, sized := r.size.size(linger.MaxBody).Get()
-	if sized && size > 0 && !r.coded && r.compression.Or(0) < 0 {
-		// Chrome's bodySize is all behind the head, which is more than the content where that
-		// came in chunks (RFC 9112, 7.1).
+	// Where there is no content coding, Chrome's bodySize, and what is made of it, is the
+	// content with its chunks around it (RFC 9112, 7.1): seven bytes or more each, and five.
+	if frame := body - size; sized && size > 0 && r.chunked && !r.coded && 0 < frame && frame <= 16+size/64 {
 		return size, told
 	}
 	if known {

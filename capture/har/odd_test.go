@@ -67,9 +67,10 @@ func TestOddSizes(t *testing.T) {
 		{`"bodySize":"6,219"`, 0, []string{odd, unknown}},
 		{`"bodySize":"6219"`, 6219, nil},
 		{`"bodySize":"6,219","_transferSize":6500,"headersSize":281`, 6219, []string{odd}},
-		{`"bodySize":-197,"_transferSize":500,"headersSize":200`, 300, nil},      // as Chrome makes it
-		{`"bodySize":5013,"content":{"size":5000,"compression":-13}`, 5000, nil}, // in chunks
-		{`"bodySize":5013,"headers":[{"name":"Content-Encoding","value":"gzip"}],"content":{"size":5000,"compression":-13}`, 5013, nil},
+		{`"bodySize":-197,"_transferSize":500,"headersSize":200`, 300, nil}, // as Chrome makes it
+		{`"bodySize":5013,"headers":[{"name":"Transfer-Encoding","value":"chunked"}],"content":{"size":5000,"compression":-13}`, 5000, nil},
+		{`"bodySize":5013,"headers":[{"name":"Transfer-Encoding","value":"chunked"}],"content":{"size":3000}`, 5013, nil}, // in characters?
+		{`"bodySize":5013,"headers":[{"name":"Transfer-Encoding","value":"chunked"},{"name":"Content-Encoding","value":"gzip"}],"content":{"size":5000}`, 5013, nil},
 		{`"headers":[{"name":"content-length","value":"6,219"}]`, 0, []string{odd, unknown}},
 		{`"headers":[{"name":"content-length","value":"9223372036854775807"}],"content":{"size":20}`, 20, []string{odd, "size of the body on the wire unknown, that of the decoded content taken: 1 of 1 entries"}},
 		{`"bodySize":5,"headersSize":1e12`, 5, []string{odd}},

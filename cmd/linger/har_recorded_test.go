@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -183,6 +185,54 @@ func TestChromesOwnHAR(t *testing.T) {
 		if _, err := chromedp.Run(page, chromedp.Evaluate[any](step.then, chromedp.EvalAwaitPromise)); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// playwright records two loads of a page, caches cold and then warm, as tests of web pages do.
+const playwright = `
+const [browser, url, to, root] = process.argv.slice(1);
+(async () => {
+  const b = await require("playwright-core").chromium.launch({executablePath: browser, args: root ? ["--no-sandbox"] : []});
+  const c = await b.newContext({recordHar: {path: to, content: "omit"}});
+  const page = await c.newPage();
+  for (const _ of [1, 2]) await page.goto(url, {waitUntil: "networkidle"});
+  await c.close();
+  await b.close();
+})();`
+
+// TestPlaywrightsHAR has Playwright record a page twice: what is read of that is what the
+// server has counted. Which connection an exchange was on, Playwright does not say.
+func TestPlaywrightsHAR(t *testing.T) {
+	path, err := browser.Find()
+	if err != nil {
+		skip(t, "%v", err)
+	}
+	if testing.Short() {
+		t.Skip("a browser takes seconds")
+	}
+	if err := exec.Command("node", "-e", `require("playwright-core")`).Run(); err != nil {
+		skip(t, "no Playwright here (npm install playwright-core@1, and NODE_PATH): %v", err)
+	}
+	t.Parallel()
+	server := newRecordedPage(t)
+	name := filepath.Join(t.TempDir(), "page.har")
+	args := []string{"-e", playwright, "--", path, server.URL + "/", name}
+	if os.Getuid() == 0 {
+		args = append(args, "root") // it refuses root with its sandbox
+	}
+	if out, err := exec.CommandContext(t.Context(), "node", args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got := readTrace(t, name)
+	requests, _, size := server.since()
+	sent, local, body := 0, 0, int64(0)
+	for _, x := range got.Exchanges {
+		sent += x.Attempts
+		local += 1 - x.Attempts
+		body += x.ResponseBody
+	}
+	if requests != 9 || sent != requests || body != size || local != 5 {
+		t.Errorf("read %d requests with %d bytes, and %d of caches; the server counted %d with %d, and should 9: %+v", sent, body, local, requests, size, got.Exchanges)
 	}
 }
 
