@@ -18,6 +18,7 @@ import (
 	"linger/lab"
 	"linger/live"
 	"linger/origin"
+	"linger/report/table"
 )
 
 // version is what --version prints and JSON carries; a release sets it with
@@ -119,9 +120,9 @@ func Main(args []string, std streams) int {
 	return status.status
 }
 
-// oneLine keeps the promise that an error is one line.
+// oneLine keeps the promise that an error is one line, and nothing in it moves a cursor.
 func oneLine(s string) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(s, "\n", "; ")), " ")
+	return table.Clean(strings.Join(strings.Fields(strings.ReplaceAll(s, "\n", "; ")), " "))
 }
 
 // exited carries kong's wish to exit, after --help and --version, out of the parser.

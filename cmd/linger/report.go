@@ -183,7 +183,7 @@ func (c reportCmd) Run(std streams) error {
 		out.table = false // files were asked for
 	}
 	if source.Linger != version {
-		fmt.Fprintf(std.err, "linger: %s was measured by linger %s; this one, %s, computes the figures anew\n", name, source.Linger, version)
+		fmt.Fprintf(std.err, "linger: %s was measured by linger %s; this one, %s, computes the figures anew\n", name, linger.Brief(source.Linger), version)
 	}
 	r := result{in, source, asserted}
 	return cmp.Or(out.write(r.as(out, c.ShowQueries)), brokenOf(r.results()))

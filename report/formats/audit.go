@@ -103,15 +103,12 @@ func (l *ConnectionLines) Add(r audit.Row) error {
 		lost = append(lost, string(c))
 	}
 	l.line = append(l.line[:0],
-		strconv.FormatInt(r.ID, 10), optional(r.Stream), r.Client, r.Server, clean(r.Name), r.Protocol, string(r.Class), finding.Trimmed(float64(r.Opened)/1e9, 6), span(r.Lasted, time.Second),
+		strconv.FormatInt(r.ID, 10), optional(r.Stream), cell(r.Client), cell(r.Server), cell(r.Name), cell(r.Protocol), string(r.Class), finding.Trimmed(float64(r.Opened)/1e9, 6), span(r.Lasted, time.Second),
 		strconv.Itoa(r.Requests), string(r.Cause), string(r.Certainty), strings.Join(lost, " "), before, optional(r.BeforeStream), span(r.Gap, time.Second),
 		string(r.ClosedBy), string(r.ClosedWith), string(r.End), span(r.Waiting, time.Millisecond), strconv.FormatBool(r.Hidden), frame(r.Frames.First), frame(r.Frames.Last), frame(r.ClosedFrame),
 		strconv.FormatBool(r.BeganBefore), strconv.FormatBool(r.StillOpen))
 	return l.w.Write(l.line)
 }
-
-// clean takes out what would move a cursor.
-func clean(s string) string { return table.Clean(s) }
 
 // Close writes what is left.
 func (l *ConnectionLines) Close() error {

@@ -98,3 +98,16 @@ func TestAFullDiskIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// What others have named can neither move a cursor nor be a formula of a spreadsheet.
+func TestCells(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "keep:6": "keep:6", "h2": "h2", "4.5": "4.5", "nginx/1.22 (Debian)": "nginx/1.22 (Debian)",
+		`=HYPERLINK("http://evil","x")`: `'=HYPERLINK("http://evil","x")`, "+1": "'+1", "-1+2": "'-1+2", "@SUM(A1)": "'@SUM(A1)",
+		"\x1b[31mred\a": "?[31mred?", "\t=1": "?=1", "a\u202eb": "a?b",
+	} {
+		if got := cell(text); got != want {
+			t.Errorf("%q is %q; want %q", text, got, want)
+		}
+	}
+}
