@@ -13,6 +13,7 @@ import (
 	"linger/compare"
 	"linger/finding"
 	"linger/internal/results"
+	"linger/internal/textbook"
 	"linger/trace"
 )
 
@@ -376,4 +377,24 @@ func changedFindings(t testing.TB) compare.Change {
 	after.Rows[0].Time, after.Rows[0].Connections = linger.Known(faster), linger.Known(6.0)
 	after.Network.RTT = linger.Known(35.0)
 	return compare.Difference(before, after)
+}
+
+// The first screen of a comparison has room for a prompt below it, whatever was found of up
+// to seven strategies.
+func TestCompareFitsOnAScreen(t *testing.T) {
+	for name := range textbook.Examples {
+		f := findings(t, name)
+		if len(f.Rows) > 7 {
+			continue
+		}
+		for _, width := range []int{80, 100, 120} {
+			var b strings.Builder
+			if err := Compare(&b, f, Options{Width: width, Version: "1.0", Command: "linger compare"}); err != nil {
+				t.Fatal(err)
+			}
+			if n := strings.Count(b.String(), "\n"); n > 23 {
+				t.Errorf("%s at %d columns has %d lines:\n%s", name, width, n, b.String())
+			}
+		}
+	}
 }

@@ -209,6 +209,10 @@ func (t teller) untestedAtAll() string {
 	return "; " + t.trials() + " each are too few for a test" + takes
 }
 
+// farApart is how many times as long something takes of which nobody would say that it ties,
+// though the trials scatter so much that they do not tell.
+const farApart = 1.2
+
 // noDifference is that the fastest and its rival tie.
 func noDifference(t teller) string {
 	best, rival := t.times()
@@ -218,7 +222,10 @@ func noDifference(t teller) string {
 	if margin, ok := t.Figures.Value("margin").Get(); ok {
 		why = "predictions are off by as much: " + finding.Share(margin)
 	}
+	ours, theirs := t.both()
 	switch n := t.Figures.Value("strategies").Or(0); {
+	case rival.Value.Or(0) > farApart*best.Value.Or(0):
+		return fmt.Sprintf("Which is fastest cannot be told: %s %s, %s %s (%s).", best.Of, ours, rival.Of, theirs, why)
 	case int(n) == len(names) && n > 2:
 		return fmt.Sprintf("All %s tie at about %s (%s).", whole(n), took(best), why)
 	case len(names) > mostTied:
@@ -226,7 +233,6 @@ func noDifference(t teller) string {
 	case len(names) > 2:
 		return fmt.Sprintf("%s tie for fastest at about %s (%s).", list(names), took(best), why)
 	}
-	ours, theirs := t.both()
 	return fmt.Sprintf("%s and %s tie for fastest: %s and %s (%s).", best.Of, rival.Of, ours, theirs, why)
 }
 
@@ -253,10 +259,9 @@ func fewestConnections(t teller) string {
 func keepAliveOn(t teller) string {
 	var out []string
 	for _, f := range t.Figures.All("most") {
-		least, median := t.of(f, "least").Value.Or(0), t.of(f, "median").Value.Or(0)
-		out = append(out, fmt.Sprintf("%s (%s; median %s)", signedSpan(least, f.Value.Or(0)), t.pair(f), signed(median)))
+		out = append(out, signedSpan(t.of(f, "least").Value.Or(0), f.Value.Or(0))+" ("+f.Of+")")
 	}
-	return "At equal parallelism keep-alive saves " + list(out) + " of the time."
+	return "Keep-alive alone saves " + strings.Join(out, ", ") + "."
 }
 
 // signed is a share that may be less than nothing.

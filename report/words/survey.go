@@ -43,9 +43,9 @@ func fastestOn(t teller) string {
 }
 
 func keepingSavesOn(t teller) string {
-	s := "The fastest with keep-alive beats the fastest without on " + t.n("saves_on")
+	s := "The best with keep-alive beats the best without on " + t.n("saves_on")
 	if t.Figures.Value("saves_on") == t.Figures.Value("known") {
-		s = "The fastest with keep-alive beats the fastest without on all of them"
+		s = "The best with keep-alive beats the best without on all of them"
 	}
 	if median, ok := t.Figures.Value("median").Get(); ok {
 		s += "; median saving " + finding.Share(median)

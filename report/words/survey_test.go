@@ -58,14 +58,14 @@ func TestSurvey(t *testing.T) {
 			}
 			return outcomes(200), outcomes(100)
 		}, []string{
-			"h2 is fastest on 30 of 30 networks. The fastest with keep-alive beats the fastest without on 16; median saving 50 %.",
+			"h2 is fastest on 30 of 30 networks. The best with keep-alive beats the best without on 16; median saving 50 %.",
 			"Without loss it begins to make a difference beyond 40 ms at 10 Mbit/s; it makes none at any RTT at 1 Mbit/s.",
 			"Keep-alive makes no difference (at most 5 % between", "on 14 of 30",
 			"The largest saving is 50 % at 50 ms, 10 Mbit/s: h2 takes 100 ms, close:6 takes 200 ms.",
 		}},
 		{"halves, and luck", linger.Grid{Loss: []float64{0, 0.01}, Down: rates[:1], RTT: ladder(3)}, func(n linger.Network) (closed, kept []compare.Outcome) {
 			return outcomes(1000), outcomes(map[time.Duration]float64{10 * time.Millisecond: 500, 20 * time.Millisecond: 504, 30 * time.Millisecond: 600}[n.RTT])
-		}, []string{"beats the fastest without on 3;", "On 3 networks 5 trials cannot tell what keep-alive saves or costs from noise."}},
+		}, []string{"beats the best without on 3;", "On 3 networks 5 trials cannot tell what keep-alive saves or costs from noise."}},
 		{"what is not known", linger.Grid{Loss: []float64{0}, Down: rates[:1], RTT: ladder(4)}, func(n linger.Network) (closed, kept []compare.Outcome) {
 			if n.RTT > 20*time.Millisecond {
 				return outcomes(-1), outcomes(100)
