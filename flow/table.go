@@ -152,7 +152,7 @@ func (t *Table) look(p *Packet) (*Flow, uint32) {
 		if uint32(t.index[i]>>32) != hash {
 			continue
 		}
-		if f := t.at(uint32(t.index[i])); f.Key == p.Key {
+		if f := t.at(uint32(t.index[i])); f.Key.same(&p.Key) {
 			return f, hash
 		}
 	}

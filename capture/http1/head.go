@@ -3,6 +3,7 @@ package http1
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"linger"
 	"linger/trace"
@@ -96,7 +97,12 @@ func trim(b []byte) []byte {
 	return b
 }
 
-func trimCR(b []byte) []byte { return bytes.TrimSuffix(b, []byte{'\r'}) }
+func trimCR(b []byte) []byte {
+	if n := len(b); n > 0 && b[n-1] == '\r' {
+		return b[:n-1]
+	}
+	return b
+}
 
 // Versions as they stand in a first line.
 type version uint8
@@ -512,6 +518,14 @@ func clip(b []byte) string {
 	if len(b) > maxValue {
 		b = b[:maxValue]
 	}
+	return valid(b)
+}
+
+// valid returns a text with what is no UTF-8 replaced.
+func valid(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
 	return strings.ToValidUTF8(string(b), "�")
 }
 
@@ -521,24 +535,24 @@ func (c *Conversation) url(h *head) string {
 	if len(target) > maxURL {
 		target = target[:maxURL]
 	}
-	var b strings.Builder
+	b := c.Shared.line[:0]
 	switch {
 	case len(h.method) == len("CONNECT") && string(h.method) == "CONNECT" || target[0] != '/' && bytes.Contains(target, []byte("://")):
-		b.Write(target)
+		b = append(b, target...)
 	default:
 		if len(target) == 1 && target[0] == '*' {
 			target = nil // "OPTIONS *" is of the server
 		}
-		b.Grow(len("http://") + max(len(h.host), len(c.Authority)) + len(target))
-		b.WriteString("http://")
+		b = append(b, "http://"...)
 		if len(h.host) > 0 {
-			b.Write(h.host)
+			b = append(b, h.host...)
 		} else {
-			b.WriteString(c.Authority)
+			b = append(b, c.Authority...)
 		}
-		b.Write(target)
+		b = append(b, target...)
 	}
-	return strings.ToValidUTF8(b.String(), "�")
+	c.Shared.line = b
+	return valid(b)
 }
 
 // absolute returns where a Location points to, seen from a URL.

@@ -63,7 +63,8 @@ type Shared struct {
 	texts map[string]string
 	last  [16]string // the last text of each length, modulo 16
 	free  []*pending
-	head  head // the one that is read
+	head  head   // the one that is read
+	line  []byte // room for a URL that is put together
 }
 
 // Next returns a number for an exchange that begins, from 0.

@@ -89,7 +89,10 @@ func (r *Reader) segment(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m m
 		switch {
 		case n == 0:
 			return
-		case int64(n) < h.skip && !h.idle():
+		case int64(n) < h.skip && (!h.idle() || h.carried && !h.fin && p.Ack == other.next):
+			if h.idle() {
+				h.since = m.At
+			}
 			h.next += uint32(n)
 			h.skip -= int64(n)
 			h.last = m

@@ -30,11 +30,11 @@ func (one *file) beginPcap(f *Files, magic []byte) error {
 	case magicMicro, magicNano, magicModified:
 		one.order = binary.BigEndian
 	}
-	one.unit = resolution{perSecond: 1e6}
+	one.unit, one.little = 1e3, one.order == binary.LittleEndian
 	switch one.order.Uint32(magic) {
 	case magicMicro:
 	case magicNano:
-		one.unit = resolution{perSecond: 1e9}
+		one.unit = 1
 	case magicModified:
 		one.extra = 8
 	default:
@@ -66,9 +66,8 @@ func (f *Files) packet(one *file) error {
 	if err != nil {
 		return cut(err)
 	}
-	// Which order it is stays the same, so the processor guesses it.
 	var seconds, fraction, size, wire uint32
-	if one.order == binary.LittleEndian {
+	if one.little {
 		seconds, fraction = binary.LittleEndian.Uint32(head), binary.LittleEndian.Uint32(head[4:])
 		size, wire = binary.LittleEndian.Uint32(head[8:]), binary.LittleEndian.Uint32(head[12:])
 	} else {
@@ -82,7 +81,7 @@ func (f *Files) packet(one *file) error {
 		return cut(noEOF(err))
 	}
 	one.frame.Wire = max(int(wire), int(size))
-	one.at = int64(seconds)*1e9 + int64(fraction)*(1e9/int64(one.unit.perSecond))
+	one.at = int64(seconds)*1e9 + int64(fraction)*one.unit
 	return nil
 }
 

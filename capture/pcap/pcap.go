@@ -112,9 +112,10 @@ type file struct {
 	at    int64 // of frame, in nanoseconds since 1970
 
 	order  order
-	unit   resolution // pcap
-	extra  int        // bytes of a pcap packet's head beyond 16
-	ifaces int        // index in Interfaces of the section's first
+	little bool  // order, where each packet needs it
+	unit   int64 // of a pcap's fractions of a second, in nanoseconds
+	extra  int   // bytes of a pcap packet's head beyond 16
+	ifaces int   // index in Interfaces of the section's first
 }
 
 // Open reads each input up to its first frame. The error names the first input that is no
@@ -172,31 +173,36 @@ func (f *Files) Info() []File {
 // Next returns the next frame, and io.EOF after the last one. No file's problem ends it;
 // Info has them.
 func (f *Files) Next() (*Frame, error) {
-	if f.last != nil {
-		if err := f.advance(f.last); err != nil {
+	if one := f.last; one != nil {
+		if err := f.advance(one); err != nil {
 			if err != io.EOF {
-				f.last.Problem = err
+				one.Problem = err
 			}
-			f.drop(f.last)
+			f.drop(one)
 		}
 	}
-	var next *file
+	if len(f.active) != 1 || len(f.waiting) > 0 || f.last != f.active[0] {
+		if f.choose(); f.last == nil {
+			return nil, io.EOF
+		}
+	}
+	f.last.frame.At = linger.Instant(f.last.at - f.began)
+	return &f.last.frame, nil
+}
+
+// choose makes the file with the earliest frame the last one, or none.
+func (f *Files) choose() {
+	f.last = nil
 	for _, one := range f.active {
-		if next == nil || one.at < next.at || one.at == next.at && one.index < next.index {
-			next = one
+		if next := f.last; next == nil || one.at < next.at || one.at == next.at && one.index < next.index {
+			f.last = one
 		}
 	}
-	if len(f.waiting) > 0 && (next == nil || f.waiting[0].at < next.at) {
-		next = f.waiting[0]
+	if len(f.waiting) > 0 && (f.last == nil || f.waiting[0].at < f.last.at) {
+		f.last = f.waiting[0]
 		f.waiting = f.waiting[1:]
-		f.active = append(f.active, next)
+		f.active = append(f.active, f.last)
 	}
-	f.last = next
-	if next == nil {
-		return nil, io.EOF
-	}
-	next.frame.At = linger.Instant(next.at - f.began)
-	return &next.frame, nil
 }
 
 // advance reads the next frame of a file.
