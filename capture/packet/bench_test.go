@@ -74,26 +74,33 @@ func (l load) capture(round int) (file []byte, packets int) {
 	return f.pcap(1, whole), len(f.frames)
 }
 
-// write makes a file of at least so many bytes, in the page cache, and returns what is in it.
-func (l load) write(b *testing.B, name string, least int) (size, packets, rounds int) {
+// A file is what a load was written to.
+type file struct {
+	name                     string
+	size, packets, exchanges int
+}
+
+// write makes a file of at least so many bytes, in the page cache.
+func (l load) write(b *testing.B, name string, least int) file {
+	out := file{name: name}
 	f, err := os.Create(name)
 	if err != nil {
 		b.Fatal(err)
 	}
-	for ; size < least; rounds++ {
-		one, n := l.capture(rounds)
-		if rounds > 0 {
+	for round := 0; out.size < least; round++ {
+		one, packets := l.capture(round)
+		if round > 0 {
 			one = one[24:] // without another head of the file
 		}
 		if _, err := f.Write(one); err != nil {
 			b.Fatal(err)
 		}
-		size, packets = size+len(one), packets+n
+		out.size, out.packets, out.exchanges = out.size+len(one), out.packets+packets, out.exchanges+l.connections*l.requests
 	}
 	if err := f.Close(); err != nil {
 		b.Fatal(err)
 	}
-	return size, packets, rounds
+	return out
 }
 
 func BenchmarkRead(b *testing.B) {
@@ -123,56 +130,61 @@ func BenchmarkRead(b *testing.B) {
 }
 
 // BenchmarkPeers is all of linger inspect, from the start of its process to its end, beside
-// other programs: the same files in the page cache, everybody on the same one core. Figures
+// other programs: the same file in the page cache, everybody on the same one core. Figures
 // are by processor time, user and system, of the median run; wall-GB/s by the clock, which
 // others on the machine make slower. go test -bench Peers -benchtime 5x is five runs of each.
-// tshark, which would take minutes, reads a file of a sixteenth.
+// tshark, which would take minutes, reads a shorter file.
 func BenchmarkPeers(b *testing.B) {
 	needs(b, "taskset")
-	program := filepath.Join(b.TempDir(), "linger")
+	folder := b.TempDir()
+	program := filepath.Join(folder, "linger")
 	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/linger").CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}
-	size := 512 << 20
-	if testing.Short() {
-		size = 32 << 20
-	}
-	peers := []struct {
-		name string
-		part int // of the size
-		args []string
-	}{
-		{"linger", 1, []string{program, "inspect", "--json"}},
-		{"tcptrace", 1, []string{"tcptrace", "-n"}},
-		{"tshark", 16, []string{"tshark", "-n", "-Y", "http", "-T", "fields", "-e", "tcp.stream", "-e", "http.request.uri", "-e", "http.response.code", "-r"}},
-	}
 	for _, l := range loads {
-		for _, peer := range peers {
-			b.Run(l.name+"/"+peer.name, func(b *testing.B) {
-				needs(b, peer.args[0])
-				name := filepath.Join(b.TempDir(), "load.pcap")
-				size, packets, rounds := l.write(b, name, size/peer.part)
-				var cpu, wall []time.Duration
-				for b.Loop() {
-					cmd := exec.CommandContext(b.Context(), "taskset", slices.Concat([]string{"-c", fmt.Sprint(core(b))}, peer.args, []string{name})...)
-					began := time.Now()
-					out, err := cmd.Output()
-					if err != nil {
-						b.Fatal(err)
-					}
-					wall = append(wall, time.Since(began))
-					cpu = append(cpu, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
-					if want := fmt.Sprintf("\"exchanges\": %d,", rounds*l.connections*l.requests); peer.name == "linger" && !bytes.Contains(out, []byte(want)) {
-						b.Fatalf("it says not %s:\n%s", want, out)
-					}
-				}
-				b.ReportMetric(float64(size)/middle(cpu).Seconds()/1e9, "GB/s")
-				b.ReportMetric(float64(size)/middle(wall).Seconds()/1e9, "wall-GB/s")
-				b.ReportMetric(float64(packets)/middle(cpu).Seconds()/1e6, "Mpkts/s")
-				b.ReportMetric(float64(size/packets), "B/pkt")
+		// Heads take longer than bodies, and less of them tells as much.
+		size := 256 << 20
+		if l.body > 1000 {
+			size = 1 << 30
+		}
+		if testing.Short() {
+			size /= 16
+		}
+		b.Run(l.name, func(b *testing.B) {
+			long, short := l.write(b, filepath.Join(folder, "long.pcap"), size), l.write(b, filepath.Join(folder, "short.pcap"), size/32)
+			b.Run("linger", func(b *testing.B) {
+				long.runs(b, fmt.Sprintf("\"exchanges\": %d,", long.exchanges), program, "inspect", "--json")
 			})
+			b.Run("tcptrace", func(b *testing.B) { long.runs(b, "", "tcptrace", "-n") })
+			b.Run("tshark", func(b *testing.B) {
+				short.runs(b, "/images/", "tshark", "-n", "-Y", "http", "-T", "fields", "-e", "tcp.stream", "-e", "http.request.uri", "-e", "http.response.code", "-r")
+			})
+		})
+	}
+}
+
+// runs measures a program that reads the file, and says so.
+func (f file) runs(b *testing.B, says string, args ...string) {
+	needs(b, args[0])
+	args = slices.Concat([]string{"-c", fmt.Sprint(core(b))}, args, []string{f.name})
+	var cpu, wall []time.Duration
+	for b.Loop() {
+		cmd := exec.CommandContext(b.Context(), "taskset", args...)
+		began := time.Now()
+		out, err := cmd.Output()
+		if err != nil {
+			b.Fatal(err)
+		}
+		wall = append(wall, time.Since(began))
+		cpu = append(cpu, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
+		if !bytes.Contains(out, []byte(says)) {
+			b.Fatalf("%s: it does not say %s", args, says)
 		}
 	}
+	b.ReportMetric(float64(f.size)/middle(cpu).Seconds()/1e9, "GB/s")
+	b.ReportMetric(float64(f.size)/middle(wall).Seconds()/1e9, "wall-GB/s")
+	b.ReportMetric(float64(f.packets)/middle(cpu).Seconds()/1e6, "Mpkts/s")
+	b.ReportMetric(float64(f.size/f.packets), "B/pkt")
 }
 
 // core is the number of a processor that this process may use.
