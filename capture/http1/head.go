@@ -206,8 +206,8 @@ func (c *Conversation) start(from Side, b []byte, m Mark) (n int, skip int64) {
 	before := len(r.buf)
 	r.buf = append(r.buf, b...)
 	size := endOfHead(r.buf, max(r.scanned-3, 0))
-	if simple := from == Client && size == 0 && LooksRequest(r.buf) == Yes; simple {
-		size = bytes.IndexByte(r.buf, '\n') + 1 // perhaps of HTTP/0.9; read tells
+	if from == Client && size == 0 && bytes.IndexByte(b, '\n') >= 0 && bytes.IndexByte(r.buf, '\n') >= before && LooksRequest(r.buf) == Yes {
+		size = len(r.buf) // the first line has come to its end, perhaps one of HTTP/0.9: read tells
 	}
 	if size > 0 {
 		c.Shared.head = head{length: -1}

@@ -81,16 +81,17 @@ func (a *dnsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 		a.began[e] = m
 	}
 	a.buf[e] = append(a.buf[e], b...)
-	for b := a.buf[e]; ; {
-		if len(b) < 2 || len(b) < 2+int(b[0])<<8+int(b[1]) {
-			a.buf[e] = append(a.buf[e][:0], b...)
-			return 0
-		}
-		n := int(b[0])<<8 + int(b[1])
-		a.message(r, c, e, b[2:2+n], n, m)
-		b = b[2+n:]
+	rest := a.buf[e]
+	for len(rest) >= 2 && len(rest) >= 2+int(rest[0])<<8+int(rest[1]) {
+		n := int(rest[0])<<8 + int(rest[1])
+		a.message(r, c, e, rest[2:2+n], n, m)
+		rest = rest[2+n:]
 		a.began[e] = m
 	}
+	if len(rest) < len(a.buf[e]) { // else each of many small pieces would move all of it
+		a.buf[e] = append(a.buf[e][:0], rest...)
+	}
+	return 0
 }
 
 func (a *dnsApp) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {

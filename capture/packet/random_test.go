@@ -216,6 +216,7 @@ func mutated(rng *rand.Rand, b []byte) []byte {
 // TestMutations reads damaged captures: none may crash it, hang it or take memory without
 // bound.
 func TestMutations(t *testing.T) {
+	t.Parallel()
 	f := newFilm()
 	played(f, rand.New(rand.NewPCG(1, 1)), 8, false)
 	originals := [][]byte{f.pcap(raw, whole), f.pcap(raw, 90)}
@@ -232,7 +233,7 @@ func TestMutations(t *testing.T) {
 		originals = append(originals, b)
 	}
 	rng := rand.New(rand.NewPCG(3, 3))
-	for range 1000 {
+	for range 10_000 {
 		check(t, mutated(rng, originals[rng.IntN(len(originals))]))
 	}
 }
