@@ -91,7 +91,7 @@ func (r *Reader) segment(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m m
 			return
 		case int64(n) < h.skip && (!h.idle() || h.carried && !h.fin && p.Ack == other.next):
 			if h.idle() {
-				h.since = m.At
+				h.starts(p.Seq, m)
 			}
 			h.next += uint32(n)
 			h.skip -= int64(n)
@@ -104,6 +104,9 @@ func (r *Reader) segment(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m m
 
 // idle reports whether all that was sent is acknowledged.
 func (h *half) idle() bool { return h.heard && !before(h.acked, h.next) }
+
+// starts takes in that a burst begins: all that was sent before is acknowledged.
+func (h *half) starts(seq uint32, m mark) { h.since, h.burst, h.before = m.At, seq, h.last.At }
 
 // acknowledged reports whether a packet of the other end acknowledges bytes that follow
 // closely on those that it is known to have acknowledged.
@@ -225,7 +228,7 @@ func (r *Reader) payload(c *conn, e flow.End, p piece) {
 		p.cut(old)
 	}
 	if h.idle() || !h.carried {
-		h.since, h.burst, h.before = p.m.At, p.seq, h.last.At
+		h.starts(p.seq, p.m)
 	}
 	if !h.carried || h.last.At <= p.m.At {
 		h.carried, h.last = true, p.m
