@@ -32,6 +32,10 @@ type Config struct {
 	// Each, if not nil, is called with each connection whose cause is decided, in no
 	// particular order.
 	Each func(Row)
+	// PoolSize and PoolIdle are the pool that WhatIf is about: connections of each client to
+	// an origin, and for how long they are kept. 0 is what remedies advise.
+	PoolSize int
+	PoolIdle time.Duration
 	// Software is what servers and clients are, where they do not say so.
 	Software string
 }
@@ -285,7 +289,11 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 	for _, c := range now {
 		a.count(c)
 	}
-	a.peaks(now)
+	byPool := inPools(now)
+	a.peaks(byPool)
+	if last {
+		a.whatIf(byPool)
+	}
 	for _, c := range now {
 		c.forget(until)
 	}

@@ -40,17 +40,23 @@ func up(d time.Duration) time.Duration {
 	return d.Round(time.Hour) + time.Hour
 }
 
+// keptFor is how many connections a pool should keep that has had so many busy at once.
+func keptFor(peak int) int { return max(8, 2*peak) }
+
+// withMargin is for how long connections should be kept to outlast a gap. A tenth, and a
+// second, make that clocks and round trips do not matter.
+func withMargin(gap time.Duration) time.Duration { return up(gap + gap/10 + time.Second) }
+
 // remedies are lines of the configuration of the software that was seen.
 func (n need) remedies() []finding.Remedy {
-	kept := max(8, 2*n.peak)
+	kept := keptFor(n.peak)
 	server := func(limit time.Duration, number int) []finding.Remedy {
 		return keepalive.Remedies(string(n.cause), n.server, keepalive.Accepts, number, limit)
 	}
 	client := func(limit time.Duration) []finding.Remedy {
 		return keepalive.Remedies(string(n.cause), n.client, keepalive.Opens, kept, limit)
 	}
-	// A margin of a tenth, and a second, makes that clocks and round trips do not matter.
-	longer := up(n.gap + n.gap/10 + time.Second)
+	longer := withMargin(n.gap)
 	switch n.cause {
 	case ServerIdle:
 		return server(longer, 0)

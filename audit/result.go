@@ -134,6 +134,8 @@ type GroupRow struct {
 	Needed int           `json:"concurrency,omitempty"`
 	Main   Cause         `json:"main_cause,omitempty"` // of those that were avoidable
 	Causes map[Cause]int `json:"causes,omitempty"`
+	// WithPool is what a pool would have done with the requests of an origin.
+	WithPool linger.Opt[WhatIf] `json:"with_pool,omitzero"`
 }
 
 // A Hop is a proxy with what it asks, as both sides of it were recorded.
@@ -365,6 +367,9 @@ func groupRows(groups map[groupKey]*group) []GroupRow {
 			Name: k.name, Address: k.server, Software: g.software, Connections: g.connections, Opened: g.connections - g.began,
 			Exchanges: g.exchanges, Reuse: g.reuse(), Avoidable: g.avoidable(), Share: g.share(), Needed: g.peak, Causes: map[Cause]int{},
 		}
+		if g.whatIf.Requests > 0 {
+			row.WithPool = linger.Known(g.whatIf)
+		}
 		if k.server == "" {
 			row.Name, row.Address, row.Software = "", k.name, g.agent
 		}
@@ -542,10 +547,10 @@ func (a *Auditor) finding(k groupKey, g *group, cause Cause, m *amount) finding.
 		f.Figures = append(f.Figures, a.limitFigures(server, cause, m)...)
 		asked.learnt(server)
 	}
-	if len(m.gaps.kept) > 0 {
+	if gap, ok := m.usualGap(); ok {
 		sorted := slices.Sorted(slices.Values(m.gaps.kept))
-		f.Figures = append(f.Figures, finding.Number("gap_median", 1000*sorted[len(sorted)/2], "ms"), finding.Number("gap_most", 1000*sorted[len(sorted)*19/20], "ms"))
-		asked.gap = seconds(sorted[len(sorted)*19/20])
+		f.Figures = append(f.Figures, finding.Number("gap_median", 1000*sorted[len(sorted)/2], "ms"), finding.Number("gap_most", ms(gap), "ms"))
+		asked.gap = gap
 	}
 	proxy := a.proxyBefore(k.server)
 	asked.client = cmp.Or(a.config.Software, openerOf(proxy, server, m.agent(), cause))
@@ -609,7 +614,7 @@ func openerOf(proxy, upstream *host, agent string, cause Cause) string {
 	switch {
 	case proxy == nil:
 		return keepalive.RecogniseAgent(agent)
-	case proxy.software == upstream.software && cause != ClientSaysClose:
+	case upstream == nil || proxy.software == upstream.software && cause != ClientSaysClose:
 		return ""
 	}
 	return keepalive.RecogniseServer(proxy.software)

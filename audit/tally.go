@@ -145,6 +145,15 @@ func (m *amount) add(c *conn) {
 	}
 }
 
+// usualGap is how long the connections before had been idle, but for one of twenty.
+func (m *amount) usualGap() (time.Duration, bool) {
+	if len(m.gaps.kept) == 0 {
+		return 0, false
+	}
+	sorted := slices.Sorted(slices.Values(m.gaps.kept))
+	return seconds(sorted[len(sorted)*19/20]), true
+}
+
 // A group is what is counted of an origin or a client.
 type group struct {
 	connections, exchanges, first int
@@ -154,6 +163,7 @@ type group struct {
 	peak                          int
 	software, agent               string
 	opaque                        int
+	whatIf                        WhatIf
 }
 
 type groupKey struct{ name, server string }
@@ -360,14 +370,19 @@ func (o *overlap) most() int {
 	return most
 }
 
-// peaks finds how many exchanges were under way at once in each pool.
-func (a *Auditor) peaks(now []*conn) {
+// inPools are the connections for requests, by pool.
+func inPools(now []*conn) map[*pool][]*conn {
 	byPool := map[*pool][]*conn{}
 	for _, c := range now {
 		if c.pool != nil && c.class == Requests {
 			byPool[c.pool] = append(byPool[c.pool], c)
 		}
 	}
+	return byPool
+}
+
+// peaks finds how many exchanges were under way at once in each pool.
+func (a *Auditor) peaks(byPool map[*pool][]*conn) {
 	for p, conns := range byPool {
 		var seen overlap
 		for _, c := range conns {
