@@ -25,6 +25,9 @@ type WhatIf struct {
 	Known   string `json:"known"` // "predicted"
 }
 
+// Reuse is the share of requests that would not have been the first on their connection.
+func (w WhatIf) Reuse() float64 { return 1 - float64(w.Opened)/float64(max(1, w.Requests)) }
+
 // A want is a request as a pool sees it.
 type want struct {
 	at, done linger.Instant // when it was wanted and answered
@@ -33,16 +36,19 @@ type want struct {
 }
 
 // wantsOf returns the requests of a client's pool by when they were wanted. The first one of a
-// connection was wanted when that was opened, unless it had been opened ahead. ok is false
-// where requests have been summed up, or it is not known when one was sent or answered.
+// connection was wanted when that was opened, unless it had been opened ahead. Requests that
+// were not answered in full are left out. ok is false where those are more than a tenth, or
+// where requests have been summed up.
 func wantsOf(conns []*conn) (wants []want, ok bool) {
+	lacking := 0
 	for _, c := range conns {
 		if c.folded != nil || c.opaque || c.multiplexed {
 			return nil, false
 		}
 		for i, s := range c.spans {
 			if s.sent == never || s.done == never || s.done < s.sent {
-				return nil, false
+				lacking++
+				continue
 			}
 			w := want{at: s.sent, done: s.done, takes: s.done.Sub(s.sent), after: -1}
 			if i == 0 && !c.beganBefore && !c.price.hidden {
@@ -50,6 +56,9 @@ func wantsOf(conns []*conn) (wants []want, ok bool) {
 			}
 			wants = append(wants, w)
 		}
+	}
+	if lacking > len(wants)/10 {
+		return nil, false
 	}
 	slices.SortStableFunc(wants, func(x, y want) int { return cmp.Compare(x.at, y.at) })
 	// "Observed requests hang on earlier responses": on the latest that had come.

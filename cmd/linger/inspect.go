@@ -36,17 +36,20 @@ type inspectCmd struct {
 
 	NoNames bool `short:"n" name:"no-names" help:"Resolve no names of addresses, as of tcpdump: none ever is."`
 
-	FromClient string `placeholder:"ADDRESS" help:"Look at connections of this client, or network (192.0.2.0/24)."`
-	Origin     string `placeholder:"NAME" help:"Look at connections to this origin, as clients name it."`
-	Port       uint16 `placeholder:"N" help:"Look at connections to this port of servers."`
-	From       string `placeholder:"TIME" help:"Look at connections from then on: 15:04:05, 2006-01-02T15:04:05Z, or 90s after the beginning."`
-	To         string `placeholder:"TIME" help:"Look at connections that were opened by then."`
-	Filter     string `placeholder:"WHAT" help:"Look at connections that fit this, as tcpdump has it: tcp port 80 and not net 10.0.0.0/8. src is the client, dst the server. It may stand behind the files, too."`
-	Software   string `placeholder:"NAME" help:"What servers or clients are, for the lines that end a cause: nginx, apache, haproxy, envoy, caddy, node, go, requests, java, ..."`
-	Find       string `placeholder:"TEXT" help:"Show the connection on which the first request was whose URL holds this, and who closed it."`
-	Redact     bool   `help:"Replace addresses and names by others, the same for the same, so that the result may be shared."`
-	Wide       bool   `help:"Show all: every cause, origin, client, limit and proxy."`
-	MaxTracked int    `name:"max-tracked" placeholder:"N" help:"How many connections may be open at once, which bounds memory."`
+	FromClient            string        `placeholder:"ADDRESS" help:"Look at connections of this client, or network (192.0.2.0/24)."`
+	Origin                string        `placeholder:"NAME" help:"Look at connections to this origin, as clients name it."`
+	Port                  uint16        `placeholder:"N" help:"Look at connections to this port of servers."`
+	From                  string        `placeholder:"TIME" help:"Look at connections from then on: 15:04:05, 2006-01-02T15:04:05Z, or 90s after the beginning."`
+	To                    string        `placeholder:"TIME" help:"Look at connections that were opened by then."`
+	Filter                string        `placeholder:"WHAT" help:"Look at connections that fit this, as tcpdump has it: tcp port 80 and not net 10.0.0.0/8. src is the client, dst the server. It may stand behind the files, too."`
+	Software              string        `placeholder:"NAME" help:"What servers or clients are, for the lines that end a cause: nginx, apache, haproxy, envoy, caddy, node, go, requests, java, ..."`
+	Find                  string        `placeholder:"TEXT" help:"Show the connection on which the first request was whose URL holds this, and who closed it."`
+	Redact                bool          `help:"Replace addresses and names by others, the same for the same, so that the result may be shared."`
+	Wide                  bool          `help:"Show all: every cause, origin, client, limit and proxy."`
+	ConnectionPool        int           `name:"connection-pool" placeholder:"N" help:"With --wide and in JSON: what if each client had kept at most N connections to an origin; default is what the remedies advise."`
+	ConnectionIdleTimeout time.Duration `name:"connection-idle-timeout" placeholder:"TIME" help:"The same: for how long it had kept each."`
+
+	MaxTracked int `name:"max-tracked" placeholder:"N" help:"How many connections may be open at once, which bounds memory."`
 
 	Assert []string `sep:"none" placeholder:"WHAT" help:"A condition, as reuse>=0.95; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
 	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write too: .json, .txt, .csv (origins), .tsv (a line a connection), .xml (JUnit), .sarif, .prom (OpenMetrics), .pcapng (just the packets of avoidable connections, or with --find of those that it shows); - is standard output, in JSON. May stand several times."`
@@ -65,6 +68,9 @@ func (c inspectCmd) Run(ctx context.Context, std streams) error {
 	}
 	if c.Software != "" && !keepalive.Settles(c.Software) {
 		return usage("--software: there is nothing on %s; known are %s", c.Software, strings.Join(keepalive.Settled(), ", "))
+	}
+	if c.ConnectionPool < 0 || c.ConnectionIdleTimeout < 0 {
+		return usage("--connection-pool and --connection-idle-timeout are of a pool that keeps something; write 8 and 60s")
 	}
 	asserted, err := assertions(c.Assert, audit.Vocabulary())
 	if err != nil {
@@ -154,7 +160,7 @@ func (in *inspection) read(ctx context.Context, names []string, std streams) (*a
 	if err := in.filters(); err != nil {
 		return nil, err
 	}
-	config := audit.Config{Software: in.cmd.Software, Each: in.each}
+	config := audit.Config{Software: in.cmd.Software, Each: in.each, PoolSize: in.cmd.ConnectionPool, PoolIdle: in.cmd.ConnectionIdleTimeout}
 	if len(names) == 1 && strings.EqualFold(filepath.Ext(names[0]), ".trace") {
 		return in.records(ctx, names[0], config)
 	}

@@ -2,6 +2,7 @@ package text
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 
@@ -32,7 +33,7 @@ func (o Options) audit(b *bufio.Writer, r *audit.Result, show room, wide bool) {
 	for _, line := range words.Audit(r) {
 		o.write(b, line, "", "  ", plain)
 	}
-	shown := 0
+	shown, pooled := 0, map[finding.Subject]bool{}
 	for _, f := range r.Findings {
 		if shown >= show.findings || !wide && f.Severity != finding.Warning {
 			continue
@@ -41,6 +42,9 @@ func (o Options) audit(b *bufio.Writer, r *audit.Result, show room, wide bool) {
 			b.WriteString("\n")
 		}
 		o.cause(b, shown, f, wide)
+		if wide {
+			o.pool(b, r, f, pooled)
+		}
 	}
 	if more := len(r.Findings) - shown; more > 0 && shown > 0 {
 		b.WriteString(o.paint(fmt.Sprintf("%s more; --wide shows all.", finding.Plural(float64(more), "finding")), faint) + "\n")
@@ -85,6 +89,19 @@ func (o Options) cause(b *bufio.Writer, n int, f finding.Finding, wide bool) {
 			o.write(b, e.Text, "   Wireshark"+some+": ", "     ", faint)
 		case "frames":
 			o.write(b, "frames"+some+": "+numbers(e.Frames), "   ", "     ", faint)
+		}
+	}
+}
+
+// pool writes under the first finding of an origin what a pool would have done there.
+func (o Options) pool(b *bufio.Writer, r *audit.Result, f finding.Finding, said map[finding.Subject]bool) {
+	if f.Subject.Kind != "origin" || said[f.Subject] {
+		return
+	}
+	said[f.Subject] = true
+	for _, g := range r.Origins {
+		if text := words.AuditPool(g); text != "" && g.Address == f.Subject.Of && cmp.Or(g.Name, g.Address) == f.Subject.Name {
+			o.write(b, text, "   ", "     ", plain)
 		}
 	}
 }

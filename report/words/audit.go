@@ -3,6 +3,7 @@ package words
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"linger"
 	"linger/audit"
@@ -264,6 +265,16 @@ func slowStart(f finding.Finding) string {
 		text = finding.Duration(low, low/100) + " to " + finding.Duration(high, high/100)
 	}
 	return fmt.Sprintf(" and %s of slow start (predicted)", text)
+}
+
+// AuditPool says what a pool would have done with the requests of an origin; empty is not known.
+func AuditPool(g audit.GroupRow) string {
+	w, ok := g.WithPool.Get()
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("With a pool of at most %s for each client, kept for %s: %s instead of %s, %s of requests reused (predicted).",
+		finding.Plural(float64(w.Connections), "connection"), time.Duration(w.Idle*float64(time.Second)), finding.Count(float64(w.Opened)), finding.Count(float64(w.Instead)), sharpShare(w.Reuse()))
 }
 
 // AuditRemedy says what a remedy is: where to write what.
