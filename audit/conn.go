@@ -312,7 +312,7 @@ type host struct {
 	used     bool // a connection of it carried something
 
 	last     linger.Instant            // when a connection of it was last seen to be there
-	idle     limits                    // after which this side closes
+	idle     *limits                   // after which this side closes; nil where nothing was learnt
 	near     linger.Opt[time.Duration] // the shortest seen, of a client
 	far      linger.Opt[time.Duration] // of a server
 	closings []closing                 // by this server, for restarts

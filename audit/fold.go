@@ -220,6 +220,19 @@ func (a *Auditor) reweigh() {
 	a.weight += a.ripe
 }
 
+// worthFolding reports whether there are more spans than a weight that may be folded, or more
+// marks of which some may be of no use.
+func (a *Auditor) worthFolding(weight int) bool {
+	n := len(a.marks)/2 - 4*weight
+	for _, t := range a.open {
+		n += max(0, len(t.spans)-1-recent)
+	}
+	for _, c := range a.fresh {
+		n += max(0, len(c.spans)-1-recent)
+	}
+	return n > weight
+}
+
 // bound keeps the memory of undecided connections within the limit: exchanges that nobody asks
 // for are summed up; then the older half of those whose records have come is decided; then
 // what is asked for is summed up, too.
@@ -229,7 +242,9 @@ func (a *Auditor) bound() {
 	if held() <= max(limit/2, a.patience) {
 		return
 	}
-	a.fold(false) // it loses nothing
+	if a.worthFolding(limit / 16) {
+		a.fold(false) // it loses nothing
+	}
 	// Where open connections have most of it, little is won by deciding a few others.
 	if held() > limit && a.ripe > limit/16 {
 		a.shed()

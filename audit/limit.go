@@ -51,6 +51,22 @@ type limits struct {
 	moment  linger.Instant
 }
 
+// limits returns what is learnt of a host's idle limit.
+func (h *host) limits() *limits {
+	if h.idle == nil {
+		h.idle = &limits{}
+	}
+	return h.idle
+}
+
+// usedAfter is the longest gap after which a connection of the host was used again, in seconds.
+func (h *host) usedAfter() float64 {
+	if h.idle == nil {
+		return 0
+	}
+	return h.idle.used
+}
+
 // atOnce is within what time ends are one event.
 const atOnce = 20 * time.Millisecond
 
@@ -80,7 +96,7 @@ func doubt(seconds float64) float64 { return max(min(0.1, 0.1*seconds), 0.02*sec
 // single returns the one limit, in seconds, where there is one: all gaps that ended agree,
 // and none that survived is longer.
 func (l *limits) single() (value float64, ok bool) {
-	if l.moments < 2 {
+	if l == nil || l.moments < 2 {
 		return 0, false
 	}
 	sorted := slices.Sorted(slices.Values(l.ended.kept))
@@ -270,7 +286,13 @@ func (c *conn) learn(ended linger.Instant) {
 	if c.class != Requests || c.opaque && c.beganBefore {
 		return
 	}
-	server, client := &c.server.idle, &c.client.idle
+	if !c.carried() && !c.stillOpen {
+		if c.end.at != never {
+			c.server.counts.oldest = max(c.server.counts.oldest, c.end.at.Sub(c.opened))
+		}
+		return // how long the first request may take is another limit
+	}
+	server, client := c.server.limits(), c.client.limits()
 	spans := c.spans
 	for i, s := range spans[:max(0, len(spans)-1)] {
 		next := spans[i+1].sent
@@ -354,7 +376,7 @@ func (c *conn) learnFolded() {
 	if f == nil || f.gaps.n == 0 {
 		return
 	}
-	server, client := &c.server.idle, &c.client.idle
+	server, client := c.server.limits(), c.client.limits()
 	for i := range f.gaps.n {
 		g := f.longest
 		if i > 0 && len(f.gaps.kept) > 0 {

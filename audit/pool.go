@@ -310,7 +310,7 @@ func (a *Auditor) mayBeGone(o *conn, s linger.Instant) bool {
 		return false
 	}
 	gap := s.Sub(o.idleSince(s))
-	return o.closed == never && gap >= idles && gap.Seconds() > o.server.idle.used
+	return o.closed == never && gap >= idles && gap.Seconds() > o.server.usedAfter()
 }
 
 // firstOf tells apart why a pool's first connection was opened.
@@ -351,7 +351,7 @@ func (a *Auditor) firstOf(c *conn) {
 // longestGap is how long connections of the client or the server were seen to idle and to
 // be used again; 75 s where none was.
 func (a *Auditor) longestGap(c *conn) time.Duration {
-	if l := max(c.client.idle.used, c.server.idle.used); l > 0 {
+	if l := max(c.client.usedAfter(), c.server.usedAfter()); l > 0 {
 		return seconds(l)
 	}
 	return 75 * time.Second

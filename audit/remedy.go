@@ -22,7 +22,7 @@ type need struct {
 
 // learnt takes in what is known of the server's limits.
 func (n *need) learnt(h *host) {
-	if l, ok := idleLimit(&h.idle); ok {
+	if l, ok := idleLimit(h.idle); ok {
 		n.limit = seconds(l.Low.Or(0))
 	}
 	if most, _, ok := h.counts.requestLimit(); ok {

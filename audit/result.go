@@ -428,7 +428,7 @@ func (a *Auditor) limitRows() []Limit {
 	for side, name := range []string{"client", "server"} {
 		for _, key := range slices.Sorted(maps.Keys(a.hosts[side])) {
 			h := a.hosts[side][key]
-			if l, ok := idleLimit(&h.idle); ok {
+			if l, ok := idleLimit(h.idle); ok {
 				l.Side, l.Address = name, h.name
 				out = append(out, l)
 			}
@@ -455,7 +455,7 @@ func (a *Auditor) limitRows() []Limit {
 }
 
 func idleLimit(l *limits) (Limit, bool) {
-	if l.ended.n < leastEnds {
+	if l == nil || l.ended.n < leastEnds {
 		return Limit{}, false
 	}
 	out := Limit{Kind: "idle", Ends: l.ended.n, Survived: l.survived.n, Longest: l.longest, Low: linger.Known(l.least), High: linger.Known(l.greatest)}
@@ -572,7 +572,7 @@ func (a *Auditor) finding(k groupKey, g *group, cause Cause, m *amount) finding.
 func (a *Auditor) limitFigures(h *host, cause Cause, m *amount) finding.Figures {
 	switch cause {
 	case ServerIdle, Race, StaleReuse:
-		if l, ok := idleLimit(&h.idle); ok {
+		if l, ok := idleLimit(h.idle); ok {
 			return l.figures()
 		}
 	case RequestLimit:

@@ -45,6 +45,23 @@ func (opaque) close(*Reader, *conn, string) {}
 // maxSniffed is how many bytes of one end are held until it is clear what they are.
 const maxSniffed = 16 << 10
 
+// Untold is what has carried nothing yet, as half-open connections.
+type untold struct{}
+
+func (untold) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
+	c.app = &sniffer{}
+	return c.app.data(r, c, e, b, m)
+}
+
+func (untold) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {
+	c.app = &sniffer{}
+	c.app.gap(r, c, e, n, m)
+}
+
+func (untold) end(*Reader, *conn, flow.End, string, int64, mark) {}
+func (untold) close(*Reader, *conn, string)                      {}
+func (untold) tell(*trace.Connection)                            {}
+
 // A sniffer finds out what a connection carries by the first bytes of either end. If these
 // were not captured, it looks at the beginning of each packet until one tells.
 type sniffer struct {

@@ -85,7 +85,7 @@ func (r *Reader) begin(f *flow.Flow, p *flow.Packet, m mark) *conn {
 		c = r.take(kindTCP, m)
 		c.stream, c.numbered = r.tcp.begin(f.Key, int64(f.Number), p.Flags&(flow.SYN|flow.ACK) == flow.SYN)
 		c.dns = f.Address(flow.Low).Port() == portDNS || f.Address(flow.High).Port() == portDNS
-		c.app = &sniffer{}
+		c.app = untold{}
 	case p.Transport && protocol == flow.UDP:
 		low, high := f.Address(flow.Low).Port(), f.Address(flow.High).Port()
 		switch {
