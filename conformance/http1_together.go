@@ -289,17 +289,17 @@ func (f HTTP1) idleness(r *ruling) {
 	case atOnce:
 		r.unmeasured("timeout-honoured", "it ends each connection behind one response")
 	case limit.State == profile.AtLeast && time.Duration(limit.Low) < announced, limit.State == profile.Unknown:
-		r.unmeasured("timeout-honoured", "it announces %s, and waiting ended before", announced)
+		r.unmeasured("timeout-honoured", "it announces %s, and waiting ended before", profile.Duration(announced))
 	case limit.Broke(profile.Duration(announced), profile.Duration(2*f.Late)):
-		text := fmt.Sprintf("it announces %s, and closes after %s", announced, limit)
+		text := fmt.Sprintf("it announces %s, and closes after %s", profile.Duration(announced), limit)
 		if ms := announced / 1000; (time.Duration(limit.Median) - ms).Abs() < time.Duration(profile.Slack(profile.Duration(ms))) {
 			text += ": the unit is seconds, and this looks like milliseconds"
 		}
 		r.broken("timeout-honoured", "%s", text).by(milliseconds("announced", announced), limit.Figure("limit"))
 	case limit.State == profile.Measured && limit.Low-limit.Uncertainty+profile.Slack(profile.Duration(announced)) < profile.Duration(announced):
-		r.unmeasured("timeout-honoured", "it announces %s, and closes after %s: that cannot be told apart", announced, limit)
+		r.unmeasured("timeout-honoured", "it announces %s, and closes after %s: that cannot be told apart", profile.Duration(announced), limit)
 	default:
-		r.pass("timeout-honoured", "it announces %s, and closes after %s", announced, limit).by(milliseconds("announced", announced), limit.Figure("limit"))
+		r.pass("timeout-honoured", "it announces %s, and closes after %s", profile.Duration(announced), limit).by(milliseconds("announced", announced), limit.Figure("limit"))
 	}
 }
 

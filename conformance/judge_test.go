@@ -133,7 +133,7 @@ var rulings = []ruled{
 	{"waiting was short", quiet(func(f *HTTP1) { f.Watched = least(500 * milli) }), "idle-long-enough", nothing, ""},
 	{"that it ends at once counts elsewhere", quiet(func(f *HTTP1) { ended(1)(f); f.Watched = seen(200*milli, profile.FIN) }), "idle-long-enough", nothing, ""},
 
-	{"as announced", quiet(func(f *HTTP1) { f.Timeout = fivesecs }), "timeout-honoured", pass, "announces 5s"},
+	{"as announced", quiet(func(f *HTTP1) { f.Timeout = fivesecs }), "timeout-honoured", pass, "announces 5 s"},
 	{"earlier by as much as this side was late", quiet(func(f *HTTP1) { f.Timeout, f.Watched, f.Late = fivesecs, seen(4700*milli, profile.FIN), 150*milli }), "timeout-honoured", unmeasured, "cannot be told apart"},
 	{"earlier", quiet(func(f *HTTP1) { f.Timeout, f.Watched = fivesecs, seen(3*second, profile.FIN) }), "timeout-honoured", warn, "closes after 2.999–3.001 s"},
 	{"milliseconds", quiet(func(f *HTTP1) { f.Timeout, f.Watched = linger.Known(3000*second), seen(3*second, profile.FIN) }), "timeout-honoured", warn, "this looks like milliseconds"},

@@ -339,8 +339,11 @@ func ProbeLead(p *profile.Profile) string {
 	n := p.Outcomes()
 	if decided := len(p.Cases) - n[profile.NotMeasured]; len(p.Cases) > 0 {
 		found := "No standards violation"
-		if fails, warns := n[profile.Fail], n[profile.Warn]; fails+warns > 0 {
-			found = linger.Plural(fails, "standards violation") + " and " + linger.Plural(warns, "warning")
+		if fails := n[profile.Fail]; fails > 0 {
+			found = linger.Plural(fails, "standards violation")
+		}
+		if warns := n[profile.Warn]; warns > 0 {
+			found += " and " + linger.Plural(warns, "warning")
 		}
 		s += fmt.Sprintf("%s in %s", found, linger.Plural(decided, "case"))
 		if n[profile.NotMeasured] > 0 {
@@ -362,6 +365,8 @@ func assertedLead(results []assert.Result) string {
 	switch n := len(results); {
 	case n == 0:
 		return ""
+	case broken == 1 && n == 1:
+		return "The assertion failed. "
 	case broken > 0:
 		return fmt.Sprintf("%d of %s failed. ", broken, linger.Plural(n, "assertion"))
 	case n == 1:

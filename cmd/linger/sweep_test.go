@@ -130,7 +130,7 @@ func TestInterruptedSweepKeepsWhatIsDone(t *testing.T) {
 	if n == 0 || len(rows) != 1+n*len(read.Cells[0].Rows) || read.Findings.Done != n || !read.Findings.Interrupted || read.Findings.Paths != 500*500*2 {
 		t.Errorf("%d cells, %d lines, %+v", n, len(rows), read.Findings)
 	}
-	if !strings.Contains(out.String(), "It was interrupted: the first ") {
+	if !strings.Contains(out.String(), "Interrupted: only the first ") {
 		t.Errorf("%s", out.String())
 	}
 }

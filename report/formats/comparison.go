@@ -122,7 +122,7 @@ func metricsOfRow(r compare.Row) []Metric {
 	ways("payload_bytes", "bytes", "Bytes that TCP or UDP carried.", r.PayloadBytes)
 	number("overhead_ratio", "", "Share of the bytes on the wire that is no content.", r.Overhead)
 	number("packets_retransmitted", "", "Packets that were retransmitted, both ways.", r.Retransmitted)
-	number("requests_retried", "", "Requests sent again since a connection had been closed.", r.Retries)
+	number("requests_retried", "", "Requests retried since a connection had been closed.", r.Retries)
 	number("sockets_peak", "", "The most TCP sockets at once.", r.Sockets.ClientPeak, Label{"side", "client"})
 	number("sockets_peak", "", "The most TCP sockets at once.", r.Sockets.ServerPeak, Label{"side", "server"})
 	number("time_wait_sockets", "", "Sockets left in TIME_WAIT, of both sides.", r.Sockets.TimeWait)

@@ -20,7 +20,7 @@ type grid struct{ lines, losses int }
 var grids = []grid{{30, 6}, {12, 6}, {10, 6}, {12, 2}, {10, 2}, {8, 2}, {10, 1}, {8, 1}, {5, 1}}
 
 // onMap are the findings of a sweep that stand on its first screen, below the maps.
-var onMap = []string{compare.Stopped, compare.UnknownOn, compare.KeepingCostsOn, compare.SameOn, compare.BorderAt, compare.LuckOn}
+var onMap = []string{compare.UnknownOn, compare.KeepingCostsOn, compare.SameOn, compare.BorderAt, compare.LuckOn}
 
 // Sweep writes what a sweep comes to, and its maps: which strategy is fastest where. It
 // fits on a screen, unless all is wanted.
@@ -57,6 +57,11 @@ func Sweep(w io.Writer, m *report.Map, v compare.Survey, o Options) error {
 func (o Options) sweepHead(b *bufio.Writer, m *report.Map, v compare.Survey) {
 	o.write(b, report.SweepTitle(m.Sweep, v), "", "", bold)
 	o.write(b, words.Survey(v).Lead, "", "", plain)
+	for _, f := range v.Findings {
+		if f.Code == compare.Stopped && !o.wide() { // else it stands among the others
+			o.write(b, words.Finding(f), "", "", plain)
+		}
+	}
 }
 
 // sweepMaps draws the maps, or the table of named networks, and says what letters mean.
