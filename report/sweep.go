@@ -129,6 +129,16 @@ func Sureness(c compare.Cell) string {
 	return " "
 }
 
+// Marked reports whether any cell has a mark: "~", "=" or "?".
+func (m *Map) Marked(mark string) bool {
+	for _, c := range m.cells {
+		if Sureness(c) == mark || m.Symbol(c, true) == mark {
+			return true
+		}
+	}
+	return false
+}
+
 // Key says which strategies the letters on the map stand for: "3 h3".
 func (m *Map) Key() (key []string) {
 	drawn := map[string]bool{}

@@ -56,6 +56,10 @@ func Sweep(w io.Writer, m *report.Map, v compare.Survey, o Options) error {
 // sweepHead is the answer.
 func (o Options) sweepHead(b *bufio.Writer, m *report.Map, v compare.Survey) {
 	o.write(b, report.SweepTitle(m.Sweep, v), "", "", bold)
+	if !o.wide() && slices.ContainsFunc(v.Findings, func(f finding.Finding) bool { return f.Code == compare.KeepAliveOn }) {
+		// What keep-alive alone saves says more than what it saves with all else that differs.
+		v.Findings = slices.DeleteFunc(slices.Clone(v.Findings), func(f finding.Finding) bool { return f.Code == compare.KeepingSavesOn })
+	}
 	o.write(b, words.Survey(v).Lead, "", "", plain)
 	for _, f := range v.Findings {
 		if f.Code == compare.Stopped && !o.wide() { // else it stands among the others
@@ -66,10 +70,17 @@ func (o Options) sweepHead(b *bufio.Writer, m *report.Map, v compare.Survey) {
 
 // sweepMaps draws the maps, or the table of named networks, and says what letters mean.
 func (o Options) sweepMaps(b *bufio.Writer, m *report.Map, show grid) {
-	marks := "~ another is within " + finding.Share(m.Sweep.Margin) + ", or noise; = the fastest without keep-alive is, too"
+	var marks []string
+	for _, mark := range [][2]string{
+		{"~", "another is within " + finding.Share(m.Sweep.Margin) + ", or noise"}, {"=", "the fastest without keep-alive is, too"}, {"?", "not known"},
+	} {
+		if m.Marked(mark[0]) {
+			marks = append(marks, mark[0]+" "+mark[1])
+		}
+	}
 	if len(m.Sweep.Axes.Named) == 0 {
 		o.draw(b, m, show)
-		marks = strings.Join(m.Key(), ", ") + " is fastest; " + marks + "; ? not known"
+		marks = append([]string{strings.Join(m.Key(), ", ") + " is fastest"}, marks...)
 	} else if t := m.Networks(); o.wide() {
 		o.table(b, t)
 	} else {
@@ -79,7 +90,7 @@ func (o Options) sweepMaps(b *bufio.Writer, m *report.Map, show grid) {
 		}
 		o.table(b, t)
 	}
-	o.write(b, marks, "", "", faint)
+	o.write(b, strings.Join(marks, "; "), "", "", faint)
 }
 
 // sweepEnd says how it came about and what else there is.
