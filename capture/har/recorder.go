@@ -44,7 +44,8 @@ func (r recorder) settle(e *entry) {
 		t.ssl = number{} // Playwright writes one
 	}
 	connect, ssl := t.connect.Or(-1), t.ssl.Or(-1)
-	if connect > 0 && ssl > 0 && (r.tlsBeside || ssl > connect) { // nothing is longer than what it is part of
+	// Nothing is longer than what it is part of, by more than clocks and rounding make it.
+	if connect > 0 && ssl > 0 && (r.tlsBeside || ssl > 1.25*connect+1) {
 		connect += ssl
 		t.connect = known(connect)
 	}
