@@ -155,9 +155,9 @@ func (t teller) abreast(f finding.Figure) string {
 func fastest(t teller) string {
 	best, rival := t.times()
 	names := []string{best.Of}
-	times := []string{took(best)}
+	times := []string{clock(best)}
 	for _, f := range t.Figures.All("tied") {
-		names, times = append(names, f.Of), append(times, took(f))
+		names, times = append(names, f.Of), append(times, clock(f))
 	}
 	head := "Fastest: " + best.Of + ", " + times[0]
 	switch {
@@ -171,6 +171,12 @@ func fastest(t teller) string {
 		head = fmt.Sprintf("%s tie for fastest (%s)", list(names), strings.Join(times, ", "))
 	}
 	return head + " – " + t.ahead(best, rival) + t.untestedAtAll() + "." + t.untried()
+}
+
+// clock is a time as the table has it: of two digits at least.
+func clock(f finding.Figure) string {
+	v := f.Value.Or(0)
+	return finding.Duration(v, min(f.Doubt(), v/10))
 }
 
 // mostTied is of how many strategies that tie the names stand in a sentence.
@@ -222,16 +228,16 @@ func noDifference(t teller) string {
 	if margin, ok := t.Figures.Value("margin").Get(); ok {
 		why = "predictions are off by as much: " + finding.Share(margin)
 	}
-	ours, theirs := t.both()
+	ours, theirs := clock(best), clock(rival)
 	switch n := t.Figures.Value("strategies").Or(0); {
 	case rival.Value.Or(0) > farApart*best.Value.Or(0):
 		return fmt.Sprintf("Which is fastest cannot be told: %s %s, %s %s (%s).", best.Of, ours, rival.Of, theirs, why)
 	case int(n) == len(names) && n > 2:
-		return fmt.Sprintf("All %s tie at about %s (%s).", whole(n), took(best), why)
+		return fmt.Sprintf("All %s tie at about %s (%s).", whole(n), clock(best), why)
 	case len(names) > mostTied:
-		return fmt.Sprintf("%s, %s and %d others tie for fastest at about %s (%s).", best.Of, rival.Of, len(tied), took(best), why)
+		return fmt.Sprintf("%s, %s and %d others tie for fastest at about %s (%s).", best.Of, rival.Of, len(tied), clock(best), why)
 	case len(names) > 2:
-		return fmt.Sprintf("%s tie for fastest at about %s (%s).", list(names), took(best), why)
+		return fmt.Sprintf("%s tie for fastest at about %s (%s).", list(names), clock(best), why)
 	}
 	return fmt.Sprintf("%s and %s tie for fastest: %s and %s (%s).", best.Of, rival.Of, ours, theirs, why)
 }
@@ -247,7 +253,7 @@ func namesOf(figures finding.Figures) []string {
 // noWinner is that the trials are too few to tell the fastest from its rival.
 func noWinner(t teller) string {
 	best, rival := t.times()
-	return fmt.Sprintf("Which is fastest is open: %s %s, %s %s%s.", best.Of, took(best), rival.Of, took(rival), t.untestedAtAll())
+	return fmt.Sprintf("Which is fastest is open: %s %s, %s %s%s.", best.Of, clock(best), rival.Of, clock(rival), t.untestedAtAll())
 }
 
 func fewestConnections(t teller) string {

@@ -34,7 +34,7 @@ func TestVerdict(t *testing.T) {
 		doesnt []string
 	}{
 		{"kept is better", []string{"Keep-alive saves 53 % of the time (keep instead of close). Fastest: keep, 3.44 s – 2.1× as fast as the best without keep-alive (close).\n\n- 41 handshakes cost 2.88 s of the 7.34 s that close takes", "\n- One kept connection (keep) saves 3.90 s (53 %)."}, []string{"significant", "tie"}},
-		{"no difference", []string{"Keep-alive makes no difference that 5 trials can show (keep instead of close). close and keep tie for fastest: 7.34 s and 7.40 s (5 trials each, p = ", "Of those that tie for fastest, keep opens the fewest connections (1)."}, []string{"Fastest"}},
+		{"no difference", []string{"Keep-alive makes no difference that 5 trials can show (keep instead of close). close and keep tie for fastest: 7.3 s and 7.4 s (5 trials each, p = ", "Of those that tie for fastest, keep opens the fewest connections (1)."}, []string{"Fastest"}},
 		{"kept is worse", []string{"Keep-alive costs 40 % more time with one request at a time (keep instead of close). Fastest: close, 7.34 s – 1.4× as fast as the best with keep-alive (keep)."}, []string{"saves"}},
 		{"too few trials", []string{"Keep-alive probably saves about 53 % of the time with one request at a time", "Probably fastest: keep, ", "; 2 trials each are too few for a test (5 each are enough)."}, []string{"(not"}},
 		{"one trial", []string{"Keep-alive probably saves about 53 %", "Probably fastest: keep, 3.4 s – 2.1× as fast as the best without keep-alive (close); one trial each, not tested (5 each are enough).", "cost 2.9 s of the 7.3 s"}, []string{"slow starts"}},
