@@ -75,7 +75,7 @@ func (f *Files) packet(one *file) error {
 		size, wire = binary.BigEndian.Uint32(head[8:]), binary.BigEndian.Uint32(head[12:])
 	}
 	if size > maxRecord || wire > 1<<31-1 {
-		return fmt.Errorf("packet %d says that it has %d bytes; it is damaged from there on", one.Frames+1, size)
+		return fmt.Errorf("packet %d says that it has %d bytes; it is damaged from there on", one.Frames+1, max(size, wire))
 	}
 	if one.frame.Data, err = one.in.next(int(size)); err != nil {
 		return cut(noEOF(err))

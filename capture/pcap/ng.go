@@ -241,7 +241,7 @@ func (one *file) found(i uint32, stamp uint64, timed bool, size, wire uint32, da
 		return fmt.Errorf("packet %d is of an interface that is not described; it is damaged from there on", one.Frames+1)
 	}
 	if uint64(size) > uint64(len(data)) || wire > 1<<31-1 {
-		return fmt.Errorf("packet %d says that it has %d bytes; it is damaged from there on", one.Frames+1, size)
+		return fmt.Errorf("packet %d says that it has %d bytes; it is damaged from there on", one.Frames+1, max(size, wire))
 	}
 	on := &one.Interfaces[one.ifaces+int(i)]
 	one.frame = Frame{File: one.index, Place: on.place, Link: on.Link, Data: data[:size], Wire: int(max(wire, size))}

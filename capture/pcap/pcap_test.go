@@ -310,6 +310,8 @@ func TestWhatIsWrong(t *testing.T) {
 	plain, blocks := classic(binary.LittleEndian, magicMicro, time.Microsecond, 0), ng(binary.LittleEndian, "", 1e6)
 	lies := bytes.Clone(plain)
 	binary.LittleEndian.PutUint32(lies[24+16+4+8:], 1<<30)
+	wireLies := bytes.Clone(plain)
+	binary.LittleEndian.PutUint32(wireLies[24+16+4+12:], 1<<31+7)
 	blockLies := bytes.Clone(blocks)
 	binary.LittleEndian.PutUint32(blockLies[28+20+4:], 1<<30)
 	for name, c := range map[string]struct {
@@ -328,6 +330,8 @@ func TestWhatIsWrong(t *testing.T) {
 		"cut in a packet":        {plain[:len(plain)-20], 1, "", "within a packet"},
 		"cut in a packet's head": {plain[:len(plain)-5], 2, "", "within a packet"},
 		"a packet that lies":     {lies, 1, "", "packet 2 says that it has 1073741824 bytes"},
+		"a length that lies":     {wireLies, 1, "", "packet 2 says that it has 2147483655 bytes"},
+		"a window of 2 GB":       {[]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 0xa8, 1, 0, 0}, 0, "takes more than 128 MB of memory", ""},
 		"a block that lies":      {blockLies, 0, "packet 1 says", ""},
 		"cut in a block":         {blocks[:len(blocks)-8], 2, "", "within a packet"},
 		"no interface":           {(&ngs{}).section(), 0, "", ""},

@@ -80,6 +80,9 @@ func (s *source) read() {
 		var n int
 		n, s.err = s.from.Read(s.buf[s.b:])
 		s.b += n
+		if errors.Is(s.err, zstd.ErrWindowSizeExceeded) {
+			s.err = fmt.Errorf("its zstd is damaged, or takes more than %d MB of memory; decompress it first: zstd -dc --long=31 FILE | linger inspect -", maxWindow>>20)
+		}
 		if n > 0 || s.err != nil {
 			return
 		}
