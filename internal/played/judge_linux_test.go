@@ -117,7 +117,9 @@ func (s *take) judge(t *testing.T, all *score) {
 			s.answers(all, fmt.Sprintf("%s | %s | %s", s.name, where, h), where, byHop[h], opened, s.aside[h])
 		}
 		s.totals(t, point, result)
-		if at := s.wherever(point); result.At != at {
+		// Round trips tell where, and of few connections a machine that is late by an eighth of
+		// one spoils that.
+		if at := s.wherever(point); result.At != at && s.late < 5*ms {
 			t.Errorf("%s: recorded at %q, which is %q", point, result.At, at)
 		}
 		s.claims(t, all, point, result)
