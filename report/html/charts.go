@@ -81,8 +81,8 @@ func raceChart(f compare.Findings) chart {
 			median, low, high = linger.Known(t.Median), t.Low, t.High
 			out.Value = clock(r).Text + " " + unit
 			if ratio, ok := r.RatioToBest.Get(); ok {
-				out.Aside = finding.Fixed(ratio, 1) + "×"
-				if ratio == 1 {
+				out.Aside = finding.Times(ratio) + "×"
+				if tone(f, r) == "best" {
 					out.Aside = "fastest"
 				}
 			}

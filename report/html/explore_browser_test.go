@@ -130,6 +130,37 @@ func TestBrowserPredictsAsTheCommandLineDoes(t *testing.T) {
 	}
 }
 
+// A page about a measurement has its figures beside the simulator's, as long as the network is
+// the measured one.
+func TestBrowserPredictsBesideWhatWasMeasured(t *testing.T) {
+	b := newBrowser(t)
+	in := inputs(t)["gallery"]
+	linger := command(t)
+	// The simulator's own input is the command's; what was measured is made up.
+	predicted := page(t, linger, "compare", "textbook:3", "--on", "sim", "-s", "close,keep")
+	config := regexp.MustCompile(`"config":(\{.*?\}),"workload":`).FindSubmatch(predicted)
+	if config == nil {
+		t.Fatal("the page of a prediction has no model")
+	}
+	o := Options{Model: &Model{Config: json.RawMessage(config[1]), Workload: "gallery", Trials: 5, Strategies: []string{"close", "keep", "h2"}}}
+	b.open(t, render(t, in, o))
+	const measured = `[...document.querySelectorAll('#explore-rows tr')].map(r => r.cells[0].textContent + ' ' + r.cells[2].textContent)`
+	b.predictions(t, "")
+	shown := eval[[]string](t, b, measured)
+	if len(shown) != 3 || !strings.HasPrefix(shown[0], "close 9.") || strings.Contains(strings.Join(shown, ""), "-") {
+		t.Errorf("beside the predictions stands %q", shown)
+	}
+	if n := eval[int](t, b, `document.querySelectorAll('#explore-rows .whisker:not(.halo)').length`); n != 3 {
+		t.Errorf("%d strokes show what was measured", n)
+	}
+	b.picture(t, "measured", "light", "explore")
+	b.predictions(t, "move('rtt', '7 ms')")
+	if shown := eval[[]string](t, b, measured); len(shown) != 3 || shown[0] != "close -" {
+		t.Errorf("on another network the measured times still stand there: %q", shown)
+	}
+	b.quiet(t, "measured", eval[string](t, b, `location.href.split('#')[0]`))
+}
+
 // While the simulator is at work the page goes on, and what was wanted last is what is
 // shown in the end.
 func TestBrowserShowsTheLastWish(t *testing.T) {
