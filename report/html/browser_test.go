@@ -459,8 +459,12 @@ func TestBrowserPrintsTheReport(t *testing.T) {
 		}
 	}
 	do(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
-	paper := eval[string](t, b, `getComputedStyle(document.body).backgroundColor`)
-	if brightness(paper) < 200 {
+	b.size(t, 718, 1000) // A4 at 96 dpi, less Chromium's margins of 1 cm
+	if paper := eval[string](t, b, `getComputedStyle(document.body).backgroundColor`); brightness(paper) < 200 {
 		t.Errorf("the paper is %s", paper)
 	}
+	if over := eval[int](t, b, `Math.round(Math.max(...[...document.querySelectorAll('main *')].filter(e => e.getClientRects().length && !e.closest('.unseen, caption, svg')).map(e => e.getBoundingClientRect().right)) - innerWidth)`); over > 1 {
+		t.Errorf("%d pixels are cut off", over)
+	}
+	b.picture(t, "print", "paper", "")
 }
