@@ -119,7 +119,7 @@ func costs(f compare.Findings) table.Table {
 	figures := []figure{
 		t,
 		interval(f, t.Unit),
-		{Column: table.Column{Head: "vs best", Spare: 1}, cell: func(r compare.Row) table.Cell {
+		{Column: table.Column{Head: VersusBest, Spare: 1}, cell: func(r compare.Row) table.Cell {
 			return table.Known(r.RatioToBest, func(v float64) string {
 				if f.Verdict.Fastest == r.Strategy {
 					return "best"
@@ -159,6 +159,9 @@ func eachQuery() []figure {
 		numeric(head("B/query", 1), func(r compare.Row) linger.Opt[float64] { return r.DNS.Or(compare.DNS{}).Bytes }, whole),
 	}
 }
+
+// VersusBest is the head of the column of ratios to the fastest.
+const VersusBest = "vs best"
 
 // SpareIntervals is the least Spare of the columns of intervals.
 const SpareIntervals = 6

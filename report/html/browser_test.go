@@ -304,7 +304,7 @@ func TestBrowserReadsMarksByPointerAndKey(t *testing.T) {
 	}
 	at := eval[struct{ X, Y float64 }](t, b, `(async () => {const m = document.querySelector('figure[id^=lanes] rect.wait'); m.scrollIntoView({block: 'center', behavior: 'instant'}); await new Promise(done => setTimeout(done, 200)); const r = m.getBoundingClientRect(); return {X: r.x + r.width/2, Y: r.y + r.height/2}})()`)
 	b.run(t, chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at.X, at.Y))
-	if got := tip(); !strings.Contains(got, "waiting") {
+	if got := tip(); !strings.Contains(got, "wait") {
 		t.Errorf("the pointer on waiting reads %q", got)
 	}
 	near := eval[float64](t, b, fmt.Sprintf(`(() => {const r = document.getElementById('tip').getBoundingClientRect(); return Math.hypot(Math.max(r.left - %v, 0, %v - r.right), Math.max(r.top - %v, 0, %v - r.bottom))})()`, at.X, at.X, at.Y, at.Y))

@@ -95,17 +95,32 @@ func raceChart(f compare.Findings) chart {
 			out.Value, out.Aside = "no time", fmt.Sprintf("%d of %d failed", r.Failed, r.Trials)
 		}
 		counts := []table.Cell{table.Known(r.Connections, finding.Count), table.Known(r.RoundTrips, report.Trips), bothWays(r.Packets, finding.Count), bothWays(r.WireBytes, report.Kilo)}
-		for k, name := range []string{"conns", "RTTs", "packets", "kB"} {
-			out.Figures = append(out.Figures, chartFigure{name, counts[k].Text})
-		}
 		row.Cells = append(row.Cells, time(median), time(low), time(high), table.Known(r.RatioToBest, report.Trips))
 		row.Cells = append(row.Cells, counts...)
 	})
 	if s.end > 0 {
 		c.Axis = s.below()
 	}
+	beside(f, c.Rows)
 	c.Data = []tableView{tableOf(data)}
 	return c
+}
+
+// mostBeside is how many figures stand beside a bar.
+const mostBeside = 4
+
+// beside puts the first figures of the table of costs beside the bars: those that are no time,
+// ratio or interval. The rows of both are in one order.
+func beside(f compare.Findings, rows []chartRow) {
+	costs := firstOf(report.Figures(f))
+	for i, column := range costs.Columns {
+		if i < 2 || column.Spare >= report.SpareIntervals || column.Head == report.VersusBest || len(firstOf(rows).Figures) == mostBeside {
+			continue
+		}
+		for k, row := range costs.Rows {
+			rows[k].Figures = append(rows[k].Figures, chartFigure{column.Head, row.Cells[i].Text})
+		}
+	}
 }
 
 // whisker draws the interval of a time: a line with an end where one is known.

@@ -47,8 +47,10 @@ func newFrame(title, about, command string) frame {
 
 // A first is what the reader sees first: the answer, and what could change it.
 type first struct {
-	// Lead is the headline, Sub what was done to find out.
+	// Lead is the headline, Sub what was done to find out. Sentences are those of the headline,
+	// each of which begins a line where it does not fit behind the one before.
 	Lead, Sub string
+	Sentences []string
 	// Also is what else there is to say at once; empty is nothing.
 	Also string
 	// Broken are the assertions that do not hold or are not known, as a person would say it.
@@ -63,7 +65,7 @@ type first struct {
 type tile struct{ Figure, Text string }
 
 // Long says that the headline needs smaller letters.
-func (f first) Long() bool { return utf8.RuneCountInString(f.Lead) > 130 }
+func (f first) Long() bool { return utf8.RuneCountInString(f.Lead) > 100 }
 
 // More is how many caveats stand further down.
 func (f first) More() int { return max(0, len(f.Caveats)-1) }

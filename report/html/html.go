@@ -101,7 +101,7 @@ func Compare(w io.Writer, f compare.Findings, in trace.Experiment, o Options) er
 	sub := about(f)
 	v := view{
 		frame: newFrame(hide(verdict.Lead), sub, o.Command),
-		first: first{Lead: hide(verdict.Lead), Sub: sub, Broken: unmet(f.Asserted, hide), Tiles: tilesOf(f), Caveats: hideAll(words.Caveats(decisive(f.Caveats)), hide)},
+		first: first{Lead: hide(verdict.Lead), Sentences: hideAll(words.Headline(f.Verdict), hide), Sub: sub, Broken: unmet(f.Asserted, hide), Tiles: tilesOf(f), Caveats: hideAll(words.Caveats(decisive(f.Caveats)), hide)},
 		Facts: hideAll(verdict.Facts, hide), Legend: report.Legend(f, "in green:"), Origin: report.Origin(f, o.Version),
 		Facets: append(report.Facets(f), machineOf(f.Machine, o.Version)...), Asserted: asserted(f.Asserted, hide),
 	}

@@ -80,7 +80,7 @@ func TestBrowserShowsTheAnswerFirst(t *testing.T) {
 			b.picture(t, fmt.Sprintf("%s-%d", name, window.width), "light", "")
 		}
 		title := eval[string](t, b, `document.title + ' | ' + document.querySelector('meta[name=description]').content`)
-		if strings.HasPrefix(title, " ") || strings.Contains(title, "| |") || !strings.Contains(title, eval[string](t, b, `document.querySelector('h1').textContent`)) {
+		if strings.HasPrefix(title, " ") || strings.Contains(title, "| |") || !strings.Contains(title, eval[string](t, b, `document.querySelector('h1').textContent.trim()`)) {
 			t.Errorf("%s is called %q", name, title)
 		}
 	}
