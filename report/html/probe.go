@@ -135,7 +135,11 @@ func probeTiles(p *profile.Profile) (out []tile) {
 		for _, c := range p.Cases {
 			count[c.Outcome]++
 		}
-		out = append(out, tile{fmt.Sprint(count[profile.Fail]), fmt.Sprintf("standards violations, %d cases pass", count[profile.Pass])})
+		what := "standards violations"
+		if count[profile.Fail] == 1 {
+			what = "standards violation"
+		}
+		out = append(out, tile{fmt.Sprint(count[profile.Fail]), what + " in " + linger.Plural(count[profile.Fail]+count[profile.Warn]+count[profile.Pass], "case")})
 	}
 	return out
 }
