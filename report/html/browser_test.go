@@ -384,7 +384,7 @@ func TestBrowserFindsNoBarrier(t *testing.T) {
 	all := inputs(t)
 	// A few objects have each thing that many have: axe-core takes its time for every cell.
 	all["gallery"], all["names"] = experiment(t, "close,close:6,keep,h3", 6, images), experiment(t, "udp,dot,dot+keep", 6, images)
-		delete(all, "single")
+	delete(all, "single")
 	for name, in := range all {
 		b.open(t, render(t, in, Options{Version: "test", Command: "linger compare", Model: &Model{Config: json.RawMessage(`{}`), Workload: "gallery", Trials: 5}}))
 		b.barriers(t, name, string(source))
