@@ -165,7 +165,7 @@ func TestBrowserNeedsNoPointer(t *testing.T) {
 	}
 	b.run(t, chromedp.Focus(chromedp.CSS("#map-0 .plot")), chromedp.KeyEvent(right), chromedp.KeyEvent(right), chromedp.KeyEvent(enter))
 	cell := eval[[]string](t, b, `(() => {const row = document.getElementById(document.querySelectorAll('#map-0 [data-r]')[1].dataset.r); return [...row.cells].map(c => c.textContent)})()`)
-	hash := eval[string](t, b, `location.hash`)
+	hash := eval[string](t, b, `new Promise(done => setTimeout(() => done(location.hash), 200))`)
 	if !strings.HasPrefix(hash, "#explore?") {
 		t.Fatalf("Enter on a cell leads to %q", hash)
 	}
