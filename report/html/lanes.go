@@ -40,7 +40,7 @@ func lanesChart(id string, t *trace.Trace, all linger.Instant) chart {
 		y += depth + gap
 	}
 	if rest := len(conns) - len(shown); rest > 0 {
-		c.Notes = append(c.Notes, linger.Plural(rest, "connection")+" more are not drawn.")
+		c.Notes = append(c.Notes, linger.Plural(rest, "more connection")+" not drawn.")
 	}
 	for _, e := range t.Exchanges {
 		if e.Failed != "" && len(c.Notes) < 6 {

@@ -113,7 +113,7 @@ func asserted(results []assert.Result, hide func(string) string) *tableView {
 	if len(results) == 0 {
 		return nil
 	}
-	t := table.Table{Caption: "Assertions", Columns: []table.Column{{Head: "assertion", Align: table.Left}, {Head: "came of it", Align: table.Left}, {Head: "why", Align: table.Left}}}
+	t := table.Table{Caption: "Assertions", Columns: []table.Column{{Head: "assertion", Align: table.Left}, {Head: "outcome", Align: table.Left}, {Head: "why", Align: table.Left}}}
 	for _, a := range results {
 		t.Add(table.Word(a.Text), table.Word(string(a.Truth)), table.Word(hide(a.Why)))
 	}
