@@ -262,7 +262,7 @@ func TestThePageIsSmall(t *testing.T) {
 	if len(huge) >= 1_000_000 {
 		t.Errorf("5001 connections: %d bytes", len(huge))
 	}
-	for _, want := range []string{"4751 more connections not drawn", "… and 4601 connections more", "… and 4601 exchanges more"} {
+	for _, want := range []string{"4751 more connections not drawn", "… and 4601 connections more", "… and 4601 requests more"} {
 		if !bytes.Contains(huge, []byte(want)) {
 			t.Errorf("it does not say %q", want)
 		}
