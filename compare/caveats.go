@@ -62,6 +62,7 @@ func caveats(in trace.Experiment, cases []*tried, best *tried) []finding.Caveat 
 		}
 		d.add(Interrupted, "", count("ended", ended), count("planned", in.Trials*len(cases)))
 	}
+	d.sequential()
 	for _, c := range cases {
 		d.honoured(c)
 		d.spoken(c)
@@ -93,7 +94,7 @@ func caveats(in trace.Experiment, cases []*tried, best *tried) []finding.Caveat 
 // too few trials) is none, nor is what touches other figures than the time.
 func decisive(c finding.Caveat) bool {
 	switch c.Code {
-	case Bytes, Changed, Interrupted, NotHonoured, Stacks, Clients:
+	case Bytes, Changed, Interrupted, NotHonoured, Sequential, Stacks, Clients:
 		return true
 	case Failed:
 		return c.Cause == CauseExchanges || c.Cause == CauseTrials
@@ -101,6 +102,21 @@ func decisive(c finding.Caveat) bool {
 		return c.Cause == CauseExplains
 	}
 	return false
+}
+
+// sequential tells that no two requests can be under way together, where strategies differ in
+// how many may be.
+func (d *doubter) sequential() {
+	several := filter(d.cases, func(c *tried) bool { return c.strategy.Parallel() != 1 })
+	if len(d.in.Workload.Exchanges) > 2 && d.oneAfterOther() && len(several) > 0 {
+		d.add(Sequential, "")
+	}
+}
+
+// oneAfterOther reports whether each request follows the answer to the one before it. When
+// queries are wanted is in the traces (oneByOne).
+func (d *doubter) oneAfterOther() bool {
+	return d.in.Workload.Scheme != linger.SchemeDNS && isChain(d.in.Workload)
 }
 
 // clients tells that a browser does more than fetch.
@@ -385,7 +401,7 @@ func (d *doubter) honoured(c *tried) {
 	}
 	if single > 0 {
 		d.dishonour(c, CauseOneStream, count("connections", single))
-	} else if c.strategy.InFlight != 1 && len(c.ended) > alone && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 && !scheduled(d.in) {
+	} else if c.strategy.InFlight != 1 && len(c.ended) > alone && pipelined == 0 && len(d.in.Workload.Exchanges) > 2 && !scheduled(d.in) && !d.oneAfterOther() {
 		d.dishonour(c, CauseSerial)
 	}
 }

@@ -126,6 +126,7 @@ const (
 	Changed       = "changed"       // the server's objects differ from those of the first visit
 	Failed        = "failed"        // exchanges or whole trials failed
 	Interrupted   = "interrupted"   // not every planned trial was run
+	Sequential    = "sequential"    // each request follows the answer to the one before it
 	NotHonoured   = "not-honoured"  // a strategy did not get what it stands for
 	Retries       = "retries"       // requests met a kept connection that was closed
 	Ledger        = "ledger"        // packets were not counted, or not all

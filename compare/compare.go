@@ -272,6 +272,10 @@ type Verdict struct {
 	// KeepAlive is what keep-alive alone saves: of each pair of strategies that differ in
 	// nothing but keeping.
 	KeepAlive []Saving `json:"keep_alive,omitempty"`
+	// OneByOne is what the time is of strategies of DNS that keep a connection and send one
+	// query at a time, against those that have all under way, on as many connections: their
+	// savings are no like for like.
+	OneByOne []Saving `json:"one_at_a_time,omitempty"`
 	// Steps tell where the time goes: from the slowest strategy to the fastest.
 	Steps []Step `json:"steps,omitempty"`
 	// Saves is what Best costs less than the baseline; less than nothing is more.

@@ -27,7 +27,9 @@ func (s Saving) outcome() string {
 
 // keeping tells what keep-alive alone saves: a figure for each pair, named by what it does
 // there, with the share of the time of the strategy without it.
-func (j *judgement) keeping(pairs []Saving) {
+// Those that send one query at a time, where others have all under way, and are slower by
+// that, stand behind.
+func (j *judgement) keeping(pairs, oneByOne []Saving) {
 	f := finding.Finding{Code: KeepAlive}
 	switch {
 	case len(pairs) > 0:
@@ -54,6 +56,11 @@ func (j *judgement) keeping(pairs []Saving) {
 	}
 	if f.Cause == CauseUntested {
 		f.Severity = finding.Unknown
+	}
+	for _, s := range oneByOne {
+		if s.outcome() == CauseCosts {
+			f.Figures = append(f.Figures, finding.Number("times_as_long", 1-s.Share.Value, "").Whose(s.With))
+		}
 	}
 	if len(pairs) > 0 {
 		f.Figures = append(f.Figures, count("trials", j.fewest()))

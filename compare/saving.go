@@ -92,6 +92,24 @@ func keepAlive(cases []*tried) []Saving {
 	return out
 }
 
+// oneByOnes lists what strategies of DNS take that keep a connection and send one query at a
+// time, against the same with all queries under way.
+func oneByOnes(cases []*tried) []Saving {
+	var out []Saving
+	for _, c := range cases {
+		for _, k := range cases {
+			one := k.strategy
+			one.Connections, one.InFlight, one.Multiplexed = c.strategy.Connections, c.strategy.InFlight, c.strategy.Multiplexed
+			one.Persistent = false
+			if c.timed && k.timed && c.time.Value > 0 && c.strategy.DNS != "" && k.strategy.Persistent && k.strategy.Parallel() == 1 &&
+				c.strategy.Parallel() != 1 && equal(one, c.strategy) {
+				out = append(out, savingOf(c, k))
+			}
+		}
+	}
+	return out
+}
+
 // onlyKept reports whether kept does what closed does, over connections that it keeps. HTTP
 // has as many of them as before; of DNS one carries as many queries at once.
 func onlyKept(closed, kept linger.Strategy) bool {

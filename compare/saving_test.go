@@ -77,7 +77,7 @@ func TestStepsLeadOverWhatWasTried(t *testing.T) {
 		best := fastest(cases)
 		var got []string
 		sum := 0.0
-		for _, s := range steps(cases, best) {
+		for _, s := range steps(cases, best, false) {
 			got = append(got, s.From+">"+s.To+":"+s.Cause)
 			sum += s.Saves
 		}

@@ -24,7 +24,7 @@ type Step struct {
 	Significant bool `json:"significant"`
 	Untested    bool `json:"untested,omitempty"`
 	// Figures are those of From and To that the step changes: the requests that may be
-	// under way (parallel, 0 as many as there are), connections, handshakes, and
+	// under way (parallel, 0 as many as there are; at_a_time where both have as many), connections, handshakes, and
 	// setup_round_trips of a connection. Of StepSeveral they name each cause. They stand in the
 	// first of the steps that part one change.
 	Figures finding.Figures `json:"figures,omitempty"`
@@ -48,7 +48,10 @@ const (
 
 // steps leads from the slowest case to the fastest, by way of those in between that change
 // one thing each. There are none where the two cannot be told apart.
-func steps(cases []*tried, best *tried) []Step {
+//
+// In a chain each request follows the answer to the one before it, so that none waits for
+// another and how many may be under way changes nothing.
+func steps(cases []*tried, best *tried, chain bool) []Step {
 	timed := filter(cases, func(c *tried) bool { return c.timed })
 	if best == nil || len(timed) < 2 {
 		return nil
@@ -57,7 +60,7 @@ func steps(cases []*tried, best *tried) []Step {
 	if slowest == best || alike(slowest, best) {
 		return nil
 	}
-	r := route{cases: cases, at: slowest, want: slowest.strategy}
+	r := route{cases: cases, at: slowest, want: slowest.strategy, chain: chain}
 	r.options(false, best.strategy)
 	if best.strategy.DNS != "" {
 		r.lookUps(best.strategy)
@@ -80,6 +83,7 @@ type route struct {
 	at     *tried
 	want   linger.Strategy // what the changes so far come to, whether it was tried or not
 	causes []string        // of the changes since at
+	chain  bool
 	steps  []Step
 }
 
@@ -89,6 +93,9 @@ func (r *route) change(cause string, to linger.Strategy) {
 		return
 	}
 	r.want = to
+	if cause == StepMultiplexing && r.chain {
+		cause = StepProtocol
+	}
 	if !slices.Contains(r.causes, cause) {
 		r.causes = append(r.causes, cause)
 	}
@@ -128,7 +135,7 @@ func (r *route) fetches(goal linger.Strategy) {
 		r.change(StepKeepAlive, to)
 	}
 	one := !to.Multiplexed && to.InFlight == 1
-	if browser := r.abreast(to); goal.Multiplexed && one && browser != nil && browser.strategy.Connections > to.Connections {
+	if browser := r.abreast(to); goal.Multiplexed && one && !r.chain && browser != nil && browser.strategy.Connections > to.Connections {
 		to.Connections = browser.strategy.Connections
 		r.change(StepQueueing, to)
 	} else if !goal.Multiplexed && !to.Multiplexed {
@@ -221,6 +228,9 @@ func changed(from, to *tried) finding.Figures {
 	}
 	if m, n := from.strategy.Parallel(), to.strategy.Parallel(); m != n {
 		both("parallel", linger.Known(float64(m)), linger.Known(float64(n)), "")
+	}
+	if n := from.strategy.Parallel(); n > 1 && n == to.strategy.Parallel() {
+		out = append(out, count("at_a_time", n))
 	}
 	a, b := from.row, to.row
 	if !a.Connections.IsZero() && !b.Connections.IsZero() && a.Connections != b.Connections {

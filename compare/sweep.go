@@ -200,7 +200,7 @@ type Surveyor struct {
 	saved   hundredths            // by the fastest with keep-alive
 	alone   map[Range]*hundredths // by keep-alive alone, by pair
 	pairs   []Range               // in the order of the first cell that has them
-	halves  int // paths on which keeping saves half of the time or more
+	halves  int                   // paths on which keeping saves half of the time or more
 	columns int
 	border  Border
 	running bool           // no cell of this line that is known has made a difference yet

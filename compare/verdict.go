@@ -158,7 +158,8 @@ func (j *judgement) weigh() Verdict {
 		v.Apart = linger.Known(savingOf(j.without, j.with))
 	}
 	v.KeepAlive = keepAlive(j.cases)
-	v.Steps = steps(j.cases, j.best)
+	v.OneByOne = oneByOnes(j.cases)
+	v.Steps = steps(j.cases, j.best, j.chain)
 	j.parted = j.base != nil && slices.ContainsFunc(v.Steps, func(s Step) bool { return s.Cause == StepHandshakes && s.From == j.base.row.Strategy })
 	rival, cause := j.rival()
 	if rival == nil {
@@ -171,7 +172,7 @@ func (j *judgement) weigh() Verdict {
 			v.Saves = saved(j.without.row, j.best.row)
 		}
 	}
-	j.keeping(v.KeepAlive)
+	j.keeping(v.KeepAlive, v.OneByOne)
 	j.quickest(rival, cause, v.Tied, v.Untested)
 	j.lost(j.best, rival)
 	return v

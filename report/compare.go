@@ -28,19 +28,16 @@ func Title(f compare.Findings) string {
 	if v, ok := n.RTT.Get(); ok {
 		rate := func(o linger.Opt[float64]) linger.Rate { return linger.Rate(o.Or(0) * float64(linger.Kbps)) }
 		parts = append(parts, finding.Trimmed(v, 2)+" ms RTT")
-		if n.Down == n.Up {
-			parts = append(parts, rate(n.Down).String())
-		} else {
-			parts = append(parts, rate(n.Down).String()+" down", rate(n.Up).String()+" up")
-		}
+		parts = append(parts, rates(rate(n.Down).String(), rate(n.Up).String()))
 		if loss := n.Loss.Or(0); loss > 0 {
 			parts = append(parts, finding.Trimmed(100*loss, 2)+" % loss")
 		}
-		if q := queue(n.Queue); q != "" {
+		if q := queue(n); q != "" {
 			parts = append(parts, q)
 		}
 	}
 	where := strings.Join(parts, ", ")
+	n.Name = strings.TrimSuffix(n.Name, "*") // what differs from it stands behind it
 	switch {
 	case n.Name != "" && where != "":
 		s += " · " + n.Name + ": " + where
@@ -50,8 +47,30 @@ func Title(f compare.Findings) string {
 	return s
 }
 
+// rates writes the rates down and up: "12 Mbit/s", "20/3 Mbit/s", "1600 kbit/s down, 1 Mbit/s up".
+func rates(down, up string) string {
+	fast, unit, _ := strings.Cut(down, " ")
+	slow, other, _ := strings.Cut(up, " ")
+	switch {
+	case down == up:
+		return down
+	case unit != "" && unit == other:
+		return fast + "/" + slow + " " + unit
+	}
+	return down + " down, " + up + " up"
+}
+
 // queue tells how much waiting the path has room for, where that is not as usual.
-func queue(r compare.Room) string {
+func queue(n compare.Network) string {
+	r := n.Queue
+	// A slow link has room for so many packets, which take longer.
+	byDefault := func(rate, bytes linger.Opt[float64]) bool {
+		room := linger.Network{Queue: linger.DefaultQueue}.QueueBytes(linger.Rate(rate.Or(0) * float64(linger.Kbps)))
+		return bytes == linger.Known(float64(room))
+	}
+	if byDefault(n.Down, n.QueueBytes.Down) && byDefault(n.Up, n.QueueBytes.Up) {
+		return ""
+	}
 	usual := linger.DefaultQueue.Seconds() * 1000
 	down, up := r.Down.Or(usual), r.Up.Or(usual)
 	switch {
@@ -84,10 +103,11 @@ func Brief(f compare.Findings) string {
 	case f.Provenance != trace.Measured:
 		return Origin(f, "")
 	}
-	where := map[string]string{"lab": "Measured in the lab: ", "live": "Measured on the real network: "}[f.Engine]
+	where := map[string]string{"lab": "Lab: ", "live": "Real network: "}[f.Engine]
 	ci := ""
-	if _, ok := Confidence(f); ok {
-		ci = fmt.Sprintf(" (CI ±%s)", reach(f))
+	if c, ok := Confidence(f); ok {
+		by, of := reach(f)
+		ci = fmt.Sprintf(" (%s %% CI to ±%s: %s)", finding.Trimmed(100*c, 0), by, of)
 	}
 	if f.Trials > 1 {
 		trials = strings.Replace(trials, "trials each", "interleaved trials", 1) // of each
@@ -120,7 +140,8 @@ func Origin(f compare.Findings, version string) string {
 		s += ", medians"
 	}
 	if c, ok := Confidence(f); ok {
-		s += fmt.Sprintf(" (%s %% CI within ±%s)", finding.Trimmed(100*c, 0), reach(f))
+		by, of := reach(f)
+		s += fmt.Sprintf(" (%s %% CI to ±%s: %s)", finding.Trimmed(100*c, 0), by, of)
 	}
 	s += fmt.Sprintf(", seed %d", f.Seed)
 	if version != "" {
@@ -138,22 +159,42 @@ func Origin(f compare.Findings, version string) string {
 	return s + "."
 }
 
-// reach is how far the widest interval of a time reaches from its median: "1.2 %".
-func reach(f compare.Findings) string {
-	most := 0.0
+// reach is how far the widest interval of a time reaches from its median, "1.2 %", and whose
+// that is.
+func reach(f compare.Findings) (by, of string) {
+	most := -1.0
 	for _, r := range f.Rows {
 		t, _ := r.Time.Get()
 		switch d, ok := t.Doubt().Get(); {
-		case ok && t.Median > 0:
-			most = max(most, d/t.Median)
-		case !t.Low.IsZero():
-			return "more" // open above
+		case ok && t.Median > 0 && d/t.Median > most:
+			most, of = d/t.Median, table.Clean(r.Strategy)
+		case !ok && !t.Low.IsZero():
+			return "∞", table.Clean(r.Strategy) // open above
 		}
 	}
 	if most < 0.1 {
-		return finding.Fixed(math.Ceil(1000*most)/10, 1) + " %"
+		return finding.Fixed(math.Ceil(1000*most)/10, 1) + " %", of
 	}
-	return finding.Fixed(math.Ceil(100*most), 0) + " %"
+	return finding.Fixed(math.Ceil(100*most), 0) + " %", of
+}
+
+// early names the strategies that ended early, since so many trials had settled their order
+// (docs/statistics.md): all others ran as often as planned.
+func early(f compare.Findings) (names string, trials int) {
+	var list []string
+	for _, r := range f.Rows {
+		switch {
+		case r.Trials == f.Trials:
+		case r.Failed > 0 || trials > 0 && r.Trials != trials || slices.ContainsFunc(f.Caveats, func(c finding.Caveat) bool { return c.Code == compare.Interrupted }):
+			return "", 0
+		default:
+			list, trials = append(list, table.Clean(r.Strategy)), r.Trials
+		}
+	}
+	if len(list) == len(f.Rows) {
+		return "", 0
+	}
+	return strings.Join(list, ", "), trials
 }
 
 // ran is how many trials of each strategy there were: "5 trials", "0 to 2 of 5 trials".
@@ -161,6 +202,9 @@ func ran(f compare.Findings) string {
 	planned := linger.Plural(f.Trials, "trial") + " each"
 	if len(f.Rows) == 0 {
 		return planned
+	}
+	if of, n := early(f); of != "" {
+		return fmt.Sprintf("%s (%s: %d, settled)", planned, of, n)
 	}
 	least, most := f.Rows[0].Trials, 0
 	for _, r := range f.Rows {
@@ -185,7 +229,7 @@ func Legend(f compare.Findings, best string) string {
 	if slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return r.NotHonoured }) {
 		parts = append(parts, "! was not honoured, see the caveats")
 	}
-	parts = append(parts, "medians; kB are bytes on the wire")
+	parts = append(parts, "medians; wire kB is what crossed the link, with all headers")
 	if c, ok := Confidence(f); ok {
 		parts = append(parts, fmt.Sprintf("CI: the interval that holds the true median with %s %% confidence", finding.Trimmed(100*c, 0)))
 	}

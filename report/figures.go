@@ -136,7 +136,7 @@ func costs(f compare.Findings) table.Table {
 		numeric(head("RTTs", 2), func(r compare.Row) linger.Opt[float64] { return r.RoundTrips }, Trips),
 		figure{Column: head("RTTs, range", SpareIntervals), cell: roundTrips},
 		numeric(head("packets", 3), func(r compare.Row) linger.Opt[float64] { return sum(r.Packets) }, finding.Count),
-		numeric(head("kB", 4), func(r compare.Row) linger.Opt[float64] { return sum(r.WireBytes) }, Kilo),
+		numeric(head("wire kB", 4), func(r compare.Row) linger.Opt[float64] { return sum(r.WireBytes) }, Kilo),
 	)
 	if slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return r.Failed > 0 }) {
 		figures = append(figures, figure{Column: head("failed", 0), cell: func(r compare.Row) table.Cell {

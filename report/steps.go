@@ -18,22 +18,24 @@ type Step struct {
 	Shown  string // "−5.8 s"
 }
 
-// Steps are where the time goes, from the slowest strategy to the fastest, without those that
-// come to nothing in the digits that the slowest's time is shown in.
+// Steps are where the time is saved, from the slowest strategy to the fastest, without parts of
+// a change that come to nothing in the digits that the slowest's time is shown in.
 func Steps(f compare.Findings) []Step {
 	at := slices.IndexFunc(f.Rows, func(r compare.Row) bool { return len(f.Verdict.Steps) > 0 && r.Strategy == f.Verdict.Steps[0].From })
 	if at < 0 {
 		return nil
 	}
 	slowest, _ := f.Rows[at].Time.Get()
-	unit := finding.Step(slowest.Median, slowest.Blur(f.Provenance))
+	unit := finding.Step(slowest.Median, min(slowest.Blur(f.Provenance), slowest.Median/10)) // two digits at least
 	units := apportioned(f.Verdict.Steps, unit)
 	var out []Step
 	for i, s := range f.Verdict.Steps {
 		sign := "−"
 		switch n := units[i]; {
-		case n == 0:
+		case n == 0 && parted(f.Verdict.Steps, i):
 			continue
+		case n == 0:
+			sign = "" // the way leads on from where it leads to
 		case n < 0:
 			sign = "+"
 		}
@@ -41,6 +43,11 @@ func Steps(f compare.Findings) []Step {
 		out = append(out, Step{s, change, sign + inUnitOf(math.Abs(change), slowest.Median, unit)})
 	}
 	return out
+}
+
+// parted reports whether a step is one of several that part the same change.
+func parted(steps []compare.Step, i int) bool {
+	return i > 0 && steps[i-1].To == steps[i].To || i+1 < len(steps) && steps[i+1].To == steps[i].To
 }
 
 // apportioned are what the steps save, in whole units that come to the sum of all, rounded:

@@ -175,7 +175,7 @@ func (o Options) steps(b *bufio.Writer, f compare.Findings) {
 		return name
 	}
 	steps := f.Verdict.Steps
-	o.write(b, "Where the time goes: "+at(steps[0].From)+" → "+at(steps[len(steps)-1].To), "", "", bold)
+	o.write(b, "Where the time is saved: "+at(steps[0].From)+" → "+at(steps[len(steps)-1].To), "", "", bold)
 	names, changes := 0, 0
 	for _, s := range list {
 		names, changes = max(names, width(words.StepName(s.Step))), max(changes, width(s.Shown))

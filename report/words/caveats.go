@@ -47,6 +47,9 @@ func caveats() map[reason]func(doubter) string {
 		{compare.NotHonoured, compare.CauseFastOpenRefused}: fastOpenRefused,
 		{compare.NotHonoured, compare.CauseFastOpenUnknown}: fastOpenUnknown,
 
+		{compare.Sequential, ""}: func(doubter) string {
+			return "requests follow one another: more connections, pipelining and multiplexing change nothing"
+		},
 		{compare.Retries, compare.CauseClosed}:  retriedAsClosed,
 		{compare.Retries, compare.CauseRefused}: retriedAsRefused,
 
@@ -244,7 +247,7 @@ func leftOpen(d doubter) string {
 }
 
 func neverParallel(d doubter) string {
-	return d.about("never had two requests in flight on a connection, so it was not tried")
+	return d.about("requests never overlapped, so this is one request at a time")
 }
 
 func oneStream(d doubter) string {
@@ -349,7 +352,7 @@ func intervalsOverlap(d doubter) string {
 }
 
 func stacks(d doubter) string {
-	return fmt.Sprintf("HTTP/3 swaps the stack too: QUIC is %s, TCP the kernel's (10 packets)", d.text("stack"))
+	return fmt.Sprintf("QUIC swaps the stack too: it is %s, TCP the kernel's (10 packets)", d.text("stack"))
 }
 
 func clients(d doubter) string {

@@ -27,15 +27,18 @@ func keepAlive(t teller) string {
 		return "What keep-alive alone saves is not known: no two strategies differ in nothing else."
 	case compare.CauseSaves:
 		saves := t.Figures.All(compare.CauseSaves)
-		if len(saves) == 1 {
+		switch one := t.oneByOne(); {
+		case one != "":
+			return fmt.Sprintf("Keep-alive saves %s of the time where queries overlap (%s); %s.", shares(saves), strings.Join(namesOf(saves), ", "), one)
+		case len(saves) == 1:
 			return fmt.Sprintf("Keep-alive saves %s of the time (%s).", shareOf(saves[0]), t.pair(saves[0]))
 		}
-		return fmt.Sprintf("Keep-alive saves %s of the time at equal parallelism.", shares(saves))
+		return "Keep-alive saves " + t.extremes(saves) + "."
 	case compare.CauseSame:
 		return fmt.Sprintf("Keep-alive makes no difference that %s can show (%s).", t.trials(), t.pairs(t.Figures.All(compare.CauseSame)))
 	}
 	if untested := t.Figures.All(compare.CauseUntested); t.Cause == compare.CauseUntested && len(untested) > 1 && !slices.ContainsFunc(untested, func(f finding.Figure) bool { return f.Value.Or(0) < compare.Margin }) {
-		return fmt.Sprintf("Keep-alive probably saves %s of the time at equal parallelism.", shares(untested))
+		return "Keep-alive probably saves " + t.extremes(untested) + "."
 	}
 	var parts []string
 	for _, outcome := range []string{compare.CauseSaves, compare.CauseCosts, compare.CauseSame} {
@@ -46,7 +49,44 @@ func keepAlive(t teller) string {
 	for _, f := range t.Figures.All(compare.CauseUntested) {
 		parts = append(parts, probably(f)+" "+t.abreast(f)+" ("+t.pair(f)+")")
 	}
+	if one := t.oneByOne(); one != "" {
+		return "Keep-alive " + list(parts) + "; " + one + "."
+	}
 	return "Keep-alive " + list(parts) + "."
+}
+
+// oneByOne is what sending one query at a time costs on a kept connection.
+func (t teller) oneByOne() string {
+	all := t.Figures.All("times_as_long")
+	if len(all) == 0 {
+		return ""
+	}
+	low, high := all[0].Value.Or(0), all[0].Value.Or(0)
+	for _, f := range all {
+		low, high = min(low, f.Value.Or(0)), max(high, f.Value.Or(0))
+	}
+	times := finding.Times(low)
+	if top := finding.Times(high); top != times {
+		times += "–" + top
+	}
+	return fmt.Sprintf("one query at a time it takes %s× as long (%s)", times, strings.Join(namesOf(all), ", "))
+}
+
+// extremes are the least and the greatest of several shares of the time, with their pairs.
+func (t teller) extremes(list finding.Figures) string {
+	least, most := list[0], list[0]
+	for _, f := range list {
+		if f.Value.Or(0) < least.Value.Or(0) {
+			least = f
+		}
+		if f.Value.Or(0) > most.Value.Or(0) {
+			most = f
+		}
+	}
+	if finding.Share(least.Value.Or(0)) == finding.Share(most.Value.Or(0)) {
+		return finding.Share(most.Value.Or(0)) + " of the time (" + t.pairs(list) + ")"
+	}
+	return fmt.Sprintf("%s (%s) to %s (%s) of the time", finding.Share(least.Value.Or(0)), t.pair(least), finding.Share(most.Value.Or(0)), t.pair(most))
 }
 
 // outcome is what keep-alive does to some pairs: how many requests they have under way is
@@ -109,7 +149,7 @@ func shareOf(f finding.Figure) string {
 	low, ok := i.Low.Get()
 	high, ok2 := i.High.Get()
 	if ok && ok2 && high-low > worthAnInterval {
-		return finding.Share(f.Value.Or(0)) + " (" + span(low, high) + ")"
+		return fmt.Sprintf("%s (%s %% CI %s)", finding.Share(f.Value.Or(0)), finding.Trimmed(100*i.Confidence.Or(0), 0), span(low, high))
 	}
 	return finding.Share(f.Value.Or(0))
 }
@@ -126,7 +166,7 @@ func (t teller) of(f finding.Figure, name string) finding.Figure {
 
 // pair names the two strategies of a saving.
 func (t teller) pair(f finding.Figure) string {
-	return f.Of + " instead of " + t.of(f, "instead_of").Text
+	return t.of(f, "instead_of").Text + " → " + f.Of
 }
 
 func (t teller) pairs(saved finding.Figures) string {
@@ -156,13 +196,17 @@ func fastest(t teller) string {
 	best, rival := t.times()
 	names := []string{best.Of}
 	times := []string{clock(best)}
+	far := false
 	for _, f := range t.Figures.All("tied") {
 		names, times = append(names, f.Of), append(times, clock(f))
+		far = far || f.Value.Or(0) > farApart*best.Value.Or(0)
 	}
 	head := "Fastest: " + best.Of + ", " + times[0]
 	switch {
 	case t.Severity == finding.Unknown:
 		head = "Probably fastest: " + best.Of + ", " + times[0]
+	case far:
+		return fmt.Sprintf("Probably fastest: %s, %s – %s; %s cannot tell it from %s.%s", best.Of, times[0], t.ahead(best, rival), t.trials(), others(names[1:], times[1:]), t.untried())
 	case len(names) > mostTied:
 		head = fmt.Sprintf("%s and %d others tie for fastest at about %s", names[0], len(names)-1, times[0])
 	case len(names) > 2:
@@ -171,6 +215,18 @@ func fastest(t teller) string {
 		head = fmt.Sprintf("%s tie for fastest (%s)", list(names), strings.Join(times, ", "))
 	}
 	return head + " – " + t.ahead(best, rival) + t.untestedAtAll() + "." + t.untried()
+}
+
+// others names strategies with their times, or how many there are.
+func others(names, times []string) string {
+	if len(names) > mostTied {
+		return fmt.Sprintf("%d others", len(names))
+	}
+	var out []string
+	for i, name := range names {
+		out = append(out, name+" ("+times[i]+")")
+	}
+	return list(out)
 }
 
 // clock is a time as the table has it: of two digits at least.
@@ -230,7 +286,7 @@ func noDifference(t teller) string {
 	}
 	ours, theirs := clock(best), clock(rival)
 	switch n := t.Figures.Value("strategies").Or(0); {
-	case rival.Value.Or(0) > farApart*best.Value.Or(0):
+	case slices.ContainsFunc(append(tied, rival), func(f finding.Figure) bool { return f.Value.Or(0) > farApart*best.Value.Or(0) }):
 		return fmt.Sprintf("Which is fastest cannot be told: %s %s, %s %s (%s).", best.Of, ours, rival.Of, theirs, why)
 	case int(n) == len(names) && n > 2:
 		return fmt.Sprintf("All %s tie at about %s (%s).", whole(n), clock(best), why)

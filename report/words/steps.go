@@ -49,8 +49,12 @@ func stepWhy(s compare.Step) string {
 			return ""
 		}
 		out := finding.Plural(handshakes[1], "handshake") + " instead of " + finding.Count(handshakes[0])
-		if known && finding.Fixed(setup[0], 0) == finding.Fixed(setup[1], 0) {
-			out += ", " + finding.Fixed(setup[0], 0) + " RTT each"
+		n, ok := s.Figures.Value("at_a_time").Get()
+		switch fewer := handshakes[0] - handshakes[1]; {
+		case ok:
+			out += ", " + finding.Count(n) + " at a time"
+		case s.Cause == compare.StepHandshakes && fewer > 0:
+			out += ", " + finding.Duration(s.Saves/fewer, s.Saves/fewer/10) + " each"
 		}
 		return out
 	case compare.StepSlowStart:

@@ -14,12 +14,17 @@ func TestSteps(t *testing.T) {
 	two := func(name string, from, to float64) (out []finding.Figure) {
 		return []finding.Figure{n(name, from), n(name, to)}
 	}
+	saving := func(ms float64, s compare.Step) compare.Step {
+		s.Saves = ms
+		return s
+	}
 	trips := append(two("handshakes", 41, 1), two("setup_round_trips", 2, 2.02)...)
 	for _, x := range []struct {
 		step      compare.Step
 		name, why string
 	}{
-		{step(compare.StepHandshakes, "close", "keep", trips...), "handshakes", "close → keep: 1 handshake instead of 41, 2 RTT each"},
+		{saving(5800, step(compare.StepHandshakes, "close", "keep", trips...)), "handshakes", "close → keep: 1 handshake instead of 41, 150 ms each"},
+		{step(compare.StepKeepAlive, "close:6", "keep:6", append(two("handshakes", 41, 6), n("at_a_time", 6))...), "keep-alive", "close:6 → keep:6: 6 handshakes instead of 41, 6 at a time"},
 		{step(compare.StepKeepAlive, "close:6", "keep:6", two("handshakes", 41, 6)...), "keep-alive", "close:6 → keep:6: 6 handshakes instead of 41"},
 		{step(compare.StepKeepAlive, "close:6", "keep:6"), "keep-alive", "close:6 → keep:6"},
 		{step(compare.StepSlowStart, "close", "keep"), "slow start", "close → keep: the congestion window stays open"},
