@@ -37,14 +37,14 @@ const (
 
 type cli struct {
 	Compare compareCmd `cmd:"" help:"One workload, several strategies, one network: what each costs, and which to use."`
-	Sweep   sweepCmd   `cmd:"" help:"Predict one workload and several strategies over many paths: which wins where."`
-	Get     getCmd     `cmd:"" help:"Fetch a page and its objects once, with a waterfall a connection."`
-	Report  reportCmd  `cmd:"" help:"Draw again what a trace file holds, that compare or get wrote: HTML, text, JSON, CSV."`
-	Serve   serveCmd   `cmd:"" help:"The origin, for any client: any workload, any connection policy."`
+	Sweep   sweepCmd   `cmd:"" help:"Predict one workload and several strategies over many networks: which is fastest where."`
+	Get     getCmd     `cmd:"" help:"Fetch a page and its objects once, with a waterfall of each connection."`
+	Report  reportCmd  `cmd:"" help:"Render a trace file that compare or get wrote, or a HAR: text, HTML, JSON, CSV."`
+	Serve   serveCmd   `cmd:"" help:"Run the origin server for any client: any workload, any connection policy."`
 	Lab     labCmd     `cmd:"" help:"Run any program on the emulated network; see what it did with its connections."`
-	Probe   probeCmd   `cmd:"" help:"A server's connection policy, measured, and where it breaks the standard."`
-	Inspect inspectCmd `cmd:"" help:"A capture: are connections reused, who closes them, why, and what does it cost."`
-	Doctor  doctorCmd  `cmd:"" help:"What this machine permits, and how to permit the rest."`
+	Probe   probeCmd   `cmd:"" help:"Measure a server's connection policy, and where it violates the standards."`
+	Inspect inspectCmd `cmd:"" help:"Read a capture: are connections reused, who closes them, why, and what does it cost."`
+	Doctor  doctorCmd  `cmd:"" help:"Check what the lab needs of this machine, and how to get it."`
 
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
 	Host       hostCmd       `cmd:"" hidden:"" help:"Be one host of a lab."`
