@@ -120,6 +120,9 @@ func (j *judgement) quickest(rival *tried, cause string, tied, untested []string
 		}
 	}
 	f.Figures = append(f.Figures, count("strategies", len(filter(j.cases, func(c *tried) bool { return c.timed }))))
+	if slices.ContainsFunc(j.cases, func(c *tried) bool { return c.timed && c.time.Value >= 1000 }) {
+		f.Figures = append(f.Figures, finding.Word("unit", "s")) // of all times beside each other
+	}
 	if f.Severity == finding.Unknown && !canDiffer(j.best.times.N(), rival.times.N(), j.best.family) {
 		f.Figures = append(f.Figures, count("enough", j.best.enough()))
 	}

@@ -14,6 +14,10 @@ import (
 	"linger/trace"
 )
 
+// NoLoss is what a title says of a path that loses nothing; it goes first where there is no
+// room.
+const NoLoss = "no loss"
+
 // Title says what was fetched over what.
 func Title(f compare.Findings) string {
 	s := fmt.Sprintf("%s: %s, %s", f.Workload.Name, linger.Plural(f.Workload.Exchanges, "request"), finding.Bytes(float64(f.Workload.Bytes)))
@@ -31,6 +35,8 @@ func Title(f compare.Findings) string {
 		parts = append(parts, rates(rate(n.Down).String(), rate(n.Up).String()))
 		if loss := n.Loss.Or(0); loss > 0 {
 			parts = append(parts, finding.Trimmed(100*loss, 2)+" % loss")
+		} else {
+			parts = append(parts, NoLoss)
 		}
 		if q := queue(n); q != "" {
 			parts = append(parts, q)

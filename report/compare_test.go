@@ -13,10 +13,10 @@ import (
 func TestTitleTellsOfUnusualQueues(t *testing.T) {
 	k := linger.Known[float64]
 	for want, q := range map[string]compare.Room{
-		"lte: 70 ms RTT, 12 Mbit/s":                                   {Up: k(100), Down: k(100)},
-		"lte: 70 ms RTT, 12 Mbit/s, queues of 20 ms":                  {Up: k(20), Down: k(20)},
-		"lte: 70 ms RTT, 12 Mbit/s, queues of 2 s":                    {Up: k(2000), Down: k(1999.999)},
-		"lte: 70 ms RTT, 12 Mbit/s, queues of 7.84 s down, 100 ms up": {Down: k(7836.735)},
+		"lte: 70 ms RTT, 12 Mbit/s, no loss":                                   {Up: k(100), Down: k(100)},
+		"lte: 70 ms RTT, 12 Mbit/s, no loss, queues of 20 ms":                  {Up: k(20), Down: k(20)},
+		"lte: 70 ms RTT, 12 Mbit/s, no loss, queues of 2 s":                    {Up: k(2000), Down: k(1999.999)},
+		"lte: 70 ms RTT, 12 Mbit/s, no loss, queues of 7.84 s down, 100 ms up": {Down: k(7836.735)},
 	} {
 		f := compare.Findings{Network: compare.Network{Name: "lte", RTT: k(70), Down: k(12_000), Up: k(12_000), Queue: q}}
 		if got := Title(f); !strings.HasSuffix(got, want) {

@@ -41,7 +41,11 @@ func (o Options) first(b *bufio.Writer, f compare.Findings, r density) {
 			b.WriteString("\n")
 		}
 	}
-	o.write(b, report.Title(f), "", "", bold)
+	title := report.Title(f)
+	if width(title) > o.width() {
+		title = strings.Replace(title, ", "+report.NoLoss, "", 1)
+	}
+	o.write(b, title, "", "", bold)
 	blank(4)
 	for _, s := range words.Headline(f.Verdict) {
 		o.write(b, s, "", "  ", bold)

@@ -195,10 +195,10 @@ func (t teller) abreast(f finding.Figure) string {
 func fastest(t teller) string {
 	best, rival := t.times()
 	names := []string{best.Of}
-	times := []string{clock(best)}
+	times := []string{t.clock(best)}
 	far := false
 	for _, f := range t.Figures.All("tied") {
-		names, times = append(names, f.Of), append(times, clock(f))
+		names, times = append(names, f.Of), append(times, t.clock(f))
 		far = far || f.Value.Or(0) > farApart*best.Value.Or(0)
 	}
 	head := "Fastest: " + best.Of + ", " + times[0]
@@ -229,10 +229,14 @@ func others(names, times []string) string {
 	return list(out)
 }
 
-// clock is a time as the table has it: of two digits at least.
-func clock(f finding.Figure) string {
+// clock is a time as the table has it: of two digits at least, and in the unit of the others.
+func (t teller) clock(f finding.Figure) string {
 	v := f.Value.Or(0)
-	return finding.Duration(v, min(f.Doubt(), v/10))
+	doubt := min(f.Doubt(), v/10)
+	if t.Figures.Text("unit") == "s" && v < 1000 {
+		return finding.Fixed(v/1000, finding.Decimals(v/1000, doubt/1000)) + " s"
+	}
+	return finding.Duration(v, doubt)
 }
 
 // mostTied is of how many strategies that tie the names stand in a sentence.
@@ -284,16 +288,16 @@ func noDifference(t teller) string {
 	if margin, ok := t.Figures.Value("margin").Get(); ok {
 		why = "predictions are off by as much: " + finding.Share(margin)
 	}
-	ours, theirs := clock(best), clock(rival)
+	ours, theirs := t.clock(best), t.clock(rival)
 	switch n := t.Figures.Value("strategies").Or(0); {
 	case slices.ContainsFunc(append(tied, rival), func(f finding.Figure) bool { return f.Value.Or(0) > farApart*best.Value.Or(0) }):
 		return fmt.Sprintf("Which is fastest cannot be told: %s %s, %s %s (%s).", best.Of, ours, rival.Of, theirs, why)
 	case int(n) == len(names) && n > 2:
-		return fmt.Sprintf("All %s tie at about %s (%s).", whole(n), clock(best), why)
+		return fmt.Sprintf("All %s tie at about %s (%s).", whole(n), t.clock(best), why)
 	case len(names) > mostTied:
-		return fmt.Sprintf("%s, %s and %d others tie for fastest at about %s (%s).", best.Of, rival.Of, len(tied), clock(best), why)
+		return fmt.Sprintf("%s, %s and %d others tie for fastest at about %s (%s).", best.Of, rival.Of, len(tied), t.clock(best), why)
 	case len(names) > 2:
-		return fmt.Sprintf("%s tie for fastest at about %s (%s).", list(names), clock(best), why)
+		return fmt.Sprintf("%s tie for fastest at about %s (%s).", list(names), t.clock(best), why)
 	}
 	return fmt.Sprintf("%s and %s tie for fastest: %s and %s (%s).", best.Of, rival.Of, ours, theirs, why)
 }
@@ -309,7 +313,7 @@ func namesOf(figures finding.Figures) []string {
 // noWinner is that the trials are too few to tell the fastest from its rival.
 func noWinner(t teller) string {
 	best, rival := t.times()
-	return fmt.Sprintf("Which is fastest is open: %s %s, %s %s%s.", best.Of, clock(best), rival.Of, clock(rival), t.untestedAtAll())
+	return fmt.Sprintf("Which is fastest is open: %s %s, %s %s%s.", best.Of, t.clock(best), rival.Of, t.clock(rival), t.untestedAtAll())
 }
 
 func fewestConnections(t teller) string {

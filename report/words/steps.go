@@ -70,11 +70,11 @@ func stepWhy(s compare.Step) string {
 		return "all requests in flight"
 	case compare.StepQUIC, compare.StepSetup:
 		var out []string
-		if s.Cause == compare.StepQUIC {
-			out = append(out, "QUIC for TCP")
-		}
 		if known && finding.Fixed(setup[0], 1) != finding.Fixed(setup[1], 1) {
 			out = append(out, fmt.Sprintf("setup in %s RTT instead of %s", finding.Trimmed(setup[1], 1), finding.Trimmed(setup[0], 1)))
+		}
+		if s.Cause == compare.StepQUIC {
+			out = append(out, "another stack")
 		}
 		return strings.Join(out, ", ")
 	case compare.StepSeveral:

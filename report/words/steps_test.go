@@ -34,7 +34,7 @@ func TestSteps(t *testing.T) {
 		{step(compare.StepQueueing, "keep", "pipeline", two("parallel", 1, 0)...), "queueing", "keep → pipeline: all requests in flight instead of 1"},
 		{step(compare.StepMultiplexing, "keep:6", "h2", two("connections", 6, 1)...), "multiplexing", "keep:6 → h2: all requests in flight on 1 connection"},
 		{step(compare.StepMultiplexing, "keep", "h2"), "multiplexing", "keep → h2: all requests in flight"},
-		{step(compare.StepQUIC, "h2", "h3", two("setup_round_trips", 2, 1)...), "QUIC", "h2 → h3: QUIC for TCP, setup in 1 RTT instead of 2"},
+		{step(compare.StepQUIC, "h2", "h3", two("setup_round_trips", 2, 1)...), "QUIC", "h2 → h3: setup in 1 RTT instead of 2, another stack"},
 		{step(compare.StepSetup, "h3", "h3+0rtt", two("setup_round_trips", 1, 0)...), "shorter setup", "h3 → h3+0rtt: setup in 0 RTT instead of 1"},
 		{step(compare.StepProtocol, "doh", "udp"), "protocol", "doh → udp"},
 		{step(compare.StepSeveral, "close", "h3", word("cause", compare.StepKeepAlive), word("cause", compare.StepQUIC)), "all of these", "close → h3: keep-alive, QUIC"},

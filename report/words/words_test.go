@@ -92,6 +92,7 @@ var examples = []struct {
 	{saved(compare.CauseUntested, compare.CauseUntested, 0.66, compare.CauseUntested, 0.5), "Keep-alive probably saves 50 % (close:6 → keep:6) to 66 % (close → keep) of the time."},
 	{saved(compare.CauseUntested, compare.CauseUntested, 0.01), "Keep-alive probably makes little difference with one request at a time (close → keep)."},
 	{reasoned(compare.CauseWithout, about("h3", compare.Fastest, pair("h3", 649, "close:6", 2080)...)), "Fastest: h3, 650 ms – 3.2× as fast as the best without keep-alive (close:6)."},
+	{reasoned(compare.CauseWithout, about("h3", compare.Fastest, pair("h3", 650, "close:6", 2080, word("unit", "s"))...)), "Fastest: h3, 0.65 s – 3.2× as fast as the best without keep-alive (close:6)."},
 	{reasoned(compare.CauseWith, about("close:6", compare.Fastest, pair("close:6", 1600, "keep", 3440, word("untried", "keep:6"))...)), "Fastest: close:6, 1.60 s – 2.1× as fast as the best with keep-alive (keep). keep:6 was not tried."},
 	{reasoned(compare.CauseSlowest, about("h2", compare.Fastest, pair("h2", 1000, "keep", 4000)...)), "Fastest: h2, 1.00 s – 4.0× as fast as keep."},
 	{reasoned(compare.CauseWithout, about("h3", compare.Fastest, pair("h3", 649, "close:6", 2080, of("h2", "tied", 655))...)), "h3 and h2 tie for fastest (650 ms, 655 ms) – 3.2× as fast as the best without keep-alive (close:6)."},
