@@ -84,7 +84,7 @@ func (c inspectCmd) Run(ctx context.Context, std streams) error {
 	out.wide = c.Wide
 	in := &inspection{cmd: c, progress: newReading(std, table.Clean(strings.Join(names, ", "))+": are connections reused, and why not"), lines: map[string]*formats.ConnectionLines{}}
 	if std.env("GOGC") == "" {
-		in.garbage = newCollector()
+		in.garbage = newCollector(c.MaxTracked)
 		defer in.garbage.close()
 	}
 	in.picked.name = out.named(".pcapng")

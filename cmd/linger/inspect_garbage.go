@@ -4,6 +4,8 @@ import (
 	"math"
 	"runtime/debug"
 	"runtime/metrics"
+
+	"linger/capture/packet"
 )
 
 // What is held of a capture is the connections that are open, and frames leave little
@@ -17,19 +19,28 @@ const (
 	tenth    = 10
 )
 
+// roomy is what the program asks of the system at most, with the default number of connections
+// tracked: from there on it collects sooner, and gives back what it does not use. What is held
+// may be more (then it is more, and half the time at most goes into that), and the program
+// itself is beside it.
+const roomy = 245 << 20
+
 // A collector sets the pace of the garbage collector by what is live.
 type collector struct {
 	sample  [1]metrics.Sample
 	percent int // as it is now
 	before  int // as it was
+	limit   int64
 }
 
-// newCollector sets the first pace.
-func newCollector() *collector {
+// newCollector sets the first pace. tracked is how many connections may be open at once; 0 is
+// the default.
+func newCollector(tracked int) *collector {
 	c := &collector{}
 	c.sample[0].Name = "/gc/heap/live:bytes"
 	c.percent = growth(0)
 	c.before = debug.SetGCPercent(c.percent)
+	c.limit = debug.SetMemoryLimit(max(roomy, roomy/packet.DefaultTracked*int64(tracked)))
 	return c
 }
 
@@ -46,7 +57,10 @@ func (c *collector) adapt() {
 	}
 }
 
-func (c *collector) close() { debug.SetGCPercent(c.before) }
+func (c *collector) close() {
+	debug.SetGCPercent(c.before)
+	debug.SetMemoryLimit(c.limit)
+}
 
 // growth is by how many hundredths of what is live the heap may grow: to four times that and
 // smallest, at most to spacious, and by a tenth at least.

@@ -171,7 +171,7 @@ func BenchmarkInspectMemory(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				peak := float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) / 1024
+				peak := float64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) * 1024 / 1e6
 				b.ReportMetric(peak, "MB-peak")
 				b.ReportMetric(cmd.ProcessState.UserTime().Seconds(), "user-s")
 				b.ReportMetric(time.Since(began).Seconds(), "wall-s")
