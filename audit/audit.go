@@ -314,7 +314,7 @@ func (a *Auditor) poolOf(c *conn) *pool {
 	}
 	p := a.pools[k]
 	if p == nil {
-		p = &pool{key: k, label: c.name, began: a.forgotten.has(k.hash())}
+		p = &pool{key: k, label: c.name, began: a.forgotten.has(k.hash()), next: linger.Never}
 		a.pools[k] = p
 		a.byClient[c.client] = append(a.byClient[c.client], p)
 	}

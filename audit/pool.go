@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +25,8 @@ type pool struct {
 	// live are those that are not known to have ended before the last decision, ended
 	// those that have, and whose place none has taken, in the order in which they ended.
 	live, ended []*conn
-	began       bool // a connection with an exchange has been seen to begin, or was there
+	next        linger.Instant // none of live has ended before
+	began       bool           // a connection with an exchange has been seen to begin, or was there
 
 	// full are the ends of connections that the client closed at once, by how many others
 	// stayed idle then; atOnce are those ends.
@@ -37,6 +39,10 @@ type pool struct {
 // mostEnded bounds the ended connections of a pool whose place may still be taken. The
 // youngest are taken first.
 const mostEnded = 64
+
+// enough connections of a pool are looked at where one of them was idle and turned out to be
+// alive: which of more it was makes no difference to the cause.
+const enough = 256
 
 // A state is what a connection of a pool is at an instant.
 type state uint8
@@ -122,13 +128,29 @@ func (c *conn) aliveAfter(s linger.Instant) bool {
 	return c.closed != never && c.closed > s && c.closedWith == trace.FIN && c.unansweredSince == never && (c.closedBy == trace.AtServer || c.released != never)
 }
 
+// ends is when at may first say of the connection that it is gone.
+func (c *conn) ends() linger.Instant {
+	switch {
+	case c.end.at == never:
+		return linger.Never
+	case c.closedWith == trace.RST:
+		return math.MinInt64 // it may have been of no use before
+	}
+	return c.end.at
+}
+
 // advance moves what has ended by an instant out of the live connections.
 func (p *pool) advance(s linger.Instant) {
+	if s.Add(decides) < p.next {
+		return // as nearly always where many are open
+	}
 	kept := p.live[:0]
+	p.next = linger.Never
 	var over []*conn
 	for _, c := range p.live {
 		if is, _ := c.at(s); is != gone {
 			kept = append(kept, c)
+			p.next = min(p.next, c.ends())
 			continue
 		}
 		over = append(over, c)
@@ -197,6 +219,7 @@ func (a *Auditor) decide(c *conn) {
 	p.advance(s)
 	defer func() {
 		p.live = append(p.live, c)
+		p.next = min(p.next, c.ends())
 		if half := c.oneWay || d.before != nil && d.before.oneWay; half && d.cause.Of().Avoidable {
 			// What the other side said may have been another reason.
 			d.cause, d.lost, d.certainty = Undecided, append([]Cause{d.cause}, d.lost...), ""
@@ -227,7 +250,10 @@ func (a *Auditor) decide(c *conn) {
 		// What is asked after the new connection's first response was not decided before it.
 		until = min(until, max(s, c.spans[0].done))
 	}
-	for _, o := range p.live {
+	for i, o := range p.live {
+		if i >= enough && best != nil && best.aliveAfter(s) {
+			break
+		}
 		if o.class == Check || !o.carried() && o.end.at != never {
 			continue
 		}

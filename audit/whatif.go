@@ -107,12 +107,13 @@ func (d *doings) Pop() any {
 type replay struct {
 	pool   *policy.Pool
 	wants  []want
-	next   [][]int // requests that a response releases
+	first  []int32 // the request, and one, that a response releases
+	next   []int32 // the one, and one, that the same response releases, too
 	setup  time.Duration
 	due    doings
 	number int
 	dialed int
-	last   map[int]bool // requests after which their connection ends
+	last   []bool // requests after which their connection ends
 }
 
 // replayed returns how many connections a pool opens for requests, where it takes that long to
@@ -120,14 +121,14 @@ type replay struct {
 func replayed(wants []want, strategy linger.Strategy, setup time.Duration) int {
 	r := &replay{
 		pool:  policy.NewPool(policy.PoolPolicy{Strategy: strategy}),
-		wants: wants, next: make([][]int, len(wants)), setup: setup, last: map[int]bool{},
+		wants: wants, first: make([]int32, len(wants)), next: make([]int32, len(wants)), setup: setup, last: make([]bool, len(wants)),
 	}
-	for i, w := range wants {
+	for i, w := range slices.Backward(wants) { // so that those of a response are in order
 		if w.after < 0 {
 			r.in(doing{at: w.at, request: i})
 			continue
 		}
-		r.next[w.after] = append(r.next[w.after], i)
+		r.next[i], r.first[w.after] = r.first[w.after], int32(i)+1
 	}
 	for len(r.due) > 0 {
 		now := r.due[0].at
@@ -158,8 +159,8 @@ func (r *replay) happen(d doing) {
 		if r.last[d.request] {
 			r.pool.HandleClosed(d.conn, policy.ClosedByPeer, "")
 		}
-		for _, i := range r.next[d.request] {
-			r.in(doing{at: d.at.Add(r.wants[i].at.Sub(r.wants[d.request].done)), request: i})
+		for i := int(r.first[d.request]); i > 0; i = int(r.next[i-1]) {
+			r.in(doing{at: d.at.Add(r.wants[i-1].at.Sub(r.wants[d.request].done)), request: i - 1})
 		}
 	}
 }

@@ -23,7 +23,7 @@ const (
 // tracked: from there on it collects sooner, and gives back what it does not use. What is held
 // may be more (then it is more, and half the time at most goes into that), and the program
 // itself is beside it.
-const roomy = 245 << 20
+const roomy = 230 << 20
 
 // A collector sets the pace of the garbage collector by what is live.
 type collector struct {

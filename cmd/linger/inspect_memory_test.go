@@ -146,7 +146,7 @@ func BenchmarkInspectMemory(b *testing.B) {
 	}{
 		{"open=100000 requests=3", crowd{connections: 100_000, clients: 100_000, requests: 3, body: 100}},
 		{"open=100000 requests=30", crowd{connections: 100_000, clients: 100_000, requests: 30, body: 100}},
-		{"open=100000 requests=100 clients=4", crowd{connections: 100_000, clients: 4, requests: 100, body: 100}},
+		{"open=100000 clients=4", crowd{connections: 100_000, clients: 4, requests: 10, body: 100}},
 		{"open=100000 while others are opened", crowd{connections: 100_000, clients: 1000, requests: 30, body: 100, ramp: true}},
 		{"clients=1000000", crowd{connections: 1_000_000, clients: 1_000_000, requests: 1, body: 100, close: true}},
 		{"half-open=1000000", crowd{connections: 1_000_000, clients: 1_000_000, half: true}},
