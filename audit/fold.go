@@ -170,7 +170,10 @@ func (t *talk) fold(marks []mark, loosely bool, peak int) {
 	}
 	t.folded.loose = t.folded.loose || loosely
 	t.folded.peak = max(t.folded.peak, peak)
-	t.spans = append(slices.Clone(out), t.spans[old:]...)
+	t.spans = append(out, t.spans[old:]...)
+	if cap(t.spans) > 4*len(t.spans) { // else others are going to come in their place
+		t.spans = slices.Clone(t.spans)
+	}
 }
 
 // joins reports whether nobody will ask what was between the beginning of a span and the end of
