@@ -19,14 +19,15 @@ type Step struct {
 }
 
 // Steps are where the time is saved, from the slowest strategy to the fastest, without parts of
-// a change that come to nothing in the digits that the slowest's time is shown in.
+// a change that come to nothing in three digits of the slowest's time.
 func Steps(f compare.Findings) []Step {
 	at := slices.IndexFunc(f.Rows, func(r compare.Row) bool { return len(f.Verdict.Steps) > 0 && r.Strategy == f.Verdict.Steps[0].From })
 	if at < 0 {
 		return nil
 	}
 	slowest, _ := f.Rows[at].Time.Get()
-	unit := finding.Step(slowest.Median, min(slowest.Blur(f.Provenance), slowest.Median/10)) // two digits at least
+	// Three digits of the longest: a step between two short times is known better than that.
+	unit := finding.Step(slowest.Median, 0)
 	units := apportioned(f.Verdict.Steps, unit)
 	var out []Step
 	for i, s := range f.Verdict.Steps {
