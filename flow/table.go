@@ -81,6 +81,7 @@ type Table struct {
 	held  int      // flows in the index
 	free  uint32   // a flow that can be had, as ID + 1; the next in its following
 	lists [lists]list
+	last  *Flow // that was looked up, if it is in the index
 }
 
 // slab is how many flows the table makes room for at a time.
@@ -116,7 +117,7 @@ func (t *Table) Add(p *Packet, at linger.Instant) *Flow {
 // Find returns the flow of a packet that was seen at that instant. It begins the flow if
 // there is none, and returns nil if there is no room.
 func (t *Table) Find(p *Packet, at linger.Instant) *Flow {
-	f, hash := t.look(p)
+	f := t.look(p)
 	if f != nil {
 		wait := t.patience(f)
 		switch {
@@ -128,13 +129,13 @@ func (t *Table) Find(p *Packet, at linger.Instant) *Flow {
 			return f
 		}
 	}
-	return t.begin(p, hash, at)
+	return t.begin(p, at)
 }
 
 // Peek returns the flow that Find would return if it need not begin one, else nil. It
 // changes nothing.
 func (t *Table) Peek(p *Packet, at linger.Instant) *Flow {
-	f, _ := t.look(p)
+	f := t.look(p)
 	if f == nil || p.opens() && f.begins(p) {
 		return nil
 	}
@@ -144,8 +145,12 @@ func (t *Table) Peek(p *Packet, at linger.Instant) *Flow {
 	return f
 }
 
-// look returns the flow with the key of a packet, nil if there is none, and the key's hash.
-func (t *Table) look(p *Packet) (*Flow, uint32) {
+// look returns the flow with the key of a packet, or nil. Most packets are of the same flow
+// as the one before.
+func (t *Table) look(p *Packet) *Flow {
+	if t.last != nil && t.last.Key.same(&p.Key) {
+		return t.last
+	}
 	hash := uint32(t.seed.hash(&p.Key))
 	mask := uint32(len(t.index) - 1)
 	for i := hash & mask; t.index[i] != 0; i = (i + 1) & mask {
@@ -153,10 +158,11 @@ func (t *Table) look(p *Packet) (*Flow, uint32) {
 			continue
 		}
 		if f := t.at(uint32(t.index[i])); f.Key.same(&p.Key) {
-			return f, hash
+			t.last = f
+			return f
 		}
 	}
-	return nil, hash
+	return nil
 }
 
 // Count counts a packet in the flow that Find has returned for it. at is when it was seen.
@@ -307,7 +313,7 @@ func (t *Table) Copy() []Flow {
 }
 
 // begin makes a flow of a packet, in place of the one that its key had.
-func (t *Table) begin(p *Packet, hash uint32, at linger.Instant) *Flow {
+func (t *Table) begin(p *Packet, at linger.Instant) *Flow {
 	f := t.room()
 	if f == nil {
 		// A SYN is a connection; of what has none, each packet may be one.
@@ -327,7 +333,7 @@ func (t *Table) begin(p *Packet, hash uint32, at linger.Instant) *Flow {
 	f.Number = *n
 	*n++
 	t.counts.Begun++
-	t.put(hash, id)
+	t.put(uint32(t.seed.hash(&p.Key)), id)
 	t.file(f, oneSided, at)
 	return f
 }
@@ -404,6 +410,9 @@ func (t *Table) grow() {
 
 // remove takes a flow out of the index, and moves up what would no longer be found.
 func (t *Table) remove(f *Flow) {
+	if t.last == f {
+		t.last = nil
+	}
 	mask := uint32(len(t.index) - 1)
 	i := uint32(t.seed.hash(&f.Key)) & mask
 	for uint32(t.index[i]) != uint32(f.ID)+1 {
