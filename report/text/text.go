@@ -42,17 +42,6 @@ func (o Options) width() int {
 
 func (o Options) wide() bool { return o.Wide || o.Width >= 140 }
 
-// say writes a text: its paragraph, and below an empty line what else there is.
-func (o Options) say(b *bufio.Writer, t words.Text) {
-	o.write(b, t.Lead, "", "", plain)
-	if len(t.Facts) > 0 {
-		b.WriteString("\n")
-	}
-	for _, fact := range t.Facts {
-		o.write(b, fact, "- ", "  ", plain)
-	}
-}
-
 // caveats writes what there is to doubt, if anything.
 func (o Options) caveats(b *bufio.Writer, list []finding.Caveat) {
 	if len(list) > 0 {
