@@ -145,7 +145,6 @@ func (o Options) barred(b *bufio.Writer, t table.Table) (hidden bool) {
 		cols[1+i].head = [2]string{1: cols[1+i].name} // a line for all heads
 	}
 	for i, row := range t.Rows {
-		cols[0].cells[i] = strings.Replace(cols[0].cells[i], "*", fastestMark, 1)
 		if row.Best {
 			for k := range cols {
 				cols[k].styles[i] = green

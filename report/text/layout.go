@@ -190,7 +190,7 @@ func inTwo(head string, n int) (lines [2]string) {
 	return lines
 }
 
-// indent moves a column to the right, and puts an asterisk before what is best, and
+// indent moves a column to the right, and puts a mark before what is best, and
 // an exclamation mark before what is flagged.
 func indent(c *column, rows []table.Row) {
 	for i, h := range c.head {
@@ -201,7 +201,7 @@ func indent(c *column, rows []table.Row) {
 	for i, r := range rows {
 		marks := ""
 		if r.Best {
-			marks, c.styles[i] = "*", green
+			marks, c.styles[i] = fastestMark, green
 		}
 		if r.Cells[0].Flagged {
 			marks += "!"
