@@ -54,12 +54,12 @@ func TestTablesFitTheWidth(t *testing.T) {
   strategy  conns  requests  again
 non-persistent
 ! close        41        41      0  it closes
-* keep          1        41      -  it keeps
+▸ keep          1        41      -  it keeps
 `, 44: `
   strategy  conns  requests
 non-persistent
 ! close        41        41  it closes
-* keep          1        41  it keeps
+▸ keep          1        41  it keeps
 Not shown: sent again (--wide)
 `,
 	} {
@@ -76,7 +76,7 @@ Not shown: sent again (--wide)
 	w := bufio.NewWriter(&b)
 	Options{Color: true}.table(w, all)
 	w.Flush()
-	for _, want := range []string{"\x1b[1;32m* keep\x1b[0m", "\x1b[2mit closes\x1b[0m", "\x1b[2mnon-persistent\x1b[0m"} {
+	for _, want := range []string{"\x1b[1;32m▸ keep\x1b[0m", "\x1b[2mit closes\x1b[0m", "\x1b[2mnon-persistent\x1b[0m"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%q", want, b.String())
 		}
