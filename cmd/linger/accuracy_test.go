@@ -617,7 +617,7 @@ func (p part) write(b *strings.Builder, all []verdict) {
 		if right, pairs := order(all, loss, false); pairs > 0 {
 			fmt.Fprintf(b, "\nOrder, loss %g %%: of %d pairs of strategies on one path whose measured medians differ by more than 5 %%, %d are predicted in the right order (%.1f %%).", 100*loss, pairs, right, 100*float64(right)/float64(pairs))
 			if right, pairs := order(all, loss, true); loss > 0 && pairs > 0 {
-				fmt.Fprintf(b, " Of the %d whose trials differ by more than luck (Mann and Whitney, p < 0.05), %d are (%.1f %%).", pairs, right, 100*float64(right)/float64(pairs))
+				fmt.Fprintf(b, " Of the %d whose trials differ by more than noise ([statistics](statistics.md), p < 0.05), %d are (%.1f %%).", pairs, right, 100*float64(right)/float64(pairs))
 			}
 			b.WriteString("\n")
 		}
