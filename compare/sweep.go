@@ -327,7 +327,14 @@ func (y *Surveyor) find(v Survey) []finding.Finding {
 	if len(wins) == 0 {
 		add(NoneDelivered, finding.Unknown, done)
 	} else {
-		add(FastestOn, finding.Note, append(perStrategy("fastest_on", wins, func(w Win) int { return w.Paths }), done)...)
+		clear := slices.DeleteFunc(slices.Clone(wins), func(w Win) bool { return w.Clear == 0 })
+		figures := append(perStrategy("fastest_on", wins, func(w Win) int { return w.Paths }), done)
+		figures = append(figures, perStrategy("clear_on", clear, func(w Win) int { return w.Clear })...)
+		close := 0
+		for _, w := range wins {
+			close += w.Paths - w.Clear
+		}
+		add(FastestOn, finding.Note, append(figures, count("too_close_on", close))...)
 	}
 	if len(v.KeepAlive) > 0 {
 		var figures finding.Figures

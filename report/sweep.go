@@ -181,19 +181,22 @@ func SweepTitle(s compare.Sweep, v compare.Survey) string {
 	case "https":
 		title += ", TLS 1.3"
 	}
+	if n := len(s.Axes.Named); n > 0 && len(s.Axes.Loss) > 1 {
+		return title + fmt.Sprintf(", predicted over %s × %d losses", linger.Plural(n, "network"), len(s.Axes.Loss))
+	}
 	return title + ", predicted over " + linger.Plural(v.Paths, "network")
 }
 
 // SweepOrigin says how the figures came about, and how far to trust them.
 func SweepOrigin(s compare.Sweep, v compare.Survey, version string) string {
-	text := "Predicted (engine: sim), not measured; "
+	text := "Predicted by the simulator, not measured; "
 	if v.Beyond > 0 {
-		text += fmt.Sprintf("%d of %s lie outside the range that was checked against measurements (%s)", v.Beyond, linger.Plural(v.Done, "network"), AccuracyDoc)
+		text += fmt.Sprintf("%d of %s outside the range checked (%s)", v.Beyond, linger.Plural(v.Done, "network"), AccuracyDoc)
 	} else {
 		text += "accuracy: " + AccuracyDoc
 	}
 	if len(s.Axes.Loss) > 1 || s.Axes.Loss[0] > 0 {
-		text += "; medians of " + linger.Plural(s.Trials, "trial") + " where packets are lost"
+		text += "; medians of " + linger.Plural(s.Trials, "trial") + " with loss"
 	}
 	text += fmt.Sprintf("; seed %d", s.Seed)
 	if version != "" {
@@ -214,7 +217,8 @@ func LossName(loss float64) string {
 func RateName(kbps float64) string { return linger.Rate(kbps * float64(linger.Kbps)).String() }
 
 // Networks lists the named networks: at each loss the fastest strategy with its time, and
-// what keep-alive alone saves, as a range where several pairs of strategies tell.
+// what keep-alive alone saves, of each pair of strategies where those are two at most, else
+// as a range. A star stands behind networks on which predictions were checked.
 func (m *Map) Networks() table.Table {
 	t := table.Table{Columns: []table.Column{{Head: "network", Align: table.Left}}}
 	at := func(loss int) string {
@@ -223,32 +227,69 @@ func (m *Map) Networks() table.Table {
 		}
 		return ", " + strings.ToLower(LossName(m.Sweep.Axes.Loss[loss]))
 	}
+	pairs := m.pairs()
 	for i, loss := range m.Losses {
-		t.Columns = append(t.Columns, table.Column{Head: "fastest" + at(loss), Align: table.Left, Spare: 2 * i}, table.Column{Head: "keep-alive saves", Spare: 2 * i})
+		t.Columns = append(t.Columns, table.Column{Head: "fastest" + at(loss), Align: table.Left, Spare: 2 * i})
+		for _, with := range pairs {
+			t.Columns = append(t.Columns, table.Column{Head: with + " saves", Spare: 2 * i})
+		}
 	}
 	for i, loss := range m.Losses {
 		spare := 2*(i+len(m.Losses)) + 1
 		t.Columns = append(t.Columns, table.Column{Head: "fastest with keep-alive" + at(loss), Align: table.Left, Spare: spare}, table.Column{Head: "fastest without" + at(loss), Align: table.Left, Spare: spare})
 	}
 	for _, place := range m.Places {
-		row := t.Add(table.Word(m.Sweep.Axes.Named[place]))
+		name := m.Sweep.Axes.Named[place]
+		row := t.Add(table.Cell{})
 		var more []table.Cell
 		for _, loss := range m.Losses {
 			c, ok := m.At(loss, 0, place)
+			if ok && c.Covered && !strings.HasSuffix(name, Checked) {
+				name += Checked
+			}
 			best := table.Given(strings.TrimRight(timed(c, c.Best)+" "+Sureness(c), " "))
 			if ok && c.Best != "" {
 				best.Style = m.Hue(c.Best)
 			}
-			row.Cells = append(row.Cells, best, saved(c.KeepAlive))
+			row.Cells = append(row.Cells, best)
+			for _, with := range pairs {
+				row.Cells = append(row.Cells, saved(c.KeepAlive, with))
+			}
 			more = append(more, table.Given(timed(c, c.Kept)), table.Given(timed(c, c.Closed)))
 		}
+		row.Cells[0] = table.Word(name)
 		row.Cells = append(row.Cells, more...)
 	}
 	return t
 }
 
-// saved is what keep-alive saves, over the pairs of strategies that tell: "49–66 %".
-func saved(pairs []compare.Saving) table.Cell {
+// Checked stands behind a network on which predictions were held against measurements.
+const Checked = "*"
+
+// keepAlive heads what keep-alive saves where more than two pairs of strategies tell.
+const keepAlive = "keep-alive"
+
+// pairs are the strategies whose keep-alive is worth a column, or keepAlive for all.
+func (m *Map) pairs() (with []string) {
+	for _, c := range m.cells {
+		for _, s := range c.KeepAlive {
+			if !slices.Contains(with, s.With) {
+				with = append(with, s.With)
+			}
+		}
+	}
+	slices.SortFunc(with, func(a, b string) int {
+		return slices.Index(m.Sweep.Strategies, a) - slices.Index(m.Sweep.Strategies, b)
+	})
+	if len(with) > 2 {
+		return []string{keepAlive}
+	}
+	return with
+}
+
+// saved is what keep-alive saves by a strategy, or over all pairs that tell: "49 to 66 %".
+func saved(pairs []compare.Saving, with string) table.Cell {
+	pairs = slices.DeleteFunc(slices.Clone(pairs), func(s compare.Saving) bool { return with != keepAlive && s.With != with })
 	if len(pairs) == 0 {
 		return table.Unknown()
 	}
@@ -260,14 +301,15 @@ func saved(pairs []compare.Saving) table.Cell {
 	if low == high {
 		return table.Word(low)
 	}
-	return table.Word(strings.TrimSuffix(low, " %") + "–" + high)
+	return table.Word(strings.TrimSuffix(low, " %") + " to " + high)
 }
 
 // timed is a strategy with its time in a cell: "h3 648 ms".
 func timed(c compare.Cell, strategy string) string {
 	for _, r := range c.Rows {
 		if t, ok := r.Time.Get(); ok && r.Strategy == strategy {
-			return strategy + " " + finding.Duration(t.Median, t.Doubt().Or(0))
+			// Two digits at least, however wide the interval.
+			return strategy + " " + finding.Duration(t.Median, min(t.Doubt().Or(0), t.Median/10))
 		}
 	}
 	return strategy

@@ -72,7 +72,7 @@ func (o Options) sweepHead(b *bufio.Writer, m *report.Map, v compare.Survey) {
 func (o Options) sweepMaps(b *bufio.Writer, m *report.Map, show grid) {
 	var marks []string
 	for _, mark := range [][2]string{
-		{"~", "another is within " + finding.Share(m.Sweep.Margin) + ", or noise"}, {"=", "the fastest without keep-alive is, too"}, {"?", "not known"},
+		{"~", "too close to call: another is within " + finding.Share(m.Sweep.Margin) + ", or noise"}, {"=", "the fastest without keep-alive is, too"}, {"?", "not known"},
 	} {
 		if m.Marked(mark[0]) {
 			marks = append(marks, mark[0]+" "+mark[1])
@@ -84,22 +84,21 @@ func (o Options) sweepMaps(b *bufio.Writer, m *report.Map, show grid) {
 	} else if t := m.Networks(); o.wide() {
 		o.table(b, t)
 	} else {
-		t.Columns = t.Columns[:1+2*len(m.Losses)]
+		t.Columns = t.Columns[:len(t.Columns)-2*len(m.Losses)]
 		for i := range t.Rows {
 			t.Rows[i].Cells = t.Rows[i].Cells[:len(t.Columns)]
 		}
 		o.table(b, t)
+	}
+	if len(m.Sweep.Axes.Named) > 0 {
+		marks = append(marks, report.Checked+" within the checked range")
 	}
 	o.write(b, strings.Join(marks, "; "), "", "", faint)
 }
 
 // sweepEnd says how it came about and what else there is.
 func (o Options) sweepEnd(b *bufio.Writer, m *report.Map, v compare.Survey) {
-	origin := report.SweepOrigin(m.Sweep, v, o.Version)
-	if !o.wide() {
-		origin += " More: --wide, -o map.html"
-	}
-	o.write(b, origin, "", "", faint)
+	o.write(b, report.SweepOrigin(m.Sweep, v, o.Version), "", "", faint)
 	if o.wide() && len(o.Limits) > 0 {
 		var names []string
 		for _, l := range o.Limits {
@@ -109,7 +108,11 @@ func (o Options) sweepEnd(b *bufio.Writer, m *report.Map, v compare.Survey) {
 	}
 	if o.Command != "" {
 		// Not wrapped, so that it can be copied in one piece.
-		b.WriteString(o.paint("Repeat: "+table.Clean(o.Command), faint) + "\n")
+		line := "Repeat: " + table.Clean(o.Command)
+		if more := "  More: --wide, -o map.html"; !o.wide() && width(line+more) <= o.width() {
+			line += more
+		}
+		b.WriteString(o.paint(line, faint) + "\n")
 	}
 }
 

@@ -37,9 +37,22 @@ func noneDelivered(t teller) string {
 
 func fastestOn(t teller) string {
 	wins := t.Figures.All("fastest_on")
-	first := nth(wins, 0)
-	parts := []string{fmt.Sprintf("%s is fastest on %s of %s", first.Of, whole(first.Value.Or(0)), t.many("paths", "network"))}
-	return strings.Join(append(parts, on(wins[min(1, len(wins)):])...), ", ") + "."
+	of := func(say string, wins finding.Figures) string {
+		first := nth(wins, 0)
+		parts := []string{fmt.Sprintf("%s %s on %s of %s", first.Of, say, whole(first.Value.Or(0)), t.many("paths", "network"))}
+		return strings.Join(append(parts, on(wins[min(1, len(wins)):])...), ", ")
+	}
+	close := t.Figures.Value("too_close_on").Or(0)
+	switch clear := t.Figures.All("clear_on"); {
+	case close == 0:
+		return of("is fastest", wins) + "."
+	case len(clear) == 0:
+		return "No strategy is clearly fastest on any network; " + of("has the least median", wins) + "."
+	case close == 1:
+		return of("is clearly fastest", clear) + "; 1 is too close to call."
+	default:
+		return of("is clearly fastest", clear) + "; " + whole(close) + " are too close to call."
+	}
 }
 
 func keepingSavesOn(t teller) string {

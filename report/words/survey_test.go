@@ -58,7 +58,7 @@ func TestSurvey(t *testing.T) {
 			}
 			return outcomes(200), outcomes(100)
 		}, []string{
-			"h2 is fastest on 30 of 30 networks. The best with keep-alive beats the best without on 16; median saving 50 %.",
+			"h2 is clearly fastest on 16 of 30 networks; 14 are too close to call. The best with keep-alive beats the best without on 16; median saving 50 %.",
 			"Without loss it begins to make a difference beyond 40 ms at 10 Mbit/s; it makes none at any RTT at 1 Mbit/s.",
 			"Keep-alive makes no difference (at most 5 % between", "on 14 of 30",
 			"The largest saving is 50 % at 50 ms, 10 Mbit/s: h2 takes 100 ms, close:6 takes 200 ms.",

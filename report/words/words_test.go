@@ -188,6 +188,8 @@ var examples = []struct {
 	{finding.Finding{Code: compare.NothingPredicted}, "Nothing was predicted."},
 	{finding.Finding{Code: compare.NoneDelivered, Figures: figures{n("paths", 4)}}, "No strategy delivered everything on any of 4 networks."},
 	{finding.Finding{Code: compare.FastestOn, Figures: figures{of("h2", "fastest_on", 20), of("keep:6", "fastest_on", 10), n("paths", 30)}}, "h2 is fastest on 20 of 30 networks, keep:6 on 10."},
+	{finding.Finding{Code: compare.FastestOn, Figures: figures{of("h2", "fastest_on", 20), of("keep:6", "fastest_on", 10), n("paths", 30), of("h2", "clear_on", 7), n("too_close_on", 23)}}, "h2 is clearly fastest on 7 of 30 networks; 23 are too close to call."},
+	{finding.Finding{Code: compare.FastestOn, Figures: figures{of("h2", "fastest_on", 20), of("keep:6", "fastest_on", 10), n("paths", 30), n("too_close_on", 30)}}, "No strategy is clearly fastest on any network; h2 has the least median on 20 of 30 networks, keep:6 on 10."},
 	{finding.Finding{Code: compare.KeepingUntold}, "What keeping saves is not known: it takes a persistent and a non-persistent strategy on one path."},
 	{finding.Finding{Code: compare.KeepAliveOn, Figures: figures{word("instead_of", "close").Whose("keep"), of("keep", "least", .38), of("keep", "median", .55), of("keep", "most", .66),
 		word("instead_of", "close:6").Whose("keep:6"), of("keep:6", "least", -.02), of("keep:6", "median", .4), of("keep:6", "most", .49)}},
