@@ -111,15 +111,15 @@ func (f Revisited) Judge() []profile.Result {
 		case f.Announced <= f.Least:
 			r.unmeasured(id, "it announces no max_idle_timeout, or one of %v or less, which is not known more closely", f.Least)
 		case f.How == profile.QUICReset:
-			by(r.broken(id, "it announces a max_idle_timeout of %v, and had forgotten a connection after %v (stateless reset)", f.Announced, kept))
+			by(r.broken(id, "it announces a max_idle_timeout of %s, and had forgotten a connection after %v (stateless reset)", profile.Duration(f.Announced), kept))
 		case f.How != "":
-			by(r.pass(id, "it announces a max_idle_timeout of %v, and closed a connection before that by a word (%s)", f.Announced, f.How))
+			by(r.pass(id, "it announces a max_idle_timeout of %s, and closed a connection before that by a word (%s)", profile.Duration(f.Announced), f.How))
 		case f.Early:
-			r.unmeasured(id, "it announces a max_idle_timeout of %v; waiting ended before", f.Announced)
+			r.unmeasured(id, "it announces a max_idle_timeout of %s; waiting ended before", profile.Duration(f.Announced))
 		case f.Answered:
-			by(r.pass(id, "it announces a max_idle_timeout of %v, and answered on a connection that was idle for %v", f.Announced, kept))
+			by(r.pass(id, "it announces a max_idle_timeout of %s, and answered on a connection that was idle for %s", profile.Duration(f.Announced), profile.Duration(kept)))
 		default:
-			by(r.broken(id, "it announces a max_idle_timeout of %v, and did not answer on a connection that was idle for %v: %s", f.Announced, kept, f.Why))
+			by(r.broken(id, "it announces a max_idle_timeout of %s, and did not answer on a connection that was idle for %v: %s", profile.Duration(f.Announced), kept, f.Why))
 		}
 	})
 }

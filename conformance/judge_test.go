@@ -340,7 +340,7 @@ var rulings = []ruled{
 	{"QUIC, GOAWAY and left open", IdleHTTP3{seen(5*second, profile.GOAWAYOpen)}, "h3-goaway-idle", pass, ""},
 	{"QUIC, closed", IdleHTTP3{seen(5*second, profile.QUICClose)}, "h3-goaway-idle", warn, ""},
 	{"QUIC, silent by agreement", IdleHTTP3{seen(5*second, profile.QUICIdle)}, "h3-goaway-idle", unmeasured, ""},
-	{"answers until the end", Revisited{Announced: 30 * second, Least: 5 * second, Kept: 24 * second, Answered: true}, "h3-idle-kept", pass, "24s"},
+	{"answers until the end", Revisited{Announced: 30 * second, Least: 5 * second, Kept: 24 * second, Answered: true}, "h3-idle-kept", pass, "24 s"},
 	{"closes by a word", Revisited{Announced: 30 * second, Least: 5 * second, Kept: 10 * second, How: profile.QUICClose}, "h3-idle-kept", pass, "by a word"},
 	{"forgets", Revisited{Announced: 30 * second, Least: 5 * second, Kept: 10 * second, How: profile.QUICReset}, "h3-idle-kept", warn, "stateless reset"},
 	{"does not answer", Revisited{Announced: 30 * second, Least: 5 * second, Kept: 24 * second, Why: "no answer in time"}, "h3-idle-kept", warn, "no answer in time"},

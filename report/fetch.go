@@ -115,7 +115,7 @@ func Exchanges(id string, t *trace.Trace, most int) table.Table {
 			on = table.Int(n)
 		}
 		row := list.Add(table.Int(e.ID+1), on, Moment(linger.Known(e.Queued)),
-			Between(linger.Known(e.Queued), e.Sent), Between(e.Sent, e.FirstByte), Between(e.FirstByte, e.Done),
+			Between(linger.Known(e.Queued), e.Sent), Between(e.Sent, e.FirstByte), received(e),
 			table.Int(int(e.ResponseBody)), table.Word(table.Short(fetched(e), longestPath)))
 		if id != "" {
 			row.ID = fmt.Sprintf("%s-e%d", id, e.ID)
@@ -149,6 +149,24 @@ func fetched(e trace.Exchange) string {
 	return what
 }
 
+// Known says how and where a trace came about: "measured in the lab, lte".
+func Known(t *trace.Trace) string {
+	s := string(t.Provenance)
+	switch t.Engine {
+	case "":
+	case "lab":
+		s += " in the lab"
+	case "live":
+		s += " from here"
+	default:
+		s += " (" + t.Engine + ")"
+	}
+	if t.Network.Name != "" {
+		s += ", " + t.Network.Name
+	}
+	return table.Clean(s)
+}
+
 // Moment is a point in time in ms, to a tenth.
 func Moment(t linger.Opt[linger.Instant]) table.Cell {
 	v, ok := t.Get()
@@ -156,6 +174,16 @@ func Moment(t linger.Opt[linger.Instant]) table.Cell {
 		return table.Unknown()
 	}
 	return table.Number(v.Milliseconds(), Tenth)
+}
+
+// received is how long a response took from its first byte to its last; those of one packet
+// come at once.
+func received(e trace.Exchange) table.Cell {
+	c := Between(e.FirstByte, e.Done)
+	if v, ok := c.Value.Get(); ok && v < 0.05 {
+		c.Text = "<0.1"
+	}
+	return c
 }
 
 // Between is the time from one instant to another in ms, to a tenth.

@@ -69,6 +69,7 @@ type LimitRow struct {
 	Differs                     bool // announced is not what was observed
 	Why                         string
 	Limit                       profile.Timeout // where it is one of time
+	Requests                    profile.State   // where it is one of requests
 	Said                        linger.Opt[profile.Duration]
 }
 
@@ -99,7 +100,7 @@ func LimitRows(p *profile.Protocol) []LimitRow {
 		rows = append(rows, r)
 	}
 	if c := p.Requests; c.State != "" {
-		r := LimitRow{Name: "requests", Observed: c.String(), Ending: c.Ending.Told(c.Closing), Unknown: c.State == profile.Unknown, Why: c.Why}
+		r := LimitRow{Name: "requests", Requests: c.State, Observed: c.String(), Ending: c.Ending.Told(c.Closing), Unknown: c.State == profile.Unknown, Why: c.Why}
 		if n, ok := said.Max.Get(); ok {
 			r.Announced, r.Differs = fmt.Sprint(n), said.Contradicts(c)
 			if said.MaxFalls {
@@ -130,7 +131,14 @@ func IdleLimits(p *profile.Profile) (t table.Table, differs bool) {
 				announced.Flagged, announced.Style = true, table.Doubtful
 			}
 			differs = differs || r.Differs
-			row := t.Add(table.Word(r.Name), observed, table.Word(r.Ending), announced)
+			open := ""
+			if r.Limit.State == profile.AtLeast || r.Requests == profile.AtLeast {
+				open = "still open"
+			}
+			if r.Requests == profile.Measured {
+				open = "closed after that"
+			}
+			row := t.Add(table.Word(r.Name), observed, table.Word(cmp.Or(r.Ending, open)), announced)
 			if i == 0 {
 				row.Group = ProtocolName(q.Name)
 			}
@@ -305,8 +313,8 @@ func ProbeOrigin(p *profile.Profile, version string) string {
 	if time.Duration(p.Took) > time.Second {
 		step = 100 * time.Millisecond
 	}
-	s := fmt.Sprintf("Measured in %s with %s (%d at once, limit %d) and %s (limit %d)",
-		profile.Duration(time.Duration(p.Took).Round(step)), linger.Plural(p.Spent.Connections, "connection"), p.Spent.Peak, p.Bounds.Connections, linger.Plural(p.Spent.Requests, "request"), p.Bounds.Requests)
+	s := fmt.Sprintf("Measured in %s with %s (%d at once) and %s",
+		profile.Duration(time.Duration(p.Took).Round(step)), linger.Plural(p.Spent.Connections, "connection"), p.Spent.Peak, linger.Plural(p.Spent.Requests, "request"))
 	if p.Interrupted {
 		s += "; interrupted"
 	}
@@ -323,9 +331,9 @@ func ProbeLead(p *profile.Profile) string {
 		name := ProtocolName(q.Name)
 		switch t := q.AfterResponse; t.State {
 		case profile.Measured:
-			s = fmt.Sprintf("An idle %s connection is closed after %s (%s)", name, t, t.Ending.Told(t.Closing))
+			s = fmt.Sprintf("The server closes an idle %s connection %s after a response (%s)", name, t, t.Ending.Told(t.Closing))
 		case profile.AtLeast:
-			s = fmt.Sprintf("An idle %s connection stays open for %s", name, t)
+			s = fmt.Sprintf("An idle %s connection stays open for %s after a response", name, t)
 		default:
 			s = fmt.Sprintf("The idle timeout of %s was not measured", name)
 		}
@@ -336,20 +344,12 @@ func ProbeLead(p *profile.Profile) string {
 		}
 		s += ". "
 	}
-	n := p.Outcomes()
-	if decided := len(p.Cases) - n[profile.NotMeasured]; len(p.Cases) > 0 {
-		found := "No standards violation"
+	if n := p.Outcomes(); len(p.Cases) > 0 {
+		found := "no standards violation"
 		if fails := n[profile.Fail]; fails > 0 {
 			found = linger.Plural(fails, "standards violation")
 		}
-		if warns := n[profile.Warn]; warns > 0 {
-			found += " and " + linger.Plural(warns, "warning")
-		}
-		s += fmt.Sprintf("%s in %s", found, linger.Plural(decided, "case"))
-		if n[profile.NotMeasured] > 0 {
-			s += fmt.Sprintf("; %d not measured", n[profile.NotMeasured])
-		}
-		s += "."
+		s += fmt.Sprintf("%s: %s, %s, %d passed, %d not measured.", linger.Plural(len(p.Cases), "case"), found, linger.Plural(n[profile.Warn], "warning"), n[profile.Pass], n[profile.NotMeasured])
 	}
 	return table.Clean(strings.TrimSpace(assertedLead(p.Asserted) + s))
 }

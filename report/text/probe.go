@@ -20,7 +20,7 @@ import (
 type glimpse struct{ findings, lines, protocols, caveats int }
 
 // glimpses are tried until one fits on a screen.
-var glimpses = []glimpse{{99, 3, 9, 9}, {99, 1, 9, 9}, {6, 1, 9, 2}, {4, 1, 9, 1}, {3, 1, 2, 1}, {3, 1, 1, 1}, {2, 1, 1, 0}}
+var glimpses = []glimpse{{99, 3, 9, 9}, {99, 1, 9, 9}, {6, 1, 9, 2}, {4, 1, 9, 1}, {3, 1, 2, 1}, {3, 1, 1, 1}, {4, 1, 1, 0}, {3, 1, 1, 0}, {2, 1, 1, 0}}
 
 // Probe writes what a server was seen to do with connections: the answer, what fails, and
 // its limits, observed beside announced. It fits on a screen, unless all is wanted; verbose
@@ -182,8 +182,7 @@ func beyond(p *profile.Profile, show glimpse) (names []string) {
 // probeEnd says how it was measured and what else there is.
 func (o Options) probeEnd(b *bufio.Writer, p *profile.Profile, more []string) {
 	b.WriteString("\n")
-	o.write(b, report.ProbeOrigin(p, o.Version), "", "", faint)
-	o.write(b, "More: "+strings.Join(more, ", "), "", "", faint)
+	o.write(b, report.ProbeOrigin(p, o.Version)+" More: "+strings.Join(more, ", "), "", "", faint)
 }
 
 // probeSurvivals says in a line each what a connection survives, and what it does not.

@@ -47,6 +47,9 @@ func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
 func (o Options) waterfall(b *bufio.Writer, t *trace.Trace, most, requests int) {
 	head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), linger.Plural(len(t.Exchanges), "request"),
 		report.Carriers(t), report.Spoken(t), report.Instant(t.Ended))
+	if how := report.Known(t); how != "" {
+		head += " (" + how + ")"
+	}
 	o.write(b, head, "", "", bold)
 	conns := report.ByDial(t)
 	if len(conns) > 0 && t.Ended > 0 {
@@ -125,7 +128,7 @@ func phases(conns []trace.Connection, of map[int64][]trace.Exchange, most int) s
 	parts = append(parts, string(waiting)+" waiting")
 	switch {
 	case single:
-		parts = append(parts, fmt.Sprintf("%c %c receiving", receiving, further))
+		parts = append(parts, fmt.Sprintf("%c %c receiving, in turn", receiving, further))
 	case most == 1:
 		parts = append(parts, fmt.Sprintf("%c receiving", receiving))
 	}
@@ -344,6 +347,7 @@ func (o Options) exchanges(b *bufio.Writer, t *trace.Trace, most int) {
 	}
 	if most > 0 {
 		o.table(b, list)
+		o.write(b, "blocked: queue and handshake; wait: until the first byte; recv: until the last", "", "", faint)
 	} else {
 		o.write(b, linger.Plural(len(t.Exchanges), "request")+": --wide lists them", "", "", faint)
 	}
