@@ -149,17 +149,11 @@ func fetched(e trace.Exchange) string {
 	return what
 }
 
-// Known says how and where a trace came about: "measured in the lab, lte".
+// Known says how and where a trace came about: "lab, lte", "live", "observed (har)".
 func Known(t *trace.Trace) string {
-	s := string(t.Provenance)
-	switch t.Engine {
-	case "":
-	case "lab":
-		s += " in the lab"
-	case "live":
-		s += " from here"
-	default:
-		s += " (" + t.Engine + ")"
+	s := t.Engine
+	if t.Provenance != trace.Measured && t.Engine != "" {
+		s = fmt.Sprintf("%s (%s)", t.Provenance, t.Engine)
 	}
 	if t.Network.Name != "" {
 		s += ", " + t.Network.Name

@@ -48,7 +48,7 @@ func (o Options) waterfall(b *bufio.Writer, t *trace.Trace, most, requests int) 
 	head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), linger.Plural(len(t.Exchanges), "request"),
 		report.Carriers(t), report.Spoken(t), report.Instant(t.Ended))
 	if how := report.Known(t); how != "" {
-		head += " (" + how + ")"
+		head += " · " + how
 	}
 	o.write(b, head, "", "", bold)
 	conns := report.ByDial(t)

@@ -112,7 +112,7 @@ func TestASCII(t *testing.T) {
 			if strings.ContainsRune(line, '?') && !strings.ContainsRune(drawn[i], '?') && !strings.ContainsRune(drawn[i], '\uffff') {
 				t.Errorf("%s: nothing stands for a letter of %q: %q", name, drawn[i], line)
 			}
-			if !strings.ContainsAny(drawn[i], "±≥≤") && len(line) != width(drawn[i]) {
+			if !strings.ContainsAny(drawn[i], "±≥≤") && !strings.Contains(drawn[i], "… and") && len(line) != width(drawn[i]) {
 				t.Errorf("%s: %q is %q", name, drawn[i], line)
 			}
 		}
