@@ -19,7 +19,6 @@ type crowd struct {
 	ramp                 bool // a connection is opened whenever all others have had a turn
 	close                bool // each is closed before the next one is opened
 	half                 bool // nobody answers a SYN
-	rounds               int  // how often all of it is repeated on the open connections; 0 is once
 }
 
 // A tape writes packets as a pcap of raw IP.
