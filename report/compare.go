@@ -113,7 +113,7 @@ func Brief(f compare.Findings) string {
 	ci := ""
 	if c, ok := Confidence(f); ok {
 		by, of := reach(f)
-		ci = fmt.Sprintf(" (%s %% CI to ±%s: %s)", finding.Trimmed(100*c, 0), by, of)
+		ci = fmt.Sprintf("; widest %s %% CI ±%s (%s)", finding.Trimmed(100*c, 0), by, of)
 	}
 	if f.Trials > 1 {
 		trials = strings.Replace(trials, "trials each", "interleaved trials", 1) // of each
@@ -147,7 +147,7 @@ func Origin(f compare.Findings, version string) string {
 	}
 	if c, ok := Confidence(f); ok {
 		by, of := reach(f)
-		s += fmt.Sprintf(" (%s %% CI to ±%s: %s)", finding.Trimmed(100*c, 0), by, of)
+		s += fmt.Sprintf("; widest %s %% CI ±%s (%s)", finding.Trimmed(100*c, 0), by, of)
 	}
 	s += fmt.Sprintf(", seed %d", f.Seed)
 	if version != "" {
