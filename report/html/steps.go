@@ -25,7 +25,7 @@ func stepsChart(f compare.Findings) (chart, bool) {
 		most = max(most, left)
 	}
 	scale := scale{ofMS(most)}
-	data := table.Table{Caption: "Where the time goes", Columns: []table.Column{{Head: "step", Align: table.Left}, {Head: "from", Align: table.Left}, {Head: "to", Align: table.Left}, {Head: "ms", Unit: "ms"}, {Head: "leaves, ms", Unit: "ms"}}}
+	data := table.Table{Caption: "Where the time is saved", Columns: []table.Column{{Head: "step", Align: table.Left}, {Head: "from", Align: table.Left}, {Head: "to", Align: table.Left}, {Head: "ms", Unit: "ms"}, {Head: "leaves, ms", Unit: "ms"}}}
 	total := func(name string, ms float64, class string) {
 		r, _ := rowOf(f, name)
 		c.Rows = append(c.Rows, chartRow{Name: table.Short(name, 20), Value: clockOf(f, r), Class: class, Strip: strip{H: 22, Marks: []mark{scale.span(tone(f, r), "", 0, ofMS(ms), 5, 12)}}})
