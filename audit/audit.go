@@ -32,8 +32,10 @@ type Config struct {
 	// Each, if not nil, is called with each connection whose cause is decided, in no
 	// particular order.
 	Each func(Row)
-	// PoolSize and PoolIdle are the pool that WhatIf is about: connections of each client to
+	// WhatIf has the requests of each origin replayed, which takes as long as an eighth of
+	// all else. PoolSize and PoolIdle are the pool that it is about: connections of each client to
 	// an origin, and for how long they are kept. 0 is what remedies advise.
+	WhatIf   bool
 	PoolSize int
 	PoolIdle time.Duration
 	// Software is what servers and clients are, where they do not say so.
@@ -291,7 +293,7 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 	}
 	byPool := inPools(now)
 	a.peaks(byPool)
-	if last {
+	if last && a.config.WhatIf {
 		a.whatIf(byPool)
 	}
 	for _, c := range now {

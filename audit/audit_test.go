@@ -129,7 +129,7 @@ func (c *one) close(by trace.Peer, seen float64, with trace.Signal) *one {
 func (s *script) run(t *testing.T, change ...func(*Config)) (*Result, map[int64]Row) {
 	t.Helper()
 	rows := map[int64]Row{}
-	config := Config{Began: instant(s.began), Each: func(r Row) { rows[r.ID] = r }}
+	config := Config{WhatIf: true, Began: instant(s.began), Each: func(r Row) { rows[r.ID] = r }}
 	for _, f := range change {
 		f(&config)
 	}

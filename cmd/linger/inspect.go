@@ -87,6 +87,7 @@ func (c inspectCmd) Run(ctx context.Context, std streams) error {
 		in.garbage = newCollector(c.MaxTracked)
 		defer in.garbage.close()
 	}
+	in.whatIf = out.named(".json") != "" || out.layout(std.out).IsWide() || c.ConnectionPool > 0 || c.ConnectionIdleTimeout > 0
 	in.picked.name = out.named(".pcapng")
 	if err := in.picked.pickable(c, names); err != nil {
 		return err
@@ -145,6 +146,7 @@ type inspection struct {
 	hits     []hit
 	rows     map[int64]audit.Row
 	picked   selection
+	whatIf   bool // some output has it
 }
 
 // A hit is a request that --find looks for.
@@ -160,7 +162,7 @@ func (in *inspection) read(ctx context.Context, names []string, std streams) (*a
 	if err := in.filters(); err != nil {
 		return nil, err
 	}
-	config := audit.Config{Software: in.cmd.Software, Each: in.each, PoolSize: in.cmd.ConnectionPool, PoolIdle: in.cmd.ConnectionIdleTimeout}
+	config := audit.Config{Software: in.cmd.Software, Each: in.each, WhatIf: in.whatIf, PoolSize: in.cmd.ConnectionPool, PoolIdle: in.cmd.ConnectionIdleTimeout}
 	if len(names) == 1 && strings.EqualFold(filepath.Ext(names[0]), ".trace") {
 		return in.records(ctx, names[0], config)
 	}

@@ -22,7 +22,7 @@ var rooms = []room{{3, 4, 3}, {3, 4, 2}, {3, 4, 1}, {3, 3, 1}, {3, 2, 1}, {3, 2,
 // Audit writes what an audit found: the answer, the dearest causes with what ends them, and
 // the origins. It fits on a screen, unless all there is was asked for.
 func Audit(w io.Writer, r *audit.Result, o Options) error {
-	if o.wide() {
+	if o.IsWide() {
 		return o.buffered(w, func(b *bufio.Writer) { o.audit(b, r, room{len(r.Findings), 0, len(r.Caveats)}, true) })
 	}
 	return o.fitting(w, len(rooms), func(b *bufio.Writer, i int) { o.audit(b, r, rooms[i], false) })

@@ -19,7 +19,7 @@ var links = [][2]int{{9, 9}, {9, 0}, {1, 0}}
 // Chain writes what was found of a chain: the verdict, then each pair of hops with its own,
 // its margin, and what mends it. It fits on a screen where the chain is short.
 func Chain(w io.Writer, c keepalive.Chain, o Options) error {
-	if o.wide() {
+	if o.IsWide() {
 		return o.buffered(w, func(b *bufio.Writer) { o.chain(b, c, links[0]) })
 	}
 	return o.fitting(w, len(links), func(b *bufio.Writer, i int) { o.chain(b, c, links[i]) })

@@ -17,7 +17,7 @@ import (
 // table, where the time goes, the caveats that could change that, and how it was measured.
 // All of it fits on a screen unless all that there is is asked for.
 func Compare(w io.Writer, f compare.Findings, o Options) error {
-	if o.wide() {
+	if o.IsWide() {
 		return o.buffered(w, func(b *bufio.Writer) { o.everything(b, f) })
 	}
 	return o.fitting(w, len(densities), func(b *bufio.Writer, version int) { o.first(b, f, densities[version]) })

@@ -337,7 +337,7 @@ func fold(cols []column, n int) [][]column {
 func (o Options) table(b *bufio.Writer, t table.Table) {
 	all := columns(t)
 	cols := all
-	if !o.wide() {
+	if !o.IsWide() {
 		cols = squeeze(slices.Clone(all), o.width())
 	}
 	for i, part := range fold(cols, o.width()) {

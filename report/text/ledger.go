@@ -24,7 +24,7 @@ func Ledger(w io.Writer, l trace.Ledger, requests map[string]int, o Options) err
 			fmt.Fprintf(b, "%s more did not fit into the ledger.\n", linger.Plural(l.Overflow, "connection"))
 		}
 		most := 14 // on a screen, below the command's own output
-		if o.wide() {
+		if o.IsWide() {
 			most = len(l.Connections)
 		}
 		if flows := report.FlowsOf(l); len(flows) > 0 {

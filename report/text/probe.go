@@ -26,7 +26,7 @@ var glimpses = []glimpse{{99, 3, 9, 9}, {99, 1, 9, 9}, {6, 1, 9, 2}, {4, 1, 9, 1
 // its limits, observed beside announced. It fits on a screen, unless all is wanted; verbose
 // lists the cases that pass too.
 func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
-	if o.wide() || verbose {
+	if o.IsWide() || verbose {
 		return o.buffered(w, func(b *bufio.Writer) {
 			o.probe(b, p, glimpse{len(p.Cases) + len(p.Asserted), 3, len(p.Protocols), len(p.Caveats)})
 			o.probeDetails(b, p, verbose)

@@ -18,7 +18,7 @@ var lists = []struct{ servers, lines int }{{20, 9}, {16, 4}, {12, 3}, {9, 2}, {7
 // Survey writes a row for each server of a list, what violates a standard where, and what
 // could not be probed. It fits on a screen, unless all is wanted.
 func Survey(w io.Writer, s []profile.Probed, o Options) error {
-	if o.wide() {
+	if o.IsWide() {
 		return o.buffered(w, func(b *bufio.Writer) { o.survey(b, s, len(s), len(s)*1000) })
 	}
 	return o.fitting(w, len(lists), func(b *bufio.Writer, i int) { o.survey(b, s, lists[i].servers, lists[i].lines) })

@@ -25,7 +25,7 @@ var onMap = []string{compare.UnknownOn, compare.KeepingCostsOn, compare.SameOn, 
 // Sweep writes what a sweep comes to, and its maps: which strategy is fastest where. It
 // fits on a screen, unless all is wanted.
 func Sweep(w io.Writer, m *report.Map, v compare.Survey, o Options) error {
-	if o.wide() {
+	if o.IsWide() {
 		return o.buffered(w, func(b *bufio.Writer) {
 			o.sweepHead(b, m, v)
 			b.WriteString("\n")
@@ -56,13 +56,13 @@ func Sweep(w io.Writer, m *report.Map, v compare.Survey, o Options) error {
 // sweepHead is the answer.
 func (o Options) sweepHead(b *bufio.Writer, m *report.Map, v compare.Survey) {
 	o.write(b, report.SweepTitle(m.Sweep, v), "", "", bold)
-	if !o.wide() && slices.ContainsFunc(v.Findings, func(f finding.Finding) bool { return f.Code == compare.KeepAliveOn }) {
+	if !o.IsWide() && slices.ContainsFunc(v.Findings, func(f finding.Finding) bool { return f.Code == compare.KeepAliveOn }) {
 		// What keep-alive alone saves says more than what it saves with all else that differs.
 		v.Findings = slices.DeleteFunc(slices.Clone(v.Findings), func(f finding.Finding) bool { return f.Code == compare.KeepingSavesOn })
 	}
 	o.write(b, words.Survey(v).Lead, "", "", plain)
 	for _, f := range v.Findings {
-		if f.Code == compare.Stopped && !o.wide() { // else it stands among the others
+		if f.Code == compare.Stopped && !o.IsWide() { // else it stands among the others
 			o.write(b, words.Finding(f), "", "", plain)
 		}
 	}
@@ -81,7 +81,7 @@ func (o Options) sweepMaps(b *bufio.Writer, m *report.Map, show grid) {
 	if len(m.Sweep.Axes.Named) == 0 {
 		o.draw(b, m, show)
 		marks = append([]string{strings.Join(m.Key(), ", ") + " is fastest"}, marks...)
-	} else if t := m.Networks(); o.wide() {
+	} else if t := m.Networks(); o.IsWide() {
 		o.table(b, t)
 	} else {
 		t.Columns = t.Columns[:len(t.Columns)-2*len(m.Losses)]
@@ -99,7 +99,7 @@ func (o Options) sweepMaps(b *bufio.Writer, m *report.Map, show grid) {
 // sweepEnd says how it came about and what else there is.
 func (o Options) sweepEnd(b *bufio.Writer, m *report.Map, v compare.Survey) {
 	o.write(b, report.SweepOrigin(m.Sweep, v, o.Version), "", "", faint)
-	if o.wide() && len(o.Limits) > 0 {
+	if o.IsWide() && len(o.Limits) > 0 {
 		var names []string
 		for _, l := range o.Limits {
 			names = append(names, strings.TrimSuffix(l.What, "."))
@@ -109,7 +109,7 @@ func (o Options) sweepEnd(b *bufio.Writer, m *report.Map, v compare.Survey) {
 	if o.Command != "" {
 		// Not wrapped, so that it can be copied in one piece.
 		line := "Repeat: " + table.Clean(o.Command)
-		if more := "  More: --wide, -o map.html"; !o.wide() && width(line+more) <= o.width() {
+		if more := "  More: --wide, -o map.html"; !o.IsWide() && width(line+more) <= o.width() {
 			line += more
 		}
 		b.WriteString(o.paint(line, faint) + "\n")

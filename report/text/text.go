@@ -40,7 +40,8 @@ func (o Options) width() int {
 	return max(40, o.Width)
 }
 
-func (o Options) wide() bool { return o.Wide || o.Width >= 140 }
+// IsWide reports whether everything is written, and not what fits a screen alone.
+func (o Options) IsWide() bool { return o.Wide || o.Width >= 140 }
 
 // caveats writes what there is to doubt, if anything.
 func (o Options) caveats(b *bufio.Writer, list []finding.Caveat) {

@@ -38,7 +38,7 @@ var falls = [][2]int{{24, 24}, {16, 12}, {12, 8}, {12, 5}, {12, 0}, {9, 0}, {6, 
 // handshake, the waiting and the receiving, and the requests as a list. It fits on a
 // screen, unless all is wanted.
 func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
-	if o.wide() {
+	if o.IsWide() {
 		return o.buffered(w, func(b *bufio.Writer) { o.waterfall(b, t, len(t.Connections), len(t.Exchanges)) })
 	}
 	return o.fitting(w, len(falls), func(b *bufio.Writer, i int) { o.waterfall(b, t, falls[i][0], falls[i][1]) })
