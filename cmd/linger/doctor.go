@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
-	"text/tabwriter"
 
 	"linger/lab"
+	"linger/report/text"
 )
 
 type doctorCmd struct {
@@ -39,31 +39,16 @@ func (c doctorCmd) Run(std streams) error {
 			return err
 		}
 	} else {
-		w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+		var checks []text.Check
 		for _, f := range findings {
-			mark := "ok"
-			switch {
-			case !f.OK && f.Needed:
-				mark = "NO"
-			case !f.OK:
-				mark = "no"
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\n", mark, f.Name, f.Found)
+			checks = append(checks, text.Check(f))
 		}
-		if err := w.Flush(); err != nil {
+		if err := text.Doctor(std.out, checks, (&outputs{std: std}).layout(std.out)); err != nil {
 			return err
-		}
-		for _, f := range findings {
-			if !f.OK {
-				fmt.Fprintf(std.out, "\n%s:\n  %s\n", f.Name, f.Fix)
-			}
-		}
-		if able {
-			fmt.Fprintln(std.out, "\nThe lab can run here: linger compare")
 		}
 	}
 	if !able {
-		return statusError{exitMachine, fmt.Errorf("no lab can be made on this machine; what is marked NO above says how to permit it")}
+		return statusError{exitMachine, fmt.Errorf("no lab can be made on this machine; what is marked FAIL above says how to permit it")}
 	}
 	return nil
 }

@@ -46,7 +46,13 @@ func verbs(t testing.TB) map[string]func(io.Writer, Options) error {
 	fetched := func(name string) func(io.Writer, Options) error {
 		return func(w io.Writer, o Options) error { return Waterfall(w, traces[name], o) }
 	}
+	machine := []Check{
+		{Name: "/dev/net/tun", Needed: true, Found: "cannot open /dev/net/tun: permission denied", Fix: "sudo chmod 666 /dev/net/tun"},
+		{Name: "namespaces", OK: true, Needed: true, Found: "user, mount, process and network namespaces without root"},
+		{Name: "open files", Found: "a process may open 1024", Fix: "ulimit -n 20000"},
+	}
 	return map[string]func(io.Writer, Options) error{
+		"doctor":      func(w io.Writer, o Options) error { return Doctor(w, machine, o) },
 		"compare":     compared("secure"),
 		"compare-dns": compared("dns"),
 		"sweep":       sweep(results.Grid(t, "1ms..13ms,90ms..600ms", "100kbit..1gbit", 8, 0, 0.01)),
