@@ -137,7 +137,8 @@ func (c crowd) play(w io.Writer) (int64, error) {
 }
 
 // BenchmarkInspectMemory has the program read what is made meanwhile, and reports the most that
-// was resident of it. What is open at once bounds that, whatever passes.
+// was resident of it. What is open at once bounds that, whatever passes. With -short there are
+// a thousand connections with five requests at most, to see that it runs.
 func BenchmarkInspectMemory(b *testing.B) {
 	for _, test := range []struct {
 		name string
@@ -151,6 +152,9 @@ func BenchmarkInspectMemory(b *testing.B) {
 		{"half-open=1000000", crowd{connections: 1_000_000, clients: 1_000_000, half: true}},
 		{"10 GB", crowd{connections: 200, clients: 200, requests: 500, body: 100_000}},
 	} {
+		if testing.Short() {
+			test.connections, test.clients, test.requests = min(test.connections, 1000), min(test.clients, 1000), min(test.requests, 5)
+		}
 		b.Run(test.name, func(b *testing.B) {
 			for b.Loop() {
 				cmd := exec.CommandContext(b.Context(), "linger", "inspect", "-")
