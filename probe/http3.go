@@ -681,7 +681,7 @@ func idleHTTP3(ctx context.Context, p *prober) {
 	}
 	all.Go(func() {
 		seen := []sighting{p.watchHTTP3(ctx, wait, 0, false, false)}
-		limit := limitHTTP3(seen, p.pathDoubt()+p.roundTrip(), "a connection on which nothing was asked since the handshake was left alone until it ended")
+		limit := p.limitHTTP3(seen, p.pathDoubt()+p.roundTrip(), "a connection on which nothing was asked since the handshake was left alone until it ended")
 		set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterTLS })
 	})
 	all.Go(func() { p.revisitHTTP3(ctx, wait) })
@@ -693,7 +693,7 @@ func idleHTTP3(ctx context.Context, p *prober) {
 		})
 	}
 	watching.Wait()
-	limit := p.limitAfterResponse(seen, limitHTTP3)
+	limit := p.limitAfterResponse(seen, p.limitHTTP3)
 	set(limit, func(h *profile.Protocol) *profile.Timeout { return &h.AfterResponse })
 	if limit.State == profile.Measured {
 		p.settled(time.Duration(limit.Median))
@@ -702,14 +702,18 @@ func idleHTTP3(ctx context.Context, p *prober) {
 }
 
 // limitHTTP3 is limitOf, for connections that may end by agreement.
-func limitHTTP3(seen []sighting, doubt time.Duration, method string) profile.Timeout {
+func (p *prober) limitHTTP3(seen []sighting, doubt time.Duration, method string) profile.Timeout {
 	t := limitOf(seen, doubt, method)
 	if t.Ending == profile.QUICIdle {
 		// It counts from the last packet, which may be an acknowledgement: those may be
 		// late by max_ack_delay, 25 ms unless more is announced (RFC 9000, 18.2).
 		t.Uncertainty += profile.Duration(100 * time.Millisecond)
 	}
-	if t.Ending == profile.QUICIdle && time.Duration(t.Low+t.Uncertainty) < leastIdle+time.Second {
+	// What is announced is known where it is more than the least that the QUIC stack takes for
+	// its word.
+	announced := false
+	p.record(func(doc *profile.Profile) { announced = !doc.ProtocolNamed("h3").Announced.Timeout.IsZero() })
+	if t.Ending == profile.QUICIdle && !announced && time.Duration(t.Low+t.Uncertainty) < leastIdle+time.Second {
 		return profile.Timeout{State: profile.Unknown, Ending: profile.QUICIdle,
 			Why: fmt.Sprintf("it announces a max_idle_timeout of %v or less, and lets go in silence; how much less, the QUIC stack of this program does not say", leastIdle)}
 	}
