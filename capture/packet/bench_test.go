@@ -15,6 +15,7 @@ import (
 
 	"linger/capture/packet"
 	"linger/capture/pcap"
+	"linger/finding"
 	"linger/flow"
 	"linger/trace"
 )
@@ -153,7 +154,7 @@ func BenchmarkPeers(b *testing.B) {
 		b.Run(l.name, func(b *testing.B) {
 			long, short := l.write(b, filepath.Join(folder, "long.pcap"), size), l.write(b, filepath.Join(folder, "short.pcap"), size/32)
 			b.Run("linger", func(b *testing.B) {
-				long.runs(b, fmt.Sprintf("\"exchanges\": %d,", long.exchanges), program, "inspect", "--json")
+				long.runs(b, "of "+finding.Plural(float64(long.exchanges), "request"), program, "inspect")
 			})
 			b.Run("tcptrace", func(b *testing.B) { long.runs(b, "", "tcptrace", "-n") })
 			b.Run("tshark", func(b *testing.B) {
