@@ -199,7 +199,7 @@ func TestBoundsOfMemoryAreDocumented(t *testing.T) {
 // TestPeakMemory has a process of its own read each worst input, and that process's peak.
 func TestPeakMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux says the peak of a process, in /proc")
+		skip(t, "only Linux says the peak of a process, in /proc")
 	}
 	t.Parallel()
 	for _, x := range worst {
