@@ -45,6 +45,33 @@ func Plural(n int, word string) string {
 	return strconv.Itoa(n) + " " + word + "s"
 }
 
+// WithoutUser is a URL without user and password (RFC 3986, 3.2.1), which are nobody's
+// business but the server's.
+func WithoutUser(url string) string {
+	if strings.IndexByte(url, '@') < 0 {
+		return url
+	}
+	scheme, rest, ok := strings.Cut(url, "//")
+	if !ok {
+		return url
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	return scheme + "//" + rest[strings.LastIndexByte(rest[:end], '@')+1:]
+}
+
+// Unreadable is how an error shows what should have been a URL: without anything before an @,
+// which may be a password with letters that may not stand there.
+func Unreadable(url string) string {
+	at := strings.LastIndexByte(url, '@')
+	if at < 0 {
+		return strconv.Quote(url)
+	}
+	return strconv.Quote("…" + url[at:])
+}
+
 // EscapeURL writes what may not stand in a URI (RFC 3986, 2) as %XX.
 func EscapeURL(s string) string {
 	var out strings.Builder

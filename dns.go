@@ -10,9 +10,6 @@ import (
 	"time"
 )
 
-// SchemeDNS is the scheme of a workload that looks names up.
-const SchemeDNS = "dns"
-
 // What carries the messages of DNS.
 const (
 	OverUDP   = "udp"   // RFC 1035, 4.2.1
@@ -21,18 +18,6 @@ const (
 	OverHTTPS = "https" // RFC 8484
 	OverQUIC  = "quic"  // RFC 9250
 )
-
-// PortOf is the port on which DNS is served over that: 53 (RFC 1035, 4.2), 853 (RFC
-// 7858, 3.1; RFC 9250, 4.1.1), or HTTPS's own.
-func PortOf(over string) int {
-	switch over {
-	case OverTLS, OverQUIC:
-		return 853
-	case OverHTTPS:
-		return 443
-	}
-	return 53
-}
 
 // atOnce is how many queries may wait for their answers at the same time where each
 // has a connection, or a datagram, of its own: as many as dnsperf allows.

@@ -1,10 +1,12 @@
 package linger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -13,7 +15,7 @@ import (
 // round-trip time, or of a loss and a named path.
 type Grid struct {
 	// Loss, Down and RTT are the axes, each in ascending order and without
-	// repetitions: share of packets lost each way, rate towards the client, round-trip
+	// repetitions: share of packets lost in each direction, rate towards the client, round-trip
 	// time.
 	Loss []float64
 	Down []Rate
@@ -171,4 +173,90 @@ func readable(v, ratio float64) float64 {
 		return math.Round(v*scale) / scale
 	}
 	return math.Round(v/unit) * unit
+}
+
+// A CrowdGrid is the crowds of a sweep: each number of clients with each time between two pages,
+// and the idle timeouts with which a server may meet each of them.
+type CrowdGrid struct {
+	// Clients and Think are in ascending order, think times by their mean.
+	Clients []int
+	Think   []Think
+	// Idle is in ascending order; 0, which is no limit, comes last.
+	Idle []time.Duration
+}
+
+// MaxCrowds bounds the cells of such a grid, MaxIdle its idle timeouts.
+const (
+	MaxCrowds = 1_000
+	MaxIdle   = 24
+)
+
+// Cells is how many crowds there are.
+func (g CrowdGrid) Cells() int { return len(g.Clients) * len(g.Think) }
+
+// Cell returns the clients and the think time of cell i, from 0: all think times of the fewest
+// clients first.
+func (g CrowdGrid) Cell(i int) (clients int, think Think) {
+	return g.Clients[i/len(g.Think)], g.Think[i%len(g.Think)]
+}
+
+// Validate reports the first part of the grid that cannot be predicted.
+func (g CrowdGrid) Validate() error {
+	switch {
+	case g.Cells() == 0 || len(g.Idle) == 0:
+		return errors.New("there is no crowd to predict; give at least one number of clients, think time and idle timeout")
+	case g.Cells() > MaxCrowds:
+		return fmt.Errorf("%d numbers of clients and %d think times are more than %d crowds; give fewer", len(g.Clients), len(g.Think), MaxCrowds)
+	case len(g.Idle) > MaxIdle:
+		return fmt.Errorf("%d idle timeouts; give at most %d", len(g.Idle), MaxIdle)
+	}
+	return nil
+}
+
+// ParseClients reads numbers of clients, as ParseRTTs does: "10,50,200" or "10..1000".
+func ParseClients(s string, steps int) ([]int, error) {
+	axis, err := parseAxis(s, steps, func(s string) (float64, error) {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > MaxClients {
+			return 0, fmt.Errorf("%q is not a number of clients; write 50, a list as 10,50,200, or a range as 10..1000, from 1 to %d", s, MaxClients)
+		}
+		return float64(n), nil
+	}, math.Round)
+	out := make([]int, len(axis))
+	for i, v := range axis {
+		out[i] = int(v)
+	}
+	return slices.Compact(out), err
+}
+
+// ParseThinks reads a list of think times, each as ParseThink does.
+func ParseThinks(s string) ([]Think, error) {
+	var out []Think
+	for item := range strings.SplitSeq(s, ",") {
+		t, err := ParseThink(strings.TrimSpace(item))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	slices.SortStableFunc(out, func(a, b Think) int { return cmp.Compare(a.Mean(), b.Mean()) })
+	return slices.Compact(out), nil
+}
+
+// ParseIdles reads idle timeouts, as ParseRTTs does; 0 and none are no limit.
+func ParseIdles(s string, steps int) ([]time.Duration, error) {
+	out, err := parseAxis(s, steps, func(s string) (time.Duration, error) {
+		if s == "none" {
+			return 0, nil
+		}
+		d, err := time.ParseDuration(s)
+		if err != nil || d < 0 || d > MaxCrowd {
+			return 0, fmt.Errorf("%q is not an idle timeout; write 5s, a list as 1s,5s,15s, or 0 for no limit; at most %v", s, MaxCrowd)
+		}
+		return d, nil
+	}, func(v float64) time.Duration { return time.Duration(math.Round(v)) })
+	if len(out) > 0 && out[0] == 0 {
+		out = append(out[1:], 0)
+	}
+	return out, err
 }

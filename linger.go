@@ -1,6 +1,16 @@
-// Package linger holds the nouns: what is fetched (Workload), how connections
-// are used (Strategy), over which path (Network), and the three together with a
-// seed (Scenario). They are parsed, validated and printed here; nothing happens.
+// Package linger holds the nouns, which every other room imports:
+//
+//	Workload  what is fetched, or which names are looked up: exchanges, each known once
+//	          the response to its parent has come
+//	Strategy  how a client uses connections: values for one machine, no code
+//	Protocol  what is spoken on a connection, and what is known of it
+//	Network   the path: round-trip time, rates, loss, queue
+//	Scenario  the first, second and fourth with a seed
+//
+// ParseWorkload, ParseStrategy and ParseNetwork read the spellings of the command line, and
+// their errors name the nearest known one. Validate says what no engine could run. Nothing
+// happens here: no file is read and no clock. Units are Instant, Rate and Micros; a figure
+// that a source may be unable to know is an Opt, since unknown is not zero.
 package linger
 
 import (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +55,7 @@ func ParseList(name string, r io.Reader) (Workload, error) {
 	if err != nil {
 		return Workload{}, err
 	}
-	w := Workload{Name: name, Description: "A list of " + Plural(len(order), "exchange") + ".", Scheme: "http", Origins: origins}
+	w := Workload{Name: name, Description: "A list of " + Plural(len(order), "exchange") + ".", Scheme: SchemeHTTP, Origins: origins}
 	place := make([]int, len(lines))
 	for i, l := range order {
 		place[l] = i
@@ -388,4 +389,34 @@ func (w Workload) keyOf(i int) string {
 		return key
 	}
 	return e.Method + ":" + key
+}
+
+// typeOf is the content type that the ending of a path promises.
+func typeOf(target string) string {
+	target, _, _ = strings.Cut(target, "?")
+	switch strings.ToLower(path.Ext(target)) {
+	case ".html", ".htm":
+		return "text/html"
+	case ".png":
+		return "image/png"
+	case ".gif":
+		return "image/gif"
+	case ".jpg", ".jpeg":
+		return "image/jpeg"
+	case ".svg":
+		return "image/svg+xml"
+	case ".css":
+		return "text/css"
+	case ".js":
+		return "text/javascript"
+	case ".json":
+		return "application/json"
+	case ".woff2":
+		return "font/woff2"
+	case "":
+		if strings.HasSuffix(target, "/") {
+			return "text/html"
+		}
+	}
+	return "application/octet-stream"
 }

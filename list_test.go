@@ -208,15 +208,3 @@ POST://api.example:8080/log   0   /
 		}
 	}
 }
-
-// A page names what another origin has with the host before the path.
-func TestPageNamesOtherOrigins(t *testing.T) {
-	w, err := ParseList("t", strings.NewReader("//a.example/ 2000\n//b.example/1.png 500 //a.example/ at=1000\n//a.example/2.png 500 //a.example/ at=1500"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	page, err := io.ReadAll(w.Body(0))
-	if err != nil || !strings.Contains(string(page[:1000]), `src="//b.example/1.png"`) || !strings.Contains(string(page[1000:1500]), `src="/2.png"`) {
-		t.Errorf("%s, %v", page, err)
-	}
-}

@@ -134,3 +134,44 @@ func (e *Exchange) UnmarshalJSON(b []byte) error {
 		Delay *Micros `json:"delay_us"`
 	}{(*plain)(e), (*Micros)(&e.Think), (*Micros)(&e.Delay)})
 }
+
+// MarshalJSON writes the crowd with its lengths of time in microseconds.
+func (c Crowd) MarshalJSON() ([]byte, error) {
+	type plain Crowd
+	return json.Marshal(struct {
+		plain
+		Duration  Micros `json:"duration_us,omitempty"`
+		AddAt     Micros `json:"add_backend_us,omitempty"`
+		RestartAt Micros `json:"restart_backend_us,omitempty"`
+	}{plain(c), Micros(c.Duration), Micros(c.AddAt), Micros(c.RestartAt)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (c *Crowd) UnmarshalJSON(b []byte) error {
+	type plain Crowd
+	return json.Unmarshal(b, &struct {
+		*plain
+		Duration  *Micros `json:"duration_us"`
+		AddAt     *Micros `json:"add_backend_us"`
+		RestartAt *Micros `json:"restart_backend_us"`
+	}{(*plain)(c), (*Micros)(&c.Duration), (*Micros)(&c.AddAt), (*Micros)(&c.RestartAt)})
+}
+
+// MarshalJSON writes the think time in microseconds.
+func (t Think) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Least  Micros `json:"least_us"`
+		Most   Micros `json:"most_us,omitempty"`
+		Random bool   `json:"random,omitempty"`
+	}{Micros(t.Least), Micros(t.Most), t.Random})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (t *Think) UnmarshalJSON(b []byte) error {
+	type plain Think
+	return json.Unmarshal(b, &struct {
+		*plain
+		Least *Micros `json:"least_us"`
+		Most  *Micros `json:"most_us"`
+	}{(*plain)(t), (*Micros)(&t.Least), (*Micros)(&t.Most)})
+}

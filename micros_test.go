@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -124,4 +125,31 @@ func TestNounsInDocuments(t *testing.T) {
 		t.Errorf("%+v, %+v, %+v, %+v", n2, s2, e2, o2)
 	}
 	is(Exchange{Parent: 0}, &e2, `{"method":"","path":"","status":0,"response_body":0,"parent":0}`)
+}
+
+// A crowd's lengths of time are in microseconds, too, and it is read as it was written.
+func TestCrowdsInDocuments(t *testing.T) {
+	for want, c := range map[string]Crowd{
+		`{"clients":1,"visits":2}`: {Clients: 1, Visits: 2},
+		`{"clients":50,"arrivals_per_s":0.5,"think":{"least_us":4000000,"most_us":6000000.001},"shared":true,` +
+			`"mix":[{"strategy":{"name":"keep","persistent":true,"connections":1,"in_flight":0,"idle_timeout_us":1.5},"weight":3}],` +
+			`"backends":4,"balance":"hash","duration_us":60000000,"add_backend_us":0.5,"restart_backend_us":30000000}`: {
+			Clients: 50, Arrivals: 0.5, Think: Think{Least: 4 * time.Second, Most: 6*time.Second + 1}, Duration: time.Minute, Shared: true,
+			Mix:      []Share{{Strategy{Name: "keep", Persistent: true, Connections: 1, IdleTimeout: 1500}, 3}},
+			Backends: 4, Balance: HashBalance, AddAt: 500, RestartAt: 30 * time.Second,
+		},
+	} {
+		b, err := json.Marshal(c)
+		if err != nil || string(b) != want {
+			t.Errorf("%s, %v; want %s", b, err, want)
+		}
+		var again Crowd
+		if err := json.Unmarshal(b, &again); err != nil || !reflect.DeepEqual(again, c) {
+			t.Errorf("%+v, %v; want %+v", again, err, c)
+		}
+	}
+	b, err := json.Marshal(Think{Least: time.Millisecond, Random: true})
+	if err != nil || string(b) != `{"least_us":1000,"random":true}` {
+		t.Errorf("%s, %v", b, err)
+	}
 }

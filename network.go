@@ -50,10 +50,10 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d bit/s", int64(r))
 }
 
-// A Network is the path between client and origin: one bottleneck each way.
+// A Network is the path between client and origin: one bottleneck in each direction.
 type Network struct {
 	Name string `json:"name"`
-	// RTT is the round-trip time of an empty path; half is added each way.
+	// RTT is the round-trip time of an empty path; half is added in each direction.
 	RTT time.Duration `json:"rtt_us"`
 	// Down is the rate towards the client, Up towards the origin.
 	Down Rate `json:"down_bps"`

@@ -58,7 +58,7 @@ type Strategy struct {
 }
 
 // forms is the one list of strategies: what a name stands for before ":N" and
-// "+modifiers". Help, completion, errors and docs/strategies.md print it.
+// "+modifiers". Help, completion and errors print it; docs/design.md has a table of them.
 var forms = []struct {
 	strategy Strategy
 	about    string
@@ -197,7 +197,7 @@ func Forms() []Form {
 // kept two connections takes its place.
 func DefaultStrategies(scheme string) string {
 	switch scheme {
-	case "https":
+	case SchemeHTTPS:
 		return "close,close:6,keep,keep:6,pipeline,h2,h3"
 	case SchemeDNS:
 		return "udp,tcp,tcp+keep,tcp+pipeline,dot,dot+keep,doh,doh+keep,doh3,doh3+keep,doq,doq+keep"
@@ -212,7 +212,7 @@ func (s Strategy) Fits(scheme string) error {
 		return fmt.Errorf("strategy %q looks names up and fetches nothing; use close, keep or h2, or the workload dns", s.Name)
 	case s.DNS == "" && scheme == SchemeDNS:
 		return fmt.Errorf("strategy %q fetches objects and looks no names up; use udp, tcp, dot, doh or doq", s.Name)
-	case scheme == "https" || scheme == SchemeDNS:
+	case scheme == SchemeHTTPS || scheme == SchemeDNS:
 		return nil
 	case s.Version == "3":
 		return fmt.Errorf("strategy %q: QUIC is always encrypted (RFC 9001); use --scheme https, or h2", s.Name)
@@ -233,17 +233,6 @@ func (s Strategy) Parallel() int {
 		return Unlimited
 	}
 	return s.Connections * s.InFlight
-}
-
-// Speaks names what the strategy speaks, for people: "HTTP/3", "DNS over TLS".
-func (s Strategy) Speaks() string {
-	switch s.DNS {
-	case "":
-		return "HTTP/" + s.Version
-	case OverHTTPS:
-		return "DNS over HTTP/" + s.Version
-	}
-	return "DNS over " + strings.ToUpper(s.DNS)
 }
 
 // keep turns a connection for each query into one for all.

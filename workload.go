@@ -88,10 +88,10 @@ func (w Workload) Merged() Workload {
 	return out
 }
 
-// WithScheme returns w fetched over scheme, "http" or "https".
+// WithScheme returns w fetched over scheme, SchemeHTTP or SchemeHTTPS.
 func (w Workload) WithScheme(scheme string) (Workload, error) {
-	if scheme != "http" && scheme != "https" {
-		return w, unknown("scheme", scheme, []string{"http", "https"}, "cleartext, or TLS 1.3")
+	if scheme != SchemeHTTP && scheme != SchemeHTTPS {
+		return w, unknown("scheme", scheme, []string{SchemeHTTP, SchemeHTTPS}, "cleartext, or TLS 1.3")
 	}
 	if w.Scheme == SchemeDNS {
 		return w, fmt.Errorf("%s: names are looked up by DNS, and not over %s; choose a strategy instead: dot, doh, doq", w.Name, scheme)

@@ -103,7 +103,7 @@ func Gallery(seed uint64) Workload {
 		Name: "gallery",
 		Description: "An image board: a page of 42 KB that names 40 images of 3 to 60 KB, about 600 KB in all. " +
 			"Sizes and places are made up; the seed fixes them.",
-		Scheme:    "https",
+		Scheme:    SchemeHTTPS,
 		Exchanges: page(pageSize, sizes, "/img/%02d.png", rng),
 	}
 }
@@ -131,7 +131,7 @@ func Microscape() Workload {
 		Name: "microscape",
 		Description: "The page of the 1997 study of HTTP/1.1, by its published aggregates: 42 KB of HTML and 42 GIFs of 125 KB. " +
 			"Single sizes and their order are synthetic, not the historical ones.",
-		Scheme:    "http",
+		Scheme:    SchemeHTTP,
 		Exchanges: page(pageSize, sizes[:], "/%02d.gif", rng),
 	}
 }
@@ -167,7 +167,7 @@ func API(atOnce int) Workload {
 	w := Workload{
 		Name:        "api",
 		Description: fmt.Sprintf("%d JSON answers of 1 KB, %d at once.", calls, atOnce),
-		Scheme:      "http",
+		Scheme:      SchemeHTTP,
 	}
 	if atOnce > 1 {
 		w.Name = fmt.Sprintf("api:%d", atOnce)
@@ -240,19 +240,23 @@ func sized(n, size int) Workload {
 	return w
 }
 
+// pageHead is how many bytes a page of HTML has at least before the first tag that names an
+// object.
+const pageHead = 37
+
 // Objects is one page of html bytes that names n objects of size bytes, their
 // tags spread evenly over it.
 func Objects(html, n, size int) Workload {
 	w := Workload{
 		Name:        "objects",
 		Description: fmt.Sprintf("A page of %d bytes and %d objects of %d bytes.", html, n, size),
-		Scheme:      "http",
+		Scheme:      SchemeHTTP,
 		Exchanges: []Exchange{{
 			Method: "GET", Path: "/", Status: 200, ContentType: "text/html",
 			ResponseBody: int64(html), Parent: NoParent,
 		}},
 	}
-	head := min(html, len(plainHead))
+	head := min(html, pageHead)
 	for i := range n {
 		w.Exchanges = append(w.Exchanges, Exchange{
 			Method: "GET", Path: fmt.Sprintf("/%d", i+1), Status: 200, ContentType: "image/png",

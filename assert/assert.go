@@ -1,7 +1,10 @@
 // Package assert holds conditions on named figures, as `idle>=60s && close_honoured`:
-// one language for every verb. Which names there are is told before anything is
-// measured (Vocabulary), so that what is wrong with a condition is said at once; what
-// they stand for is told afterwards (Figures).
+// one language for every verb.
+//
+// Whoever has figures lists them in a table of [Figure] values, a row a name. The table makes
+// a [Vocabulary], by which [Parse] reads a condition before anything is measured, so that what
+// is wrong with it is said at once. [Assertion.Of] decides it afterwards by [Figures], which
+// the same table gives for what was measured ([InTable]).
 //
 //	or         = and { "||" and }
 //	and        = not { "&&" not }

@@ -77,10 +77,6 @@ func (v Value) Need(n, least int, word string) Value {
 // median, whose interval of least and greatest then holds the true one with 94 %.
 func Least(q float64) int { return max(5, int(math.Ceil(1/(1-q)-1e-9))) }
 
-// LeastOfShare is how many of something a share needs that stands for more than what was
-// seen: one of them more or less changes it by 5 % of the whole.
-const LeastOfShare = 20
-
 // OfFigure is the value of a finding's figure.
 func OfFigure(f finding.Figure) Value {
 	v, known := f.Value.Get()

@@ -1,6 +1,12 @@
 // Package audit says of observed connections why each was opened, what that took, and
 // whose setting ends it. It has no sockets and no clock: records of trace come in, in any
-// order, and a Result comes out.
+// order, and a [Result] comes out.
+//
+// An [Auditor] is the way in: [New], then [Auditor.WriteExchange] and [Auditor.WriteConnection] for
+// each record, then [Auditor.End]. Its memory is bounded ([Config.Limit]), however much there is.
+// A Result has causes with their prices, the limits that were seen, and findings: codes and
+// figures, of which report/words makes sentences. audit/limit estimates limits, audit/predict what
+// other connections would have done, and audit/change holds two results against each other.
 //
 // A cause is decided at a connection's SYN, as the client saw it: an idle, usable
 // connection of its pool was open (IdleUnused); else it takes the place of the youngest
@@ -16,6 +22,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/audit/limit"
 	"linger/trace"
 )
 
@@ -125,7 +132,7 @@ func (a *Auditor) host(side int, name string) *host {
 	if h == nil {
 		h = &host{name: strings.Clone(name), last: never}
 		if side == 1 {
-			h.counts = &counts{}
+			h.counts = &limit.Counts{}
 		}
 		a.hosts[side][h.name] = h
 	}
@@ -180,7 +187,7 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	if name != "" && !c.secure {
 		c.name = name
 	}
-	c.name, c.protocol, c.agent, c.software = a.text(c.name), a.text(c.protocol), a.text(c.agent), a.text(c.software)
+	c.name, c.protocol, c.agent, c.software = a.text(c.name), linger.Protocol(a.text(string(c.protocol))), a.text(c.agent), a.text(c.software)
 	c.client, c.server = a.host(0, addressOf(r.Client)), a.host(1, r.Server)
 	c.client.last, c.server.last = max(c.client.last, seen), max(c.server.last, seen)
 	if c.otherName {
@@ -424,7 +431,7 @@ func even(g []*conn, looks bool) bool {
 			n++
 		}
 	}
-	return middle >= idles && 5*n >= 4*len(gaps)
+	return middle >= limit.Idles && 5*n >= 4*len(gaps)
 }
 
 // End says when the recording ended, and returns what was found.

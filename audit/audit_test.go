@@ -93,9 +93,9 @@ func (c *one) ask(at, takes float64) *one {
 
 // encrypted adds a connection of TLS 1.2 whose exchanges nobody can read: bytes pass for half
 // a second.
-func (s *script) encrypted(at float64, name, protocol string, certificate ...string) *one {
+func (s *script) encrypted(at float64, name string, protocol linger.Protocol, certificate ...string) *one {
 	c := s.open(at)
-	c.r.Origin, c.r.Protocol, c.r.TLS = name, protocol, linger.Known(trace.TLS{ServerName: name, Version: "1.2", ALPN: protocol, Names: certificate})
+	c.r.Origin, c.r.Protocol, c.r.TLS = name, protocol, linger.Known(trace.TLS{ServerName: name, Version: "1.2", ALPN: protocol.ALPN(), Names: certificate})
 	c.r.LastByte = known(at + .5)
 	c.r.Up, c.r.Down = linger.Known(trace.Flow{Packets: 6, Payload: 900, SYN: 1}), linger.Known(trace.Flow{Packets: 6, Payload: 5000, SYN: 1})
 	return c
@@ -123,6 +123,15 @@ func (c *one) close(by trace.Peer, seen float64, with trace.Signal) *one {
 	c.r.Closed, c.r.ClosedBy, c.r.ClosedWith, c.r.StillOpen = known(seen), by, with, false
 	c.r.Released = known(seen + c.s.whole())
 	return c
+}
+
+// each plays a connection in each of so many seconds, from the first on.
+func each(n int, play func(s *script, at float64)) func(*script) {
+	return func(s *script) {
+		for i := range n {
+			play(s, float64(i+1))
+		}
+	}
 }
 
 // run audits the script, and returns the causes by the connections' numbers.
@@ -222,42 +231,27 @@ func TestCauses(t *testing.T) {
 			s.open(1.02).ask(1.031, .02).client(3)
 			s.open(5).ask(5.01, .02)
 		}, []Cause{First, Concurrency, IdleUnused}},
-		{"client-says-close: each request", func(s *script) {
-			for i := range 4 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).asked("close").answered("close").server(at + .026)
-			}
-		}, []Cause{First, ClientSaysClose, ClientSaysClose, ClientSaysClose}},
-		{"client-says-close: the client sends the FIN", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).asked("Close").client(at + .04)
-			}
-		}, []Cause{First, ClientSaysClose, ClientSaysClose}},
-		{"client-says-close: HTTP/1.0 without keep-alive", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).asks(func(x *trace.Exchange) { x.Asked.Version = "1.0" }).server(at + .026)
-			}
-		}, []Cause{First, ClientSaysClose, ClientSaysClose}},
-		{"client-closes-at-once: a process a request", func(s *script) {
-			for i := range 4 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).client(at + .035)
-			}
-		}, []Cause{First, ClientClosesAtOnce, ClientClosesAtOnce, ClientClosesAtOnce}},
+		{"client-says-close: each request", each(4, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).asked("close").answered("close").server(at + .026)
+		}), []Cause{First, ClientSaysClose, ClientSaysClose, ClientSaysClose}},
+		{"client-says-close: the client sends the FIN", each(3, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).asked("Close").client(at + .04)
+		}), []Cause{First, ClientSaysClose, ClientSaysClose}},
+		{"client-says-close: HTTP/1.0 without keep-alive", each(3, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).asks(func(x *trace.Exchange) { x.Asked.Version = "1.0" }).server(at + .026)
+		}), []Cause{First, ClientSaysClose, ClientSaysClose}},
+		{"client-closes-at-once: a process a request", each(4, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).client(at + .035)
+		}), []Cause{First, ClientClosesAtOnce, ClientClosesAtOnce, ClientClosesAtOnce}},
 		{"client-closes-at-once: a process a request, three at a time", func(s *script) {
 			for i := range 9 {
 				at := 1 + float64(i/3) + float64(i%3)*.001
 				s.open(at).ask(at+.011, .1).client(at + .12)
 			}
 		}, []Cause{First, Concurrency, Concurrency, ClientClosesAtOnce, ClientClosesAtOnce, ClientClosesAtOnce, ClientClosesAtOnce}},
-		{"client-closes-at-once: by RST", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).close(trace.AtClient, at+.035+s.near()/2, trace.RST)
-			}
-		}, []Cause{First, ClientClosesAtOnce, ClientClosesAtOnce}},
+		{"client-closes-at-once: by RST", each(3, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).close(trace.AtClient, at+.035+s.near()/2, trace.RST)
+		}), []Cause{First, ClientClosesAtOnce, ClientClosesAtOnce}},
 		{"client-pool-full: two are kept of four", func(s *script) {
 			for i := range 4 {
 				c := s.open(1+.001*float64(i)).ask(1.02, .1)
@@ -272,26 +266,17 @@ func TestCauses(t *testing.T) {
 				s.open(at).ask(at+.02, .1).client(at + .125)
 			}
 		}, []Cause{First, Concurrency, Concurrency, Concurrency, ClientPoolFull, ClientPoolFull, ClientPoolFull, ClientPoolFull, ClientPoolFull, ClientPoolFull}},
-		{"client-aborts: the body is not read", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).asks(func(x *trace.Exchange) { x.Done = linger.Opt[linger.Instant]{} }).close(trace.AtClient, at+.1+s.near()/2, trace.RST)
-			}
-		}, []Cause{First, ClientAborts, ClientAborts}},
-		{"client-aborts: cancelled before the response began", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).asks(func(x *trace.Exchange) {
-					x.Done, x.FirstByte = linger.Opt[linger.Instant]{}, linger.Opt[linger.Instant]{}
-				}).client(at + .5)
-			}
-		}, []Cause{First, ClientAborts, ClientAborts}},
-		{"client-aborts: the rest of the body passes behind the close", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .3).asks(func(x *trace.Exchange) { x.FirstByte = known(at + .05) }).client(at + .1)
-			}
-		}, []Cause{First, ClientAborts, ClientAborts}},
+		{"client-aborts: the body is not read", each(3, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).asks(func(x *trace.Exchange) { x.Done = linger.Opt[linger.Instant]{} }).close(trace.AtClient, at+.1+s.near()/2, trace.RST)
+		}), []Cause{First, ClientAborts, ClientAborts}},
+		{"client-aborts: cancelled before the response began", each(3, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).asks(func(x *trace.Exchange) {
+				x.Done, x.FirstByte = linger.Opt[linger.Instant]{}, linger.Opt[linger.Instant]{}
+			}).client(at + .5)
+		}), []Cause{First, ClientAborts, ClientAborts}},
+		{"client-aborts: the rest of the body passes behind the close", each(3, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .3).asks(func(x *trace.Exchange) { x.FirstByte = known(at + .05) }).client(at + .1)
+		}), []Cause{First, ClientAborts, ClientAborts}},
 		{"client-idle: after four seconds", func(s *script) {
 			for i := range 3 {
 				at := float64(1 + 10*i)
@@ -309,36 +294,21 @@ func TestCauses(t *testing.T) {
 			s.open(1.1).ask(1.11, .2).client(5.3)
 			s.open(20).ask(20.01, .2)
 		}, []Cause{First, Concurrency, ClientIdle}},
-		{"server-says-close: each response", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).answered("close").server(at + .026)
-			}
-		}, []Cause{First, ServerSaysClose, ServerSaysClose}},
-		{"server-says-close: the client sends the FIN", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).answered("keep-alive, close").client(at + .031)
-			}
-		}, []Cause{First, ServerSaysClose, ServerSaysClose}},
-		{"server-says-close: a response of HTTP/1.0", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).asks(func(x *trace.Exchange) { x.Answered.Version = "1.0" }).server(at + .026)
-			}
-		}, []Cause{First, ServerSaysClose, ServerSaysClose}},
-		{"server-closes-at-once: unannounced", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).server(at + .026)
-			}
-		}, []Cause{First, ServerClosesAtOnce, ServerClosesAtOnce}},
-		{"server-closes-at-once: by RST", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				s.open(at).ask(at+.01, .02).close(trace.AtServer, at+.026+s.far()/2, trace.RST)
-			}
-		}, []Cause{First, ServerClosesAtOnce, ServerClosesAtOnce}},
+		{"server-says-close: each response", each(3, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).answered("close").server(at + .026)
+		}), []Cause{First, ServerSaysClose, ServerSaysClose}},
+		{"server-says-close: the client sends the FIN", each(3, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).answered("keep-alive, close").client(at + .031)
+		}), []Cause{First, ServerSaysClose, ServerSaysClose}},
+		{"server-says-close: a response of HTTP/1.0", each(3, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).asks(func(x *trace.Exchange) { x.Answered.Version = "1.0" }).server(at + .026)
+		}), []Cause{First, ServerSaysClose, ServerSaysClose}},
+		{"server-closes-at-once: unannounced", each(3, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).server(at + .026)
+		}), []Cause{First, ServerClosesAtOnce, ServerClosesAtOnce}},
+		{"server-closes-at-once: by RST", each(3, func(s *script, at float64) {
+			s.open(at).ask(at+.01, .02).close(trace.AtServer, at+.026+s.far()/2, trace.RST)
+		}), []Cause{First, ServerClosesAtOnce, ServerClosesAtOnce}},
 		{"server-idle: after five seconds", func(s *script) {
 			for i := range 3 {
 				at := float64(1 + 20*i)
@@ -555,14 +525,11 @@ func TestCauses(t *testing.T) {
 			c := s.open(5).client(5.1)
 			c.r.Missing = linger.Known(int64(300))
 		}, []Cause{First, Undecided}},
-		{"unknown: one direction alone was recorded", func(s *script) {
-			for i := range 3 {
-				at := float64(i + 1)
-				c := s.open(at).ask(at+.01, .02).asks(func(x *trace.Exchange) { x.Sent, x.Asked = linger.Opt[linger.Instant]{}, trace.Said{} }).answered("close").server(at + .026)
-				c.r.Up = linger.Known(trace.Flow{})
-				c.r.Down = linger.Known(trace.Flow{Packets: 5, Header: 200, SYN: 1, FIN: 1})
-			}
-		}, []Cause{First, Undecided, Undecided}},
+		{"unknown: one direction alone was recorded", each(3, func(s *script, at float64) {
+			c := s.open(at).ask(at+.01, .02).asks(func(x *trace.Exchange) { x.Sent, x.Asked = linger.Opt[linger.Instant]{}, trace.Said{} }).answered("close").server(at + .026)
+			c.r.Up = linger.Known(trace.Flow{})
+			c.r.Down = linger.Known(trace.Flow{Packets: 5, Header: 200, SYN: 1, FIN: 1})
+		}), []Cause{First, Undecided, Undecided}},
 		{"an end explains one successor", func(s *script) {
 			s.open(1).ask(1.01, .02).server(6.02)
 			s.open(10).ask(10.01, 2)
@@ -796,20 +763,6 @@ func TestAgesAreOfTheServer(t *testing.T) {
 		i := slices.IndexFunc(r.Limits, func(l Limit) bool { return l.Kind == "age" })
 		if i < 0 || r.Limits[i].Low.Or(9) > 2 || r.Limits[i].High.Or(0) < 2 {
 			t.Errorf("at the %s, 2 s are %+v", at, r.Limits)
-		}
-	}
-}
-
-// Kaplan and Meier's own kind of example: 6 ends and 4 that are censored.
-func TestSurvival(t *testing.T) {
-	got := survival([]float64{3, 5, 5, 8, 10, 15}, []float64{4, 8, 12, 20})
-	want := []Point{{3, .9}, {5, .675}, {8, .675 * 5 / 6}, {10, .675 * 5 / 6 * .75}, {15, .675 * 5 / 6 * .75 / 2}}
-	if len(got) != len(want) {
-		t.Fatalf("%v, want %v", got, want)
-	}
-	for i := range want {
-		if got[i].Seconds != want[i].Seconds || got[i].Share < want[i].Share-1e-9 || got[i].Share > want[i].Share+1e-9 {
-			t.Errorf("step %d is %v, want %v", i, got[i], want[i])
 		}
 	}
 }

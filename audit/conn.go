@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/audit/limit"
 	"linger/trace"
 )
 
@@ -50,7 +51,8 @@ type conn struct {
 
 // A detail is what is not needed of a connection that is decided and counted.
 type detail struct {
-	protocol, agent, software                 string
+	protocol                                  linger.Protocol
+	agent, software                           string
 	accepted, established, secured, announced linger.Instant // accepted: the SYN-ACK
 	announcedBy                               trace.Peer
 	outUp                                     int64
@@ -100,8 +102,8 @@ func checks(agent string) bool {
 func (c *conn) take(r *trace.Connection) {
 	tls, secure := r.TLS.Get()
 	c.protocol = r.Protocol
-	c.multiplexed = r.Protocol == "h2" || r.Protocol == "h3" || r.Protocol == "doh" || r.Protocol == "doh3" || r.Protocol == "doq"
-	if c.udp = OverUDP(r); r.Protocol == "udp" {
+	c.multiplexed = r.Protocol.Multiplexed()
+	if c.udp = OverUDP(r); r.Protocol.Datagram() {
 		c.class = Datagrams
 	}
 	c.beganBefore, c.stillOpen = r.BeganBefore, r.StillOpen
@@ -160,11 +162,7 @@ func (c *conn) take(r *trace.Connection) {
 
 // OverUDP reports whether a connection runs over UDP.
 func OverUDP(r *trace.Connection) bool {
-	switch r.Protocol {
-	case "h3", "udp", "quic", "doq", "doh3":
-		return true
-	}
-	return !r.QUIC.IsZero()
+	return r.Protocol.OverQUIC() || r.Protocol.Datagram() || !r.QUIC.IsZero()
 }
 
 // dropUnasked leaves out the responses that nobody asked for, where all that the client sent
@@ -176,13 +174,10 @@ func (c *conn) dropUnasked() {
 	c.spans = kept
 }
 
-// legible reports whether the exchanges of a protocol are read from the packets.
-func legible(protocol string) bool {
-	switch protocol {
-	case "http/0.9", "http/1.0", "http/1.1", "tcp", "udp":
-		return true
-	}
-	return false
+// legible reports whether the exchanges of a protocol are read from the packets: those of
+// protocols in the clear that have no streams.
+func legible(p linger.Protocol) bool {
+	return p.Transport() != "" && !p.Secure() && !p.Multiplexed()
 }
 
 // trips are the round trips between the place of capture and either side, by the
@@ -312,11 +307,11 @@ type host struct {
 	used     bool // a connection of it carried something
 
 	last     linger.Instant            // when a connection of it was last seen to be there
-	idle     *limits                   // after which this side closes; nil where nothing was learnt
+	idle     *limit.Idle               // after which this side closes; nil where nothing was learnt
 	near     linger.Opt[time.Duration] // the shortest seen, of a client
 	far      linger.Opt[time.Duration] // of a server
 	closings []closing                 // by this server, for restarts
-	counts   *counts                   // of a server
+	counts   *limit.Counts             // of a server
 }
 
 // addressOf is an address without its port.
@@ -328,4 +323,20 @@ func addressOf(s string) string {
 		return host
 	}
 	return s
+}
+
+// limits returns what is learnt of a host's idle limit.
+func (h *host) limits() *limit.Idle {
+	if h.idle == nil {
+		h.idle = &limit.Idle{}
+	}
+	return h.idle
+}
+
+// usedAfter is the longest gap after which a connection of the host was used again, in seconds.
+func (h *host) usedAfter() float64 {
+	if h.idle == nil {
+		return 0
+	}
+	return h.idle.Used
 }

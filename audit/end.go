@@ -1,10 +1,12 @@
 package audit
 
 import (
+	"math"
 	"slices"
 	"time"
 
 	"linger"
+	"linger/audit/limit"
 	"linger/trace"
 )
 
@@ -30,8 +32,6 @@ type end struct {
 const (
 	clientReacts = 100 * time.Millisecond
 	serverReacts = 20 * time.Millisecond
-	// idles is from when on a connection has been idle, and not between two requests.
-	idles = 500 * time.Millisecond
 	// reacts is how long a program takes to see a packet.
 	reacts = time.Millisecond
 	// decides is how long a program takes between choosing a connection and sending.
@@ -157,7 +157,7 @@ func (c *conn) dropped() bool {
 	for i := len(c.spans) - 1; i >= 0; i-- {
 		s := c.spans[i]
 		if s.done != never {
-			return c.unansweredSince.Sub(s.done) >= idles
+			return c.unansweredSince.Sub(s.done) >= limit.Idles
 		}
 		if s.sent == never || c.unansweredSince < s.sent {
 			continue
@@ -169,7 +169,7 @@ func (c *conn) dropped() bool {
 	if c.opaque {
 		return false
 	}
-	return c.ready != never && c.unansweredSince.Sub(c.ready) >= idles
+	return c.ready != never && c.unansweredSince.Sub(c.ready) >= limit.Idles
 }
 
 // outstanding reports whether an exchange had been begun and had not ended when the
@@ -205,7 +205,7 @@ func (c *conn) interrupted(i int) {
 	// far/2: had it come before, it would have been read. The FIN came to the client at
 	// closed + near/2, and the request left it at sent - near/2.
 	far, near, late := c.remoteness(), c.distance(), reacts
-	if idle >= idles {
+	if idle >= limit.Idles {
 		late = serverReacts // it had it, and its limit was over before it looked
 	}
 	switch {
@@ -275,7 +275,7 @@ func various(group []closing) bool {
 	return 2*alike(idle) <= len(group) && 2*alike(age) <= len(group)+1 && 2*(alike(idled)+same) <= len(group)+1
 }
 
-// alike is how many of the values are the same but for the doubt about each, at most.
+// alike is how many of the values are the same but for the uncertainty of each, at most.
 func alike(values []float64) int {
 	slices.Sort(values)
 	most, from := 0, 0
@@ -308,9 +308,133 @@ func (c *conn) explain() {
 	switch counts := c.server.counts; {
 	case e.restart:
 		by(Restart)
-	case e.reason != ServerIdle && counts.isLimit(e.number, c):
+	case e.reason != ServerIdle && !c.beganBefore && counts.IsRequests(e.number):
 		by(RequestLimit)
-	case counts.isAge(e, c):
+	case !c.beganBefore && counts.IsAge(e.age, e.reason == ServerIdle):
 		by(MaxAge)
+	}
+}
+
+// learn counts what a connection tells of the limits of both its sides. It is called when
+// restarts have been found, and again when more is known.
+func (c *conn) learn(ended linger.Instant) {
+	if c.class != Requests || c.opaque && c.beganBefore {
+		return
+	}
+	if !c.carried() && !c.stillOpen {
+		if c.end.at != never {
+			c.server.counts.Oldest = max(c.server.counts.Oldest, c.end.at.Sub(c.opened))
+		}
+		return // how long the first request may take is another limit
+	}
+	server, client := c.server.limits(), c.client.limits()
+	spans := c.spans
+	for i, s := range spans[:max(0, len(spans)-1)] {
+		next := spans[i+1].sent
+		gap, ok := s.gap(next)
+		if !ok {
+			continue
+		}
+		if c.closed != never && c.closed > s.done && c.closed < next {
+			continue // it had ended before it was used again
+		}
+		server.Survive(gap)
+		client.Survive(c.atClient(gap))
+		server.Used, client.Used = max(server.Used, gap.Seconds()), max(client.Used, c.atClient(gap).Seconds())
+		c.server.counts.SurvivedAge = max(c.server.counts.SurvivedAge, c.keptAt(s))
+	}
+	c.learnFolded()
+	if !c.beganBefore && len(spans) > 1 {
+		c.server.counts.Exceeded = max(c.server.counts.Exceeded, c.requests-1)
+	}
+	if c.maxSaid > 0 {
+		c.server.counts.Said = c.maxSaid
+	}
+	e := &c.end
+	last := c.idleSince(linger.Instant(math.MaxInt64))
+	if e.reason != ServerSaysClose && e.reason != ServerClosesAtOnce && e.reason != ClientSaysClose && len(spans) > 0 {
+		// Its last response did not end it.
+		c.server.counts.SurvivedAge = max(c.server.counts.SurvivedAge, c.keptAt(spans[len(spans)-1]))
+	}
+	if e.at != never {
+		c.server.counts.Oldest = max(c.server.counts.Oldest, e.at.Sub(c.opened))
+	}
+	switch {
+	case e.restart:
+		return
+	case e.at == never:
+		if c.stillOpen && ended > last {
+			server.Survive(ended.Sub(last))
+			client.Survive(c.atClient(ended.Sub(last)))
+			c.server.counts.Oldest = max(c.server.counts.Oldest, ended.Sub(c.opened))
+			if !c.beganBefore {
+				c.server.counts.Exceeded = max(c.server.counts.Exceeded, c.requests)
+			}
+		}
+		return
+	}
+	if !c.carried() {
+		return // how long the first request may take is another limit
+	}
+	switch e.reason {
+	case ServerIdle:
+		server.End(e.at, e.idle)
+		client.Survive(c.atClient(e.idle))
+		c.timed()
+	case Race, StaleReuse:
+		if e.exact {
+			server.End(c.closed, e.idle)
+		}
+	case ClientIdle:
+		client.End(e.at, c.atClient(e.idle))
+		server.Survive(e.idle)
+		if !c.beganBefore {
+			c.server.counts.Exceeded = max(c.server.counts.Exceeded, c.requests)
+		}
+	case ClientClosesAtOnce, ClientPoolFull:
+		server.Survive(e.idle)
+		if !c.beganBefore {
+			c.server.counts.Exceeded = max(c.server.counts.Exceeded, c.requests)
+		}
+	case ServerSaysClose, ServerClosesAtOnce:
+		if !c.beganBefore && c.requests > 0 {
+			c.server.counts.End(c.requests, e.age)
+		}
+		c.timed()
+	}
+}
+
+// learnFolded counts the gaps between exchanges that were folded: each that is kept stands for
+// as many as were not.
+func (c *conn) learnFolded() {
+	f := c.folded
+	if f == nil || f.gaps.N == 0 {
+		return
+	}
+	server, client := c.server.limits(), c.client.limits()
+	for i := range f.gaps.N {
+		g := f.longest
+		if i > 0 && len(f.gaps.Kept) > 0 {
+			g = f.gaps.Kept[i*len(f.gaps.Kept)/f.gaps.N]
+		}
+		server.Survive(limit.Seconds(g))
+		client.Survive(c.atClient(limit.Seconds(g)))
+	}
+	server.Used, client.Used = max(server.Used, f.longest), max(client.Used, c.atClient(limit.Seconds(f.longest)).Seconds())
+	if c.established != never && f.kept != never {
+		c.server.counts.SurvivedAge = max(c.server.counts.SurvivedAge, f.kept.Sub(c.established))
+	}
+}
+
+// atClient is how long the client has been idle when a response passed and, so much later,
+// what the client sent: both had the way between here and the client to go.
+func (c *conn) atClient(gap time.Duration) time.Duration { return max(0, gap-c.distance()) }
+
+// timed counts the age at which the server ended the connection.
+func (c *conn) timed() {
+	if !c.beganBefore {
+		c.server.counts.Timed.Add(c.end.age.Seconds())
+		c.server.counts.Trip = max(c.server.counts.Trip, c.trip())
+		c.server.counts.TimedIdle.Add(c.end.idle.Seconds())
 	}
 }

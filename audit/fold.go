@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"encoding/binary"
+	"linger/audit/limit"
 	"math/bits"
 	"net/netip"
 	"slices"
@@ -56,7 +57,7 @@ func (a *Auditor) pairOf(connection int64) pair {
 
 // A folded is what is known of exchanges that are part of others' spans.
 type folded struct {
-	gaps      values         // between them, in seconds
+	gaps      limit.Values   // between them, in seconds
 	longest   float64        // of those
 	kept      linger.Instant // when the latest was sent that did not end the connection
 	exchanged time.Duration  // from requests to the ends of their responses, summed
@@ -195,7 +196,7 @@ func (t *talk) join(s *span, next span, behind linger.Instant) {
 	f := t.folded
 	f.exchanged += s.lasted() + next.lasted()
 	if gap, ok := s.gap(next.sent); ok {
-		f.gaps.addWithin(gap.Seconds(), mostGaps)
+		f.gaps.AddWithin(gap.Seconds(), mostGaps)
 		f.longest = max(f.longest, gap.Seconds())
 		if s.more == 0 {
 			f.kept = max(f.kept, s.sent)

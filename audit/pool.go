@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/audit/limit"
 	"linger/trace"
 )
 
@@ -114,7 +115,7 @@ func (c *conn) chosenBy(s, until linger.Instant) (is state, between bool) {
 	return idle, false
 }
 
-// alive reports whether the connection was seen to be usable after an instant: it carried
+// aliveAfter reports whether the connection was seen to be usable after an instant: it carried
 // an exchange, answered a probe, or was closed in order.
 func (c *conn) aliveAfter(s linger.Instant) bool {
 	for i := len(c.spans) - 1; i >= 0; i-- {
@@ -336,7 +337,7 @@ func (a *Auditor) mayBeGone(o *conn, s linger.Instant) bool {
 		return false
 	}
 	gap := s.Sub(o.idleSince(s))
-	return o.closed == never && gap >= idles && gap.Seconds() > o.server.usedAfter()
+	return o.closed == never && gap >= limit.Idles && gap.Seconds() > o.server.usedAfter()
 }
 
 // firstOf tells apart why a pool's first connection was opened.
@@ -378,7 +379,7 @@ func (a *Auditor) firstOf(c *conn) {
 // be used again; 75 s where none was.
 func (a *Auditor) longestGap(c *conn) time.Duration {
 	if l := max(c.client.usedAfter(), c.server.usedAfter()); l > 0 {
-		return seconds(l)
+		return limit.Seconds(l)
 	}
 	return 75 * time.Second
 }

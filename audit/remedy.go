@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"linger/audit/limit"
 	"linger/finding"
 	"linger/keepalive"
 )
@@ -23,9 +24,9 @@ type need struct {
 // learnt takes in what is known of the server's limits.
 func (n *need) learnt(h *host) {
 	if l, ok := idleLimit(h.idle); ok {
-		n.limit = seconds(l.Low.Or(0))
+		n.limit = limit.Seconds(l.Low.Or(0))
 	}
-	if most, _, ok := h.counts.requestLimit(); ok {
+	if most, _, ok := h.counts.Requests(); ok {
 		n.requests = most
 	}
 }

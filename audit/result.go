@@ -2,12 +2,15 @@ package audit
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"linger"
 	"linger/assert"
+	"linger/audit/limit"
 	"linger/finding"
 	"linger/keepalive"
 )
@@ -38,8 +41,8 @@ type Result struct {
 	BeganBefore int `json:"began_before"`
 	StillOpen   int `json:"still_open"`
 	// Opened are those of which the beginning was seen.
-	Opened    int            `json:"opened"`
-	Protocols map[string]int `json:"protocols,omitempty"`
+	Opened    int                     `json:"opened"`
+	Protocols map[linger.Protocol]int `json:"protocols,omitempty"`
 	// Exchanges were on connections of which the beginning was seen; Reuse is the share of
 	// them that were not the first on theirs.
 	Exchanges int                 `json:"exchanges"`
@@ -167,7 +170,7 @@ type Limit struct {
 	// Announced is what the server said (Keep-Alive).
 	Announced linger.Opt[float64] `json:"announced,omitzero"`
 	// Curve is the estimate of Kaplan and Meier, thinned to 32 steps.
-	Curve []Point `json:"survival,omitempty"`
+	Curve []limit.Point `json:"survival,omitempty"`
 }
 
 // leastYoung is from how many connections on it is told that most are the first of their
@@ -230,16 +233,15 @@ func (r *Result) place(a *Auditor) {
 	default:
 		r.At = "middle"
 	}
-	r.ToClient, r.ToServer = t.near.median(), t.far.median()
+	r.ToClient, r.ToServer = thousandfold(t.near.Median()), thousandfold(t.far.Median())
 }
 
-// median is of values in seconds, in ms; unknown of none.
-func (v values) median() linger.Opt[float64] {
-	if len(v.kept) == 0 {
-		return linger.Opt[float64]{}
+// thousandfold turns seconds into ms.
+func thousandfold(s linger.Opt[float64]) linger.Opt[float64] {
+	if v, ok := s.Get(); ok {
+		return linger.Known(1000 * v)
 	}
-	s := slices.Sorted(slices.Values(v.kept))
-	return linger.Known(1000 * s[len(s)/2])
+	return s
 }
 
 // hostOfBoth reports whether packets were recorded at a host that is the server of some
@@ -435,17 +437,17 @@ func (a *Auditor) limitRows() []Limit {
 			if side == 0 {
 				continue
 			}
-			if limit, n, ok := h.counts.soleLimit(); ok {
+			if limit, n, ok := h.counts.SoleRequests(); ok {
 				l := Limit{Side: name, Address: h.name, Kind: "requests", Claimed: true, Value: linger.Known(float64(limit)), Ends: n}
-				if h.counts.said > 0 {
-					l.Announced = linger.Known(float64(h.counts.said))
+				if h.counts.Said > 0 {
+					l.Announced = linger.Known(float64(h.counts.Said))
 				}
 				out = append(out, l)
 			}
-			if low, high, timed, ok := h.counts.ageLimit(); ok {
-				n := h.counts.n
+			if low, high, timed, ok := h.counts.Age(); ok {
+				n := h.counts.N
 				if timed {
-					n = h.counts.timed.n
+					n = h.counts.Timed.N
 				}
 				out = append(out, Limit{Side: name, Address: h.name, Kind: "age", Claimed: true, Low: linger.Known(low.Seconds()), High: linger.Known(high.Seconds()), Ends: n})
 			}
@@ -454,21 +456,21 @@ func (a *Auditor) limitRows() []Limit {
 	return out
 }
 
-func idleLimit(l *limits) (Limit, bool) {
-	if l == nil || l.ended.n < leastEnds {
+func idleLimit(l *limit.Idle) (Limit, bool) {
+	if l == nil || l.Ended.N < leastEnds {
 		return Limit{}, false
 	}
-	out := Limit{Kind: "idle", Ends: l.ended.n, Survived: l.survived.n, Longest: l.longest, Low: linger.Known(l.least), High: linger.Known(l.greatest)}
-	curve := survival(l.ended.kept, l.survived.kept)
-	if value, ok := l.single(); ok {
+	out := Limit{Kind: "idle", Ends: l.Ended.N, Survived: l.Survived.N, Longest: l.Longest, Low: linger.Known(l.Least), High: linger.Known(l.Greatest)}
+	curve := limit.Survival(l.Ended.Kept, l.Survived.Kept)
+	if value, ok := l.Single(); ok {
 		out.Value, out.Claimed = linger.Known(value), true
 		return out, true
 	}
-	if median, ok := quantile(curve, 0.5); ok {
+	if median, ok := limit.Quantile(curve, 0.5); ok {
 		out.Value = linger.Known(median)
 	}
 	if step := (len(curve) + 31) / 32; step > 1 {
-		var thin []Point
+		var thin []limit.Point
 		for i := 0; i < len(curve); i += step {
 			thin = append(thin, curve[i])
 		}
@@ -548,7 +550,7 @@ func (a *Auditor) finding(k groupKey, g *group, cause Cause, m *amount) finding.
 		asked.learnt(server)
 	}
 	if gap, ok := m.usualGap(); ok {
-		sorted := slices.Sorted(slices.Values(m.gaps.kept))
+		sorted := slices.Sorted(slices.Values(m.gaps.Kept))
 		f.Figures = append(f.Figures, finding.Number("gap_median", 1000*sorted[len(sorted)/2], "ms"), finding.Number("gap_most", ms(gap), "ms"))
 		asked.gap = gap
 	}
@@ -576,11 +578,11 @@ func (a *Auditor) limitFigures(h *host, cause Cause, m *amount) finding.Figures 
 			return l.figures()
 		}
 	case RequestLimit:
-		if n, ends, ok := h.counts.soleLimit(); ok {
+		if n, ends, ok := h.counts.SoleRequests(); ok {
 			return finding.Figures{finding.Number("request_limit", float64(n), ""), finding.Number("ends", float64(ends), "")}
 		}
 	case MaxAge:
-		if low, high, _, ok := h.counts.ageLimit(); ok {
+		if low, high, _, ok := h.counts.Age(); ok {
 			return finding.Figures{{Name: "age", Unit: "ms", Interval: linger.Known(finding.Interval{Low: linger.Known(ms(low)), High: linger.Known(ms(high)), N: m.connections})}}
 		}
 	}
@@ -651,7 +653,7 @@ func evidenceOf(m *amount) []finding.Evidence {
 	return out
 }
 
-// caveats are what there is to doubt.
+// caveats are the reasons not to believe it.
 func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	t := &a.tally
 	var out []finding.Caveat
@@ -664,8 +666,8 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	for _, m := range t.all.causes {
 		between += m.between
 	}
-	near, ok := t.near.median().Get()
-	far, ok2 := t.far.median().Get()
+	near, ok := thousandfold(t.near.Median()).Get()
+	far, ok2 := thousandfold(t.far.Median()).Get()
 	if trip := near + far; ok && ok2 && trip < oneMachine && r.At == "" {
 		add(CaveatNear, r.Avoidable, finding.Number("round_trip", trip, "ms"))
 	}
@@ -678,7 +680,7 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 		add(CaveatYoung, t.young)
 	}
 	add(CaveatBetween, between)
-	add(CaveatNoTrip, t.noTrip, finding.Number("measured", float64(len(t.near.kept)), ""))
+	add(CaveatNoTrip, t.noTrip, finding.Number("measured", float64(len(t.near.Kept)), ""))
 	add(CaveatSettled, int(t.settled))
 	add(CaveatFolded, t.loose)
 	if t.forgotten > 0 {
@@ -695,4 +697,15 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	}
 	add(CaveatPools, pools)
 	return out
+}
+
+// Check reports why a saved result is none.
+func (r *Result) Check() error {
+	switch {
+	case r.Format != Format:
+		return fmt.Errorf("its format is %.40q, and this linger reads %q", r.Format, Format)
+	case r.Opened < 0 || r.Exchanges < 0 || r.Avoidable < 0 || r.Avoidable > r.Opened:
+		return errors.New("its counts contradict each other")
+	}
+	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"linger"
+	"linger/audit/limit"
+	"linger/audit/predict"
 	"linger/finding"
 	"linger/stats"
 	"linger/trace"
@@ -18,7 +20,7 @@ type Row struct {
 	UDP            bool
 	Client, Server string
 	Name           string
-	Protocol       string
+	Protocol       linger.Protocol
 	Class          Class
 	BeganBefore    bool
 	StillOpen      bool
@@ -52,7 +54,7 @@ type amount struct {
 	packets, bytes    int64
 	timeWait          [2]int // at client, at server
 	evidence          []evidence
-	gaps              values
+	gaps              limit.Values
 	between           int
 	resets            int // of the client, behind a whole response
 	agents            []agentCount
@@ -134,7 +136,7 @@ func (m *amount) add(c *conn) {
 		m.between++
 	}
 	if b := c.decision.before; b != nil {
-		m.gaps.add(c.opened.Sub(b.idleSince(c.opened)).Seconds())
+		m.gaps.Add(c.opened.Sub(b.idleSince(c.opened)).Seconds())
 	}
 	if len(m.evidence) < Shown {
 		e := evidence{stream: c.stream, udp: c.udp, frames: c.frames}
@@ -147,11 +149,11 @@ func (m *amount) add(c *conn) {
 
 // usualGap is how long the connections before had been idle, but for one of twenty.
 func (m *amount) usualGap() (time.Duration, bool) {
-	if len(m.gaps.kept) == 0 {
+	if len(m.gaps.Kept) == 0 {
 		return 0, false
 	}
-	sorted := slices.Sorted(slices.Values(m.gaps.kept))
-	return seconds(sorted[len(sorted)*19/20]), true
+	sorted := slices.Sorted(slices.Values(m.gaps.Kept))
+	return limit.Seconds(sorted[len(sorted)*19/20]), true
 }
 
 // A group is what is counted of an origin or a client.
@@ -185,9 +187,9 @@ type tally struct {
 	missing                            int64
 	gappy, oneWay, opaque, beganBefore int
 	stillOpen, young, noTrip           int
-	near, far                          values
+	near, far                          limit.Values
 	places                             [places]int64
-	protocols                          map[string]int
+	protocols                          map[linger.Protocol]int
 }
 
 // mostGroups bounds the tables; what is beyond is summed up in one group without a name.
@@ -195,7 +197,7 @@ const mostGroups = 20_000
 
 func (t *tally) init() {
 	t.origins, t.clients = map[groupKey]*group{}, map[groupKey]*group{}
-	t.checks, t.protocols = map[checkKey]bool{}, map[string]int{}
+	t.checks, t.protocols = map[checkKey]bool{}, map[linger.Protocol]int{}
 	t.all.causes = map[Cause]*amount{}
 }
 
@@ -259,10 +261,10 @@ func (a *Auditor) count(c *conn) {
 		}
 	}
 	if near, ok := c.near.Get(); ok {
-		t.near.add(near.Seconds())
+		t.near.Add(near.Seconds())
 	}
 	if far, ok := c.far.Get(); ok {
-		t.far.add(far.Seconds())
+		t.far.Add(far.Seconds())
 	}
 	origin := in(t.origins, a.originOf(c.name, c.server))
 	client := in(t.clients, groupKey{c.client.name, ""})
@@ -408,4 +410,38 @@ func (m *amount) priceOf(atMost bool) finding.Price {
 		p.Waiting, p.RoundTrips = linger.Known(float64(m.waiting)/1e6), linger.Known(m.trips)
 	}
 	return p
+}
+
+// slowStart is what the connection's first response would have taken less on the one before,
+// where that and the round trip are known.
+func (c *conn) slowStart() (low, high time.Duration, ok bool) {
+	b, trip := c.decision.before, c.trip()
+	if b == nil || c.near.IsZero() || c.far.IsZero() || trip == 0 {
+		return 0, 0, false
+	}
+	return predict.SlowStart(c.firstSize, predict.Earlier{First: b.firstSize, Carried: b.carriedDown, Idled: c.opened.Sub(b.idleSince(c.opened))}, trip)
+}
+
+// A saving is a sum of predictions.
+type saving struct {
+	low, high time.Duration
+	n         int
+}
+
+func (s *saving) add(c *conn) {
+	if low, high, ok := c.slowStart(); ok {
+		s.low, s.high, s.n = s.low+low, s.high+high, s.n+1
+	}
+}
+
+// figure is the saving with what it is based on in its name.
+func (s *saving) figure() finding.Figure {
+	return finding.Figure{Name: "slow_start_predicted", Unit: "ms",
+		Interval: linger.Known(finding.Interval{Low: linger.Known(ms(s.low)), High: linger.Known(ms(s.high)), N: s.n})}
+}
+
+// A Found is a request that was looked for.
+type Found struct {
+	trace.Exchange
+	On linger.Opt[Row] // the connection that it was on, if that was looked at
 }

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,10 +46,8 @@ func Find() (string, error) {
 type Config struct {
 	// Path is Chromium's, as Find gives it.
 	Path string `json:"path"`
-	// Host is the origin's name, which is taken for Address, IP:port, without asking
-	// anybody.
-	Host    string `json:"host"`
-	Address string `json:"address"`
+	// Places are where the workload's origins are.
+	Places []Place `json:"places"`
 	// Pins are the SHA-256 sums, in base64, of the public keys that are trusted.
 	Pins []string `json:"pins"`
 	// Dir is an empty folder for what the browser keeps; nothing else is written to.
@@ -68,13 +65,16 @@ const (
 	quiet = 2 * time.Second
 	// leaveWithin is how long the browser may take to end.
 	leaveWithin = 5 * time.Second
+	// stalled is how long nothing may come of what was asked for, as of other clients
+	// (policy.DefaultLimits).
+	stalled = 60 * time.Second
 )
 
 // Run has the browser load the scenario's workload, which is what its first exchange,
 // a page, names, and returns what happened. An exchange that the page did not ask for
 // has failed; what else was asked for stands behind those of the workload.
 func Run(ctx context.Context, s linger.Scenario, c Config) (*trace.Trace, error) {
-	if err := Fits(s); err != nil {
+	if err := cmp.Or(Fits(s), check(s.Workload, c.Places)); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -132,28 +132,21 @@ func Fits(s linger.Scenario) error {
 	if t.DNS != "" || t.Resume || t.FastOpen || !http1 && !newer {
 		return fmt.Errorf("strategy %q: a browser opens six connections an origin on HTTP/1.1, and one on h2 and h3; use close:6, keep:6, h2 or h3", t.Name)
 	}
-	if t.Version == "2" && s.Workload.Scheme != "https" {
+	if t.Version == "2" && s.Workload.Scheme != linger.SchemeHTTPS {
 		return fmt.Errorf("strategy %q: a browser speaks HTTP/2 over TLS only; use --scheme https, or keep:6", t.Name)
 	}
-	if n := s.Workload.OriginCount(); n > 1 {
-		return fmt.Errorf("workload %q: it has %d origins, and a browser is given one; use gallery or microscape", s.Workload.Name, n)
-	}
-	for i, e := range s.Workload.Exchanges {
-		kind, _, _ := strings.Cut(e.ContentType, ";")
-		switch html := kind == "text/html" && e.Status == 200; {
-		case e.Method != "GET" || i == 0 && !html || i > 0 && (e.Parent != 0 || kind == "text/html"):
-			return fmt.Errorf("workload %q: a browser fetches a page and what its HTML names, and %s %s is neither; use gallery or microscape", s.Workload.Name, e.Method, e.Path)
-		case e.Think > 0:
-			return fmt.Errorf("workload %q: a browser waits as it likes, and not %v; leave the think time out", s.Workload.Name, e.Think)
-		}
-	}
-	return nil
+	return fits(s.Workload)
 }
 
 // arguments are the command line: a browser without a window, a profile or any
 // business of its own.
 func (c Config) arguments(s linger.Scenario) []string {
-	ip, port, _ := net.SplitHostPort(c.Address)
+	var rules, secure []string
+	for _, p := range c.Places {
+		name := p.hostPort(s.Workload.Scheme)
+		rules = append(rules, "MAP "+name+" "+p.Address)
+		secure = append(secure, name)
+	}
 	args := []string{
 		"--headless=new", "--remote-debugging-pipe", "--user-data-dir=" + filepath.Join(c.Dir, "profile"),
 		// What it loads is our own origin's, and there is no way to anywhere else; within
@@ -163,7 +156,10 @@ func (c Config) arguments(s linger.Scenario) []string {
 		"--disable-default-apps", "--disable-domain-reliability", "--disable-client-side-phishing-detection",
 		"--disable-breakpad", "--metrics-recording-only", "--mute-audio", "--password-store=basic", "--use-mock-keychain",
 		"--disable-features=OptimizationHints,MediaRouter,Translate,DialMediaRouteProvider,AutofillServerCommunication,CertificateTransparencyComponentUpdater,LoadingPredictor,HttpsUpgrades,PaintHolding",
-		"--host-resolver-rules=MAP " + c.Host + " " + ip + ",MAP * ~NOTFOUND", "--no-proxy-server",
+		"--host-resolver-rules=" + strings.Join(append(rules, "MAP * ~NOTFOUND"), ","), "--no-proxy-server",
+		// A page may ask other origins for anything, in one request: whether they allow it, which a
+		// recording need not tell, is nothing that it is about.
+		"--disable-web-security",
 	}
 	if len(c.Pins) > 0 {
 		args = append(args, "--ignore-certificate-errors-spki-list="+strings.Join(c.Pins, ","))
@@ -173,7 +169,7 @@ func (c Config) arguments(s linger.Scenario) []string {
 	}
 	switch s.Strategy.Version {
 	case "3":
-		args = append(args, "--enable-quic", "--origin-to-force-quic-on="+net.JoinHostPort(c.Host, port))
+		args = append(args, "--enable-quic", "--origin-to-force-quic-on="+strings.Join(secure, ","))
 	case "2":
 		args = append(args, "--disable-quic")
 	default:
@@ -238,18 +234,24 @@ func load(ctx context.Context, d *devTools, s linger.Scenario, c Config) (*trace
 			return nil, err
 		}
 	}
-	if err := d.ask(ctx, session.SessionID, "Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": ownIcon}, nil); err != nil {
+	asks, err := script(s.Workload, c.Places)
+	if err != nil {
 		return nil, err
 	}
-	r := newRecord(s, c.Host)
+	for _, source := range []string{ownIcon, asks} {
+		if err := d.ask(ctx, session.SessionID, "Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": source}, nil); err != nil {
+			return nil, err
+		}
+	}
+	r := newRecord(s, c.Places)
 	r.trace.Agent = version.Product
 	r.trace.Began = time.Now()
-	page := s.Workload.Scheme + "://" + c.Host + s.Workload.Exchanges[0].Path
-	if err := d.tell(session.SessionID, "Page.navigate", map[string]any{"url": page}); err != nil {
+	if err := d.tell(session.SessionID, "Page.navigate", map[string]any{"url": r.trace.Exchanges[0].URL}); err != nil {
 		return nil, err
 	}
 	still := time.NewTimer(quiet)
 	defer still.Stop()
+	last := time.Now()
 	for !r.done() {
 		select {
 		case m, ok := <-d.events:
@@ -260,8 +262,9 @@ func load(ctx context.Context, d *devTools, s linger.Scenario, c Config) (*trace
 				return nil, err
 			}
 			still.Reset(quiet)
+			last = time.Now()
 		case <-still.C:
-			if r.pending == 0 && r.loaded {
+			if r.pending == len(r.headed) && r.loaded || time.Since(last) > stalled {
 				return r.finish(), nil
 			}
 			still.Reset(quiet)

@@ -13,7 +13,7 @@ import (
 )
 
 // maxMessage bounds one message of the browser.
-const maxMessage = 64 << 20
+const maxMessage = 8 << 20
 
 // A devTools speaks the Chrome DevTools Protocol over two pipes: messages of JSON, each
 // with a zero byte behind it. A WebSocket would be a socket on the host whose sockets

@@ -16,29 +16,32 @@ import (
 // A record turns the events of the domain Network into a trace.
 type record struct {
 	trace   *trace.Trace
-	base    string              // of every URL: scheme and host
-	wanted  map[string]int      // exchanges by path
-	known   int                 // exchanges of the workload
-	asked   map[string]int      // exchanges by the browser's ID of the request
-	settled map[int]bool        // exchanges
-	conns   map[string]int      // connections by the browser's ID of them
-	pending int                 // requests that are under way
-	loaded  bool                // the page says that it is
-	offset  linger.Opt[float64] // of the browser's clock from the time of day, in s
+	wanted  map[string]int // exchanges by method and URL
+	known   int            // exchanges of the workload
+	asked   map[string]int // exchanges by the browser's ID of the request
+	settled map[int]bool   // exchanges
+	conns   map[string]int // connections by the browser's ID of them
+	pending int            // requests that are under way
+	// headed are those of them that are redirected: who asked does not follow them and sees
+	// nothing of their bodies, so that their end is not always told.
+	headed map[int]bool
+	loaded bool                // the page says that it is
+	offset linger.Opt[float64] // of the browser's clock from the time of day, in s
 }
 
-func newRecord(s linger.Scenario, host string) *record {
+func newRecord(s linger.Scenario, places []Place) *record {
 	r := &record{
 		trace: &trace.Trace{
 			Provenance: trace.Measured, Engine: "browser", Workload: s.Workload.Name, Strategy: s.Strategy.Name,
 			Network: s.Network, Seed: s.Seed,
 		},
-		base: s.Workload.Scheme + "://" + host, wanted: map[string]int{}, known: len(s.Workload.Exchanges),
-		asked: map[string]int{}, settled: map[int]bool{}, conns: map[string]int{},
+		wanted: map[string]int{}, known: len(s.Workload.Exchanges),
+		asked: map[string]int{}, settled: map[int]bool{}, headed: map[int]bool{}, conns: map[string]int{},
 	}
 	for i, e := range s.Workload.Exchanges {
-		r.wanted[e.Path] = i
-		r.trace.Exchanges = append(r.trace.Exchanges, trace.Exchange{ID: i, Method: e.Method, URL: r.base + e.Path, Connection: -1})
+		url := places[e.Origin].base(s.Workload.Scheme) + e.Path
+		r.wanted[e.Method+" "+url] = i
+		r.trace.Exchanges = append(r.trace.Exchanges, trace.Exchange{ID: i, Method: e.Method, URL: url, Connection: -1})
 	}
 	return r
 }
@@ -53,6 +56,8 @@ type (
 			URL    string `json:"url"`
 			Method string `json:"method"`
 		} `json:"request"`
+		// Redirect is the response that led from the request before, of the same ID, to this one.
+		Redirect *struct{} `json:"redirectResponse"`
 	}
 	responseReceived struct {
 		RequestID string `json:"requestId"`
@@ -147,17 +152,20 @@ func (r *record) at(timestamp float64) linger.Instant {
 }
 
 func (r *record) request(e requestWillBeSent) {
-	path, ours := strings.CutPrefix(e.Request.URL, r.base)
-	if !ours {
-		if !strings.HasPrefix(e.Request.URL, "http") {
-			return // data: and the like
-		}
-		path = e.Request.URL
+	if !strings.HasPrefix(e.Request.URL, linger.SchemeHTTP) {
+		return // data: and the like
 	}
 	if r.offset.IsZero() {
 		r.offset = linger.Known(e.WallTime - e.Timestamp)
 	}
-	i, ok := r.wanted[path]
+	if before := r.exchange(e.RequestID); before != nil && e.Redirect != nil && !r.settled[before.ID] {
+		// The lab's origins lead nowhere: it is the browser's own doing, as by its list of hosts
+		// that are asked by https only (HSTS).
+		before.Failed, before.Attempts = "the browser asks for "+e.Request.URL+" instead", 0
+		r.settled[before.ID] = true
+		r.pending--
+	}
+	i, ok := r.wanted[e.Request.Method+" "+e.Request.URL]
 	if ok && r.trace.Exchanges[i].Attempts > 0 || !ok {
 		i = len(r.trace.Exchanges)
 		r.trace.Exchanges = append(r.trace.Exchanges, trace.Exchange{ID: i, Method: e.Request.Method, URL: e.Request.URL, Connection: -1})
@@ -191,20 +199,23 @@ func (r *record) response(e responseReceived) {
 		i = len(r.trace.Connections)
 		r.conns[name] = i
 		r.trace.Connections = append(r.trace.Connections, trace.Connection{
-			ID: int64(i), Protocol: e.Response.Protocol, Dialled: x.Sent.Or(0),
+			ID: int64(i), Protocol: linger.Protocol(e.Response.Protocol), Dialled: x.Sent.Or(0),
 			Server: net.JoinHostPort(e.Response.Address, strconv.Itoa(e.Response.Port)),
 		})
 	}
 	k := &r.trace.Connections[i]
 	k.Requests++
 	x.Connection = int64(i)
+	if x.Status >= 300 && x.Status < 400 && x.Status != 304 {
+		r.headed[x.ID] = true
+	}
 	if t.ConnectStart < 0 || e.Response.Reused {
 		return
 	}
 	k.Dialled = since(t.ConnectStart)
 	k.Connected = linger.Known(since(t.ConnectEnd))
 	switch {
-	case k.Protocol == "h3":
+	case k.Protocol.OverQUIC():
 		k.Secured = k.Connected
 	case t.SSLStart >= 0:
 		k.Established, k.Secured = linger.Known(since(t.SSLStart)), k.Connected
@@ -219,6 +230,7 @@ func (r *record) ended(e loadingEnded) {
 		return
 	}
 	r.settled[x.ID] = true
+	delete(r.headed, x.ID)
 	r.pending--
 	at := r.at(e.Timestamp)
 	r.trace.Ended = max(r.trace.Ended, at)
@@ -245,8 +257,14 @@ func (r *record) done() bool {
 // finish returns the trace.
 func (r *record) finish() *trace.Trace {
 	for i := range r.trace.Exchanges {
-		if x := &r.trace.Exchanges[i]; !r.settled[i] && x.Failed == "" {
+		if x := &r.trace.Exchanges[i]; r.headed[i] {
+			x.Done = x.FirstByte
+			r.trace.Ended = max(r.trace.Ended, x.Done.Or(0))
+		} else if !r.settled[i] && x.Failed == "" {
 			x.Failed = "the browser did not ask for it"
+			if x.Attempts > 0 {
+				x.Failed = fmt.Sprintf("nothing more came of it for %v", stalled)
+			}
 		}
 	}
 	if r.trace.Ended == 0 {

@@ -43,12 +43,15 @@ const said = `
 {"method":"Network.responseReceived","params":{"requestId":"2","response":{"status":200,"mimeType":"image/png","connectionId":17,"connectionReused":true,"protocol":"h2","timing":{"requestTime":50.215,"connectStart":-1,"sslStart":-1,"connectEnd":-1,"sendStart":1,"receiveHeadersEnd":71}}}}
 {"method":"Network.dataReceived","params":{"requestId":"2","dataLength":500}}
 {"method":"Network.loadingFinished","params":{"requestId":"2","timestamp":50.290}}
+{"method":"Network.requestWillBeSent","params":{"requestId":"4","timestamp":50.217,"wallTime":1000.217,"request":{"url":"https://origin/moved","method":"GET"}}}
+{"method":"Network.requestWillBeSent","params":{"requestId":"4","timestamp":50.218,"wallTime":1000.218,"redirectResponse":{"status":307},"request":{"url":"https://origin/there","method":"GET"}}}
+{"method":"Network.loadingFailed","params":{"requestId":"4","timestamp":50.219,"errorText":"net::ERR_NAME_NOT_RESOLVED"}}
 {"method":"Network.loadingFailed","params":{"requestId":"3","timestamp":50.300,"errorText":"net::ERR_FAILED"}}
 {"method":"Page.loadEventFired","params":{"timestamp":50.301}}
 `
 
 func TestRecord(t *testing.T) {
-	r := newRecord(scenario(t), "origin")
+	r := newRecord(scenario(t), []Place{{Host: "origin"}})
 	r.trace.Began = time.UnixMicro(1000_000_000)
 	for line := range strings.SplitSeq(strings.TrimSpace(said), "\n") {
 		var m message
@@ -63,7 +66,7 @@ func TestRecord(t *testing.T) {
 		t.Errorf("done: %v, under way: %d; an image was not asked for", r.done(), r.pending)
 	}
 	tr := r.finish()
-	if len(tr.Connections) != 1 || len(tr.Exchanges) != 4 || ms(tr.Ended) != 300 {
+	if len(tr.Connections) != 1 || len(tr.Exchanges) != 6 || ms(tr.Ended) != 300 {
 		t.Fatalf("%+v", tr)
 	}
 	k := tr.Connections[0]
@@ -74,7 +77,8 @@ func TestRecord(t *testing.T) {
 		body   int64
 		done   int64
 		failed string
-	}{{1000, 220, ""}, {500, 290, ""}, {0, 0, "the browser did not ask for it"}, {0, 0, "net::ERR_FAILED"}} {
+	}{{1000, 220, ""}, {500, 290, ""}, {0, 0, "the browser did not ask for it"}, {0, 0, "net::ERR_FAILED"},
+		{0, 0, "the browser asks for https://origin/there instead"}, {0, 0, "net::ERR_NAME_NOT_RESOLVED"}} {
 		x := tr.Exchanges[i]
 		if x.ResponseBody != want.body || ms(x.Done.Or(0)) != want.done || x.Failed != want.failed {
 			t.Errorf("%+v", x)
@@ -91,7 +95,7 @@ func ms(t linger.Instant) int64 { return int64(t.Milliseconds() + 0.5) }
 func FuzzRecord(f *testing.F) {
 	f.Add([]byte(said))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r := newRecord(scenario(t), "origin")
+		r := newRecord(scenario(t), []Place{{Host: "origin"}})
 		r.trace.Began = time.UnixMicro(1000_000_000)
 		for line := range bytes.SplitSeq(text, []byte("\n")) {
 			var m message
@@ -123,7 +127,7 @@ func TestReadMessage(t *testing.T) {
 // TestNoChromium starts what is no browser.
 func TestNoChromium(t *testing.T) {
 	for _, path := range []string{"/bin/true", "/bin/cat", "/nonexistent"} {
-		_, err := Run(t.Context(), scenario(t), Config{Path: path, Host: "origin", Address: "127.0.0.1:1", Dir: t.TempDir()})
+		_, err := Run(t.Context(), scenario(t), Config{Path: path, Places: []Place{{"origin", "127.0.0.1:1"}}, Dir: t.TempDir()})
 		if err == nil || errors.Is(err, t.Context().Err()) && t.Context().Err() != nil {
 			t.Errorf("%s: %v", path, err)
 		}

@@ -59,10 +59,6 @@ const (
 const (
 	// KeepAlive: what it does to all pairs; or why there is none: no strategy with it, or
 	// without, has a time, or no two differ in nothing else.
-	CauseSaves       = "saves"
-	CauseCosts       = "costs"
-	CauseSame        = "same"
-	CauseUntested    = "untested"
 	CauseMixed       = "mixed"
 	CauseNoneWith    = "none-with"
 	CauseNoneWithout = "none-without"
@@ -86,40 +82,6 @@ const (
 	CauseFastOpen   = "fast-open"
 )
 
-// Codes of what has changed from one result to another.
-const (
-	TimeChanged = "time-changed"
-	TimeLate    = "time-late"    // but a busy machine could explain it
-	TimeSteady  = "time-steady"  // by no more than noise allows for
-	TimeUntold  = "time-untold"  // too few trials to tell by
-	TimeMissing = "time-missing" // one of the two has none
-	RowGone     = "gone"
-	RowNew      = "new"
-	// FailedChanged tells how many trials of a strategy failed, before and after.
-	FailedChanged = "failed-changed"
-)
-
-// Codes of what the paths of a sweep come to.
-const (
-	NothingPredicted = "nothing-predicted"
-	FastestOn        = "fastest-on"       // on how many paths each strategy is
-	NoneDelivered    = "none-delivered"   // on any path
-	KeepAliveOn      = "keep-alive-on"    // what it alone saves, of each pair
-	KeepingUntold    = "keeping-untold"   // no path has a strategy of each kind
-	KeepingSavesOn   = "keeping-saves-on" // how many paths, and what
-	NearFastestOn    = "near-fastest-on"  // on how many paths each strategy is
-	MostSaved        = "most-saved"       // where
-	NoneSame         = "none-same"        // keeping makes a difference on every path
-	SameOn           = "same-on"          // it makes none on so many
-	BorderAt         = "border"           // where it begins to make one, at one loss
-	KeepingCostsOn   = "keeping-costs-on" // how many paths
-	LuckOn           = "luck-on"          // how many paths luck is not ruled out
-	UnknownOn        = "unknown-on"       // how many paths, for one reason
-	MoreReasons      = "more-reasons"     // than are told
-	Uncovered        = "uncovered"        // paths on which nobody has measured
-	Stopped          = "stopped"          // before the last path
-)
-
 // Codes of caveats, in the order in which they are listed.
 const (
 	Bytes         = "bytes"         // a trace contradicts the workload or itself
@@ -131,20 +93,13 @@ const (
 	Retries       = "retries"       // requests met a kept connection that was closed
 	Ledger        = "ledger"        // packets were not counted, or not all
 	Late          = "lateness"      // the link was late by as much as the times differ
-	Retransmitted = "retransmitted" // more was sent again than the link had dropped
+	Retransmitted = "retransmitted" // more was retransmitted than the link had dropped
 	Trials        = "trials"        // too few to show any difference
 	Confidence    = "confidence"    // intervals with less than 90 %
 	Overlap       = "overlap"       // the best and the next cannot be told apart
 	Stacks        = "stacks"        // the transports compared are of two makes
 	Clients       = "clients"       // what is compared was fetched by several programs
 	Trips         = "round-trips"   // round trips unknown, or within the noise
-)
-
-// Codes of caveats about a difference of two results.
-const (
-	OtherEngine   = "engine"   // measured, predicted or observed in another way
-	OtherScenario = "scenario" // another workload, network or seed
-	OtherTrials   = "trials"   // another number of trials
 )
 
 // NoReason stands among the reasons that others gave where they gave none.
@@ -165,8 +120,8 @@ const (
 	CauseAll       = "all"
 	// Failed trials count as longer than any; so the time has no upper bound, or none at
 	// all. Of the trials without delay some failed.
-	CauseRanked = "ranked-last"
-	CauseStill  = "zero-rtt-trials"
+	CauseRanked  = "ranked-last"
+	CauseZeroRTT = "zero-rtt-trials"
 	// NotHonoured: the server closed, or left open; a connection was used again; bytes
 	// that no request had asked for made the client let go;
 	// requests were not in flight together; another protocol; and what was refused of
@@ -193,11 +148,8 @@ const (
 	// Late: for the round-trip time; it explains what a strategy took longer.
 	CauseLate     = "late"
 	CauseExplains = "explains"
-	// Trials: too few; or another number in the other result.
+	// Trials: too few.
 	CauseFew = "few"
-	// Of two results, too few to show a change.
-	CauseFewOfBoth = "few-of-both"
-	CauseOther     = "other"
 	// Confidence and Trips: one trial; an interval of less confidence.
 	CauseOne = "one-trial"
 	CauseLow = "low"
@@ -205,12 +157,7 @@ const (
 	CauseTest      = "test"
 	CauseIntervals = "intervals"
 	// Trips: no trial without delay; lost in the noise; within it.
-	CauseNoStill = "no-zero-rtt-trial"
-	CauseLost    = "lost"
-	CauseNoisy   = "noisy"
-	// OtherScenario.
-	CauseWorkload = "workload"
-	CauseContent  = "content" // of the workload of that name
-	CauseNetwork  = "network"
-	CauseSeed     = "seed"
+	CauseNoZeroRTT = "no-zero-rtt-trial"
+	CauseLost      = "lost"
+	CauseNoisy     = "noisy"
 )

@@ -104,7 +104,7 @@ func TestQueriesAreAccountedFor(t *testing.T) {
 	cut.Truncated, cut.Attempts = true, 2
 	f := Compare(in)
 	r, d := rowOf(t, f, "udp")
-	if d.Asked != 50 || d.Answered != 49 || d.Failed != 1 || d.SentAgain != linger.Known(5) || d.Truncated != linger.Known(1) {
+	if d.Asked != 50 || d.Answered != 49 || d.Failed != 1 || d.Retransmitted != linger.Known(5) || d.Truncated != linger.Known(1) {
 		t.Errorf("%+v; want 50 asked, 49 answered, 1 failed, 5 sent again, 1 truncated", d)
 	}
 	if r.Failed != 1 {
@@ -115,7 +115,7 @@ func TestQueriesAreAccountedFor(t *testing.T) {
 		t.Errorf("times of queries %+v", s)
 	}
 	for code, want := range map[string]finding.Figures{
-		AskedAgain: {count("sent_again", 5)}, Truncated: {count("truncated", 1), count("asked", 50)},
+		AskedAgain: {finding.Counted("retransmitted", 5)}, Truncated: {finding.Counted("truncated", 1), finding.Counted("asked", 50)},
 	} {
 		i := slices.IndexFunc(f.Verdict.Findings, func(one finding.Finding) bool { return one.Code == code })
 		if i < 0 || !reflect.DeepEqual(f.Verdict.Findings[i].Figures[:len(want)], want) {
@@ -172,7 +172,7 @@ func TestCaveatsOfLookUps(t *testing.T) {
 		e := &paced.Workload.Exchanges[i]
 		e.Parent, e.Think = linger.NoParent, time.Duration(i)*time.Second
 	}
-	paced.Still = paced.Traces
+	paced.ZeroRTT = paced.Traces
 	f := Compare(paced)
 	for _, r := range f.Rows {
 		if !r.RoundTrips.IsZero() {
@@ -197,11 +197,11 @@ func TestWhatWasSentAgainIsKnownToOne(t *testing.T) {
 	f := Compare(textbook.LookUps(10, 5, 9))
 	udp, d := rowOf(t, f, "udp")
 	tcp, e := rowOf(t, f, "tcp")
-	if !udp.Retransmitted.IsZero() || d.SentAgain != linger.Known(5) || d.Truncated != linger.Known(0) {
-		t.Errorf("udp: %v by TCP, %v datagrams, %v cut", udp.Retransmitted, d.SentAgain, d.Truncated)
+	if !udp.Retransmitted.IsZero() || d.Retransmitted != linger.Known(5) || d.Truncated != linger.Known(0) {
+		t.Errorf("udp: %v by TCP, %v datagrams, %v cut", udp.Retransmitted, d.Retransmitted, d.Truncated)
 	}
-	if tcp.Retransmitted != linger.Known(0.0) || !e.SentAgain.IsZero() || !e.Truncated.IsZero() {
-		t.Errorf("tcp: %v by TCP, %v datagrams, %v cut", tcp.Retransmitted, e.SentAgain, e.Truncated)
+	if tcp.Retransmitted != linger.Known(0.0) || !e.Retransmitted.IsZero() || !e.Truncated.IsZero() {
+		t.Errorf("tcp: %v by TCP, %v datagrams, %v cut", tcp.Retransmitted, e.Retransmitted, e.Truncated)
 	}
 }
 

@@ -3,7 +3,6 @@ package compare
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"testing"
 
 	"linger"
@@ -14,9 +13,9 @@ import (
 // What was found in an experiment is found again in its file, to the letter.
 func TestRecordedFindingsAreTheSame(t *testing.T) {
 	failing := textbook.Over("close:6,keep,h2,h3", 5, 0.02)
-	failing.Traces[1], failing.Still[2] = failing.Traces[1][:3], nil
+	failing.Traces[1], failing.ZeroRTT[2] = failing.Traces[1][:3], nil
 	failing.Failures[1] = []string{"not done after 10m0s", "the server said: \"<no>\"\u2028"}
-	failing.StillFailures[2] = []string{"refused"}
+	failing.ZeroRTTFailures[2] = []string{"refused"}
 	failing.Traces[3] = failing.Traces[3][:2]
 	failing.Interrupted = true
 	for name, in := range map[string]trace.Experiment{
@@ -61,49 +60,6 @@ func jsonOf(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-func TestTypicalIsNearestToTheMedian(t *testing.T) {
-	in := textbook.Experiment("close,keep", 5)
-	f := Compare(in)
-	for i, typical := range Typical(in) {
-		time, _ := f.Rows[i].Time.Get()
-		if typical.Ended.Milliseconds() < time.Median-0.001 || typical.Ended.Milliseconds() > time.Median+0.001 {
-			t.Errorf("%s: %v ms; the median of five is one of them: %v", f.Rows[i].Strategy, typical.Ended.Milliseconds(), time.Median)
-		}
-		whole := 0
-		for _, one := range TrialsOf(in)[i] {
-			if one.Whole {
-				whole++
-			}
-		}
-		if whole != 5 {
-			t.Errorf("%s: %d trials", f.Rows[i].Strategy, whole)
-		}
-	}
-	in.Traces[0] = nil
-	if Typical(in)[0] != nil {
-		t.Error("a typical trial of none")
-	}
-}
-
-func TestConnectionsHeldOverTime(t *testing.T) {
-	at := func(ms int) linger.Instant { return linger.Instant(ms) * 1e6 }
-	one := &trace.Trace{Ended: at(100), Connections: []trace.Connection{
-		{ID: 0, Dialled: at(0), Closed: linger.Known(at(40))},
-		{ID: 1, Dialled: at(40), Closed: linger.Known(at(80))}, // where the first ends
-		{ID: 2, Dialled: at(50)},
-		{ID: 3, Dialled: at(60), Closed: linger.Known(at(60))}, // a socket of no length
-		{ID: 4, Dialled: at(90), Closed: linger.Known(at(300))},
-	}}
-	held, peak := HeldOverTime(one)
-	want := []Held{{at(0), 1}, {at(40), 1}, {at(50), 2}, {at(80), 1}, {at(90), 2}, {at(100), 0}}
-	if fmt.Sprint(held) != fmt.Sprint(want) || peak != 2 {
-		t.Errorf("%v, peak %d; want %v", held, peak, want)
-	}
-	if peak != atOnce(one) {
-		t.Errorf("the peak is %d here and %d in the table", peak, atOnce(one))
-	}
 }
 
 // What a page fetched is known from its trace alone.

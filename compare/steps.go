@@ -5,7 +5,9 @@ import (
 	"slices"
 
 	"linger"
+	"linger/compare/times"
 	"linger/finding"
+	"linger/stats"
 )
 
 // A Step is a part of the way from the slowest strategy to the fastest: what a change of
@@ -51,25 +53,25 @@ const (
 //
 // In a chain each request follows the answer to the one before it, so that none waits for
 // another and how many may be under way changes nothing.
-func steps(cases []*tried, best *tried, chain bool) []Step {
-	timed := filter(cases, func(c *tried) bool { return c.timed })
+func steps(cases []*measured, best *measured, chain bool) []Step {
+	timed := filter(cases, func(c *measured) bool { return c.Known })
 	if best == nil || len(timed) < 2 {
 		return nil
 	}
-	slowest := slices.MaxFunc(timed, func(a, b *tried) int { return cmp.Compare(a.time.Value, b.time.Value) })
-	if slowest == best || alike(slowest, best) {
+	slowest := slices.MaxFunc(timed, func(a, b *measured) int { return cmp.Compare(a.Median.Value, b.Median.Value) })
+	if slowest == best || times.Alike(slowest.Timed, best.Timed) {
 		return nil
 	}
-	r := route{cases: cases, at: slowest, want: slowest.strategy, chain: chain}
-	r.options(false, best.strategy)
-	if best.strategy.DNS != "" {
-		r.lookUps(best.strategy)
+	r := route{cases: cases, at: slowest, want: slowest.Strategy, chain: chain}
+	r.options(false, best.Strategy)
+	if best.Strategy.DNS != "" {
+		r.lookUps(best.Strategy)
 	} else {
-		r.fetches(best.strategy)
+		r.fetches(best.Strategy)
 	}
-	r.options(true, best.strategy)
+	r.options(true, best.Strategy)
 	if r.at != best {
-		if !equal(r.want, best.strategy) {
+		if !times.Equal(r.want, best.Strategy) {
 			r.causes = append(r.causes, StepProtocol)
 		}
 		r.reach(best)
@@ -79,8 +81,8 @@ func steps(cases []*tried, best *tried, chain bool) []Step {
 
 // A route is on its way from one strategy to another.
 type route struct {
-	cases  []*tried
-	at     *tried
+	cases  []*measured
+	at     *measured
 	want   linger.Strategy // what the changes so far come to, whether it was tried or not
 	causes []string        // of the changes since at
 	chain  bool
@@ -89,7 +91,7 @@ type route struct {
 
 // change changes one thing, and takes a step where what that comes to was tried.
 func (r *route) change(cause string, to linger.Strategy) {
-	if equal(r.want, to) {
+	if times.Equal(r.want, to) {
 		return
 	}
 	r.want = to
@@ -99,7 +101,7 @@ func (r *route) change(cause string, to linger.Strategy) {
 	if !slices.Contains(r.causes, cause) {
 		r.causes = append(r.causes, cause)
 	}
-	if c := first(r.cases, func(c *tried) bool { return equal(c.strategy, to) }); c != nil && c != r.at {
+	if c := first(r.cases, func(c *measured) bool { return times.Equal(c.Strategy, to) }); c != nil && c != r.at {
 		r.reach(c)
 	}
 }
@@ -127,16 +129,16 @@ func (r *route) fetches(goal linger.Strategy) {
 	}
 	if goal.Persistent && !to.Persistent {
 		// Where that was not tried with as many connections, but with more.
-		if more := r.abreast(to); r.kept(to) == nil && more != nil && r.kept(more.strategy) != nil {
-			to = more.strategy
+		if more := r.abreast(to); r.kept(to) == nil && more != nil && r.kept(more.Strategy) != nil {
+			to = more.Strategy
 			r.change(StepQueueing, to)
 		}
 		to.Persistent = true
 		r.change(StepKeepAlive, to)
 	}
 	one := !to.Multiplexed && to.InFlight == 1
-	if browser := r.abreast(to); goal.Multiplexed && one && !r.chain && browser != nil && browser.strategy.Connections > to.Connections {
-		to.Connections = browser.strategy.Connections
+	if browser := r.abreast(to); goal.Multiplexed && one && !r.chain && browser != nil && browser.Strategy.Connections > to.Connections {
+		to.Connections = browser.Strategy.Connections
 		r.change(StepQueueing, to)
 	} else if !goal.Multiplexed && !to.Multiplexed {
 		to.Connections, to.InFlight = goal.Connections, goal.InFlight
@@ -153,15 +155,15 @@ func (r *route) fetches(goal linger.Strategy) {
 }
 
 // kept is the case that does as s over kept connections, or nil.
-func (r *route) kept(s linger.Strategy) *tried {
-	return first(r.cases, func(c *tried) bool { return onlyKept(s, c.strategy) })
+func (r *route) kept(s linger.Strategy) *measured {
+	return first(r.cases, func(c *measured) bool { return times.OnlyKept(s, c.Strategy) })
 }
 
 // abreast is the fastest strategy that does as s over several connections, or nil.
-func (r *route) abreast(s linger.Strategy) *tried {
-	return fastest(filter(r.cases, func(c *tried) bool {
-		s.Connections = c.strategy.Connections
-		return s.Connections > 1 && equal(s, c.strategy)
+func (r *route) abreast(s linger.Strategy) *measured {
+	return fastest(filter(r.cases, func(c *measured) bool {
+		s.Connections = c.Strategy.Connections
+		return s.Connections > 1 && times.Equal(s, c.Strategy)
 	}))
 }
 
@@ -169,7 +171,7 @@ func (r *route) abreast(s linger.Strategy) *tried {
 // are under way, and what carries them.
 func (r *route) lookUps(goal linger.Strategy) {
 	if kept := r.kept(r.want); kept != nil && goal.Persistent {
-		r.change(StepKeepAlive, kept.strategy)
+		r.change(StepKeepAlive, kept.Strategy)
 	}
 	to := r.want
 	if to.Persistent && to.Parallel() != goal.Parallel() {
@@ -184,31 +186,31 @@ func (r *route) lookUps(goal linger.Strategy) {
 }
 
 // reach takes a step to a case, in its parts where those can be told apart.
-func (r *route) reach(to *tried) {
-	relation, p := compared(to, r.at)
+func (r *route) reach(to *measured) {
+	relation, p := times.Relate(to.Timed, r.at.Timed)
 	step := Step{From: r.at.row.Strategy, To: to.row.Strategy, Figures: changed(r.at, to)}
-	step.Significant = significant(relation, p)
-	step.Untested = !step.Significant && relation != same
+	step.Significant = times.Significant(relation, p)
+	step.Untested = !step.Significant && relation != times.Same
 	add := func(cause string, ms float64) {
-		step.Cause, step.Saves = cause, round(ms, 1e-3)
+		step.Cause, step.Saves = cause, stats.Round(ms, 1e-3)
 		r.steps = append(r.steps, step)
 		step.Figures = nil // they are told once
 	}
 	// Of rounded medians, so that the sum is that of the rows.
-	total := round(r.at.time.Value, 1e-3) - round(to.time.Value, 1e-3)
+	total := stats.Round(r.at.Median.Value, 1e-3) - stats.Round(to.Median.Value, 1e-3)
 	switch d, ok := divide(r.at, to); {
 	case len(r.causes) > 1:
 		for _, c := range r.causes {
 			step.Figures = append(step.Figures, finding.Word("cause", c))
 		}
 		add(StepSeveral, total)
-	case r.causes[0] == StepKeepAlive && onlyKept(r.at.strategy, to.strategy) && ok:
-		shakes, slow := round(d.handshakes, 1e-3), round(d.slowStarts, 1e-3)
+	case r.causes[0] == StepKeepAlive && times.OnlyKept(r.at.Strategy, to.Strategy) && ok:
+		shakes, slow := stats.Round(d.handshakes, 1e-3), stats.Round(d.slowStarts, 1e-3)
 		add(StepHandshakes, shakes)
 		if slow != 0 {
 			add(StepSlowStart, slow)
 		}
-		if rest := round(total-shakes-slow, 1e-3); rest != 0 && d.inHosts {
+		if rest := stats.Round(total-shakes-slow, 1e-3); rest != 0 && d.inHosts {
 			add(StepHosts, rest)
 		} else if rest != 0 {
 			add(StepOther, rest)
@@ -216,21 +218,21 @@ func (r *route) reach(to *tried) {
 	default:
 		add(r.causes[0], total)
 	}
-	r.at, r.want, r.causes = to, to.strategy, nil
+	r.at, r.want, r.causes = to, to.Strategy, nil
 }
 
 // changed are the figures of two cases that a step changes, where they are known of both, and
 // what it takes to set a connection up.
-func changed(from, to *tried) finding.Figures {
+func changed(from, to *measured) finding.Figures {
 	var out finding.Figures
 	both := func(name string, a, b linger.Opt[float64], unit string) {
 		out = append(out, from.figure(name, a, unit), to.figure(name, b, unit))
 	}
-	if m, n := from.strategy.Parallel(), to.strategy.Parallel(); m != n {
+	if m, n := from.Strategy.Parallel(), to.Strategy.Parallel(); m != n {
 		both("parallel", linger.Known(float64(m)), linger.Known(float64(n)), "")
 	}
-	if n := from.strategy.Parallel(); n > 1 && n == to.strategy.Parallel() {
-		out = append(out, count("at_a_time", n))
+	if n := from.Strategy.Parallel(); n > 1 && n == to.Strategy.Parallel() {
+		out = append(out, finding.Counted("at_a_time", n))
 	}
 	a, b := from.row, to.row
 	if !a.Connections.IsZero() && !b.Connections.IsZero() && a.Connections != b.Connections {
@@ -256,22 +258,22 @@ type division struct {
 // goes with the delay, and so is round trips too, where there is a response that takes more
 // than one window. Only where one thing happens after the other are the parts a sum, and
 // only where the time without delay is known can what the hosts spend be told from the path.
-func divide(base, kept *tried) (d division, ok bool) {
-	a, ok := base.waited.Get()
-	b, ok2 := kept.waited.Get()
-	x, ok3 := base.doubt().Get()
-	y, ok4 := kept.doubt().Get()
-	saves, doubt := base.time.Value-kept.time.Value, x+y
+func divide(base, kept *measured) (d division, ok bool) {
+	a, ok := base.inside.waited.Get()
+	b, ok2 := kept.inside.waited.Get()
+	x, ok3 := base.Uncertainty().Get()
+	y, ok4 := kept.Uncertainty().Get()
+	saves, off := base.Median.Value-kept.Median.Value, x+y
 	d.handshakes = a - b
-	if !ok || !ok2 || !ok3 || !ok4 || base.strategy.Connections > 1 || d.handshakes <= doubt || d.handshakes >= saves+doubt {
+	if !ok || !ok2 || !ok3 || !ok4 || base.Strategy.Connections > 1 || d.handshakes <= off || d.handshakes >= saves+off {
 		return division{}, false
 	}
 	d.rest = saves - d.handshakes
-	floor, ok := base.still.Median()
-	floorKept, ok2 := kept.still.Median()
+	floor, ok := base.inside.zeroRTT.Median()
+	floorKept, ok2 := kept.inside.zeroRTT.Median()
 	// What the hosts spend on handshakes is a part of those.
-	hosts := floor - floorKept - (base.waitedStill.Or(0) - kept.waitedStill.Or(0))
-	if slow := d.rest - hosts; ok && ok2 && base.large && slow > doubt {
+	hosts := floor - floorKept - (base.inside.waitedZeroRTT.Or(0) - kept.inside.waitedZeroRTT.Or(0))
+	if slow := d.rest - hosts; ok && ok2 && base.inside.large && slow > off {
 		d.slowStarts, d.rest, d.inHosts = slow, hosts, true
 	}
 	return d, true

@@ -2,192 +2,127 @@ package compare
 
 import (
 	"cmp"
-	"math"
 	"slices"
-	"time"
+	"strings"
 
 	"linger"
+	"linger/compare/facts"
+	"linger/compare/times"
 	"linger/finding"
 	"linger/stats"
 	"linger/trace"
 )
 
-// relation is what two strategies' times allow to say about them.
-type relation int
-
-const (
-	untold relation = iota // too few trials to say anything
-	same                   // no difference that these trials can show
-	less                   // the first takes less
-	more                   // the first takes more
-)
-
-// compared tells how a's time relates to b's, with the test's p, adjusted for the other
-// comparisons of the verdict (Bonferroni): it is multiplied by half the number of
-// strategies. As many are the pairs that differ in one thing, where each strategy is in
-// one; and of k strategies k - 1 could be called faster than the baseline, or the baseline
-// faster than the fastest of them, each in one direction, which is half of p. A trial that
-// failed took longer than any that did not. Where the trials
-// are too few for the test, medians that are further apart than both intervals
-// reach still count; p says that luck is not ruled out.
-func compared(a, b *tried) (relation, float64) {
-	if a.exact && b.exact {
-		switch {
-		case a.time.Value < b.time.Value:
-			return less, 0
-		case a.time.Value > b.time.Value:
-			return more, 0
-		}
-		return same, 1
-	}
-	r, p := relate(a.times, b.times, a.family)
-	x, ok := a.doubt().Get()
-	y, ok2 := b.doubt().Get()
-	if r != untold || !ok || !ok2 {
-		return r, p
-	}
-	switch d := b.time.Value - a.time.Value; {
-	case d > x+y:
-		return less, p
-	case -d > x+y:
-		return more, p
-	}
-	return untold, p
+// A lineup is the strategies of a verdict and where they ran. Each of its methods finds one
+// thing, and changes nothing.
+type lineup struct {
+	cases []*measured
+	best  *measured // with the least time, nil where none has one
+	// base is the first non-persistent strategy of the list, of which handshakes are told;
+	// with and without are the fastest strategies with keep-alive and without.
+	base, with, without *measured
+	network             linger.Network
+	chain               bool // each exchange follows the one before it: nothing can be serialized
 }
 
-// relate does the same for any two samples.
-func relate(a, b stats.Sample, family float64) (relation, float64) {
-	p := min(1, stats.Compare(a, b).P*family)
-	x, y := middleOf(a), middleOf(b)
-	switch {
-	case p < stats.Alpha && x < y:
-		return less, p
-	case p < stats.Alpha && x > y:
-		return more, p
-	}
-	if !canDiffer(a.N(), b.N(), family) {
-		return untold, p
-	}
-	return same, p
+func lineupOf(setup trace.Setup, cases []*measured) lineup {
+	l := lineup{cases: cases, network: setup.Network, chain: isChain(setup.Workload), best: fastest(cases)}
+	l.base = first(cases, func(c *measured) bool { return !c.Strategy.Persistent })
+	l.with = fastest(filter(cases, func(c *measured) bool { return c.Strategy.Persistent }))
+	l.without = fastest(filter(cases, func(c *measured) bool { return !c.Strategy.Persistent }))
+	return l
 }
 
-// middleOf is the median, +Inf where trials that failed are the middle.
-func middleOf(s stats.Sample) float64 {
-	if m, ok := s.Median(); ok {
-		return m
-	}
-	return math.Inf(1)
-}
-
-// canDiffer reports whether samples of those sizes can differ at all, where so many tests
-// stand together.
-func canDiffer(n, m int, family float64) bool { return stats.Least(n, m)*family < stats.Alpha }
-
-// ordered is compared, but that predictions which are closer to each other than they are to
-// measurements are the same: their order says nothing.
-func ordered(a, b *tried) (relation, float64) {
-	r, p := compared(a, b)
-	if near(a, b) && r != untold {
-		r = same
-	}
-	return r, p
-}
-
-// near reports whether two times are predicted, and closer than predictions are exact.
-func near(a, b *tried) bool {
-	return a.provenance == trace.Predicted && b.provenance == trace.Predicted && !differ(a.time.Value, b.time.Value)
-}
-
-// alike reports whether nothing shows a difference between a and b.
-func alike(a, b *tried) bool {
-	r, _ := ordered(a, b)
-	return r == same
-}
-
-// judge finds the fastest strategy, what keep-alive saves, and what else there is to find.
-func judge(in trace.Experiment, cases []*tried, best *tried) Verdict {
-	base := first(cases, func(c *tried) bool { return !c.strategy.Persistent })
-	j := judgement{cases: cases, best: best, base: base, loss: in.Network.Loss, rtt: in.Network.RTT, chain: isChain(in.Workload), queue: path(in.Network).Queue}
-	j.with, j.without = families(cases)
-	if best == nil && !slices.ContainsFunc(cases, hasAnswers) {
-		j.add(finding.Finding{Code: NothingDelivered, Severity: finding.Unknown})
-		return Verdict{Findings: j.found}
+// judge finds the fastest strategy, what keep-alive saves, and what else there is to find:
+// first the lead, then one finding for each thing that there is to know besides. fixed says
+// that the workload or the client's pace fixes when each query is asked.
+func judge(setup trace.Setup, cases []*measured, fixed bool) Verdict {
+	j := lineupOf(setup, cases)
+	if j.best == nil && !slices.ContainsFunc(cases, hasAnswers) {
+		return Verdict{Findings: []finding.Finding{{Code: NothingDelivered, Severity: finding.Unknown}}}
 	}
 	var v Verdict
-	whole := best != nil && !scheduled(in) // the time of the load tells something
+	var lead, keeping, others []finding.Finding
+	whole := j.best != nil && !fixed // the time of the load tells something
 	switch {
-	case best == nil:
-		j.add(finding.Finding{Code: NoLoadTime, Severity: finding.Unknown})
-		j.perQuery()
+	case j.best == nil:
+		lead = append([]finding.Finding{{Code: NoLoadTime, Severity: finding.Unknown}}, j.perQuery()...)
 	case !whole:
-		j.add(finding.Finding{Code: FixedTimes})
-		j.perQuery()
+		lead = append([]finding.Finding{note(finding.Finding{Code: FixedTimes})}, j.perQuery()...)
 	default:
 		v = j.weigh()
+		lead = j.lead(v)
 	}
-	if in.Workload.Scheme == linger.SchemeDNS {
-		j.lookUps(whole)
-	} else if base != nil {
-		j.handshakes(base)
-		j.effort(base)
-		j.serial(base)
-		j.parallel()
-		j.wider()
-		j.queueing()
+	if setup.Workload.Scheme == linger.SchemeDNS {
+		keeping = j.lookUps(whole)
+	} else if j.base != nil {
+		parted := slices.ContainsFunc(v.Steps, func(s Step) bool { return s.Cause == StepHandshakes && s.From == j.base.Name() })
+		keeping = slices.Concat(j.handshakes(j.base), j.effort(j.base), j.serial(j.base, parted), j.parallel(), j.wider(), j.queueing())
 	}
 	if whole {
-		j.ease()
-		j.versions()
-		j.fewer()
+		others = slices.Concat(j.ease(), j.versions(), j.fewer())
 	}
-	v.Findings = j.found
+	v.Findings = saidOnce(slices.Concat(lead, keeping, others))
 	return v
 }
 
-// weigh tells what the times of the cases come to.
-func (j *judgement) weigh() Verdict {
-	v := Verdict{Fastest: j.best.row.Strategy}
-	v.Tied, v.Untested = standing(j.cases, j.best)
+// saidOnce drops what makes a strategy slower where it has been said of that strategy.
+func saidOnce(all []finding.Finding) []finding.Finding {
+	var out []finding.Finding
+	for _, f := range all {
+		if f.Code == Why && slices.ContainsFunc(out, func(g finding.Finding) bool { return g.Code == Why && g.Subject == f.Subject && g.Cause == f.Cause }) {
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// weigh holds the times of the strategies against each other.
+func (j lineup) weigh() Verdict {
+	all := timesOf(j.cases)
+	v := Verdict{Fastest: j.best.Name(), KeepAlive: times.KeepAlive(all), OneByOne: times.OneByOne(all), Steps: steps(j.cases, j.best, j.chain)}
+	v.Tied, v.Untested = times.Standing(all, j.best.Timed)
 	if j.with != nil {
-		v.With = j.with.row.Strategy
+		v.With = j.with.Name()
 	}
 	if j.without != nil {
-		v.Without = j.without.row.Strategy
+		v.Without = j.without.Name()
 	}
-	if j.with != nil && j.without != nil && j.without.time.Value > 0 {
-		v.Apart = linger.Known(savingOf(j.without, j.with))
+	if j.with != nil && j.without != nil && j.without.Median.Value > 0 {
+		v.Apart = linger.Known(times.SavingOf(j.without.Timed, j.with.Timed))
 	}
-	v.KeepAlive = keepAlive(j.cases)
-	v.OneByOne = oneByOnes(j.cases)
-	v.Steps = steps(j.cases, j.best, j.chain)
-	j.parted = j.base != nil && slices.ContainsFunc(v.Steps, func(s Step) bool { return s.Cause == StepHandshakes && s.From == j.base.row.Strategy })
-	rival, cause := j.rival()
+	rival, _ := j.rival()
 	if rival == nil {
-		j.alone()
 		return v
 	}
-	if r, _ := ordered(j.best, rival); r == less {
-		v.Best = j.best.row.Strategy
+	if r, _ := times.Order(j.best.Timed, rival.Timed); r == times.Less {
+		v.Best = j.best.Name()
 		if j.without != nil && j.best != j.without {
 			v.Saves = saved(j.without.row, j.best.row)
 		}
 	}
-	j.keeping(v.KeepAlive, v.OneByOne)
-	j.quickest(rival, cause, v.Tied, v.Untested)
-	j.lost(j.best, rival)
 	return v
 }
 
+// lead tells what keep-alive saves and what is fastest.
+func (j lineup) lead(v Verdict) []finding.Finding {
+	rival, cause := j.rival()
+	if rival == nil {
+		return j.alone()
+	}
+	return slices.Concat(j.keeping(v.KeepAlive, v.OneByOne), j.quickest(rival, cause, v.Tied, v.Untested), lost(j.best, rival))
+}
+
 // alone tells of the one strategy that has a time.
-func (j *judgement) alone() {
-	f := finding.Finding{Code: Unopposed, Subject: j.best.subject(), Figures: finding.Figures{j.best.took(), count("strategies", len(j.cases))}}
+func (j lineup) alone() []finding.Finding {
+	f := finding.Finding{Code: Unopposed, Subject: j.best.Subject(), Figures: finding.Figures{j.best.Figure(), finding.Counted("strategies", len(j.cases))}}
 	for _, c := range j.cases {
 		if least, ok := c.row.AtLeast.Get(); ok {
-			f.Figures = append(f.Figures, finding.Number("at_least", least, "ms").Whose(c.row.Strategy))
+			f.Figures = append(f.Figures, finding.Number("at_least", least, "ms").Whose(c.Name()))
 		}
 	}
-	j.add(f)
-	j.lost(j.best)
+	return append([]finding.Finding{note(f)}, lost(j.best)...)
 }
 
 // isChain reports whether no two exchanges can be wanted at the same time.
@@ -200,67 +135,41 @@ func isChain(w linger.Workload) bool {
 	return true
 }
 
-// judgement collects the findings of a verdict: first those of the lead, then one
-// for each thing that there is to know besides.
-type judgement struct {
-	cases []*tried
-	best  *tried
-	// base is the first non-persistent strategy of the list, of which handshakes are told;
-	// with and without are the fastest strategies with keep-alive and without.
-	base, with, without *tried
-	parted              bool    // the steps part what keeping saves of the base's time
-	loss                float64 // share of packets
-	rtt                 time.Duration
-	queue               Room // in ms
-	chain               bool // each exchange follows the one before it: nothing can wait in line
-	found               []finding.Finding
-}
-
-// add adds a finding, a note unless it says another severity.
-func (j *judgement) add(f finding.Finding) {
+// note is a finding, a note unless it says another severity.
+func note(f finding.Finding) finding.Finding {
 	f.Severity = cmp.Or(f.Severity, finding.Note)
-	j.found = append(j.found, f)
-}
-
-// subject is a strategy as findings name it.
-func (c *tried) subject() finding.Subject {
-	return finding.Subject{Kind: "strategy", Name: c.row.Strategy}
-}
-
-// figure is a number of a strategy, if it is known.
-func (c *tried) figure(name string, v linger.Opt[float64], unit string) finding.Figure {
-	return finding.Figure{Name: name, Of: c.row.Strategy, Value: v, Unit: unit}
-}
-
-// took is the time of a strategy. Of a single trial that was not predicted, the
-// interval has no bounds.
-func (c *tried) took() finding.Figure {
-	f := finding.Number("time", c.time.Value, "ms").Whose(c.row.Strategy)
-	switch {
-	case c.time.Confidence > 0:
-		i := finding.Interval{Low: linger.Known(c.time.Low), Confidence: linger.Known(c.time.Confidence), N: c.times.N()}
-		if !math.IsInf(c.time.High, 1) {
-			i.High = linger.Known(c.time.High)
-		}
-		f.Interval = linger.Known(i)
-	case c.provenance != trace.Predicted:
-		f.Interval = linger.Known(finding.Interval{N: c.times.N()})
-	}
 	return f
 }
 
 // versus are the times of two strategies, from how many trials of each, and how
 // likely they would be so far apart if nothing differed.
-func versus(a, b *tried, p float64) finding.Figures {
-	return finding.Figures{a.took(), b.took(), trials(a, b), finding.Number("p", p, "")}
+func versus(a, b *measured, p float64) finding.Figures {
+	return finding.Figures{a.Figure(), b.Figure(), finding.Number("trials", float64(min(a.Sample.N(), b.Sample.N())), ""), finding.Number("p", p, "")}
 }
 
-// trials is how many trials of each a comparison rests on.
-func trials(a, b *tried) finding.Figure {
-	return finding.Number("trials", float64(min(a.times.N(), b.times.N())), "")
+// outcomes are the codes of a comparison of two: the first takes less, more, or as much, or the
+// trials do not decide. What has no code is not told.
+type outcomes struct{ less, more, same, undecided string }
+
+// of names a finding by how the first relates to the second.
+func (o outcomes) of(f finding.Finding, r times.Relation) []finding.Finding {
+	switch r {
+	case times.Less:
+		f.Code = o.less
+	case times.More:
+		f.Code = o.more
+	case times.Same:
+		f.Code, f.Severity = o.same, finding.Note
+	default:
+		f.Code, f.Severity = o.undecided, finding.Unknown
+	}
+	if f.Code == "" {
+		return nil
+	}
+	return []finding.Finding{note(f)}
 }
 
-// sure is the severity of a difference: a note, unless luck is not ruled out.
+// sure is the severity of a difference: a note, unless noise is not ruled out.
 func sure(p float64) finding.Severity {
 	if p >= stats.Alpha {
 		return finding.Unknown
@@ -270,165 +179,36 @@ func sure(p float64) finding.Severity {
 
 // lost tells of trials that failed of the strategies of the lead: nobody is called the
 // fastest by those alone that came through.
-func (j *judgement) lost(lead ...*tried) {
+func lost(lead ...*measured) (out []finding.Finding) {
 	for _, c := range lead {
 		if c.row.Failed > 0 {
-			j.add(finding.Finding{Code: LostTrials, Severity: finding.Warning, Subject: c.subject(), Figures: finding.Figures{
-				count("failed", c.row.Failed), count("trials", c.row.Trials)}})
+			out = append(out, note(finding.Finding{Code: LostTrials, Severity: finding.Warning, Subject: c.Subject(), Figures: finding.Figures{
+				finding.Counted("failed", c.row.Failed), finding.Counted("trials", c.row.Trials)}}))
 		}
-	}
-}
-
-// waits reports whether requests wait in line for the one kept connection.
-func waits(c *tried) bool {
-	return c.strategy.Persistent && c.strategy.Connections == 1 && c.strategy.InFlight == 1
-}
-
-// handshakes tells which part of the baseline's time its handshakes are.
-func (j *judgement) handshakes(base *tried) {
-	n, ok := base.row.Handshakes.Get()
-	wait, ok2 := base.waited.Get()
-	if !ok || !ok2 || n == 0 || wait <= 0 || wait > base.time.Value {
-		return
-	}
-	f := finding.Finding{Code: HandshakeWait, Subject: base.subject(), Figures: finding.Figures{
-		base.took(), finding.Number("handshakes", n, ""), finding.Number("waited", wait, "ms")}}
-	if base.strategy.Connections == 1 {
-		f.Code = HandshakeTime
-		if tls := base.waitedTLS.Or(0); tls > 0 {
-			f.Figures = append(f.Figures, finding.Number("waited_tls", tls, "ms"))
-		}
-	}
-	j.add(f)
-}
-
-// serial compares the baseline with the kept strategy that differs from it in
-// nothing but keeping, and parts what that saves into handshakes and the rest.
-func (j *judgement) serial(base *tried) {
-	kept := j.counterpart(base)
-	if kept == nil {
-		return
-	}
-	r, p := compared(kept, base)
-	f := finding.Finding{Severity: sure(p), Subject: kept.subject(), Figures: append(versus(kept, base, p), kept.abreast())}
-	switch r {
-	case same:
-		if kept == j.best || base == j.best {
-			return // the lead has said so
-		}
-		f.Code, f.Severity = KeptSame, finding.Note
-	case more:
-		f.Code = KeptCosts
-	case less:
-		f.Code = KeptSaves
-		if !j.parted { // else the steps have told of the parts
-			f.Figures = append(f.Figures, parts(base, kept)...)
-		}
-	default:
-		return
-	}
-	j.add(f)
-	if f.Code == KeptCosts {
-		j.why(kept, base, p)
-	}
-}
-
-// abreast is how many connections a strategy has at once.
-func (c *tried) abreast() finding.Figure {
-	return finding.Number("connections_at_once", float64(c.strategy.Connections), "")
-}
-
-// initialWindow is what a connection may send before the first acknowledgement:
-// ten segments (RFC 6928), here of Ethernet's size with timestamps.
-const initialWindow = 10 * 1448
-
-// parts tells what a kept connection saves, and where: in ms, in the steps in which the
-// difference of the two times is shown, so that they are a sum.
-func parts(base, kept *tried) finding.Figures {
-	d, ok := divide(base, kept)
-	if !ok {
-		return nil
-	}
-	total, unit := finding.Apart(base.took(), kept.took())
-	whole := func(ms float64) float64 { return math.Round(ms/unit) * unit }
-	rest := total - whole(d.handshakes)
-	out := finding.Figures{finding.Number("saved_by_handshakes", whole(d.handshakes), "ms")}
-	elsewhere := "saved_otherwise"
-	if d.inHosts {
-		out = append(out, finding.Number("saved_by_slow_starts", rest-whole(d.rest), "ms"))
-		rest, elsewhere = whole(d.rest), "saved_in_hosts"
-	}
-	// Half a unit keeps what floating point leaves of nothing out of it.
-	if math.Abs(rest) > unit/2 {
-		out = append(out, finding.Number(elsewhere, rest, "ms"))
 	}
 	return out
 }
 
-// parallel does the same for each non-persistent strategy with several
-// connections at once, at most two of them.
-func (j *judgement) parallel() {
-	told := 0
-	for _, c := range j.cases {
-		if c == j.base || !c.timed || c.strategy.Persistent || c.strategy.Connections < 2 || told == 2 {
-			continue
-		}
-		kept := j.counterpart(c)
-		if kept == nil {
-			continue
-		}
-		told++
-		r, p := compared(kept, c)
-		f := finding.Finding{Severity: sure(p), Subject: kept.subject(), Figures: append(versus(kept, c, p), c.abreast())}
-		switch r {
-		case same:
-			f.Code, f.Severity = ManySame, finding.Note
-		case more:
-			f.Code = ManyCosts
-		case less:
-			f.Code = ManySaves
-		default:
-			continue
-		}
-		j.add(f)
-		if f.Code == ManyCosts {
-			j.why(kept, c, p)
-		}
-	}
-}
-
-// queueing tells where one kept connection loses to several that close, the
-// finding of 1997: what is saved in handshakes is lost by waiting in line.
-func (j *judgement) queueing() {
-	kept := first(j.cases, waits)
-	many := fastest(filter(j.cases, func(c *tried) bool { return !c.strategy.Persistent && c.strategy.Connections > 1 }))
-	if kept == nil || many == nil {
-		return
-	}
-	if r, p := compared(many, kept); r == less {
-		j.add(finding.Finding{Code: Serialized, Severity: sure(p), Subject: many.subject(), Figures: append(versus(many, kept, p), many.abreast())})
-	}
-}
-
 // fewer names, of the strategies that tie for fastest, the one that opens the fewest
 // connections.
-func (j *judgement) fewer() {
+func (j lineup) fewer() (out []finding.Finding) {
 	fewest := j.best
 	for _, c := range j.cases {
-		if n, ok := c.row.Connections.Get(); ok && c.timed && c != j.best && alike(c, j.best) && n < fewest.row.Connections.Or(n) {
+		if n, ok := c.row.Connections.Get(); ok && c.Known && c != j.best && times.Alike(c.Timed, j.best.Timed) && n < fewest.row.Connections.Or(n) {
 			fewest = c
 		}
 	}
 	if fewest != j.best {
-		j.add(finding.Finding{Code: FewestConnections, Subject: fewest.subject(), Figures: finding.Figures{fewest.figure("connections", fewest.row.Connections, "")}})
+		out = append(out, note(finding.Finding{Code: FewestConnections, Subject: fewest.Subject(), Figures: finding.Figures{fewest.figure("connections", fewest.row.Connections, "")}}))
 	}
+	return out
 }
 
 // counterpart returns the persistent strategy that is otherwise as c.
-func (j *judgement) counterpart(c *tried) *tried {
-	s := c.strategy
+func (j lineup) counterpart(c *measured) *measured {
+	s := c.Strategy
 	s.Persistent = true
-	return first(j.cases, func(k *tried) bool { return equal(k.strategy, s) })
+	return first(j.cases, func(k *measured) bool { return times.Equal(k.Strategy, s) })
 }
 
 // saved is what the row better costs less than base.
@@ -437,48 +217,174 @@ func saved(base, better Row) Savings {
 		x, ok := a.Get()
 		y, ok2 := b.Get()
 		if ok && ok2 {
-			o = linger.Known(round(x-y, 1e-3))
+			o = linger.Known(stats.Round(x-y, 1e-3))
 		}
 		return o
 	}
 	return Savings{
 		Time:        minus(middle(base.Time), middle(better.Time)),
-		Packets:     minus(both(base.Packets), both(better.Packets)),
-		WireBytes:   minus(both(base.WireBytes), both(better.WireBytes)),
+		Packets:     minus(facts.Both(base.Packets), facts.Both(better.Packets)),
+		WireBytes:   minus(facts.Both(base.WireBytes), facts.Both(better.WireBytes)),
 		Connections: minus(base.Connections, better.Connections),
 	}
 }
 
-func middle(t linger.Opt[Time]) (o linger.Opt[float64]) {
+func middle(t linger.Opt[times.Time]) (o linger.Opt[float64]) {
 	if v, ok := t.Get(); ok {
 		o = linger.Known(v.Median)
 	}
 	return o
 }
 
-func both(w linger.Opt[Ways]) (o linger.Opt[float64]) {
-	if v, ok := w.Get(); ok {
-		o = linger.Known(v.Sum())
+// timesOf are those of the cases.
+func timesOf(cases []*measured) []*times.Timed {
+	var all []*times.Timed
+	for _, c := range cases {
+		all = append(all, c.Timed)
 	}
-	return o
+	return all
+}
+
+// fastest returns the case with the least time, the first of equals, or nil.
+func fastest(cases []*measured) *measured {
+	all := timesOf(cases)
+	if best := times.Fastest(all); best != nil {
+		return cases[slices.Index(all, best)]
+	}
+	return nil
 }
 
 // first returns the first case with a time for which it holds, or nil.
-func first(cases []*tried, holds func(*tried) bool) *tried {
+func first(cases []*measured, holds func(*measured) bool) *measured {
 	for _, c := range cases {
-		if c.timed && holds(c) {
+		if c.Known && holds(c) {
 			return c
 		}
 	}
 	return nil
 }
 
-func filter(cases []*tried, holds func(*tried) bool) []*tried {
-	var out []*tried
-	for _, c := range cases {
-		if holds(c) {
-			out = append(out, c)
+func filter(cases []*measured, holds func(*measured) bool) []*measured {
+	return slices.DeleteFunc(slices.Clone(cases), func(c *measured) bool { return !holds(c) })
+}
+
+// keeping tells what keep-alive alone saves: a figure for each pair, named by what it does
+// there, with the share of the time of the strategy without it.
+// Those that send one query at a time, where others have all under way, and are slower by
+// that, stand behind.
+func (j lineup) keeping(pairs, oneByOne []times.Saving) (out []finding.Finding) {
+	f := finding.Finding{Code: KeepAlive}
+	switch {
+	case len(pairs) > 0:
+	case j.with == nil:
+		f.Cause, f.Severity = CauseNoneWith, finding.Unknown
+	case j.without == nil:
+		f.Cause, f.Severity = CauseNoneWithout, finding.Unknown
+	default:
+		f.Cause, f.Severity, f.Figures = CauseUntried, finding.Unknown, j.untried(j.without)
+	}
+	for _, s := range pairs {
+		outcome := s.Outcome()
+		if f.Cause = cmp.Or(f.Cause, outcome); f.Cause != outcome {
+			f.Cause = CauseMixed
+		}
+		share := finding.Number(outcome, s.Share.Value, "share").Whose(s.With)
+		if !s.Share.Low.IsZero() {
+			share.Interval = linger.Known(finding.Interval{Low: s.Share.Low, High: s.Share.High, Confidence: s.Share.Confidence})
+		}
+		f.Figures = append(f.Figures, share, finding.Word("instead_of", s.Without).Whose(s.With))
+		if n, ok := s.Parallel.Get(); ok {
+			f.Figures = append(f.Figures, finding.Counted("parallel", n).Whose(s.With))
 		}
 	}
+	if f.Cause == times.Untested {
+		f.Severity = finding.Unknown
+	}
+	for _, s := range oneByOne {
+		if s.Outcome() == times.Costs {
+			f.Figures = append(f.Figures, finding.Number("times_as_long", 1-s.Share.Value, "").Whose(s.With))
+		}
+	}
+	if len(pairs) > 0 {
+		f.Figures = append(f.Figures, finding.Counted("trials", j.fewest()))
+	}
+	out = append(out, note(f))
 	return out
+}
+
+// fewest is the least number of trials that a strategy with a time has.
+func (j lineup) fewest() int {
+	n := 0
+	for _, c := range j.cases {
+		if c.Known && (n == 0 || c.Sample.N() < n) {
+			n = c.Sample.N()
+		}
+	}
+	return n
+}
+
+// rival is what the fastest strategy must differ from to be called fastest: the fastest of
+// the other family, of those with keep-alive or without; where no other of those has a time,
+// the slowest, and nil where that is itself. The cause says which.
+func (j lineup) rival() (rival *measured, cause string) {
+	switch {
+	case j.best == j.with && j.without != nil:
+		return j.without, CauseWithout
+	case j.best == j.without && j.with != nil:
+		return j.with, CauseWith
+	}
+	others := filter(j.cases, func(c *measured) bool { return c.Known && c != j.best })
+	if len(others) == 0 {
+		return nil, ""
+	}
+	return slices.MaxFunc(others, func(a, b *measured) int { return cmp.Compare(a.Median.Value, b.Median.Value) }), CauseSlowest
+}
+
+// quickest tells which strategy is fastest, which ones tie with it, and how it stands to its
+// rival.
+func (j lineup) quickest(rival *measured, cause string, tied, untested []string) (out []finding.Finding) {
+	r, p := times.Order(j.best.Timed, rival.Timed)
+	f := finding.Finding{Code: Fastest, Severity: sure(p), Cause: cause, Subject: j.best.Subject(), Figures: versus(j.best, rival, p)}
+	switch {
+	case r == times.Same:
+		f.Code, f.Severity = NoDifference, finding.Note
+	case r == times.Untold && (j.best.Sample.N() > 1 || !times.Differ(j.best.Median.Value, rival.Median.Value)):
+		f.Code, f.Severity = NoWinner, finding.Unknown
+	case len(untested) > 0:
+		f.Severity = finding.Unknown
+	}
+	if f.Code == NoDifference && times.Near(j.best.Timed, rival.Timed) {
+		f.Figures = append(f.Figures, finding.Number("margin", times.Margin, "share"))
+	}
+	for _, c := range j.cases {
+		if c != rival && slices.Contains(tied, c.row.Strategy) {
+			t := c.Figure()
+			t.Name = "tied"
+			f.Figures = append(f.Figures, t)
+		}
+	}
+	f.Figures = append(f.Figures, finding.Counted("strategies", len(filter(j.cases, func(c *measured) bool { return c.Known }))))
+	if slices.ContainsFunc(j.cases, func(c *measured) bool { return c.Known && c.Median.Value >= 1000 }) {
+		f.Figures = append(f.Figures, finding.Word("unit", "s")) // of all times beside each other
+	}
+	if f.Severity == finding.Unknown && !times.CanDiffer(j.best.Sample.N(), rival.Sample.N(), j.best.Family) {
+		f.Figures = append(f.Figures, finding.Counted("enough", times.Enough(j.best.Family)))
+	}
+	if cause == CauseWith {
+		f.Figures = append(f.Figures, j.untried(j.best)...)
+	}
+	out = append(out, note(f))
+	return out
+}
+
+// untried names the strategy that keeps connections and is otherwise as the given one, where
+// nobody tried it.
+func (j lineup) untried(closed *measured) finding.Figures {
+	s := closed.Strategy
+	s.Persistent = true
+	rest, ok := strings.CutPrefix(closed.row.Strategy, "close")
+	if !ok || slices.ContainsFunc(j.cases, func(c *measured) bool { return times.Equal(c.Strategy, s) }) {
+		return nil
+	}
+	return finding.Figures{finding.Word("untried", "keep"+rest)}
 }

@@ -1,5 +1,15 @@
-// Package conformance holds the cases of the standards that a server's connections are
-// held against. It opens no socket and reads no clock.
+// Package conformance holds a server's connections against the standards.
+//
+// [Cases] are the requirements, each with its source and its level: MUST, SHOULD, or advice of
+// our own. What an exchange with the server has shown is a value of [Facts]: a probe fills it
+// in, and Judge decides the cases that it is about, with the sentence of the standard above
+// the line that obeys it. Facts that only together decide a case are one value ([HTTP1]), so
+// that what one defect explains is not held against the server a second time.
+//
+// [Select] and [With] choose among the cases, [Findings] makes data of the decided ones, and
+// [Vocabulary] and [Figures] are what assertions can say about a server.
+//
+// No socket is opened here and no clock is read: a case is tested by a table.
 package conformance
 
 import (
@@ -38,7 +48,7 @@ func CaseByID(id string) profile.Case {
 func With(cases []profile.Case, figures, skip []string) []profile.Case {
 	var out []profile.Case
 	for _, c := range Cases() {
-		named := slices.Contains(figures, caseName(c.ID)) && !slices.Contains(skip, c.ID) && !slices.Contains(skip, c.Protocol)
+		named := slices.Contains(figures, caseName(c.ID)) && !slices.Contains(skip, c.ID) && !slices.Contains(skip, string(c.Protocol))
 		if named || slices.Contains(cases, c) {
 			out = append(out, c)
 		}
@@ -51,7 +61,7 @@ func With(cases []profile.Case, figures, skip []string) []profile.Case {
 func Select(only, skip []string) ([]profile.Case, error) {
 	all := Cases()
 	matches := func(c profile.Case, names []string) bool {
-		return slices.Contains(names, c.ID) || slices.Contains(names, c.Protocol)
+		return slices.Contains(names, c.ID) || slices.Contains(names, string(c.Protocol))
 	}
 	for _, name := range slices.Concat(only, skip) {
 		if !slices.ContainsFunc(all, func(c profile.Case) bool { return matches(c, []string{name}) }) {

@@ -1,11 +1,13 @@
 package conformance
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"linger"
 	"linger/assert"
 	"linger/profile"
 )
@@ -45,9 +47,9 @@ var ofProtocols = []assert.Figure[*profile.Protocol]{
 
 // ofServers are the figures that there is one of, whatever is spoken.
 var ofServers = []assert.Figure[*profile.Profile]{
-	assert.On("h1", assert.YesNo, "HTTP/1.1 is spoken", offered("http/1.1")),
-	assert.On("h2", assert.YesNo, "HTTP/2 is spoken", offered("h2")),
-	assert.On("h3", assert.YesNo, "HTTP/3 is spoken", offered("h3")),
+	isSpoken(linger.HTTP11),
+	isSpoken(linger.H2),
+	isSpoken(linger.H3),
 	assert.On("rtt", assert.Time, "round-trip time of TCP's handshake", func(p *profile.Profile) assert.Value {
 		if p.RTT.N == 0 {
 			return assert.Unknown(noFigure)
@@ -104,14 +106,11 @@ const (
 	noFigure = "it was not measured"
 )
 
-// protocolSuffixes are the protocols that a figure can be of, as they stand behind its name.
-var protocolSuffixes = []string{"h1", "h2", "h3", "udp", "tcp", "dot", "doh", "doh3", "doq"}
-
 // figures are all that an assertion about a server can name. Each case is one.
 var figures = func() []assert.Figure[*profile.Profile] {
 	var out []assert.Figure[*profile.Profile]
-	of := func(f assert.Figure[*profile.Protocol], name, suffix string, rare bool) {
-		g := assert.On(name, f.Kind, f.Help, ofProtocol(f, suffix))
+	of := func(f assert.Figure[*profile.Protocol], name string, p linger.Protocol, rare bool) {
+		g := assert.On(name, f.Kind, f.Help, ofProtocol(f, p))
 		g.Rare = rare
 		out = append(out, g)
 	}
@@ -120,8 +119,8 @@ var figures = func() []assert.Figure[*profile.Profile] {
 	}
 	out = append(out, ofServers...)
 	for _, f := range ofProtocols {
-		for _, suffix := range protocolSuffixes {
-			of(f, f.Name.Name+"_"+suffix, suffix, suffix != "h2" && suffix != "h3")
+		for _, p := range linger.Protocols() {
+			of(f, f.Name.Name+"_"+p.Short(), p, p != linger.H2 && p != linger.H3)
 		}
 	}
 	for _, c := range Cases() {
@@ -158,18 +157,15 @@ func caseName(id string) string { return strings.ReplaceAll(id, "-", "_") }
 
 // ofProtocol looks for the figure in that protocol; "" is HTTP/1.1, or whichever the
 // document has first where it has none.
-func ofProtocol(f assert.Figure[*profile.Protocol], suffix string) func(*profile.Profile) assert.Value {
+func ofProtocol(f assert.Figure[*profile.Protocol], of linger.Protocol) func(*profile.Profile) assert.Value {
 	return func(p *profile.Profile) assert.Value {
-		name := suffix
-		if suffix == "" || suffix == "h1" {
-			name = "http/1.1"
-		}
+		name := cmp.Or(of, linger.HTTP11)
 		i := slices.IndexFunc(p.Protocols, func(q *profile.Protocol) bool { return q.Name == name })
-		if i < 0 && suffix == "" && len(p.Protocols) > 0 {
+		if i < 0 && of == "" && len(p.Protocols) > 0 {
 			i = 0
 		}
 		if i < 0 {
-			return assert.Unknown("nothing was measured of " + name)
+			return assert.Unknown("nothing was measured of " + string(name))
 		}
 		q := p.Protocols[i]
 		if v := f.Of(q); v.Why == "" || q.Offered || q.Why == "" {
@@ -194,7 +190,11 @@ func verdictOn(id string) func(*profile.Profile) assert.Value {
 	}
 }
 
-func offered(protocol string) func(*profile.Profile) assert.Value {
+func isSpoken(p linger.Protocol) assert.Figure[*profile.Profile] {
+	return assert.On(p.Short(), assert.YesNo, p.Title()+" is spoken", offered(p))
+}
+
+func offered(protocol linger.Protocol) func(*profile.Profile) assert.Value {
 	return func(p *profile.Profile) assert.Value {
 		for _, q := range p.Protocols {
 			switch offers, known := q.Offers(); {

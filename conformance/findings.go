@@ -20,7 +20,7 @@ func Findings(p *profile.Profile) []finding.Finding {
 		announced, said := q.Announced.Timeout.Get()
 		if keeps, told := q.AfterResponse.Keeps(announced); said && told && !keeps {
 			out = append(out, finding.Finding{
-				Code: Differs, Severity: finding.Note, Subject: finding.Subject{Kind: "protocol", Name: q.Name, Of: p.Target},
+				Code: Differs, Severity: finding.Note, Subject: finding.Subject{Kind: "protocol", Name: string(q.Name), Of: p.Target},
 				Figures: finding.Figures{finding.Number("announced", float64(announced)/1e6, "ms"), q.AfterResponse.Figure("limit")},
 			})
 		}
@@ -40,7 +40,7 @@ var severities = map[profile.Outcome]finding.Severity{
 // ofCase is what came of a case: what was sent and came back is the evidence.
 func ofCase(r profile.Result) finding.Finding {
 	f := finding.Finding{
-		Code: r.ID, Severity: severities[r.Outcome], Subject: finding.Subject{Kind: "case", Name: r.ID, Of: r.Protocol}, Figures: r.Figures,
+		Code: r.ID, Severity: severities[r.Outcome], Subject: finding.Subject{Kind: "case", Name: r.ID, Of: string(r.Protocol)}, Figures: r.Figures,
 	}
 	if r.Text != "" {
 		f.Evidence = append(f.Evidence, finding.Evidence{Kind: "bytes", Text: r.Text})

@@ -229,8 +229,15 @@ const (
 
 // idleness are the cases that idle connections decide.
 func (f HTTP1) idleness(r *ruling) {
-	limit, atOnce := f.Idle, f.AtOnce()
-	bracketed := f.Looked.Bracketed
+	f.idleAnswered(r)
+	f.idleOrderly(r)
+	f.idleWordless(r)
+	f.idleLongEnough(r)
+	f.timeoutHonoured(r)
+}
+
+// idleAnswered decides idle-answered and idle-no-race.
+func (f HTTP1) idleAnswered(r *ruling) {
 	// RFC 9112, 9.5: "A client or server that wishes to time out SHOULD issue a graceful
 	// close on the connection."
 	after := fmt.Sprintf("after %s of idleness, where %s was still fine,", round(f.Looked.Failed), round(f.Looked.Answered))
@@ -240,16 +247,19 @@ func (f HTTP1) idleness(r *ruling) {
 	case profile.AtRequest:
 		r.broken("idle-no-race", "%s the connection looked open, and the request had it closed without an answer", after)
 	}
-	ended := limit.State == profile.Measured && !bracketed
-	if (f.Looked.Answered > 0 || ended) && f.Cut == "" && !atOnce {
+	ended := f.Idle.State == profile.Measured && !f.Looked.Bracketed
+	if (f.Looked.Answered > 0 || ended) && f.Cut == "" && !f.AtOnce() {
 		text := fmt.Sprintf("connections answered after %s of idleness", round(f.Looked.Answered))
 		if ended {
-			text = fmt.Sprintf("idle connections were ended (%s)", limit.Ending)
+			text = fmt.Sprintf("idle connections were ended (%s)", f.Idle.Ending)
 		}
 		r.pass("idle-answered", "%s", text)
 		r.pass("idle-no-race", "%s", text)
 	}
+}
 
+// idleOrderly decides idle-orderly.
+func (f HTTP1) idleOrderly(r *ruling) {
 	switch {
 	case len(f.Resets) > 0:
 		r.broken("idle-orderly", "%s was ended by RST, which may destroy what is under way; %d of %d ends that were seen", f.Resets[0], len(f.Resets), len(f.Resets)+f.Orderly).
@@ -257,7 +267,10 @@ func (f HTTP1) idleness(r *ruling) {
 	case f.Orderly > 0:
 		r.pass("idle-orderly", "%d ends were by FIN", f.Orderly).by(counted("resets", 0), counted("ends", f.Orderly))
 	}
+}
 
+// idleWordless decides idle-wordless.
+func (f HTTP1) idleWordless(r *ruling) {
 	// RFC 9110, 15.5.9: 408 "indicates that the server did not receive a complete request
 	// message within the time that it was prepared to wait. If the client has an outstanding
 	// request in transit, it MAY repeat that request". It cannot know which request the
@@ -273,20 +286,28 @@ func (f HTTP1) idleness(r *ruling) {
 	default:
 		r.unmeasured("idle-wordless", "no idle connection was seen to end")
 	}
+}
 
+// idleLongEnough decides idle-long-enough.
+func (f HTTP1) idleLongEnough(r *ruling) {
+	limit := f.Idle
 	switch {
-	case atOnce || bracketed && limit.ShorterThan(enoughIdle):
+	case f.AtOnce() || f.Looked.Bracketed && limit.ShorterThan(enoughIdle):
 	case limit.ShorterThan(enoughIdle):
 		r.broken("idle-long-enough", "it closes them after %s: hardly a client comes back so soon", limit).by(limit.Figure("limit"))
 	case limit.State == profile.Measured, limit.State == profile.AtLeast && limit.Low >= enoughIdle:
 		r.pass("idle-long-enough", "%s", limit).by(limit.Figure("limit"))
 	}
+}
 
+// timeoutHonoured decides timeout-honoured.
+func (f HTTP1) timeoutHonoured(r *ruling) {
+	limit := f.Idle
 	announced, said := f.Timeout.Get()
 	switch {
 	case !said:
 		r.unmeasured("timeout-honoured", "it announces no Keep-Alive: timeout")
-	case atOnce:
+	case f.AtOnce():
 		r.unmeasured("timeout-honoured", "it ends each connection behind one response")
 	case limit.State == profile.AtLeast && time.Duration(limit.Low) < announced, limit.State == profile.Unknown:
 		r.unmeasured("timeout-honoured", "it announces %s, and waiting ended before", profile.Duration(announced))
@@ -303,10 +324,11 @@ func (f HTTP1) idleness(r *ruling) {
 	}
 }
 
+// deaf is why what comes behind a request to close decides nothing.
+const deaf = "it does not close when it is asked to"
+
 // closing are the cases of connections that were to be closed.
 func (f HTTP1) closing(r *ruling) {
-	const deaf = "it does not close when it is asked to"
-	unsaid := f.unsaid()
 	lie, lied := f.Lie.Get()
 	switch {
 	case lied:
@@ -314,6 +336,31 @@ func (f HTTP1) closing(r *ruling) {
 	case f.Kept > 0:
 		r.pass("close-kept", "it did, %d times", f.Kept)
 	}
+	f.closeLast(r)
+	f.closeStaged(r)
+	// RFC 9112, 9.3: "If the received protocol is HTTP/1.0, the "keep-alive" connection
+	// option is present, [...] the connection will persist after the current response;
+	// otherwise, the connection will close".
+	if answered, open := f.Old.Get(); open && f.Deaf {
+		r.unmeasured("http10-closes", "%s", deaf)
+	} else if open {
+		r.broken("http10-closes", "the connection stays open, and %s", more(answered))
+	}
+	// RFC 9112, 9.6: "The server SHOULD send a "close" connection option in its final
+	// response on that connection."
+	switch {
+	case f.Unrepeated && f.unsaid():
+		r.unmeasured("close-repeated", "it says of no close that it comes")
+	case f.Unrepeated:
+		r.broken("close-repeated", "the response does not say so")
+	}
+	if f.OldClosed && !f.unsaid() {
+		r.broken("http10-keep-alive", "the response says keep-alive, and the connection was closed")
+	}
+}
+
+// closeLast decides close-last.
+func (f HTTP1) closeLast(r *ruling) {
 	// RFC 9112, 9.6: "The server MUST NOT process any further requests received on that
 	// connection."
 	answered, known := f.Behind.Get()
@@ -330,6 +377,10 @@ func (f HTTP1) closing(r *ruling) {
 	default:
 		r.pass("close-last", "the request behind it was not answered")
 	}
+}
+
+// closeStaged decides close-staged.
+func (f HTTP1) closeStaged(r *ruling) {
 	// RFC 9112, 9.6: "If a server performs an immediate close of a TCP connection, there is
 	// a significant risk that the client will not be able to read the last HTTP response.
 	// [...] To avoid the TCP reset problem, servers typically close a connection in
@@ -344,24 +395,5 @@ func (f HTTP1) closing(r *ruling) {
 		r.broken("close-staged", "of %d kB that were sent behind a request to close came a reset: a client that is still sending may lose the response", f.Unread>>10)
 	case known:
 		r.pass("close-staged", "%d kB that were sent behind a request to close brought no reset", f.Unread>>10)
-	}
-	// RFC 9112, 9.3: "If the received protocol is HTTP/1.0, the "keep-alive" connection
-	// option is present, [...] the connection will persist after the current response;
-	// otherwise, the connection will close".
-	if answered, open := f.Old.Get(); open && f.Deaf {
-		r.unmeasured("http10-closes", "%s", deaf)
-	} else if open {
-		r.broken("http10-closes", "the connection stays open, and %s", more(answered))
-	}
-	// RFC 9112, 9.6: "The server SHOULD send a "close" connection option in its final
-	// response on that connection."
-	switch {
-	case f.Unrepeated && unsaid:
-		r.unmeasured("close-repeated", "it says of no close that it comes")
-	case f.Unrepeated:
-		r.broken("close-repeated", "the response does not say so")
-	}
-	if f.OldClosed && !unsaid {
-		r.broken("http10-keep-alive", "the response says keep-alive, and the connection was closed")
 	}
 }

@@ -11,18 +11,18 @@ import (
 )
 
 var http2Cases = []row{
-	{"h2-settings-first", "begins with SETTINGS", "h2", "RFC 9113, 3.4", profile.Must, ""},
-	{"h2-settings-acknowledged", "acknowledges SETTINGS", "h2", "RFC 9113, 6.5.3", profile.Must, ""},
-	{"h2-ping-answered", "answers PING", "h2", "RFC 9113, 6.7", profile.Must, ""},
-	{"h2-connection-fields", "sends no fields of HTTP/1's connections", "h2", "RFC 9113, 8.2.2", profile.Must, ""},
-	{"h2-stream-limit", "refuses the stream that is one too many, and keeps the connection", "h2", "RFC 9113, 5.1.2 and 5.4.1", profile.Advice, ""},
-	{"h2-usable", "takes requests on a connection on which HTTP/2 is agreed upon", "h2", "RFC 9113, 5.1.2, 6.5.2 and 6.8", profile.Advice, ""},
-	{"h2-parallel", "allows more than one request at once", "h2", "RFC 9113, 6.5.2", profile.Advice, ""},
-	{"goaway-idle", "says GOAWAY before it closes an idle connection", "h2", "RFC 9113, 6.8", profile.Should, ""},
-	{"goaway-last-request", "says GOAWAY before it closes a connection whose requests are used up", "h2", "RFC 9113, 6.8", profile.Should, ""},
-	{"goaway-last-stream", "names in GOAWAY the last stream that it processed", "h2", "RFC 9113, 6.8", profile.Must, "lying-goaway"},
-	{"goaway-in-time", "leaves time between a GOAWAY that names no stream and its close", "h2", "RFC 9113, 6.8", profile.Should, ""},
-	{"goaway-never-rises", "names no higher stream in a later GOAWAY", "h2", "RFC 9113, 6.8", profile.Must, ""},
+	{"h2-settings-first", "begins with SETTINGS", linger.H2, "RFC 9113, 3.4", profile.Must, ""},
+	{"h2-settings-acknowledged", "acknowledges SETTINGS", linger.H2, "RFC 9113, 6.5.3", profile.Must, ""},
+	{"h2-ping-answered", "answers PING", linger.H2, "RFC 9113, 6.7", profile.Must, ""},
+	{"h2-connection-fields", "sends no fields of HTTP/1's connections", linger.H2, "RFC 9113, 8.2.2", profile.Must, ""},
+	{"h2-stream-limit", "refuses the stream that is one too many, and keeps the connection", linger.H2, "RFC 9113, 5.1.2 and 5.4.1", profile.Advice, ""},
+	{"h2-usable", "takes requests on a connection on which HTTP/2 is agreed upon", linger.H2, "RFC 9113, 5.1.2, 6.5.2 and 6.8", profile.Advice, ""},
+	{"h2-parallel", "allows more than one request at once", linger.H2, "RFC 9113, 6.5.2", profile.Advice, ""},
+	{"goaway-idle", "says GOAWAY before it closes an idle connection", linger.H2, "RFC 9113, 6.8", profile.Should, ""},
+	{"goaway-last-request", "says GOAWAY before it closes a connection whose requests are used up", linger.H2, "RFC 9113, 6.8", profile.Should, ""},
+	{"goaway-last-stream", "names in GOAWAY the last stream that it processed", linger.H2, "RFC 9113, 6.8", profile.Must, "lying-goaway"},
+	{"goaway-in-time", "leaves time between a GOAWAY that names no stream and its close", linger.H2, "RFC 9113, 6.8", profile.Should, ""},
+	{"goaway-never-rises", "names no higher stream in a later GOAWAY", linger.H2, "RFC 9113, 6.8", profile.Must, ""},
 }
 
 // Greeting is how a server begins a connection of HTTP/2: what came of its preface, of
@@ -74,7 +74,7 @@ func (f Greeting) Judge() []profile.Result {
 
 // Fields are the names of a response's fields, of HTTP/2 or HTTP/3.
 type Fields struct {
-	Protocol string // "h2", "h3"
+	Protocol linger.Protocol // HTTP/2 or HTTP/3
 	Status   int
 	Names    []string
 }
@@ -84,7 +84,7 @@ func (f Fields) Judge() []profile.Result {
 	// RFC 9113, 8.2.2: "An endpoint MUST NOT generate an HTTP/2 message containing
 	// connection-specific header fields." RFC 9114, 4.2: "An endpoint MUST NOT generate an
 	// HTTP/3 field section containing connection-specific fields".
-	id := f.Protocol + "-connection-fields"
+	id := f.Protocol.Short() + "-connection-fields"
 	return one(func(r *ruling) {
 		if found := f.ofConnections(); len(found) > 0 {
 			r.broken(id, "a response (%d) has the field %s", f.Status, strings.Join(found, ", "))
@@ -211,66 +211,88 @@ const noLast = 1<<31 - 1
 // Judge decides goaway-last-request, goaway-last-stream, goaway-in-time and
 // goaway-never-rises.
 func (f UsedUp) Judge() []profile.Result {
-	const request, stream, time, rises = "goaway-last-request", "goaway-last-stream", "goaway-in-time", "goaway-never-rises"
 	return one(func(r *ruling) {
 		switch {
 		case !f.Ended:
-			for _, id := range []string{stream, time, rises, request} {
+			for _, id := range []string{lastStream, inTime, neverRises, lastRequest} {
 				r.unmeasured(id, "no connection was ended for the number of its requests, %d at most", f.Asked)
 			}
-			return
 		case len(f.GOAWAY) == 0:
-			r.broken(request, "a connection was ended after %d responses without one (%s)", f.Responses, f.How)
-			r.unmeasured(stream, "there was no GOAWAY")
-			r.unmeasured(time, "there was no GOAWAY")
-			r.unmeasured(rises, "there was no GOAWAY")
-			return
-		}
-		if f.Closing != nil && f.Closing.Error {
-			r.unmeasured(request, "after %d responses the connection was ended by an error, not for the number of its requests: %s", f.Responses, f.Closing)
-		} else {
-			r.pass(request, "GOAWAY came with response %d", f.Responses).by(counted("responses", f.Responses))
-		}
-		// RFC 9113, 6.8: "The last stream identifier in the GOAWAY frame contains the
-		// highest-numbered stream identifier for which the sender of the GOAWAY frame might
-		// have taken some action on or might yet take action on."
-		named := slices.Min(f.GOAWAY)
-		say := r.pass
-		text := "GOAWAY names stream %d, and the last to be answered was %d"
-		if f.Last > named {
-			say, text = r.broken, "GOAWAY names stream %d, and stream %d was answered: a client would repeat what has been done"
-		}
-		if named == noLast {
-			r.unmeasured(stream, "no GOAWAY names a stream, but 2^31-1")
-		} else {
-			say(stream, text, named, f.Last).by(counted("named", int(named)), counted("answered", int(f.Last)))
-		}
-		// RFC 9113, 6.8: "A server that is attempting to gracefully shut down a connection
-		// SHOULD send an initial GOAWAY frame with the last stream identifier set to 2^31-1 and
-		// a NO_ERROR code. [...] After allowing time for any in-flight stream creation (at
-		// least one round-trip time), the server MAY send another GOAWAY frame with an updated
-		// last stream identifier. This ensures that a connection can be cleanly shut down
-		// without losing requests."
-		switch {
-		case f.Abrupt:
-			r.broken(time, "GOAWAY names no stream (2^31-1), and the connection was closed at once (%s): %s", f.How, unknowable)
-		case slices.Max(f.GOAWAY) < noLast:
-			r.unmeasured(time, "no GOAWAY names 2^31-1 for its last stream")
+			r.broken(lastRequest, "a connection was ended after %d responses without one (%s)", f.Responses, f.How)
+			for _, id := range []string{lastStream, inTime, neverRises} {
+				r.unmeasured(id, "there was no GOAWAY")
+			}
 		default:
-			r.pass(time, "the connection was not closed at once behind it")
-		}
-		// RFC 9113, 6.8: "Endpoints MUST NOT increase the value they send in the last stream
-		// identifier, since the peers might already have retried unprocessed requests on
-		// another connection."
-		switch {
-		case len(f.GOAWAY) == 1:
-			r.unmeasured(rises, "there was one GOAWAY only")
-		case slices.Max(f.GOAWAY) > f.GOAWAY[0]:
-			r.broken(rises, "GOAWAY names stream %d, and a later one a higher one", f.GOAWAY[0])
-		default:
-			r.pass(rises, "of %d GOAWAY none names a higher stream than the first", len(f.GOAWAY))
+			f.lastRequest(r)
+			f.lastStream(r)
+			f.inTime(r)
+			f.neverRises(r)
 		}
 	})
+}
+
+// The cases that the end of a used connection decides.
+const (
+	lastRequest = "goaway-last-request"
+	lastStream  = "goaway-last-stream"
+	inTime      = "goaway-in-time"
+	neverRises  = "goaway-never-rises"
+)
+
+func (f UsedUp) lastRequest(r *ruling) {
+	if f.Closing != nil && f.Closing.Error {
+		r.unmeasured(lastRequest, "after %d responses the connection was ended by an error, not for the number of its requests: %s", f.Responses, f.Closing)
+	} else {
+		r.pass(lastRequest, "GOAWAY came with response %d", f.Responses).by(counted("responses", f.Responses))
+	}
+}
+
+func (f UsedUp) lastStream(r *ruling) {
+	// RFC 9113, 6.8: "The last stream identifier in the GOAWAY frame contains the
+	// highest-numbered stream identifier for which the sender of the GOAWAY frame might
+	// have taken some action on or might yet take action on."
+	named := slices.Min(f.GOAWAY)
+	say := r.pass
+	text := "GOAWAY names stream %d, and the last to be answered was %d"
+	if f.Last > named {
+		say, text = r.broken, "GOAWAY names stream %d, and stream %d was answered: a client would repeat what has been done"
+	}
+	if named == noLast {
+		r.unmeasured(lastStream, "no GOAWAY names a stream, but 2^31-1")
+	} else {
+		say(lastStream, text, named, f.Last).by(counted("named", int(named)), counted("answered", int(f.Last)))
+	}
+}
+
+func (f UsedUp) inTime(r *ruling) {
+	// RFC 9113, 6.8: "A server that is attempting to gracefully shut down a connection
+	// SHOULD send an initial GOAWAY frame with the last stream identifier set to 2^31-1 and
+	// a NO_ERROR code. [...] After allowing time for any in-flight stream creation (at
+	// least one round-trip time), the server MAY send another GOAWAY frame with an updated
+	// last stream identifier. This ensures that a connection can be cleanly shut down
+	// without losing requests."
+	switch {
+	case f.Abrupt:
+		r.broken(inTime, "GOAWAY names no stream (2^31-1), and the connection was closed at once (%s): %s", f.How, unknowable)
+	case slices.Max(f.GOAWAY) < noLast:
+		r.unmeasured(inTime, "no GOAWAY names 2^31-1 for its last stream")
+	default:
+		r.pass(inTime, "the connection was not closed at once behind it")
+	}
+}
+
+func (f UsedUp) neverRises(r *ruling) {
+	// RFC 9113, 6.8: "Endpoints MUST NOT increase the value they send in the last stream
+	// identifier, since the peers might already have retried unprocessed requests on
+	// another connection."
+	switch {
+	case len(f.GOAWAY) == 1:
+		r.unmeasured(neverRises, "there was one GOAWAY only")
+	case slices.Max(f.GOAWAY) > f.GOAWAY[0]:
+		r.broken(neverRises, "GOAWAY names stream %d, and a later one a higher one", f.GOAWAY[0])
+	default:
+		r.pass(neverRises, "of %d GOAWAY none names a higher stream than the first", len(f.GOAWAY))
+	}
 }
 
 // Streams is what came of one stream more at once than a server allows.

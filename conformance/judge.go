@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"linger"
 	"linger/finding"
 	"linger/profile"
 )
@@ -64,7 +65,7 @@ func NotMeasured(why string, ids ...string) []profile.Result {
 }
 
 // NotOffered says so of all cases of a protocol, for a reason.
-func NotOffered(protocol, why string) []profile.Result {
+func NotOffered(protocol linger.Protocol, why string) []profile.Result {
 	return one(func(r *ruling) {
 		for _, c := range Cases() {
 			if c.Protocol == protocol {

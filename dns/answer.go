@@ -297,7 +297,7 @@ func text(name string, kind uint16, room int) []wire.RR {
 // 14.3.1).
 func service(name string, kind uint16, room int) []wire.RR {
 	const private, header4 = 65333, 4 // key and length
-	protocols := &wire.SVCBAlpn{Alpn: []string{"h2", "h3"}}
+	protocols := &wire.SVCBAlpn{Alpn: []string{linger.H2.ALPN(), linger.H3.ALPN()}}
 	s := wire.SVCB{Hdr: header(name, kind), Priority: 1, Target: ".", Value: []wire.SVCBKeyValue{protocols}}
 	missing := room - (again(name) + recordSize + 2 + 1 + header4 + len("2h22h3"))
 	if 0 < missing && missing < header4 {

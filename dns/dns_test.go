@@ -13,6 +13,7 @@ import (
 	wire "github.com/miekg/dns"
 
 	"linger"
+	"linger/internal/testall"
 )
 
 // TestQueriesSayWhatTheirTransportWants reads the bytes with the library.
@@ -216,10 +217,7 @@ func TestRcodes(t *testing.T) {
 func TestTsharkReadsQueriesAsWeMeanThem(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
-		if os.Getenv("LINGER_TEST_ALL") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		testall.Lacks(t, "%v", err)
 	}
 	var file bytes.Buffer
 	order := binary.LittleEndian

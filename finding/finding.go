@@ -36,7 +36,7 @@ type Finding struct {
 	Remedies []Remedy   `json:"remedies,omitempty"` // each helps by itself
 }
 
-// A Caveat is a reason to doubt a figure or a finding.
+// A Caveat limits what a figure or a finding shows.
 type Caveat struct {
 	Code    string  `json:"code"`
 	Subject Subject `json:"subject,omitzero"`
@@ -80,6 +80,9 @@ func Number(name string, value float64, unit string) Figure {
 	return Figure{Name: name, Value: linger.Known(value), Unit: unit}
 }
 
+// Counted returns a figure that counts something.
+func Counted(name string, n int) Figure { return Number(name, float64(n), "") }
+
 // Word returns a figure that is a word.
 func Word(name, text string) Figure { return Figure{Name: name, Text: text} }
 
@@ -89,10 +92,10 @@ func (f Figure) Whose(of string) Figure {
 	return f
 }
 
-// Doubt is how far the number may be off, which decides how many of its digits are
+// Uncertainty is how far the number may be off, which decides how many of its digits are
 // shown: as far as its interval reaches. Of one value, whose interval has no bounds,
 // it is a tenth; of a number without an interval it is not known, and 0.
-func (f Figure) Doubt() float64 {
+func (f Figure) Uncertainty() float64 {
 	i, ok := f.Interval.Get()
 	if !ok {
 		return 0

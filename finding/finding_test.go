@@ -79,8 +79,8 @@ func TestFiguresDoubt(t *testing.T) {
 		{"no luck in it", linger.Known(Interval{Low: known(100), High: known(100)}), 0},
 	} {
 		f := Number("time", 100, "ms").Whose("keep")
-		if f.Interval = test.interval; f.Doubt() != test.want || f.Of != "keep" {
-			t.Errorf("%s: %v; want %v", test.name, f.Doubt(), test.want)
+		if f.Interval = test.interval; f.Uncertainty() != test.want || f.Of != "keep" {
+			t.Errorf("%s: %v; want %v", test.name, f.Uncertainty(), test.want)
 		}
 	}
 }

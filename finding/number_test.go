@@ -9,15 +9,15 @@ import (
 
 func TestNumbersAreWritten(t *testing.T) {
 	for _, test := range []struct {
-		ms, doubt float64
-		want      string
+		ms, uncertainty float64
+		want            string
 	}{
 		{6938, 0, "6.94 s"}, {6938, 12, "6.94 s"}, {6938, 120, "6.9 s"}, {6938, 5000, "7 s"}, {6938, 50_000, "7 s"},
 		{812.4, 0, "812 ms"}, {812.4, 30, "810 ms"}, {812.4, 1, "812 ms"}, {0.4321, 0, "0.432 ms"}, {0, 3, "0 ms"}, {-1500, 0, "-1.50 s"}, {999.9, 0.1, "1000 ms"},
 		{65_432, 0, "65.4 s"}, {654_321, 0, "654 s"}, {654_321, 20_000, "650 s"},
 	} {
-		if got := Duration(test.ms, test.doubt); got != test.want {
-			t.Errorf("Duration(%v, %v) = %q; want %q", test.ms, test.doubt, got, test.want)
+		if got := Duration(test.ms, test.uncertainty); got != test.want {
+			t.Errorf("Duration(%v, %v) = %q; want %q", test.ms, test.uncertainty, got, test.want)
 		}
 	}
 	for v, want := range map[float64]string{-0.04: "0.0", -0.06: "-0.1", 0: "0.0", -10: "-10.0"} {
@@ -31,8 +31,8 @@ func TestNumbersAreWritten(t *testing.T) {
 		}
 	}
 	for _, test := range []struct {
-		a, doubtA, b, doubtB float64
-		want                 string
+		a, uncertainA, b, uncertainB float64
+		want                         string
 	}{
 		{1.47, 0, 2.91, 0, " (51 %)"},
 		{1.47, .01, 2.91, .02, " (51 %)"},
@@ -43,7 +43,7 @@ func TestNumbersAreWritten(t *testing.T) {
 		{2.9, .3, 2.95, .1, " (98 %)"},
 		{8, 0, 2, 0, " (400 %)"},
 	} {
-		if got := InBrackets(Quotient(test.a, test.doubtA, test.b, test.doubtB)); got != test.want {
+		if got := InBrackets(Quotient(test.a, test.uncertainA, test.b, test.uncertainB)); got != test.want {
 			t.Errorf("%+v gives %q", test, got)
 		}
 	}
@@ -56,13 +56,13 @@ func TestNumbersAreWritten(t *testing.T) {
 
 func TestDoubtsAreWritten(t *testing.T) {
 	for _, test := range []struct {
-		v, doubt   float64
-		value, off string
+		v, uncertainty float64
+		value, off     string
 	}{
 		{5.001, 0.002, "5.001", "0.002"}, {5.001, 0.012, "5.00", "0.02"}, {75, 2.1, "75", "3"}, {250, 0.2, "250.0", "0.2"}, {5, 0.0001, "5.000", "0.001"}, {5, 0, "5.000", ""},
 	} {
-		if value, off := PlusMinus(test.v, test.doubt); value != test.value || off != test.off {
-			t.Errorf("%v, %v: %q, %q; want %q, %q", test.v, test.doubt, value, off, test.value, test.off)
+		if value, off := PlusMinus(test.v, test.uncertainty); value != test.value || off != test.off {
+			t.Errorf("%v, %v: %q, %q; want %q, %q", test.v, test.uncertainty, value, off, test.value, test.off)
 		}
 	}
 	for want, got := range map[string]string{"5–10": Range(5, 10), "5–60": Range(5, 60), "5": Range(5, 5)} {
@@ -125,6 +125,17 @@ func TestSpansAndRatios(t *testing.T) {
 	} {
 		if x.got != x.want {
 			t.Errorf("%s; want %s", x.got, x.want)
+		}
+	}
+}
+
+func TestShares(t *testing.T) {
+	for got, want := range map[string]string{
+		SignedShare(-0.03): "−3 %", SignedShare(0.41): "41 %", SignedShare(0): "0 %",
+		SharpShare(1): "100 %", SharpShare(0.999): "99.9 %", SharpShare(0.9999): "99.9 %", SharpShare(0.001): "under 1 %",
+	} {
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }

@@ -168,7 +168,7 @@ func (f *Flow) Continues(p *Packet) bool {
 func (p *Packet) opens() bool { return p.Flags&(SYN|ACK) == SYN }
 
 // begins reports whether p, a SYN without ACK, asks for another connection than this one
-// on its addresses and ports. The same sequence number is the same SYN sent again
+// on its addresses and ports. The same sequence number is the same SYN retransmitted
 // (RFC 9293, 3.4.1). One whose first SYN comes when its data has been captured, or the
 // other side's SYN, belongs to them: captures do not always have packets in order, and
 // both sides may open at once (RFC 9293, 3.5).

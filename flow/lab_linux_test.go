@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/internal/testall"
 	"linger/lab"
 )
 
@@ -140,7 +141,7 @@ func askOnce(address string, port int, last byte) error {
 // TestTsharkCountsTheSameOfTheLab reads the capture of a bad path on which connections follow
 // each other on the same ports.
 func TestTsharkCountsTheSameOfTheLab(t *testing.T) {
-	needs(t, "tshark")
+	testall.Needs(t, "tshark")
 	file, err := os.Create(filepath.Join(t.TempDir(), "lab.pcapng"))
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +154,7 @@ func TestTsharkCountsTheSameOfTheLab(t *testing.T) {
 		Capture: file,
 	})
 	if errors.Is(err, lab.ErrUnsupported) {
-		lacks(t, err.Error())
+		testall.Lacks(t, "%v", err)
 	}
 	if err != nil {
 		t.Fatal(err)

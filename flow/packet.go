@@ -3,6 +3,8 @@ package flow
 import (
 	"encoding/binary"
 	"errors"
+
+	"linger"
 )
 
 // A Protocol is what an IP packet carries (IANA, Protocol Numbers).
@@ -19,9 +21,9 @@ const (
 func (p Protocol) String() string {
 	switch p {
 	case TCP:
-		return "tcp"
+		return string(linger.TransportTCP)
 	case UDP:
-		return "udp"
+		return string(linger.TransportUDP)
 	case ICMP, ICMPv6:
 		return "icmp"
 	}

@@ -260,7 +260,7 @@ func (t *Table) opening(f *Flow, p *Packet, flags uint8, at linger.Instant) {
 	}
 	f.SYNACK = linger.Known(at)
 	if f.stage == ended {
-		// The SYN was refused, sent again, which Windows does, and is now accepted.
+		// The SYN was refused and retransmitted, as Windows does, and is now accepted.
 		f.Closing, f.stage = linger.Opt[Closing]{}, oneEnd
 		t.file(f, oneSided, at)
 	}

@@ -1,5 +1,8 @@
-// Package infer finds what lies behind a trace: the workload that was fetched.
-// What a trace does not tell is guessed by stated rules, and said.
+// Package infer finds what lies behind a trace: the workload that was fetched, so that it can be
+// fetched again over other connections, or predicted.
+//
+// [Workload] is the way in. What a trace does not tell (what led to a request, how long a server
+// or a script needed) is guessed by stated rules, and each guess is a note for the user.
 package infer
 
 import (
@@ -51,7 +54,7 @@ const maxDelay = 10 * time.Second
 // an exchange waited beyond one round trip, less the time in which other responses
 // came in on its connection.
 func Workload(t *trace.Trace) (linger.Workload, []string, error) {
-	if w, ok := t.Recipe.Get(); ok && fits(w, t) {
+	if w, ok := t.Fetched.Get(); ok && fits(w, t) {
 		return w, nil, w.Validate() // what the reader guessed is of no account
 	}
 	b := builder{
@@ -107,9 +110,9 @@ func fits(w linger.Workload, t *trace.Trace) bool {
 // scheme is that of most exchanges.
 func (b *builder) scheme() string {
 	if 2*b.https > len(b.seen) {
-		return "https"
+		return linger.SchemeHTTPS
 	}
-	return "http"
+	return linger.SchemeHTTP
 }
 
 // A page is one page load of the trace.
@@ -341,9 +344,9 @@ func (b *builder) notes() []string {
 	say(b.failed, "left out, since failed or without a final status: "+linger.Plural(b.failed, "exchange"))
 	say(b.guessedStatus, "taken for delivered with status 200, since there is content but no status: "+linger.Plural(b.guessedStatus, "exchange"))
 	say(len(b.folded), fmt.Sprintf("more origins than one run holds: %s share one, each under /HOST/", linger.Plural(len(b.folded), "origin")))
-	if plain := len(b.seen) - b.https; plain > 0 && b.scheme() == "https" {
+	if plain := len(b.seen) - b.https; plain > 0 && b.scheme() == linger.SchemeHTTPS {
 		say(plain, "fetched over TLS, though it went over http: "+linger.Plural(plain, "exchange"))
-	} else if b.scheme() == "http" {
+	} else if b.scheme() == linger.SchemeHTTP {
 		say(b.https, "fetched without TLS, though it went over https: "+linger.Plural(b.https, "exchange"))
 	}
 	say(len(b.pages)-1, "fetched one after the other, without a pause: "+linger.Plural(len(b.pages), "page"))

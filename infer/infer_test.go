@@ -13,6 +13,7 @@ import (
 
 	"linger"
 	"linger/capture/har"
+	"linger/content"
 	"linger/trace"
 )
 
@@ -203,7 +204,7 @@ func fetchable(t *testing.T, w linger.Workload) {
 		t.Fatal(err)
 	}
 	for i, e := range w.Exchanges {
-		if n, err := io.Copy(io.Discard, w.Body(i)); err != nil || n != e.ResponseBody {
+		if n, err := io.Copy(io.Discard, content.Body(w, i)); err != nil || n != e.ResponseBody {
 			t.Errorf("%s: %d bytes, %v; want %d", e.Path, n, err, e.ResponseBody)
 		}
 	}
@@ -287,7 +288,7 @@ func onConnection(x trace.Exchange, connection int64, sent, first float64) trace
 }
 
 // opened is a connection whose handshakes ended at some milliseconds; 0 is unknown.
-func opened(id int, protocol string, dialled, established, connected, secured float64) trace.Connection {
+func opened(id int, protocol linger.Protocol, dialled, established, connected, secured float64) trace.Connection {
 	at := func(ms float64) (o linger.Opt[linger.Instant]) {
 		if ms > 0 {
 			o = linger.Known(linger.Instant(ms * 1e6))

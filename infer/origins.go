@@ -12,16 +12,13 @@ import (
 	"linger/trace"
 )
 
-// standard are the ports that a URL need not name.
-var standard = map[string]string{"http": "80", "https": "443"}
-
 // split takes a URL apart: its scheme, its authority in lower case, with the port
 // only where that is not the scheme's own, and its request target. What may not
 // stand in an authority becomes a hyphen.
 func split(url string) (scheme, authority, path string) {
 	scheme, rest, ok := strings.Cut(withoutFragment(url), "://")
 	if !ok {
-		scheme, rest = "http", scheme
+		scheme, rest = linger.SchemeHTTP, scheme
 	}
 	scheme = strings.ToLower(scheme)
 	authority, path = rest, "/"
@@ -33,7 +30,7 @@ func split(url string) (scheme, authority, path string) {
 	}
 	authority = strings.ToLower(authority[strings.LastIndexByte(authority, '@')+1:])
 	authority = strings.TrimSuffix(authority, ":")
-	authority = strings.TrimSuffix(authority, ":"+standard[scheme])
+	authority = strings.TrimSuffix(authority, ":"+linger.SchemePort(scheme))
 	const longest = 255
 	return scheme, strings.Map(func(r rune) rune {
 		switch {
@@ -52,8 +49,8 @@ func (b *builder) findOrigins() {
 	all := map[string]bool{}
 	for i, x := range b.seen {
 		scheme, name, _ := split(x.URL)
-		if scheme != b.scheme() && standard[scheme] != "" && !hasPort(name) {
-			name += ":" + standard[scheme]
+		if scheme != b.scheme() && linger.SchemePort(scheme) != "" && !hasPort(name) {
+			name += ":" + linger.SchemePort(scheme)
 		}
 		names[i] = name
 		all[name] = true
@@ -116,7 +113,7 @@ func (b *builder) measure() {
 		switch {
 		case ok:
 			least(&trips[at], established.Sub(c.Dialled))
-		case ok2 && c.Protocol == "h3":
+		case ok2 && c.Protocol.OverQUIC():
 			least(&trips[at], connected.Sub(c.Dialled))
 		case ok2 && c.Secured.IsZero():
 			// TCP's handshake and TLS's take two round trips at the least (RFC 8446, 2).

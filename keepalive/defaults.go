@@ -112,9 +112,8 @@ func Softwares() []string {
 	return names
 }
 
-// recognised are the beginnings of a Server field, in lower case, that say which
-// program it is. The first that fits counts.
-var recognised = []struct{ prefix, software string }{
+// recognised are the beginnings of Server fields.
+var recognised = []beginning{
 	{"apache-coyote", "tomcat"}, {"apache tomcat", "tomcat"}, {"apache", "apache"},
 	{"nginx", "nginx"}, {"openresty", "nginx"}, {"caddy", "caddy"}, {"envoy", "envoy"}, {"istio-envoy", "envoy"},
 	{"awselb", "aws-alb"}, {"gunicorn", "gunicorn"}, {"uvicorn", "uvicorn"}, {"lighttpd", "lighttpd"}, {"linger", "linger"},
@@ -123,13 +122,22 @@ var recognised = []struct{ prefix, software string }{
 // Recognise returns the program that a Server field is of, or "". A program that was
 // told to hide, or to lie, is not recognised, and many send none.
 func Recognise(server string) string {
-	server = strings.ToLower(strings.TrimSpace(server))
-	if strings.HasPrefix(server, "python/") && strings.Contains(server, "aiohttp/") {
+	return named(server, recognised)
+}
+
+// A beginning is that of a field, in lower case, which says what program it is of.
+type beginning struct{ prefix, software string }
+
+// named is the program of the first beginning that fits a Server or User-Agent field, or "".
+// Of aiohttp client and server alike name Python first.
+func named(field string, list []beginning) string {
+	field = strings.ToLower(strings.TrimSpace(field))
+	if strings.HasPrefix(field, "python/") && strings.Contains(field, "aiohttp/") {
 		return "aiohttp"
 	}
-	for _, r := range recognised {
-		if strings.HasPrefix(server, r.prefix) {
-			return r.software
+	for _, b := range list {
+		if strings.HasPrefix(field, b.prefix) {
+			return b.software
 		}
 	}
 	return ""

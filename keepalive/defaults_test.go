@@ -54,6 +54,11 @@ func TestLines(t *testing.T) {
 		{"race", "go", Opens, 0, 4500 * time.Millisecond, "IdleConnTimeout: 4500 * time.Millisecond"},
 		{"request-limit", "apache", Accepts, 10, 0, "MaxKeepAliveRequests 0"},
 		{"request-limit", "nothing", Accepts, 10, 0, ""},
+		{"request-limit", "nginx", Opens, 500, 0, ""},
+		{"server-idle", "nginx", Accepts, 0, 75500 * time.Millisecond, "keepalive_timeout 76s;"},                 // not shorter than it takes
+		{"race", "curl", Opens, 0, 4500 * time.Millisecond, "curl_easy_setopt(handle, CURLOPT_MAXAGE_CONN, 4L)"}, // not longer
+		{"client-idle", "chromium", Opens, 0, 90 * time.Second, ""},                                              // which cannot be set
+		{"first", "nginx", Accepts, 1, time.Minute, ""},
 	} {
 		var got []string
 		for _, r := range Remedies(test.cause, test.software, test.side, test.n, test.limit) {
@@ -69,6 +74,11 @@ func TestLines(t *testing.T) {
 	} {
 		if got := RecogniseAgent(agent); got != want {
 			t.Errorf("%q is %q, want %q", agent, got, want)
+		}
+	}
+	for server, want := range map[string]string{"SimpleHTTP/0.6 Python/3.11": "python", "nginx": "nginx", "x": ""} {
+		if got := RecogniseServer(server); got != want {
+			t.Errorf("%q is %q, want %q", server, got, want)
 		}
 	}
 }
@@ -167,6 +177,11 @@ are installed (` + "`linger probe --chain client=chromium,lb=nginx,app=gunicorn`
 
 ` + "`--assert right`" + ` ends with status 1 unless every pair is right ([assert](assert.md)). ` + "`-o FILE.json`" + `, ` + "`--json`" + `: format "` + ChainFormat + `", with "hops" (limits with their "source": measured,
 measured at least, told, default, not known), "pairs" ("verdict", "margin_ms", "margin_round_trips", "need_ms", "changes", "notes") and "verdict", the worst of them.
+
+` + "`-o FILE.xml`" + ` (JUnit) has a test for each pair, which fails where it is *wrong*, passes where it is *right* or *too close* (with a warning in its
+output), and is skipped where it is *not known*; what mends it stands in its text. ` + "`.sarif`" + ` has the same as results. ` + "`.prom`" + ` (OpenMetrics) has
+the limits of each hop (` + "`linger_probe_chain_idle_seconds`" + `, with the labels hop, side and source), the margin of each pair and what it has to be more than
+(` + "`linger_probe_chain_margin_seconds`" + `, ` + "`linger_probe_chain_margin_needed_seconds`" + `), and whether it is right (` + "`linger_probe_chain_right`" + `); what is not known is absent, and a lower bound has a name of its own.
 
 What it does not see: a program that retries (many do so for GET, few for POST), one that looks whether a kept connection has been closed before it uses it
 (which narrows the race and does not end it), limits of NATs and firewalls between the hops, ages and numbers of requests that end connections, too, and servers

@@ -83,8 +83,8 @@ func (h hopIn) margin() assert.Value {
 	case p.Server.Source == FromWait:
 		return assert.From(seconds(margin))
 	}
-	doubt := p.Pool.Uncertainty + p.Server.Uncertainty
-	return assert.Between(seconds(margin-doubt), seconds(margin+doubt))
+	uncertainty := p.Pool.Uncertainty + p.Server.Uncertainty
+	return assert.Between(seconds(margin-uncertainty), seconds(margin+uncertainty))
 }
 
 // value is the limit as an assertion sees it.

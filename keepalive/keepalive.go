@@ -14,7 +14,7 @@ import (
 )
 
 // ChainFormat names the document of a chain and the version of its form.
-const ChainFormat = "linger chain 1"
+const ChainFormat = "linger chain 2"
 
 // A Hop is one program of a chain. What it accepts has one limit, and what it opens
 // towards the hop behind it another.
@@ -53,8 +53,8 @@ const (
 	NeverSeen     = "never-seen"     // the pool has no limit, and the server's is longer than was waited
 	WaitTooShort  = "wait-too-short" // the server's limit may be shorter or longer than the pool's
 	NoPoolLimit   = "no-pool-limit"  // the pool has none, and the server does
-	ServerFirst   = "server-first"   // the server gives up first
-	NoMargin      = "no-margin"      // it gives up later by less than what is needed
+	ServerFirst   = "server-first"   // the server closes first
+	NoMargin      = "no-margin"      // it closes later by less than what is needed
 )
 
 // Codes of what is to be known of a pair.
@@ -74,7 +74,7 @@ const (
 // trip after the server's; what the pool then sends takes another half. So the server
 // sees a request that was sent after the time P no sooner than P plus a round trip
 // after its own clock started, and has not given up by then if its limit S is longer:
-// the margin S - P must be more than a round trip, and more than the doubt about both.
+// the margin S - P must be more than a round trip, and more than the uncertainty of both.
 type Pair struct {
 	Opener   string    `json:"opens"`
 	Accepter string    `json:"accepts"`
@@ -121,7 +121,7 @@ type Chain struct {
 	Pairs    []Pair           `json:"pairs"`
 	Verdict  Judgement        `json:"verdict"` // the worst of the pairs
 	Asserted []assert.Result  `json:"assertions,omitempty"`
-	Caveats  []finding.Caveat `json:"doubts,omitempty"`
+	Caveats  []finding.Caveat `json:"caveats,omitempty"`
 }
 
 // Judge holds the hops of a chain against each other, the client's first.

@@ -12,8 +12,8 @@ import (
 
 func told(d time.Duration) Limit { return Limit{Source: FromUser, Value: profile.Duration(d)} }
 
-func measured(d, doubt time.Duration) Limit {
-	return Limit{Source: FromProbe, Value: profile.Duration(d), Uncertainty: profile.Duration(doubt)}
+func measured(d, uncertainty time.Duration) Limit {
+	return Limit{Source: FromProbe, Value: profile.Duration(d), Uncertainty: profile.Duration(uncertainty)}
 }
 
 func TestPairs(t *testing.T) {

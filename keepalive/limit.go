@@ -39,7 +39,7 @@ func (l Limit) Known() bool { return l.Source != "" && l.Source != FromNowhere }
 // of none a word.
 func (l Limit) figure(name string) finding.Figure {
 	f := finding.Figure{Name: name, Unit: "ms"}
-	value, doubt := float64(l.Value)/1e6, float64(l.Uncertainty)/1e6
+	value, uncertainty := float64(l.Value)/1e6, float64(l.Uncertainty)/1e6
 	switch {
 	case !l.Known():
 		return f
@@ -48,8 +48,8 @@ func (l Limit) figure(name string) finding.Figure {
 	case l.Source == FromWait:
 		f.Interval = linger.Known(finding.Interval{Low: linger.Known(value)})
 		return f
-	case doubt > 0:
-		f.Interval = linger.Known(finding.Interval{Low: linger.Known(value - doubt), High: linger.Known(value + doubt)})
+	case uncertainty > 0:
+		f.Interval = linger.Known(finding.Interval{Low: linger.Known(value - uncertainty), High: linger.Known(value + uncertainty)})
 	}
 	f.Value = linger.Known(value)
 	return f
@@ -69,7 +69,7 @@ func LimitOf(p *profile.Profile) Limit {
 			l.Uncertainty = max(t.Uncertainty, t.Median-t.Low)
 			found = append(found, l)
 		case profile.AtLeast:
-			found = append(found, Limit{Source: FromWait, Value: t.Low, Note: protocol.Name})
+			found = append(found, Limit{Source: FromWait, Value: t.Low, Note: string(protocol.Name)})
 		default:
 			if t.Why != "" {
 				why = t.Why

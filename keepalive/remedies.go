@@ -64,9 +64,8 @@ func Settled() []string {
 	return names
 }
 
-// agents are the beginnings of a User-Agent field, in lower case, that say which program
-// or library it is. The first that fits counts.
-var agents = []struct{ prefix, software string }{
+// agents are the beginnings of User-Agent fields.
+var agents = []beginning{
 	{"go-http-client/", "go"}, {"curl/", "curl"}, {"python-requests/", "requests"}, {"python-urllib3/", "requests"}, {"python-urllib/", "urllib"},
 	{"python-httpx/", "httpx"}, {"node-fetch", "node"}, {"undici", "undici"}, {"node", "undici"}, {"axios/", "node"}, {"java-http-client/", "java"}, {"java/", "java"},
 	{"apache-httpclient/", "httpclient"}, {"okhttp/", "okhttp"}, {"apachebench/", "ab"}, {"reqwest/", "reqwest"}, {"hyper/", "hyper"}, {"linger/", "linger"},
@@ -88,16 +87,7 @@ func RecogniseServer(server string) string {
 // RecogniseAgent returns the program that a User-Agent field is of, or "". Browsers have
 // no settings that would be somebody else's, and proxies hand on the field of their clients.
 func RecogniseAgent(agent string) string {
-	agent = strings.ToLower(strings.TrimSpace(agent))
-	if strings.HasPrefix(agent, "python/") && strings.Contains(agent, "aiohttp/") {
-		return "aiohttp"
-	}
-	for _, r := range agents {
-		if strings.HasPrefix(agent, r.prefix) {
-			return r.software
-		}
-	}
-	return ""
+	return named(agent, agents)
 }
 
 // Lines returns the table, which docs/keepalive.md prints. It is made when it is asked for.
@@ -133,7 +123,7 @@ func Lines() []Line {
 		{[]string{"client-says-close"}, "nginx", Opens, "location", `proxy_http_version 1.1; proxy_set_header Connection "";`, "nginx.org, ngx_http_upstream_module, keepalive"},
 		{keepsNone, "apache", Opens, "ProxyPass, with a worker of its own", "enablereuse=on", "httpd.apache.org, mod_proxy, ProxyPass"},
 		{keepsNone, "haproxy", Opens, "backend; not option http-server-close", "http-reuse safe", "haproxy, doc/configuration.txt, http-reuse"},
-		{[]string{"idle-unused"}, "haproxy", Opens, "backend; requests may have to be sent again", "http-reuse always", "haproxy, doc/configuration.txt, http-reuse"},
+		{[]string{"idle-unused"}, "haproxy", Opens, "backend; requests may have to be retried", "http-reuse always", "haproxy, doc/configuration.txt, http-reuse"},
 		{[]string{"client-pool-full"}, "haproxy", Opens, "server line", "pool-max-conn {n}", "haproxy, doc/configuration.txt, pool-max-conn"},
 		{[]string{"client-pool-full"}, "caddy", Opens, "reverse_proxy, transport http", "keepalive_idle_conns_per_host {n}", "caddyserver.com, reverse_proxy, keepalive_idle_conns_per_host"},
 		{[]string{"client-pool-full"}, "traefik", Opens, "serversTransport", "maxIdleConnsPerHost: {n}", "doc.traefik.io, servers transport, maxIdleConnsPerHost"},

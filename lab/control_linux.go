@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"linger/sockdiag"
 )
 
 // The two halves of a lab, this process and the first one inside, talk over a
@@ -37,6 +39,17 @@ type request struct {
 	Start  *startRequest  `json:"start,omitempty"`
 	Signal *signalRequest `json:"signal,omitempty"`
 	Report *struct{}      `json:"report,omitempty"`
+	Series *struct{}      `json:"series,omitempty"`
+	Renew  *Config        `json:"renew,omitempty"`
+	Listen *listenRequest `json:"listen,omitempty"`
+	// Listeners and SignalAll are about all of a host.
+	Listeners *hostRequest `json:"listeners,omitempty"`
+	SignalAll *hostRequest `json:"signal_all,omitempty"`
+}
+
+type hostRequest struct {
+	Host   string         `json:"host"`
+	Signal syscall.Signal `json:"signal,omitempty"`
 }
 
 type startRequest struct {
@@ -56,6 +69,14 @@ type signalRequest struct {
 	Signal  syscall.Signal `json:"signal"`
 }
 
+// A listenRequest asks for a socket of a host, which comes along with the answer.
+type listenRequest struct {
+	Host string `json:"host"`
+	Port int    `json:"port"`
+	// Packets asks for UDP, not TCP.
+	Packets bool `json:"packets"`
+}
+
 // An answer goes outwards: to the request of that ID, or with ID 0 the news that
 // a process has ended.
 type answer struct {
@@ -66,8 +87,14 @@ type answer struct {
 	Errno       int       `json:"errno,omitempty"`
 	Unsupported bool      `json:"unsupported,omitempty"`
 	Report      *Report   `json:"report,omitempty"`
+	Series      *Series   `json:"series,omitempty"`
 	Findings    []Finding `json:"findings,omitempty"`
 	Exited      *exited   `json:"exited,omitempty"`
+	// Listeners, and how many Processes there are, of a host.
+	Listeners []sockdiag.Listener `json:"listeners,omitempty"`
+	Processes int                 `json:"processes,omitempty"`
+
+	files []*os.File // that come along
 }
 
 type exited struct {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linger"
+	"linger/internal/testall"
 )
 
 // How true the lab is to the network that it is given. docs/fidelity.md keeps
@@ -80,26 +80,6 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
 
-// startReady starts a program and waits for the first line that it writes.
-func startReady(b testing.TB, l *Lab, c Command) *Process {
-	b.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer r.Close()
-	c.Stdout, c.Stderr = w, w
-	p, err := l.Start(c)
-	w.Close()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := r.Read(make([]byte, 512)); err != nil {
-		b.Fatal(err)
-	}
-	return p
-}
-
 func BenchmarkFidelityRoundTrip(b *testing.B) {
 	for _, rtt := range []time.Duration{time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond} {
 		b.Run(rtt.String(), func(b *testing.B) {
@@ -160,7 +140,7 @@ type iperf struct {
 // runIperf runs iperf3 from the client to the origin.
 func runIperf(b *testing.B, l *Lab, args ...string) (r iperf) {
 	b.Helper()
-	server := startReady(b, l, shell("origin", "exec iperf3 -s -1 --forceflush"))
+	server, _ := startSaying(b, l, shell("origin", "exec iperf3 -s -1 --forceflush"))
 	out, e := output(b, l, Command{Host: "client", Path: "/usr/bin/env", Args: append([]string{"iperf3", "-J", "-c", l.Addr("origin").String()}, args...)})
 	if e.Status() != 0 {
 		b.Fatal(out)
@@ -180,7 +160,7 @@ func runIperf(b *testing.B, l *Lab, args ...string) (r iperf) {
 // small, that nothing is dropped: the bytes that wait behind a hole would come in
 // at once when it is filled, and count as faster than the link.
 func BenchmarkFidelityRate(b *testing.B) {
-	needs(b, "iperf3")
+	testall.Needs(b, "iperf3")
 	for _, c := range []struct {
 		rate   linger.Rate
 		window string
@@ -209,7 +189,7 @@ func BenchmarkFidelityRate(b *testing.B) {
 // one standard deviation. Where the first two differ a host lost the rest, for want
 // of CPU time.
 func BenchmarkFidelityLoss(b *testing.B) {
-	needs(b, "iperf3")
+	testall.Needs(b, "iperf3")
 	const loss = 0.01
 	c := two()
 	c.Network.Loss = loss
@@ -231,7 +211,7 @@ func BenchmarkFidelityLoss(b *testing.B) {
 // adds nothing: as super-packets, and segment by segment as on a shaped or lossy
 // link.
 func BenchmarkFidelityUnshaped(b *testing.B) {
-	needs(b, "iperf3")
+	testall.Needs(b, "iperf3")
 	for _, c := range []struct {
 		name string
 		loss float64

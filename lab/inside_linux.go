@@ -1,19 +1,25 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"linger"
+	"linger/lab/pump"
+	"linger/sockdiag"
 )
 
 const (
@@ -81,7 +87,9 @@ func serve() (err error) {
 			a := in.handle(r.request, r.files)
 			closeAll(r.files)
 			a.ID = r.request.ID
-			if err := ctl.send(a); err != nil {
+			err := ctl.send(a, a.files...)
+			closeAll(a.files)
+			if err != nil {
 				return err
 			}
 		case <-ended:
@@ -105,7 +113,8 @@ type inside struct {
 	control  *control
 	notes    []string
 	hosts    map[string]*netns
-	pump     *pump
+	order    []*netns // as they were asked for
+	pump     *pump.Pump
 	pumped   chan struct{} // closed when run has returned
 	failed   chan error    // why it did, if not asked to
 	sampler  *sampler
@@ -153,6 +162,27 @@ func (in *inside) handle(r request, files []*os.File) answer {
 		return refusal(os.NewSyscallError("kill", unix.Kill(c.pid, r.Signal.Signal)))
 	case r.Report != nil:
 		return answer{Report: in.report()}
+	case r.Series != nil:
+		if in.sampler == nil {
+			return answer{Series: &Series{}}
+		}
+		return answer{Series: in.sampler.lookSeries()}
+	case r.Renew != nil:
+		if err := r.Renew.adopt(files); err != nil {
+			return refusal(err)
+		}
+		return refusal(in.renew(*r.Renew))
+	case r.Listeners != nil:
+		return in.listeners(*r.Listeners)
+	case r.SignalAll != nil:
+		return in.signalAll(*r.SignalAll)
+	case r.Listen != nil:
+		f, err := in.listen(*r.Listen)
+		a := refusal(err)
+		if err == nil {
+			a.files = []*os.File{f}
+		}
+		return a
 	}
 	return refusal(errors.New("the lab does not know this request"))
 }
@@ -221,17 +251,15 @@ func (in *inside) open(c Config) error {
 	if err := setSysctl("ipv4/tcp_child_ehash_entries", childTable); err != nil {
 		in.notes = append(in.notes, fmt.Sprintf("hosts share the machine's table of connections, and counting sockets costs more: %v", err))
 	}
-	var hosts []*netns
-	var ports []port
-	addrs := c.addresses()
+	addrs, ranges := c.addresses(), c.ranges()
 	in.hosts = map[string]*netns{}
 	seen := map[string]bool{}
 	for _, hc := range c.Hosts {
-		h, err := newNetns(hc, addrs[hc.Name])
+		h, err := newNetns(hc, addrs[hc.Name], ranges)
 		if err != nil {
 			return refused{err}
 		}
-		hosts, ports = append(hosts, h), append(ports, h.port)
+		in.order = append(in.order, h)
 		in.hosts[h.name] = h
 		for _, n := range h.allNotes() {
 			if !seen[n] {
@@ -239,7 +267,22 @@ func (in *inside) open(c Config) error {
 			}
 		}
 	}
-	in.pump, err = newPump(pumpConfig{network: c.Network, seed: c.Seed, ports: ports, capture: c.Capture, captureLimit: c.CaptureLimit, forget: c.ForgetAfter})
+	return in.lay(c, newRoll(in.order))
+}
+
+// lay makes the path between the hosts, and begins to count what they hold.
+func (in *inside) lay(c Config, processes *roll) error {
+	var ports []pump.Port
+	for i, h := range in.order {
+		h.port.Delay, h.port.Capture = c.Hosts[i].Delay, c.Hosts[i].Capture
+		ports = append(ports, h.port)
+	}
+	var err error
+	in.pump, err = pump.New(pump.Config{
+		Network: c.Network, Seed: c.Seed, Ports: ports,
+		Own: c.Own, PipesOnly: c.PipesOnly,
+		Capture: c.Capture, CaptureLimit: c.CaptureLimit, Forget: c.ForgetAfter,
+	})
 	if err != nil {
 		return err
 	}
@@ -247,12 +290,88 @@ func (in *inside) open(c Config) error {
 	go func() {
 		defer close(in.pumped)
 		runtime.LockOSThread()
-		if err := in.pump.run(); err != nil {
+		if err := in.pump.Run(); err != nil {
 			in.failed <- err
 		}
 	}()
-	in.sampler = newSampler(hosts, c.SampleEvery)
+	in.sampler = newSampler(in.order, processes, c.SampleEvery, c.SeriesEvery)
 	return nil
+}
+
+// renew lays the path anew between the hosts that there are. What the old one has captured is
+// complete then, and no connection between two hosts is left, in TIME_WAIT or elsewhere.
+func (in *inside) renew(c Config) error {
+	if in.pump == nil || len(c.Hosts) != len(in.order) {
+		return errors.New("the path of a lab can be laid anew only once it is open, and between the same hosts")
+	}
+	in.sampler.stop()
+	for _, h := range in.order {
+		if h.diag == nil {
+			return errors.New("connections of a host cannot be ended: socket diagnostics are missing")
+		}
+		between := func(local, remote netip.AddrPort) bool {
+			return h.has(local.Addr()) && !h.has(remote.Addr()) && in.isHost(remote.Addr())
+		}
+		err := h.diag.Destroy(between)
+		if errors.Is(err, unix.EOPNOTSUPP) {
+			return refused{errors.New("this kernel ends no connections (CONFIG_INET_DIAG_DESTROY)")}
+		}
+		if err != nil {
+			return fmt.Errorf("cannot end the connections of host %q: %w", h.name, err)
+		}
+	}
+	in.pump.Stop()
+	<-in.pumped
+	select {
+	case err := <-in.failed:
+		return err
+	default:
+	}
+	return in.lay(c, in.sampler.processes)
+}
+
+func (in *inside) isHost(a netip.Addr) bool {
+	return slices.ContainsFunc(in.order, func(h *netns) bool { return h.has(a) })
+}
+
+// listeners lists what listens on a host.
+func (in *inside) listeners(r hostRequest) answer {
+	h := in.hosts[r.Host]
+	if h == nil {
+		return refusal(fmt.Errorf("there is no host %q in the lab", r.Host))
+	}
+	if h.diagErr != nil {
+		return refusal(h.diagErr)
+	}
+	// The sampler has the host's own socket of diagnostics.
+	var all []sockdiag.Listener
+	var err error
+	h.do(func() {
+		var s *sockdiag.Socket
+		if s, err = sockdiag.Open(); err == nil {
+			defer s.Close()
+			all, err = s.Listeners()
+		}
+	})
+	if err != nil {
+		return refusal(err)
+	}
+	return answer{Listeners: all}
+}
+
+// signalAll sends a signal to whatever runs on a host.
+func (in *inside) signalAll(r hostRequest) answer {
+	h := in.hosts[r.Host]
+	if h == nil {
+		return refusal(fmt.Errorf("there is no host %q in the lab", r.Host))
+	}
+	if !ownProc() {
+		return refusal(errors.New("the processes of a host are not known: /proc cannot be mounted anew on this machine"))
+	}
+	n, err := h.signalAll(r.Signal)
+	a := refusal(err)
+	a.Processes = n
+	return a
 }
 
 // stop ends what this process runs itself; the capture is complete afterwards,
@@ -264,7 +383,7 @@ func (in *inside) stop() error {
 		return nil
 	}
 	in.sampler.stop()
-	in.pump.stop()
+	in.pump.Stop()
 	<-in.pumped
 	select {
 	case err := <-in.failed:
@@ -311,6 +430,44 @@ func (in *inside) start(r startRequest, files []*os.File) error {
 	return nil
 }
 
+// listen opens a socket in the host's namespace, in which it stays whoever holds it.
+func (in *inside) listen(r listenRequest) (f *os.File, err error) {
+	h := in.hosts[r.Host]
+	if h == nil {
+		return nil, fmt.Errorf("there is no host %q in the lab", r.Host)
+	}
+	address := netip.AddrPortFrom(h.addr, uint16(r.Port)).String()
+	h.do(func() {
+		// Of an address in digits, the socket is made on this very thread.
+		var socket interface {
+			File() (*os.File, error)
+			Close() error
+		}
+		if r.Packets {
+			var pc net.PacketConn
+			if pc, err = new(net.ListenConfig).ListenPacket(context.Background(), "udp4", address); err == nil {
+				socket = pc.(*net.UDPConn)
+			}
+		} else {
+			lc := net.ListenConfig{}
+			lc.SetMultipathTCP(false)
+			var ln net.Listener
+			if ln, err = lc.Listen(context.Background(), "tcp4", address); err == nil {
+				socket = ln.(*net.TCPListener)
+			}
+		}
+		if err != nil {
+			return
+		}
+		f, err = socket.File()
+		socket.Close()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on port %d of host %q: %w", r.Port, r.Host, err)
+	}
+	return f, nil
+}
+
 // reap takes note of every process that has ended, orphans of commands included:
 // whose parent is gone is a child of this one.
 func (in *inside) reap() error {
@@ -323,6 +480,9 @@ func (in *inside) reap() error {
 			continue
 		case pid <= 0:
 			return nil
+		}
+		if in.sampler != nil {
+			in.sampler.reaped(pid, time.Duration(used.Utime.Nano()+used.Stime.Nano()))
 		}
 		c := in.running[pid]
 		if c == nil {
@@ -354,7 +514,7 @@ func (in *inside) report() *Report {
 		return r
 	}
 	r.Hosts = in.sampler.look()
-	r.Ledger = in.pump.ledger()
+	r.Ledger = in.pump.Ledger()
 	for _, c := range in.commands {
 		u := c.usage
 		if u.Running {

@@ -9,15 +9,21 @@
 // devices, routes and mounts go with their namespaces. Nothing is written to a
 // disk, and nothing outside the namespaces changes.
 //
+// [Lab.Start] starts a program on a host, [Lab.Listen] opens a socket of a host for this
+// process, [Lab.Report] says what has passed and what the hosts hold, [Lab.Series] what they held
+// over time, and [Lab.Renew] lays the path anew between the same hosts. [Check] says what of all this the machine permits. The path
+// itself is package linger/lab/pump.
+//
 // main and TestMain call [Inside] first: it is how the new process knows what it
 // is. The lab needs Linux; elsewhere everything builds and Open says so.
 //
-// What is not emulated: reordering, jitter, more than one bottleneck each way,
+// What is not emulated: reordering, jitter, more than one bottleneck on any way,
 // IPv6 between hosts, name servers (names resolve through a private /etc/hosts),
 // and machines of their own (all hosts share one kernel, its clock and its CPUs).
 package lab
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -27,6 +33,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/lab/pump"
 	"linger/trace"
 )
 
@@ -44,7 +51,9 @@ func (unsupportedError) Is(target error) bool { return target == errors.ErrUnsup
 const (
 	mostHosts   = 64
 	mostAliases = 256
-	maxDelay    = time.Minute
+	// mostAddresses are those of a /16, without the first and the last.
+	mostAddresses = 1<<16 - 2
+	maxDelay      = time.Minute
 	// maxCaptureLimit keeps a forgotten capture from filling a disk.
 	maxCaptureLimit = 64 << 30
 	// mostCaptures is as many files as one message between the halves of a lab brings.
@@ -53,6 +62,15 @@ const (
 	// defaultSampleEvery is well below the round trip of the paths that matter,
 	// and costs less than 1 % of a core for two hosts.
 	defaultSampleEvery = 20 * time.Millisecond
+)
+
+// Side is the end of the bottleneck that a host is on.
+type Side = pump.Side
+
+// The two ends of the path.
+const (
+	Client = pump.Client
+	Server = pump.Server
 )
 
 // A HostConfig is one host of the lab.
@@ -64,7 +82,10 @@ type HostConfig struct {
 	Side Side `json:"side"`
 	// Aliases are further names that resolve to it.
 	Aliases []string `json:"aliases,omitempty"`
-	// Delay is the host's own, each way, added to the network's.
+	// Addresses is how many addresses the host has beside its own, for programs that are many
+	// clients: each socket is bound to one of [Lab.Addrs]. They cost the host nothing.
+	Addresses int `json:"addresses,omitempty"`
+	// Delay is the host's own, in each direction, added to the network's.
 	Delay time.Duration `json:"delay_ns,omitempty"`
 	// Capture, if not nil, gets every packet that the host sends or is sent, as pcapng and
 	// at the instant when it leaves or reaches the host, up to the lab's CaptureLimit.
@@ -73,11 +94,16 @@ type HostConfig struct {
 	Capture *os.File `json:"-"`
 	// Captured says that a file for it came along.
 	Captured bool `json:"captured,omitempty"`
+	// Processes asks for the CPU time and the memory of all processes on the host.
+	Processes bool `json:"processes,omitempty"`
 }
 
 // A Config is a path with the hosts on it.
 type Config struct {
 	Network linger.Network `json:"network"`
+	// Own gives each address on the client's side an access link of its own, as Network says.
+	// Otherwise all clients share one.
+	Own bool `json:"own,omitempty"`
 	// Seed decides which packets are lost.
 	Seed  uint64       `json:"seed"`
 	Hosts []HostConfig `json:"hosts"`
@@ -96,8 +122,14 @@ type Config struct {
 	// Scratch is a folder that is empty in the lab, in memory, and gone with it, whatever
 	// ends it; none where it is empty.
 	Scratch string `json:"scratch,omitempty"`
-	// SampleEvery is how often each host's sockets are counted; 0 is 20 ms.
+	// SampleEvery is how often each host's sockets are counted; 0 is 20 ms, or SeriesEvery
+	// where that is longer.
 	SampleEvery time.Duration `json:"sample_every_ns,omitempty"`
+	// SeriesEvery is how often a count is kept for [Lab.Series]; 0 keeps none.
+	SeriesEvery time.Duration `json:"series_every_ns,omitempty"`
+	// PipesOnly leaves the connections out of the ledger, and counts what each direction
+	// carried: a crowd has too many of them to tell of each.
+	PipesOnly bool `json:"pipes_only,omitempty"`
 }
 
 // A Command is a program to start on a host.
@@ -147,7 +179,8 @@ func (e Exit) Status() int {
 // A Report is what the lab has seen so far.
 type Report struct {
 	Ledger trace.Ledger
-	// Hosts has the sockets of each host by its name. CPU is left 0: a program
+	// Hosts has the sockets of each host by its name. CPU, since the lab was opened, is
+	// left 0, and so is the memory, unless the host's Processes are asked for: a program
 	// knows better which part of its work counts.
 	Hosts map[string]trace.Host
 	// Commands are in the order in which they were started.
@@ -175,8 +208,26 @@ type Finding struct {
 	Needed bool
 	// Found is what was found, in a few words.
 	Found string
-	// Fix is how to permit it, a command where there is one; empty when OK.
+	// Gives is what it makes possible.
+	Gives string
+	// Fix is how to permit it, a command where there is one; empty when OK. It is the first
+	// of Ways.
 	Fix string
+	// Ways are all that are known, the one that changes least first.
+	Ways []Way
+}
+
+// A Way is how something is permitted.
+type Way struct {
+	Do string // a command, or what else is to be done
+	// For is what is permitted it by that, and for how long.
+	For string
+}
+
+// lacks returns the finding that something is not there, and what would permit it.
+func (f Finding) lacks(found string, ways ...Way) Finding {
+	f.OK, f.Found, f.Ways, f.Fix = false, found, ways, ways[0].Do
+	return f
 }
 
 // packetsPerCore is how many packets a second one core carries beside the
@@ -188,7 +239,7 @@ const packetsPerCore = 10_000
 // Capacity returns how many labs on this network can run side by side on so many cores without
 // making each other late: surely as many as two a core, since each runs a client and a server as
 // well, and at most four a core, where their own lateness is looked at; neither more than have
-// packetsPerCore full-sized packets a second in each core, both ways together. At least one.
+// packetsPerCore full-sized packets a second in each core, both directions together. At least one.
 func Capacity(n linger.Network, cores int) (surely, most int) {
 	cores = max(cores, 1)
 	if n.Down == 0 || n.Up == 0 {
@@ -209,6 +260,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("a lab of %d hosts; give it 1 to %d", len(c.Hosts), mostHosts)
 	case c.SampleEvery != 0 && c.SampleEvery < minSampleEvery:
 		return fmt.Errorf("sockets cannot be counted every %v; give at least %v, or 0 for %v", c.SampleEvery, minSampleEvery, defaultSampleEvery)
+	case c.SeriesEvery != 0 && c.SeriesEvery < minSampleEvery:
+		return fmt.Errorf("sockets cannot be kept every %v; give at least %v, or 0 for none", c.SeriesEvery, minSampleEvery)
 	case c.ForgetAfter < 0:
 		return fmt.Errorf("a box that forgets after %v; give more than 0, or 0 for none", c.ForgetAfter)
 	case c.captures() > mostCaptures:
@@ -224,6 +277,9 @@ func (c Config) validate() error {
 		if h.Delay < 0 || h.Delay > maxDelay {
 			return fmt.Errorf("host %q has a delay of %v; give 0 to %v", h.Name, h.Delay, maxDelay)
 		}
+		if h.Addresses < 0 || h.Addresses > mostAddresses {
+			return fmt.Errorf("host %q has %d further addresses; give 0 to %d", h.Name, h.Addresses, mostAddresses)
+		}
 		if len(h.Aliases) > mostAliases {
 			return fmt.Errorf("host %q has %d aliases; give at most %d", h.Name, len(h.Aliases), mostAliases)
 		}
@@ -238,6 +294,11 @@ func (c Config) validate() error {
 		}
 	}
 	return nil
+}
+
+// sampleEvery is how often sockets are counted.
+func (c Config) sampleEvery() time.Duration {
+	return cmp.Or(c.SampleEvery, max(defaultSampleEvery, c.SeriesEvery))
 }
 
 // IsHostName reports whether name can stand in /etc/hosts and in a URL: labels

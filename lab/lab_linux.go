@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"linger/sockdiag"
 )
 
 const (
@@ -33,6 +36,7 @@ const (
 type Lab struct {
 	control *control
 	addrs   map[string]netip.Addr
+	further map[string][]netip.Addr
 	unwatch func() bool // ends the wait for the context
 
 	ended  chan struct{} // closed when the first process has been reaped, and all others with it
@@ -54,9 +58,7 @@ func Open(ctx context.Context, c Config) (*Lab, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	if c.SampleEvery == 0 {
-		c.SampleEvery = defaultSampleEvery
-	}
+	c.SampleEvery = c.sampleEvery()
 	if tun := findTUN(); !tun.OK {
 		return nil, unsupported(errors.New(tun.Found), tun.Fix)
 	}
@@ -65,10 +67,22 @@ func Open(ctx context.Context, c Config) (*Lab, error) {
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		return nil, unsupported(err, namespaceFix(err))
+		return nil, unsupported(err, namespaceWays(err)[0].Do)
 	}
-	l.addrs = c.addresses()
-	var files []*os.File
+	l.addrs, l.further = c.addresses(), c.further()
+	files := c.declare()
+	if _, err := l.ask(ctx, request{Open: &c}, files...); err != nil {
+		l.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
+	return l, nil
+}
+
+// declare returns the files that go along with the Config, which then says so.
+func (c *Config) declare() (files []*os.File) {
 	if c.Captured = c.Capture != nil; c.Captured {
 		files = append(files, c.Capture)
 	}
@@ -79,14 +93,43 @@ func Open(ctx context.Context, c Config) (*Lab, error) {
 			files = append(files, h.Capture)
 		}
 	}
-	if _, err := l.ask(ctx, request{Open: &c}, files...); err != nil {
-		l.Close()
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, err
+	return files
+}
+
+// Renew lays the path anew: with the network, the seed, the delays and the captures of c, empty,
+// and with everything at zero that a [Report] counts but CPU time. The hosts, which must be
+// those that the lab was opened with, stay as they are with whatever runs on them; but every
+// connection between two of them is ended, whatever its state. What the old path has captured is
+// complete when Renew returns. After an error the lab is of no use but to be closed; one that
+// wraps [ErrUnsupported] says that this kernel cannot end connections.
+func (l *Lab) Renew(ctx context.Context, c Config) error {
+	if err := c.validate(); err != nil {
+		return err
 	}
-	return l, nil
+	if !maps.EqualFunc(c.further(), l.further, slices.Equal) {
+		return errors.New("the hosts of a lab keep the addresses that they were opened with")
+	}
+	c.SampleEvery = c.sampleEvery()
+	files := c.declare()
+	_, err := l.ask(ctx, request{Renew: &c}, files...)
+	return err
+}
+
+// Listeners lists what listens on a host, whoever does.
+func (l *Lab) Listeners(ctx context.Context, host string) ([]sockdiag.Listener, error) {
+	a, err := l.ask(ctx, request{Listeners: &hostRequest{Host: host}})
+	return a.Listeners, err
+}
+
+// SignalAll sends a signal, a [syscall.Signal], to every process on a host, whoever has started
+// it; 0 to none. It returns how many there are.
+func (l *Lab) SignalAll(ctx context.Context, host string, s os.Signal) (int, error) {
+	number, ok := s.(syscall.Signal)
+	if !ok {
+		return 0, fmt.Errorf("%v is not a signal of this system", s)
+	}
+	a, err := l.ask(ctx, request{SignalAll: &hostRequest{Host: host, Signal: number}})
+	return a.Processes, err
 }
 
 // launch starts the first process inside, which waits for its request.
@@ -161,7 +204,6 @@ func (l *Lab) receive() {
 		if err != nil {
 			break
 		}
-		closeAll(files)
 		l.mu.Lock()
 		if a.Exited != nil {
 			if p := l.processes[a.Exited.Process]; p != nil {
@@ -170,9 +212,11 @@ func (l *Lab) receive() {
 			}
 		} else if c := l.pending[a.ID]; c != nil {
 			delete(l.pending, a.ID)
+			a.files, files = files, nil
 			c <- a
 		}
 		l.mu.Unlock()
+		closeAll(files) // that nobody waits for any more
 	}
 	// Without its control socket the lab ends itself; make sure of it.
 	l.control.close()
@@ -260,6 +304,19 @@ func (l *Lab) ask(ctx context.Context, r request, files ...*os.File) (answer, er
 // no such host.
 func (l *Lab) Addr(host string) netip.Addr { return l.addrs[host] }
 
+// Addrs returns the further addresses of the host of that name, as many as its Addresses say.
+// Any program on the host may bind a socket to one.
+func (l *Lab) Addrs(host string) []netip.Addr { return l.further[host] }
+
+// Series returns what each host has held over time so far.
+func (l *Lab) Series(ctx context.Context) (Series, error) {
+	a, err := l.ask(ctx, request{Series: &struct{}{}})
+	if err != nil {
+		return Series{}, err
+	}
+	return *a.Series, nil
+}
+
 // Report returns what the lab has seen so far. A connection that is closing may
 // still have packets under way: let a round trip pass first.
 func (l *Lab) Report(ctx context.Context) (Report, error) {
@@ -268,6 +325,39 @@ func (l *Lab) Report(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	return *a.Report, nil
+}
+
+// Listen opens a listening TCP socket on a host. Its connections cross the path, and are
+// accepted by this process, outside: what it does with them is its own business.
+func (l *Lab) Listen(host string, port int) (net.Listener, error) {
+	f, err := l.socket(listenRequest{Host: host, Port: port})
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return net.FileListener(f)
+}
+
+// ListenPacket opens a UDP socket on a host, for this process, outside.
+func (l *Lab) ListenPacket(host string, port int) (net.PacketConn, error) {
+	f, err := l.socket(listenRequest{Host: host, Port: port, Packets: true})
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return net.FilePacketConn(f)
+}
+
+func (l *Lab) socket(r listenRequest) (*os.File, error) {
+	a, err := l.ask(context.Background(), request{Listen: &r})
+	if err != nil {
+		return nil, err
+	}
+	if len(a.files) != 1 {
+		closeAll(a.files)
+		return nil, errors.New("the lab gave no socket; raise the limit of open files (ulimit -n)")
+	}
+	return a.files[0], nil
 }
 
 // Close ends every process of the lab and returns when all have been reaped and

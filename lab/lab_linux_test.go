@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linger"
+	"linger/internal/testall"
 	"linger/trace"
 )
 
@@ -46,7 +47,7 @@ func openLab(t testing.TB, c Config) *Lab {
 	t.Helper()
 	l, err := Open(t.Context(), c)
 	if errors.Is(err, ErrUnsupported) {
-		lacks(t, err.Error())
+		testall.Lacks(t, "%v", err)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -141,24 +142,39 @@ func fetchBytes(args []string) int {
 // startServer starts a server and returns when it listens.
 func startServer(t testing.TB, l *Lab, host string, bytes int) *Process {
 	t.Helper()
+	return startReady(t, l, role(host, "serve", strconv.Itoa(bytes)))
+}
+
+// startReady starts one of this program's parts and returns when that says "ready".
+func startReady(t testing.TB, l *Lab, c Command) *Process {
+	t.Helper()
+	p, line := startSaying(t, l, c)
+	if line != "ready\n" {
+		t.Fatalf("%s on %s says %q", c.Args, c.Host, line)
+	}
+	return p
+}
+
+// startSaying starts a program and returns what it writes first.
+func startSaying(t testing.TB, l *Lab, c Command) (p *Process, first string) {
+	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	c := role(host, "serve", strconv.Itoa(bytes))
 	c.Stdout = w
-	p, err := l.Start(c)
+	p, err = l.Start(c)
 	w.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := make([]byte, 64)
-	n, err := r.Read(line)
-	if got := string(line[:n]); got != "ready\n" {
-		t.Fatalf("the server on %s says %q, %v", host, got, err)
+	b := make([]byte, 512)
+	n, err := r.Read(b)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return p
+	return p, string(b[:n])
 }
 
 func TestExitIsPassedThrough(t *testing.T) {
@@ -268,7 +284,7 @@ func TestStandardFiles(t *testing.T) {
 func TestNames(t *testing.T) {
 	getent, err := exec.LookPath("getent")
 	if err != nil {
-		lacks(t, err.Error())
+		testall.Lacks(t, "%v", err)
 	}
 	l := openLab(t, two())
 	for _, tt := range []struct{ name, addr string }{
@@ -408,7 +424,7 @@ func TestCaptureThatCannotBeWritten(t *testing.T) {
 	openLab(t, two())
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
-		lacks(t, err.Error())
+		testall.Lacks(t, "%v", err)
 	}
 	defer full.Close()
 	c := two()
@@ -504,7 +520,7 @@ func TestCheck(t *testing.T) {
 	openLab(t, two())
 	for _, f := range Check() {
 		t.Logf("%+v", f)
-		if f.Name == "" || f.Found == "" || f.OK != (f.Fix == "") || strings.Contains(f.Found+f.Fix, "\n") {
+		if f.Name == "" || f.Found == "" || f.OK != (f.Fix == "") || f.OK != (len(f.Ways) == 0) || f.Gives == "" || strings.Contains(f.Found+f.Fix, "\n") {
 			t.Errorf("%+v is not a finding", f)
 		}
 		if f.Needed && !f.OK {
@@ -518,7 +534,7 @@ func TestRefusals(t *testing.T) {
 	openLab(t, two())
 	unshare, err := exec.LookPath("unshare")
 	if err != nil {
-		lacks(t, err.Error())
+		testall.Lacks(t, "%v", err)
 	}
 	for _, tt := range []struct {
 		name, prepare, want string
@@ -543,7 +559,7 @@ func TestContainer(t *testing.T) {
 	openLab(t, two())
 	unshare, err := exec.LookPath("unshare")
 	if err != nil {
-		lacks(t, err.Error())
+		testall.Lacks(t, "%v", err)
 	}
 	got, status := prepared(t, unshare, "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys")
 	if status != 0 {
@@ -606,7 +622,7 @@ func TestUnprivileged(t *testing.T) {
 		t.Skip("the tests run without rights already")
 	}
 	if info, err := os.Stat("/dev/net/tun"); err != nil || info.Mode().Perm()&0o006 != 0o006 {
-		lacks(t, "/dev/net/tun is not for everybody; sudo chmod 666 /dev/net/tun")
+		testall.Lacks(t, "/dev/net/tun is not for everybody; sudo chmod 666 /dev/net/tun")
 	}
 	const nobody = 65534
 	tmp := filepath.Join(os.TempDir(), fmt.Sprintf("linger-nobody-%d", os.Getpid()))
@@ -683,4 +699,42 @@ func BenchmarkOpenClose(b *testing.B) {
 		}
 		l.Close()
 	}
+}
+
+// TestListen accepts outside what a program dials inside, and only at the host that was asked.
+func TestListen(t *testing.T) {
+	l := openLab(t, two())
+	ln, err := l.Listen("origin", 80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			c.Write(make([]byte, 1000))
+			c.Close()
+		}
+	}()
+	if got := ln.Addr().String(); got != l.Addr("origin").String()+":80" {
+		t.Errorf("it listens on %s", got)
+	}
+	out, exit := output(t, l, role("client", "fetch", "www.example.com"))
+	if strings.TrimSpace(out) != "1000" || exit.Status() != 0 {
+		t.Errorf("%q, status %d", out, exit.Status())
+	}
+	if _, err := l.Listen("nowhere", 80); err == nil {
+		t.Error("a host that is not there listens")
+	}
+	if _, err := l.Listen("origin", 80); err == nil {
+		t.Error("a port is listened on twice")
+	}
+	pc, err := l.ListenPacket("origin", 80)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pc.Close()
 }

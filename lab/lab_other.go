@@ -5,9 +5,12 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
+
+	"linger/sockdiag"
 )
 
 var errNeedsLinux = fmt.Errorf("%w: the lab needs Linux, and this is %s; use a Linux machine, or a virtual one", ErrUnsupported, runtime.GOOS)
@@ -26,11 +29,36 @@ func Open(ctx context.Context, c Config) (*Lab, error) {
 // Addr returns an address that is not valid.
 func (l *Lab) Addr(host string) netip.Addr { return netip.Addr{} }
 
+// Addrs returns none.
+func (l *Lab) Addrs(host string) []netip.Addr { return nil }
+
+// Series says that the lab needs Linux.
+func (l *Lab) Series(ctx context.Context) (Series, error) { return Series{}, errNeedsLinux }
+
 // Start says that the lab needs Linux.
 func (l *Lab) Start(Command) (*Process, error) { return nil, errNeedsLinux }
 
+// Listen says that the lab needs Linux.
+func (l *Lab) Listen(host string, port int) (net.Listener, error) { return nil, errNeedsLinux }
+
+// ListenPacket says that the lab needs Linux.
+func (l *Lab) ListenPacket(host string, port int) (net.PacketConn, error) { return nil, errNeedsLinux }
+
 // Report says that the lab needs Linux.
 func (l *Lab) Report(ctx context.Context) (Report, error) { return Report{}, errNeedsLinux }
+
+// Renew says that the lab needs Linux.
+func (l *Lab) Renew(ctx context.Context, c Config) error { return errNeedsLinux }
+
+// Listeners says that the lab needs Linux.
+func (l *Lab) Listeners(ctx context.Context, host string) ([]sockdiag.Listener, error) {
+	return nil, errNeedsLinux
+}
+
+// SignalAll says that the lab needs Linux.
+func (l *Lab) SignalAll(ctx context.Context, host string, s os.Signal) (int, error) {
+	return 0, errNeedsLinux
+}
 
 // Close does nothing.
 func (l *Lab) Close() error { return nil }
@@ -49,5 +77,5 @@ func Inside(args []string) (status int, inside bool) { return 0, false }
 
 // Check finds that this is not Linux.
 func Check() []Finding {
-	return []Finding{{Name: "Linux", Needed: true, Found: runtime.GOOS, Fix: "use --on live or --on sim, or a machine with Linux"}}
+	return []Finding{Finding{Name: "Linux", Needed: true, Gives: "the lab"}.lacks(runtime.GOOS, Way{"use --on live or --on sim, or a machine with Linux", "the lab"})}
 }

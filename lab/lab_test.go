@@ -29,6 +29,9 @@ func TestValidate(t *testing.T) {
 		{"no name", func(c *Config) { c.Hosts[0].Name = "" }, "is not a host's name"},
 		{"a negative delay", func(c *Config) { c.Hosts[0].Delay = -1 }, "delay of -1ns"},
 		{"counting without a pause", func(c *Config) { c.SampleEvery = time.Microsecond }, "sockets cannot be counted every 1µs"},
+		{"keeping counts without a pause", func(c *Config) { c.SeriesEvery = time.Microsecond }, "sockets cannot be kept every 1µs"},
+		{"fewer addresses than none", func(c *Config) { c.Hosts[0].Addresses = -1 }, "has -1 further addresses"},
+		{"more addresses than a range has", func(c *Config) { c.Hosts[0].Addresses = 1 << 16 }, "has 65536 further addresses"},
 		{"a capture of less than nothing", func(c *Config) { c.CaptureLimit = -1 }, "a capture of -1 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"linger/internal/testall"
 )
 
 // roleVar makes the test's own program play a part instead of running tests, so
@@ -30,5 +32,6 @@ func TestMain(m *testing.M) {
 	if os.Getenv("GORACE") == "" {
 		os.Setenv("GORACE", "atexit_sleep_ms=0")
 	}
+	testall.AtOnce(8) // they wait for retransmissions
 	os.Exit(m.Run())
 }

@@ -18,21 +18,20 @@ import (
 	"golang.org/x/sys/unix"
 
 	"linger"
+	"linger/lab/pump"
 	"linger/sockdiag"
 )
-
-// deviceName is each host's interface to the path.
-const deviceName = "link0"
 
 // namespaces says how the first process inside is made: in user, mount, process
 // and network namespaces of its own, to be killed with the thread that made it.
 // The user stays who they are; what lets the process build the lab are two
-// capabilities over its own namespaces, and commands do not inherit them.
+// capabilities over its own namespaces, a third lets it see on which host a process
+// is that has changed its user, and commands do not inherit them.
 func namespaces() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{
 		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET,
 		Pdeathsig:   unix.SIGKILL,
-		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN},
+		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_SYS_PTRACE},
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}},
 	}
@@ -220,9 +219,12 @@ func setSysctl(path, value string) error {
 type netns struct {
 	name string
 	addr netip.Addr
-	port port
+	port pump.Port
 	diag *sockdiag.Socket // opened inside; nil is none
 	work chan func()
+	// namespace is how /proc names it, and counted whether its processes are.
+	namespace string
+	counted   bool
 
 	// What this machine did not allow.
 	notes        []string
@@ -243,15 +245,19 @@ func (h *netns) allNotes() []string {
 	return notes
 }
 
-// newNetns makes the namespace with its device, address and route.
-func newNetns(c HostConfig, addr netip.Addr) (*netns, error) {
-	h := &netns{name: c.Name, addr: addr, work: make(chan func())}
-	h.port = port{fd: -1, addr: addr, side: c.Side, delay: c.Delay, capture: c.Capture}
+// has reports whether an address is one of the host's.
+func (h *netns) has(a netip.Addr) bool { return a == h.addr || h.port.Range.Contains(a) }
+
+// newNetns makes the namespace with its device, addresses and routes. ranges are the further
+// addresses of all hosts, by their names.
+func newNetns(c HostConfig, addr netip.Addr, ranges map[string]netip.Prefix) (*netns, error) {
+	h := &netns{name: c.Name, addr: addr, work: make(chan func()), counted: c.Processes && ownProc()}
+	h.port = pump.Port{FD: -1, Addr: addr, Range: ranges[c.Name], Side: c.Side, Delay: c.Delay, Capture: c.Capture}
 	made := make(chan error)
 	go func() {
 		// Never unlocked: the thread ends with the goroutine, and the namespace with it.
 		runtime.LockOSThread()
-		err := h.build()
+		err := h.build(ranges)
 		made <- err
 		if err != nil {
 			return
@@ -273,13 +279,14 @@ func (h *netns) do(f func()) {
 	<-done
 }
 
-func (h *netns) build() error {
+func (h *netns) build(ranges map[string]netip.Prefix) error {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
 	if err := dropInheritable(); err != nil {
 		return err
 	}
+	h.namespace = namespaceOf("thread-self")
 	table := sysctls(os.Getegid())
 	var refusals []error
 	for _, s := range table {
@@ -291,16 +298,16 @@ func (h *netns) build() error {
 		h.notes = append(h.notes, fmt.Sprintf("%d of the %d sysctls of a host cannot be set and stay as this machine has them; the first: %v", len(refusals), len(table), refusals[0]))
 	}
 	var err error
-	if h.port.fd, err = openTUN(deviceName); err != nil {
+	if h.port.FD, err = pump.OpenTUN(pump.DeviceName); err != nil {
 		return err
 	}
 	// The device shall go with its namespace, which the kernel takes down behind
 	// everyone's back. Otherwise it goes when its descriptor is closed, and
 	// whoever closes that, the end of the lab, waits 25 ms for each host.
-	if err := unix.IoctlSetInt(h.port.fd, unix.TUNSETPERSIST, 1); err != nil {
+	if err := unix.IoctlSetInt(h.port.FD, unix.TUNSETPERSIST, 1); err != nil {
 		return os.NewSyscallError("TUNSETPERSIST", err)
 	}
-	if err := h.connect(); err != nil {
+	if err := h.connect(ranges); err != nil {
 		return err
 	}
 	h.diag, h.diagErr = sockdiag.Open()
@@ -308,7 +315,7 @@ func (h *netns) build() error {
 }
 
 // connect gives the device its address and makes it the way to the other hosts.
-func (h *netns) connect() error {
+func (h *netns) connect(ranges map[string]netip.Prefix) error {
 	loopback, err := netlink.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("cannot find the loopback interface: %w", err)
@@ -316,25 +323,25 @@ func (h *netns) connect() error {
 	if err := netlink.LinkSetUp(loopback); err != nil {
 		return fmt.Errorf("cannot set the loopback interface up: %w", err)
 	}
-	device, err := netlink.LinkByName(deviceName)
+	device, err := netlink.LinkByName(pump.DeviceName)
 	if err != nil {
-		return fmt.Errorf("cannot find %s: %w", deviceName, err)
+		return fmt.Errorf("cannot find %s: %w", pump.DeviceName, err)
 	}
 	if err := netlink.LinkSetMTU(device, linger.MTU); err != nil {
-		return fmt.Errorf("cannot set the MTU of %s: %w", deviceName, err)
+		return fmt.Errorf("cannot set the MTU of %s: %w", pump.DeviceName, err)
 	}
-	if err := netlink.LinkSetTxQLen(device, tunQueue); err != nil {
-		return fmt.Errorf("cannot set the queue length of %s: %w", deviceName, err)
+	if err := netlink.LinkSetTxQLen(device, pump.TUNQueue); err != nil {
+		return fmt.Errorf("cannot set the queue length of %s: %w", pump.DeviceName, err)
 	}
 	address, err := netlink.ParseAddr(netip.PrefixFrom(h.addr, h.addr.BitLen()).String())
 	if err != nil {
 		return err
 	}
 	if err := netlink.AddrAdd(device, address); err != nil {
-		return fmt.Errorf("cannot give %s its address: %w", deviceName, err)
+		return fmt.Errorf("cannot give %s its address: %w", pump.DeviceName, err)
 	}
 	if err := netlink.LinkSetUp(device); err != nil {
-		return fmt.Errorf("cannot set %s up: %w", deviceName, err)
+		return fmt.Errorf("cannot set %s up: %w", pump.DeviceName, err)
 	}
 	// Packets go straight to the pump: no queue but the emulated one.
 	direct := &netlink.GenericQdisc{
@@ -342,20 +349,46 @@ func (h *netns) connect() error {
 		QdiscType:  "noqueue",
 	}
 	if err := netlink.QdiscReplace(direct); err != nil {
-		h.notes = append(h.notes, fmt.Sprintf("the queueing discipline of %s stays this machine's default: %v", deviceName, err))
+		h.notes = append(h.notes, fmt.Sprintf("the queueing discipline of %s stays this machine's default: %v", pump.DeviceName, err))
 	}
 	// To the other hosts only: whoever dials an address of the world outside is told
 	// at once that there is no way, rather than left to wait.
-	hosts := &net.IPNet{IP: net.IPv4(10, 0, 0, 0).To4(), Mask: net.CIDRMask(16, 32)}
-	route := &netlink.Route{LinkIndex: device.Attrs().Index, Scope: netlink.SCOPE_LINK, Dst: hosts}
-	return h.route(route)
+	hosts := []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10}), 16)}
+	for name, r := range ranges {
+		if name != h.name {
+			hosts = append(hosts, r)
+		}
+	}
+	for _, to := range hosts {
+		route := &netlink.Route{LinkIndex: device.Attrs().Index, Scope: netlink.SCOPE_LINK, Dst: ipNet(to)}
+		if err := h.route(route); err != nil {
+			return err
+		}
+	}
+	if !h.port.Range.IsValid() {
+		return nil
+	}
+	// One route makes every address of the range the host's own, to bind and to be reached at.
+	own := &netlink.Route{
+		LinkIndex: loopback.Attrs().Index, Dst: ipNet(h.port.Range),
+		Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST, Table: unix.RT_TABLE_LOCAL,
+	}
+	if err := netlink.RouteAdd(own); err != nil {
+		return fmt.Errorf("cannot make %v addresses of the host: %w", h.port.Range, err)
+	}
+	return nil
+}
+
+// ipNet is a prefix as netlink has it.
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
 // algorithm is the congestion control of every connection in the lab: Linux's
 // default since 2.6.19, whatever this machine's is.
 const algorithm = "cubic"
 
-// route adds the route to the other hosts and makes algorithm the congestion control. A user
+// route adds a route to other hosts and makes algorithm the congestion control. A user
 // namespace may not make an algorithm its default which this machine restricts
 // (net.ipv4.tcp_allowed_congestion_control); the route may name any that is
 // loaded, and then decides instead of the default.

@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"linger/internal/testall"
+	"linger/lab/pump"
 )
 
 const markVar = "LINGER_TEST_MARK"
@@ -27,7 +30,9 @@ func init() {
 // victim opens a lab, starts programs that have children and background jobs of
 // their own, and ends when any of it does.
 func victim([]string) int {
-	l, err := Open(context.Background(), two())
+	c := two()
+	c.Own, c.Hosts[0].Addresses = true, 100
+	l, err := Open(context.Background(), c)
 	if err != nil {
 		fmt.Println(err)
 		return 3
@@ -129,12 +134,12 @@ func birthOf(pid int) string {
 func TestNothingIsLeftBehind(t *testing.T) {
 	openLab(t, two())
 	rounds := 20
-	if os.Getenv("LINGER_TEST_ALL") == "1" && !testing.Short() {
+	if testall.Asked() && !testing.Short() {
 		rounds = 200
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	luck := rand.New(rand.NewPCG(seed, 0))
+	random := rand.New(rand.NewPCG(seed, 0))
 	mountsBefore, hostsBefore := ownMounts(t), readFile(t, "/etc/hosts")
 	own := namespacesOf(os.Getpid())
 	tmp := t.TempDir()
@@ -146,13 +151,13 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(luck.Int64N(int64(80 * time.Millisecond))))
+		time.Sleep(time.Duration(random.Int64N(int64(80 * time.Millisecond))))
 		pids := marked(t, mark)
 		inhabitants := inhabitantsOf(pids, own)
 		if len(pids) == 0 {
 			pids = []int{cmd.Process.Pid} // not executed yet
 		}
-		pid := pids[luck.IntN(len(pids))]
+		pid := pids[random.IntN(len(pids))]
 		name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		// The processes are this test's own: they carry its mark.
 		unix.Kill(pid, unix.SIGKILL)
@@ -204,8 +209,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	if got := readFile(t, "/etc/hosts"); got != hostsBefore {
 		t.Errorf("/etc/hosts is now %q", got)
 	}
-	if _, err := os.Stat("/sys/class/net/" + deviceName); err == nil {
-		t.Errorf("%s exists outside the lab", deviceName)
+	if _, err := os.Stat("/sys/class/net/" + pump.DeviceName); err == nil {
+		t.Errorf("%s exists outside the lab", pump.DeviceName)
 	}
 	if entries, err := os.ReadDir(tmp); err != nil || len(entries) > 0 {
 		t.Errorf("temporary files %v, %v", entries, err)

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"net/netip"
 	"time"
 
 	"linger/sockdiag"
@@ -27,22 +28,43 @@ func (t *tally) add(c sockdiag.Census) {
 	t.host.Samples++
 }
 
+// resident takes the memory of a host's processes in.
+func (t *tally) resident(now int64) {
+	t.host.ResidentPeak, t.host.ResidentLeft = max(t.host.ResidentPeak, now), now
+}
+
 // A sampler counts the sockets of all hosts, again and again. One goroutine owns
 // it; look and stop talk to that.
 type sampler struct {
-	hosts []*netns
-	looks chan chan map[string]trace.Host
-	quit  chan struct{}
-	done  chan struct{}
+	hosts     []*netns
+	processes *roll
+	series    series
+	looks     chan chan map[string]trace.Host
+	serieses  chan chan *Series
+	gone      chan ended
+	quit      chan struct{}
+	done      chan struct{}
 }
 
-// newSampler begins to count, every so often.
-func newSampler(hosts []*netns, every time.Duration) *sampler {
+// ended is a process that is no more, with the CPU time that it had used.
+type ended struct {
+	pid int
+	cpu time.Duration
+}
+
+// newSampler begins to count, every so often, and to keep a count, every so often as keep says.
+// It goes on with the processes that are known.
+func newSampler(hosts []*netns, processes *roll, every, keep time.Duration) *sampler {
 	s := &sampler{
-		hosts: hosts,
-		looks: make(chan chan map[string]trace.Host),
-		quit:  make(chan struct{}),
-		done:  make(chan struct{}),
+		hosts: hosts, processes: processes, gone: make(chan ended),
+		looks:    make(chan chan map[string]trace.Host),
+		serieses: make(chan chan *Series),
+		quit:     make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+	s.series.Every = keep
+	for _, h := range hosts {
+		s.series.Hosts = append(s.series.Hosts, h.name)
 	}
 	go s.run(every)
 	return s
@@ -54,14 +76,25 @@ func (s *sampler) run(every time.Duration) {
 	defer tick.Stop()
 	tallies := make([]tally, len(s.hosts))
 	count := func() {
+		began, held := time.Now(), make([]trace.Held, 0, len(s.hosts))
+		listed := s.processes.look() == nil
 		for i, h := range s.hosts {
+			if listed && h.counted {
+				tallies[i].resident(s.processes.resident(i))
+			}
 			if h.diag == nil {
 				continue
 			}
-			// A count that fails is one sample fewer, and Samples says so.
-			if c, err := h.diag.Census(); err == nil {
+			// A count that fails is one sample fewer, and Samples says so. What a host's
+			// programs have between themselves is their own affair.
+			elsewhere := func(remote netip.Addr) bool { return !remote.IsLoopback() && !h.has(remote) }
+			if c, err := h.diag.CensusOf(elsewhere); err == nil {
 				tallies[i].add(c)
+				held = append(held, heldOf(c))
 			}
+		}
+		if len(held) == len(s.hosts) {
+			s.series.add(began, held)
 		}
 	}
 	for {
@@ -70,11 +103,19 @@ func (s *sampler) run(every time.Duration) {
 			return
 		case <-tick.C:
 			count()
+		case e := <-s.gone:
+			s.processes.reaped(e.pid, e.cpu)
+		case reply := <-s.serieses:
+			reply <- s.series.copy()
 		case reply := <-s.looks:
 			count()
 			out := make(map[string]trace.Host, len(s.hosts))
 			for i, h := range s.hosts {
-				out[h.name] = tallies[i].copy()
+				one := tallies[i].copy()
+				if h.counted {
+					one.CPU = s.processes.cpu(i)
+				}
+				out[h.name] = one
 			}
 			reply <- out
 		}
@@ -96,6 +137,21 @@ func (s *sampler) look() map[string]trace.Host {
 	reply := make(chan map[string]trace.Host, 1)
 	s.looks <- reply
 	return <-reply
+}
+
+// lookSeries returns the counts that were kept so far.
+func (s *sampler) lookSeries() *Series {
+	reply := make(chan *Series, 1)
+	s.serieses <- reply
+	return <-reply
+}
+
+// reaped tells of a process that this one has waited for.
+func (s *sampler) reaped(pid int, cpu time.Duration) {
+	select {
+	case s.gone <- ended{pid, cpu}:
+	case <-s.done:
+	}
 }
 
 // stop ends the counting.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"linger/internal/testall"
 	"linger/sockdiag"
 )
 
@@ -95,26 +96,11 @@ func takeMany([]string) int {
 // whose sockets have come to rest: half of the connections are closed one way,
 // and the unread half holds as much memory as it can.
 func TestSocketsAgreeWithSS(t *testing.T) {
-	needs(t, "ss")
+	testall.Needs(t, "ss")
 	ss, _ := exec.LookPath("ss")
 	l := openLab(t, two())
 	startServer(t, l, "origin", 10<<20)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	c := role("client", "hold", "origin", "10")
-	c.Stdout = w
-	if _, err := l.Start(c); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	line := make([]byte, 64)
-	n, err := r.Read(line)
-	if string(line[:n]) != "ready\n" {
-		t.Fatalf("the client says %q, %v", line[:n], err)
-	}
+	startReady(t, l, role("client", "hold", "origin", "10"))
 	for _, host := range []string{"client", "origin"} {
 		var states map[string]int
 		var memory int64
@@ -174,27 +160,14 @@ func readSS(t *testing.T, text string) (states map[string]int, memory int64) {
 // TestCongestionControl sees both ends of a connection use the lab's algorithm,
 // whatever this machine's default is.
 func TestCongestionControl(t *testing.T) {
-	needs(t, "ss")
+	testall.Needs(t, "ss")
 	ss, _ := exec.LookPath("ss")
 	l := openLab(t, two())
 	startServer(t, l, "origin", 100_000)
 	if got, _ := output(t, l, role("client", "fetch", "origin")); got != "100000" {
 		t.Fatalf("fetched %s bytes", got)
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	c := role("client", "hold", "origin", "1")
-	c.Stdout = w
-	if _, err := l.Start(c); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	if _, err := r.Read(make([]byte, 64)); err != nil {
-		t.Fatal(err)
-	}
+	startReady(t, l, role("client", "hold", "origin", "1"))
 	got, _ := output(t, l, Command{Host: "client", Path: ss, Args: []string{"-tinHO"}})
 	if !strings.Contains(got, " "+algorithm+" ") || strings.Count(got, "\n") != 1 {
 		t.Errorf("the client's connection: %s", got)
@@ -221,33 +194,38 @@ func TestSysctls(t *testing.T) {
 	}
 }
 
-// BenchmarkCensus is what one count of a host with a hundred connections costs.
+// BenchmarkCensus is what one count of a host costs: with a hundred connections, and with ten
+// thousand that are in TIME_WAIT.
 func BenchmarkCensus(b *testing.B) {
-	l := openLab(b, two())
-	startServer(b, l, "origin", 1)
-	r, w, err := os.Pipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer r.Close()
-	c := role("client", "hold", "origin", "100")
-	c.Stdout = w
-	if _, err := l.Start(c); err != nil {
-		b.Fatal(err)
-	}
-	w.Close()
-	if _, err := r.Read(make([]byte, 64)); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		text, e := output(b, l, role("client", "censuses"))
-		if e.Status() != 0 {
-			b.Fatal(text)
-		}
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(float64(d.Microseconds()), "µs/census")
+	const waiting = 10_000
+	for _, c := range []struct {
+		name, what string
+		args       []string
+	}{{"open", "hold", []string{"origin", "100"}}, {"TIME_WAIT", "closing", []string{"origin:81", strconv.Itoa(waiting / 2)}}} {
+		b.Run(c.name, func(b *testing.B) {
+			config := two()
+			config.Network.RTT, config.Hosts[0].Addresses = 0, 2
+			l := openLab(b, config)
+			startServer(b, l, "origin", 1)
+			startReady(b, l, role("origin", "accept"))
+			if c.what == "closing" {
+				c.args = append(c.args, texts(l.Addrs("client"))...)
+			}
+			startReady(b, l, role("client", c.what, c.args...))
+			for b.Loop() {
+				text, e := output(b, l, role("client", "censuses"))
+				if e.Status() != 0 {
+					b.Fatal(text)
+				}
+				d, err := time.ParseDuration(text)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(d.Microseconds()), "µs/census")
+			}
+			if h := report(b, l).Hosts["client"]; c.what == "closing" && h.TimeWait != waiting {
+				b.Errorf("%d are in TIME_WAIT", h.TimeWait)
+			}
+		})
 	}
 }

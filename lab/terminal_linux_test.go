@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"linger/internal/testall"
 )
 
 func init() { roles["terminal"] = inTerminal }
@@ -53,7 +55,7 @@ func onTerminal(t *testing.T, args ...string) *terminal {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		lacks(t, err.Error())
+		testall.Lacks(t, "%v", err)
 	}
 	t.Cleanup(func() { master.Close() })
 	fd := int(master.Fd())
@@ -62,7 +64,7 @@ func onTerminal(t *testing.T, args ...string) *terminal {
 	}
 	slave, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY)
 	if errno != 0 {
-		lacks(t, errno.Error())
+		testall.Lacks(t, "%v", errno)
 	}
 	tty := os.NewFile(slave, "terminal")
 	defer tty.Close()
@@ -132,7 +134,7 @@ func TestInterruptEndsTheForeground(t *testing.T) {
 // TestShellInTheLab has an interactive shell run jobs, interrupts one, and takes
 // the terminal back.
 func TestShellInTheLab(t *testing.T) {
-	needs(t, "bash")
+	testall.Needs(t, "bash")
 	bash, _ := exec.LookPath("bash")
 	openLab(t, two())
 	term := onTerminal(t, bash, "--norc", "--noediting", "-i")

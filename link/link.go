@@ -45,13 +45,13 @@ func Down(n linger.Network) Config {
 	return Config{Delay: n.RTT - n.RTT/2, Rate: n.Down, Queue: n.QueueBytes(n.Down), Loss: n.Loss}
 }
 
-// Fate is what becomes of a packet.
-type Fate uint8
+// An Outcome is what becomes of a packet.
+type Outcome uint8
 
 const (
-	Carried Fate = iota // Receive will return it
-	Lost                // by chance, after the bottleneck
-	Dropped             // at once, for want of room in the queue
+	Carried Outcome = iota // Receive will return it
+	Lost                   // by chance, after the bottleneck
+	Dropped                // at once, for want of room in the queue
 )
 
 // A Link is one hop. T is what the owner wants back of a packet: the packet, or
@@ -65,7 +65,7 @@ const (
 // in which they were sent, also where their instants are equal.
 type Link[T any] struct {
 	Config
-	luck *rand.PCG
+	losses *rand.PCG
 	// lossBelow is Loss in units of 2^-64.
 	lossBelow uint64
 
@@ -93,11 +93,11 @@ type flying[T any] struct {
 	v  T
 }
 
-// New returns an idle Link. luck decides the losses, one draw for each packet
+// New returns an idle Link. losses decides what is lost, one draw for each packet
 // sent, dropped ones too, so that the same seed means the same loss for the n-th
 // packet whatever the queue did; it may be nil where Loss is 0.
-func New[T any](c Config, luck *rand.PCG) *Link[T] {
-	l := &Link[T]{Config: c, luck: luck, lossBelow: math.MaxUint64}
+func New[T any](c Config, losses *rand.PCG) *Link[T] {
+	l := &Link[T]{Config: c, losses: losses, lossBelow: math.MaxUint64}
 	if c.Loss < 1 {
 		l.lossBelow = uint64(c.Loss * (1 << 64))
 	}
@@ -105,11 +105,11 @@ func New[T any](c Config, luck *rand.PCG) *Link[T] {
 }
 
 // Send hands the link a packet of size bytes, IP header included, and returns
-// its fate, which is settled at once. Only of what is Carried does the link keep
+// its outcome, which is settled at once. Only of what is Carried does the link keep
 // v. An instant before that of an earlier call is taken to be that one.
-func (l *Link[T]) Send(now linger.Instant, size int, v T) Fate {
+func (l *Link[T]) Send(now linger.Instant, size int, v T) Outcome {
 	l.advance(now)
-	lost := l.lossBelow > 0 && l.luck.Uint64() < l.lossBelow
+	lost := l.lossBelow > 0 && l.losses.Uint64() < l.lossBelow
 	left := l.now // when its last bit leaves the bottleneck
 	if l.Rate > 0 {
 		if l.free <= l.now {
@@ -158,6 +158,15 @@ func (l *Link[T]) Receive(now linger.Instant) (v T, at linger.Instant, ok bool) 
 	}
 	f := l.flight.pop()
 	return f.v, f.at, true
+}
+
+// Latest returns when the packet arrives that was carried last, or linger.Never if none is
+// on the way.
+func (l *Link[T]) Latest() linger.Instant {
+	if l.flight.n == 0 {
+		return linger.Never
+	}
+	return l.flight.last().at
 }
 
 // Waiting returns how many bytes wait at now.

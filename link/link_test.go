@@ -37,7 +37,7 @@ func TestPacketArrivesAfterTransmissionAndDelay(t *testing.T) {
 	} {
 		l := New[int](c.config, nil)
 		if f := l.Send(0, c.size, 7); f != Carried {
-			t.Errorf("%s: fate %d", c.name, f)
+			t.Errorf("%s: outcome %d", c.name, f)
 		}
 		if got := l.Next(); got != c.want {
 			t.Errorf("%s: next %d, want %d", c.name, got, c.want)
@@ -92,10 +92,10 @@ func TestLateCallsDoNotDelayPackets(t *testing.T) {
 func TestQueueHoldsItsBytesAndNotOneMore(t *testing.T) {
 	c := Config{Rate: 8 * linger.Mbps, Queue: 3000} // a byte takes a microsecond
 	l := New[int](c, nil)
-	send := func(now linger.Instant, size int, want Fate) {
+	send := func(now linger.Instant, size int, want Outcome) {
 		t.Helper()
 		if got := l.Send(now, size, 0); got != want {
-			t.Errorf("at %d, %d bytes: fate %d, want %d", now, size, got, want)
+			t.Errorf("at %d, %d bytes: outcome %d, want %d", now, size, got, want)
 		}
 	}
 	us := linger.Instant(time.Microsecond)
@@ -153,7 +153,7 @@ func TestLossRate(t *testing.T) {
 
 // The n-th packet meets the same loss whatever the queue does.
 func TestSameSeedSameLoss(t *testing.T) {
-	fates := func(rate linger.Rate) (lost []bool, dropped int) {
+	outcomes := func(rate linger.Rate) (lost []bool, dropped int) {
 		l := New[int](Config{Rate: rate, Queue: 5000, Loss: 0.2}, rand.NewPCG(3, 4))
 		for i := range 1000 {
 			f := l.Send(linger.Instant(i)*ms, 1000, i)
@@ -165,8 +165,8 @@ func TestSameSeedSameLoss(t *testing.T) {
 		}
 		return lost, dropped
 	}
-	fast, none := fates(0)
-	slow, some := fates(6 * linger.Mbps)
+	fast, none := outcomes(0)
+	slow, some := outcomes(6 * linger.Mbps)
 	if none != 0 || some == 0 {
 		t.Fatalf("dropped %d and %d, want none and some", none, some)
 	}
@@ -244,11 +244,11 @@ func FuzzLink(f *testing.F) {
 				t.Fatalf("at %d wait %d bytes, want %d", now, got, room)
 			}
 			busy := rate > 0 && ceil(free) > now
-			fate := l.Send(now, size, i)
-			if drop := busy && room+size > int(queue); drop != (fate == Dropped) {
-				t.Fatalf("at %d with %d of %d bytes waiting, fate of %d bytes is %d", now, room, queue, size, fate)
+			outcome := l.Send(now, size, i)
+			if drop := busy && room+size > int(queue); drop != (outcome == Dropped) {
+				t.Fatalf("at %d with %d of %d bytes waiting, outcome of %d bytes is %d", now, room, queue, size, outcome)
 			}
-			if fate == Dropped {
+			if outcome == Dropped {
 				gone++
 				continue
 			}
@@ -262,7 +262,7 @@ func FuzzLink(f *testing.F) {
 				free.Add(free, big.NewRat(int64(size)*8*int64(time.Second), int64(rate)))
 				left = free
 			}
-			if fate == Lost {
+			if outcome == Lost {
 				gone++
 				continue
 			}

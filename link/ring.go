@@ -7,7 +7,7 @@ type ring[E any] struct {
 	n     int
 }
 
-const ringFirst = 64
+const ringFirst = 8
 
 func (r *ring[E]) push(e E) {
 	if r.n == len(r.slots) {
@@ -19,6 +19,9 @@ func (r *ring[E]) push(e E) {
 
 // first returns the oldest element of a ring that has one.
 func (r *ring[E]) first() *E { return &r.slots[r.head] }
+
+// last returns the newest element of a ring that has one.
+func (r *ring[E]) last() *E { return &r.slots[(r.head+r.n-1)&(len(r.slots)-1)] }
 
 // pop removes the oldest element of a ring that has one, and forgets it, so that
 // what it pointed to can be collected.

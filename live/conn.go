@@ -2,12 +2,11 @@ package live
 
 import (
 	"context"
-	"errors"
 	"sync"
-	"syscall"
 	"time"
 
 	"linger"
+	"linger/page"
 	"linger/policy"
 	"linger/trace"
 )
@@ -43,7 +42,7 @@ type protocol interface {
 type conn struct {
 	id     int
 	run    *run
-	origin int             // of the workload
+	place  int             // of the run's, that it goes to
 	stream bool            // of TCP, in place of a datagram's socket
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
@@ -52,7 +51,9 @@ type conn struct {
 	// Owned by the goroutine of the run.
 	staged []request // to be sent with the next flush
 	gone   bool      // closed, or never established
-	asked  *query    // the last of DNS
+	broken bool      // the server has broken the protocol
+	record trace.Connection
+	answered
 
 	// epilogue writes what is known of the connection once speak has returned; nil
 	// is nothing.
@@ -61,16 +62,28 @@ type conn struct {
 	mu       sync.Mutex
 	outgoing []request // to be taken
 	closed   bool
-	hangUp   func() // ends what is under way on the transport
+	hangUp   func(patience time.Duration) // ends what is under way on the transport
+	patience time.Duration                // that it is given
 }
 
-func newConn(r *run, id, origin int, stream bool) *conn {
+func newConn(r *run, id, place int, stream bool) *conn {
 	ctx, cancel := context.WithCancel(r.ctx)
-	return &conn{id: id, origin: origin, run: r, stream: stream, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1)}
+	return &conn{id: id, place: place, run: r, stream: stream, ctx: ctx, cancel: cancel, wake: make(chan struct{}, 1)}
+}
+
+// answered counts the responses that were what was asked for, and the bytes of their bodies.
+type answered struct {
+	requests int
+	bytes    int64
+}
+
+func (a *answered) add(body int64) {
+	a.requests++
+	a.bytes += body
 }
 
 // host is what requests on the connection bear as their Host.
-func (c *conn) host() string { return c.run.places[c.origin].Host }
+func (c *conn) host() string { return c.run.places[c.place].Host }
 
 // flush hands over what is staged. It goes out in one write, as long as it fits.
 func (c *conn) flush() {
@@ -101,31 +114,53 @@ func (c *conn) take(empty []request) []request {
 	return batch
 }
 
+// await waits for what is outgoing, and takes it; empty is an empty batch, which may be none. It
+// returns false where the connection has been closed.
+func (c *conn) await(empty []request) (batch []request, ok bool) {
+	select {
+	case <-c.wake:
+		return c.take(empty), true
+	case <-c.ctx.Done():
+		return nil, false
+	}
+}
+
 // attach names what ends the transport when the connection is closed: it must not
-// block. Where the connection is closed already, attach calls it and returns false.
-func (c *conn) attach(hangUp func()) bool {
+// block, and has the server's own close awaited for so long at most. Where the
+// connection is closed already, attach calls it and returns false.
+func (c *conn) attach(hangUp func(patience time.Duration)) bool {
 	c.mu.Lock()
 	c.hangUp = hangUp
-	closed := c.closed
+	closed, patience := c.closed, c.patience
 	c.mu.Unlock()
 	if closed {
-		hangUp()
+		hangUp(patience)
 	}
 	return !closed
 }
 
-// close ends the connection, established or not.
-func (c *conn) close() {
+// hasty is how long the close of a server is awaited that broke the protocol, or where
+// the run was stopped: nothing of it would be counted.
+const hasty = 50 * time.Millisecond
+
+// close ends the connection, established or not. The server's own close is awaited for as
+// long as the run's limits say, or no longer than hasty.
+func (c *conn) close(hastily bool) {
+	patience := max(c.run.config.Limits.Linger, time.Millisecond)
+	if hastily {
+		patience = min(patience, hasty)
+	}
 	c.mu.Lock()
 	hangUp := c.hangUp
 	if c.closed {
 		hangUp = nil
+	} else {
+		c.closed, c.patience = true, patience
 	}
-	c.closed = true
 	c.mu.Unlock()
 	c.cancel()
 	if hangUp != nil {
-		hangUp()
+		hangUp(patience)
 	}
 }
 
@@ -147,48 +182,25 @@ type ending struct {
 	reason string
 }
 
-// IsReset reports whether an error of the network says that the other side has given the
-// connection up without a word.
-func IsReset(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
-}
-
-// Cause is the system's own word for an error of the network, without the
-// addresses that Go puts around it.
-func Cause(err error) string {
-	if number, ok := errors.AsType[syscall.Errno](err); ok {
-		return number.Error()
-	}
-	return err.Error()
-}
-
-// A link is a reference that the content of a response holds.
-type link struct {
-	url      string // absolute
-	redirect bool   // it takes the place of what redirects to it
-	search   search // what it is to be searched as
-	at       int64  // bytes of the content up to its end
-}
-
 // An event is what happened on a connection.
 type event struct {
-	kind     eventKind
-	conn     int
-	exchange int
-	at       linger.Instant
-	status   int
-	head     int64
-	body     int64
-	content  string
-	rcode    string // of an answer of DNS
-	again    bool   // the same datagram once more
-	limit    time.Duration
-	persists bool
-	streams  int                     // that the server allows
-	refused  []int                   // exchanges
-	about    func(*trace.Connection) // writes what has become known of the connection; nil is nothing
+	kind      eventKind
+	conn      int
+	exchange  int
+	at        linger.Instant
+	status    int
+	head      int64
+	body      int64
+	content   string
+	rcode     string // of an answer of DNS
+	again     bool   // the same datagram once more
+	limit     time.Duration
+	persists  bool
+	streams   int                     // that the server allows
+	refused   []int                   // exchanges
+	about     func(*trace.Connection) // writes what has become known of the connection; nil is nothing
+	reference page.Reference          // that the content of a response holds
 	ending
-	link
 }
 
 type eventKind uint8
@@ -203,7 +215,7 @@ const (
 	uploaded                     // body bytes of a request's content are handed to the kernel; head, where known, is the head's size so far
 	begun                        // the first byte of a response has been read; status and head where known
 	arrived                      // body bytes of a response's content are there
-	found                        // a response names a link
+	found                        // a response names a reference
 	done                         // a response is complete; reason says what is wrong with it
 	refused                      // a response says that the request came too late
 	rejected                     // the server ended one exchange for reason, without having processed it

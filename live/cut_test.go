@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"linger"
+	"linger/content"
 )
 
 // A response of HTTP/1 that ends before what announces its length does is cut (RFC
@@ -38,7 +39,7 @@ func TestResponseShorterThanAnnounced(t *testing.T) {
 				w := linger.Workload{Name: "cut", Scheme: scheme, Exchanges: []linger.Exchange{
 					{Method: "GET", Path: "/", Status: 200, ResponseBody: 5, Parent: linger.NoParent}}}
 				five := make([]byte, 5)
-				if _, err := w.Body(0).Read(five); err != nil {
+				if _, err := content.Body(w, 0).Read(five); err != nil {
 					t.Fatal(err)
 				}
 				tr := fetch(t, w, "close", rawHTTP1(t, scheme, strings.ReplaceAll(test.response, "$", string(five)), test.silent))

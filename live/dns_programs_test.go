@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"linger"
+	"linger/internal/testall"
 	"linger/trace"
 )
 
@@ -110,7 +111,7 @@ func TestUnbound(t *testing.T) {
 	unbound, control := tool(t, "unbound"), tool(t, "unbound-control")
 	a := newAuthority(t)
 	p := resolver{site: newPlace(t, a.issue(nil))}
-	secure, web := freeAddress(t), freeAddress(t)
+	secure, web := testall.FreeAddress(t), testall.FreeAddress(t)
 	p.addresses = map[string]string{linger.OverUDP: p.address, linger.OverTCP: p.address, linger.OverTLS: secure, linger.OverHTTPS: web}
 	config := filepath.Join(p.dir, "unbound.conf")
 	var data strings.Builder
@@ -203,7 +204,7 @@ func TestDnsdist(t *testing.T) {
 	dnsdist := tool(t, "dnsdist")
 	a := newAuthority(t)
 	p := resolver{site: newPlace(t, a.issue(nil))}
-	secure, web, stats := freeAddress(t), freeAddress(t), freeAddress(t)
+	secure, web, stats := testall.FreeAddress(t), testall.FreeAddress(t), testall.FreeAddress(t)
 	p.addresses = map[string]string{linger.OverUDP: p.address, linger.OverTCP: p.address, linger.OverTLS: secure, linger.OverHTTPS: web}
 	config := filepath.Join(p.dir, "dnsdist.conf")
 	// Nobody but this test reads the statistics; dnsdist wants a key for them.

@@ -18,6 +18,8 @@ import (
 	h3qlog "github.com/quic-go/quic-go/http3/qlog"
 
 	"linger"
+	"linger/ask"
+	"linger/page"
 	"linger/policy"
 	"linger/trace"
 )
@@ -31,7 +33,7 @@ type h3 struct {
 }
 
 func newH3(ctx context.Context, r *run, to Config) (protocol, error) {
-	base, err := newOverQUIC(ctx, r, to, http3.NextProtoH3)
+	base, err := newOverQUIC(ctx, r, to)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +54,8 @@ type h3Session struct {
 	client   *http3.ClientConn
 	waiting  map[string]*h3Exchange // sent by us, not by the stack; by method and path
 	streams  map[quic.StreamID]*h3Exchange
-	farewell bool // the server has said goodbye
+	goneAway bool // the server has sent GOAWAY
+	idle     int  // frames and streams in a row that carry nothing of a response
 }
 
 // An h3Exchange is one request on its way through one connection.
@@ -71,7 +74,10 @@ type h3Exchange struct {
 func (p *h3) speak(c *conn) {
 	s := &h3Session{quicSession: newQUICSession(c), base: p,
 		waiting: make(map[string]*h3Exchange), streams: make(map[quic.StreamID]*h3Exchange)}
-	s.seen.session = s
+	s.seen.HTTP = s
+	if len(p.to.Message.Fields) > 0 {
+		s.seen.Secret = func(name string) bool { _, own := p.to.Message.Field(name); return own }
+	}
 	p.carry(&s.quicSession, s)
 }
 
@@ -85,24 +91,36 @@ func (s *h3Session) renew() {
 
 // ending puts the end of the connection into words.
 func (s *h3Session) ending(err error) ending {
-	over := quicEnding(err, s.run.scenario.Strategy.Speaks(), http3.NextProtoH3)
+	over := quicEnding(err, s.run.speaks)
 	if e, ok := errors.AsType[*quic.ApplicationError](err); ok {
-		over = closedWith(e, quic.ApplicationErrorCode(http3.ErrCodeNoError), http3.ErrCode(e.ErrorCode).String(), "HTTP/3")
+		over = closedWith(e, quic.ApplicationErrorCode(http3.ErrCodeNoError), http3.ErrCode(e.ErrorCode).String(), linger.H3)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.farewell && over.cause == policy.ClosedByPeer {
-		over.reason = farewell
+	if s.goneAway && isStackDone(err) {
+		return ending{policy.ClosedByPeer, trace.AtServer, saidGoAway}
+	}
+	if s.goneAway && over.cause == policy.ClosedByPeer {
+		over.reason = saidGoAway
 	}
 	return over
 }
 
-// farewell is what a GOAWAY is called in a trace.
-const farewell = "server said goodbye: GOAWAY"
+// isStackDone reports whether err is our own stack's close of a connection without an
+// error: it does so as soon as GOAWAY has come and no stream of its own is open, also
+// where a request is about to have one. Nothing was broken, and that request was not
+// processed.
+func isStackDone(err error) bool {
+	e, ok := errors.AsType[*quic.ApplicationError](err)
+	return ok && !e.Remote && e.ErrorCode == quic.ApplicationErrorCode(http3.ErrCodeNoError)
+}
 
-// created hears that the stack has put a request on a stream, its fields taking so
+// saidGoAway is what a GOAWAY is called in a trace.
+const saidGoAway = "server said goodbye: GOAWAY"
+
+// Created hears that the stack has put a request on a stream, its fields taking so
 // many bytes. They are about to be written.
-func (s *h3Session) created(id quic.StreamID, fields []h3qlog.HeaderField, size int64) {
+func (s *h3Session) Created(id quic.StreamID, fields []h3qlog.HeaderField, size int64) {
 	var method, path string
 	for _, f := range fields {
 		switch f.Name {
@@ -121,13 +139,13 @@ func (s *h3Session) created(id quic.StreamID, fields []h3qlog.HeaderField, size 
 	}
 	s.mu.Unlock()
 	if x != nil {
-		s.tell(event{kind: sent, exchange: x.index, at: s.run.now(), head: size})
+		s.tell(event{kind: sent, exchange: x.Index, at: s.run.now(), head: size})
 	}
 }
 
-// parsed hears of a frame of a response: the size of its fields, if it is a field
+// Parsed hears of a frame of a response: the size of its fields, if it is a field
 // section, and that of the whole frame, negative where the stack does not say.
-func (s *h3Session) parsed(id quic.StreamID, fields, frame int64) {
+func (s *h3Session) Parsed(id quic.StreamID, fields, frame int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x := s.streams[id]; x != nil {
@@ -136,9 +154,24 @@ func (s *h3Session) parsed(id quic.StreamID, fields, frame int64) {
 	}
 }
 
-// streamEnded hears that the server has ended a stream, and of the stream's size. The
+// Calm hears of a frame or a stream of the server, and whether that carries something of a
+// response. Where too many in a row do not, it gives the connection up.
+func (s *h3Session) Calm(carries bool) {
+	s.mu.Lock()
+	s.idle++
+	if carries {
+		s.idle = 0
+	}
+	over := s.idle == maxIdle+1
+	s.mu.Unlock()
+	if over {
+		_ = s.quic.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), errIdle.Error())
+	}
+}
+
+// StreamEnded hears that the server has ended a stream, and of the stream's size. The
 // frame that says so may come again.
-func (s *h3Session) streamEnded(id quic.StreamID, size int64) {
+func (s *h3Session) StreamEnded(id quic.StreamID, size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x := s.streams[id]; x != nil && x.final < 0 {
@@ -162,22 +195,22 @@ func (s *h3Session) isCut(x *h3Exchange) bool {
 	return x.final >= 0 && x.final != x.frames
 }
 
-// goAway hears that the server processes no request from stream first on: "The
+// GoAway hears that the server processes no request from stream first on: "The
 // client can treat requests associated with those [...] as having been rejected"
 // (RFC 9114, 5.2).
-func (s *h3Session) goAway(first quic.StreamID) {
+func (s *h3Session) GoAway(first quic.StreamID) {
 	s.mu.Lock()
-	s.farewell = true
+	s.goneAway = true
 	var refused []int
 	for id, x := range s.streams {
 		if id >= first {
 			x.over.Store(true)
 			x.cancel()
-			refused = append(refused, x.index)
+			refused = append(refused, x.Index)
 		}
 	}
 	s.mu.Unlock()
-	s.tell(event{kind: goaway, exchange: -1, at: s.run.now(), refused: refused, ending: ending{by: trace.AtServer, reason: farewell}})
+	s.tell(event{kind: goaway, exchange: -1, at: s.run.now(), refused: refused, ending: ending{by: trace.AtServer, reason: saidGoAway}})
 }
 
 // send puts one request on the wire; the next may follow once it returns.
@@ -229,21 +262,27 @@ func (s *h3Session) fetch(x *h3Exchange) {
 		s.failed(x, err, event{at: s.run.now()})
 		return
 	}
+	s.receive(x, res, in)
+}
+
+// receive reads the response to one request, whose head has come.
+func (s *h3Session) receive(x *h3Exchange, res *http.Response, in *stamped) {
 	defer res.Body.Close()
 	in.Reader = res.Body
 	first := event{kind: begun, at: in.at, status: res.StatusCode, head: s.headOf(x)}
 	s.report(x, first)
-	b := newBody(s.conn, x.request, res.StatusCode, mediaType(res.Header.Get("Content-Type")), in, in.when)
+	b := newBody(s.conn, x.request, res.StatusCode, page.MediaType(res.Header.Get("Content-Type")), in, in.when)
 	if x.visited {
 		s.explore(x.request, res.StatusCode, res.Header.Get, &b, in.when)
 	}
 	buf := spare.Get().(*buffers)
 	defer spare.Put(buf)
+	var err error
 	for err == nil {
 		_, err = b.Read(buf.chunk)
 	}
 	e := event{kind: done, at: in.at, status: res.StatusCode, head: s.headOf(x), body: b.received,
-		content: mediaType(res.Header.Get("Content-Type")), persists: true}
+		content: page.MediaType(res.Header.Get("Content-Type")), persists: true}
 	if err != io.EOF {
 		if err == errTooLong {
 			e.kind, e.reason = reset, b.reason
@@ -310,25 +349,25 @@ func (s *h3Session) exchange(client *http3.ClientConn, q *http.Request, leave fu
 // request returns x as the stack wants it.
 func (s *h3Session) request(ctx context.Context, x *h3Exchange) *http.Request {
 	c := s.base.to
-	q := &http.Request{Method: x.Method, URL: &url.URL{Scheme: "https"}, Header: make(http.Header)}
-	for _, f := range requestFields(x.request, "https", c.Host, c.Message) {
-		switch f.name {
+	q := &http.Request{Method: x.Method, URL: &url.URL{Scheme: linger.SchemeHTTPS}, Header: make(http.Header)}
+	for _, f := range ask.Fields(x.Request, linger.SchemeHTTPS, c.Host, c.Message) {
+		switch f.Name {
 		case ":authority":
-			q.Host, q.URL.Host = f.value, f.value
+			q.Host, q.URL.Host = f.Value, f.Value
 		case ":path":
 			// The stack is to take it as it is, also where it begins with two slashes.
-			q.URL.Opaque = f.value
-			if strings.HasPrefix(f.value, "//") {
-				q.URL.Opaque = "//" + c.Host + f.value
+			q.URL.Opaque = f.Value
+			if strings.HasPrefix(f.Value, "//") {
+				q.URL.Opaque = "//" + c.Host + f.Value
 			}
 		case ":method", ":scheme", "content-length":
 		default:
-			q.Header[f.name] = append(q.Header[f.name], f.value)
+			q.Header[f.Name] = append(q.Header[f.Name], f.Value)
 		}
 	}
 	if x.RequestBody > 0 {
 		q.ContentLength = x.RequestBody
-		q.Body = &upload{session: s, exchange: x, content: s.run.content(x.request)}
+		q.Body = &upload{session: s, exchange: x, content: s.run.application.content(x.request)}
 	}
 	return q.WithContext(ctx)
 }
@@ -379,7 +418,7 @@ func (s *h3Session) headOf(x *h3Exchange) int64 {
 // report tells something of an exchange, unless it is over.
 func (s *h3Session) report(x *h3Exchange, e event) {
 	if !x.over.Load() {
-		e.exchange = x.index
+		e.exchange = x.Index
 		s.tell(e)
 	}
 }
@@ -399,7 +438,7 @@ func (s *h3Session) failed(x *h3Exchange, err error, e event) {
 		e.kind, e.reason = rejected, "server did not take early data"
 	case s.isTurnedAway(x, failure):
 		// Also where the connection has ended since: this one was never on it.
-		e.kind, e.refused, e.reason = goaway, []int{x.index}, farewell
+		e.kind, e.refused, e.reason = goaway, []int{x.Index}, saidGoAway
 		e.by = trace.AtServer
 	case errors.Is(err, net.ErrClosed) || s.quic.Context().Err() != nil:
 		return
@@ -418,13 +457,13 @@ func (s *h3Session) failed(x *h3Exchange, err error, e event) {
 	s.report(x, e)
 }
 
-// isTurnedAway reports whether x came too late: the server has said goodbye, and x
+// isTurnedAway reports whether x came too late: the server has sent GOAWAY, and x
 // has no stream or was rejected on it. "Requests [...] might already be in transit
 // when the server sends a GOAWAY" (RFC 9114, 5.2).
 func (s *h3Session) isTurnedAway(x *h3Exchange, failure *http3.Error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.farewell && (x.stream < 0 || failure != nil && failure.Remote && failure.ErrorCode == http3.ErrCodeRequestRejected)
+	return s.goneAway && (x.stream < 0 || failure != nil && failure.Remote && failure.ErrorCode == http3.ErrCodeRequestRejected)
 }
 
 // isSent reports whether x has been put on a stream.

@@ -13,6 +13,7 @@ import (
 	"github.com/quic-go/quic-go/quicvarint"
 
 	"linger"
+	"linger/content"
 )
 
 // A response whose stream ends within a frame is cut, however cleanly the stream ends
@@ -22,15 +23,15 @@ func TestHTTP3ResponseEndsWithinAFrame(t *testing.T) {
 		return string(quicvarint.Append(quicvarint.Append(nil, kind), announced)) + payload
 	}
 	const data, headers, grease = 0, 1, 0x21
-	content := func(n int64) string {
+	filling := func(n int64) string {
 		w := linger.Workload{Exchanges: []linger.Exchange{{Method: "GET", Path: "/", Status: 200, ResponseBody: n, Parent: linger.NoParent}}}
-		b, err := io.ReadAll(w.Body(0))
+		b, err := io.ReadAll(content.Body(w, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(b)
 	}
-	five := content(5)
+	five := filling(5)
 	ok := frame(headers, 3, "\x00\x00\xd9") // :status: 200, of QPACK's static table
 	for _, test := range []struct {
 		name, response string
@@ -59,8 +60,33 @@ func TestHTTP3ResponseEndsWithinAFrame(t *testing.T) {
 	}
 }
 
+// A server that sends without end what carries nothing of a response is given up.
+func TestHTTP3Floods(t *testing.T) {
+	const ok = "\x01\x03\x00\x00\xd9" // HEADERS with :status: 200
+	for _, test := range []struct{ name, response, reason string }{
+		{"unknown frames", ok + strings.Repeat("\x21\x01x", 3*maxIdle), "H3_EXCESSIVE_LOAD: server sent 10000 frames that carry no response"},
+		{"empty DATA", ok + strings.Repeat("\x00\x00", 3*maxIdle), "H3_EXCESSIVE_LOAD: server sent 10000 frames that carry no response"},
+		{"interim responses", strings.Repeat("\x01\x03\x00\x00\xd8", 100), "too many 1xx"},
+		{"fields that are too long", "\x01\x80\x10\x00\x00" + strings.Repeat("x", 1<<20), "HEADERS frame too large"},
+		{"fields that unpack to too much", "\x01\x80\x03\x00\x03\x00\x00\xd9" + strings.Repeat("\xdd", 3<<16), "too large"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := linger.Workload{Name: "flood", Scheme: "https", Exchanges: []linger.Exchange{{Method: "GET", Path: "/", Status: 200, ResponseBody: 5, Parent: linger.NoParent}}}
+			if got := fetch(t, w, "h3", rawH3(t, test.response)).Exchanges[0].Failed; !strings.Contains(got, test.reason) {
+				t.Errorf("failed: %q; want %q", got, test.reason)
+			}
+		})
+	}
+}
+
 // rawH3 answers each request of HTTP/3 by those bytes, and ends the stream.
-func rawH3(t *testing.T, response string) Config {
+func rawH3(t testing.TB, response string) Config {
+	t.Helper()
+	return answersH3(t, func() []byte { return []byte(response) })
+}
+
+// answersH3 answers each request of HTTP/3 by what answer gives, and ends the stream.
+func answersH3(t testing.TB, answer func() []byte) Config {
 	t.Helper()
 	a := newAuthority(t)
 	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -99,7 +125,7 @@ func rawH3(t *testing.T, response string) Config {
 						return
 					}
 					s.Read(make([]byte, 4096))
-					s.Write([]byte(response))
+					s.Write(answer())
 					s.Close()
 				}
 			}()

@@ -21,6 +21,8 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"linger"
+	"linger/ask"
+	"linger/content"
 	"linger/policy"
 	"linger/trace"
 )
@@ -106,7 +108,7 @@ func serving(w linger.Workload) http.HandlerFunc {
 		}
 		out.Header().Set("Content-Type", e.ContentType)
 		out.WriteHeader(e.Status)
-		io.Copy(out, w.Body(i))
+		io.Copy(out, content.Body(w, i))
 	}
 }
 
@@ -368,7 +370,7 @@ func (s *h3Server) replace(t testing.TB) {
 }
 
 // TestHTTP3TurnedAway has exchanges end on a connection whose server has said
-// goodbye: those that it does not process are no failures.
+// GOAWAY: those that it does not process are no failures.
 func TestHTTP3TurnedAway(t *testing.T) {
 	unusable := errors.New("http3: conn unusable: connection in graceful shutdown")
 	turnedAway := &http3.Error{Remote: true, ErrorCode: http3.ErrCodeRequestRejected}
@@ -381,11 +383,24 @@ func TestHTTP3TurnedAway(t *testing.T) {
 		{"rejected", 8, turnedAway},
 	} {
 		r := &run{events: make(chan event, 1)}
-		s := &h3Session{quicSession: newQUICSession(&conn{run: r}), farewell: true}
-		x := &h3Exchange{request: request{index: 7}, stream: test.stream}
+		s := &h3Session{quicSession: newQUICSession(&conn{run: r}), goneAway: true}
+		x := &h3Exchange{request: request{Request: ask.Request{Index: 7}}, stream: test.stream}
 		s.failed(x, test.err, event{})
-		if e := <-r.events; e.kind != goaway || !slices.Equal(e.refused, []int{7}) || e.reason != farewell {
+		if e := <-r.events; e.kind != goaway || !slices.Equal(e.refused, []int{7}) || e.reason != saidGoAway {
 			t.Errorf("%s: %+v", test.name, e)
+		}
+	}
+}
+
+// TestHTTP3StackDone has our own stack close a connection after GOAWAY while a request is
+// about to have a stream: the server broke nothing.
+func TestHTTP3StackDone(t *testing.T) {
+	own := &quic.ApplicationError{ErrorCode: quic.ApplicationErrorCode(http3.ErrCodeNoError)}
+	for _, said := range []bool{true, false} {
+		s := &h3Session{quicSession: newQUICSession(&conn{run: &run{}}), goneAway: said}
+		over := s.ending(own)
+		if isOver := over.cause == policy.ClosedByPeer && over.reason == saidGoAway; isOver != said {
+			t.Errorf("GOAWAY %v: %+v", said, over)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 
 	"linger"
+	"linger/ask"
+	"linger/page"
 	"linger/policy"
 	"linger/trace"
 )
@@ -46,12 +48,10 @@ func speakHTTP1(c *conn, socket net.Conn) {
 	reader.Go(h.read)
 	var batch []request
 	for {
-		select {
-		case <-c.wake:
-		case <-c.ctx.Done():
+		var ok bool
+		if batch, ok = c.await(batch); !ok {
 			return
 		}
-		batch = c.take(batch)
 		if err := h.write(batch); err != nil {
 			// The reader meets the same end, after what the server may have said
 			// before it: an early answer counts.
@@ -72,7 +72,7 @@ func (h *http1) write(batch []request) error {
 	for first, i := 0, 0; i < len(batch); i++ {
 		q := &batch[i]
 		before := len(out)
-		out = appendRequest(out, *q, r.scenario.Strategy, h.host(), r.config.Message)
+		out = ask.AppendHTTP1(out, q.Request, r.scenario.Strategy, h.host(), r.config.Message)
 		q.head = len(out) - before
 		if q.RequestBody == 0 && i+1 < len(batch) && len(out) < writeSize {
 			continue
@@ -80,7 +80,7 @@ func (h *http1) write(batch []request) error {
 		var content io.Reader
 		along := 0 // bytes of the content that go out with the head
 		if q.RequestBody > 0 {
-			content = r.content(*q)
+			content = r.application.content(*q)
 			head := len(out)
 			out = append(out, make([]byte, min(q.RequestBody, chunkSize))...)
 			along, _ = io.ReadFull(content, out[head:])
@@ -90,10 +90,10 @@ func (h *http1) write(batch []request) error {
 		h.mu.Unlock()
 		at := r.now()
 		for _, q := range batch[first : i+1] {
-			h.tell(event{kind: sent, exchange: q.index, at: at, head: int64(q.head)})
+			h.tell(event{kind: sent, exchange: q.Index, at: at, head: int64(q.head)})
 		}
 		if q.RequestBody > 0 {
-			h.tell(event{kind: uploaded, exchange: q.index, at: at, body: int64(along)})
+			h.tell(event{kind: uploaded, exchange: q.Index, at: at, body: int64(along)})
 		}
 		if _, err := h.socket.Write(out); err != nil {
 			return err
@@ -116,7 +116,7 @@ func (h *http1) upload(content io.Reader, q request, gone int64, buf []byte) err
 			return nil
 		}
 		gone += int64(n)
-		h.tell(event{kind: uploaded, exchange: q.index, at: h.run.now(), body: gone})
+		h.tell(event{kind: uploaded, exchange: q.Index, at: h.run.now(), body: gone})
 		if _, err := h.socket.Write(buf[:n]); err != nil {
 			return err
 		}
@@ -167,25 +167,25 @@ func (h *http1) receive(in *responses, q request, buf *buffers) bool {
 	if begin > 0 && !in.beginsHead() {
 		h.surplus(buf.in)
 	}
-	h.tell(event{kind: begun, exchange: q.index, at: in.src.at})
+	h.tell(event{kind: begun, exchange: q.Index, at: in.src.at})
 	head, err := in.readHead(q.Method)
 	if err != nil {
-		h.end(in, q.index, in.ending(err, "within the head of a response"), in.offset()-begin, 0)
+		h.end(in, q.Index, in.ending(err, "within the head of a response"), in.offset()-begin, 0)
 		return false
 	}
 	if head.status == 408 && q.Status != 408 {
-		h.tell(event{kind: refused, exchange: q.index, at: in.src.at, status: head.status, head: in.offset() - begin})
+		h.tell(event{kind: refused, exchange: q.Index, at: in.src.at, status: head.status, head: in.offset() - begin})
 		return false
 	}
-	b := newBody(h.conn, q, head.status, mediaType(head.fields.Get("Content-Type")), in, in.src.when)
+	b := newBody(h.conn, q, head.status, page.MediaType(head.fields.Get("Content-Type")), in, in.src.when)
 	if q.visited {
 		h.explore(q, head.status, head.fields.Get, &b, b.when)
 	}
 	for err == nil {
 		_, err = b.Read(buf.chunk)
 	}
-	e := event{kind: done, exchange: q.index, at: in.src.at, status: head.status,
-		head: in.offset() - begin - b.received, body: b.received, content: mediaType(head.fields.Get("Content-Type"))}
+	e := event{kind: done, exchange: q.Index, at: in.src.at, status: head.status,
+		head: in.offset() - begin - b.received, body: b.received, content: page.MediaType(head.fields.Get("Content-Type"))}
 	if err != io.EOF {
 		over := in.ending(err, fmt.Sprintf("after %d bytes of a response", b.received))
 		if err == errTooLong {
@@ -206,7 +206,7 @@ func (h *http1) receive(in *responses, q request, buf *buffers) bool {
 		return false
 	}
 	e.reason = b.rejected()
-	e.persists = in.framing != untilClose && !q.last && policy.Persists(head.version, head.fields["Connection"])
+	e.persists = in.framing != untilClose && !q.Last && policy.Persists(head.version, head.fields["Connection"])
 	garbage := e.persists && buf.in.Buffered() > 0 && !h.waiting()
 	e.persists = e.persists && !garbage
 	h.tell(e)

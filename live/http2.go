@@ -19,38 +19,26 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"linger"
+	"linger/ask"
+	"linger/page"
 	"linger/policy"
 	"linger/trace"
-)
-
-// streamCredit and connCredit are how many bytes the server may send ahead on a
-// stream and on a connection: those of Chromium (RFC 9113, 6.9.2). What is read is
-// given back once half of it is used.
-const (
-	streamCredit = 6 << 20
-	connCredit   = 15 << 20
+	"linger/wire"
 )
 
 const (
-	// assumedStreams is how many requests may be outstanding until the server has
-	// said it: "It is recommended that this value be no smaller than 100" (RFC 9113,
-	// 6.5.2).
-	assumedStreams = 100
-	// firstWindow is how many bytes may be sent on a stream or a connection until
-	// the other side allows more, firstFrame how many in one frame (RFC 9113, 6.5.2).
-	firstWindow = 65_535
-	firstFrame  = 16_384
-	// maxTable bounds the table of the header compression, whatever the server
-	// would take.
-	maxTable = 4096
 	// maxPending bounds what is to be said in answer to the server's frames, in
 	// bytes: one that asks on without reading the answers is given up.
 	maxPending = 64 << 10
 	// maxIdle bounds how many frames in a row carry nothing of a response.
 	maxIdle = 10_000
-	// frameHeader is the size of what precedes each frame (RFC 9113, 4.1).
-	frameHeader = 9
+	// maxBlock bounds the frames of one head, in bytes with what precedes each, so that
+	// it bounds their number, too: the framer reads on as long as no frame ends the head.
+	// What fits in maxHead unpacked is shorter packed, whatever it is cut into but crumbs.
+	maxBlock = 2 * maxHead
 )
+
+var errIdle = fmt.Errorf("server sent %d frames that carry no response", maxIdle)
 
 // http2Conn is HTTP/2 on one connection. Two goroutines serve it: one writes, the
 // other reads; a document has a third, which looks for what it names.
@@ -72,7 +60,7 @@ type http2Conn struct {
 	mu       sync.Mutex
 	streams  map[uint32]*stream // that are not answered yet
 	opened   uint32             // the first stream identifier that is still idle
-	goodbye  string             // why the server takes no further requests
+	goneAway string             // why the server takes no further requests
 	fault    http2.ErrCode      // for which we give the connection up
 	window   int64              // bytes of content that may be sent on the connection
 	room     int64              // the same on a new stream
@@ -121,9 +109,9 @@ type stream struct {
 func speakHTTP2(c *conn, socket net.Conn) {
 	h := &http2Conn{
 		conn: c, socket: socket, streams: map[uint32]*stream{}, next: 1,
-		window: firstWindow, room: firstWindow, maxFrame: firstFrame, table: maxTable,
-		chunk: make([]byte, firstFrame),
-		src:   source{r: socket, now: c.run.now, limit: math.MaxInt64},
+		window: wire.FirstWindow, room: wire.FirstWindow, maxFrame: wire.FrameSize, table: wire.TableSize,
+		chunk: make([]byte, wire.FrameSize),
+		src:   source{r: socket, now: c.run.now, limit: math.MaxInt64}, // until the first frame
 	}
 	h.framer = http2.NewFramer(&h.out, nil)
 	h.answers = http2.NewFramer(&h.pending, nil)
@@ -131,8 +119,8 @@ func speakHTTP2(c *conn, socket net.Conn) {
 	h.buf = bufio.NewReaderSize(&h.src, chunkSize)
 	h.frames = http2.NewFramer(nil, h.buf)
 	h.frames.SetReuseFrames()
-	h.frames.SetMaxReadFrameSize(firstFrame)
-	h.frames.ReadMetaHeaders = hpack.NewDecoder(maxTable, nil)
+	h.frames.SetMaxReadFrameSize(wire.FrameSize)
+	h.frames.ReadMetaHeaders = hpack.NewDecoder(wire.TableSize, nil)
 	h.frames.MaxHeaderListSize = maxHead
 
 	// It leaves with the first requests: "clients are permitted to send additional
@@ -141,9 +129,9 @@ func speakHTTP2(c *conn, socket net.Conn) {
 	h.out.WriteString(http2.ClientPreface)
 	_ = h.framer.WriteSettings( // into memory: neither this nor what follows can fail
 		http2.Setting{ID: http2.SettingEnablePush, Val: 0},
-		http2.Setting{ID: http2.SettingInitialWindowSize, Val: streamCredit},
+		http2.Setting{ID: http2.SettingInitialWindowSize, Val: wire.StreamCredit},
 		http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: maxHead})
-	_ = h.framer.WriteWindowUpdate(0, connCredit-firstWindow)
+	_ = h.framer.WriteWindowUpdate(0, wire.ConnCredit-wire.FirstWindow)
 
 	var reader sync.WaitGroup
 	defer reader.Wait()
@@ -187,7 +175,7 @@ func (h *http2Conn) write() error {
 			}
 			at := h.run.now()
 			for _, s := range taken {
-				h.tell(event{kind: sent, exchange: s.index, at: at, head: s.said})
+				h.tell(event{kind: sent, exchange: s.Index, at: at, head: s.said})
 			}
 			if len(taken) > 0 {
 				h.mu.Lock()
@@ -198,7 +186,7 @@ func (h *http2Conn) write() error {
 				h.mu.Unlock()
 			}
 			for _, s := range bodies {
-				h.tell(event{kind: uploaded, exchange: s.index, at: at, head: s.said, body: s.gone})
+				h.tell(event{kind: uploaded, exchange: s.Index, at: at, head: s.said, body: s.gone})
 			}
 			if _, err := h.socket.Write(h.out.Bytes()); err != nil {
 				return err
@@ -219,8 +207,8 @@ func (h *http2Conn) fill(batch []request) (rest []request, taken []*stream) {
 	if h.encoder.MaxDynamicTableSize() != h.table {
 		h.encoder.SetMaxDynamicTableSize(h.table)
 	}
-	goodbye := h.goodbye
-	for goodbye == "" && len(batch) > 0 && h.out.Len() < writeSize {
+	goneAway := h.goneAway
+	for goneAway == "" && len(batch) > 0 && h.out.Len() < writeSize {
 		s := &stream{request: batch[0], id: h.next, window: h.room, mute: batch[0].RequestBody == 0, length: -1}
 		batch = batch[1:]
 		h.next += 2
@@ -228,17 +216,17 @@ func (h *http2Conn) fill(batch []request) (rest []request, taken []*stream) {
 		h.writeHead(s)
 		taken = append(taken, s)
 		if s.RequestBody > 0 {
-			s.content = h.run.content(s.request)
+			s.content = h.run.application.content(s.request)
 			h.uploads = append(h.uploads, s)
 		}
 	}
 	h.mu.Unlock()
-	if goodbye == "" || len(batch) == 0 {
+	if goneAway == "" || len(batch) == 0 {
 		return batch, taken
 	}
-	e := event{kind: goaway, at: h.run.now(), ending: ending{reason: goodbye}}
+	e := event{kind: goaway, at: h.run.now(), ending: ending{reason: goneAway}}
 	for _, q := range batch {
-		e.refused = append(e.refused, q.index)
+		e.refused = append(e.refused, q.Index)
 	}
 	h.tell(e)
 	return nil, nil
@@ -248,10 +236,10 @@ func (h *http2Conn) fill(batch []request) (rest []request, taken []*stream) {
 func (h *http2Conn) writeHead(s *stream) {
 	r := h.run
 	h.block.Reset()
-	for _, f := range requestFields(s.request, r.scheme(), h.host(), r.config.Message) {
+	for _, f := range ask.Fields(s.Request, r.scheme(), h.host(), r.config.Message) {
 		// A path comes once: in the table it would push out what comes again. Writing
 		// to memory does not fail.
-		_ = h.encoder.WriteField(hpack.HeaderField{Name: f.name, Value: f.value, Sensitive: f.name == ":path"})
+		_ = h.encoder.WriteField(hpack.HeaderField{Name: f.Name, Value: f.Value, Sensitive: f.Name == ":path"})
 	}
 	before := h.out.Len()
 	for first := true; first || h.block.Len() > 0; first = false {
@@ -274,12 +262,12 @@ func (h *http2Conn) fillBodies() []*stream {
 		more = false
 		for _, s := range slices.Clone(h.uploads) {
 			h.mu.Lock()
-			n := min(s.RequestBody-s.gone, s.window, h.window, firstFrame)
+			n := min(s.RequestBody-s.gone, s.window, h.window, wire.FrameSize)
 			if n > 0 && !s.mute {
 				s.window -= n
 				h.window -= n
 				s.gone += n
-				s.said += frameHeader
+				s.said += wire.FrameHeaderSize
 				s.mute = s.gone == s.RequestBody
 				part := h.chunk[:n]
 				_, _ = io.ReadFull(s.content, part)
@@ -346,8 +334,8 @@ func (h *http2Conn) read() {
 	}
 	h.over.Store(over.by == trace.AtServer)
 	h.mu.Lock()
-	if h.goodbye != "" && over.cause != policy.Malformed {
-		over.reason = h.goodbye
+	if h.goneAway != "" && over.cause != policy.Malformed {
+		over.reason = h.goneAway
 	}
 	h.mu.Unlock()
 	h.tell(event{kind: closed, exchange: -1, at: h.src.at, ending: over})
@@ -367,10 +355,12 @@ func (h *http2Conn) readFrames() error {
 		return fault{http2.ErrCodeProtocol, fmt.Sprintf("server does not speak HTTP/2: its answer begins with %q", brief(text))}
 	}
 	for {
+		before := h.src.read - int64(h.buf.Buffered())
+		h.src.limit = before + maxBlock
 		if _, err := h.buf.Peek(1); err != nil {
 			return err
 		}
-		at, before := h.src.at, h.src.read-int64(h.buf.Buffered())
+		at := h.src.at
 		frame, err := h.frames.ReadFrame()
 		if bad, ok := errors.AsType[http2.StreamError](err); ok {
 			// The frame was read, and is wrong for its stream alone.
@@ -390,7 +380,7 @@ func (h *http2Conn) readFrames() error {
 			continue
 		}
 		if err != nil {
-			return h.broken(err, h.src.read-int64(h.buf.Buffered())-before)
+			return h.broken(frame, err)
 		}
 		if !h.greet {
 			if s, ok := frame.(*http2.SettingsFrame); !ok || s.IsAck() {
@@ -399,7 +389,7 @@ func (h *http2Conn) readFrames() error {
 			h.greet = true
 		}
 		if h.idle.Add(1) > maxIdle {
-			return fault{http2.ErrCodeEnhanceYourCalm, fmt.Sprintf("server sent %d frames that carry no response", maxIdle)}
+			return fault{http2.ErrCodeEnhanceYourCalm, errIdle.Error()}
 		}
 		if err := h.handle(frame, at, h.src.read-int64(h.buf.Buffered())-before); err != nil {
 			return err
@@ -407,13 +397,15 @@ func (h *http2Conn) readFrames() error {
 	}
 }
 
-// broken turns an error of the framer, which has read so many bytes since the last
-// frame, into a fault, unless it is of the network.
-func (h *http2Conn) broken(err error, size int64) error {
-	if size > maxHead/2 {
-		// Nothing but a head has many frames in one; the framer gives it up when it
-		// sees that it will be longer than maxHead unpacked.
-		return fault{http2.ErrCodeEnhanceYourCalm, errHeadTooLong.Error()}
+// broken turns an error of the framer into a fault, unless it is of the network. The frame
+// is what the framer had of it.
+func (h *http2Conn) broken(frame http2.Frame, err error) error {
+	if head, ok := frame.(*http2.MetaHeadersFrame); h.src.over || ok && head.Truncated {
+		reason := errHeadTooLong.Error()
+		if h.src.over {
+			reason = fmt.Sprintf("head of the response takes more than %d bytes of frames and has no end", maxBlock)
+		}
+		return fault{http2.ErrCodeEnhanceYourCalm, reason}
 	}
 	if h.src.err != nil && h.buf.Buffered() == 0 {
 		return err
@@ -428,7 +420,7 @@ func (h *http2Conn) broken(err error, size int64) error {
 		}
 	}
 	if err == http2.ErrFrameTooLarge {
-		code, reason = http2.ErrCodeFrameSize, fmt.Sprintf("a frame of more than %d bytes", firstFrame)
+		code, reason = http2.ErrCodeFrameSize, fmt.Sprintf("a frame of more than %d bytes", wire.FrameSize)
 	}
 	return fault{code, "malformed frame: " + brief(reason)}
 }
@@ -505,7 +497,7 @@ func (h *http2Conn) handleHeaders(f *http2.MetaHeadersFrame, at linger.Instant, 
 	}
 	if !s.begun {
 		s.begun = true
-		e := event{kind: begun, exchange: s.index, at: at}
+		e := event{kind: begun, exchange: s.Index, at: at}
 		if status >= 200 {
 			e.status, e.head = int(status), s.received
 		}
@@ -521,7 +513,7 @@ func (h *http2Conn) handleHeaders(f *http2.MetaHeadersFrame, at linger.Instant, 
 	}
 	fields := f.RegularFields()
 	s.status = int(status)
-	s.kind = mediaType(valueOf(fields, "Content-Type"))
+	s.kind = page.MediaType(valueOf(fields, "Content-Type"))
 	s.body = newBody(h.conn, s.request, s.status, s.kind, nil, h.src.when)
 	hollow := s.Method == "HEAD" || status == 204 || status == 304
 	if n := valueOf(fields, "Content-Length"); n != "" && !hollow {
@@ -543,7 +535,7 @@ func (h *http2Conn) handleHeaders(f *http2.MetaHeadersFrame, at linger.Instant, 
 func (h *http2Conn) handleData(f *http2.DataFrame, size int64) error {
 	// RFC 9113, 6.9: "A receiver that receives a flow-controlled frame MUST always
 	// account for its contribution against the connection flow-control window".
-	if h.used += f.Length; h.used >= connCredit/2 {
+	if h.used += f.Length; h.used >= wire.ConnCredit/2 {
 		used := h.used
 		h.used = 0
 		if err := h.answer(func(f *http2.Framer) error { return f.WriteWindowUpdate(0, used) }); err != nil {
@@ -572,7 +564,7 @@ func (h *http2Conn) handleData(f *http2.DataFrame, size int64) error {
 	if len(data) > 0 {
 		s.body.report()
 	}
-	if s.used += f.Length; s.used >= streamCredit/2 {
+	if s.used += f.Length; s.used >= wire.StreamCredit/2 {
 		used := s.used
 		s.used = 0
 		return h.answer(func(f *http2.Framer) error { return f.WriteWindowUpdate(s.id, used) })
@@ -618,7 +610,7 @@ func (h *http2Conn) forget(s *stream) (unsent bool) {
 
 // about is an event about a stream, as far as it has come.
 func (h *http2Conn) about(s *stream, kind eventKind, reason string) event {
-	return event{kind: kind, exchange: s.index, at: h.src.at, status: s.status, head: s.received - s.body.received,
+	return event{kind: kind, exchange: s.Index, at: h.src.at, status: s.status, head: s.received - s.body.received,
 		body: s.body.received, content: s.kind, rcode: s.body.rcode, persists: true, ending: ending{reason: reason}}
 }
 
@@ -653,8 +645,8 @@ func (h *http2Conn) handleGoAway(f *http2.GoAwayFrame) {
 	}
 	var failed []*stream
 	h.mu.Lock()
-	if h.goodbye == "" || angry {
-		h.goodbye = e.reason
+	if h.goneAway == "" || angry {
+		h.goneAway = e.reason
 	}
 	for _, id := range slices.Sorted(maps.Keys(h.streams)) {
 		if id <= f.LastStreamID {
@@ -666,7 +658,7 @@ func (h *http2Conn) handleGoAway(f *http2.GoAwayFrame) {
 		if angry {
 			failed = append(failed, s)
 		} else {
-			e.refused = append(e.refused, s.index)
+			e.refused = append(e.refused, s.Index)
 		}
 	}
 	h.mu.Unlock()
@@ -714,7 +706,7 @@ func (h *http2Conn) handleSettings(f *http2.SettingsFrame) error {
 		case http2.SettingMaxFrameSize:
 			h.maxFrame = int(v.Val)
 		case http2.SettingHeaderTableSize:
-			h.table = min(v.Val, maxTable)
+			h.table = min(v.Val, wire.TableSize)
 		}
 		return nil
 	})
@@ -754,7 +746,7 @@ func (h *http2Conn) open(s *stream, fields []hpack.HeaderField) {
 	})
 }
 
-// search hands on what has come of a document. At its end it waits until all links
+// search hands on what has come of a document. At its end it waits until all references
 // are found.
 func (s *stream) search(data []byte, end bool) {
 	if s.feed == nil {

@@ -6,8 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"hash"
-	"hash/crc32"
 	"io"
 	"math"
 	"net"
@@ -22,7 +20,9 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"linger"
+	"linger/content"
 	"linger/trace"
+	"linger/wire"
 )
 
 // A framed is the server's side of a connection in HTTP/2, frame by frame.
@@ -87,7 +87,7 @@ func (p *framed) head(stream uint32, end bool, pairs ...string) bool {
 // answer is the response that a good server sends.
 func (p *framed) answer(stream uint32, i int) bool {
 	return p.head(stream, false, ":status", fmt.Sprint(p.w.Exchanges[i].Status), "content-length", fmt.Sprint(p.w.Exchanges[i].ResponseBody)) &&
-		p.WriteData(stream, true, []byte(content(p.w, i))) == nil
+		p.WriteData(stream, true, []byte(bodyOf(p.w, i))) == nil
 }
 
 // whole answers with this head and this content.
@@ -102,7 +102,7 @@ func whole(body string, pairs ...string) deed {
 func TestOddFrames(t *testing.T) {
 	w := linger.Objects(2000, 5, 100)
 	const odd = 3
-	body := content(w, odd)
+	body := bodyOf(w, odd)
 	raw := func(kind http2.FrameType, flags http2.Flags, stream int, payload string) deed {
 		return func(p *framed, own uint32, _ int) bool {
 			id := own
@@ -242,7 +242,7 @@ func TestOddFrames(t *testing.T) {
 		{name: "speaks on a stream of the future", act: func(p *framed, _ uint32, _ int) bool { return p.head(999, true, ":status", "200") },
 			reason: "server speaks on stream 999, which nobody has opened", connections: 2, by: trace.AtClient},
 		{name: "sends content on no stream", act: raw(http2.FrameData, 0, 0, "x"), reason: "malformed frame: ", connections: 2, by: trace.AtClient},
-		{name: "sends a frame that is too long", act: raw(http2.FrameData, 0, -1, strings.Repeat("x", firstFrame+1)),
+		{name: "sends a frame that is too long", act: raw(http2.FrameData, 0, -1, strings.Repeat("x", wire.FrameSize+1)),
 			reason: "malformed frame: a frame of more than 16384 bytes", connections: 2, by: trace.AtClient},
 		{name: "compresses nonsense", act: raw(http2.FrameHeaders, http2.FlagHeadersEndHeaders, -1, "\xff\xff\xff\xff\xff\xff"),
 			reason: "malformed frame: ", connections: 2, by: trace.AtClient},
@@ -256,6 +256,30 @@ func TestOddFrames(t *testing.T) {
 			reason: "malformed response: ", connections: 1, alone: true},
 		{name: "has settings out of range", act: raw(http2.FrameSettings, 0, 0, "\x00\x05\x00\x00\x00\x01"),
 			reason: "malformed frame: [MAX_FRAME_SIZE = 1]", connections: 2, by: trace.AtClient},
+		{name: "has a head of empty frames without end", act: func(p *framed, stream uint32, _ int) bool {
+			p.WriteHeaders(http2.HeadersFrameParam{StreamID: stream})
+			for p.WriteContinuation(stream, false, nil) == nil {
+			}
+			return false
+		}, reason: "head of the response takes more than 524288 bytes of frames and has no end", connections: 2},
+		{name: "has a malformed field in a head without end", act: func(p *framed, stream uint32, _ int) bool {
+			p.block.Reset()
+			p.table.WriteField(hpack.HeaderField{Name: "A", Value: "b"})
+			p.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: p.block.Bytes()})
+			for p.WriteContinuation(stream, false, nil) == nil {
+			}
+			return false
+		}, reason: "malformed frame: ", connections: 2},
+		{name: "says goodbye for ever", act: func(p *framed, _ uint32, _ int) bool {
+			for p.WriteGoAway(math.MaxInt32, http2.ErrCodeNo, make([]byte, 1000)) == nil {
+			}
+			return false
+		}, reason: "server sent 10000 frames that carry no response", connections: 2},
+		{name: "sends frames of unknown type for ever", act: func(p *framed, stream uint32, _ int) bool {
+			for p.WriteRawFrame(0x77, 0, stream, []byte("x")) == nil {
+			}
+			return false
+		}, reason: "server sent 10000 frames that carry no response", connections: 2},
 		{name: "pings for ever", act: func(p *framed, _ uint32, _ int) bool {
 			go io.Copy(io.Discard, p.Conn)
 			for p.WritePing(false, [8]byte{}) == nil {
@@ -415,14 +439,21 @@ func TestStreamLimits(t *testing.T) {
 	}
 }
 
+// apart is a workload of so many requests, none of which waits for another.
+func apart(method string, requests int) linger.Workload {
+	w := linger.Workload{Name: "apart"}
+	for i := range requests {
+		w.Exchanges = append(w.Exchanges, linger.Exchange{Method: method, Path: fmt.Sprintf("/%d", i), Status: 200, ResponseBody: 1, Parent: linger.NoParent})
+	}
+	return w
+}
+
 // TestNoStreamLimit has a server that sets no limit, and answers nothing before it
 // has been asked everything.
 func TestNoStreamLimit(t *testing.T) {
-	w := linger.Workload{Name: "many"}
-	odd := map[int]deed{}
+	w, odd := apart("GET", 250), map[int]deed{}
 	asked := map[uint32]int{}
-	for i := range 250 {
-		w.Exchanges = append(w.Exchanges, linger.Exchange{Method: "GET", Path: fmt.Sprintf("/%d", i), Status: 200, ResponseBody: 1, Parent: linger.NoParent})
+	for i := range w.Exchanges {
 		odd[i] = func(p *framed, stream uint32, i int) bool {
 			if asked[stream] = i; len(asked) == 250 {
 				for stream, i := range asked {
@@ -441,11 +472,9 @@ func TestNoStreamLimit(t *testing.T) {
 // TestLimitComesLate has a server that allows ten requests at once and says so when
 // forty are under way: it refuses thirty, which are asked again within the limit.
 func TestLimitComesLate(t *testing.T) {
-	w := linger.Workload{Name: "forty"}
-	odd := map[int]deed{}
+	w, odd := apart("POST", 40), map[int]deed{}
 	refused := map[int]bool{}
-	for i := range 40 {
-		w.Exchanges = append(w.Exchanges, linger.Exchange{Method: "POST", Path: fmt.Sprintf("/%d", i), Status: 200, ResponseBody: 1, Parent: linger.NoParent})
+	for i := range w.Exchanges {
 		odd[i] = func(p *framed, stream uint32, i int) bool {
 			if i >= 10 && !refused[i] {
 				refused[i] = true
@@ -539,7 +568,7 @@ func TestUploads(t *testing.T) {
 		w.Exchanges = append(w.Exchanges, linger.Exchange{Method: "PUT", Path: fmt.Sprintf("/%d", i), Status: 200,
 			RequestBody: 300_000, ResponseBody: 10, Parent: linger.NoParent})
 	}
-	var sums [3]hash.Hash32
+	var sums [3]content.Sum
 	var resets atomic.Int64
 	serve := func(p *framed) {
 		paths := map[uint32]int{}
@@ -582,9 +611,6 @@ func TestUploads(t *testing.T) {
 			}
 		}
 	}
-	for i := range sums {
-		sums[i] = crc32.New(castagnoli)
-	}
 	address := listen(t, func(_ int, c net.Conn) {
 		io.ReadFull(c, make([]byte, len(http2.ClientPreface)))
 		p := &framed{Framer: http2.NewFramer(c, c), Conn: c, w: w}
@@ -599,9 +625,9 @@ func TestUploads(t *testing.T) {
 		t.Errorf("failed %v, %+v", f, tr.Connections)
 	}
 	for i, x := range tr.Exchanges[:2] {
-		want := crc32.New(castagnoli)
-		io.Copy(want, w.RequestContent(i))
-		if x.RequestBody != 300_000 || sums[i].Sum32() != want.Sum32() {
+		var want content.Sum
+		io.Copy(&want, content.Request(w, i))
+		if x.RequestBody != 300_000 || sums[i] != want {
 			t.Errorf("upload %d: %d bytes have left, or they are not those", i, x.RequestBody)
 		}
 	}
@@ -724,7 +750,7 @@ func BenchmarkHTTP2(b *testing.B) {
 
 // fastFrames answers requests by HTTP/2 with as little work as a server can have.
 func fastFrames(w linger.Workload) func(int, net.Conn) {
-	page, object := []byte(content(w, 0)), []byte(content(w, 1))
+	page, object := []byte(bodyOf(w, 0)), []byte(bodyOf(w, 1))
 	head := []byte{0x88} // :status 200, of the static table
 	return func(_ int, c net.Conn) {
 		if _, err := io.ReadFull(c, make([]byte, len(http2.ClientPreface))); err != nil {

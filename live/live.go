@@ -1,6 +1,14 @@
-// Package live is the engine that measures: it fetches a workload over real
-// sockets, by the strategy that it is given, and stamps what happens when it
-// happens. Which request goes on which connection is decided in package policy.
+// Package live is the engine that measures: it fetches a workload over real sockets, by the
+// strategy that it is given, and stamps what happens when it happens.
+//
+// [Run] fetches what a scenario says, [Visit] the page at a URL with what it names; both return a
+// trace, in which what failed stands with its reason. [RunCrowd] has many clients do it, several
+// times each, and returns what became of each page. A [Config] says where the server is and
+// what else requests say. Which request goes on which connection is decided in package policy,
+// whose machine one goroutine drives here: it hears events and hands out requests. It knows what
+// is asked for by the interface application alone (HTTP, DNS), and what carries that by the
+// interface protocol alone (HTTP/1 and HTTP/2 over TCP, HTTP/3 over QUIC; DNS over UDP, TCP, TLS
+// and QUIC).
 package live
 
 import (
@@ -12,13 +20,15 @@ import (
 	"io"
 	"math"
 	"net"
-	"net/url"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
 
 	"linger"
-	"linger/dns"
+	"linger/ask"
+	"linger/dial"
+	"linger/page"
 	"linger/policy"
 	"linger/trace"
 )
@@ -41,7 +51,7 @@ type Config struct {
 	// Certificates are what the client shows of itself where a server asks for that.
 	Certificates []tls.Certificate
 	// Route says where connections to Address, or to those of Places, really go.
-	Route Route
+	Route dial.Route
 	// Places are where each of the workload's origins is, in their order, and take the
 	// place of Address, Host and ServerName, which are for a workload of one. Each has
 	// connections of its own, also where two have one address and one certificate:
@@ -53,7 +63,7 @@ type Config struct {
 	// Path is where a server of DNS over HTTPS is asked; empty is "/dns-query".
 	Path string
 	// Message is what requests say besides.
-	Message Message
+	Message ask.Message
 	// Limits bound each wait; the zero value is policy.DefaultLimits.
 	Limits policy.Limits
 	// Verify holds each response against the workload: status, length, and the
@@ -75,6 +85,9 @@ type Config struct {
 	// trace, is written to; it is closed before Run returns. A nil Qlog, or a nil
 	// writer, writes none. Called from several goroutines.
 	Qlog func(conn int) io.WriteCloser
+	// Local is the address of this machine's that connections come from; the zero Addr leaves
+	// that to the system.
+	Local netip.Addr
 	// Dial replaces the dialling of Address; a Congestion is then its own affair.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -104,19 +117,19 @@ func Run(ctx context.Context, s linger.Scenario, c Config) (*trace.Trace, error)
 
 // A run owns the policy's machine and the trace; its connections send it events.
 type run struct {
-	scenario linger.Scenario
-	config   Config
-	places   []Place    // of the workload's origins
-	speakers []protocol // to each of them
-	speaks   string     // its name in the trace
-	id       uint16     // of the next query of DNS on a connection that wants one
-	foreign  map[int]foreign
-	sums     []uint32 // of the workload's bodies; nil where none are verified
-	page     *visit   // nil where the workload is all there is
+	application application
+	scenario    linger.Scenario
+	config      Config
+	places      []Place         // of the workload's origins, by back end where there are several
+	speakers    []protocol      // to each of them
+	speaks      linger.Protocol // its name in the trace
+	foreign     map[int]foreign
+	page        *page.Visit // nil where the workload is all there is
+	member      *member     // of a crowd; nil is none
 
 	machine *policy.Client
 	trace   *trace.Trace
-	conns   []*conn        // by number
+	conns   []*conn        // by number; nil is one that is over, of a member of a crowd
 	stirred []*conn        // with something staged
 	latest  linger.Instant // of what has been handled: connections overtake each other
 	loaded  bool
@@ -128,56 +141,70 @@ type run struct {
 	wg     sync.WaitGroup
 }
 
-func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
-	if c.Limits == (policy.Limits{Pace: c.Limits.Pace}) {
-		pace := c.Limits.Pace
-		if c.Limits = policy.DefaultLimits; s.Strategy.DNS != "" {
-			c.Limits = policy.DNSLimits
-		}
-		c.Limits.Pace = pace
-	}
-	c.Path = cmp.Or(c.Path, defaultPath)
-	if c.MaxBody == 0 {
-		c.MaxBody = linger.MaxBody
-	}
+// complete returns the Config of a scenario with what it leaves open.
+func (c Config) complete(s linger.Scenario) Config {
+	c.Path = cmp.Or(c.Path, ask.DefaultPath)
+	c.MaxBody = cmp.Or(c.MaxBody, linger.MaxBody)
 	c.Message.Agent = cmp.Or(c.Message.Agent, "linger")
 	if c.Host == "" {
 		c.Host = c.Address
-		standard := defaultPort(s.Workload.Scheme)
-		if s.Strategy.DNS != "" {
-			standard = strconv.Itoa(linger.PortOf(s.Strategy.DNS))
-		}
+		standard := strconv.Itoa(s.Strategy.Port(s.Workload.Scheme))
 		if host, port, err := net.SplitHostPort(c.Address); err == nil && port == standard {
 			c.Host = host
 		}
 	}
-	if err := s.Strategy.Fits(s.Workload.Scheme); err != nil {
+	if len(c.Places) == 0 {
+		c.Places = []Place{{Address: c.Address, Host: c.Host, ServerName: c.ServerName}}
+	}
+	return c
+}
+
+func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
+	c, app, err := c.complete(s).fit(s)
+	if err != nil {
 		return nil, err
 	}
-	speaks, ok := protocols[spoken{s.Strategy.DNS, s.Strategy.Version}]
-	if !ok {
-		return nil, fmt.Errorf("strategy %q: %s is not spoken here", s.Strategy.Name, s.Strategy.Speaks())
+	if len(c.Places) != s.Workload.OriginCount() {
+		return nil, misplaced(s.Workload, len(c.Places))
 	}
+	return assemble(ctx, s, c, app, policy.NewClient(s.Workload, s.Strategy, c.Limits))
+}
+
+// misplaced says that so many places are not one for each origin of a workload.
+func misplaced(w linger.Workload, places int) error {
+	return fmt.Errorf("workload %q has %d origins, and %d places are given; name the address of each", w.Name, w.OriginCount(), places)
+}
+
+// fit returns a complete Config with the limits of what a scenario asks for, and that; or why it
+// cannot be run.
+func (c Config) fit(s linger.Scenario) (Config, application, error) {
+	if err := s.Strategy.Fits(s.Workload.Scheme); err != nil {
+		return c, nil, err
+	}
+	if _, ok := protocols[s.Strategy.Protocol()]; !ok {
+		return c, nil, fmt.Errorf("strategy %q: %s is not spoken here", s.Strategy.Name, s.Strategy.Speaks())
+	}
+	app := newApplication(s, c)
 	for _, e := range s.Workload.Exchanges {
-		if !e.IsQuery() {
-			break
-		}
-		if _, err := dns.Ask(e.Query, dns.Options{}); err != nil {
-			return nil, err
+		if err := app.check(e); err != nil {
+			return c, nil, err
 		}
 	}
-	var sums []uint32
-	if c.Verify && s.Strategy.DNS == "" {
-		for i := range s.Workload.Exchanges {
-			sums = append(sums, s.Workload.Sum(i))
-		}
+	if pace := c.Limits.Pace; c.Limits == (policy.Limits{Pace: pace}) {
+		c.Limits = app.limits()
+		c.Limits.Pace = pace
 	}
+	return c, app, nil
+}
+
+// assemble returns the run of a machine, with what speaks to each place of the Config.
+func assemble(ctx context.Context, s linger.Scenario, c Config, app application, machine *policy.Client) (*run, error) {
 	r := &run{
-		scenario: s,
-		config:   c,
-		sums:     sums,
-		machine:  policy.NewClient(s.Workload, s.Strategy, c.Limits),
-		foreign:  map[int]foreign{},
+		scenario:    s,
+		config:      c,
+		application: app,
+		machine:     machine,
+		foreign:     map[int]foreign{},
 		trace: &trace.Trace{
 			Provenance: trace.Measured,
 			Engine:     "live",
@@ -186,22 +213,15 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 			Network:    s.Network,
 			Seed:       s.Seed,
 		},
-		speaks: speaks.name,
-		id:     anyID(),
+		speaks: s.Strategy.Protocol(),
+		places: c.Places,
 		events: make(chan event, 256),
 		quit:   make(chan struct{}),
-	}
-	r.places = c.Places
-	if len(r.places) == 0 {
-		r.places = []Place{{Address: c.Address, Host: c.Host, ServerName: c.ServerName}}
-	}
-	if len(r.places) != s.Workload.OriginCount() {
-		return nil, fmt.Errorf("workload %q has %d origins, and %d places are given; name the address of each", s.Workload.Name, s.Workload.OriginCount(), len(r.places))
 	}
 	for _, p := range r.places {
 		to := c
 		to.Address, to.Host, to.ServerName = p.Address, p.Host, p.ServerName
-		speaker, err := speaks.open(ctx, r, to)
+		speaker, err := protocols[r.speaks](ctx, r, to)
 		if err != nil {
 			return nil, err
 		}
@@ -210,36 +230,18 @@ func newRun(ctx context.Context, s linger.Scenario, c Config) (*run, error) {
 	return r, nil
 }
 
-// protocols says what speaks as a strategy wants it, and under which name it stands in
-// the trace.
-var protocols = map[spoken]struct {
-	name string
-	open func(context.Context, *run, Config) (protocol, error)
-}{
-	{"", "1.0"}:             {"http/1.0", newTCP},
-	{"", "1.1"}:             {"http/1.1", newTCP},
-	{"", "2"}:               {"h2", newTCP},
-	{"", "3"}:               {"h3", newH3},
-	{linger.OverUDP, ""}:    {"udp", newDNSUDP},
-	{linger.OverTCP, ""}:    {overTCP, newDNSStream},
-	{linger.OverTLS, ""}:    {"dot", newDNSStream},
-	{linger.OverHTTPS, "2"}: {"doh", newTCP},
-	{linger.OverHTTPS, "3"}: {"doh3", newH3},
-	{linger.OverQUIC, ""}:   {"doq", newDoQ},
-}
-
-// spoken is what a strategy carries DNS over, and its version of HTTP.
-type spoken struct{ dns, version string }
-
-// overTCP is the name of DNS over TCP, also where it takes the place of UDP.
-const overTCP = "tcp"
-
-// defaultPort is the port of a URL that names none.
-func defaultPort(scheme string) string {
-	if scheme == "https" {
-		return "443"
-	}
-	return "80"
+// protocols says what speaks each protocol.
+var protocols = map[linger.Protocol]func(context.Context, *run, Config) (protocol, error){
+	linger.HTTP10:       newTCP,
+	linger.HTTP11:       newTCP,
+	linger.H2:           newTCP,
+	linger.H3:           newH3,
+	linger.DNSOverUDP:   newDNSUDP,
+	linger.DNSOverTCP:   newDNSStream,
+	linger.DNSOverTLS:   newDNSStream,
+	linger.DNSOverHTTPS: newTCP,
+	linger.DNSOverHTTP3: newH3,
+	linger.DNSOverQUIC:  newDoQ,
 }
 
 // now is the time since the run began. It may be asked from any goroutine.
@@ -255,27 +257,57 @@ func (r *run) tell(e event) {
 
 // fetch does the whole run in the calling goroutine, which owns all its state.
 func (r *run) fetch(ctx context.Context) error {
-	for _, p := range r.speakers {
-		defer p.release()
+	defer r.release()
+	if err := r.prepare(ctx); err != nil {
+		return err
 	}
+	r.spent = cpu()
+	r.trace.Began = time.Now()
+	r.drive(ctx)
+	for _, c := range r.conns {
+		if c.epilogue != nil {
+			c.epilogue(&c.record)
+		}
+		r.trace.Connections = append(r.trace.Connections, c.record)
+	}
+	r.trace.Retries = r.machine.Retries()
+	for i := range r.trace.Exchanges {
+		r.trace.Exchanges[i].Queued = r.machine.Wanted(i).Or(r.trace.Ended)
+	}
+	return nil
+}
+
+// prepare makes the visits that the strategy presupposes.
+func (r *run) prepare(ctx context.Context) error {
 	for _, p := range r.speakers {
 		if err := p.visit(ctx); err != nil {
 			return err
 		}
 	}
+	for _, e := range r.scenario.Workload.Exchanges {
+		r.expect(e)
+	}
+	return nil
+}
+
+// release frees what the connections had in common.
+func (r *run) release() {
+	for _, p := range r.speakers {
+		p.release()
+	}
+}
+
+// drive does what the machine says from the beginning to the end, or until ctx ends. Nothing of
+// the connections is left when it returns.
+func (r *run) drive(ctx context.Context) {
 	// Connections end by command alone, so that an interruption is one thing that
 	// happens, and not many failures.
 	var cancel context.CancelFunc
 	r.ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
-	for _, e := range r.scenario.Workload.Exchanges {
-		r.expect(e)
-	}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	armed := linger.Never
 
-	r.spent = cpu()
-	r.trace.Began = time.Now()
 	r.machine.HandleStart(0)
 	r.obey(0)
 	for !r.machine.Finished() && !r.trace.Interrupted {
@@ -299,29 +331,18 @@ func (r *run) fetch(ctx context.Context) error {
 	}
 	cancel()
 	for _, c := range r.conns {
-		c.close()
+		if c != nil {
+			c.close(false)
+		}
 	}
 	close(r.quit)
 	r.wg.Wait()
-	for _, c := range r.conns {
-		if c.epilogue != nil {
-			c.epilogue(&r.trace.Connections[c.id])
-		}
-	}
-	r.trace.Retries = r.machine.Retries()
-	for i := range r.trace.Exchanges {
-		r.trace.Exchanges[i].Queued = r.machine.Wanted(i).Or(r.trace.Ended)
-	}
-	return nil
 }
 
 // expect adds an exchange to the trace.
 func (r *run) expect(e linger.Exchange) {
-	x := trace.Exchange{ID: len(r.trace.Exchanges), Method: e.Method, URL: r.scheme() + "://" + r.places[e.Origin].Host + e.Path, Connection: -1}
-	if e.IsQuery() {
-		x.Method = e.Query.Type
-		x.URL = fmt.Sprintf("dns://%s/%s?type=%s", r.config.Host, url.PathEscape(e.Query.Name), e.Query.Type)
-	}
+	x := trace.Exchange{ID: len(r.trace.Exchanges), Connection: -1}
+	x.Method, x.URL = r.application.describe(e, r.places[e.Origin].Host)
 	r.trace.Exchanges = append(r.trace.Exchanges, x)
 }
 
@@ -334,81 +355,111 @@ type foreign struct {
 // handle notes what happened and tells the machine.
 func (r *run) handle(e event) {
 	c := r.conns[e.conn]
+	if c == nil {
+		return
+	}
 	if e.kind == sent {
 		if !e.again {
-			r.trace.Connections[c.id].Requests++
+			c.record.Requests++
 		}
 		r.trace.Exchanges[e.exchange].Attempts++
 	}
 	if c.gone {
 		return
 	}
-	k := &r.trace.Connections[c.id]
 	if e.about != nil {
-		e.about(k)
+		e.about(&c.record)
 	}
+	switch e.kind {
+	case established, early, connected, streams, goaway, limited, dialFailed:
+		r.handleConnection(c, &c.record, e)
+	case ignored, truncated, found:
+		r.handleAside(c, e)
+	default:
+		r.handleExchange(c, e)
+	}
+}
+
+// handleConnection takes what concerns the connection as a whole, but for its end.
+func (r *run) handleConnection(c *conn, k *trace.Connection, e event) {
 	switch e.kind {
 	case established:
 		r.machine.HandleEstablished(c.id)
-		return
 	case early:
 		k.Connected = linger.Known(e.at)
 		r.machine.HandleEarly(e.at, c.id)
-		return
 	case connected:
 		if k.Connected.IsZero() {
 			k.Connected = linger.Known(e.at)
 		}
 		r.machine.HandleConnected(e.at, c.id)
-		return
 	case streams:
 		if n := int64(e.streams); n < math.MaxInt32 {
 			k.Streams = linger.Known(min(n, k.Streams.Or(n)))
 		}
 		r.machine.HandleStreams(e.at, c.id, e.streams)
-		return
 	case goaway:
 		if k.ClosedBy == trace.Nobody {
-			k.ClosedBy = trace.AtServer // who closes after a goodbye does what was asked
+			k.ClosedBy = trace.AtServer // who closes after GOAWAY does what was asked
 		}
 		r.machine.HandleGoAway(e.at, c.id, e.refused, e.reason)
-		return
 	case dialFailed:
 		c.gone = true
 		k.Closed, k.ClosedBy, k.Reason = linger.Known(e.at), e.by, e.reason
+		r.over(c)
 		r.machine.HandleDialFailed(e.at, c.id, e.reason)
-		return
 	case limited:
 		r.machine.HandleIdleLimit(e.at, c.id, e.limit)
-		return
+	}
+}
+
+// handleAside takes what comes beside a response.
+func (r *run) handleAside(c *conn, e event) {
+	switch e.kind {
 	case ignored:
 		f := r.foreign[e.exchange]
 		r.foreign[e.exchange] = foreign{f.datagrams + 1, e.reason}
-		return
 	case truncated:
 		r.trace.Exchanges[e.exchange].Truncated = true
 		r.machine.HandleTruncated(e.at, c.id, e.exchange)
-		return
 	case found:
-		if e.redirect {
-			r.trace.Exchanges[e.exchange].Redirect = e.url
+		if e.reference.Redirect {
+			r.trace.Exchanges[e.exchange].Redirect = linger.WithoutUser(e.reference.URL)
 		}
-		r.page.add(r, e)
-		return
+		if x, ok := r.page.Add(e.exchange, e.reference); ok {
+			r.expect(x)
+			r.machine.Add(e.at, x)
+		}
 	}
+}
+
+// handleExchange takes what becomes of an exchange, the end of its connection included.
+func (r *run) handleExchange(c *conn, e event) {
 	// One that has been sent elsewhere meanwhile is told of from there.
 	if e.exchange >= 0 && r.trace.Exchanges[e.exchange].Connection == int64(c.id) {
-		r.note(&r.trace.Exchanges[e.exchange], e)
+		x := &r.trace.Exchanges[e.exchange]
+		before := x.ResponseBody
+		r.note(x, e)
+		if r.member != nil {
+			r.member.receive(x.ResponseBody-before, e.at)
+		}
 	}
 	switch e.kind {
 	case sent, uploaded:
-		r.machine.HandleSent(e.at, c.id, e.exchange)
+		// The content of a request of an earlier page may still leave after its answer came.
+		if !r.trace.Exchanges[e.exchange].Sent.IsZero() {
+			r.machine.HandleSent(e.at, c.id, e.exchange)
+		}
 	case begun, arrived:
 		r.machine.HandleBody(e.at, c.id, e.exchange, e.body)
 	case done:
 		if e.reason != "" {
 			r.machine.HandleRejected(e.at, c.id, e.exchange, e.persists, e.reason)
 		} else {
+			c.add(e.body)
+			if r.member != nil {
+				r.member.answer(c, e)
+			}
 			r.machine.HandleResponse(e.at, c.id, e.exchange, e.persists)
 		}
 	case refused:
@@ -416,7 +467,8 @@ func (r *run) handle(e event) {
 	case rejected, reset:
 		r.machine.HandleReset(e.at, c.id, e.exchange, e.kind == rejected, e.reason)
 	case closed:
-		k.ClosedBy = e.by
+		c.record.ClosedBy = e.by
+		c.broken = e.cause == policy.Malformed
 		r.machine.HandleClosed(e.at, c.id, e.cause, e.reason)
 	}
 }
@@ -437,12 +489,12 @@ func (r *run) note(x *trace.Exchange, e event) {
 	default:
 		x.Status, x.ResponseHead, x.ResponseBody = e.status, e.head, e.body
 		if e.kind == done {
-			if x.Rcode = e.rcode; r.scenario.Strategy.DNS != "" && x.FirstByte.IsZero() {
+			if x.Rcode = e.rcode; x.FirstByte.IsZero() {
 				x.FirstByte = linger.Known(e.at) // a message is read whole
 			}
 			x.Done, x.ContentType = linger.Known(e.at), e.content
 			if r.page != nil {
-				r.page.learn(e)
+				r.page.Learn(e.exchange, e.status, e.content, e.head, e.body)
 			}
 		}
 	}
@@ -450,20 +502,20 @@ func (r *run) note(x *trace.Exchange, e event) {
 
 // obey does what the machine commands after something that happened at now.
 func (r *run) obey(now linger.Instant) {
+	r.attend()
 	for cmd, ok := r.machine.Poll(); ok; cmd, ok = r.machine.Poll() {
 		switch cmd.Kind {
 		case policy.Dial:
-			c := newConn(r, cmd.Conn, cmd.Origin, cmd.Stream)
+			c := newConn(r, cmd.Conn, r.placeOf(cmd.Origin), cmd.Stream)
 			r.conns = append(r.conns, c)
-			k := trace.Connection{ID: int64(c.id), Protocol: r.speaks, Dialled: r.now()}
+			c.record = trace.Connection{ID: int64(c.id), Protocol: r.speaks, Dialled: r.now()}
 			if len(r.places) > 1 {
-				k.Origin = r.places[c.origin].Host
+				c.record.Origin = c.host()
 			}
 			if c.stream {
-				k.Protocol = overTCP
+				c.record.Protocol = linger.DNSOverTCP // an answer that did not fit
 			}
-			r.trace.Connections = append(r.trace.Connections, k)
-			r.wg.Go(func() { r.speakers[c.origin].speak(c) })
+			r.wg.Go(func() { r.speakers[c.place].speak(c) })
 		case policy.Send:
 			c := r.conns[cmd.Conn]
 			x := &r.trace.Exchanges[cmd.Exchange]
@@ -477,7 +529,9 @@ func (r *run) obey(now linger.Instant) {
 		case policy.Close:
 			r.close(r.conns[cmd.Conn], cmd.Reason)
 		case policy.Fail:
-			r.trace.Exchanges[cmd.Exchange].Failed = cmd.Reason + r.foreign[cmd.Exchange].note()
+			if r.member == nil { // of a member, the machine tells with the visit
+				r.trace.Exchanges[cmd.Exchange].Failed = cmd.Reason + r.foreign[cmd.Exchange].note()
+			}
 		}
 	}
 	for _, c := range r.stirred {
@@ -492,42 +546,15 @@ func (r *run) obey(now linger.Instant) {
 
 // request returns what a command has sent on c.
 func (r *run) request(c *conn, cmd policy.Command) request {
-	q := request{
-		Exchange: r.exchange(cmd.Exchange),
-		index:    cmd.Exchange,
-		last:     cmd.Last,
-		again:    cmd.Again,
-		encoding: r.config.Encoding,
-	}
+	q := request{again: cmd.Again}
+	q.Index, q.Last, q.Encoding = cmd.Exchange, cmd.Last, r.config.Encoding
 	if r.page != nil {
-		q.visited, q.search = true, r.page.objects[cmd.Exchange].search
+		q.visited = true
+		q.Exchange, q.search = r.page.Exchange(cmd.Exchange)
+	} else {
+		q.Exchange = r.scenario.Workload.Exchanges[cmd.Exchange]
 	}
-	if !q.IsQuery() {
-		return q
-	}
-	if q.again {
-		q.query = c.asked
-		return q
-	}
-	s := r.scenario.Strategy
-	over, id := s.DNS, uint16(0)
-	if c.stream {
-		over = linger.OverTCP
-	}
-	if over != linger.OverHTTPS && over != linger.OverQUIC {
-		id = r.id
-		r.id++
-	}
-	if over == linger.OverUDP {
-		id = anyID()
-	}
-	// That it can be asked was seen before the run began.
-	q.query, _ = r.ask(q.Query, over, id)
-	c.asked = q.query
-	if over == linger.OverHTTPS {
-		q.Exchange = q.query.overHTTP(q.Exchange, r.config.Path, s.Get)
-	}
-	return q
+	return r.application.prepare(q, c.stream)
 }
 
 // note tells in a reason what had come that was not the answer.
@@ -542,26 +569,19 @@ func (f foreign) note() string {
 	return "; " + what + ": " + f.reason
 }
 
-// exchange returns one of the workload, or one that was found on the way.
-func (r *run) exchange(i int) linger.Exchange {
-	if r.page != nil {
-		return r.page.workload.Exchanges[i]
-	}
-	return r.scenario.Workload.Exchanges[i]
-}
-
 // close lets go of a connection, and notes that it was us unless the server came first.
 func (r *run) close(c *conn, reason string) {
-	if c.gone {
+	if c == nil || c.gone {
 		return
 	}
 	c.gone = true
-	c.close()
-	k := &r.trace.Connections[c.id]
+	c.close(c.broken || r.trace.Interrupted)
+	k := &c.record
 	k.Closed, k.Reason = linger.Known(r.now()), reason
 	if k.ClosedBy == trace.Nobody {
 		k.ClosedBy = trace.AtClient
 	}
+	r.over(c)
 }
 
 // end closes the books: the last exchange was settled at now.

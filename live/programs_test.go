@@ -3,7 +3,6 @@ package live
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -11,14 +10,13 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"linger"
+	"linger/internal/testall"
 )
 
 // A site is w as files, with a certificate beside them.
@@ -40,7 +38,7 @@ func newSite(t *testing.T, w linger.Workload, c tls.Certificate) site {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		s.write(t, name, content(w, i))
+		s.write(t, name, bodyOf(w, i))
 	}
 	return s
 }
@@ -49,7 +47,7 @@ func newSite(t *testing.T, w linger.Workload, c tls.Certificate) site {
 func newPlace(t *testing.T, c tls.Certificate) site {
 	t.Helper()
 	dir := t.TempDir()
-	s := site{dir: dir, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), address: freeAddress(t)}
+	s := site{dir: dir, cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"), address: testall.FreeAddress(t)}
 	var chain []byte
 	for _, der := range c.Certificate {
 		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
@@ -70,48 +68,18 @@ func (s site) write(t *testing.T, name, content string) {
 	}
 }
 
-// freeAddress is one of TCP that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // start runs a program until the test ends, and waits until it listens.
 func (s site) start(t *testing.T, program string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-	})
-	for range 500 {
-		if c, err := net.Dial("tcp", s.address); err == nil {
+	listens := func() bool {
+		c, err := net.Dial("tcp", s.address)
+		if err == nil {
 			c.Close()
-			return
 		}
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("%s: %v\n%s", program, err, out.Bytes())
-		case <-time.After(10 * time.Millisecond):
-		}
+		return err == nil
 	}
-	t.Fatalf("%s does not listen\n%s", program, out.Bytes())
+	env := append(os.Environ(), "HOME="+s.dir, "XDG_DATA_HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir)
+	testall.Start(t, listens, env, program, args...)
 }
 
 // TestNginx fetches from nginx, and counts as its access log does.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"linger"
+	"linger/dial"
 	"linger/policy"
 	"linger/trace"
 )
@@ -249,12 +250,12 @@ func (s *source) ending(where string) ending {
 	switch {
 	case s.err == io.EOF:
 		return ending{policy.ClosedByPeer, trace.AtServer, "server closed " + where}
-	case IsReset(s.err):
+	case dial.IsReset(s.err):
 		return ending{policy.Reset, trace.AtServer, "server reset the connection " + where}
-	case isAlert(s.err):
-		return ending{policy.Reset, trace.AtServer, brief(Cause(s.err)) + " " + where}
+	case dial.IsAlert(s.err):
+		return ending{policy.Reset, trace.AtServer, brief(dial.Cause(s.err)) + " " + where}
 	default:
-		return ending{policy.Reset, trace.Nobody, brief(Cause(s.err)) + " " + where}
+		return ending{policy.Reset, trace.Nobody, brief(dial.Cause(s.err)) + " " + where}
 	}
 }
 

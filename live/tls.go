@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,26 +12,22 @@ import (
 	"time"
 
 	"linger"
+	"linger/dial"
 	"linger/trace"
+	"linger/wire"
 )
 
 // secure reports whether the run is over TLS.
 func (r *run) secure() bool {
-	switch r.scenario.Strategy.DNS {
-	case "":
-		return r.scenario.Workload.Scheme == "https"
-	case linger.OverUDP, linger.OverTCP:
-		return false
-	}
-	return true
+	return r.speaks.Secure() || r.scenario.Workload.Scheme == linger.SchemeHTTPS
 }
 
 // scheme is that of the URLs of the run's requests.
 func (r *run) scheme() string {
 	if r.secure() {
-		return "https"
+		return linger.SchemeHTTPS
 	}
-	return "http"
+	return linger.SchemeHTTP
 }
 
 // clientTLS returns the configuration of all TLS handshakes of one run, over TCP or
@@ -84,7 +79,7 @@ func tlsTrace(s tls.ConnectionState) trace.TLS {
 // but that (RFC 7858, 3.1).
 func wrongALPN(s tls.ConnectionState, want string) string {
 	switch got := s.NegotiatedProtocol; {
-	case got == want || got == "" && (want == "http/1.1" || want == "dot"):
+	case got == want || got == "" && (want == linger.HTTP11.ALPN() || want == linger.DNSOverTLS.ALPN()):
 		return ""
 	case got == "":
 		return fmt.Sprintf("server does not speak %s: it chose no protocol at all (ALPN)", want)
@@ -118,41 +113,20 @@ func handshakeReason(err error, alpn string) string {
 		return "server does not speak " + alpn + ": it chose a protocol that it was not offered (ALPN)"
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return "server closed within the TLS handshake"
-	case IsReset(err):
+	case dial.IsReset(err):
 		return "server reset the connection within the TLS handshake"
 	}
-	return "TLS handshake failed: " + brief(strings.TrimPrefix(Cause(err), "tls: "))
+	return "TLS handshake failed: " + brief(strings.TrimPrefix(dial.Cause(err), "tls: "))
 }
 
 // handshakeBlame says who ended a handshake: the server, unless it is us who could
 // not accept what it said.
 func handshakeBlame(err error) trace.Peer {
-	if isAlert(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || IsReset(err) {
+	if dial.IsAlert(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || dial.IsReset(err) {
 		return trace.AtServer
 	}
 	return trace.AtClient
 }
-
-// isAlert reports whether an error is an alert of the other side.
-func isAlert(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "remote error"
-}
-
-// Alert is what an alert of TLS said by which the other side ended the connection: "alert
-// internal error" (RFC 8446, 6.2). close_notify is none; ok is false where err is of
-// something else.
-func Alert(err error) (word string, ok bool) {
-	if !isAlert(err) {
-		return "", false
-	}
-	_, word, _ = strings.Cut(err.Error(), "tls: ")
-	return "alert " + word, true
-}
-
-// recordHeader is the size of what precedes each TLS record: type, version, length
-// (RFC 8446, 5.1).
-const recordHeader = 5
 
 // records is a socket under TLS whose bytes are counted while the handshake lasts.
 // Until then it gives no more than the record that is being read: what came
@@ -182,7 +156,7 @@ func (r *records) Read(p []byte) (int, error) {
 	}
 	want := r.left
 	if want == 0 {
-		want = recordHeader - r.header.Len()
+		want = wire.RecordHeaderSize - r.header.Len()
 	}
 	n, err := r.Conn.Read(p[:min(len(p), want)])
 	r.down += int64(n)
@@ -191,8 +165,8 @@ func (r *records) Read(p []byte) (int, error) {
 		return n, err
 	}
 	r.header.Write(p[:n])
-	if r.header.Len() == recordHeader {
-		r.left = int(binary.BigEndian.Uint16(r.header.Bytes()[3:]))
+	if r.header.Len() == wire.RecordHeaderSize {
+		r.left = wire.RecordSize(r.header.Bytes())
 		r.header.Reset()
 	}
 	return n, err

@@ -2,14 +2,10 @@ package live
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"io"
-	"math/big"
 	"net"
 	"strings"
 	"testing"
@@ -18,65 +14,36 @@ import (
 	"golang.org/x/net/http2"
 
 	"linger"
+	"linger/internal/testcert"
 	"linger/trace"
 )
 
 // An authority vouches for the servers of these tests.
-type authority struct {
-	t    testing.TB
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
+type authority struct{ tls.Certificate }
 
 func newAuthority(t testing.TB) *authority {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	form := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &authority{t, cert, key}
+	return &authority{testcert.SelfSigned(x509.Certificate{
+		Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	})}
 }
 
 // roots are what trusts the authority.
-func (a *authority) roots() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	return pool
-}
+func (a *authority) roots() *x509.CertPool { return testcert.Roots(a.Certificate) }
 
 // issue returns a certificate for 127.0.0.1 and "test.example"; change may spoil it.
 func (a *authority) issue(change func(*x509.Certificate)) tls.Certificate {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	form := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "test server"},
+	form := x509.Certificate{
+		Subject:  pkix.Name{CommonName: "test server"},
 		DNSNames: []string{"test.example"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	if change != nil {
-		change(form)
+		change(&form)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, form, a.cert, &key.PublicKey, a.key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return testcert.SignedBy(a.Certificate, form)
 }
 
 // config is that of a server with a good certificate that speaks these protocols.
@@ -133,9 +100,9 @@ func TestSecureCounts(t *testing.T) {
 				spare++
 				continue
 			}
-			want := map[string]string{"h2": "h2"}[c.Protocol]
-			if want == "" {
-				want = "http/1.1"
+			want := linger.HTTP11.ALPN()
+			if c.Protocol == linger.H2 {
+				want = c.Protocol.ALPN()
 			}
 			if !ok || h.Version != "1.3" || h.Cipher == "" || h.ALPN != want || h.Up < 300 || h.Down < 300 {
 				t.Errorf("%s, connection %d: %+v, %v", test.strategy, c.ID, h, ok)

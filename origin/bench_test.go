@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"linger"
+	"linger/origin/listen"
 )
 
 // exchange sends request and reads a response of size bytes, into buf.
@@ -82,7 +83,7 @@ func BenchmarkKeptNetHTTP(b *testing.B) {
 	for _, size := range benchSizes {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			body := make([]byte, size)
-			ln := must(Listen(b.Context(), "127.0.0.1:0", ""))
+			ln := must(listen.TCP(b.Context(), "127.0.0.1:0", listen.Options{}))
 			server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "image/png")
 				w.Header().Set("Content-Length", strconv.Itoa(size))

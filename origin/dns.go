@@ -10,18 +10,17 @@ import (
 	"time"
 
 	"linger"
-	"linger/dns"
+	"linger/origin/listen"
+	"linger/origin/site"
 )
 
 // maxWaiting is how many queries over UDP may wait for their answers' delay. Those
 // behind them are dropped, as a datagram may be.
 const maxWaiting = 4 << 10
 
-// A lookup is one query of DNS and what it is answered.
+// A lookup is one query of DNS on its way to its answer.
 type lookup struct {
-	message dns.Message
-	answer  dns.Answer
-	delay   time.Duration
+	*site.Query
 	number  int            // of the query on its connection
 	started linger.Instant // when its first byte arrived
 	due     linger.Instant // when it may be answered
@@ -31,33 +30,11 @@ type lookup struct {
 // lookUp reads a message and finds its answer. It reports false where there is
 // nothing that may be answered.
 func (s *Server) lookUp(b []byte) (*lookup, bool) {
-	m, err := dns.Read(b)
-	if !m.IsQuery() {
+	q, ok := s.site.Query(b)
+	if !ok {
 		return nil, false
 	}
-	l := &lookup{message: m, started: s.now()}
-	if s.site.zone == nil {
-		return l, false
-	}
-	i, a := s.site.zone.Find(m, err)
-	l.answer = a
-	if i >= 0 {
-		e := &s.site.workload.Exchanges[i]
-		l.answer.Size, l.delay = int(e.ResponseBody), e.Delay
-	}
-	return l, true
-}
-
-// queryEntry is the log's entry for the reply to a query, but for its times.
-func (c *session) queryEntry(l *lookup, over string, r dns.Reply) Entry {
-	e := Entry{
-		Event: Answered, Conn: c.id, Remote: c.remote, Request: l.number,
-		Method: "-", Target: "-", Version: over, Status: r.Rcode, Body: int64(len(r.Message)), Kept: l.kept,
-	}
-	if l.message.Query != (linger.Query{}) {
-		e.Method, e.Target = l.message.Query.Type, l.message.Query.Name
-	}
-	return e
+	return &lookup{Query: q, started: s.now()}, true
 }
 
 var errNoNames = errors.New("the workload has no names to look up; serve one of the scheme dns")
@@ -67,19 +44,19 @@ var errNoNames = errors.New("the workload has no names to look up; serve one of 
 // datagram is a request in the log and the counters, and belongs to no connection.
 func (s *Server) ServeDNS(ctx context.Context, pc net.PacketConn) error {
 	defer pc.Close()
-	if s.site.zone == nil {
-		return errNoNames
+	if err := (service{names: true}).check(s); err != nil {
+		return err
 	}
 	leave, err := s.enter(ctx, deaf{pc})
 	if err != nil {
 		return err
 	}
 	defer leave()
-	d := &datagrams{server: s, pc: newSourced(pc), slots: make(chan struct{}, maxWaiting)}
+	d := &datagrams{server: s, pc: listen.NewSourced(pc), slots: make(chan struct{}, maxWaiting)}
 	defer d.waiting.Wait()
 	b := make([]byte, linger.MaxMessage+1)
 	for failures := 0; ; {
-		n, from, err := d.pc.receive(b)
+		n, from, err := d.pc.Receive(b)
 		switch {
 		case err == nil:
 			failures = 0
@@ -108,12 +85,12 @@ func (d deaf) Close() error { return d.pc.SetReadDeadline(longAgo) }
 // with a delay have a goroutine each.
 type datagrams struct {
 	server  *Server
-	pc      *sourced
+	pc      *listen.Sourced
 	waiting sync.WaitGroup
 	slots   chan struct{} // one for each that waits
 }
 
-func (d *datagrams) receive(b []byte, from sender) {
+func (d *datagrams) receive(b []byte, from listen.Sender) {
 	l, ok := d.server.lookUp(b)
 	if !ok {
 		return
@@ -121,7 +98,7 @@ func (d *datagrams) receive(b []byte, from sender) {
 	d.server.requests.Add(1)
 	d.server.datagrams.Add(1)
 	l.number = 1
-	if l.delay == 0 {
+	if l.due = d.server.due(l.started, l.Delay); l.due <= l.started {
 		d.reply(l, from, "")
 		return
 	}
@@ -133,31 +110,30 @@ func (d *datagrams) receive(b []byte, from sender) {
 	}
 	d.waiting.Go(func() {
 		defer func() { <-d.slots }()
-		t := time.NewTimer(l.delay)
+		t := time.NewTimer(l.due.Sub(d.server.now()))
 		defer t.Stop()
 		select {
 		case <-t.C:
 			d.reply(l, from, "")
 		case <-d.server.stop:
-			d.reply(l, from, "server cut off")
+			d.reply(l, from, cutOff)
 		}
 	})
 }
 
 // reply sends the reply, unless it has failed already, and logs it.
-func (d *datagrams) reply(l *lookup, to sender, failed string) {
-	l.answer.Datagram, l.answer.Limit = true, dns.UDPSize
-	r := l.message.Reply(l.answer)
+func (d *datagrams) reply(l *lookup, to listen.Sender, failed string) {
+	a := l.Answer(site.Carrier{Datagram: true})
 	if failed == "" {
 		d.pc.SetWriteDeadline(d.server.at(d.server.now().Add(d.server.config.Stall)))
-		if err := d.pc.send(r.Message, to); errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := d.pc.Send(a.Body, to); errors.Is(err, os.ErrDeadlineExceeded) {
 			failed = "the answer could not be sent in time"
 		} else if err != nil {
 			failed = err.Error()
 		}
 	}
 	if d.server.config.Log != nil {
-		c := session{server: d.server, remote: to.addr.String()}
-		c.log(c.queryEntry(l, linger.OverUDP, r), l.started, d.server.now(), failed)
+		c := session{server: d.server, remote: to.Addr.String()}
+		c.log(c.entry(&a, linger.OverUDP, l.number), l.started, d.server.now(), failed)
 	}
 }

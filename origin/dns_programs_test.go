@@ -14,6 +14,9 @@ import (
 
 	"linger"
 	"linger/dns"
+	"linger/internal/testall"
+	"linger/origin/accesslog"
+	"linger/origin/listen"
 	"linger/policy"
 	"linger/trace"
 )
@@ -41,7 +44,7 @@ func where(address string) []string {
 // what they make of the answers.
 func TestDig(t *testing.T) {
 	pem := filepath.Join(t.TempDir(), "root.pem")
-	if err := os.WriteFile(pem, authority().PEM(), 0o666); err != nil {
+	if err := os.WriteFile(pem, certifier().PEM(), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	_, at, _ := serveNames(t, Config{Workload: published(), Policy: policy.ServerPolicy{IdleTimeout: 7 * time.Second, Announce: true}})
@@ -67,7 +70,7 @@ func TestDig(t *testing.T) {
 			ask := func(args ...string) string {
 				return program(t, way.program, append(append(where(way.address), way.options...), args...)...)
 			}
-			for _, test := range []struct{ name, kind, want string }{
+			for i, test := range []struct{ name, kind, want string }{
 				{"www.board.example", "A", `www\.board\.example\.\s+300\s+IN\s+A\s+198\.18\.0\.1\n`},
 				{"www.board.example", "AAAA", `IN\s+AAAA\s+2001:db8::1\n`},
 				{"www.board.example", "HTTPS", `IN\s+(HTTPS\s+1 \. alpn="?h2,h3|TYPE65\s+\\# )`},
@@ -79,6 +82,9 @@ func TestDig(t *testing.T) {
 				{"none.board.example", "A", `status: NXDOMAIN(.|\n)*IN\s+SOA\s`},
 				{"www.elsewhere.test", "A", `status: REFUSED`},
 			} {
+				if i%testall.Of(1, 5) > 0 { // each is a process
+					continue
+				}
 				out := strings.ReplaceAll(ask("+edns=0", test.name, test.kind), ";; WARNING: recursion requested but not available\n", "")
 				if !regexp.MustCompile(test.want).MatchString(out) || strings.Contains(strings.ToLower(out), "warning") {
 					t.Errorf("%s %s: no %q in\n%s", test.name, test.kind, test.want, out)
@@ -117,8 +123,8 @@ func TestDigAsksAgainOverTCP(t *testing.T) {
 	config := Config{Workload: published(), Log: log.log}
 	config.Certificates = nil
 	s := must(New(config))
-	ln := must(Listen(t.Context(), "127.0.0.1:0", ""))
-	pc := must(ListenQUIC(t.Context(), ln.Addr().String()))
+	ln := must(listen.TCP(t.Context(), "127.0.0.1:0", listen.Options{}))
+	pc := must(listen.UDP(t.Context(), ln.Addr().String()))
 	served := make(chan error, 2)
 	go func() { served <- s.ServeDNS(t.Context(), pc) }()
 	go func() { served <- s.ServeDNSStream(t.Context(), ln) }()
@@ -138,26 +144,27 @@ func TestDigAsksAgainOverTCP(t *testing.T) {
 		{"kdig", "middle.board.example", "A", []string{"+edns=0"}, 1000, false},
 		{"kdig", "middle.board.example", "A", nil, 1000, true},
 	} {
-		before := len(log.of(Answered))
+		before := len(log.of(accesslog.Answered))
 		args := append(append(where(ln.Addr().String()), test.options...), test.name, test.kind)
 		out := program(t, test.program, args...)
 		if !regexp.MustCompile(fmt.Sprintf(`MSG SIZE  rcvd: %d\n|Received %[1]d B`, test.size)).MatchString(out) {
 			t.Errorf("%s %v: not %d bytes:\n%.2000s", test.program, args, test.size, out)
 		}
-		settleCount(t, func() bool { return len(log.of(Answered)) > before+1 || !test.again })
+		want := "udp"
+		if test.again {
+			want = "udp tcp"
+		}
+		// The client may have ended before its answer is in the log.
+		settleCount(t, func() bool { return len(log.of(accesslog.Answered)) >= before+len(strings.Fields(want)) })
 		var versions []string
 		// Each transport logs when its answer has left, which may be after the client has
 		// asked the other: the order of asking is that of the beginnings.
-		asked := log.of(Answered)[before:]
-		slices.SortFunc(asked, func(a, b Entry) int {
+		asked := log.of(accesslog.Answered)[before:]
+		slices.SortFunc(asked, func(a, b accesslog.Entry) int {
 			return a.Time.Add(-a.Duration).Compare(b.Time.Add(-b.Duration))
 		})
 		for _, e := range asked {
 			versions = append(versions, e.Version)
-		}
-		want := "udp"
-		if test.again {
-			want = "udp tcp"
 		}
 		if got := strings.Join(versions, " "); got != want {
 			t.Errorf("%s %v: asked over %s, want %s", test.program, args, got, want)
@@ -171,7 +178,7 @@ func TestDigAsksAgainOverTCP(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, e := range log.of(Closed) {
+	for _, e := range log.of(accesslog.Closed) {
 		if e.By != trace.AtClient {
 			t.Errorf("log: %v", e)
 		}

@@ -3,9 +3,7 @@ package origin
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -14,119 +12,61 @@ import (
 	"time"
 
 	"linger"
-	"linger/dns"
-	"linger/policy"
+	"linger/origin/accesslog"
+	"linger/origin/site"
 	"linger/trace"
+	"linger/wire"
 )
 
 // ServeDNSStream is as Serve, for DNS over TCP (RFC 7766).
 func (s *Server) ServeDNSStream(ctx context.Context, ln net.Listener) error {
-	if s.site.zone == nil {
-		ln.Close()
-		return errNoNames
-	}
-	return s.accept(ctx, ln, nil, s.serveDNS)
+	return s.accept(ctx, ln, service{names: true}, s.serveDNS)
 }
 
-// ServeDoT is as Serve, for DNS over TLS (RFC 7858), with the protocol "dot" where
-// the client offers any (RFC 7301).
+// ServeDoT is as Serve, for DNS over TLS (RFC 7858), with its token where the client
+// offers any (RFC 7301).
 func (s *Server) ServeDoT(ctx context.Context, ln net.Listener) error {
-	switch {
-	case s.site.zone == nil:
-		ln.Close()
-		return errNoNames
-	case len(s.config.Certificates) == 0:
-		ln.Close()
-		return errNoCertificate
-	}
-	return s.accept(ctx, ln, tlsConfig(s.config.Certificates, "dot"), s.serveDNS)
+	return s.accept(ctx, ln, service{names: true, offers: []linger.Protocol{linger.DNSOverTLS}}, s.serveDNS)
 }
 
 // serveDNS carries one connection from accept to close.
-func (s *Server) serveDNS(nc net.Conn) {
-	c := newConn(s, nc, s.accepted.Add(1))
-	if !s.carry(c, nil) {
-		bare(nc).Close()
-		return
+func (s *Server) serveDNS(nc net.Conn, ticket int64) {
+	c := newConn(s, nc, ticket)
+	if _, ok := s.begin(c); ok {
+		s.continueAs(c, newDNSConn(c))
 	}
-	if _, ok := c.handshake(); !ok {
-		s.drop(c)
-		return
-	}
-	d := newDNSConn(c)
-	if !s.carry(d, c) {
-		d.leave()
-	}
-	d.serve()
-	s.drop(d)
 }
 
 // A dnsConn is one connection that carries queries behind their lengths (RFC 1035,
-// 4.2.2). Two goroutines carry it: one reads queries, the other answers them, each
-// when it is due, whatever their order, as RFC 7766, 7, wants it. What both touch is
-// under mu, which nobody holds while he waits for the network.
+// 4.2.2). Each is answered when it is due, whatever their order, as RFC 7766, 7, wants it.
 type dnsConn struct {
-	session
-	nc   net.Conn
+	duplex
 	over string
 	in   *bufio.Reader
 	buf  []byte
 
-	mu      sync.Mutex
-	settled sync.Cond     // fewer queries are open, or the connection has ended
-	wake    chan struct{} // there is something for the sender to look at
-	gone    chan struct{} // closed when nothing more is read
+	// Under mu:
+	settled sync.Cond // fewer queries are open, or the connection has ended
 	ready   []*lookup
 	delayed []*lookup
 	open    int  // queries that are not answered
 	midway  bool // a query has begun to arrive
 	eof     bool // the client sends no more
-	failed  bool // no more can be sent
-	late    int64
 }
 
 // newDNSConn takes a connection over from c, which has read nothing.
 func newDNSConn(c *conn) *dnsConn {
-	d := &dnsConn{
-		session: c.session,
-		nc:      c.nc,
-		over:    linger.OverTCP,
-		in:      bufio.NewReaderSize(c.nc, minBuffer),
-		wake:    make(chan struct{}, 1),
-		gone:    make(chan struct{}),
-	}
+	d := &dnsConn{duplex: c.takeOver(""), over: linger.OverTCP, in: bufio.NewReaderSize(c.nc, minBuffer)}
 	d.settled.L = &d.mu
 	if _, secure := c.nc.(secured); secure {
 		d.over = linger.OverTLS
 	}
-	d.mind = policy.NewServer(c.server.config.Policy, c.server.now())
 	return d
 }
 
-func (c *dnsConn) leave() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.mind.HandleShutdown()
-	c.signal()
-}
+func (c *dnsConn) serve() { c.run(c) }
 
-func (c *dnsConn) cut() { bare(c.nc).Close() }
-
-// signal has the sender look.
-func (c *dnsConn) signal() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-// serve carries the connection to its end.
-func (c *dnsConn) serve() {
-	c.nc.SetReadDeadline(time.Time{})
-	var sender sync.WaitGroup
-	sender.Go(c.send)
-	err := c.read()
-	c.mu.Lock()
+func (c *dnsConn) readEnded(err error) {
 	switch {
 	case err == io.EOF && c.by == trace.Nobody:
 		// What it has asked is answered: it may have closed its side alone.
@@ -134,14 +74,6 @@ func (c *dnsConn) serve() {
 	case err != errEnd:
 		c.blame(err, c.midway)
 	}
-	c.signal()
-	c.mu.Unlock()
-	if err == errEnd {
-		c.drain()
-	}
-	close(c.gone)
-	sender.Wait()
-	c.logClosed(c.late)
 }
 
 // read reads queries until no more are taken: the client has ended, or errEnd.
@@ -169,10 +101,10 @@ func (c *dnsConn) read() error {
 		}
 		c.server.requests.Add(1)
 		c.open++
-		persists := c.mind.HandleRequest(l.started, c.over, nil)
-		l.number = c.mind.Requests()
-		if l.delay > 0 {
-			l.due = l.started.Add(l.delay)
+		persists := c.machine.HandleRequest(l.started, c.over, nil)
+		c.tell()
+		l.number = c.machine.Requests()
+		if l.due = c.server.due(l.started, l.Delay); l.due > l.started {
 			c.delayed = append(c.delayed, l)
 		} else {
 			c.ready = append(c.ready, l)
@@ -197,7 +129,7 @@ func (c *dnsConn) admits() bool {
 		c.signal()
 		c.settled.Wait()
 	}
-	reason, _ := c.mind.Closing()
+	reason, _ := c.machine.Closing()
 	return reason == "" && c.by == trace.Nobody
 }
 
@@ -205,13 +137,12 @@ func (c *dnsConn) admits() bool {
 // policy gives a request and the server a client that falls silent. It holds until
 // the next.
 func (c *dnsConn) next() ([]byte, error) {
-	const prefix = 2
 	whole := func() bool {
-		if c.in.Buffered() < prefix {
+		if c.in.Buffered() < wire.MessagePrefix {
 			return false
 		}
-		b, _ := c.in.Peek(prefix)
-		return c.in.Buffered() >= prefix+int(binary.BigEndian.Uint16(b))
+		b, _ := c.in.Peek(wire.MessagePrefix)
+		return c.in.Buffered() >= wire.MessagePrefix+wire.MessageSize(b)
 	}
 	if !whole() {
 		c.signal()
@@ -223,7 +154,8 @@ func (c *dnsConn) next() ([]byte, error) {
 		c.mu.Lock()
 		now := c.server.now()
 		c.midway = true
-		c.mind.HandleRequestStart(now)
+		c.machine.HandleRequestStart(now)
+		c.tell()
 		c.signal()
 		c.mu.Unlock()
 		limit := c.server.config.Stall
@@ -233,20 +165,9 @@ func (c *dnsConn) next() ([]byte, error) {
 		c.nc.SetReadDeadline(c.server.at(now.Add(limit)))
 		defer c.nc.SetReadDeadline(time.Time{})
 	}
-	var length [prefix]byte
-	if _, err := io.ReadFull(c.in, length[:]); err != nil {
-		return nil, err
-	}
-	n := int(binary.BigEndian.Uint16(length[:]))
-	if cap(c.buf) < n {
-		c.buf = make([]byte, n)
-	}
-	if _, err := io.ReadFull(c.in, c.buf[:n]); err == io.EOF {
-		return nil, io.ErrUnexpectedEOF
-	} else if err != nil {
-		return nil, err
-	}
-	return c.buf[:n], nil
+	var err error
+	c.buf, err = wire.ReadMessage(c.in, c.buf)
+	return c.buf, err
 }
 
 // fail ends the connection for an error of the client's. It returns errEnd.
@@ -267,40 +188,24 @@ func (c *dnsConn) drain() {
 	c.mu.Unlock()
 }
 
-// send answers until the connection has ended, and ends it.
-func (c *dnsConn) send() {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		c.mu.Lock()
-		now := c.server.now()
-		c.pass(now)
-		batch, keepalive := c.take()
-		wake, ended := c.nextTimeout(), c.by != trace.Nobody
-		c.mu.Unlock()
-		var err error
-		if len(batch) > 0 {
-			err = c.reply(batch, keepalive)
-		}
-		switch {
-		case err != nil || ended:
-			c.close()
-			return
-		case len(batch) > 0:
-			continue
-		}
-		timer.Reset(wake.Sub(now))
-		select {
-		case <-c.wake:
-		case <-timer.C:
-		}
+// turn answers the queries whose answers are due.
+func (c *dnsConn) turn() outcome {
+	c.mu.Lock()
+	now := c.server.now()
+	c.pass(now)
+	batch, keepalive := c.take()
+	o := outcome{sent: len(batch) > 0, ended: c.by != trace.Nobody, wait: c.nextTimeout().Sub(now)}
+	c.mu.Unlock()
+	if o.sent {
+		o.err = c.reply(batch, keepalive)
 	}
+	return o
 }
 
 // pass does what is due at now.
 func (c *dnsConn) pass(now linger.Instant) {
-	c.mind.HandleTimeout(now)
-	if reason, due := c.mind.Closing(); due {
+	c.machine.HandleTimeout(now)
+	if reason, due := c.machine.Closing(); due {
 		c.end(trace.AtServer, reason)
 	}
 	if c.eof && c.open == 0 {
@@ -315,7 +220,7 @@ func (c *dnsConn) pass(now linger.Instant) {
 }
 
 func (c *dnsConn) nextTimeout() linger.Instant {
-	t := c.mind.NextTimeout()
+	t := c.machine.NextTimeout()
 	for _, l := range c.delayed {
 		t = min(t, l.due)
 	}
@@ -329,7 +234,7 @@ func (c *dnsConn) take() (batch []*lookup, keepalive linger.Opt[time.Duration]) 
 		return nil, keepalive
 	}
 	batch, c.ready = c.ready, nil
-	reason, _ := c.mind.Closing()
+	reason, _ := c.machine.Closing()
 	for _, l := range batch {
 		l.kept = reason == ""
 	}
@@ -354,110 +259,63 @@ func (c *dnsConn) reply(batch []*lookup, keepalive linger.Opt[time.Duration]) er
 	page := pages.Get().(*[pageSize]byte)
 	defer pages.Put(page)
 	out := page[:0]
-	var entries []Entry
+	var entries []accesslog.Entry
 	var err error
 	from := 0 // of the batch, the first whose reply is in out
 	for i, l := range batch {
-		l.answer.Pad, l.answer.Keepalive = c.over == linger.OverTLS, keepalive
-		r := l.message.Reply(l.answer)
-		if n := 2 + len(r.Message); len(out) > 0 && len(out)+n > cap(out) {
+		a := l.Answer(site.Carrier{Encrypted: c.over == linger.OverTLS, Keepalive: keepalive})
+		if n := wire.MessagePrefix + len(a.Body); len(out) > 0 && len(out)+n > cap(out) {
 			err = c.write(out)
 			c.settle(batch[from:i], entries, err)
 			if out, entries, from = page[:0], nil, i; err != nil {
 				break
 			}
 		}
-		out = binary.BigEndian.AppendUint16(out, uint16(len(r.Message)))
-		out = append(out, r.Message...)
-		entries = append(entries, c.queryEntry(l, c.over, r))
+		out = wire.AppendMessage(out, a.Body)
+		entries = append(entries, c.queryEntry(l, a))
 	}
 	if err == nil {
 		err = c.write(out)
 	}
 	if from < len(batch) {
 		for _, l := range batch[from+len(entries):] {
-			entries = append(entries, c.queryEntry(l, c.over, dns.Reply{}))
+			entries = append(entries, c.queryEntry(l, l.Unanswered()))
 		}
 		c.settle(batch[from:], entries, err)
 	}
 	return err
 }
 
-// write hands b to the kernel, for as long as that takes something.
-func (c *dnsConn) write(b []byte) error {
-	for {
-		c.nc.SetWriteDeadline(c.server.at(c.server.now().Add(c.server.config.Stall)))
-		n, err := c.nc.Write(b)
-		b = b[n:]
-		switch {
-		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return err
-		case n == 0:
-			return fmt.Errorf("%w in taking its response", errStalled)
-		}
-	}
+// queryEntry is the log's entry for the answer to a query, but for its times.
+func (c *dnsConn) queryEntry(l *lookup, a site.Answer) accesslog.Entry {
+	e := c.entry(&a, c.over, l.number)
+	e.Kept = l.kept
+	return e
 }
 
 // settle notes what has become of replies.
-func (c *dnsConn) settle(batch []*lookup, entries []Entry, err error) {
+func (c *dnsConn) settle(batch []*lookup, entries []accesslog.Entry, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.server.now()
-	failed := ""
-	if err != nil {
-		c.blame(err, false)
-		c.failed = true
-		failed = c.reason
-	}
+	now, failed := c.server.now(), c.unsent(err)
 	for i, l := range batch {
 		c.open--
-		c.mind.HandleResponse(now)
-		if c.server.config.Log != nil {
-			c.log(entries[i], l.started, now, failed)
-		}
+		c.answered(entries[i], l.started, now, failed)
 	}
 	if c.midway {
 		// The next query had begun to arrive before the last answer had left.
-		c.mind.HandleRequestStart(now)
+		c.machine.HandleRequestStart(now)
+		c.tell()
 	}
 	c.settled.Broadcast()
 }
 
-// close ends the connection in the policy's style.
-func (c *dnsConn) close() {
-	c.mu.Lock()
+func (c *dnsConn) abandon() {
 	now := c.server.now()
 	for _, l := range append(c.ready, c.delayed...) {
 		c.open--
-		c.mind.HandleResponse(now)
-		if c.server.config.Log != nil {
-			c.log(c.queryEntry(l, c.over, dns.Reply{}), l.started, now, c.reason)
-		}
+		c.answered(c.queryEntry(l, l.Unanswered()), l.started, now, c.reason)
 	}
 	c.ready, c.delayed = nil, nil
 	c.settled.Broadcast()
-	gently := c.by == trace.AtServer && !c.failed
-	c.mu.Unlock()
-	switch {
-	case gently && c.server.config.Policy.Style == policy.CloseRST:
-		reset(c.nc)
-	case gently:
-		c.linger()
-	}
-	c.nc.Close()
-}
-
-// linger closes the sending side, then waits until the client has closed, too; see
-// conn.linger.
-func (c *dnsConn) linger() {
-	half, ok := c.nc.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
-	}
-	timer := time.NewTimer(c.server.config.Linger)
-	defer timer.Stop()
-	select {
-	case <-c.gone:
-	case <-timer.C:
-	}
 }

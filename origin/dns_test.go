@@ -22,8 +22,11 @@ import (
 
 	"linger"
 	"linger/dns"
+	"linger/origin/accesslog"
+	"linger/origin/listen"
 	"linger/policy"
 	"linger/trace"
+	"linger/wire"
 )
 
 // names is a workload of names: the first answered at once, the second after a
@@ -54,12 +57,8 @@ func framed(messages ...[]byte) []byte {
 
 // readFramed reads one message.
 func readFramed(r io.Reader) ([]byte, dns.Message, error) {
-	var length [2]byte
-	if _, err := io.ReadFull(r, length[:]); err != nil {
-		return nil, dns.Message{}, err
-	}
-	b := make([]byte, binary.BigEndian.Uint16(length[:]))
-	if _, err := io.ReadFull(r, b); err != nil {
+	b, err := wire.ReadMessage(r, nil)
+	if err != nil {
 		return nil, dns.Message{}, err
 	}
 	m, err := dns.Read(b)
@@ -69,19 +68,7 @@ func readFramed(r io.Reader) ([]byte, dns.Message, error) {
 // namesInMemory is inMemory for DNS over a stream.
 func namesInMemory(t *testing.T, config Config, body func(t *testing.T, s *Server, p *pipes)) {
 	config.Workload = names()
-	synctest.Test(t, func(t *testing.T) {
-		s := must(New(config))
-		p := newPipes()
-		ctx, cancel := context.WithCancel(t.Context())
-		served := make(chan error, 1)
-		go func() { served <- s.ServeDNSStream(ctx, p) }()
-		body(t, s, p)
-		cancel()
-		if err := <-served; err != nil {
-			t.Errorf("ServeDNSStream: %v", err)
-		}
-		time.Sleep(time.Minute)
-	})
+	servedInMemory(t, config, (*Server).ServeDNSStream, body)
 }
 
 // addresses are those of one server on all transports.
@@ -90,16 +77,16 @@ type addresses struct{ udp, tcp, tls, quic, http, https, h3 string }
 // serveNames starts a server of names on the loopback; the returned function shuts it
 // down, once.
 func serveNames(t testing.TB, config Config) (s *Server, at addresses, shutdown func()) {
-	config.Certificates = append(config.Certificates, must(authority().Certificate("localhost", "127.0.0.1")))
+	config.Certificates = append(config.Certificates, must(certifier().Certificate("localhost", "127.0.0.1")))
 	s = must(New(config))
 	served := make(chan error, 7)
 	streams := func(serve func(context.Context, net.Listener) error) string {
-		ln := must(Listen(t.Context(), "127.0.0.1:0", ""))
+		ln := must(listen.TCP(t.Context(), "127.0.0.1:0", listen.Options{}))
 		go func() { served <- serve(context.Background(), ln) }()
 		return ln.Addr().String()
 	}
 	packets := func(serve func(context.Context, net.PacketConn) error) string {
-		pc := must(ListenQUIC(t.Context(), "127.0.0.1:0"))
+		pc := must(listen.UDP(t.Context(), "127.0.0.1:0"))
 		go func() { served <- serve(context.Background(), pc) }()
 		return pc.LocalAddr().String()
 	}
@@ -134,7 +121,7 @@ func serveNames(t testing.TB, config Config) (s *Server, at addresses, shutdown 
 // dialDoQ opens a connection of DNS over QUIC.
 func dialDoQ(t testing.TB, address string, cache tls.ClientSessionCache) *quic.Conn {
 	t.Helper()
-	config := &tls.Config{RootCAs: authority().Pool(), NextProtos: []string{"doq"}, ClientSessionCache: cache}
+	config := &tls.Config{RootCAs: certifier().Pool(), NextProtos: []string{"doq"}, ClientSessionCache: cache}
 	return must(quic.DialAddrEarly(t.Context(), address, config, &quic.Config{}))
 }
 
@@ -177,7 +164,7 @@ func TestDNS(t *testing.T) {
 	}
 	tcp := must(net.Dial("tcp", at.tcp))
 	defer tcp.Close()
-	secure := must(tls.Dial("tcp", at.tls, &tls.Config{RootCAs: authority().Pool(), NextProtos: []string{"dot"}}))
+	secure := must(tls.Dial("tcp", at.tls, &tls.Config{RootCAs: certifier().Pool(), NextProtos: []string{"dot"}}))
 	defer secure.Close()
 	if got := secure.ConnectionState().NegotiatedProtocol; got != "dot" {
 		t.Errorf("protocol %q", got)
@@ -212,7 +199,7 @@ func TestDNS(t *testing.T) {
 			name, over string
 			ask        func([]byte) ([]byte, dns.Message, error)
 		}{way.name + " POST", linger.OverHTTPS, func(b []byte) ([]byte, dns.Message, error) {
-			resp, body, err := post(tr, way.url(address, "/dns-query"), dohType, b)
+			resp, body, err := post(tr, way.url(address, "/dns-query"), "application/dns-message", b)
 			return dohAnswer(t, resp, body, err)
 		}})
 	}
@@ -245,7 +232,7 @@ func TestDNS(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	count := map[string]int64{}
-	for _, e := range log.of(Answered) {
+	for _, e := range log.of(accesslog.Answered) {
 		count[e.Version]++
 		if e.Failed != "" || e.Kept == (e.Version == "udp") {
 			t.Errorf("log: %v", e)
@@ -256,7 +243,7 @@ func TestDNS(t *testing.T) {
 			t.Errorf("%d entries of %s", count[version], version)
 		}
 	}
-	if got := log.of(Answered)[1]; got.Method != "A" || got.Target != "static.board.example" || got.Request != 1 || got.Body != 150 {
+	if got := log.of(accesslog.Answered)[1]; got.Method != "A" || got.Target != "static.board.example" || got.Request != 1 || got.Body != 150 {
 		t.Errorf("log: %v", got)
 	}
 }
@@ -278,7 +265,7 @@ func dohAnswer(t *testing.T, resp *http.Response, body []byte, err error) ([]byt
 	if err != nil {
 		return nil, dns.Message{}, err
 	}
-	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != dohType || resp.Header.Get("Cache-Control") != "max-age=300" {
+	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/dns-message" || resp.Header.Get("Cache-Control") != "max-age=300" {
 		t.Errorf("%s %v", resp.Status, resp.Header)
 	}
 	m, err := dns.Read(body)
@@ -311,15 +298,15 @@ func TestDoHRefusesWhatIsWrong(t *testing.T) {
 			{"GET", "/dns-query?dns=!!!!", "", nil, 400, ""},
 			{"GET", "/dns-query?dns=" + encoded + "&dns=" + encoded, "", nil, 400, ""},
 			{"GET", "/dns-query?dns=AAAA", "", nil, 400, ""},
-			{"POST", "/dns-query", dohType, good, 200, "max-age=300"},
+			{"POST", "/dns-query", "application/dns-message", good, 200, "max-age=300"},
 			{"POST", "/dns-query", "Application/DNS-Message; v=1", good, 200, "max-age=300"},
-			{"POST", "/dns-query", dohType, nil, 400, ""},
-			{"POST", "/dns-query", dohType, []byte("garbage"), 400, ""},
-			{"POST", "/dns-query", dohType, good[:20], 200, "max-age=0"}, // FORMERR is an answer
-			{"POST", "/dns-query", dohType, make([]byte, linger.MaxMessage+1), 413, ""},
+			{"POST", "/dns-query", "application/dns-message", nil, 400, ""},
+			{"POST", "/dns-query", "application/dns-message", []byte("garbage"), 400, ""},
+			{"POST", "/dns-query", "application/dns-message", good[:20], 200, "max-age=0"}, // FORMERR is an answer
+			{"POST", "/dns-query", "application/dns-message", make([]byte, linger.MaxMessage+1), 413, ""},
 			{"POST", "/dns-query", "application/json", good, 415, ""},
 			{"POST", "/dns-query", "", good, 415, ""},
-			{"PUT", "/dns-query", dohType, good, 405, ""},
+			{"PUT", "/dns-query", "application/dns-message", good, 405, ""},
 			{"GET", "/elsewhere", "", nil, 404, ""},
 			{"GET", "/", "", nil, 200, ""},
 		} {
@@ -343,7 +330,7 @@ func TestDoHRefusesWhatIsWrong(t *testing.T) {
 		}
 		// A content that is too long and does not say so before.
 		req := must(http.NewRequest("POST", way.url(address, "/dns-query"), io.MultiReader(bytes.NewReader(make([]byte, 100_000)))))
-		req.Header.Set("Content-Type", dohType)
+		req.Header.Set("Content-Type", "application/dns-message")
 		if resp, err := tr.RoundTrip(req); err != nil {
 			t.Errorf("%s: %v", way.name, err)
 		} else {
@@ -374,10 +361,10 @@ func TestAnswersComeWhenTheyAreDue(t *testing.T) {
 		}
 		c.Close()
 		synctest.Wait()
-		if e := log.of(Closed)[0]; e.By != trace.AtClient || e.Reason != "client closed" || e.Request != 4 {
+		if e := log.of(accesslog.Closed)[0]; e.By != trace.AtClient || e.Reason != "client closed" || e.Request != 4 {
 			t.Errorf("log: %v", e)
 		}
-		if e := log.of(Answered)[3]; e.Request != 3 || e.Duration != time.Second || !e.Kept {
+		if e := log.of(accesslog.Answered)[3]; e.Request != 3 || e.Duration != time.Second || !e.Kept {
 			t.Errorf("log: %v", e)
 		}
 	})
@@ -448,8 +435,8 @@ func TestNamesPolicy(t *testing.T) {
 			if test.reason == "" {
 				time.Sleep(time.Hour)
 				synctest.Wait()
-				if len(log.of(Closed)) > 0 {
-					t.Errorf("%s: %v", test.what, log.of(Closed))
+				if len(log.of(accesslog.Closed)) > 0 {
+					t.Errorf("%s: %v", test.what, log.of(accesslog.Closed))
 				}
 				c.Close()
 				return
@@ -458,7 +445,7 @@ func TestNamesPolicy(t *testing.T) {
 				t.Errorf("%s: %v", test.what, err)
 			}
 			synctest.Wait()
-			if e := log.of(Closed); len(e) != 1 || e[0].By != trace.AtServer || e[0].Reason != test.reason || e[0].Request != answered || e[0].Duration != test.ended && time.Since(began) != test.ended {
+			if e := log.of(accesslog.Closed); len(e) != 1 || e[0].By != trace.AtServer || e[0].Reason != test.reason || e[0].Request != answered || e[0].Duration != test.ended && time.Since(began) != test.ended {
 				t.Errorf("%s: %v", test.what, e)
 			}
 		})
@@ -530,7 +517,7 @@ func TestNamesBadClients(t *testing.T) {
 			if !slices.Equal(rcodes, test.rcodes) || time.Since(began) != test.after {
 				t.Errorf("%s: answered %v after %v", test.what, rcodes, time.Since(began))
 			}
-			if e := log.of(Closed); len(e) != 1 || e[0].By != test.by || e[0].Reason != test.reason {
+			if e := log.of(accesslog.Closed); len(e) != 1 || e[0].By != test.by || e[0].Reason != test.reason {
 				t.Errorf("%s: %v", test.what, e)
 			}
 			if n := s.Counters().Open; n != 0 {
@@ -556,13 +543,13 @@ func TestNamesSlowReader(t *testing.T) {
 			sent++
 		}
 		synctest.Wait()
-		if e := log.of(Closed); time.Since(began) != 30*time.Second || len(e) != 1 || e[0].By != trace.AtServer || !strings.HasPrefix(e[0].Reason, "client stalled") {
+		if e := log.of(accesslog.Closed); time.Since(began) != 30*time.Second || len(e) != 1 || e[0].By != trace.AtServer || !strings.HasPrefix(e[0].Reason, "client stalled") {
 			t.Errorf("after %v: %v", time.Since(began), e)
 		}
 		if n := s.Counters().Requests; n > 4 || sent > 100 {
 			t.Errorf("%d queries taken, %d sent", n, sent)
 		}
-		if n := len(log.of(Answered)); int64(n) != s.Counters().Requests {
+		if n := len(log.of(accesslog.Answered)); int64(n) != s.Counters().Requests {
 			t.Errorf("%d entries of %d queries", n, s.Counters().Requests)
 		}
 	})
@@ -588,7 +575,7 @@ func TestNamesShutdown(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for _, e := range log.of(Closed) {
+	for _, e := range log.of(accesslog.Closed) {
 		if e.By != trace.AtServer || e.Reason != "server shuts down" {
 			t.Errorf("log: %v", e)
 		}
@@ -636,7 +623,7 @@ func TestDatagrams(t *testing.T) {
 	if c := s.Counters(); c.Requests != 4 || c.Datagrams != 4 || c.Accepted != 0 {
 		t.Errorf("%+v", c)
 	}
-	for _, e := range log.of(Answered) {
+	for _, e := range log.of(accesslog.Answered) {
 		if e.Conn != 0 || e.Failed != "" || e.Remote != c.LocalAddr().String() {
 			t.Errorf("log: %v", e)
 		}
@@ -652,13 +639,13 @@ func TestDoQErrors(t *testing.T) {
 		sent []byte
 		code quic.ApplicationErrorCode
 	}{
-		{"an ID", framed(ask("fast", dns.Options{ID: 1})), doqProtocolError},
-		{"two queries on a stream", framed(query, query), doqProtocolError},
-		{"a stream that ends early", framed(query)[:10], doqProtocolError},
-		{"half a length", []byte{0}, doqProtocolError},
-		{"nothing", nil, doqProtocolError},
-		{"edns-tcp-keepalive", framed(ask("fast", dns.Options{Keepalive: true})), doqProtocolError},
-		{"what is no query", framed([]byte("garbage")), doqProtocolError},
+		{"an ID", framed(ask("fast", dns.Options{ID: 1})), wire.DoQProtocolError},
+		{"two queries on a stream", framed(query, query), wire.DoQProtocolError},
+		{"a stream that ends early", framed(query)[:10], wire.DoQProtocolError},
+		{"half a length", []byte{0}, wire.DoQProtocolError},
+		{"nothing", nil, wire.DoQProtocolError},
+		{"edns-tcp-keepalive", framed(ask("fast", dns.Options{Keepalive: true})), wire.DoQProtocolError},
+		{"what is no query", framed([]byte("garbage")), wire.DoQProtocolError},
 	} {
 		qc := dialDoQ(t, at.quic, nil)
 		_, _, err := over(qc, test.sent)
@@ -674,8 +661,8 @@ func TestDoQErrors(t *testing.T) {
 	}
 	qc.CloseWithError(0, "")
 	shutdown()
-	for i, e := range log.of(Closed) {
-		if want := trace.AtServer; i < 7 && (e.By != want || !strings.HasPrefix(e.Reason, "DOQ_PROTOCOL_ERROR: ")) {
+	for _, e := range log.of(accesslog.Closed) { // in whatever order they have ended
+		if want := trace.AtServer; e.Conn <= 7 && (e.By != want || !strings.HasPrefix(e.Reason, "DOQ_PROTOCOL_ERROR: ")) {
 			t.Errorf("log: %v", e)
 		}
 	}
@@ -705,11 +692,11 @@ func TestDoQPolicy(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatalf("%s: the connection is not closed", test.what)
 		}
-		if e, ok := errors.AsType[*quic.ApplicationError](context.Cause(qc.Context())); !ok || e.ErrorCode != doqNoError || !e.Remote {
+		if e, ok := errors.AsType[*quic.ApplicationError](context.Cause(qc.Context())); !ok || e.ErrorCode != wire.DoQNoError || !e.Remote {
 			t.Errorf("%s: %v", test.what, context.Cause(qc.Context()))
 		}
 		shutdown()
-		if e := log.of(Closed); len(e) != 1 || e[0].By != trace.AtServer || e[0].Reason != test.reason || e[0].Request != test.asks {
+		if e := log.of(accesslog.Closed); len(e) != 1 || e[0].By != trace.AtServer || e[0].Reason != test.reason || e[0].Request != test.asks {
 			t.Errorf("%s: %v", test.what, e)
 		}
 	}
@@ -769,7 +756,7 @@ func TestNamesLeaveNothing(t *testing.T) {
 				c := must(net.Dial("tcp", at.tcp))
 				if i%4 == 2 {
 					c.Close()
-					c = must(tls.Dial("tcp", at.tls, &tls.Config{RootCAs: authority().Pool()}))
+					c = must(tls.Dial("tcp", at.tls, &tls.Config{RootCAs: certifier().Pool()}))
 				}
 				defer c.Close()
 				must(c.Write(framed(ask("slow", dns.Options{}), ask("large", dns.Options{}))))
@@ -806,15 +793,15 @@ func TestNamesLeaveNothing(t *testing.T) {
 	if got := descriptors(t); got > files {
 		t.Errorf("%d descriptors, %d before", got, files)
 	}
-	if c := s.Counters(); c.Open != 0 || int(c.Requests) != len(log.of(Answered)) || int(c.Accepted) != len(log.of(Closed)) {
-		t.Errorf("%+v, %d and %d entries", c, len(log.of(Answered)), len(log.of(Closed)))
+	if c := s.Counters(); c.Open != 0 || int(c.Requests) != len(log.of(accesslog.Answered)) || int(c.Accepted) != len(log.of(accesslog.Closed)) {
+		t.Errorf("%+v, %d and %d entries", c, len(log.of(accesslog.Answered)), len(log.of(accesslog.Closed)))
 	}
 }
 
 func TestNamesNeedNames(t *testing.T) {
 	s := must(New(Config{Workload: linger.Gallery(1)}))
 	ln := newPipes()
-	pc := must(ListenQUIC(t.Context(), "127.0.0.1:0"))
+	pc := must(listen.UDP(t.Context(), "127.0.0.1:0"))
 	for _, err := range []error{s.ServeDNS(t.Context(), pc), s.ServeDNSStream(t.Context(), ln), s.ServeDoT(t.Context(), ln), s.ServeDoQ(t.Context(), pc)} {
 		if err != errNoNames {
 			t.Errorf("%v", err)
@@ -837,7 +824,7 @@ func FuzzNames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		client, server := net.Pipe()
 		ended := make(chan bool)
-		go func() { s.serveDNS(server); close(ended) }()
+		go func() { s.serveDNS(server, 1); close(ended) }()
 		go func() { client.Write(b); client.Close() }()
 		io.Copy(io.Discard, client)
 		<-ended
@@ -853,7 +840,7 @@ func TestDatagramsAreAnsweredFromWhereTheyWent(t *testing.T) {
 		t.Run(test.ask+" at "+test.listen, func(t *testing.T) {
 			var log recorder
 			s := must(New(Config{Workload: names(), Log: log.log}))
-			pc, err := ListenQUIC(t.Context(), test.listen)
+			pc, err := listen.UDP(t.Context(), test.listen)
 			if err != nil {
 				t.Skip(err)
 			}
@@ -882,7 +869,7 @@ func TestDatagramsAreAnsweredFromWhereTheyWent(t *testing.T) {
 				t.Errorf("%v, %v", err, e)
 			}
 			settle(t, s)
-			if e := log.of(Answered); len(e) != 1 || e[0].Failed != "" || e[0].Remote != c.LocalAddr().String() {
+			if e := log.of(accesslog.Answered); len(e) != 1 || e[0].Failed != "" || e[0].Remote != c.LocalAddr().String() {
 				t.Errorf("log: %v", e)
 			}
 		})

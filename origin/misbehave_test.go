@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -16,9 +15,10 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-)
 
-var updateDocs = flag.Bool("update", false, "write docs/misbehave.md")
+	"linger/origin/accesslog"
+	"linger/origin/misbehave"
+)
 
 // A plain client of HTTP/1 over a socket, that says what it sees.
 type watcher struct {
@@ -128,14 +128,14 @@ func TestMisbehaviours(t *testing.T) {
 			w.read()
 		}, "200; 200; FIN"},
 	}
-	for _, m := range Misbehaviours() {
+	for _, m := range misbehave.Kinds() {
 		name := m.Name
 		for with := range tests {
 			if base, _, _ := strings.Cut(with, ":"); base == m.Name {
 				name = with
 			}
 		}
-		if !m.isOf("1") {
+		if !m.IsOf("1") {
 			continue
 		}
 		test, ok := tests[name]
@@ -143,7 +143,7 @@ func TestMisbehaviours(t *testing.T) {
 			t.Errorf("%s is not tried here", m.Name)
 			continue
 		}
-		parsed := must(ParseMisbehaviour(name))
+		parsed := must(misbehave.Parse(name))
 		for _, way := range []struct {
 			name, path string
 			config     Config
@@ -224,7 +224,7 @@ func TestMisbehavioursInDetail(t *testing.T) {
 // TestDeafToCloseAlone shows that HTTP/1.0 closes where nobody has asked to keep the
 // connection, also where close would not be heard.
 func TestDeafToCloseAlone(t *testing.T) {
-	_, address := onLoopback(t, Config{Misbehave: must(ParseMisbehaviour("ignore-close"))})
+	_, address := onLoopback(t, Config{Misbehave: must(misbehave.Parse("ignore-close"))})
 	c := must(net.Dial("tcp", address))
 	defer c.Close()
 	must(io.WriteString(c, "GET /status/204 HTTP/1.0\r\n\r\n"))
@@ -255,7 +255,7 @@ func TestMisbehavioursAreLogged(t *testing.T) {
 		}
 	}
 	var got []string
-	for _, e := range log.of(Answered) {
+	for _, e := range log.of(accesslog.Answered) {
 		got = append(got, fmt.Sprintf("%d %d %s", e.Request, e.Status, e.Failed))
 	}
 	want := "2 202 ; 1 201 ; 1 200 cut off within a message"
@@ -306,45 +306,6 @@ func TestMisbehaviourOfAnotherProtocol(t *testing.T) {
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusNotImplemented {
 		t.Errorf("lying-goaway over HTTP/1 is answered %d", resp.StatusCode)
-	}
-}
-
-func TestMisbehavioursThatAreNone(t *testing.T) {
-	for _, s := range []string{"", "x", "race:", "race:0s", "race:-1s", "race:2h", "race:1", "race:1s:", "race:1s:half", "race:1s:rst:", "race:1s:-1s", "race:1s:20ms:fin", "race:1s:2h", "few-requests:0", "few-requests:x", "few-requests:99999999", "reset:1", "cut-after-bytes:-1"} {
-		if m, err := ParseMisbehaviour(s); err == nil {
-			t.Errorf("%q is %v", s, m)
-		} else if strings.Contains(err.Error(), "\n") {
-			t.Errorf("%q: more than a line: %v", s, err)
-		}
-	}
-}
-
-// docs/misbehave.md has the table of what there is:
-//
-//	go test ./origin -run TestMisbehaviourDocument -update
-func TestMisbehaviourDocument(t *testing.T) {
-	const path, begin, end = "../docs/misbehave.md", "<!-- table -->\n", "<!-- end -->"
-	var table bytes.Buffer
-	fmt.Fprint(&table, "\n| name | over | the server | a good client |\n|---|---|---|---|\n")
-	for _, m := range Misbehaviours() {
-		fmt.Fprintf(&table, "| `%s` | HTTP/%s | %s | %s |\n", strings.ReplaceAll(m.Form(), "|", "\\|"), strings.Join(m.Versions, ", "), m.Says(), m.Client)
-	}
-	table.WriteString("\n")
-	doc := string(must(os.ReadFile(path)))
-	head, rest, ok := strings.Cut(doc, begin)
-	_, tail, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no place for the table", path)
-	}
-	whole := head + begin + table.String() + end + tail
-	switch {
-	case whole == doc:
-	case *updateDocs:
-		if err := os.WriteFile(path, []byte(whole), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("%s is not what the program does; go test ./origin -run TestMisbehaviourDocument -update", path)
 	}
 }
 

@@ -18,12 +18,15 @@ import (
 	"github.com/quic-go/qpack"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
-	"github.com/quic-go/quic-go/quicvarint"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"linger/content"
+	"linger/origin/accesslog"
+	"linger/origin/head"
 	"linger/policy"
 	"linger/trace"
+	"linger/wire"
 )
 
 // An h2client speaks HTTP/2 frame by frame.
@@ -170,10 +173,10 @@ func TestH2LastRequest(t *testing.T) {
 		h.request(5, true, "GET", "/bytes/1")
 		h.want("3: 200", "3: 1 bytes end", "1: 200", "1: 10 bytes end", "EOF")
 	})
-	if answered := log.of(Answered); len(answered) != 2 || answered[0].Request != 2 || answered[1].Request != 1 || answered[0].Kept {
+	if answered := log.of(accesslog.Answered); len(answered) != 2 || answered[0].Request != 2 || answered[1].Request != 1 || answered[0].Kept {
 		t.Errorf("log: %v", answered)
 	}
-	if end := log.of(Closed); end[0].Reason != "requests per connection used up" || end[0].By != trace.AtServer || end[0].Request != 2 {
+	if end := log.of(accesslog.Closed); end[0].Reason != "requests per connection used up" || end[0].By != trace.AtServer || end[0].Request != 2 {
 		t.Errorf("log: %v", end)
 	}
 }
@@ -224,7 +227,7 @@ func TestH2Timeouts(t *testing.T) {
 				t.Errorf("%s: ends after %v, want %v", test.name, d, test.after)
 			}
 		})
-		if end := log.of(Closed); end[0].Reason != test.reason || end[0].By != trace.AtServer {
+		if end := log.of(accesslog.Closed); end[0].Reason != test.reason || end[0].By != trace.AtServer {
 			t.Errorf("%s: log: %v", test.name, end)
 		}
 	}
@@ -275,19 +278,113 @@ func TestH2Refusals(t *testing.T) {
 	})
 }
 
-func TestH2ControlFramesAreBounded(t *testing.T) {
-	log := overH2(t, Config{Stall: time.Second}, func(t *testing.T, _ *Server, h *h2client) {
-		// The client does not read while it asks.
-		for range 2 * maxControl / 17 {
-			if h.fr.WritePing(false, [8]byte{}) != nil {
-				break
+// TestH2Floods has clients send without end what costs, and what is nothing.
+func TestH2Floods(t *testing.T) {
+	long := strings.Repeat("a", 2000)
+	for _, test := range []struct {
+		name   string
+		read   bool // the client reads what it is sent
+		send   func(h *h2client, i uint32) error
+		reason string // of the end, the beginning
+	}{
+		{"PING, and answers are not read", false, func(h *h2client, _ uint32) error { return h.fr.WritePing(false, [8]byte{}) },
+			"ENHANCE_YOUR_CALM: client asks for more than it takes"},
+		{"PING", true, func(h *h2client, _ uint32) error { return h.fr.WritePing(false, [8]byte{}) }, "ENHANCE_YOUR_CALM: client "},
+		{"SETTINGS", true, func(h *h2client, i uint32) error {
+			return h.fr.WriteSettings(http2.Setting{ID: http2.SettingHeaderTableSize, Val: i})
+		}, "ENHANCE_YOUR_CALM: client sends frames that carry nothing"},
+		{"frames of unknown type", true, func(h *h2client, _ uint32) error { return h.fr.WriteRawFrame(0x77, 0, 0, []byte("x")) },
+			"ENHANCE_YOUR_CALM: client sends frames that carry nothing"},
+		{"PRIORITY", true, func(h *h2client, i uint32) error { return h.fr.WritePriority(2*i+1, http2.PriorityParam{Weight: 1}) },
+			"ENHANCE_YOUR_CALM: client sends frames that carry nothing"},
+		{"WINDOW_UPDATE", true, func(h *h2client, _ uint32) error { return h.fr.WriteWindowUpdate(0, 1) }, "ENHANCE_YOUR_CALM: client sends frames that carry nothing"},
+		{"empty DATA", true, func(h *h2client, i uint32) error {
+			if i == 0 {
+				h.request(1, false, "POST", "/bytes/1")
+			}
+			return h.fr.WriteData(1, false, nil)
+		}, "ENHANCE_YOUR_CALM: client sends frames that carry nothing"},
+		{"padding", true, func(h *h2client, i uint32) error {
+			if i == 0 {
+				h.request(1, false, "POST", "/bytes/1")
+			}
+			return h.fr.WriteDataPadded(1, false, nil, make([]byte, 9))
+		}, "ENHANCE_YOUR_CALM: client sends frames that carry nothing"},
+		{"empty CONTINUATION", true, func(h *h2client, i uint32) error {
+			if i == 0 {
+				return h.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1})
+			}
+			return h.fr.WriteContinuation(1, false, nil)
+		}, "ENHANCE_YOUR_CALM: a head in more than 65536 bytes of frames that has no end"},
+		{"a head without end", true, func(h *h2client, i uint32) error {
+			h.block.Reset()
+			h.enc.WriteField(hpack.HeaderField{Name: "a", Value: long, Sensitive: true})
+			if i == 0 {
+				return h.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: h.block.Bytes()})
+			}
+			return h.fr.WriteContinuation(1, false, h.block.Bytes())
+		}, "ENHANCE_YOUR_CALM: a head of more than 16384 bytes that has no end"},
+		{"requests, each reset (CVE-2023-44487)", true, func(h *h2client, i uint32) error {
+			h.request(2*i+1, true, "GET", "/delay/60s")
+			return h.fr.WriteRSTStream(2*i+1, http2.ErrCodeCancel)
+		}, "ENHANCE_YOUR_CALM: client has streams reset without end"},
+		{"requests that have themselves reset", true, func(h *h2client, i uint32) error {
+			h.request(2*i+1, true, "GET", "/delay/60s")
+			return h.fr.WriteRawFrame(http2.FrameWindowUpdate, 0, 2*i+1, make([]byte, 4))
+		}, "ENHANCE_YOUR_CALM: client has streams reset without end"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			log := overH2(t, Config{Stall: time.Second, MaxHeader: 16 << 10}, func(t *testing.T, _ *Server, h *h2client) {
+				if test.read {
+					go io.Copy(io.Discard, h.c)
+				}
+				for i := range uint32(40_000) {
+					if test.send(h, i) != nil {
+						return
+					}
+				}
+			})
+			if end := log.of(accesslog.Closed); len(end) != 1 || end[0].By != trace.AtServer || !strings.HasPrefix(end[0].Reason, test.reason) {
+				t.Errorf("log: %v; want %s", end, test.reason)
+			}
+		})
+	}
+}
+
+// TestH2InEarnestIsNoFlood has a client do much of what floods are made of, and be served:
+// each second 30 requests that it gives up, 200 others, and 9000 frames that carry nothing.
+func TestH2InEarnestIsNoFlood(t *testing.T) {
+	const seconds = 60
+	overH2(t, Config{MaxStreams: 1000}, func(t *testing.T, _ *Server, h *h2client) {
+		go func() {
+			id := uint32(1)
+			for range seconds {
+				for range 30 {
+					h.request(id, true, "GET", "/delay/60s")
+					h.fr.WriteRSTStream(id, http2.ErrCodeCancel)
+					id += 2
+				}
+				for range 200 {
+					for range 45 {
+						h.fr.WriteWindowUpdate(0, 1)
+					}
+					h.request(id, true, "GET", "/bytes/1")
+					id += 2
+				}
+				time.Sleep(time.Second)
+			}
+		}()
+		for answered := 0; answered < seconds*200; {
+			switch got := h.next(); {
+			case strings.HasSuffix(got, ": 1 bytes end"):
+				answered++
+			case !strings.HasSuffix(got, ": 200"):
+				t.Errorf("%s, after %d responses", got, answered)
+				h.c.Close()
+				return
 			}
 		}
-		synctest.Wait()
 	})
-	if end := log.of(Closed); end[0].By != trace.AtServer || !strings.HasPrefix(end[0].Reason, "ENHANCE_YOUR_CALM: ") {
-		t.Errorf("log: %v", end)
-	}
 }
 
 func TestH2Shutdown(t *testing.T) {
@@ -309,39 +406,47 @@ func TestH2Shutdown(t *testing.T) {
 type h3client struct {
 	t       *testing.T
 	c       *quic.Conn
-	control *bufio.Reader // the server's
+	control *bufio.Reader    // the server's
+	said    *quic.SendStream // the client's
 }
 
 func newH3client(t *testing.T, address string) *h3client {
-	config := &tls.Config{RootCAs: authority().Pool(), NextProtos: []string{http3.NextProtoH3}}
+	config := &tls.Config{RootCAs: certifier().Pool(), NextProtos: []string{http3.NextProtoH3}}
 	h := &h3client{t: t, c: must(quic.DialAddr(t.Context(), address, config, nil))}
 	t.Cleanup(func() { h.c.CloseWithError(0, "") })
-	h.uni(streamControl, appendFrameHeader(nil, frameSettings, 0)...)
+	h.said = h.uni(wire.StreamControl, wire.AppendFrameHeader(nil, wire.FrameSettings, 0)...)
 	h.control = bufio.NewReader(must(h.c.AcceptUniStream(t.Context())))
-	if kind := must(quicvarint.Read(h.control)); kind != streamControl {
+	if kind := must(wire.ReadVarint(h.control)); kind != wire.StreamControl {
 		t.Fatalf("the server's first stream is of type %d", kind)
 	}
-	h.frame(frameSettings)
+	h.frame(wire.FrameSettings)
 	return h
 }
 
 // uni opens a unidirectional stream of a type.
 func (h *h3client) uni(kind uint64, b ...byte) *quic.SendStream {
 	str := must(h.c.OpenUniStream())
-	must(str.Write(append(quicvarint.Append(nil, kind), b...)))
+	must(str.Write(append(wire.AppendVarint(nil, kind), b...)))
 	return str
 }
 
 // frame reads the next frame of the server's control stream.
 func (h *h3client) frame(want uint64) []byte {
 	h.t.Helper()
-	kind, n, err := readFrameHeader(h.control)
+	kind, n, err := wire.ReadFrameHeader(h.control)
 	if err != nil || kind != want {
 		h.t.Fatalf("frame of type %d, %v; want %d", kind, err, want)
 	}
 	b := make([]byte, n)
 	must(io.ReadFull(h.control, b))
 	return b
+}
+
+// pour sends what the server may not want to the end of.
+func (h *h3client) pour(b []byte) {
+	h.t.Helper()
+	str := must(h.c.OpenStreamSync(h.t.Context()))
+	str.Write(b) // the connection may be over before all of it has been sent
 }
 
 // open opens a stream and writes b to it.
@@ -358,11 +463,33 @@ func headFrame(fields ...string) []byte {
 	for f := range slices.Chunk(fields, 2) {
 		e.WriteField(qpack.HeaderField{Name: f[0], Value: f[1]})
 	}
-	return append(appendFrameHeader(nil, frameHeaders, block.Len()), block.Bytes()...)
+	return append(wire.AppendFrameHeader(nil, wire.FrameHeaders, block.Len()), block.Bytes()...)
 }
 
 func get(path string) []byte {
 	return headFrame(":method", "GET", ":scheme", "https", ":authority", "a", ":path", path)
+}
+
+func TestHandshakesAreBounded(t *testing.T) {
+	var h handshakes
+	end := make([]context.CancelFunc, 2*maxUnproven)
+	for i := range end {
+		if got := h.doubt(nil); got != (i >= maxUnproven) {
+			t.Fatalf("with %d under way addresses are doubted: %v", i, got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		end[i] = cancel
+		if _, err := h.begin(ctx, nil); err != nil {
+			t.Fatalf("handshake %d: %v", i, err)
+		}
+	}
+	if _, err := h.begin(t.Context(), nil); err == nil {
+		t.Error("there are handshakes without end")
+	}
+	for _, cancel := range end {
+		cancel()
+	}
+	settleCount(t, func() bool { return h.under.Load() == 0 })
 }
 
 func TestH3LastRequest(t *testing.T) {
@@ -377,7 +504,7 @@ func TestH3LastRequest(t *testing.T) {
 	if _, err := io.ReadAll(late); !errors.Is(err, &quic.StreamError{StreamID: 8, ErrorCode: quic.StreamErrorCode(http3.ErrCodeRequestRejected), Remote: true}) {
 		t.Errorf("the stream behind the last: %v", err)
 	}
-	if id := must(quicvarint.Read(bytes.NewReader(h.frame(frameGoAway)))); id != 8 {
+	if id := must(wire.ReadVarint(bytes.NewReader(h.frame(wire.FrameGoAway)))); id != 8 {
 		t.Errorf("GOAWAY %d, want 8: the first stream that is not answered", id)
 	}
 	for _, str := range []*quic.Stream{fast, slow} {
@@ -390,38 +517,53 @@ func TestH3LastRequest(t *testing.T) {
 	h.c.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "")
 	settleCount(t, func() bool { return s.Counters().Open == 0 })
 	settle(t, s)
-	if end := log.of(Closed); len(end) != 1 || end[0].Reason != "requests per connection used up" || end[0].By != trace.AtServer || end[0].Request != 2 {
+	if end := log.of(accesslog.Closed); len(end) != 1 || end[0].Reason != "requests per connection used up" || end[0].By != trace.AtServer || end[0].Request != 2 {
 		t.Errorf("log: %v", end)
 	}
 }
 
 func TestH3Errors(t *testing.T) {
-	settings := appendFrameHeader(nil, frameSettings, 0)
+	empty := func(kind byte) []byte { return bytes.Repeat([]byte{kind, 0}, 2*idleAllowance.atOnce) }
+	settings := wire.AppendFrameHeader(nil, wire.FrameSettings, 0)
 	for _, test := range []struct {
 		name   string
 		do     func(h *h3client)
 		code   http3.ErrCode
 		stream bool // the error is the stream's
 	}{
-		{"DATA first", func(h *h3client) { h.open([]byte{frameData, 1, 0}) }, http3.ErrCodeFrameUnexpected, false},
+		{"DATA first", func(h *h3client) { h.open([]byte{wire.FrameData, 1, 0}) }, http3.ErrCodeFrameUnexpected, false},
 		{"SETTINGS in a request", func(h *h3client) { h.open(settings) }, http3.ErrCodeFrameUnexpected, false},
 		{"a frame of HTTP/2", func(h *h3client) { h.open([]byte{0x6, 0}) }, http3.ErrCodeFrameUnexpected, false},
-		{"a second control stream", func(h *h3client) { h.uni(streamControl, settings...) }, http3.ErrCodeStreamCreationError, false},
-		{"a push stream", func(h *h3client) { h.uni(streamPush, 0) }, http3.ErrCodeStreamCreationError, false},
-		{"an encoder stream that ends", func(h *h3client) { h.uni(streamEncoder).Close() }, http3.ErrCodeClosedCriticalStream, false},
-		{"what QPACK cannot read", func(h *h3client) { h.open(append(appendFrameHeader(nil, frameHeaders, 3), 0, 0, 0x80)) }, http3.ErrCodeQPACKDecompressionFailed, false},
+		{"a second control stream", func(h *h3client) { h.uni(wire.StreamControl, settings...) }, http3.ErrCodeStreamCreationError, false},
+		{"a push stream", func(h *h3client) { h.uni(wire.StreamPush, 0) }, http3.ErrCodeStreamCreationError, false},
+		{"an encoder stream that ends", func(h *h3client) { h.uni(wire.StreamEncoder).Close() }, http3.ErrCodeClosedCriticalStream, false},
+		{"what QPACK cannot read", func(h *h3client) { h.open(append(wire.AppendFrameHeader(nil, wire.FrameHeaders, 3), 0, 0, 0x80)) }, http3.ErrCodeQPACKDecompressionFailed, false},
 		{"no path", func(h *h3client) { h.open(headFrame(":method", "GET", ":scheme", "https", ":authority", "a")) }, http3.ErrCodeMessageError, true},
 		{"no authority", func(h *h3client) { h.open(headFrame(":method", "GET", ":scheme", "https", ":path", "/")) }, http3.ErrCodeMessageError, true},
 		{"capitals", func(h *h3client) {
 			h.open(headFrame(":method", "GET", ":scheme", "https", ":authority", "a", ":path", "/", "Accept", "b"))
 		}, http3.ErrCodeMessageError, true},
-		{"half a head", func(h *h3client) { h.open([]byte{frameHeaders, 9, 0}).Close() }, http3.ErrCodeRequestIncomplete, true},
+		{"half a head", func(h *h3client) { h.open([]byte{wire.FrameHeaders, 9, 0}).Close() }, http3.ErrCodeRequestIncomplete, true},
 		{"nothing", func(h *h3client) { h.open([]byte{0x21, 0}).Close() }, http3.ErrCodeRequestIncomplete, true},
 		{"less content than announced", func(h *h3client) {
 			str := h.open(headFrame(":method", "POST", ":scheme", "https", ":authority", "a", ":path", "/", "content-length", "3"))
-			str.Write([]byte{frameData, 2, 'a', 'b'})
+			str.Write([]byte{wire.FrameData, 2, 'a', 'b'})
 			str.Close()
 		}, http3.ErrCodeMessageError, true},
+		{"unknown frames without end", func(h *h3client) { h.pour(empty(0x21)) }, http3.ErrCodeExcessiveLoad, false},
+		{"unknown frames without end behind a head", func(h *h3client) { h.pour(append(get("/bytes/1"), empty(0x21)...)) }, http3.ErrCodeExcessiveLoad, false},
+		{"empty DATA without end", func(h *h3client) { h.pour(append(get("/bytes/1"), empty(wire.FrameData)...)) }, http3.ErrCodeExcessiveLoad, false},
+		{"unknown frames without end on the control stream", func(h *h3client) { h.said.Write(empty(0x21)) }, http3.ErrCodeExcessiveLoad, false},
+		{"requests, each reset", func(h *h3client) {
+			for range 2 * resetAllowance.atOnce {
+				str, err := h.c.OpenStreamSync(h.t.Context())
+				if err != nil {
+					return
+				}
+				str.Write([]byte{wire.FrameHeaders, 9, 0})
+				abandon(str, quic.StreamErrorCode(http3.ErrCodeRequestCanceled))
+			}
+		}, http3.ErrCodeExcessiveLoad, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var log recorder
@@ -432,7 +574,7 @@ func TestH3Errors(t *testing.T) {
 				defer func() {
 					str := h.open(get("/bytes/5"))
 					str.Close()
-					if b, err := io.ReadAll(str); err != nil || !bytes.HasSuffix(b, must(io.ReadAll(filler(5)))) {
+					if b, err := io.ReadAll(str); err != nil || !bytes.HasSuffix(b, must(io.ReadAll(content.Filler("/bytes", 5)))) {
 						t.Errorf("the next stream: %v", err)
 					}
 				}()
@@ -445,7 +587,7 @@ func TestH3Errors(t *testing.T) {
 					t.Errorf("%v, want %v", e, test.code)
 				}
 				settle(t, s)
-				if end := log.of(Closed); len(end) != 1 || end[0].By != trace.AtServer || !strings.HasPrefix(end[0].Reason, test.code.String()+": ") {
+				if end := log.of(accesslog.Closed); len(end) != 1 || end[0].By != trace.AtServer || !strings.HasPrefix(end[0].Reason, test.code.String()+": ") {
 					t.Errorf("log: %v", end)
 				}
 			}
@@ -474,26 +616,9 @@ func FuzzH2(f *testing.F) {
 	f.Add(b.Bytes(), uint16(20))
 	f.Add(b.Bytes()[:40], uint16(0))
 	f.Fuzz(func(t *testing.T, in []byte, cut uint16) {
-		synctest.Test(t, func(t *testing.T) {
-			s := must(New(Config{
-				Policy:    policy.ServerPolicy{IdleTimeout: 5 * time.Second, RequestTimeout: 3 * time.Second, MaxRequests: 20},
-				MaxHeader: 1000, MaxRequestBody: 5000, MaxStreams: 3, Stall: 5 * time.Second, Log: func(e Entry) { _ = e.String() },
-			}))
-			p := newPipes()
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			served := make(chan error, 1)
-			go func() { served <- s.Serve(ctx, p) }()
-			c := p.dial()
-			at := min(int(cut), len(in))
-			go func() {
-				for _, piece := range [][]byte{preface, in[:at], in[at:]} {
-					if _, err := c.Write(piece); err != nil {
-						return
-					}
-					time.Sleep(time.Second)
-				}
-			}()
+		at := min(int(cut), len(in))
+		config := Config{MaxStreams: 3, Stall: 5 * time.Second}
+		sendAnything(t, config, [][]byte{preface, in[:at], in[at:]}, func(c net.Conn) {
 			fr := http2.NewFramer(nil, c)
 			fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 			for {
@@ -503,35 +628,24 @@ func FuzzH2(f *testing.F) {
 					t.Fatalf("%q: %v", in, err)
 				}
 			}
-			c.Close()
-			if err := s.Shutdown(ctx); err != nil {
-				t.Error(err)
-			}
-			if err := <-served; err != nil {
-				t.Error(err)
-			}
-			if n := s.Counters(); n.Open != 0 || n.Accepted != 1 {
-				t.Errorf("%+v", n)
-			}
-			time.Sleep(time.Minute) // the client's writer notices, too
 		})
 	})
 }
 
 // FuzzH3 has the parsers of HTTP/3 read anything.
 func FuzzH3(f *testing.F) {
-	f.Add(append(appendFrameHeader(nil, frameSettings, 2), 0x6, 0x10))
+	f.Add(append(wire.AppendFrameHeader(nil, wire.FrameSettings, 2), 0x6, 0x10))
 	f.Add(get("/"))
-	f.Add([]byte{0x21, 3, 1, 2, 3, frameHeaders, 2, 0, 0})
+	f.Add([]byte{0x21, 3, 1, 2, 3, wire.FrameHeaders, 2, 0, 0})
 	server := must(New(Config{MaxHeader: 1000}))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		c := &h3conn{session: session{server: server}}
+		c := &h3conn{quicConn: &quicConn{session: session{server: server}}}
 		if err := c.readControl(bufio.NewReader(bytes.NewReader(in))); err == nil {
 			t.Error("a control stream ends well")
 		}
-		st := &h3stream{conn: c, in: bufio.NewReader(bytes.NewReader(in)), head: section{length: -1}}
+		st := &h3stream{conn: c, in: bufio.NewReader(bytes.NewReader(in)), head: head.NewSection()}
 		tooLarge, err := st.readHead()
-		if err == nil && !tooLarge && st.head.end() != nil {
+		if err == nil && !tooLarge && st.head.End() != nil {
 			t.Errorf("%q: takes a malformed head", in)
 		}
 		if err == nil && !tooLarge {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ import (
 	"time"
 
 	"linger"
+	"linger/content"
+	"linger/origin/accesslog"
+	"linger/origin/listen"
 	"linger/policy"
 	"linger/trace"
 )
@@ -53,34 +57,39 @@ func (p *pipes) dial() net.Conn {
 // recorder keeps the log.
 type recorder struct {
 	mu      sync.Mutex
-	entries []Entry
+	entries []accesslog.Entry
 }
 
-func (r *recorder) log(e Entry) {
+func (r *recorder) log(e accesslog.Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.entries = append(r.entries, e)
 }
 
-func (r *recorder) of(event Event) []Entry {
+func (r *recorder) of(event accesslog.Event) []accesslog.Entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(r.entries), func(e Entry) bool { return e.Event != event })
+	return slices.DeleteFunc(slices.Clone(r.entries), func(e accesslog.Entry) bool { return e.Event != event })
 }
 
 // inMemory runs body in a bubble of virtual time with a server, and ends the
 // server after it.
 func inMemory(t *testing.T, config Config, body func(t *testing.T, s *Server, p *pipes)) {
+	servedInMemory(t, config, (*Server).Serve, body)
+}
+
+// servedInMemory is inMemory with any way to serve a stream.
+func servedInMemory(t *testing.T, config Config, serve func(*Server, context.Context, net.Listener) error, body func(t *testing.T, s *Server, p *pipes)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := must(New(config))
 		p := newPipes()
 		ctx, cancel := context.WithCancel(t.Context())
 		served := make(chan error, 1)
-		go func() { served <- s.Serve(ctx, p) }()
+		go func() { served <- serve(s, ctx, p) }()
 		body(t, s, p)
 		cancel()
 		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
+			t.Errorf("served until %v", err)
 		}
 		time.Sleep(time.Minute) // clients that pause notice, too
 	})
@@ -92,7 +101,7 @@ func onLoopback(t testing.TB, config Config) (*Server, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := Listen(t.Context(), "127.0.0.1:0", "")
+	ln, err := listen.TCP(t.Context(), "127.0.0.1:0", listen.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +219,7 @@ func TestLimitsCloseInOrder(t *testing.T) {
 			t.Errorf("%d of the responses announce the close, want the last", n)
 		}
 	})
-	end := log.of(Closed)
+	end := log.of(accesslog.Closed)
 	if len(end) != 1 || end[0].By != trace.AtServer || end[0].Reason != "requests per connection used up" || end[0].Request != 3 {
 		t.Errorf("log: %v", end)
 	}
@@ -259,7 +268,7 @@ func TestLargePipelinedBodies(t *testing.T) {
 	inMemory(t, Config{}, func(t *testing.T, _ *Server, p *pipes) {
 		c := p.dial()
 		defer c.Close()
-		sizes := []int64{0, 1, copied, copied + 1, 40_000, blockSize, blockSize + 1, 3, pageSize, 1 << 20, 5}
+		sizes := []int64{0, 1, copied, copied + 1, 40_000, 64 << 10, 64<<10 + 1, 3, pageSize, 1 << 20, 5}
 		var requests strings.Builder
 		for _, n := range slices.Concat(sizes, sizes) {
 			fmt.Fprintf(&requests, "GET /bytes/%d HTTP/1.1\r\nHost: a\r\n\r\n", n)
@@ -268,7 +277,7 @@ func TestLargePipelinedBodies(t *testing.T) {
 		r := bufio.NewReader(c)
 		for _, n := range slices.Concat(sizes, sizes) {
 			_, body := response(t, r, "GET")
-			if want := must(io.ReadAll(filler(n))); body != string(want) {
+			if want := must(io.ReadAll(content.Filler("/bytes", n))); body != string(want) {
 				t.Fatalf("/bytes/%d differs", n)
 			}
 		}
@@ -354,7 +363,7 @@ func TestTimeLimits(t *testing.T) {
 					t.Errorf("got %q, want status %d", all, test.status)
 				}
 			})
-			if end := log.of(Closed); len(end) != 1 || end[0].By != trace.AtServer || end[0].Reason != test.reason {
+			if end := log.of(accesslog.Closed); len(end) != 1 || end[0].By != trace.AtServer || end[0].Reason != test.reason {
 				t.Errorf("log: %v", end)
 			}
 		})
@@ -381,7 +390,7 @@ func TestWriteStall(t *testing.T) {
 				t.Errorf("%d bytes: open under a client that takes nothing", size)
 			}
 		})
-		request, end := log.of(Answered), log.of(Closed)
+		request, end := log.of(accesslog.Answered), log.of(accesslog.Closed)
 		if len(request) != 1 || request[0].Failed == "" || request[0].Kept || len(end) != 1 || end[0].Reason != "client stalled in taking its response" {
 			t.Errorf("log: %v %v", request, end)
 		}
@@ -441,7 +450,7 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%s: %+v", test.name, n)
 			}
 		})
-		if requests, end := log.of(Answered), log.of(Closed); len(requests) != 1 || requests[0].Status != test.status || len(end) != 1 || end[0].Request != 1 {
+		if requests, end := log.of(accesslog.Answered), log.of(accesslog.Closed); len(requests) != 1 || requests[0].Status != test.status || len(end) != 1 || end[0].Request != 1 {
 			t.Errorf("%s: log %v %v", test.name, requests, end)
 		}
 	}
@@ -625,7 +634,7 @@ func TestShutdown(t *testing.T) {
 			t.Error("Serve after Shutdown")
 		}
 	})
-	for _, e := range log.of(Closed) {
+	for _, e := range log.of(accesslog.Closed) {
 		if e.By != trace.AtServer || e.Reason != "server shuts down" {
 			t.Errorf("log: %v", e)
 		}
@@ -646,9 +655,50 @@ func TestShutdownIsBounded(t *testing.T) {
 			t.Errorf("Shutdown: %v after %v", err, time.Since(began))
 		}
 	})
-	if end := log.of(Closed); len(end) != 1 || end[0].Reason != "server cut off" {
+	if end := log.of(accesslog.Closed); len(end) != 1 || end[0].Reason != "server cut off" {
 		t.Errorf("log: %v", end)
 	}
+}
+
+// short is a listener that for some times has no file descriptor.
+type short struct {
+	*pipes
+	left int
+}
+
+func (s *short) Accept() (net.Conn, error) {
+	if s.left--; s.left >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return s.pipes.Accept()
+}
+
+// TestShortOfDescriptors: it is said at once, then now and then, and served again after.
+func TestShortOfDescriptors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var told []time.Duration
+		s := must(New(Config{Short: func(err error) {
+			if !errors.Is(err, syscall.EMFILE) {
+				t.Error(err)
+			}
+			told = append(told, time.Since(began))
+		}}))
+		ln := &short{newPipes(), 20}
+		ended := make(chan error, 1)
+		go func() { ended <- s.Serve(t.Context(), ln) }()
+		c := ln.dial()
+		defer c.Close()
+		send(t, c, "GET /bytes/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		response(t, bufio.NewReader(c), "GET")
+		if err := s.Shutdown(t.Context()); err != nil || <-ended != nil {
+			t.Error(err)
+		}
+		took := time.Since(began)
+		if len(told) < 2 || told[0] > minBackoff || len(told) > 1+int(took/ShortEvery) {
+			t.Errorf("told at %v, over %v", told, took)
+		}
+	})
 }
 
 // TestShutdownUnderLoad: no response is lost, whatever the moment.
@@ -748,7 +798,7 @@ func TestThousandConnectionsLeaveNothing(t *testing.T) {
 }
 
 func TestMaxConnections(t *testing.T) {
-	s, address := onLoopback(t, Config{MaxConnections: 2})
+	s, address := onLoopback(t, Config{Capacity: policy.Capacity{MaxConnections: 2}})
 	var conns [3]net.Conn
 	for i := range conns {
 		conns[i] = must(net.Dial("tcp", address))
@@ -784,7 +834,7 @@ func TestLingeringClose(t *testing.T) {
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if end := log.of(Closed); len(end) != 1 || end[0].By != trace.AtServer || end[0].Request != 1 || end[0].LateBytes == 0 || end[0].LateBytes > int64(len(late)) {
+	if end := log.of(accesslog.Closed); len(end) != 1 || end[0].By != trace.AtServer || end[0].Request != 1 || end[0].LateBytes == 0 || end[0].LateBytes > int64(len(late)) {
 		t.Errorf("log: %v", end)
 	}
 }
@@ -816,7 +866,7 @@ func TestCloseByReset(t *testing.T) {
 	if err := s.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if end := log.of(Closed); len(end) != 1 || end[0].By != trace.AtServer || end[0].Reason != "idle timeout" {
+	if end := log.of(accesslog.Closed); len(end) != 1 || end[0].By != trace.AtServer || end[0].Reason != "idle timeout" {
 		t.Errorf("log: %v", end)
 	}
 }
@@ -850,10 +900,10 @@ func TestWhoClosed(t *testing.T) {
 			if err := test.end(c); err != nil {
 				t.Fatal(err)
 			}
-			for len(log.of(Closed)) == 0 {
+			for len(log.of(accesslog.Closed)) == 0 {
 				runtime.Gosched()
 			}
-			if e := log.of(Closed)[0]; e.By != trace.AtClient || e.Reason != test.reason || e.Request != test.requests {
+			if e := log.of(accesslog.Closed)[0]; e.By != trace.AtClient || e.Reason != test.reason || e.Request != test.requests {
 				t.Errorf("log: %v", e)
 			}
 		})
@@ -876,7 +926,7 @@ func TestWorkloads(t *testing.T) {
 				transport := &http.Transport{DisableCompression: true, DialContext: wire.dial}
 				defer transport.CloseIdleConnections()
 				for i, e := range w.Exchanges {
-					req := must(http.NewRequestWithContext(t.Context(), e.Method, "http://"+address+e.Path, io.LimitReader(w.RequestContent(i), e.RequestBody)))
+					req := must(http.NewRequestWithContext(t.Context(), e.Method, "http://"+address+e.Path, io.LimitReader(content.Request(w, i), e.RequestBody)))
 					wire.n = 0
 					resp := must(transport.RoundTrip(req))
 					got := must(io.ReadAll(resp.Body))
@@ -884,7 +934,7 @@ func TestWorkloads(t *testing.T) {
 					if resp.StatusCode != e.Status || resp.Header.Get("Content-Type") != e.ContentType || resp.ContentLength != e.ResponseBody {
 						t.Errorf("%s %s: %s %v", e.Method, e.Path, resp.Status, resp.Header)
 					}
-					if !bytes.Equal(got, must(io.ReadAll(w.Body(i)))) {
+					if !bytes.Equal(got, must(io.ReadAll(content.Body(w, i)))) {
 						t.Errorf("%s %s: the body differs", e.Method, e.Path)
 					}
 					if e.ResponseHead > 0 && wire.n != int64(e.ResponseHead)+e.ResponseBody {
@@ -929,45 +979,6 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("New took %+v", config)
 		} else if strings.Contains(err.Error(), "\n") {
 			t.Errorf("more than one line: %q", err)
-		}
-	}
-}
-
-func TestListenErrors(t *testing.T) {
-	ln := must(Listen(t.Context(), "127.0.0.1:0", ""))
-	defer ln.Close()
-	for _, test := range []struct{ address, congestion, want string }{
-		{ln.Addr().String(), "", "is in use; choose another port"},
-		{"192.0.2.1:0", "", "no address of this host"},
-		{"127.0.0.1:0", "carrier-pigeon", `"carrier-pigeon"`},
-		{"127.0.0.1:http-but-wrong", "", "cannot listen on"},
-	} {
-		_, err := Listen(t.Context(), test.address, test.congestion)
-		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("Listen(%q, %q): %v", test.address, test.congestion, err)
-		}
-	}
-}
-
-func TestLogLines(t *testing.T) {
-	at := time.Date(2026, 1, 2, 15, 4, 5, 123456789, time.UTC)
-	for _, test := range []struct {
-		entry Entry
-		want  string
-	}{
-		{
-			Entry{Event: Answered, Time: at, Conn: 3, Remote: "192.0.2.1:4711", Request: 2, Duration: 121 * time.Microsecond, Method: "GET", Target: "/a", Version: "1.1", Status: 200, Body: 1024, Kept: true},
-			`time=2026-01-02T15:04:05.123456Z event=request conn=3 request=2 remote=192.0.2.1:4711 method=GET target=/a version=1.1 status=200 body=1024 ms=0.121 kept=true`,
-		}, {
-			Entry{Event: Answered, Time: at, Conn: 3, Remote: "[::1]:4711", Request: 2, Method: "GET", Target: "/a?b=\"\n", Version: "1.0", Status: 200, Failed: "client reset"},
-			`time=2026-01-02T15:04:05.123456Z event=request conn=3 request=2 remote=[::1]:4711 method=GET target="/a?b=\"\n" version=1.0 status=200 body=0 ms=0.000 kept=false failed="client reset"`,
-		}, {
-			Entry{Event: Closed, Time: at, Conn: 3, Remote: "192.0.2.1:4711", Request: 2, Duration: 5*time.Second + 988*time.Microsecond, By: trace.AtServer, Reason: "idle timeout"},
-			`time=2026-01-02T15:04:05.123456Z event=close conn=3 requests=2 remote=192.0.2.1:4711 by=server reason="idle timeout" ms=5000.988 late=0`,
-		},
-	} {
-		if got := test.entry.String(); got != test.want {
-			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}
 }

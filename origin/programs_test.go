@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"linger"
+	"linger/internal/testall"
+	"linger/origin/accesslog"
 	"linger/policy"
 	"linger/trace"
 )
@@ -33,10 +35,7 @@ func programStatus(t *testing.T, status int, name string, args ...string) string
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		if os.Getenv("LINGER_TEST_ALL") == "1" {
-			t.Fatalf("%s is not installed", name)
-		}
-		t.Skipf("%s is not installed", name)
+		testall.Lacks(t, "%s is not installed", name)
 	}
 	cmd := exec.CommandContext(t.Context(), path, args...)
 	out, err := cmd.CombinedOutput()
@@ -104,15 +103,15 @@ func TestCurl(t *testing.T) {
 			if n := s.Counters(); connects != test.connections || n.Accepted != connects || n.Requests != int64(len(lines)) {
 				t.Errorf("curl opened %d connections, the server counts %+v, want %d", connects, n, test.connections)
 			}
-			for _, e := range log.of(Closed) {
+			for _, e := range log.of(accesslog.Closed) {
 				// curl's close may not have been read when the server goes down.
 				if e.By != test.by && e.Reason != "server shuts down" {
 					t.Errorf("log: %v", e)
 				}
 			}
 			// Of several connections, the log's lines may cross.
-			answered := log.of(Answered)
-			slices.SortFunc(answered, func(a, b Entry) int {
+			answered := log.of(accesslog.Answered)
+			slices.SortFunc(answered, func(a, b accesslog.Entry) int {
 				return cmp.Or(cmp.Compare(a.Conn, b.Conn), cmp.Compare(a.Request, b.Request))
 			})
 			for i, e := range answered {
@@ -171,7 +170,7 @@ func TestApacheBench(t *testing.T) {
 				t.Errorf("the server counts %+v, want %d connections", n, test.connections)
 			}
 			var kept, body int64
-			for _, e := range log.of(Answered) {
+			for _, e := range log.of(accesslog.Answered) {
 				body += e.Body
 				if e.Kept {
 					kept++
@@ -180,8 +179,8 @@ func TestApacheBench(t *testing.T) {
 					t.Errorf("log: %v", e)
 				}
 			}
-			if body != 2_000_000 || int64(len(log.of(Closed))) != s.Counters().Accepted {
-				t.Errorf("log: %d bytes, %d closed", body, len(log.of(Closed)))
+			if body != 2_000_000 || int64(len(log.of(accesslog.Closed))) != s.Counters().Accepted {
+				t.Errorf("log: %d bytes, %d closed", body, len(log.of(accesslog.Closed)))
 			}
 			if strings.Contains(out, "Keep-Alive requests") && test.policy.MaxRequests == 0 {
 				// ab counts the responses that say keep-alive.
@@ -221,7 +220,7 @@ func TestWrk(t *testing.T) {
 // trust writes the authority's root for a program to trust.
 func trust(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "root.pem")
-	if err := os.WriteFile(path, authority().PEM(), 0o600); err != nil {
+	if err := os.WriteFile(path, certifier().PEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -261,7 +260,7 @@ func TestCurlOverEveryProtocol(t *testing.T) {
 			if n := s.Counters(); n.Accepted != int64(curls) || n.Requests != int64(len(w.Exchanges)) {
 				t.Errorf("%+v", n)
 			}
-			for _, e := range log.of(Answered) {
+			for _, e := range log.of(accesslog.Answered) {
 				if e.Version != test.way.version || e.Failed != "" {
 					t.Errorf("log: %v", e)
 				}
@@ -326,9 +325,8 @@ func TestH2spec(t *testing.T) {
 
 // TestChromium has a browser fetch the gallery and counts its connections.
 func TestChromium(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a browser takes seconds")
-	}
+	testall.Long(t, "four starts of a browser")
+	t.Parallel()
 	w := linger.Gallery(1)
 	for _, test := range []struct {
 		way         way
@@ -359,7 +357,7 @@ func TestChromium(t *testing.T) {
 			settle(t, s)
 			conns := map[int64]int{}
 			seen := map[string]bool{}
-			for _, e := range log.of(Answered) {
+			for _, e := range log.of(accesslog.Answered) {
 				if e.Version != test.way.version || e.Failed != "" {
 					t.Errorf("log: %v", e)
 				}

@@ -3,39 +3,14 @@ package origin
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"time"
 
+	"linger"
 	"linger/trace"
 )
-
-// LoadCertificate reads a certificate chain, the leaf first, and its private key
-// from PEM files. now is what its validity is held against: a certificate that
-// no client would take is an error.
-func LoadCertificate(certFile, keyFile string, now time.Time) (tls.Certificate, error) {
-	chain, err := os.ReadFile(certFile)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("the certificate cannot be read: %w", err)
-	}
-	key, err := os.ReadFile(keyFile)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("the certificate's key cannot be read: %w", err)
-	}
-	cert, err := tls.X509KeyPair(chain, key)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("%s and %s are no certificate with its key: %w; give both as PEM, the leaf first", certFile, keyFile, err)
-	}
-	switch {
-	case now.Before(cert.Leaf.NotBefore):
-		return tls.Certificate{}, fmt.Errorf("the certificate in %s is valid from %s on; wait, or give another", certFile, cert.Leaf.NotBefore.Format(time.RFC3339))
-	case now.After(cert.Leaf.NotAfter):
-		return tls.Certificate{}, fmt.Errorf("the certificate in %s has expired on %s; renew it, or give another", certFile, cert.Leaf.NotAfter.Format(time.RFC3339))
-	}
-	return cert, nil
-}
 
 // tlsConfig is that of one listener. It issues session tickets, one a handshake:
 // crypto/tls has no way to send more.
@@ -83,17 +58,16 @@ func bare(nc net.Conn) net.Conn {
 
 // handshake performs TLS's, where there is TLS, and returns the protocol that was
 // agreed upon, which may be none. Where it fails, the connection has ended.
-func (c *conn) handshake() (protocol string, ok bool) {
+func (c *conn) handshake() (protocol linger.Protocol, ok bool) {
 	s, secure := c.nc.(secured)
 	if !secure {
 		return "", true
 	}
 	deadline := c.server.now().Add(c.server.config.Stall)
 	c.nc.SetDeadline(c.server.at(deadline))
-	// A server that has gone down before is seen here, one that goes down later
-	// ends the read.
+	// What was asked before is seen here, what is asked later ends the read.
 	err := net.ErrClosed
-	if !c.server.isDown() {
+	if c.asked.Load() == nil {
 		err = s.Handshake()
 	}
 	if err != nil {
@@ -101,7 +75,7 @@ func (c *conn) handshake() (protocol string, ok bool) {
 		return "", false
 	}
 	c.nc.SetDeadline(time.Time{})
-	return s.ConnectionState().NegotiatedProtocol, true
+	return linger.ProtocolByALPN(s.ConnectionState().NegotiatedProtocol), true
 }
 
 // refuseHandshake ends a connection whose handshake has failed.
@@ -109,8 +83,8 @@ func (c *conn) refuseHandshake(err error) {
 	late := int64(0)
 	foreign, cleartext := errors.AsType[tls.RecordHeaderError](err)
 	switch {
-	case c.server.isDown():
-		c.end(trace.AtServer, "server shuts down")
+	case c.asked.Load() != nil:
+		c.end(trace.AtServer, *c.asked.Load())
 	case errors.Is(err, io.EOF):
 		c.end(trace.AtClient, "client closed in the TLS handshake")
 	case errors.Is(err, os.ErrDeadlineExceeded):

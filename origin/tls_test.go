@@ -6,18 +6,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -27,12 +23,18 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"linger"
+	"linger/content"
+	"linger/internal/testall"
+	"linger/origin/accesslog"
+	"linger/origin/authority"
+	"linger/origin/listen"
+	"linger/origin/site"
 	"linger/policy"
 	"linger/trace"
 )
 
-// authority is one for all tests.
-var authority = sync.OnceValue(func() *Authority { return must(NewAuthority(time.Now())) })
+// certifier is one for all tests.
+var certifier = sync.OnceValue(func() *authority.Authority { return must(authority.New(time.Now())) })
 
 // A way is a protocol over a kind of socket.
 type way struct{ name, scheme, version string }
@@ -47,17 +49,17 @@ var ways = []way{
 
 // serveOn starts a server on the loopback and returns its address.
 func serveOn(t testing.TB, config Config, w way) (*Server, string) {
-	config.Certificates = append(config.Certificates, must(authority().Certificate("localhost", "127.0.0.1")))
+	config.Certificates = append(config.Certificates, must(certifier().Certificate("localhost", "127.0.0.1")))
 	s := must(New(config))
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	var address net.Addr
 	if w.scheme == "h3" {
-		pc := must(ListenQUIC(t.Context(), "127.0.0.1:0"))
+		pc := must(listen.UDP(t.Context(), "127.0.0.1:0"))
 		address = pc.LocalAddr()
 		go func() { served <- s.ServeQUIC(ctx, pc) }()
 	} else {
-		ln := must(Listen(t.Context(), "127.0.0.1:0", ""))
+		ln := must(listen.TCP(t.Context(), "127.0.0.1:0", listen.Options{}))
 		address = ln.Addr()
 		serve := s.Serve
 		if w.scheme == "https" {
@@ -77,7 +79,7 @@ func serveOn(t testing.TB, config Config, w way) (*Server, string) {
 // client returns Go's client of that way, which keeps its connections, and what
 // closes them.
 func (w way) client(sessions tls.ClientSessionCache) (http.RoundTripper, func()) {
-	config := &tls.Config{RootCAs: authority().Pool(), ClientSessionCache: sessions}
+	config := &tls.Config{RootCAs: certifier().Pool(), ClientSessionCache: sessions}
 	if w.scheme == "h3" {
 		tr := &http3.Transport{TLSClientConfig: config}
 		return tr, func() { tr.Close() }
@@ -131,11 +133,11 @@ func TestEveryProtocolServesTheSameBytes(t *testing.T) {
 			s, address := serveOn(t, Config{Workload: w, Log: log.log, Cache: 2 << 20, AltSvc: `h3=":1"`}, way)
 			tr, closeAll := way.client(nil)
 			for i, e := range w.Exchanges {
-				resp, body, err := fetch(tr, e.Method, way.url(address, e.Path), io.LimitReader(linger.Filler("x", 1<<20), e.RequestBody))
+				resp, body, err := fetch(tr, e.Method, way.url(address, e.Path), io.LimitReader(content.Filler("x", 1<<20), e.RequestBody))
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := must(io.ReadAll(w.Body(i)))
+				want := must(io.ReadAll(content.Body(w, i)))
 				if resp.StatusCode != e.Status || !bytes.Equal(body, want) {
 					t.Errorf("%s %s: %s with %d bytes; want %d with %d, the same", e.Method, e.Path, resp.Status, len(body), e.Status, len(want))
 				}
@@ -157,15 +159,15 @@ func TestEveryProtocolServesTheSameBytes(t *testing.T) {
 			})
 			settle(t, s)
 			// Of several streams, the log's lines may cross.
-			answered := log.of(Answered)
-			slices.SortFunc(answered, func(a, b Entry) int { return cmp.Compare(a.Request, b.Request) })
+			answered := log.of(accesslog.Answered)
+			slices.SortFunc(answered, func(a, b accesslog.Entry) int { return cmp.Compare(a.Request, b.Request) })
 			for i, e := range answered {
 				x := w.Exchanges[i]
 				if e.Conn != 1 || e.Request != i+1 || e.Version != way.version || e.Method != x.Method || e.Target != x.Path || e.Body != x.ResponseBody || !e.Kept || e.Failed != "" {
 					t.Errorf("log: %v", e)
 				}
 			}
-			if end := log.of(Closed); len(end) != 1 || end[0].Request != len(w.Exchanges) || end[0].By != trace.AtClient || end[0].Reason != "client closed" {
+			if end := log.of(accesslog.Closed); len(end) != 1 || end[0].Request != len(w.Exchanges) || end[0].By != trace.AtClient || end[0].Reason != "client closed" {
 				t.Errorf("log: %v", end)
 			}
 			if n := s.Counters(); n.Accepted != 1 || n.Open != 0 || n.Requests != int64(len(w.Exchanges)) {
@@ -177,7 +179,7 @@ func TestEveryProtocolServesTheSameBytes(t *testing.T) {
 
 // sizeAsHTTP1 is the size of a response's head as HTTP/1.1 would write it.
 func sizeAsHTTP1(resp *http.Response) int {
-	n := len("HTTP/1.1 200 ") + len(reason(resp.StatusCode)) + len("\r\n\r\n")
+	n := len("HTTP/1.1 200 ") + len(site.Reason(resp.StatusCode)) + len("\r\n\r\n")
 	for name, values := range resp.Header {
 		for _, v := range values {
 			n += len(name) + len(v) + len(": \r\n")
@@ -206,7 +208,7 @@ func TestRequestsPerConnectionOfEveryProtocol(t *testing.T) {
 			})
 			settle(t, s)
 			var requests []int
-			for _, e := range log.of(Closed) {
+			for _, e := range log.of(accesslog.Closed) {
 				requests = append(requests, e.Request)
 				if full := e.Request == 3; full != (e.By == trace.AtServer && e.Reason == "requests per connection used up") {
 					t.Errorf("log: %v", e)
@@ -216,8 +218,56 @@ func TestRequestsPerConnectionOfEveryProtocol(t *testing.T) {
 			if !slices.Equal(requests, []int{1, 3, 3}) {
 				t.Errorf("the connections carried %v requests, want 1, 3 and 3", requests)
 			}
-			for _, e := range log.of(Answered) {
+			for _, e := range log.of(accesslog.Answered) {
 				if e.Kept != (e.Request < 3) || e.Failed != "" {
+					t.Errorf("log: %v", e)
+				}
+			}
+		})
+	}
+}
+
+// TestDepartedClients: nothing is held for a client that has gone before its answer.
+func TestDepartedClients(t *testing.T) {
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			var log recorder
+			s, address := serveOn(t, Config{Log: log.log}, way)
+			const clients = 5
+			before := descriptors(t)
+			ctx, leave := context.WithCancel(t.Context())
+			var gone sync.WaitGroup
+			var closing []func()
+			for range clients {
+				tr, closeAll := way.client(nil)
+				closing = append(closing, closeAll)
+				gone.Go(func() {
+					req := must(http.NewRequestWithContext(ctx, "GET", way.url(address, "/delay/1m"), nil))
+					if resp, err := tr.RoundTrip(req); err == nil {
+						resp.Body.Close()
+						t.Error("it was answered")
+					}
+				})
+			}
+			settleCount(t, func() bool { return s.Counters().Requests == clients })
+			leave()
+			gone.Wait()
+			settleCount(t, func() bool {
+				for _, closeAll := range closing {
+					closeAll() // of HTTP/2, once Go's client has seen its stream end
+				}
+				return len(log.of(accesslog.Closed)) == clients && descriptors(t) <= before
+			})
+			if n := descriptors(t); n > before || s.Counters().Open != 0 {
+				t.Errorf("%d descriptors, %d before; %d connections open", n, before, s.Counters().Open)
+			}
+			for _, e := range log.of(accesslog.Answered) {
+				if e.Failed == "" || e.Kept {
+					t.Errorf("log: %v", e)
+				}
+			}
+			for _, e := range log.of(accesslog.Closed) {
+				if e.By != trace.AtClient {
 					t.Errorf("log: %v", e)
 				}
 			}
@@ -237,7 +287,7 @@ func TestServerClosesFirst(t *testing.T) {
 			if _, _, err := fetch(tr, "GET", way.url(address, "/bytes/1"), nil); err != nil {
 				t.Fatal(err)
 			}
-			settleCount(t, func() bool { return len(log.of(Closed)) > 0 })
+			settleCount(t, func() bool { return len(log.of(accesslog.Closed)) > 0 })
 			answered := make(chan error, 1)
 			go func() {
 				_, body, err := fetch(tr, "GET", way.url(address, "/delay/50ms"), nil)
@@ -254,7 +304,7 @@ func TestServerClosesFirst(t *testing.T) {
 			if err := <-answered; err != nil {
 				t.Errorf("a request under way: %v", err)
 			}
-			end := log.of(Closed)
+			end := log.of(accesslog.Closed)
 			if len(end) != 2 || end[0].Reason != "idle timeout" || end[1].Reason != "server shuts down" || end[0].By != trace.AtServer || end[1].By != trace.AtServer {
 				t.Errorf("log: %v", end)
 			}
@@ -294,7 +344,7 @@ func TestEarlyData(t *testing.T) {
 	for i, method := range []string{http.MethodGet, http3.MethodGet0RTT, http.MethodPost} {
 		var conn *quic.Conn
 		tr := &http3.Transport{
-			TLSClientConfig: &tls.Config{RootCAs: authority().Pool(), ClientSessionCache: sessions},
+			TLSClientConfig: &tls.Config{RootCAs: certifier().Pool(), ClientSessionCache: sessions},
 			Dial: func(ctx context.Context, addr string, t *tls.Config, c *quic.Config) (*quic.Conn, error) {
 				var err error
 				conn, err = quic.DialAddrEarly(ctx, addr, t, c)
@@ -344,11 +394,11 @@ func TestHandshakesThatFail(t *testing.T) {
 			return err
 		}, trace.AtClient, "TLS handshake: remote error: tls: bad certificate"},
 		{"another protocol", func(address string) error {
-			_, err := tls.Dial("tcp", address, &tls.Config{RootCAs: authority().Pool(), NextProtos: []string{"smtp"}})
+			_, err := tls.Dial("tcp", address, &tls.Config{RootCAs: certifier().Pool(), NextProtos: []string{"smtp"}})
 			return err
 		}, trace.AtServer, `TLS handshake: tls: client requested unsupported application protocols (["smtp"])`},
 		{"an old version", func(address string) error {
-			_, err := tls.Dial("tcp", address, &tls.Config{RootCAs: authority().Pool(), MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10})
+			_, err := tls.Dial("tcp", address, &tls.Config{RootCAs: certifier().Pool(), MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10})
 			return err
 		}, trace.AtServer, "TLS handshake: tls: client offered only unsupported versions: [302 301]"},
 		{"a client that leaves", func(address string) error {
@@ -362,9 +412,9 @@ func TestHandshakesThatFail(t *testing.T) {
 			if test.dial(address) == nil {
 				t.Error("the handshake went well")
 			}
-			settleCount(t, func() bool { return len(log.of(Closed)) > 0 })
+			settleCount(t, func() bool { return len(log.of(accesslog.Closed)) > 0 })
 			settle(t, s)
-			if end := log.of(Closed); len(end) != 1 || end[0].By != test.by || end[0].Reason != test.reason {
+			if end := log.of(accesslog.Closed); len(end) != 1 || end[0].By != test.by || end[0].Reason != test.reason {
 				t.Errorf("log: %v", end)
 			}
 		})
@@ -372,9 +422,9 @@ func TestHandshakesThatFail(t *testing.T) {
 	var log recorder
 	s, address := serveOn(t, Config{Log: log.log, Stall: 50 * time.Millisecond}, ways[3])
 	defer must(net.Dial("tcp", address)).Close()
-	settleCount(t, func() bool { return len(log.of(Closed)) > 0 })
+	settleCount(t, func() bool { return len(log.of(accesslog.Closed)) > 0 })
 	settle(t, s)
-	if end := log.of(Closed); end[0].Reason != "client stalled in the TLS handshake" {
+	if end := log.of(accesslog.Closed); end[0].Reason != "client stalled in the TLS handshake" {
 		t.Errorf("log: %v", end)
 	}
 }
@@ -387,7 +437,7 @@ func TestStylesOverTLS(t *testing.T) {
 	}{{policy.CloseFIN, io.EOF}, {policy.CloseRST, syscall.ECONNRESET}} {
 		for _, protocol := range []string{"h2", "http/1.1"} {
 			_, address := serveOn(t, Config{Policy: policy.ServerPolicy{IdleTimeout: 50 * time.Millisecond, Style: test.style}}, ways[3])
-			c := must(tls.Dial("tcp", address, &tls.Config{RootCAs: authority().Pool(), NextProtos: []string{protocol}}))
+			c := must(tls.Dial("tcp", address, &tls.Config{RootCAs: certifier().Pool(), NextProtos: []string{protocol}}))
 			defer c.Close()
 			// Go's TLS gives EOF where close_notify has come, and ErrUnexpectedEOF for
 			// TCP's end alone.
@@ -402,7 +452,11 @@ type readerOnly struct{ io.Reader }
 
 // TestNothingIsLeft counts what a thousand connections of each protocol leave.
 func TestNothingIsLeft(t *testing.T) {
-	const connections, atOnce = 1000, 20
+	if !testall.Alone(t) {
+		return
+	}
+	const atOnce = 20
+	n := testall.Of(1000, 100)
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			var log recorder
@@ -421,10 +475,6 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 			settleCount(t, func() bool { return s.Counters().Open == 0 })
 			goroutines, files := runtime.NumGoroutine(), descriptors(t)
-			n := connections
-			if testing.Short() {
-				n = 100
-			}
 			tokens := make(chan struct{}, atOnce)
 			var visits sync.WaitGroup
 			for range n {
@@ -449,7 +499,7 @@ func TestNothingIsLeft(t *testing.T) {
 			if got := descriptors(t); got > files {
 				t.Errorf("%d descriptors, %d before", got, files)
 			}
-			if got := len(log.of(Closed)); got != n+1 {
+			if got := len(log.of(accesslog.Closed)); got != n+1 {
 				t.Errorf("%d connections have ended in the log, want %d", got, n+1)
 			}
 		})
@@ -476,102 +526,12 @@ func descriptors(t *testing.T) int {
 	return len(entries)
 }
 
-func TestAuthority(t *testing.T) {
-	now := time.Now()
-	cert := must(authority().Certificate("localhost", "example.test", "127.0.0.1", "::1"))
-	var size int
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(authority().PEM()) {
-		t.Fatal("the root is no PEM")
-	}
-	between := x509.NewCertPool()
-	for i, der := range cert.Certificate {
-		size += len(der)
-		if i > 0 {
-			between.AddCert(must(x509.ParseCertificate(der)))
-		}
-	}
-	t.Logf("leaf %d bytes, intermediate %d", len(cert.Certificate[0]), len(cert.Certificate[1]))
-	if len(cert.Certificate) != 2 || size < 2500 || size > 2900 {
-		t.Errorf("%d certificates with %d bytes; the documentation says 2 with about 2,700", len(cert.Certificate), size)
-	}
-	for _, name := range []string{"localhost", "example.test", "127.0.0.1", "::1"} {
-		if _, err := cert.Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: pool, Intermediates: between, CurrentTime: now}); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for _, other := range []string{"localhost.test", "127.0.0.2"} {
-		if _, err := cert.Leaf.Verify(x509.VerifyOptions{DNSName: other, Roots: pool, Intermediates: between}); err == nil {
-			t.Errorf("%s is in the certificate", other)
-		}
-	}
-
-	// One of a year ago: the root is good, the leaf is not.
-	old := must(NewAuthority(now.AddDate(-1, 0, 0)))
-	expired := must(old.Certificate("localhost"))
-	between.AddCert(must(x509.ParseCertificate(expired.Certificate[1])))
-	_, err := expired.Leaf.Verify(x509.VerifyOptions{DNSName: "localhost", Roots: old.Pool(), Intermediates: between})
-	if e, ok := errors.AsType[x509.CertificateInvalidError](err); !ok || e.Reason != x509.Expired || e.Cert != expired.Leaf {
-		t.Errorf("expired: %v", err)
-	}
-	_, err = expired.Leaf.Verify(x509.VerifyOptions{DNSName: "localhost", Roots: pool, Intermediates: between, CurrentTime: now.AddDate(-1, 0, 1)})
-	if !errors.As(err, new(x509.UnknownAuthorityError)) {
-		t.Errorf("foreign: %v", err)
-	}
-
-	for _, names := range [][]string{nil, {""}, {"a b"}, {"a:1"}, {"[::1]"}, {"ö"}} {
-		if _, err := authority().Certificate(names...); err == nil {
-			t.Errorf("a certificate for %q", names)
-		}
-	}
-}
-
-func TestLoadCertificate(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, kind string, ders ...[]byte) string {
-		var b bytes.Buffer
-		for _, der := range ders {
-			must(0, pem.Encode(&b, &pem.Block{Type: kind, Bytes: der}))
-		}
-		path := filepath.Join(dir, name)
-		must(0, os.WriteFile(path, b.Bytes(), 0o600))
-		return path
-	}
-	cert := must(authority().Certificate("localhost"))
-	chain := write("chain", "CERTIFICATE", cert.Certificate...)
-	key := write("key", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(cert.PrivateKey)))
-	other := must(authority().Certificate("localhost"))
-	otherKey := write("other", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(other.PrivateKey)))
-	empty := write("empty", "")
-	now := time.Now()
-	if got, err := LoadCertificate(chain, key, now); err != nil || len(got.Certificate) != 2 {
-		t.Errorf("%v, %v", got, err)
-	}
-	for _, test := range []struct {
-		chain, key string
-		now        time.Time
-		want       string
-	}{
-		{filepath.Join(dir, "none"), key, now, "the certificate cannot be read: open "},
-		{chain, filepath.Join(dir, "none"), now, "the certificate's key cannot be read: open "},
-		{empty, key, now, "are no certificate with its key: tls: failed to find"},
-		{chain, otherKey, now, "private key does not match public key; give both as PEM, the leaf first"},
-		{key, chain, now, "are no certificate with its key"},
-		{chain, key, now.AddDate(1, 0, 0), "has expired on "},
-		{chain, key, now.AddDate(-1, 0, 0), "is valid from "},
-	} {
-		if _, err := LoadCertificate(test.chain, test.key, test.now); err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%v, want %q", err, test.want)
-		}
-	}
-}
-
 func TestServingWithoutACertificate(t *testing.T) {
 	s := must(New(Config{}))
-	if err := s.ServeTLS(t.Context(), must(Listen(t.Context(), "127.0.0.1:0", ""))); err != errNoCertificate {
+	if err := s.ServeTLS(t.Context(), must(listen.TCP(t.Context(), "127.0.0.1:0", listen.Options{}))); err != errNoCertificate {
 		t.Error(err)
 	}
-	if err := s.ServeQUIC(t.Context(), must(ListenQUIC(t.Context(), "127.0.0.1:0"))); err != errNoCertificate {
+	if err := s.ServeQUIC(t.Context(), must(listen.UDP(t.Context(), "127.0.0.1:0"))); err != errNoCertificate {
 		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -275,6 +276,10 @@ func TestClient(t *testing.T) {
 		w.Exchanges[i].Method = "POST"
 		return w
 	}
+	later := func(w linger.Workload, i int, think time.Duration) linger.Workload {
+		w.Exchanges[i].Think = think
+		return w
+	}
 	for _, test := range []struct {
 		name     string
 		workload linger.Workload
@@ -375,11 +380,7 @@ func TestClient(t *testing.T) {
 5200 fail 0: no byte of the response for 5s
 5200 fail 2: not known: the exchange that names it failed
 5200 close 1: all is fetched`},
-		{name: "think time", workload: func() linger.Workload {
-			w := flat(2)
-			w.Exchanges[0].Think = time.Second
-			return w
-		}(), strategy: "keep", want: `
+		{name: "think time", workload: later(flat(2), 0, time.Second), strategy: "keep", want: `
 0 dial 0
 100 send 1 on 0
 1000 send 0 on 0
@@ -393,11 +394,7 @@ func TestClient(t *testing.T) {
 300 send 2 on 1
 400 close 1: all is fetched
 1200 close 0: server did not close within 1s of the last response`},
-		{name: "idle limit of the client", workload: func() linger.Workload {
-			w := flat(2)
-			w.Exchanges[1].Think = time.Second
-			return w
-		}(), strategy: "keep", change: func(s *linger.Strategy) { s.IdleTimeout = 300 * time.Millisecond }, want: `
+		{name: "idle limit of the client", workload: later(flat(2), 1, time.Second), strategy: "keep", change: func(s *linger.Strategy) { s.IdleTimeout = 300 * time.Millisecond }, want: `
 0 dial 0
 100 send 0 on 0
 500 close 0: idle for 300ms
@@ -426,11 +423,7 @@ func TestClient(t *testing.T) {
 500 dial 2
 600 send 2 on 2
 700 close 2: all is fetched`},
-		{name: "asked again on a new connection, though another is kept", workload: func() linger.Workload {
-			w := flat(3)
-			w.Exchanges[2].Think = 250 * time.Millisecond
-			return w
-		}(), strategy: "keep:2", respond: func(id, n, _ int) reply { return reply{closes: id < 2 && n == 2} }, retries: 1, want: `
+		{name: "asked again on a new connection, though another is kept", workload: later(flat(3), 2, 250*time.Millisecond), strategy: "keep:2", respond: func(id, n, _ int) reply { return reply{closes: id < 2 && n == 2} }, retries: 1, want: `
 0 dial 0
 0 dial 1
 100 send 0 on 0
@@ -515,11 +508,7 @@ func TestClient(t *testing.T) {
 300 send 2 on 1
 300 send 3 on 1
 400 close 1: all is fetched`},
-		{name: "the server closes what it had not announced to close", workload: func() linger.Workload {
-			w := flat(2)
-			w.Exchanges[1].Think = time.Second
-			return w
-		}(), strategy: "keep", respond: func(_, n, _ int) reply { return reply{then: true} }, want: `
+		{name: "the server closes what it had not announced to close", workload: later(flat(2), 1, time.Second), strategy: "keep", respond: func(_, n, _ int) reply { return reply{then: true} }, want: `
 0 dial 0
 100 send 0 on 0
 200 close 0: server closed
@@ -657,11 +646,7 @@ func TestClient(t *testing.T) {
 300 send 2 on 1
 300 send 3 on 1
 430 close 1: all is fetched`},
-		{name: "GOAWAY on an idle connection", workload: func() linger.Workload {
-			w := flat(2)
-			w.Exchanges[1].Think = time.Second
-			return w
-		}(), strategy: "h2", respond: func(id, _, e int) reply {
+		{name: "GOAWAY on an idle connection", workload: later(flat(2), 1, time.Second), strategy: "h2", respond: func(id, _, e int) reply {
 			if id == 0 {
 				return reply{goAway: []int{}, delay: time.Millisecond}
 			}
@@ -915,55 +900,74 @@ func TestPersists(t *testing.T) {
 }
 
 // FuzzClient lets anything happen in any order, also what cannot, and then has
-// the world behave until the client is done. No exchange is lost or settled
+// the world behave until the client is done. No exchange of any visit is lost or settled
 // twice, no command is about a connection that is not there, and there are never
 // more connections than allowed.
 func FuzzClient(f *testing.F) {
 	f.Add([]byte("0123456789abcdefghijklmnopqrstuvwxyz"), uint8(0), uint8(0))
 	f.Add([]byte("\x00\x10\x20\x30\x40\x50\x60\x70\x80\x90\xa0\xb0\xc0\xd0\xe0\xf0"), uint8(4), uint8(3))
 	f.Add([]byte("\x00\x01\x0e\x02\x0b\x03\x0c\x04\x0d\x05\x03\x06\x0a\x07\x0c\x08\x04\x09\x0d\x0a"), uint8(7), uint8(2))
+	f.Fuzz(walk)
+}
+
+// TestClientWalks does it for members of a crowd, a thousand times at random.
+func TestClientWalks(t *testing.T) {
+	r := rand.New(rand.NewPCG(18, 0))
+	for i := range 1000 {
+		events := make([]byte, r.IntN(400))
+		for i := range events {
+			events[i] = byte(r.Uint32())
+		}
+		walk(t, events, uint8(i), uint8(r.Uint32()))
+	}
+}
+
+// walk has a client load a page with so many events happening, by one of the strategies, and
+// with limits and a number of visits that the seed says.
+func walk(t *testing.T, events []byte, which, seed uint8) {
 	names := []string{"close", "close:3", "keep", "keep:6", "pipeline", "pipeline:2", "keep:2", "h2", "h2:2", "h3:3+0rtt",
 		"udp:3", "tcp:2", "tcp+keep", "tcp+pipeline", "doq:2+keep+0rtt"}
-	f.Fuzz(func(t *testing.T, events []byte, which, seed uint8) {
-		w := objects(5)
-		w.Exchanges = append(w.Exchanges, flat(4).Exchanges...)
-		w.Exchanges[3].Parent = 1
-		w.Exchanges[4].At = 10
-		w.Exchanges[5].Think = 150 * time.Millisecond
-		w.Exchanges[int(seed)%len(w.Exchanges)].Method = "POST"
-		w = number(w)
-		s := strategy(t, names[int(which)%len(names)])
-		if s.DNS != "" {
-			q := queries(len(w.Exchanges))
-			for i, e := range w.Exchanges {
-				q.Exchanges[i].Parent, q.Exchanges[i].Think = e.Parent, e.Think
-			}
-			w = q
+	w := objects(5)
+	w.Exchanges = append(w.Exchanges, flat(4).Exchanges...)
+	w.Exchanges[3].Parent = 1
+	w.Exchanges[4].At = 10
+	w.Exchanges[5].Think = 150 * time.Millisecond
+	w.Exchanges[int(seed)%len(w.Exchanges)].Method = "POST"
+	w = number(w)
+	s := strategy(t, names[int(which)%len(names)])
+	if s.DNS != "" {
+		q := queries(len(w.Exchanges))
+		for i, e := range w.Exchanges {
+			q.Exchanges[i].Parent, q.Exchanges[i].Think = e.Parent, e.Think
 		}
-		s.MaxRequests = int(seed) % 4
-		s.IdleTimeout = time.Duration(seed%3) * time.Second
-		m := &model{t: t, c: NewClient(w, s, Limits{Connect: time.Second, Stall: time.Second, Linger: time.Second,
-			Repeat: 300 * time.Millisecond, Sends: 3, Pace: time.Duration(seed%2) * 10 * time.Millisecond}), s: s, settled: make([]string, len(w.Exchanges))}
-		m.c.HandleStart(0)
+		w = q
+	}
+	s.MaxRequests = int(seed) % 4
+	s.IdleTimeout = time.Duration(seed%3) * time.Second
+	m := &model{t: t, visits: int(seed)/32%4 + 1, s: s, settled: make([]string, len(w.Exchanges))}
+	crowd := linger.Crowd{Visits: m.visits, Think: linger.Think{Most: time.Duration(seed%4) * time.Second, Random: false}}
+	m.c = NewMember(w, s, Limits{Connect: time.Second, Stall: time.Second, Linger: time.Second,
+		Repeat: 300 * time.Millisecond, Sends: 3, Pace: time.Duration(seed%2) * 10 * time.Millisecond}, member(t, crowd))
+	m.c.HandleStart(0)
+	m.obey()
+	for i := 0; i+1 < len(events) && !m.c.Finished(); i += 2 {
+		m.now = m.now.Add(time.Duration(events[i+1]) * time.Millisecond)
+		m.happen(int(events[i])%happenings, int(events[i])/happenings%(len(m.conns)+1), int64(events[i+1])*5)
 		m.obey()
-		for i := 0; i+1 < len(events) && !m.c.Finished(); i += 2 {
-			m.now = m.now.Add(time.Duration(events[i+1]) * time.Millisecond)
-			m.happen(int(events[i])%happenings, int(events[i])/happenings%(len(m.conns)+1), int64(events[i+1])*5)
-			m.obey()
+	}
+	for steps := 0; !m.c.Finished(); steps++ {
+		if steps > 2000 {
+			t.Fatalf("never ends: %d conns, settled %q", len(m.conns), m.settled)
 		}
-		for steps := 0; !m.c.Finished(); steps++ {
-			if steps > 1000 {
-				t.Fatalf("never ends: %d conns, settled %q", len(m.conns), m.settled)
-			}
-			m.behave()
-			m.obey()
-		}
-		for e, how := range m.settled {
-			if how == "" {
-				t.Errorf("exchange %d is lost", e)
-			}
-		}
-	})
+		m.behave()
+		m.obey()
+	}
+	if m.visit != m.visits {
+		t.Errorf("%d visits, want %d", m.visit, m.visits)
+	}
+	if len(m.c.conns) > 0 {
+		t.Errorf("%d handles of connections that are gone", len(m.c.conns))
+	}
 }
 
 // A model is what the other side of a Client must believe.
@@ -973,7 +977,10 @@ type model struct {
 	s       linger.Strategy
 	now     linger.Instant
 	conns   []*link
-	settled []string
+	settled []string // of the visit under way
+	visits  int      // that there are to be
+	visit   int      // that have ended
+	ended   linger.Instant
 }
 
 // A link is a connection as the engine knows it.
@@ -988,7 +995,14 @@ type link struct {
 }
 
 func (m *model) obey() {
+	defer m.leave()
 	for cmd, ok := m.c.Poll(); ok; cmd, ok = m.c.Poll() {
+		if (cmd.Kind == Fail || cmd.Kind == Send) && cmd.Visit != m.visit {
+			m.leave()
+		}
+		if (cmd.Kind == Fail || cmd.Kind == Send) && cmd.Visit != m.visit {
+			m.t.Fatalf("%+v is for visit %d, in visit %d", cmd, cmd.Visit, m.visit)
+		}
 		if cmd.Kind == Fail {
 			m.settle(cmd.Exchange, "failed")
 			if cmd.Reason == "" {
@@ -1049,6 +1063,32 @@ func (m *model) obey() {
 			m.t.Fatalf("%d requests in flight, allowed are %d", len(k.outstanding), m.s.InFlight)
 		}
 	}
+}
+
+// leave takes note of a visit that has ended.
+func (m *model) leave() {
+	v, ok := m.c.PollVisit()
+	if !ok {
+		return
+	}
+	delivered, failed := 0, 0
+	for e, how := range m.settled {
+		switch how {
+		case "":
+			m.t.Fatalf("exchange %d of visit %d is lost", e, m.visit)
+		case "delivered":
+			delivered++
+		default:
+			failed++
+		}
+		m.settled[e] = ""
+	}
+	if v.Number != m.visit || v.Requests != delivered || v.Failed != failed || (v.Why == "") != (failed == 0) ||
+		v.Wanted < m.ended || v.Done < v.Wanted || v.Done > m.now {
+		m.t.Fatalf("visit %d has %d delivered, %d failed, since %v until %v: %+v", m.visit, delivered, failed, m.ended, m.now, v)
+	}
+	m.ended = v.Done
+	m.visit++
 }
 
 func (m *model) settle(e int, how string) {

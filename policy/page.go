@@ -24,6 +24,7 @@ type exchange struct {
 	wanted   linger.Opt[linger.Instant]
 	children []int // in the order in which the body names them
 	named    int   // how many of the children are known
+	received int64 // bytes of the body
 }
 
 // A Page is the state machine of what one client wants, and when: an exchange once
@@ -40,6 +41,7 @@ type Page struct {
 	exchanges []exchange
 	think     []wish         // sorted by time
 	paced     linger.Instant // before which no further exchange is wanted
+	planned   int            // exchanges that the workload names
 	settled   int            // delivered or failed
 	news      queue[PageNews]
 }
@@ -61,8 +63,8 @@ type wish struct {
 // NewPage returns the machine for a valid workload. pace is the least time between
 // two exchanges that begin to be wanted; zero is as they come.
 func NewPage(w linger.Workload, pace time.Duration) *Page {
-	w.Exchanges = slices.Clone(w.Exchanges)
-	p := &Page{workload: w, pace: pace, exchanges: make([]exchange, len(w.Exchanges))}
+	w.Exchanges = slices.Clip(w.Exchanges) // what is added goes into a copy
+	p := &Page{workload: w, pace: pace, exchanges: make([]exchange, len(w.Exchanges)), planned: len(w.Exchanges)}
 	for i, e := range w.Exchanges {
 		if e.Parent != linger.NoParent {
 			p.exchanges[e.Parent].children = append(p.exchanges[e.Parent].children, i)
@@ -83,6 +85,16 @@ func (p *Page) HandleStart(now linger.Instant) {
 			p.discover(now, i)
 		}
 	}
+}
+
+// reset makes a page that is loaded one of which nothing is known yet. The pace goes on.
+func (p *Page) reset() {
+	p.workload.Exchanges = p.workload.Exchanges[:p.planned]
+	p.exchanges = p.exchanges[:p.planned]
+	for i := range p.exchanges {
+		p.exchanges[i] = exchange{children: p.exchanges[i].children}
+	}
+	p.settled = 0
 }
 
 // Add makes an exchange known that the workload did not name, and returns its

@@ -1,14 +1,17 @@
-// Package policy holds the connection policy of client and server as three state
-// machines without I/O:
+// Package policy holds the connection policy of client and server as state machines
+// without I/O:
 //
 //	Page    what one client wants, and when
 //	Pool    which connection a request goes on; when one is opened, kept and closed,
-//	        and what is sent again
+//	        and what is retried
 //	Server  when a server's connection is kept and closed, and how
+//	Gate    which connections a server takes, of those that its capacity has room for
+//	Cores   when the cores of a server begin a request, and when they are done
 //
-// A Client is a Page and a Pool together: one load of one workload. A Pool alone serves
-// an endless stream of requests, of one client or of many. The same machines drive real
-// sockets, modelled ones and observed arrivals.
+// A Client is a Page and a Pool together: it loads one workload, once or several times. A
+// Pool alone serves an endless stream of requests, of one client or of many. A Balancer says
+// which of several servers a connection goes to. The same machines drive real sockets,
+// modelled ones and observed arrivals.
 //
 // An engine tells a machine what happened (Handle...), asks what to do (Poll)
 // and when to be woken (NextTimeout). Time is an argument everywhere.

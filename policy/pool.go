@@ -152,7 +152,7 @@ type request struct {
 
 // A Pool is the state machine of a client's connections, for an endless stream of
 // requests over many origins, or of many clients: which connection a request goes on,
-// when one is opened, kept and closed, and what is sent again.
+// when one is opened, kept and closed, and what is retried.
 //
 // Call HandleRequest for what is wanted, and the other Handle methods as things happen
 // to the connections; after those of one instant call Poll until it has no more
@@ -214,8 +214,19 @@ func (p *Pool) HandleRequest(r int, q Request) {
 func (p *Pool) add(key Key, stream bool) int32 {
 	i := p.pools.take()
 	p.pools.all[i] = originPool{key: key, index: i, stream: stream, beside: none, queue: empty,
-		ready: [classes]int32{none, none, none, none}, allowed: int32(min(p.policy.Strategy.Connections, math.MaxInt32/2))}
+		ready: [classes]int32{none, none, none, none}, allowed: p.allowed()}
 	return i
+}
+
+// allowed is how many connections of one key may be usable at once.
+func (p *Pool) allowed() int32 { return int32(min(p.policy.Strategy.Connections, math.MaxInt32/2)) }
+
+// renew has the pool try again to open as many connections as the strategy allows, where an
+// origin did not take that many.
+func (p *Pool) renew() {
+	for i := range p.pools.all {
+		p.pools.all[i].allowed = p.allowed()
+	}
 }
 
 // HandleEstablished says that the transport of a dialled connection is up, and that
@@ -570,7 +581,7 @@ func (p *Pool) HandleRefused(id Conn) {
 }
 
 // HandleClosed says that a connection has ended without the client having closed
-// it. What was outstanding is sent again where the standard allows, and fails
+// it. What was outstanding is retried where the standard allows, and fails
 // otherwise.
 func (p *Pool) HandleClosed(id Conn, cause Cause, reason string) {
 	k := p.conn(id)

@@ -189,11 +189,23 @@ func (s *Server) HandleResponse(now linger.Instant) {
 	s.rest(now)
 }
 
+// Reasons for which a server ends a connection that keeps to its policy.
+const (
+	ReasonShutdown = "server shuts down"
+	ReasonRestart  = "server restarts"
+	ReasonGaveWay  = "gave way to another connection"
+	ReasonRefused  = "refused: as many connections are open as may be"
+)
+
 // HandleShutdown says that the server is going down: what is idle closes now,
 // what is under way is answered and announces the close.
-func (s *Server) HandleShutdown() {
+func (s *Server) HandleShutdown() { s.HandleDismissal(ReasonShutdown) }
+
+// HandleDismissal says that the connection ends for a reason of the whole server's, in the same
+// way as when it goes down.
+func (s *Server) HandleDismissal(reason string) {
 	if s.reason == "" {
-		s.reason = "server shuts down"
+		s.reason = reason
 	}
 	if s.state == idle {
 		s.state = closing
@@ -245,6 +257,9 @@ func (s *Server) LastWords() string {
 	}
 	return s.policy.Breach.LastWords
 }
+
+// Busy reports whether a request is under way, or the end of the connection is.
+func (s *Server) Busy() bool { return s.state != idle }
 
 // Requests returns how many requests the connection has carried.
 func (s *Server) Requests() int { return s.requests }

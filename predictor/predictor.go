@@ -11,7 +11,7 @@ import (
 	"encoding/json"
 
 	"linger"
-	"linger/compare"
+	"linger/compare/sweep"
 	"linger/report/words"
 	"linger/sim"
 	"linger/trace"
@@ -36,7 +36,7 @@ type request struct {
 type session struct {
 	request
 	strategies []linger.Strategy
-	outcomes   [][]compare.Outcome
+	outcomes   [][]sweep.Outcome
 	next       int // strategy
 }
 
@@ -72,7 +72,7 @@ func begin(text []byte) (*session, error) {
 		}
 		s.strategies = append(s.strategies, strategy)
 	}
-	s.outcomes = make([][]compare.Outcome, len(s.strategies))
+	s.outcomes = make([][]sweep.Outcome, len(s.strategies))
 	return &s, s.Network.Validate()
 }
 
@@ -85,7 +85,7 @@ func (s *session) step() bool {
 	c.Trial = len(s.outcomes[s.next])
 	var t *trace.Trace
 	t, err := sim.Run(context.Background(), linger.Scenario{Workload: s.Workload, Strategy: s.strategies[s.next], Network: s.Network, Seed: s.Seed}, c)
-	s.outcomes[s.next] = append(s.outcomes[s.next], compare.OutcomeOf(t, s.Workload, err))
+	s.outcomes[s.next] = append(s.outcomes[s.next], sweep.OutcomeOf(t, s.Workload, err))
 	if len(s.outcomes[s.next]) == max(1, s.Trials) {
 		s.next++
 	}
@@ -94,5 +94,5 @@ func (s *session) step() bool {
 
 // result is what was predicted: a cell of linger sweep, in JSON.
 func (s *session) result() ([]byte, error) {
-	return json.Marshal(words.OfCell(compare.CellOf(s.Network, s.strategies, s.outcomes)))
+	return json.Marshal(words.OfCell(sweep.CellOf(s.Network, s.strategies, s.outcomes)))
 }

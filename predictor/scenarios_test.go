@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"linger/compare"
+	"linger/compare/sweep"
+	"linger/internal/testall"
 )
 
 // scenarios are twenty: words of a command line, and what else compare needs of them.
@@ -47,7 +49,7 @@ func TestTheSameSavingEverywhere(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for i, x := range scenarios {
-		if testing.Short() && i%5 != 0 {
+		if i%testall.Of(1, 5) > 0 {
 			continue
 		}
 		t.Run(x.words, func(t *testing.T) {
@@ -70,7 +72,7 @@ func TestTheSameSavingEverywhere(t *testing.T) {
 			}
 			read(t, at("compare.json"), &compared)
 			var swept struct {
-				Cells []compare.Cell `json:"cells"`
+				Cells []sweep.Cell `json:"cells"`
 			}
 			read(t, at("sweep.json"), &swept)
 			page, err := os.ReadFile(at("page.html"))
@@ -111,7 +113,7 @@ func read(t *testing.T, name string, to any) {
 }
 
 // explored is what the simulator in a page predicts where no control was moved.
-func explored(t *testing.T, page []byte) compare.Cell {
+func explored(t *testing.T, page []byte) sweep.Cell {
 	t.Helper()
 	_, text, ok := bytes.Cut(page, []byte(`id="explore-scenario"`))
 	_, text, ok2 := bytes.Cut(text, []byte(">"))
@@ -129,7 +131,7 @@ func explored(t *testing.T, page []byte) compare.Cell {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var c compare.Cell
+	var c sweep.Cell
 	if err := json.Unmarshal(out, &c); err != nil {
 		t.Fatal(err)
 	}

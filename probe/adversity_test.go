@@ -18,7 +18,8 @@ import (
 	"time"
 
 	"linger/conformance"
-	"linger/live"
+	"linger/dial"
+	"linger/internal/testall"
 	"linger/probe"
 	"linger/profile"
 )
@@ -26,36 +27,9 @@ import (
 // brokenByGo are the cases that net/http breaks whenever it is asked.
 var brokenByGo = []string{"framing-both", "close-staged"}
 
-// peer serves each connection by f until the test ends.
-func peer(t *testing.T, f func(net.Conn)) (address string) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				f(c)
-			}()
-		}
-	}()
-	return ln.Addr().String()
-}
-
 // TestWhatCannotBeProbed shows that each comes back soon, with one line.
 func TestWhatCannotBeProbed(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
+	t.Parallel()
 	head := func(c net.Conn) { http.ReadRequest(bufio.NewReader(c)) }
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = quiet()
@@ -69,19 +43,19 @@ func TestWhatCannotBeProbed(t *testing.T) {
 		{"no URL", "http://[", "not a URL", false},
 		{"another scheme", "ftp://127.0.0.1/", "not what can be probed", false},
 		{"a name that nobody knows", "http://no-such-name.invalid/", "nobody knows the name no-such-name.invalid", true},
-		{"a closed port", "http://" + closed.Addr().String(), "connection refused", true},
-		{"accepts and never speaks", "http://" + peer(t, func(c net.Conn) { io.Copy(io.Discard, c) }), "no answer in time", true},
-		{"accepts and never speaks TLS", "https://" + peer(t, func(c net.Conn) { io.Copy(io.Discard, c) }), "no answer in time", true},
-		{"closes without an answer", "http://" + peer(t, head), "it closed the connection", true},
-		{"speaks something else", "http://" + peer(t, func(c net.Conn) { io.WriteString(c, "220 mail\r\n"); io.Copy(io.Discard, c) }), "malformed HTTP", true},
-		{"sends content for ever", "http://" + peer(t, func(c net.Conn) {
+		{"a closed port", "http://" + testall.FreeAddress(t), "connection refused", true},
+		{"accepts and never speaks", "http://" + testall.Accept(t, func(c net.Conn) { io.Copy(io.Discard, c) }), "no answer in time", true},
+		{"accepts and never speaks TLS", "https://" + testall.Accept(t, func(c net.Conn) { io.Copy(io.Discard, c) }), "no answer in time", true},
+		{"closes without an answer", "http://" + testall.Accept(t, head), "it closed the connection", true},
+		{"speaks something else", "http://" + testall.Accept(t, func(c net.Conn) { io.WriteString(c, "220 mail\r\n"); io.Copy(io.Discard, c) }), "malformed HTTP", true},
+		{"sends content for ever", "http://" + testall.Accept(t, func(c net.Conn) {
 			head(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
 			for err := error(nil); err == nil; {
 				_, err = c.Write(make([]byte, 64<<10))
 			}
 		}), "longer than 4 MB", true},
-		{"sends slowly for ever", "http://" + peer(t, func(c net.Conn) {
+		{"sends slowly for ever", "http://" + testall.Accept(t, func(c net.Conn) {
 			head(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
 			for err := error(nil); err == nil; {
@@ -89,7 +63,7 @@ func TestWhatCannotBeProbed(t *testing.T) {
 				time.Sleep(10 * time.Millisecond)
 			}
 		}), "no answer in time", true},
-		{"1 MB of headers", "http://" + peer(t, func(c net.Conn) {
+		{"1 MB of headers", "http://" + testall.Accept(t, func(c net.Conn) {
 			head(c)
 			io.WriteString(c, "HTTP/1.1 200 OK\r\n")
 			for i := range 1 << 14 {
@@ -99,7 +73,7 @@ func TestWhatCannotBeProbed(t *testing.T) {
 			}
 			io.WriteString(c, "Content-Length: 0\r\n\r\n")
 		}), "the head of the response is longer than 256 kB", true},
-		{"interim responses for ever", "http://" + peer(t, func(c net.Conn) {
+		{"interim responses for ever", "http://" + testall.Accept(t, func(c net.Conn) {
 			head(c)
 			for err := error(nil); err == nil; {
 				_, err = io.WriteString(c, "HTTP/1.1 103 Early Hints\r\n\r\n")
@@ -117,7 +91,7 @@ func TestWhatCannotBeProbed(t *testing.T) {
 			if !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 250 {
 				t.Errorf("the error is %q; want one line with %q", err, test.says)
 			}
-			if errors.Is(err, live.ErrUnreachable) != test.unreachable {
+			if errors.Is(err, dial.ErrUnreachable) != test.unreachable {
 				t.Errorf("that it counts as not reachable is %v", !test.unreachable)
 			}
 		})
@@ -126,6 +100,7 @@ func TestWhatCannotBeProbed(t *testing.T) {
 
 // TestAnyCertificate shows that what is wrong with one is noted where it was taken.
 func TestAnyCertificate(t *testing.T) {
+	t.Parallel()
 	s := httptest.NewUnstartedServer(http.NotFoundHandler())
 	s.Config.ErrorLog = quiet()
 	s.StartTLS()
@@ -146,6 +121,7 @@ func TestAnyCertificate(t *testing.T) {
 // TestRateLimits shows that a server which has had enough is left alone, and that
 // nothing is held against it that it did then.
 func TestRateLimits(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			t.Parallel()
@@ -187,9 +163,12 @@ func TestRateLimits(t *testing.T) {
 // TestNothingIsLeftBehind counts goroutines and sockets around probes that end well,
 // badly, and before their time.
 func TestNothingIsLeftBehind(t *testing.T) {
+	if !testall.Alone(t) {
+		return
+	}
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
-	dead := peer(t, func(c net.Conn) { io.Copy(io.Discard, c) })
+	dead := testall.Accept(t, func(c net.Conn) { io.Copy(io.Discard, c) })
 	run := func() {
 		probe.Run(context.Background(), probe.Config{Target: s.URL, MaxWait: 500 * time.Millisecond})
 		probe.Run(context.Background(), probe.Config{Target: "http://" + dead, Answer: 100 * time.Millisecond})
@@ -220,6 +199,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 // TestInterrupted shows that a probe ends when it is told to, with what it has by then
 // and without judging by what it did not wait for.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()
 	for _, after := range []time.Duration{20 * time.Millisecond, 300 * time.Millisecond, 1200 * time.Millisecond} {

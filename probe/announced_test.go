@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"linger/conformance"
+	"linger/internal/testall"
 	"linger/probe"
 	"linger/profile"
 	"linger/report"
@@ -36,7 +37,7 @@ func TestAnnouncedMax(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			target := "http://" + peer(t, func(c net.Conn) {
+			target := "http://" + testall.Accept(t, func(c net.Conn) {
 				in := bufio.NewReader(c)
 				for n := 1; n <= test.total; n++ {
 					if _, err := http.ReadRequest(in); err != nil {
@@ -74,7 +75,7 @@ func TestAnnouncedMax(t *testing.T) {
 // for, and what has to be said otherwise.
 func TestFirstAnswerIsLate(t *testing.T) {
 	t.Parallel()
-	target := "http://" + peer(t, func(c net.Conn) {
+	target := "http://" + testall.Accept(t, func(c net.Conn) {
 		in := bufio.NewReader(c)
 		for {
 			if _, err := http.ReadRequest(in); err != nil {

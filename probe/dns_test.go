@@ -1,45 +1,41 @@
-package probe
+package probe_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"linger"
 	"linger/conformance"
 	"linger/dns"
+	"linger/internal/testall"
 	"linger/origin"
+	"linger/origin/listen"
 	"linger/policy"
+	"linger/probe"
 	"linger/profile"
+	"linger/wire"
 )
 
-// dnsServer is a program of others' that answers names, on the loopback interface.
-type dnsServer struct{ dir, address, port string }
+// dnsProgram is a program of others' that answers names, on the loopback interface.
+type dnsProgram struct{ dir, address, port string }
 
-func newDNSServer(t *testing.T) dnsServer {
+func newDNSProgram(t *testing.T) dnsProgram {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	address := l.Addr().String()
+	address := testall.FreeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	return dnsServer{t.TempDir(), address, port}
+	return dnsProgram{t.TempDir(), address, port}
 }
 
-func (s dnsServer) write(t *testing.T, name, text string) string {
+func (s dnsProgram) write(t *testing.T, name, text string) string {
 	t.Helper()
 	name = filepath.Join(s.dir, name)
 	if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
@@ -49,43 +45,13 @@ func (s dnsServer) write(t *testing.T, name, text string) string {
 }
 
 // start runs the program until the test ends, and waits until a query is answered.
-func (s dnsServer) start(t *testing.T, name string, args ...string) {
+func (s dnsProgram) start(t *testing.T, name string, args ...string) {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if path, err = exec.LookPath("/usr/sbin/" + name); err != nil {
-			if os.Getenv("LINGER_TEST_ALL") == "1" {
-				t.Fatalf("%s is not installed; .ci/run says how", name)
-			}
-			t.Skipf("%s is not installed", name)
-		}
+	path := testall.Located(name)
+	if path == "" {
+		testall.Lacks(t, "%s is not installed; .ci/run says how", name)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-	})
-	for range 500 {
-		if answersOverTCP(s.address) {
-			return
-		}
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("%s: %v\n%s", name, err, out.Bytes())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	t.Fatalf("%s answers nothing\n%s", name, out.Bytes())
+	testall.Start(t, func() bool { return answersOverTCP(s.address) }, nil, path, args...)
 }
 
 func answersOverTCP(address string) bool {
@@ -95,7 +61,11 @@ func answersOverTCP(address string) bool {
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(time.Second))
-	c.Write(framed(query(linger.Query{Name: "www.example", Type: "A"}, dns.Options{})))
+	query, err := dns.Ask(linger.Query{Name: "www.example", Type: "A"}, dns.Options{})
+	if err != nil {
+		return false
+	}
+	c.Write(wire.AppendMessage(nil, query))
 	var length [2]byte
 	_, err = io.ReadFull(c, length[:])
 	b := make([]byte, binary.BigEndian.Uint16(length[:]))
@@ -106,17 +76,17 @@ func answersOverTCP(address string) bool {
 	return err == nil && m.Rcode == 0
 }
 
-func probed(t *testing.T, target string, change func(*Config)) *profile.Profile {
+func probedDNS(t testing.TB, target string, change func(*probe.Config)) *profile.Profile {
 	t.Helper()
-	config := Config{Target: target, MaxWait: 20 * time.Second}
+	config := probe.Config{Target: target, MaxWait: 20 * time.Second}
 	if change != nil {
 		change(&config)
 	}
-	p, err := Run(t.Context(), config)
+	p, err := probe.Run(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Spent.Peak > dnsConnections || p.Spent.Requests > 60 {
+	if p.Spent.Peak > 4 || p.Spent.Requests > 60 {
 		t.Errorf("%d connections at once, %d queries", p.Spent.Peak, p.Spent.Requests)
 	}
 	for _, r := range p.Cases {
@@ -126,9 +96,9 @@ func probed(t *testing.T, target string, change func(*Config)) *profile.Profile 
 }
 
 // breaks holds which cases are broken; all others but the unknown ones have passed.
-func breaks(t *testing.T, p *profile.Profile, unknown []string, broken ...string) {
+func breaks(t testing.TB, p *profile.Profile, unknown []string, broken ...string) {
 	t.Helper()
-	if all, err := conformance.Select([]string{protocolDNS}, nil); err != nil || len(p.Cases) != len(all) {
+	if all, err := conformance.Select([]string{"dns"}, nil); err != nil || len(p.Cases) != len(all) {
 		t.Errorf("%d cases, want %d: %v", len(p.Cases), len(all), err)
 	}
 	for _, r := range p.Cases {
@@ -147,7 +117,7 @@ func breaks(t *testing.T, p *profile.Profile, unknown []string, broken ...string
 
 // isLimit holds a limit within 0.1 s or 2 % of what was set, or up to late more for a
 // server that looks now and then only.
-func isLimit(t *testing.T, what string, got profile.Timeout, want, early, late time.Duration) {
+func isLimit(t testing.TB, what string, got profile.Timeout, want, early, late time.Duration) {
 	t.Helper()
 	slack := max(100*time.Millisecond, want/50)
 	median := time.Duration(got.Median)
@@ -161,17 +131,11 @@ func isLimit(t *testing.T, what string, got profile.Timeout, want, early, late t
 }
 
 func TestDNSOfOurOwn(t *testing.T) {
-	authority, err := origin.NewAuthority(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := authority.Certificate("127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
+	ca, certificate := ownAuthority(t)
 	w := linger.Workload{Name: "names", Scheme: linger.SchemeDNS, Exchanges: []linger.Exchange{
 		{Query: linger.Query{Name: "www.example", Type: "A"}, Parent: linger.NoParent},
-		{Query: linger.Query{Name: "big.example", Type: "TXT"}, ResponseBody: 3000, Parent: linger.NoParent},
+		{Query: linger.Query{Name: "long.example", Type: "TXT"}, ResponseBody: 3000, Parent: linger.NoParent},
 	}}
 	config := origin.Config{Workload: w, Policy: policy.ServerPolicy{IdleTimeout: 2 * time.Second, Announce: true}}
 	config.Certificates = append(config.Certificates, certificate)
@@ -179,15 +143,15 @@ func TestDNSOfOurOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listen := func() net.Listener {
-		ln, err := origin.Listen(t.Context(), "127.0.0.1:0", "")
+	open := func() net.Listener {
+		ln, err := listen.TCP(t.Context(), "127.0.0.1:0", listen.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return ln
 	}
-	tcp, tls := listen(), listen()
-	udp, err := origin.ListenQUIC(t.Context(), tcp.Addr().String())
+	tcp, tls := open(), open()
+	udp, err := listen.UDP(t.Context(), tcp.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,8 +167,8 @@ func TestDNSOfOurOwn(t *testing.T) {
 			<-served
 		}
 	}()
-	t.Run("tcp", func(t *testing.T) {
-		p := probed(t, "dns://"+tcp.Addr().String()+"/big.example?type=TXT", nil)
+	inTime(t, "tcp", func(t *testall.Attempt) {
+		p := probedDNS(t, "dns://"+tcp.Addr().String()+"/long.example?type=TXT", nil)
 		breaks(t, p, []string{"dns-reorders"})
 		stream := p.ProtocolNamed("tcp")
 		isLimit(t, "after connect", stream.AfterConnect, 2*time.Second, 0, 0)
@@ -217,18 +181,28 @@ func TestDNSOfOurOwn(t *testing.T) {
 			t.Errorf("%+v %+v", p.Baseline, p.DNS)
 		}
 	})
-	t.Run("dot", func(t *testing.T) {
-		p := probed(t, "dot://"+tls.Addr().String()+"/www.example", func(c *Config) { c.Roots = authority.Pool() })
+	inTime(t, "dot", func(t *testall.Attempt) {
+		p := probedDNS(t, "dot://"+tls.Addr().String()+"/www.example", func(c *probe.Config) { c.Roots = ca.Pool() })
 		breaks(t, p, []string{"dns-reorders", "dns-truncates", "dns-keepalive-udp"})
 		isLimit(t, "after TLS", p.ProtocolNamed("dot").AfterTLS, 2*time.Second, 0, 0)
 		isLimit(t, "after an answer", p.ProtocolNamed("dot").AfterResponse, 2*time.Second, 0, 0)
 	})
 }
 
-// big is a record that is longer than 512 bytes.
-var big = strings.Repeat(`"`+strings.Repeat("x", 200)+`" `, 4)
+// late is from how late on a machine may have spoiled what is measured.
+const late = 50 * time.Millisecond
 
-func unboundConfig(s dnsServer, more string) string {
+// inTime is a test of what a machine that is late spoils.
+func inTime(t *testing.T, name string, attempt func(*testall.Attempt)) {
+	t.Run(name, func(t *testing.T) {
+		testall.InTime(t, late, attempt)
+	})
+}
+
+// long is a record that is longer than 512 bytes.
+var long = strings.Repeat(`"`+strings.Repeat("x", 200)+`" `, 4)
+
+func unboundConfig(s dnsProgram, more string) string {
 	return fmt.Sprintf(`server:
 	interface: 127.0.0.1@%[2]s
 	do-daemonize: no
@@ -241,14 +215,15 @@ func unboundConfig(s dnsServer, more string) string {
 	do-not-query-localhost: no
 	local-zone: "example." transparent
 	local-data: "www.example. 300 IN A 192.0.2.1"
-	local-data: 'big.example. 300 IN TXT %[3]s'
+	local-data: 'long.example. 300 IN TXT %[3]s'
 %[4]s
-`, s.dir, s.port, big, more)
+`, s.dir, s.port, long, more)
 }
 
 // TestDNSOfUnbound: with the option switched on, all its connections have that limit,
 // whether they have asked or not, and tcp-idle-timeout is of no account.
 func TestDNSOfUnbound(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, set string
 		limit     time.Duration
@@ -259,14 +234,16 @@ func TestDNSOfUnbound(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := newDNSServer(t)
+			s := newDNSProgram(t)
 			// Nothing is looked for elsewhere: what is not here is not there.
-			s.start(t, "unbound", "-d", "-c", s.write(t, "unbound.conf", unboundConfig(s, "\t"+test.set+"\n\tlocal-zone: \"www.example.\" static\n\tlocal-zone: \"big.example.\" static\n\tlocal-zone: \".\" static")))
-			p := probed(t, "dns://"+s.address+"/big.example?type=TXT", nil)
-			breaks(t, p, append(test.unknown, "dns-reorders"))
-			isLimit(t, "after connect", p.ProtocolNamed("tcp").AfterConnect, test.limit, 0, 0)
-			isLimit(t, "after an answer", p.ProtocolNamed("tcp").AfterResponse, test.limit, 0, 0)
-			isLimit(t, "with the option", p.DNS.AfterKeepalive, test.limit, 0, 0)
+			s.start(t, "unbound", "-d", "-c", s.write(t, "unbound.conf", unboundConfig(s, "\t"+test.set+"\n\tlocal-zone: \"www.example.\" static\n\tlocal-zone: \"long.example.\" static\n\tlocal-zone: \".\" static")))
+			testall.InTime(t, late, func(t *testall.Attempt) {
+				p := probedDNS(t, "dns://"+s.address+"/long.example?type=TXT", nil)
+				breaks(t, p, append(slices.Clone(test.unknown), "dns-reorders"))
+				isLimit(t, "after connect", p.ProtocolNamed("tcp").AfterConnect, test.limit, 0, 0)
+				isLimit(t, "after an answer", p.ProtocolNamed("tcp").AfterResponse, test.limit, 0, 0)
+				isLimit(t, "with the option", p.DNS.AfterKeepalive, test.limit, 0, 0)
+			})
 		})
 	}
 }
@@ -274,6 +251,7 @@ func TestDNSOfUnbound(t *testing.T) {
 // TestDNSReordered has unbound ask a server that takes its time, and answer what it
 // knows meanwhile. The same server, asked over TCP itself, answers in order.
 func TestDNSReordered(t *testing.T) {
+	t.Parallel()
 	const slow = 150 * time.Millisecond
 	answer := func(b []byte) []byte {
 		m, err := dns.Read(b)
@@ -285,53 +263,43 @@ func TestDNSReordered(t *testing.T) {
 		}
 		return m.Reply(dns.Answer{Rcode: 3, None: true}).Message
 	}
-	upstream, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer upstream.Close()
-	go func() {
-		in := make([]byte, 4096)
-		for {
-			n, from, err := upstream.ReadFrom(in)
-			if err != nil {
-				return
-			}
-			b := bytes.Clone(in[:n])
-			go func() { upstream.WriteTo(answer(b), from) }()
-		}
-	}()
-	_, port, _ := net.SplitHostPort(upstream.LocalAddr().String())
-	s := newDNSServer(t)
+	_, port, _ := net.SplitHostPort(testall.AnswerDatagrams(t, "127.0.0.1:0", answer))
+	s := newDNSProgram(t)
 	s.start(t, "unbound", "-d", "-c", s.write(t, "unbound.conf", unboundConfig(s, fmt.Sprintf("\tqname-minimisation: no\nforward-zone:\n\tname: \".\"\n\tforward-addr: 127.0.0.1@%s", port))))
 	only, err := conformance.Select([]string{"dns-reorders"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := probed(t, "dns://"+s.address+"/www.example", func(c *Config) { c.Cases = only })
-	if !p.DNS.Reordered.Or(false) || p.Cases[0].Outcome != profile.Pass {
-		t.Errorf("unbound: %+v", p.Cases[0])
-	}
+	inTime(t, "unbound", func(t *testall.Attempt) {
+		p := probedDNS(t, "dns://"+s.address+"/www.example", func(c *probe.Config) { c.Cases = only })
+		if !p.DNS.Reordered.Or(false) || p.Cases[0].Outcome != profile.Pass {
+			t.Errorf("%+v", p.Cases[0])
+		}
+	})
 
-	serial := dnsOverTCP(t, func(c net.Conn) {
+	serial := testall.Accept(t, func(c net.Conn) {
 		for {
 			b := readFramed(c)
 			if b == nil {
 				return
 			}
-			c.Write(framed(answer(b)))
+			c.Write(wire.AppendMessage(nil, answer(b)))
 		}
 	})
-	p = probed(t, "dns://"+serial+"/www.example", func(c *Config) { c.Cases = only })
-	if p.DNS.Reordered.Or(true) || p.Cases[0].Outcome != profile.Warn {
-		t.Errorf("a serial server: %+v", p.Cases[0])
-	}
+	inTime(t, "a serial server", func(t *testall.Attempt) {
+		p := probedDNS(t, "dns://"+serial+"/www.example", func(c *probe.Config) { c.Cases = only })
+		if p.DNS.Reordered.Or(true) || p.Cases[0].Outcome != profile.Warn {
+			t.Errorf("%+v", p.Cases[0])
+		}
+	})
 }
 
 // TestDNSOfKnot: it looks every two seconds, and closes what is over then.
 func TestDNSOfKnot(t *testing.T) {
-	s := newDNSServer(t)
-	s.write(t, "example.zone", "$TTL 300\n@ SOA ns.example. hostmaster.example. 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.1\nbig TXT "+big+"\n")
+	t.Parallel()
+	testall.Long(t, "a quarter of a minute of real time")
+	s := newDNSProgram(t)
+	s.write(t, "example.zone", "$TTL 300\n@ SOA ns.example. hostmaster.example. 1 3600 600 86400 60\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.1\nlong TXT "+long+"\n")
 	s.start(t, "knotd", "-c", s.write(t, "knot.conf", fmt.Sprintf(`server:
   listen: 127.0.0.1@%[2]s
   rundir: %[1]s
@@ -348,55 +316,34 @@ zone:
   - domain: example
     file: example.zone
 `, s.dir, s.port)))
-	p := probed(t, "dns://"+s.address+"/big.example?type=TXT", nil)
-	breaks(t, p, []string{"dns-reorders", "dns-keepalive-true"})
-	isLimit(t, "after an answer", p.ProtocolNamed("tcp").AfterResponse, 3*time.Second, time.Second, 2*time.Second)
+	testall.InTime(t, late, func(t *testall.Attempt) {
+		p := probedDNS(t, "dns://"+s.address+"/long.example?type=TXT", nil)
+		breaks(t, p, []string{"dns-reorders", "dns-keepalive-true"})
+		isLimit(t, "after an answer", p.ProtocolNamed("tcp").AfterResponse, 3*time.Second, time.Second, 2*time.Second)
+	})
 }
 
 // TestDNSOfDnsdist: it looks every second, and its limit is of whole seconds.
 func TestDNSOfDnsdist(t *testing.T) {
-	s := newDNSServer(t)
+	t.Parallel()
+	testall.Long(t, "a quarter of a minute of real time")
+	s := newDNSProgram(t)
 	s.start(t, "dnsdist", "--supervised", "--disable-syslog", "-C", s.write(t, "dnsdist.conf", fmt.Sprintf(`setLocal(%q)
 setSecurityPollSuffix("")
 setTCPRecvTimeout(3)
 addAction(AllRule(), SpoofAction("192.0.2.1"))
 `, s.address)))
-	p := probed(t, "dns://"+s.address+"/www.example", nil)
-	breaks(t, p, []string{"dns-reorders", "dns-keepalive-true", "dns-truncates"})
-	isLimit(t, "after an answer", p.ProtocolNamed("tcp").AfterResponse, 3*time.Second, 0, time.Second)
-}
-
-// dnsOverTCP serves each connection by a function until the test ends.
-func dnsOverTCP(t *testing.T, serve func(net.Conn)) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				serve(c)
-			}()
-		}
-	}()
-	return ln.Addr().String()
+	testall.InTime(t, late, func(t *testall.Attempt) {
+		p := probedDNS(t, "dns://"+s.address+"/www.example", nil)
+		breaks(t, p, []string{"dns-reorders", "dns-keepalive-true", "dns-truncates"})
+		isLimit(t, "after an answer", p.ProtocolNamed("tcp").AfterResponse, 3*time.Second, 0, time.Second)
+	})
 }
 
 // readFramed reads one query, or nil at the end.
 func readFramed(c net.Conn) []byte {
-	var length [2]byte
-	if _, err := io.ReadFull(c, length[:]); err != nil {
-		return nil
-	}
-	b := make([]byte, binary.BigEndian.Uint16(length[:]))
-	if _, err := io.ReadFull(c, b); err != nil {
+	b, err := wire.ReadMessage(c, nil)
+	if err != nil {
 		return nil
 	}
 	return b
@@ -404,6 +351,7 @@ func readFramed(c net.Conn) []byte {
 
 // TestBadServersOfDNS: each breaks one case, and the probe names that one.
 func TestBadServersOfDNS(t *testing.T) {
+	t.Parallel()
 	good := func(b []byte) []byte {
 		m, err := dns.Read(b)
 		if err != nil || !m.IsQuery() {
@@ -419,7 +367,7 @@ func TestBadServersOfDNS(t *testing.T) {
 			if b == nil {
 				return
 			}
-			c.Write(framed(answer(b)))
+			c.Write(wire.AppendMessage(nil, answer(b)))
 		}
 	}
 	alone := []string{"dns-reorders", "dns-truncates", "dns-keepalive-udp"}
@@ -450,7 +398,7 @@ func TestBadServersOfDNS(t *testing.T) {
 				if len(whole) < 2 || len(whole) < 2+int(binary.BigEndian.Uint16(whole)) {
 					continue
 				}
-				c.Write(framed(good(whole[2 : 2+int(binary.BigEndian.Uint16(whole))])))
+				c.Write(wire.AppendMessage(nil, good(whole[2:2+int(binary.BigEndian.Uint16(whole))])))
 				whole = whole[:0] // what came along is lost
 			}
 		}, []string{"dns-pipelining"}, alone},
@@ -466,7 +414,7 @@ func TestBadServersOfDNS(t *testing.T) {
 					if int(binary.BigEndian.Uint16(b)) > len(b)-2 {
 						return
 					}
-					c.Write(framed(good(b[2 : 2+int(binary.BigEndian.Uint16(b))])))
+					c.Write(wire.AppendMessage(nil, good(b[2:2+int(binary.BigEndian.Uint16(b))])))
 				}
 			}
 		}, []string{"dns-split"}, alone},
@@ -494,14 +442,18 @@ func TestBadServersOfDNS(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := probed(t, "dns://"+dnsOverTCP(t, test.serve)+"/www.example", func(c *Config) { c.Answer = time.Second })
-			breaks(t, p, test.unknown, test.broken...)
+			address := testall.Accept(t, test.serve)
+			testall.InTime(t, late, func(t *testall.Attempt) {
+				p := probedDNS(t, "dns://"+address+"/www.example", func(c *probe.Config) { c.Answer = time.Second })
+				breaks(t, p, test.unknown, test.broken...)
+			})
 		})
 	}
 }
 
 // TestBadDatagrams: what is over TCP as it should be, and over UDP is not.
 func TestBadDatagrams(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		over   func(m dns.Message, good []byte) []byte
@@ -533,7 +485,7 @@ func TestBadDatagrams(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			at := dnsOverTCP(t, func(c net.Conn) {
+			at := testall.Accept(t, func(c net.Conn) {
 				for {
 					c.SetReadDeadline(time.Now().Add(2 * time.Second))
 					b := readFramed(c)
@@ -541,33 +493,21 @@ func TestBadDatagrams(t *testing.T) {
 					if b == nil || err != nil {
 						return
 					}
-					c.Write(framed(m.Reply(dns.Answer{Size: 700}).Message))
+					c.Write(wire.AppendMessage(nil, m.Reply(dns.Answer{Size: 700}).Message))
 				}
 			})
-			udp, err := net.ListenPacket("udp", at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer udp.Close()
-			go func() {
-				in := make([]byte, 4096)
-				for {
-					n, from, err := udp.ReadFrom(in)
-					if err != nil {
-						return
-					}
-					if m, err := dns.Read(in[:n]); err == nil {
-						if b := test.over(m, m.Reply(dns.Answer{Size: 700, Datagram: true}).Message); b != nil {
-							udp.WriteTo(b, from)
-						}
-					}
+			testall.AnswerDatagrams(t, at, func(b []byte) []byte {
+				m, err := dns.Read(b)
+				if err != nil {
+					return nil
 				}
-			}()
+				return test.over(m, m.Reply(dns.Answer{Size: 700, Datagram: true}).Message)
+			})
 			only, err := conformance.Select([]string{"dns-keepalive-udp", "dns-truncates", "dns-edns-asked"}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := probed(t, "dns://"+at+"/big.example?type=TXT", func(c *Config) { c.Cases, c.Answer = only, time.Second })
+			p := probedDNS(t, "dns://"+at+"/long.example?type=TXT", func(c *probe.Config) { c.Cases, c.Answer = only, time.Second })
 			for _, r := range p.Cases {
 				want := profile.Pass
 				if slices.Contains(test.broken, r.ID) {
@@ -583,40 +523,18 @@ func TestBadDatagrams(t *testing.T) {
 
 // TestOneQueryAConnection: the old way, which a server may still have.
 func TestOneQueryAConnection(t *testing.T) {
-	at := dnsOverTCP(t, func(c net.Conn) {
+	t.Parallel()
+	at := testall.Accept(t, func(c net.Conn) {
 		b := readFramed(c)
 		if m, err := dns.Read(b); err == nil {
-			c.Write(framed(m.Reply(dns.Answer{}).Message))
+			c.Write(wire.AppendMessage(nil, m.Reply(dns.Answer{}).Message))
 		}
 		c.(*net.TCPConn).CloseWrite()
 		io.Copy(io.Discard, c)
 	})
-	p := probed(t, "dns://"+at+"/www.example", func(c *Config) { c.Answer = time.Second })
+	p := probedDNS(t, "dns://"+at+"/www.example", func(c *probe.Config) { c.Answer = time.Second })
 	count := p.ProtocolNamed("tcp").Requests
 	if r, _ := p.ResultOf("dns-many-queries"); r.Outcome != profile.Warn || count.State != profile.Measured || count.N != 1 {
 		t.Errorf("%+v %+v", r, count)
-	}
-}
-
-func TestTargetsOfDNS(t *testing.T) {
-	for _, test := range []struct{ target, query, wrong string }{
-		{"dns://192.0.2.1", ". NS", ""},
-		{"dns://192.0.2.1:5300/", ". NS", ""},
-		{"dns://[2001:db8::1]/www.example.?type=aaaa", "www.example AAAA", ""},
-		{"dot://192.0.2.1/example?type=MX", "example MX", ""},
-		{"dns://192.0.2.1/example?type=NONESUCH", "", "no type of record"},
-		{"dns://192.0.2.1/example?class=CH", "", "not what can be asked"},
-		{"dns:///www.example", "", "not what can be probed"},
-		{"doq://192.0.2.1", "", "not what can be probed"},
-	} {
-		p, err := newProber(Config{Target: test.target})
-		switch {
-		case test.wrong != "" && (err == nil || !strings.Contains(err.Error(), test.wrong)):
-			t.Errorf("%s: %v, want %q", test.target, err, test.wrong)
-		case test.wrong == "" && err != nil:
-			t.Errorf("%s: %v", test.target, err)
-		case test.wrong == "" && p.target.query.String() != test.query:
-			t.Errorf("%s asks %s, want %s", test.target, p.target.query, test.query)
-		}
 	}
 }

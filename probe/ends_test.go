@@ -4,12 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +17,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"linger/internal/testall"
 	"linger/probe"
 	"linger/profile"
 )
@@ -185,7 +184,7 @@ func TestEndsOfHTTP2(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			p, err := probe.Run(context.Background(), probe.Config{
-				Target: "http://" + peer(t, test.script.serve) + "/", Answer: time.Second,
+				Target: "http://" + testall.Accept(t, test.script.serve) + "/", Answer: time.Second,
 				Experiments: []string{"what HTTP/2", "requests on a connection of HTTP/2", "streams at once"},
 			})
 			if err != nil {
@@ -238,7 +237,7 @@ func TestIdleEndThatNamesNoStream(t *testing.T) {
 		}}
 	}
 	for pause, want := range map[time.Duration]profile.Outcome{0: profile.Warn, 300 * time.Millisecond: profile.Pass} {
-		p, err := probe.Run(context.Background(), probe.Config{Target: "http://" + peer(t, script(pause).serve) + "/", MaxWait: 2 * time.Second, Experiments: []string{"idle on HTTP/2"}})
+		p, err := probe.Run(context.Background(), probe.Config{Target: "http://" + testall.Accept(t, script(pause).serve) + "/", MaxWait: 2 * time.Second, Experiments: []string{"idle on HTTP/2"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -260,38 +259,17 @@ func TestEndsOfHTTP3(t *testing.T) {
 	type key struct{}
 	for code, want := range map[http3.ErrCode]string{http3.ErrCodeExcessiveLoad: "at least 3", http3.ErrCodeNoError: "3"} {
 		target, _ := realServer{scheme: "https", serve: func(t *testing.T, at place) {
-			certificate, err := tls.LoadX509KeyPair(at.pem, at.pem)
-			if err != nil {
-				t.Fatal(err)
-			}
-			pc, err := net.ListenPacket("udp", at.address)
-			if err != nil {
-				t.Fatal(err)
-			}
 			handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if c, ok := r.Context().Value(key{}).(*connection); ok && c.requests.Add(1) > 3 {
 					c.CloseWithError(quic.ApplicationErrorCode(code), "too\tmany")
 				}
 				io.WriteString(w, "hello")
 			})
-			quick := &http3.Server{Handler: handler, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}},
+			quick := &http3.Server{Handler: handler,
 				ConnContext: func(ctx context.Context, c *quic.Conn) context.Context {
 					return context.WithValue(ctx, key{}, &connection{Conn: c})
 				}}
-			ln, err := net.Listen("tcp", at.address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			over := &http.Server{Handler: handler, ErrorLog: quiet()}
-			var both sync.WaitGroup
-			both.Go(func() { over.ServeTLS(ln, at.pem, at.pem) })
-			both.Go(func() { quick.Serve(pc) })
-			t.Cleanup(func() {
-				over.Close()
-				quick.Close()
-				pc.Close()
-				both.Wait()
-			})
+			serveBoth(t, at, &http.Server{Handler: handler, ErrorLog: quiet()}, quick)
 		}}.start(t, pemFile)
 		p, err := probe.Run(context.Background(), probe.Config{Target: target, Roots: roots, Experiments: []string{"requests on a connection of HTTP/3"}})
 		if err != nil {

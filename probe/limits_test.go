@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"linger/conformance"
+	"linger/internal/testall"
 	"linger/probe"
 	"linger/profile"
 )
@@ -41,7 +42,7 @@ func TestLimitOfAServerThatIsThroughBeforeItsClient(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			address := peer(t, func(c net.Conn) {
+			address := testall.Accept(t, func(c net.Conn) {
 				in := bufio.NewReader(c)
 				for {
 					r, err := http.ReadRequest(in)
@@ -99,7 +100,7 @@ func TestLimitOfAServerThatIsThroughBeforeItsClient(t *testing.T) {
 func TestAgeThatIsLookedAtWhenARequestComes(t *testing.T) {
 	t.Parallel()
 	const most = 2 * time.Second
-	address := peer(t, func(c net.Conn) {
+	address := testall.Accept(t, func(c net.Conn) {
 		born, in := time.Now(), bufio.NewReader(c)
 		for {
 			r, err := http.ReadRequest(in)

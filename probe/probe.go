@@ -1,6 +1,11 @@
-// Package probe measures what a server does with connections: it opens some, sends
-// what standards and habit know, waits, and notes how each connection ends. What it
-// found is a profile.Profile.
+// Package probe measures what a server does with connections: it opens some, sends what
+// standards and habit know, waits, and notes how each connection ends.
+//
+// [Run] probes the server that a [Config] names, and returns a profile.Profile; [Plan] says
+// beforehand what that takes of the server at most. The questions themselves are in rooms of
+// their own: probe/http1, probe/http2, probe/http3 and probe/dns speak a protocol each,
+// probe/secure speaks TLS. What they share is probe/prober, and what was seen of
+// connections becomes limits in probe/limits, without a socket.
 //
 // An experiment is one question to the server: a row of data that says how many
 // connections and requests it takes at most, and which cases it decides. All of them
@@ -15,21 +20,25 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"linger"
+	"linger/ask"
 	"linger/conformance"
+	"linger/dial"
 	"linger/finding"
-	"linger/live"
+	"linger/page"
+	"linger/probe/dns"
+	"linger/probe/http1"
+	"linger/probe/http2"
+	"linger/probe/http3"
+	"linger/probe/prober"
+	"linger/probe/secure"
 	"linger/profile"
-	"linger/trace"
 )
 
 // Config says what is probed, and what that may take.
@@ -54,10 +63,10 @@ type Config struct {
 	// Certificates are what the client shows of itself where the server asks for that.
 	Certificates []tls.Certificate
 	// Route says where connections to the target really go.
-	Route live.Route
+	Route dial.Route
 	// Message is what requests say besides; its method and content are those of the
 	// ordinary request, where that is another than GET.
-	Message live.Message
+	Message ask.Message
 	// Cases are those that are to be decided; nil is all.
 	Cases []profile.Case
 	// Experiments are the beginnings of the names of those that are made; nil is all.
@@ -86,434 +95,219 @@ type Progress struct {
 	Waiting string
 }
 
-// An experiment is one question to the server.
-type experiment struct {
-	name string
-	// protocol is that of profile.Case; "" is asked of any server of HTTP.
-	protocol string
-	cases    []string // that it decides
-	// connections are how many it has open at once, requests how many it sends, both
-	// at most.
-	connections, requests int
-	waits                 bool // for up to MaxWait
-	// run asks, and writes what it found with p.record and p.judge.
-	run func(ctx context.Context, p *prober)
-}
-
-// experiments are all of them, those that wait first.
-func experiments() []experiment {
-	all := slices.Concat(http1Experiments, http2Experiments, http3Experiments, tlsExperiments)
-	slices.SortStableFunc(all, func(a, b experiment) int {
-		if a.waits == b.waits {
-			return 0
-		}
-		if a.waits {
-			return -1
-		}
-		return 1
-	})
-	// Those of DNS have an order of their own.
-	return append(all, dnsExperiments...)
-}
-
-// A prober is one probe under way.
-type prober struct {
-	config Config
-	whole  bool // no selection of cases was made
-	target target
-	slots  *slots
-	route  live.Route // to target.address
-	also   []string   // experiments that Config.Figures need
-
-	mu        sync.Mutex
-	profile   *profile.Profile
-	results   map[string]profile.Result
-	requests  int
-	connected int    // connections open now
-	refused   string // why no more is asked: rate limiting
-	refusal   int    // the status that said so
-	refusals  refusals
-	patience  context.Context
-	impatient context.CancelFunc
-	again     time.Duration // how long a wait may take, once that is known; see settled
-	progress  Progress
-	began     time.Time
-
-	http2, http3 discovery
-
-	small request         // that has a small response, or the ordinary one; see findSmall
-	usual usual           // the response to it
-	trips []time.Duration // how long handshakes took
-	opens time.Time       // when the next connection may be opened
-	// most is how many connections of TCP may be open at once for the sake of others, and
-	// enough how many it would be otherwise; see findServed.
-	most, enough int
-	served       *slots // most of them
-
-	facts    http1Facts
-	checking bool           // of one connection it is being seen whether it is closed whole
-	later    sync.WaitGroup // what goes on behind the experiments
-	late     time.Duration  // see lookLate
-	sweep    time.Duration  // see sweepOf
-	watched  []sighting     // of DNS, of whatever kind
-}
-
-// A target is where the server is.
-type target struct {
-	url     *url.URL
-	address string // that answers, IP:port
-	host    string // of the Host field
-	path    string // of the request, with its query
-	tls     *tls.Config
-	query   linger.Query // of DNS
+// A probe is one under way: what a target of its scheme can be asked.
+type probe struct {
+	*prober.Prober
+	config      Config
+	cases       []profile.Case      // that are to be decided
+	experiments []prober.Experiment // that there are
+	reach       func(context.Context) error
+	// conclude puts together what the experiments saw, once all of them are done.
+	conclude func(context.Context)
+	progress Progress
+	reported sync.Mutex
 }
 
 // Run probes a server. The error is about a probe that could not begin: a target that
-// is none, or one that cannot be reached (live.ErrUnreachable). Where ctx ends before
+// is none, or one that cannot be reached (dial.ErrUnreachable). Where ctx ends before
 // the probe, the profile holds what was found until then.
 func Run(ctx context.Context, config Config) (*profile.Profile, error) {
-	p, err := newProber(config)
+	p, err := newProbe(config)
 	if err != nil {
 		return nil, err
 	}
-	plan := p.plan()
+	defer p.NoMore()
+	began, plan := time.Now(), p.plan()
 	longest := plan.Longest
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	late := time.AfterFunc(longest, func() { cancel(errLate) })
 	defer late.Stop()
-	defer p.impatient()
-	p.most, p.enough = p.config.Connections, p.config.Connections
-	reach := p.reach
-	if isDNS(p.target.url.Scheme) {
-		reach = p.reachDNS
-	}
-	if err := reach(ctx); err != nil {
+	if err := p.reach(ctx); err != nil {
 		return nil, err
 	}
-	p.served = newSlots(p.most)
-	looking, enough := context.WithCancel(ctx)
-	var looked sync.WaitGroup
-	looked.Go(func() { p.lookLate(looking) })
-	defer looked.Wait()
-	defer enough()
-	var all sync.WaitGroup
-	chosen := p.inTurn(p.chosen())
-	p.progress.Total = len(chosen)
-	if p.sparing() {
+	if p.Sparing() {
 		longest = plan.Sparing
-		late.Reset(longest - time.Since(p.began))
+		late.Reset(longest - time.Since(began))
 	}
-	for _, e := range chosen {
-		n := p.share(e)
-		if !p.served.take(ctx, e.onTCP(n)) {
-			break
+	p.WatchingItself(ctx, func() {
+		p.experiment(ctx)
+		p.NoMore()
+		p.conclude(ctx)
+	})
+	p.Record(func(doc *profile.Profile) {
+		if context.Cause(ctx) == errLate {
+			doc.Caveats = append(doc.Caveats, finding.Caveat{Code: profile.EndedEarly, Figures: finding.Figures{finding.Number("after", float64(longest)/1e6, "ms")}})
 		}
-		if !p.slots.take(ctx, n) {
-			p.served.give(e.onTCP(n))
-			break
-		}
-		all.Go(func() {
-			defer p.served.give(e.onTCP(n))
-			defer p.slots.give(n)
-			e.run(ctx, p)
-			p.done(e)
-		})
-	}
-	all.Wait()
-	p.impatient()
-	p.later.Wait()
-	p.recount(ctx)
-	p.sweepAll()
-	if !isDNS(p.target.url.Scheme) {
-		p.judgeHTTP1()
-	}
-	if context.Cause(ctx) == errLate {
-		p.profile.Caveats = append(p.profile.Caveats, finding.Caveat{Code: profile.EndedEarly, Figures: finding.Figures{finding.Number("after", float64(longest)/1e6, "ms")}})
-	}
-	p.profile.Interrupted = ctx.Err() != nil
-	return p.conclude(), nil
+		doc.Interrupted = ctx.Err() != nil
+	})
+	return p.Prober.Conclude(p.cases), nil
 }
 
 // errLate is the cause of a probe that has taken its longest.
 var errLate = errors.New("it took too long")
 
-func newProber(config Config) (*prober, error) {
+// experiment makes all that are chosen, as many at once as the bounds of connections allow.
+func (p *probe) experiment(ctx context.Context) {
+	served := prober.NewSlots(p.Most)
+	chosen := p.InTurn(p.Chosen)
+	p.progress.Total = len(chosen)
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, e := range chosen {
+		n := p.ShareOf(e)
+		if !served.Take(ctx, e.OnTCP(n)) {
+			return
+		}
+		if !p.Slots.Take(ctx, n) {
+			served.Give(e.OnTCP(n))
+			return
+		}
+		all.Go(func() {
+			defer served.Give(e.OnTCP(n))
+			defer p.Slots.Give(n)
+			e.Run(ctx)
+			p.done()
+		})
+	}
+}
+
+// done tells how far the probe is.
+func (p *probe) done() {
+	p.reported.Lock()
+	defer p.reported.Unlock()
+	p.progress.Done++
+	if p.config.Progress != nil {
+		now := p.progress
+		now.Connections, now.Requests = p.Spent()
+		now.Elapsed = p.Elapsed()
+		p.config.Progress(now)
+	}
+}
+
+// newProbe holds what is asked for against what can be, and begins. Nothing is sent yet.
+func newProbe(config Config) (*probe, error) {
 	u, err := url.Parse(config.Target)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%q is not a URL; write https://host/path", config.Target)
+		return nil, fmt.Errorf("%s is not a URL; write https://host/path", linger.Unreadable(config.Target))
 	case u.User != nil:
-		return nil, fmt.Errorf("%s: user and password are not sent from a URL; give them by -u", u.Redacted())
-	case u.Scheme != "http" && u.Scheme != "https" && !isDNS(u.Scheme) || u.Hostname() == "":
+		return nil, fmt.Errorf("%s: user and password are not sent from a URL; give them by -u", linger.WithoutUser(config.Target))
+	case u.Scheme != linger.SchemeHTTP && u.Scheme != linger.SchemeHTTPS && !dns.Speaks(u.Scheme) || u.Hostname() == "":
 		return nil, fmt.Errorf("%q is not what can be probed; write https://host/path, http://host/path, dns://host or dot://host", config.Target)
 	}
-	if config.MaxWait == 0 {
-		config.MaxWait = DefaultWait
+	if err := page.CheckAddress(u); err != nil {
+		return nil, err
 	}
-	if config.Connections == 0 {
-		config.Connections = DefaultConnections
+	all := conformance.Cases()
+	cases := config.Cases
+	if cases == nil {
+		cases = all
 	}
-	if isDNS(u.Scheme) {
-		config.Connections = min(config.Connections, dnsConnections)
-	}
-	if config.Requests == 0 {
-		config.Requests = DefaultRequests
-	}
-	if config.Answer == 0 {
-		config.Answer = DefaultAnswer
-	}
-	config.Message.Agent = cmp.Or(config.Message.Agent, "linger")
-	if config.Cases == nil {
-		config.Cases = conformance.Cases()
-	}
-	whole := len(config.Cases) == len(conformance.Cases())
-	config.Cases = slices.DeleteFunc(slices.Clone(config.Cases), func(c profile.Case) bool {
-		return (c.Protocol == protocolDNS) != isDNS(u.Scheme)
+	p := &probe{config: config, Prober: prober.New(config.terms(u, len(cases) == len(all)))}
+	p.cases = slices.DeleteFunc(slices.Clone(cases), func(c profile.Case) bool {
+		return (c.Protocol == linger.DNS) != dns.Speaks(u.Scheme)
 	})
-	p := &prober{
-		config:  config,
-		whole:   whole,
-		target:  target{url: u, host: cmp.Or(config.Message.Host(), u.Host), path: u.RequestURI()},
-		route:   config.Route,
-		slots:   newSlots(config.Connections),
-		results: map[string]profile.Result{},
-		began:   time.Now(),
-		profile: &profile.Profile{
-			Format: profile.Format, Provenance: trace.Measured, Target: config.Target, Started: time.Now().UTC(),
-			Bounds: profile.Bounds{Connections: config.Connections, Requests: config.Requests, Wait: profile.Duration(config.MaxWait)},
-		},
+	if dns.Speaks(u.Scheme) {
+		err = p.ofDNS(u)
+	} else {
+		p.ofHTTP()
 	}
-	p.also = needsOf(u.Scheme, config.Figures)
-	p.patience, p.impatient = context.WithCancel(context.Background())
-	if isDNS(u.Scheme) {
-		if p.target, err = dnsTarget(u, config); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
-	if u.Scheme == "https" {
-		p.target.tls = &tls.Config{
-			ServerName: u.Hostname(), RootCAs: config.Roots, InsecureSkipVerify: config.Insecure,
-			MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, Certificates: config.Certificates,
-		}
-	}
+	p.Prober.Chosen = p.choose()
 	return p, nil
 }
 
-// chosen are the experiments that decide a case which is asked for, or measure
-// something where no selection was made.
-func (p *prober) chosen() []experiment {
-	var chosen []experiment
-	for _, e := range experiments() {
-		named := func(name string) bool { return strings.HasPrefix(e.name, name) }
-		if p.config.Experiments != nil && !slices.ContainsFunc(p.config.Experiments, named) {
-			continue
+// terms are the configuration with its defaults, for a target. Whole says that all cases
+// are to be decided.
+func (c Config) terms(u *url.URL, whole bool) prober.Terms {
+	t := prober.Terms{
+		URL: u, Name: c.Target, Roots: c.Roots, Insecure: c.Insecure, Certificates: c.Certificates,
+		MaxWait: cmp.Or(c.MaxWait, DefaultWait), Patient: c.Patient, Answer: cmp.Or(c.Answer, DefaultAnswer),
+		Connections: cmp.Or(c.Connections, DefaultConnections), Requests: cmp.Or(c.Requests, DefaultRequests),
+		Route: c.Route, Message: c.Message, Whole: whole, Named: c.Experiments != nil,
+	}
+	t.Message.Agent = cmp.Or(t.Message.Agent, "linger")
+	if dns.Speaks(u.Scheme) {
+		t.Connections = min(t.Connections, dns.MostConnections)
+	}
+	switch u.Scheme {
+	case linger.SchemeHTTPS:
+		t.ALPN = linger.HTTP11.ALPN()
+	case dns.SchemeDoT:
+		t.ALPN = linger.DNSOverTLS.ALPN()
+	}
+	return t
+}
+
+// ofDNS has the probe ask a server of DNS.
+func (p *probe) ofDNS(u *url.URL) error {
+	query, err := dns.Target(u)
+	if err != nil {
+		return err
+	}
+	server := dns.New(p.Prober, query)
+	p.experiments, p.reach = server.Experiments(), server.Reach
+	p.conclude = func(context.Context) { p.SweepAll() }
+	return nil
+}
+
+// ofHTTP has the probe ask a server of HTTP in all its versions. Experiments that wait come
+// first.
+func (p *probe) ofHTTP() {
+	server := http1.New(p.Prober)
+	p.experiments = slices.Concat(server.Experiments(), http2.New(p.Prober).Experiments(), http3.New(p.Prober).Experiments(), secure.New(p.Prober, server).Experiments())
+	waiting := func(e prober.Experiment) int {
+		if e.Waits {
+			return 0
 		}
-		if (e.protocol == protocolDNS) != isDNS(p.target.url.Scheme) {
-			continue
-		}
-		if p.whole || slices.Contains(p.also, e.name) || slices.ContainsFunc(p.config.Cases, func(c profile.Case) bool { return slices.Contains(e.cases, c.ID) }) {
+		return 1
+	}
+	slices.SortStableFunc(p.experiments, func(a, b prober.Experiment) int { return waiting(a) - waiting(b) })
+	p.reach = server.Reach
+	p.conclude = func(ctx context.Context) {
+		server.Finish(ctx)
+		p.SweepAll()
+		server.JudgeTogether()
+	}
+}
+
+// choose returns the experiments that decide a case which is asked for, or measure a figure
+// that is, or measure something where no selection was made.
+func (p *probe) choose() (chosen []prober.Experiment) {
+	for _, e := range p.experiments {
+		named := func(name string) bool { return strings.HasPrefix(e.Name, name) }
+		decides := func(c profile.Case) bool { return slices.Contains(e.Cases, c.ID) }
+		measures := func(figure string) bool { return slices.Contains(e.Figures, measured(p.URL.Scheme, figure)) }
+		switch {
+		case p.Named && !slices.ContainsFunc(p.config.Experiments, named):
+		case p.Whole || slices.ContainsFunc(p.cases, decides) || slices.ContainsFunc(p.config.Figures, measures):
 			chosen = append(chosen, e)
 		}
 	}
 	return chosen
 }
 
-// reach finds the address that answers, the round-trip time to it, and what its
-// ordinary answer is.
-func (p *prober) reach(ctx context.Context) error {
-	port := p.target.url.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[p.target.url.Scheme]
+// measured is the name under which experiments know a figure: that of an assertion, without
+// the suffix of HTTP/1.1 or, where DNS is asked, of any protocol.
+func measured(scheme, figure string) string {
+	suffixes := []linger.Protocol{linger.HTTP11}
+	if dns.Speaks(scheme) {
+		suffixes = append(suffixes, linger.H2, linger.H3, linger.DNSOverTCP, linger.DNSOverTLS)
 	}
-	p.target.address = net.JoinHostPort(p.target.url.Hostname(), port)
-	const samples = 3
-	var trips []time.Duration
-	for range samples {
-		began := time.Now()
-		c, err := p.open(ctx, nil)
-		if err != nil {
-			return unreachable(err.Error())
-		}
-		p.settle(c)
-		trips = append(trips, c.handshake)
-		if len(trips) == 1 && p.config.Insecure && c.state != nil {
-			p.takeAnyway(*c.state)
-		}
-		if len(trips) == samples {
-			a, err := p.exchange(ctx, c, request{})
-			if isTurnedAway(err) {
-				c.drop()
-				return unreachable(fmt.Sprintf("%s at %s was answered %d, %d times in a row; try later, or name another path", p.asked(), p.target.address, a.status, p.refusals.refused))
-			}
-			if err != nil && (a.status == 0 || !errors.Is(err, io.ErrUnexpectedEOF) && err != errFraming) {
-				c.drop()
-				return unreachable("no answer to " + p.asked() + " from " + p.target.address + ": " + p.tooLate(err))
-			}
-			p.profile.Baseline = profile.Baseline{Status: a.status, Bytes: a.length}
-			p.profile.Software = linger.Brief(a.header.Get("Server"))
-			p.announcedAltSvc(a.header.Get("Alt-Svc"))
-			p.usual = usual{a, c.last.Sub(c.asked), time.Since(began)}
-		}
-		c.drop()
+	for _, s := range suffixes {
+		figure = strings.TrimSuffix(figure, "_"+s.Short())
 	}
-	p.profile.Address = p.target.address
-	p.profile.RTT = profile.SpreadOf(trips)
-	p.findSmall(ctx)
-	p.findServed(ctx, p.usual)
-	return nil
+	return figure
 }
 
-// settle keeps to the address that has answered, one of several perhaps, for all that follows.
-func (p *prober) settle(c *conn) {
-	p.target.address = c.RemoteAddr().String()
-	p.route = live.Route{Unix: p.route.Unix}
-}
-
-// asked is how the ordinary request begins, as messages name it.
-func (p *prober) asked() string { return p.method(request{}) + " " + p.target.path }
-
-// tooLate is why there was no answer, with the way out where waiting was too short.
-func (p *prober) tooLate(err error) string {
-	if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
-		return linger.Brief(cause(err))
+// IdleExperiments names, for Config.Experiments, what measures the idle limits after a
+// response: where it is agreed upon over TLS, of HTTP/2 too.
+func IdleExperiments(scheme string) []string {
+	if scheme == linger.SchemeHTTPS {
+		return []string{http1.Idle, http2.Idle}
 	}
-	return fmt.Sprintf("no answer in time, within %s; --answer-within %s waits for longer", profile.Duration(p.config.Answer), (6 * p.config.Answer).Round(time.Second))
-}
-
-// takeAnyway notes what is wrong with a certificate that nobody has looked at.
-func (p *prober) takeAnyway(state tls.ConnectionState) {
-	chain := x509.NewCertPool()
-	for _, c := range state.PeerCertificates[1:] {
-		chain.AddCert(c)
-	}
-	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: p.target.url.Hostname(), Roots: p.config.Roots, Intermediates: chain})
-	if err == nil {
-		return
-	}
-	p.record(func(doc *profile.Profile) {
-		if doc.TLS == nil {
-			doc.TLS = &profile.TLS{}
-		}
-		doc.TLS.Invalid = linger.Brief(strings.TrimPrefix(err.Error(), "x509: "))
-	})
-}
-
-// unreachable is an error that counts as live.ErrUnreachable and has a text of its own.
-type unreachable string
-
-func (e unreachable) Error() string { return string(e) }
-
-func (e unreachable) Is(target error) bool { return target == live.ErrUnreachable }
-
-// record changes the profile; experiments run at once.
-func (p *prober) record(change func(*profile.Profile)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	change(p.profile)
-}
-
-// judge has facts decide cases.
-func (p *prober) judge(f conformance.Facts) { p.decide(f.Judge()) }
-
-// decide says what came of cases. Of each the first word stands.
-func (p *prober) decide(results []profile.Result) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.refused != "" {
-		// Whoever limits what it is asked may not answer as it would.
-		results = conformance.Undecidable(results, p.refused)
-	}
-	for _, r := range results {
-		if _, said := p.results[r.ID]; !said {
-			p.results[r.ID] = r
-		}
-	}
-}
-
-// unmeasured says why nothing is known of cases.
-func (p *prober) unmeasured(why string, ids ...string) {
-	p.decide(conformance.NotMeasured(why, ids...))
-}
-
-// settled is told once the idle limit after a response is known: what else is being
-// waited for, or will be, has as long again, and not less than five seconds.
-func (p *prober) settled(limit time.Duration) {
-	if p.config.Patient {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.again == 0 {
-		p.again = max(limit, 5*time.Second)
-		time.AfterFunc(p.again, p.impatient)
-	}
-}
-
-// wait bounds a wait for the end of a connection by MaxWait, and what it takes to
-// begin it, and by patience.
-func (p *prober) wait(ctx context.Context) (context.Context, context.CancelFunc) {
-	p.mu.Lock()
-	again := p.again
-	p.mu.Unlock()
-	if again > 0 {
-		return context.WithTimeout(ctx, min(again, p.config.Watched()))
-	}
-	ctx, cancel := context.WithTimeout(ctx, p.config.Watched())
-	stop := context.AfterFunc(p.patience, cancel)
-	return ctx, func() { stop(); cancel() }
-}
-
-// errSpent and errRefused are why an experiment could not ask on.
-var errSpent = errors.New("the bound of requests was reached; --requests raises it")
-
-// spend takes requests from what may be sent in all, and reports why it cannot.
-func (p *prober) spend(n int) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.refused != "":
-		return errors.New(p.refused)
-	case p.requests+n > p.config.Requests:
-		return errSpent
-	}
-	p.requests += n
-	p.profile.Spent.Requests = p.requests
-	return nil
-}
-
-// done tells how far the probe is.
-func (p *prober) done(e experiment) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.progress.Done++
-	if p.config.Progress != nil {
-		now := p.progress
-		now.Connections, now.Requests, now.Elapsed = p.connected, p.requests, time.Since(p.began)
-		p.config.Progress(now)
-	}
-}
-
-// conclude puts the cases in their order; what nobody has decided is not measured.
-func (p *prober) conclude() *profile.Profile {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.config.Cases {
-		r, ok := p.results[c.ID]
-		if !ok {
-			why := "the server gave no occasion"
-			switch {
-			case p.refused != "":
-				why = p.refused
-			case p.profile.Interrupted:
-				why = "the probe was ended before"
-			}
-			r = profile.Result{Case: c, Outcome: profile.NotMeasured, Text: why}
-		}
-		p.profile.Cases = append(p.profile.Cases, r)
-	}
-	p.caveatRefusals()
-	p.caveatLate()
-	p.profile.Took = profile.Duration(time.Since(p.began))
-	return p.profile
+	return []string{http1.Idle}
 }

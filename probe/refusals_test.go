@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"linger/internal/testall"
 	"linger/probe"
 	"linger/profile"
 )
@@ -104,7 +105,7 @@ func TestRefusalsAreAttributed(t *testing.T) {
 // it, and does not end the probe.
 func TestMalformedAnswered503(t *testing.T) {
 	t.Parallel()
-	target := "http://" + peer(t, func(c net.Conn) {
+	target := "http://" + testall.Accept(t, func(c net.Conn) {
 		b := make([]byte, 64<<10)
 		for {
 			n, err := c.Read(b)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"linger/internal/testall"
 	"linger/probe"
 	"linger/profile"
 )
@@ -30,7 +31,7 @@ func (s pool) serve(t *testing.T) (address string) {
 	free := make(chan struct{}, s.workers)
 	var mu sync.Mutex
 	var open []net.Conn
-	return peer(t, func(c net.Conn) {
+	return testall.Accept(t, func(c net.Conn) {
 		if s.evicts {
 			mu.Lock()
 			if open = append(open, c); len(open) > s.workers {
@@ -86,6 +87,7 @@ func beside(ctx context.Context, address string) (longest time.Duration) {
 // out how many it has; everything else stays below that, and nothing that waited is
 // taken for the server's conduct.
 func TestProbeIsInNobodysWay(t *testing.T) {
+	t.Parallel()
 	const idle = 3 * time.Second
 	for _, test := range []struct {
 		name string
@@ -150,7 +152,7 @@ func TestProbeIsInNobodysWay(t *testing.T) {
 func TestSlownessIsNoQueue(t *testing.T) {
 	t.Parallel()
 	var one sync.Mutex
-	address := peer(t, func(c net.Conn) {
+	address := testall.Accept(t, func(c net.Conn) {
 		for in := bufio.NewReader(c); ; {
 			if _, err := http.ReadRequest(in); err != nil {
 				return

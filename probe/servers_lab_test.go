@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/internal/testall"
 	"linger/lab"
 	"linger/probe"
 	"linger/profile"
@@ -31,6 +32,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(roleVar) == "probe" {
 		os.Exit(probeRole(os.Args[1]))
 	}
+	testall.AtOnce(12) // probes wait for most of their time
 	os.Exit(m.Run())
 }
 
@@ -102,9 +104,7 @@ func (v *far) run(ctx context.Context) error {
 // TestRealServersFarAway holds what is measured over long paths, with a page that takes
 // several round trips, against what servers were told.
 func TestRealServersFarAway(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute")
-	}
+	testall.Long(t, "a minute of real time")
 	t.Parallel()
 	for _, f := range lab.Check() {
 		if !f.OK && f.Needed {

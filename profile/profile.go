@@ -1,10 +1,22 @@
-// Package profile holds what is known of how a server treats connections: the document
-// that a probe fills in. It opens no socket and reads no clock.
+// Package profile is what is known of how a server treats connections, as a document: a
+// probe fills it in, and reports, assertions and the chain of keep-alive timeouts read it.
+//
+// A [Profile] has a [Protocol] for each protocol that was tried. Its figures say how sure they
+// are: a [Timeout] or a [Count] is [Measured], known to be [AtLeast] so much, or [Unknown]
+// with the reason, and a zero is never a figure that nobody knows. [Timeout.Interval] is where
+// a limit lies, String tells it to people, and JSON has the same interval. An [Ending] is how
+// the server ended a connection.
+//
+// The cases of the standards that the server was held against are [Result] values; package
+// conformance decides them. Several profiles make a survey: [BySoftware] and [Violations].
+//
+// No socket is opened here and no clock is read.
 package profile
 
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"linger"
@@ -15,12 +27,12 @@ import (
 )
 
 // Format names the document and the version of its form.
-const Format = "linger connection policy 1"
+const Format = "linger connection policy 2"
 
 // ProbedFormat and CaseFormat do so of each element of two arrays: the lines of a survey
 // and the list of cases.
 const (
-	ProbedFormat = "linger survey line 1"
+	ProbedFormat = "linger survey line 2"
 	CaseFormat   = "linger case 1"
 )
 
@@ -70,7 +82,7 @@ type Profile struct {
 
 	Cases       []Result         `json:"cases"`
 	Asserted    []assert.Result  `json:"assertions,omitempty"`
-	Caveats     []finding.Caveat `json:"doubts,omitempty"`
+	Caveats     []finding.Caveat `json:"caveats,omitempty"`
 	Interrupted bool             `json:"interrupted,omitempty"` // so that there is less than was asked for
 }
 
@@ -97,8 +109,8 @@ type Baseline struct {
 
 // A Protocol is what the server does with connections of one protocol.
 type Protocol struct {
-	Name    string `json:"name"` // http/1.1, h2, h3, as ALPN has them; of DNS the strategy's name
-	Offered bool   `json:"offered"`
+	Name    linger.Protocol `json:"name"`
+	Offered bool            `json:"offered"`
 	// Declined says that it is known not to be offered; see Offers.
 	Declined bool   `json:"declined,omitempty"`
 	Why      string `json:"why,omitempty"` // "not offered: …", or why that could not be found out
@@ -206,7 +218,7 @@ const (
 	FIN         Ending = "FIN"
 	RST         Ending = "RST"
 	CloseNotify Ending = "close_notify, FIN"
-	// CloseNotifyRST: the alert said goodbye, and then the connection was reset.
+	// CloseNotifyRST: the alert was sent, and then the connection was reset.
 	CloseNotifyRST Ending = "close_notify, RST"
 	GOAWAY         Ending = "GOAWAY, FIN"
 	GOAWAYRST      Ending = "GOAWAY, RST"
@@ -214,7 +226,7 @@ const (
 	GOAWAYOpen Ending = "GOAWAY"
 	// QUICClose is CONNECTION_CLOSE (RFC 9000, 10.2).
 	QUICClose Ending = "CONNECTION_CLOSE"
-	// GOAWAYQUIC is HTTP/3's goodbye and then QUIC's (RFC 9114, 5.2).
+	// GOAWAYQUIC is HTTP/3's GOAWAY and then QUIC's CONNECTION_CLOSE (RFC 9114, 5.2).
 	GOAWAYQUIC Ending = "GOAWAY, CONNECTION_CLOSE"
 	// QUICReset: the server no longer knew the connection (RFC 9000, 10.3).
 	QUICReset Ending = "stateless reset"
@@ -334,15 +346,20 @@ const (
 	EndedByError = "ended-by-error"
 )
 
-// ProtocolNamed returns the protocol of that name, making it if there is none yet.
-func (p *Profile) ProtocolNamed(name string) *Protocol {
+// ProtocolNamed returns the protocol of that name, making it if there is none yet. They stand in
+// the order of the nouns' table, whichever was asked first.
+func (p *Profile) ProtocolNamed(name linger.Protocol) *Protocol {
 	for _, known := range p.Protocols {
 		if known.Name == name {
 			return known
 		}
 	}
 	made := &Protocol{Name: name}
-	p.Protocols = append(p.Protocols, made)
+	at := slices.IndexFunc(p.Protocols, func(other *Protocol) bool { return name.Before(other.Name) })
+	if at < 0 {
+		at = len(p.Protocols)
+	}
+	p.Protocols = slices.Insert(p.Protocols, at, made)
 	return made
 }
 

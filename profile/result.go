@@ -3,6 +3,7 @@ package profile
 import (
 	"strings"
 
+	"linger"
 	"linger/finding"
 )
 
@@ -20,11 +21,11 @@ const (
 
 // A Case is one sentence of a standard that a server can be held against.
 type Case struct {
-	ID       string `json:"id"`
-	Title    string `json:"title"`    // what a server does that passes
-	Protocol string `json:"protocol"` // as Protocol.Name; "tls"
-	Standard string `json:"standard"` // "RFC 9112, 9.6"; of Advice where the reason stands
-	Level    Level  `json:"level"`
+	ID       string          `json:"id"`
+	Title    string          `json:"title"` // what a server does that passes
+	Protocol linger.Protocol `json:"protocol"`
+	Standard string          `json:"standard"` // "RFC 9112, 9.6"; of Advice where the reason stands
+	Level    Level           `json:"level"`
 	// Misbehaviour names what `serve --misbehave` does to make the case fail, where it can.
 	Misbehaviour string `json:"misbehaviour,omitempty"`
 }

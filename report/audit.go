@@ -7,6 +7,7 @@ import (
 
 	"linger"
 	"linger/audit"
+	"linger/audit/change"
 	"linger/finding"
 	"linger/report/table"
 )
@@ -55,7 +56,7 @@ func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cau
 		}
 		reuse, waiting := table.Unknown(), table.Unknown()
 		if v, ok := g.Reuse.Get(); ok {
-			reuse = table.Number(v, exactShare)
+			reuse = table.Number(v, finding.SharpShare)
 		}
 		if v, ok := g.Waiting.Get(); ok && g.Avoidable > 0 {
 			waiting = table.Number(v, finding.Waited)
@@ -64,7 +65,7 @@ func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cau
 		}
 		avoidable := table.Int(g.Avoidable)
 		if g.Avoidable > 0 {
-			avoidable.Style = table.Doubtful
+			avoidable.Style = table.Caution
 		}
 		needed := table.Unknown()
 		if g.Needed > 0 {
@@ -73,14 +74,6 @@ func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cau
 		t.Add(name, table.Int(g.Opened), table.Int(g.Exchanges), reuse, avoidable, waiting, needed, main)
 	}
 	return t
-}
-
-// exactShare says neither 100 % nor 0 of what is not.
-func exactShare(v float64) string {
-	if v > 0.995 && v < 1 {
-		return finding.Fixed(min(99.9, 100*v), 1) + " %"
-	}
-	return finding.Share(v)
 }
 
 // groupName is an origin as clients name it, with the port where that is not in it.
@@ -131,7 +124,7 @@ func AuditLimits(r *audit.Result) table.Table {
 func AuditHops(r *audit.Result) table.Table {
 	t := table.Table{Columns: []table.Column{{Head: "proxy", Align: table.Left}, {Head: "clients reuse"}, {Head: "upstream", Align: table.Left}, {Head: "it reuses"}, {Head: "matched"}}}
 	for _, h := range r.Hops {
-		t.Add(table.Word(h.Proxy), table.Known(h.Clients, exactShare), table.Word(h.Upstream), table.Known(h.Reuse, exactShare), table.Int(h.Matched))
+		t.Add(table.Word(h.Proxy), table.Known(h.Clients, finding.SharpShare), table.Word(h.Upstream), table.Known(h.Reuse, finding.SharpShare), table.Int(h.Matched))
 	}
 	return t
 }
@@ -151,13 +144,13 @@ func AuditRequests(r *audit.Result) table.Table {
 
 // AuditChange has a row for each figure of two audits, then one for each cause as a share of
 // the connections that were opened.
-func AuditChange(d audit.Change, label func(audit.Cause) string) table.Table {
+func AuditChange(d change.Change, label func(audit.Cause) string) table.Table {
 	t := table.Table{Columns: []table.Column{{Head: "figure", Align: table.Left}, {Head: "before"}, {Head: "after"}}}
-	value := func(r audit.ChangeRow, o linger.Opt[float64]) table.Cell {
+	value := func(r change.Row, o linger.Opt[float64]) table.Cell {
 		return table.Known(o, func(v float64) string {
 			switch r.Unit {
 			case "share":
-				return exactShare(v)
+				return finding.SharpShare(v)
 			case "ms":
 				return finding.Waited(v)
 			}

@@ -19,7 +19,16 @@ import (
 const NoLoss = "no loss"
 
 // Title says what was fetched over what.
-func Title(f compare.Findings) string {
+func Title(f compare.Findings) string { return loadOf(f) + over(f.Network) }
+
+// Load is what was fetched, as Title has it.
+func Load(w compare.Workload) string { return loadOf(compare.Findings{Workload: w}) }
+
+// Path is what it was fetched over, as Title has it; nothing where nothing is known of that.
+func Path(n compare.Network) string { return strings.TrimPrefix(over(n), " · ") }
+
+// loadOf says what was fetched: "gallery: 41 requests, 616 kB, TLS 1.3".
+func loadOf(f compare.Findings) string {
 	s := fmt.Sprintf("%s: %s, %s", f.Workload.Name, linger.Plural(f.Workload.Exchanges, "request"), finding.Bytes(float64(f.Workload.Bytes)))
 	if isDNS(f) {
 		s = f.Workload.Name + ": " + linger.Plural(f.Workload.Exchanges, "query")
@@ -27,7 +36,11 @@ func Title(f compare.Findings) string {
 	if t := security(f); t != "" {
 		s += ", " + t
 	}
-	n := f.Network
+	return s
+}
+
+// over says over what, behind what was fetched: " · lte: 70 ms RTT, 12 Mbit/s, no loss".
+func over(n compare.Network) string {
 	var parts []string
 	if v, ok := n.RTT.Get(); ok {
 		rate := func(o linger.Opt[float64]) linger.Rate { return linger.Rate(o.Or(0) * float64(linger.Kbps)) }
@@ -42,15 +55,14 @@ func Title(f compare.Findings) string {
 			parts = append(parts, q)
 		}
 	}
-	where := strings.Join(parts, ", ")
-	n.Name = strings.TrimSuffix(n.Name, "*") // what differs from it stands behind it
+	where, name := strings.Join(parts, ", "), n.Named() // what differs from it stands behind it
 	switch {
-	case n.Name != "" && where != "":
-		s += " · " + n.Name + ": " + where
-	case n.Name != "" || where != "":
-		s += " · " + n.Name + where
+	case name != "" && where != "":
+		return " · " + name + ": " + where
+	case name != "" || where != "":
+		return " · " + name + where
 	}
-	return s
+	return ""
 }
 
 // rates writes the rates down and up: "12 Mbit/s", "20/3 Mbit/s", "1600 kbit/s down, 1 Mbit/s up".
@@ -168,20 +180,29 @@ func Origin(f compare.Findings, version string) string {
 // reach is how far the widest interval of a time reaches from its median, "1.2 %", and whose
 // that is.
 func reach(f compare.Findings) (by, of string) {
-	most := -1.0
-	for _, r := range f.Rows {
-		t, _ := r.Time.Get()
-		switch d, ok := t.Doubt().Get(); {
-		case ok && t.Median > 0 && d/t.Median > most:
-			most, of = d/t.Median, table.Clean(r.Strategy)
-		case !ok && !t.Low.IsZero():
-			return "∞", table.Clean(r.Strategy) // open above
-		}
-	}
-	if most < 0.1 {
+	most, of := widest(f)
+	switch {
+	case math.IsInf(most, 1):
+		return "∞", of // open above
+	case most < 0.1:
 		return finding.Fixed(math.Ceil(1000*most)/10, 1) + " %", of
 	}
 	return finding.Fixed(math.Ceil(100*most), 0) + " %", of
+}
+
+// widest is the same as a share of the median.
+func widest(f compare.Findings) (most float64, of string) {
+	most = -1
+	for _, r := range f.Rows {
+		t, _ := r.Time.Get()
+		switch d, ok := t.Uncertainty().Get(); {
+		case ok && t.Median > 0 && d/t.Median > most:
+			most, of = d/t.Median, table.Clean(r.Strategy)
+		case !ok && !t.Low.IsZero():
+			return math.Inf(1), table.Clean(r.Strategy)
+		}
+	}
+	return most, of
 }
 
 // early names the strategies that ended early, since so many trials had settled their order
@@ -247,6 +268,8 @@ func Legend(f compare.Findings, best string) string {
 	}
 	if isDNS(f) {
 		parts = append(parts, "a query's time is from wanting to having its answer", "an additional one is on a kept connection")
+	} else if slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return !r.Request.IsZero() }) {
+		parts = append(parts, "a request's time is from wanting it to the last byte of its answer")
 	}
 	for _, r := range f.Rows {
 		if hasSetUp(f) && !r.SetupRoundTrips.IsZero() {
@@ -259,7 +282,7 @@ func Legend(f compare.Findings, best string) string {
 
 // security names what the connections were secured with: "TLS 1.3".
 func security(f compare.Findings) string {
-	if f.Workload.Scheme != "https" {
+	if f.Workload.Scheme != linger.SchemeHTTPS {
 		return ""
 	}
 	var versions []string
@@ -281,7 +304,7 @@ func Facets(f compare.Findings) [][2]string {
 		{"Workload", fmt.Sprintf("%s: %s, %s of content", table.Clean(f.Workload.Name), linger.Plural(f.Workload.Exchanges, "request"), finding.Bytes(float64(f.Workload.Bytes)))},
 		{"Security", cmp.Or(security(f), "none: cleartext")},
 	}
-	if f.Workload.Scheme != "http" && f.Workload.Scheme != "https" {
+	if f.Workload.Scheme != linger.SchemeHTTP && f.Workload.Scheme != linger.SchemeHTTPS {
 		out = out[:1] // it is the strategy's
 	}
 	n := f.Network

@@ -7,6 +7,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/compare/times"
 	"linger/trace"
 )
 
@@ -52,7 +53,7 @@ func TestStepsAddUpAsShown(t *testing.T) {
 		{[]float64{40, 40, 40, 9000}, "−0.1 s −9.0 s"},
 		{[]float64{9000, -640, 20}, "−9.0 s +0.6 s"},
 	} {
-		f := compare.Findings{Provenance: trace.Predicted, Rows: []compare.Row{{Strategy: "close", Time: linger.Known(compare.Time{Median: 10_560})}}}
+		f := compare.Findings{Provenance: trace.Predicted, Rows: []compare.Row{{Strategy: "close", Time: linger.Known(times.Time{Median: 10_560})}}}
 		sum := 0.0
 		for _, ms := range x.saves {
 			sum += ms

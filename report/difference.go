@@ -5,7 +5,8 @@ import (
 	"slices"
 
 	"linger"
-	"linger/compare"
+	"linger/compare/difference"
+	"linger/compare/times"
 	"linger/finding"
 	"linger/report/table"
 	"linger/trace"
@@ -13,7 +14,7 @@ import (
 
 // Changes is the table of what has changed of each strategy. An empty cell is as
 // before.
-func Changes(d compare.Change) table.Table {
+func Changes(d difference.Change) table.Table {
 	t := table.Table{Columns: []table.Column{
 		{Head: "strategy", Align: table.Left}, {Head: "time before"}, {Head: "time after"}, {Head: "change"},
 	}}
@@ -22,8 +23,8 @@ func Changes(d compare.Change) table.Table {
 		name   string
 		format func(float64) string
 	}{
-		{head("conns", 1), "connections", finding.Count}, {head("RTTs", 2), "round_trips", Trips},
-		{head("packets", 3), "packets", finding.Count}, {head("kB", 4), "wire_bytes", Kilo},
+		{head("conns", 1), "connections", finding.Count}, {head("RTTs", 2), "round_trips", finding.RTTs},
+		{head("packets", 3), "packets", finding.Count}, {head("kB", 4), "wire_bytes", finding.WholeKB},
 		{head("failed", 5), "failed", finding.Count},
 	}
 	for _, one := range figures {
@@ -40,8 +41,8 @@ func Changes(d compare.Change) table.Table {
 
 // figureChange is a figure before and after; empty where it is as before, or differs
 // by less than is shown.
-func figureChange(r compare.RowChange, name string, format func(float64) string) table.Cell {
-	k := slices.IndexFunc(r.Figures, func(f compare.FigureChange) bool { return f.Name == name })
+func figureChange(r difference.RowChange, name string, format func(float64) string) table.Cell {
+	k := slices.IndexFunc(r.Figures, func(f difference.FigureChange) bool { return f.Name == name })
 	if k < 0 {
 		return table.Cell{}
 	}
@@ -56,8 +57,8 @@ func figureChange(r compare.RowChange, name string, format func(float64) string)
 	return table.Word(mark + before + "→" + after)
 }
 
-// took is a time with the digits that its doubt leaves.
-func took(t linger.Opt[compare.Time], p trace.Provenance) table.Cell {
+// took is a time with the digits that its uncertainty leaves.
+func took(t linger.Opt[times.Time], p trace.Provenance) table.Cell {
 	v, ok := t.Get()
 	if !ok {
 		return table.Unknown()
@@ -66,7 +67,7 @@ func took(t linger.Opt[compare.Time], p trace.Provenance) table.Cell {
 }
 
 // bounded is a time, or what it is at least.
-func bounded(t linger.Opt[compare.Time], least linger.Opt[float64], p trace.Provenance) table.Cell {
+func bounded(t linger.Opt[times.Time], least linger.Opt[float64], p trace.Provenance) table.Cell {
 	if v, ok := least.Get(); ok && t.IsZero() {
 		return table.Word("≥" + finding.Duration(v, v/10))
 	}
@@ -75,7 +76,7 @@ func bounded(t linger.Opt[compare.Time], least linger.Opt[float64], p trace.Prov
 
 // changed says how much longer a strategy takes, where that is more than noise: a
 // tilde stands before what may be noise.
-func changed(r compare.RowChange) table.Cell {
+func changed(r difference.RowChange) table.Cell {
 	v, ok := r.Share.Get()
 	switch {
 	case r.New:

@@ -3,12 +3,12 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"linger"
 	"linger/compare"
+	"linger/compare/facts"
 	"linger/finding"
 	"linger/report/table"
 )
@@ -22,6 +22,8 @@ func Figures(f compare.Findings) []table.Table {
 	all := []table.Table{costs(f)}
 	if isDNS(f) {
 		all = append(all, queries(f))
+	} else {
+		all = append(all, requests(f))
 	}
 	all = append(all, holds(f))
 	if hasSetUp(f) {
@@ -115,47 +117,51 @@ func Kind(r compare.Row) string {
 
 // costs is the table of what the load takes.
 func costs(f compare.Findings) table.Table {
-	t := times(f)
+	t := timeColumn(f)
 	figures := []figure{
 		t,
 		interval(f, t.Unit),
-		{Column: table.Column{Head: VersusBest, Spare: 1}, cell: func(r compare.Row) table.Cell {
-			return table.Known(r.RatioToBest, func(v float64) string {
-				if f.Verdict.Fastest == r.Strategy {
-					return "best"
-				}
-				return finding.Times(v) + "×"
-			})
-		}},
+		ratio(f),
 		numeric(head("conns", 0), func(r compare.Row) linger.Opt[float64] { return r.Connections }, finding.Count),
 	}
 	if isDNS(f) {
 		figures = append(figures, eachQuery()...)
 	}
 	figures = append(figures,
-		numeric(head("RTTs", 2), func(r compare.Row) linger.Opt[float64] { return r.RoundTrips }, Trips),
+		numeric(head("RTTs", 2), func(r compare.Row) linger.Opt[float64] { return r.RoundTrips }, finding.RTTs),
 		figure{Column: head("RTTs, range", SpareIntervals), cell: roundTrips},
 		numeric(head("packets", 3), func(r compare.Row) linger.Opt[float64] { return sum(r.Packets) }, finding.Count),
-		numeric(head("wire kB", 4), func(r compare.Row) linger.Opt[float64] { return sum(r.WireBytes) }, Kilo),
+		numeric(head("wire kB", 4), func(r compare.Row) linger.Opt[float64] { return sum(r.WireBytes) }, finding.WholeKB),
 	)
 	if slices.ContainsFunc(f.Rows, func(r compare.Row) bool { return r.Failed > 0 }) {
-		figures = append(figures, figure{Column: head("failed", 0), cell: func(r compare.Row) table.Cell {
-			return table.Word(fmt.Sprintf("%d/%d", r.Failed, r.Trials))
-		}})
+		figures = append(figures, failed())
 	}
 	return ofStrategies(f, 1, figures...)
+}
+
+// ratio is how the time stands to that of the fastest.
+func ratio(f compare.Findings) figure {
+	return figure{Column: table.Column{Head: VersusBest, Spare: 1}, cell: func(r compare.Row) table.Cell {
+		return table.Known(r.RatioToBest, func(v float64) string {
+			if f.Verdict.Fastest == r.Strategy {
+				return "best"
+			}
+			return finding.Times(v) + "×"
+		})
+	}}
+}
+
+// failed is how many trials of how many did not deliver everything.
+func failed() figure {
+	return figure{Column: head("failed", 0), cell: func(r compare.Row) table.Cell {
+		return table.Word(fmt.Sprintf("%d/%d", r.Failed, r.Trials))
+	}}
 }
 
 // eachQuery are the figures of a single query that a first screen has.
 func eachQuery() []figure {
 	return []figure{
-		numeric(head("query, ms", 1), func(r compare.Row) (o linger.Opt[float64]) {
-			d, _ := r.DNS.Get()
-			if s, ok := d.Time.Get(); ok {
-				o = linger.Known(s.Median)
-			}
-			return o
-		}, func(v float64) string { return finding.Fixed(v, max(0, finding.Decimals(v, 0))) }),
+		quantile("query, ms", 1, 0.5),
 		numeric(head("B/query", 1), func(r compare.Row) linger.Opt[float64] { return r.DNS.Or(compare.DNS{}).Bytes }, whole),
 	}
 }
@@ -168,7 +174,7 @@ const SpareIntervals = 6
 
 // Times tells the time of a row as the tables do: all in one unit.
 func Times(f compare.Findings) (of func(compare.Row) table.Cell, unit string) {
-	c := times(f)
+	c := timeColumn(f)
 	return c.cell, c.Unit
 }
 
@@ -182,25 +188,28 @@ func unitOf(f compare.Findings) (unit string, scale float64) {
 	return "ms", 1
 }
 
-// times is the column of times, all in one unit.
-func times(f compare.Findings) figure {
+// timeColumn is the column of times, all in one unit.
+func timeColumn(f compare.Findings) figure {
 	unit, scale := unitOf(f)
 	column := table.Column{Head: "time, " + unit, Unit: unit, Align: table.Point}
 	if f.Trials > 1 {
 		column.Head = "median, " + unit
 	}
-	return figure{Column: column, cell: func(r compare.Row) table.Cell {
-		t, ok := r.Time.Get()
-		if least, bounded := r.AtLeast.Get(); !ok && bounded {
-			return table.Word("≥" + finding.Fixed(least/scale, finding.Decimals(least/scale, least/scale/10)))
-		}
-		if !ok {
-			return table.Unknown()
-		}
-		v := t.Median / scale
-		// Two digits at least, so that rows can be told apart beside their intervals.
-		return table.Measured(v, linger.Opt[float64]{}, max(finding.Decimals(v, t.Blur(f.Provenance)/scale), finding.Decimals(v, v/10)))
-	}}
+	return figure{Column: column, cell: func(r compare.Row) table.Cell { return timeIn(r, f, scale) }}
+}
+
+// timeIn is the time of a row in a unit that has so many ms.
+func timeIn(r compare.Row, f compare.Findings, scale float64) table.Cell {
+	t, ok := r.Time.Get()
+	if least, bounded := r.AtLeast.Get(); !ok && bounded {
+		return table.Word("≥" + finding.Fixed(least/scale, finding.Decimals(least/scale, least/scale/10)))
+	}
+	if !ok {
+		return table.Unknown()
+	}
+	v := t.Median / scale
+	// Two digits at least, so that rows can be told apart beside their intervals.
+	return table.Measured(v, linger.Opt[float64]{}, max(finding.Decimals(v, t.Blur(f.Provenance)/scale), finding.Decimals(v, v/10)))
 }
 
 // interval is the column of the intervals of the times, in their unit.
@@ -240,8 +249,8 @@ func Confidence(f compare.Findings) (least float64, ok bool) {
 // shown as two.
 func roundTrips(r compare.Row) table.Cell {
 	v, ok := r.RoundTrips.Get()
-	d := r.TripsDoubt.Or(0)
-	low, high := Trips(max(v-d, 0)), Trips(v+d)
+	d := r.TripsUncertainty.Or(0)
+	low, high := finding.RTTs(max(v-d, 0)), finding.RTTs(v+d)
 	if !ok || low == high {
 		return table.Unknown()
 	}
@@ -254,16 +263,17 @@ func holds(f compare.Findings) table.Table {
 		numeric(head("handshakes", 8), func(r compare.Row) linger.Opt[float64] { return r.Handshakes }, finding.Count),
 		numeric(head("requests per conn", 1), func(r compare.Row) linger.Opt[float64] { return r.RequestsPerConnection }, finding.Count),
 		numeric(head("overhead", 2), func(r compare.Row) linger.Opt[float64] { return r.Overhead }, finding.Share),
-		someOf(numeric(head("unanswered", 2), func(r compare.Row) linger.Opt[float64] { return r.RequestsInVain }, finding.Count)),
+		someOf(numeric(head("unanswered", 2), func(r compare.Row) linger.Opt[float64] { return r.RequestsUnanswered }, finding.Count)),
 		numeric(head("retransmitted", 3), func(r compare.Row) linger.Opt[float64] { return r.Retransmitted }, finding.Count),
 		{Column: head("peak sockets", 4), cell: func(r compare.Row) table.Cell {
 			return table.Pair(r.Sockets.ClientPeak, r.Sockets.ServerPeak, finding.Count)
 		}},
 		numeric(head("TIME_WAIT", 5), func(r compare.Row) linger.Opt[float64] { return r.Sockets.TimeWait }, finding.Count),
 		{Column: head("peak socket kB", 6), cell: func(r compare.Row) table.Cell {
-			return table.Pair(r.SocketMemory.ClientPeak, r.SocketMemory.ServerPeak, Kilo)
+			return table.Pair(r.SocketMemory.ClientPeak, r.SocketMemory.ServerPeak, finding.WholeKB)
 		}},
 	}
+	figures = append(figures, someOf(numeric(head("server RSS MB", 7), func(r compare.Row) linger.Opt[float64] { return r.Resident.ServerPeak }, mega)))
 	if !hasSetUp(f) { // else it stands beside what it is spent on
 		figures = append(figures, cpu(7))
 	}
@@ -273,7 +283,7 @@ func holds(f compare.Findings) table.Table {
 // hasSetUp reports whether set-up is more than TCP's three-way handshake, so that
 // what it costs is worth a table.
 func hasSetUp(f compare.Findings) bool {
-	return f.Workload.Scheme == "https" || slices.ContainsFunc(f.Rows, func(r compare.Row) bool {
+	return f.Workload.Scheme == linger.SchemeHTTPS || slices.ContainsFunc(f.Rows, func(r compare.Row) bool {
 		return r.Handshake.QUIC.Or(0) > 0 || r.Handshake.TLSFull.Or(0)+r.Handshake.TLSResumed.Or(0) > 0 || !r.FastOpen.IsZero()
 	})
 }
@@ -285,7 +295,7 @@ func setUp(f compare.Findings) table.Table {
 	}
 	// A column in which no handshake stands is one of which nobody makes use.
 	return ofStrategies(f, 0,
-		numeric(head("setup RTTs", 0), func(r compare.Row) linger.Opt[float64] { return r.SetupRoundTrips }, Trips),
+		numeric(head("setup RTTs", 0), func(r compare.Row) linger.Opt[float64] { return r.SetupRoundTrips }, finding.RTTs),
 		someOf(number("TCP", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TCP })),
 		someOf(number("QUIC", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.QUIC })),
 		someOf(number("TLS full", 0, func(r compare.Row) linger.Opt[float64] { return r.Handshake.TLSFull })),
@@ -297,7 +307,7 @@ func setUp(f compare.Findings) table.Table {
 			if !ok {
 				return table.Unknown()
 			}
-			return table.Word(tiny(int64(v.Up)) + "/" + tiny(int64(v.Down)))
+			return table.Word(finding.KB(v.Up) + "/" + finding.KB(v.Down))
 		}},
 		cpu(1))
 }
@@ -309,20 +319,27 @@ func cpu(spare int) figure {
 	}}
 }
 
+// requests is the table of what one request takes.
+func requests(f compare.Findings) table.Table {
+	return ofStrategies(f, 0, quantile("request, ms", 0, 0.5), quantile("p95", 0, 0.95), quantile("p99", 0, 0.99))
+}
+
+// quantile is the column of what a request, or a query, takes at a quantile, in ms.
+func quantile(name string, spare int, q float64) figure {
+	return numeric(head(name, spare), func(r compare.Row) (o linger.Opt[float64]) {
+		if s, ok := r.Request.Get(); ok {
+			o = s.Quantile(q)
+		}
+		return o
+	}, func(v float64) string { return finding.Fixed(v, max(0, finding.Decimals(v, 0))) })
+}
+
 // queries is the table of what one query takes.
 func queries(f compare.Findings) table.Table {
 	number := func(name string, spare int, of func(compare.DNS) linger.Opt[float64], format func(float64) string) figure {
 		return numeric(head(name, spare), func(r compare.Row) linger.Opt[float64] { return of(r.DNS.Or(compare.DNS{})) }, format)
 	}
-	spread := func(name string, of func(compare.Spread) linger.Opt[float64]) figure {
-		return number(name, 0, func(d compare.DNS) (o linger.Opt[float64]) {
-			if s, ok := d.Time.Get(); ok {
-				o = of(s)
-			}
-			return o
-		}, func(v float64) string { return finding.Fixed(v, max(0, finding.Decimals(v, 0))) })
-	}
-	further := func(name string, spare int, of func(compare.Kept) float64, format func(float64) string) figure {
+	additional := func(name string, spare int, of func(compare.Kept) float64, format func(float64) string) figure {
 		return number(name, spare, func(d compare.DNS) (o linger.Opt[float64]) {
 			if k, ok := d.Kept.Get(); ok {
 				o = linger.Known(of(k))
@@ -343,20 +360,20 @@ func queries(f compare.Findings) table.Table {
 		}
 	}
 	return ofStrategies(f, 0,
-		spread("query, ms", func(s compare.Spread) linger.Opt[float64] { return linger.Known(s.Median) }),
-		spread("p95", func(s compare.Spread) linger.Opt[float64] { return s.P95 }),
-		spread("p99", func(s compare.Spread) linger.Opt[float64] { return s.P99 }),
+		quantile("query, ms", 0, 0.5),
+		quantile("p95", 0, 0.95),
+		quantile("p99", 0, 0.99),
 		number("bytes", 0, func(d compare.DNS) linger.Opt[float64] { return d.Bytes }, whole),
-		number("packets", 0, func(d compare.DNS) linger.Opt[float64] { return d.Packets }, Trips),
-		further("further bytes", 2, func(k compare.Kept) float64 { return k.QueryBytes }, whole),
-		further("packets", 3, func(k compare.Kept) float64 { return k.QueryPackets }, Trips),
+		number("packets", 0, func(d compare.DNS) linger.Opt[float64] { return d.Packets }, finding.RTTs),
+		additional("additional bytes", 2, func(k compare.Kept) float64 { return k.QueryBytes }, whole),
+		additional("packets", 3, func(k compare.Kept) float64 { return k.QueryPackets }, finding.RTTs),
 		count("failed", ofDNS(func(d compare.DNS) linger.Opt[int] { return linger.Known(d.Failed) })),
-		count("retransmitted", ofDNS(func(d compare.DNS) linger.Opt[int] { return d.SentAgain })),
+		count("retransmitted", ofDNS(func(d compare.DNS) linger.Opt[int] { return d.Retransmitted })),
 		count("truncated", ofDNS(func(d compare.DNS) linger.Opt[int] { return d.Truncated })),
 	)
 }
 
-func sum(o linger.Opt[compare.Ways]) (out linger.Opt[float64]) {
+func sum(o linger.Opt[facts.Directions]) (out linger.Opt[float64]) {
 	if v, ok := o.Get(); ok {
 		out = linger.Known(v.Sum())
 	}
@@ -368,21 +385,5 @@ func isDNS(f compare.Findings) bool { return f.Workload.Scheme == linger.SchemeD
 
 func whole(v float64) string { return finding.Fixed(v, 0) }
 
-// Kilo writes bytes in kB.
-func Kilo(v float64) string { return finding.Fixed(v/1000, 0) }
-
-// tiny writes bytes in kB, with a decimal where there are few.
-func tiny(n int64) string {
-	if n < 10_000 {
-		return finding.Fixed(float64(n)/1000, 1)
-	}
-	return Kilo(float64(n))
-}
-
-// Trips shows halves of a round trip only where there are few.
-func Trips(v float64) string {
-	if math.Abs(v) < 10 {
-		return finding.Fixed(v, 1)
-	}
-	return whole(v)
-}
+// mega writes bytes in MB.
+func mega(v float64) string { return finding.Fixed(v/1e6, 1) }

@@ -5,6 +5,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/compare/difference"
 	"linger/finding"
 	"linger/report/table"
 )
@@ -27,7 +28,7 @@ func Gaps(measured, predicted compare.Findings) table.Table {
 		}
 		return table.Unknown()
 	}
-	for _, g := range compare.Gaps(measured, predicted) {
+	for _, g := range difference.Gaps(measured, predicted) {
 		t.Add(table.Word(g.Strategy), time(measured, g.Strategy), time(predicted, g.Strategy),
 			off(g.Time), off(g.Packets), off(g.WireBytes), off(g.Connections), off(g.Handshakes))
 	}

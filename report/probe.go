@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"linger"
 	"linger/assert"
@@ -54,11 +55,6 @@ func tiedRTT(d profile.Duration) string {
 	}
 	return fmt.Sprintf("%.2g ms", ms)
 }
-
-var protocolNames = map[string]string{"http/1.1": "HTTP/1.1", "h2": "HTTP/2", "h3": "HTTP/3", "tls": "TLS", "dns": "DNS", "tcp": "DNS over TCP", "dot": "DNS over TLS"}
-
-// ProtocolName is how a protocol is called, where ALPN calls it otherwise.
-func ProtocolName(id string) string { return cmp.Or(protocolNames[id], id) }
 
 // A LimitRow is one figure of a protocol.
 type LimitRow struct {
@@ -128,7 +124,7 @@ func IdleLimits(p *profile.Profile) (t table.Table, differs bool) {
 				observed.Style = table.Faint
 			}
 			if r.Differs {
-				announced.Flagged, announced.Style = true, table.Doubtful
+				announced.Flagged, announced.Style = true, table.Caution
 			}
 			differs = differs || r.Differs
 			open := ""
@@ -140,7 +136,7 @@ func IdleLimits(p *profile.Profile) (t table.Table, differs bool) {
 			}
 			row := t.Add(table.Word(r.Name), observed, table.Word(cmp.Or(r.Ending, open)), announced)
 			if i == 0 {
-				row.Group = ProtocolName(q.Name)
+				row.Group = q.Name.Title()
 			}
 		}
 	}
@@ -234,7 +230,7 @@ func ServerFacts(p *profile.Profile) [][2]string {
 		for _, name := range sortedKeys(a.Settings) {
 			said = append(said, fmt.Sprintf("%s %d", name, a.Settings[name]))
 		}
-		add(ProtocolName(q.Name)+" announces", strings.Join(said, ", "))
+		add(q.Name.Title()+" announces", strings.Join(said, ", "))
 		if g := q.Ping; g != nil {
 			said = said[:0]
 			said = opinion(said, g.Answered, "answered", "not answered")
@@ -287,7 +283,7 @@ func Sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	if !strings.ContainsAny(s[len(s)-1:], ".!?…") {
+	if last, _ := utf8.DecodeLastRuneInString(s); !strings.ContainsRune(".!?…", last) {
 		s += "."
 	}
 	first, rest, _ := strings.Cut(s, " ")
@@ -327,8 +323,8 @@ func ProbeOrigin(p *profile.Profile, version string) string {
 // ProbeLead is what the probe comes to in a sentence or two.
 func ProbeLead(p *profile.Profile) string {
 	var s string
-	if q := MainProtocol(p); q != nil {
-		name := ProtocolName(q.Name)
+	if q := p.Main(); q != nil {
+		name := q.Name.Title()
 		switch t := q.AfterResponse; t.State {
 		case profile.Measured:
 			s = fmt.Sprintf("The server closes an idle %s connection %s after a response (%s)", name, t, t.Ending.Told(t.Closing))
@@ -381,11 +377,11 @@ func Missing(p *profile.Profile) []string {
 	for _, q := range p.Protocols {
 		rows := LimitRows(q)
 		if len(rows) == 0 && q.Why != "" {
-			out = append(out, ProtocolName(q.Name)+": "+q.Why)
+			out = append(out, q.Name.Title()+": "+q.Why)
 		}
 		for _, r := range rows {
 			if r.Why != "" && r.Unknown {
-				out = append(out, ProtocolName(q.Name)+", "+r.Name+": "+r.Why)
+				out = append(out, q.Name.Title()+", "+r.Name+": "+r.Why)
 			}
 		}
 	}

@@ -23,9 +23,9 @@ type Plan struct {
 	// Enough is how many trials are enough of a strategy that takes long, where they settle its
 	// order among all others (see held); 0 has every strategy run Trials times.
 	Enough int
-	// Still is how often each runs with the path's delay taken out besides, so that
+	// ZeroRTT is how often each runs with the path's delay taken out besides, so that
 	// the round trips in its time can be told; none are run where there is no delay.
-	Still int
+	ZeroRTT int
 	// Workers is how many trials run side by side; at least 1. Where Most is more, that
 	// is to begin with: as many run as the engine carries on time, between Fewest and Most
 	// (see crowd).
@@ -46,11 +46,11 @@ type Plan struct {
 type Job struct {
 	Strategy int // index in Plan.Strategies
 	Trial    int // 0, 1, ... for each strategy
-	Still    bool
+	ZeroRTT  bool
 }
 
 // kind is what jobs have in common that should take equally long.
-func (j Job) kind() Job { return Job{Strategy: j.Strategy, Still: j.Still} }
+func (j Job) kind() Job { return Job{Strategy: j.Strategy, ZeroRTT: j.ZeroRTT} }
 
 // maxJobs bounds what one experiment holds in memory.
 const maxJobs = 100_000
@@ -60,8 +60,8 @@ func (p Plan) Validate() error {
 	switch {
 	case len(p.Strategies) == 0:
 		return errors.New("there is no strategy to run; name at least one")
-	case p.Trials < 1 || p.Still < 0 || (p.Trials+p.Still)*len(p.Strategies) > maxJobs:
-		return fmt.Errorf("%d trials of %d strategies cannot be run; give 1 to %d", p.Trials, len(p.Strategies), maxJobs/len(p.Strategies)-p.Still)
+	case p.Trials < 1 || p.ZeroRTT < 0 || (p.Trials+p.ZeroRTT)*len(p.Strategies) > maxJobs:
+		return fmt.Errorf("%d trials of %d strategies cannot be run; give 1 to %d", p.Trials, len(p.Strategies), maxJobs/len(p.Strategies)-p.ZeroRTT)
 	case p.Workers < 1:
 		return fmt.Errorf("%d trials side by side; give at least 1", p.Workers)
 	}
@@ -80,14 +80,14 @@ func (p Plan) Jobs() []Job {
 	var kinds []Job
 	for i := range p.Strategies {
 		kinds = append(kinds, Job{Strategy: i})
-		if p.Still > 0 && p.Network.RTT > 0 {
-			kinds = append(kinds, Job{Strategy: i, Still: true})
+		if p.ZeroRTT > 0 && p.Network.RTT > 0 {
+			kinds = append(kinds, Job{Strategy: i, ZeroRTT: true})
 		}
 	}
 	held := p.held()
 	trials := func(kind Job) int {
-		if kind.Still {
-			return p.Still
+		if kind.ZeroRTT {
+			return p.ZeroRTT
 		}
 		return p.Trials - held[kind.Strategy]
 	}
@@ -103,7 +103,7 @@ func (p Plan) Jobs() []Job {
 		d, n := p.expected(kind), trials(kind)
 		for trial := range n {
 			at := (float64(trial) + random.Float64()) / float64(n)
-			if !kind.Still && n > 1 {
+			if !kind.ZeroRTT && n > 1 {
 				// From one end of the run to the other.
 				at = float64(trial)
 				if 0 < trial && trial < n-1 {
@@ -111,7 +111,7 @@ func (p Plan) Jobs() []Job {
 				}
 				at /= float64(n - 1)
 			}
-			all = append(all, planned{Job{kind.Strategy, trial, kind.Still}, time.Duration(at * float64(whole-d)), d})
+			all = append(all, planned{Job{kind.Strategy, trial, kind.ZeroRTT}, time.Duration(at * float64(whole-d)), d})
 		}
 	}
 	random.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
@@ -141,7 +141,7 @@ type planned struct {
 // plan's seed; an engine tells them apart by their number.
 func (p Plan) Scenario(j Job) linger.Scenario {
 	s := linger.Scenario{Workload: p.Workload, Strategy: p.Strategies[j.Strategy], Network: p.Network, Seed: p.Seed}
-	if j.Still {
+	if j.ZeroRTT {
 		s.Network.RTT = 0
 	}
 	return s
@@ -155,7 +155,7 @@ func (p Plan) expected(j Job) time.Duration {
 	if p.Virtual {
 		return 0
 	}
-	if !j.Still && j.Strategy < len(p.Expected) && p.Expected[j.Strategy] > 0 {
+	if !j.ZeroRTT && j.Strategy < len(p.Expected) && p.Expected[j.Strategy] > 0 {
 		return p.Expected[j.Strategy] + aboutStart
 	}
 	return p.textbook(j) + aboutStart
@@ -169,21 +169,21 @@ func (p Plan) textbook(j Job) time.Duration {
 	for _, e := range s.Workload.Exchanges {
 		waits += e.Think + e.Delay
 	}
-	n, lanes := len(s.Workload.Exchanges), max(1, s.Strategy.Connections)
+	n, atOnce := len(s.Workload.Exchanges), max(1, s.Strategy.Connections)
 	if s.Strategy.InFlight != linger.Unlimited {
-		lanes *= s.Strategy.InFlight
+		atOnce *= s.Strategy.InFlight
 	} else {
-		lanes = n
+		atOnce = n
 	}
 	setUp := 1
-	if s.Workload.Scheme == "https" && !s.Strategy.QUIC() {
+	if s.Workload.Scheme == linger.SchemeHTTPS && !s.Strategy.QUIC() {
 		setUp = 2 // of TCP, and of TLS 1.3
 	}
-	turns := (n + lanes - 1) / max(1, lanes)
+	turns := (n + atOnce - 1) / max(1, atOnce)
 	if s.Strategy.Persistent {
 		turns += 1 + setUp // and discovery
 	} else {
 		turns *= 1 + setUp // a handshake and an exchange each
 	}
-	return time.Duration(turns)*s.Network.RTT + s.Network.Down.Time(int(s.Workload.Bytes())) + waits/time.Duration(max(1, lanes))
+	return time.Duration(turns)*s.Network.RTT + s.Network.Down.Time(int(s.Workload.Bytes())) + waits/time.Duration(max(1, atOnce))
 }

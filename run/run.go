@@ -20,7 +20,8 @@ import (
 // An Engine runs one scenario once. Trials of the same scenario differ by their
 // number, from 0. An error says that there is no trace; one that wraps
 // errors.ErrUnsupported says that this machine cannot run any, and ends the
-// experiment. A canceled context ends the trial soon, and all that it started.
+// experiment. A canceled context ends the trial soon, and all that it started. An engine
+// that has something to prepare calls Begin when the trial begins.
 // Run is called from several goroutines at once.
 type Engine interface {
 	Run(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error)
@@ -91,11 +92,11 @@ func (p Plan) try(ctx context.Context, e Engine, j Job) outcome {
 	trial := ctx
 	if p.Timeout > 0 {
 		var cancel context.CancelFunc
-		trial, cancel = context.WithTimeout(ctx, p.Timeout)
+		trial, cancel = Within(ctx, p.Timeout)
 		defer cancel()
 	}
 	t, err := e.Run(trial, p.Scenario(j), j.Trial)
-	late := ctx.Err() == nil && trial.Err() != nil
+	late := ctx.Err() == nil && IsLate(trial)
 	switch {
 	case err != nil && late && !errors.Is(err, errors.ErrUnsupported):
 		// Whatever the engine says now comes of being told to stop.
@@ -129,17 +130,17 @@ type owner struct {
 	crowd   crowd
 	began   time.Time
 	// Ended jobs by what was planned: traces and errors, one place a trial.
-	traces, still [][]*trace.Trace
-	failed        [][]error
-	stillFailed   [][]error
-	standing      []Standing            // of each strategy; Left and Running are counted when told
-	due           []int                 // how many trials of each strategy are run in any case
-	ended, bad    int                   // of all jobs; bad are those that left no trace
-	lost          int                   // of those with delay, that did not deliver everything
-	took          map[Job]pace          // by strategy and Still; Trial is 0
-	guess         map[Job]time.Duration // Plan.expected, keyed as took
-	first         error                 // the first failure
-	err           error                 // why the run stopped early
+	traces, zeroRTT [][]*trace.Trace
+	failed          [][]error
+	zeroRTTFailed   [][]error
+	standing        []Standing            // of each strategy; Left and Running are counted when told
+	due             []int                 // how many trials of each strategy are run in any case
+	ended, bad      int                   // of all jobs; bad are those that left no trace
+	lost            int                   // of those with delay, that did not deliver everything
+	took            map[Job]pace          // by strategy and ZeroRTT; Trial is 0
+	guess           map[Job]time.Duration // Plan.expected, keyed as took
+	first           error                 // the first failure
+	err             error                 // why the run stopped early
 }
 
 // pace is how long trials of one kind took.
@@ -160,14 +161,14 @@ func newOwner(p Plan) *owner {
 		o.left[j.kind()]++
 	}
 	for i, held := range p.held() {
-		for _, kind := range []Job{{Strategy: i}, {Strategy: i, Still: true}} {
+		for _, kind := range []Job{{Strategy: i}, {Strategy: i, ZeroRTT: true}} {
 			o.guess[kind] = p.expected(kind)
 		}
 		o.due = append(o.due, p.Trials-held)
 		o.traces = append(o.traces, make([]*trace.Trace, p.Trials))
-		o.still = append(o.still, make([]*trace.Trace, p.Still))
+		o.zeroRTT = append(o.zeroRTT, make([]*trace.Trace, p.ZeroRTT))
 		o.failed = append(o.failed, make([]error, p.Trials))
-		o.stillFailed = append(o.stillFailed, make([]error, p.Still))
+		o.zeroRTTFailed = append(o.zeroRTTFailed, make([]error, p.ZeroRTT))
 	}
 	return o
 }
@@ -232,14 +233,14 @@ func (o *owner) next() int {
 // they are needed.
 func (o *owner) certain(kind Job) int {
 	n := o.left[kind]
-	if !kind.Still {
+	if !kind.ZeroRTT {
 		n -= min(n, o.plan.Trials-o.due[kind.Strategy])
 	}
 	return n
 }
 
 // isDue reports whether a trial may start, whatever its order.
-func (o *owner) isDue(j Job) bool { return j.Still || j.Trial < o.due[j.Strategy] }
+func (o *owner) isDue(j Job) bool { return j.ZeroRTT || j.Trial < o.due[j.Strategy] }
 
 // start takes a job off those that are to start.
 func (o *owner) start(i int) {
@@ -291,15 +292,15 @@ func (o *owner) take(ctx context.Context, r outcome) {
 	o.ended++
 	defer o.settle()
 	traces, failed := o.traces, o.failed
-	if r.job.Still {
-		traces, failed = o.still, o.stillFailed
+	if r.job.ZeroRTT {
+		traces, failed = o.zeroRTT, o.zeroRTTFailed
 	}
 	standing := &o.standing[r.job.Strategy]
 	if r.err == nil {
 		traces[r.job.Strategy][r.job.Trial] = r.trace
 		p := o.took[r.job.kind()]
 		o.took[r.job.kind()] = pace{p.n + 1, p.total + took}
-		if !r.job.Still {
+		if !r.job.ZeroRTT {
 			standing.Ended++
 			if !whole(r.trace) {
 				o.lost++
@@ -310,7 +311,7 @@ func (o *owner) take(ctx context.Context, r outcome) {
 	}
 	failed[r.job.Strategy][r.job.Trial] = r.err
 	o.bad++
-	if !r.job.Still {
+	if !r.job.ZeroRTT {
 		standing.Ended++
 		o.lost++
 	}
@@ -329,14 +330,14 @@ func (o *owner) take(ctx context.Context, r outcome) {
 // expected and as much more as the others took: what that leaves out, above all an engine's
 // start, is about the same for each. Trials with and without delay tell nothing of each other.
 func (o *owner) estimates() map[Job]time.Duration {
-	more := map[bool]pace{} // than was expected, by Still
+	more := map[bool]pace{} // than was expected, by ZeroRTT
 	for kind, p := range o.took {
-		m := more[kind.Still]
-		more[kind.Still] = pace{m.n + p.n, m.total + p.total - o.guess[kind]*time.Duration(p.n)}
+		m := more[kind.ZeroRTT]
+		more[kind.ZeroRTT] = pace{m.n + p.n, m.total + p.total - o.guess[kind]*time.Duration(p.n)}
 	}
 	out := map[Job]time.Duration{}
 	for kind, guess := range o.guess {
-		if out[kind] = max(0, guess+more[kind.Still].mean()); o.took[kind].n > 0 {
+		if out[kind] = max(0, guess+more[kind.ZeroRTT].mean()); o.took[kind].n > 0 {
 			out[kind] = o.took[kind].mean()
 		}
 	}
@@ -362,7 +363,7 @@ func (o *owner) rest(estimate map[Job]time.Duration) (rest, longest time.Duratio
 func (o *owner) progress() Progress {
 	out := Progress{Strategies: slices.Clone(o.standing), SoFar: o.experiment, Elapsed: time.Since(o.began), Remaining: max(o.rest(o.estimates()))}
 	count := func(kind Job, n int, of func(*Standing) *int) {
-		if kind.Still {
+		if kind.ZeroRTT {
 			out.Baseline += n
 		} else {
 			*of(&out.Strategies[kind.Strategy]) += n
@@ -391,13 +392,13 @@ func (o *owner) experiment() *trace.Experiment {
 	}
 	for i := range p.Strategies {
 		x.Traces = append(x.Traces, present(o.traces[i]))
-		x.Still = append(x.Still, present(o.still[i]))
+		x.ZeroRTT = append(x.ZeroRTT, present(o.zeroRTT[i]))
 		x.Failures = append(x.Failures, reasons(o.failed[i]))
 		if p.Virtual { // else an engine's own start is in it
 			x.GivenUp = append(x.GivenUp, bounds(o.failed[i]))
 		}
-		x.StillFailures = append(x.StillFailures, reasons(o.stillFailed[i]))
-		for _, t := range slices.Concat(x.Traces[i], x.Still[i]) {
+		x.ZeroRTTFailures = append(x.ZeroRTTFailures, reasons(o.zeroRTTFailed[i]))
+		for _, t := range slices.Concat(x.Traces[i], x.ZeroRTT[i]) {
 			x.Engine, x.Provenance = cmp.Or(x.Engine, t.Engine), cmp.Or(x.Provenance, t.Provenance)
 		}
 	}

@@ -39,7 +39,7 @@ func plan(t *testing.T) Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Plan{Workload: gallery(), Strategies: s, Network: n, Seed: 1, Trials: 5, Still: 3, Workers: 4}
+	return Plan{Workload: gallery(), Strategies: s, Network: n, Seed: 1, Trials: 5, ZeroRTT: 3, Workers: 4}
 }
 
 // Each job stands once, the same plan expands in the same way, and another seed in another.
@@ -47,8 +47,8 @@ func TestJobs(t *testing.T) {
 	p := plan(t)
 	jobs := p.Jobs()
 	n := len(p.Strategies)
-	if len(jobs) != n*(p.Trials+p.Still) {
-		t.Fatalf("%d jobs; want %d", len(jobs), n*(p.Trials+p.Still))
+	if len(jobs) != n*(p.Trials+p.ZeroRTT) {
+		t.Fatalf("%d jobs; want %d", len(jobs), n*(p.Trials+p.ZeroRTT))
 	}
 	count := map[Job]int{}
 	for _, j := range jobs {
@@ -118,7 +118,8 @@ func TestTrialsOfEachStrategyAreSpreadOverTheRun(t *testing.T) {
 		}
 	}
 	for pair, n := range follows {
-		if pair[0] >= 0 && n > seeds*5/2 {
+		// Which of several that start at one instant comes first is the scheduler's to say.
+		if pair[0] >= 0 && n > seeds*5*3/4 {
 			t.Errorf("strategy %d follows %d in %d of %d trials", pair[1], pair[0], n, seeds*5)
 		}
 	}
@@ -173,15 +174,15 @@ func TestDefaultComparisonFinishesInTime(t *testing.T) {
 				t.Errorf("seed %d: %v; four workers that are never idle take %v", seed, took, ideal)
 			}
 			for i := range p.Strategies {
-				if len(x.Traces[i]) != 5 || len(x.Still[i]) != 3 || len(x.Failures[i]) != 0 {
-					t.Errorf("strategy %d: %d and %d traces", i, len(x.Traces[i]), len(x.Still[i]))
+				if len(x.Traces[i]) != 5 || len(x.ZeroRTT[i]) != 3 || len(x.Failures[i]) != 0 {
+					t.Errorf("strategy %d: %d and %d traces", i, len(x.Traces[i]), len(x.ZeroRTT[i]))
 				}
 				for k, tr := range x.Traces[i] {
 					if tr.Trial != k || tr.Strategy != p.Strategies[i].Name || tr.Network.RTT != p.Network.RTT {
 						t.Errorf("trace %d of %s is %+v", k, p.Strategies[i].Name, tr)
 					}
 				}
-				if x.Still[i][0].Network.RTT != 0 {
+				if x.ZeroRTT[i][0].Network.RTT != 0 {
 					t.Error("the trials without delay had one")
 				}
 			}
@@ -201,8 +202,8 @@ func TestVirtualPlansRunWhole(t *testing.T) {
 		t.Fatal(x, err)
 	}
 	for i := range p.Strategies {
-		if len(x.Traces[i]) != p.Trials || len(x.Still[i]) != p.Still {
-			t.Errorf("%s: %d trials, %d without delay", p.Strategies[i].Name, len(x.Traces[i]), len(x.Still[i]))
+		if len(x.Traces[i]) != p.Trials || len(x.ZeroRTT[i]) != p.ZeroRTT {
+			t.Errorf("%s: %d trials, %d without delay", p.Strategies[i].Name, len(x.Traces[i]), len(x.ZeroRTT[i]))
 		}
 	}
 }
@@ -248,8 +249,8 @@ func TestFailedTrialsAreCountedAndTheRunGoesOn(t *testing.T) {
 		if len(x.Traces[5]) != 0 || len(x.Failures[5]) != 5 {
 			t.Errorf("pipeline: %d traces, failures %q", len(x.Traces[5]), x.Failures[5])
 		}
-		if len(x.Still[0]) != 0 || len(x.StillFailures[0]) != 3 || len(x.Traces[0]) != 5 {
-			t.Errorf("close: %d still, failures %q", len(x.Still[0]), x.StillFailures[0])
+		if len(x.ZeroRTT[0]) != 0 || len(x.ZeroRTTFailures[0]) != 3 || len(x.Traces[0]) != 5 {
+			t.Errorf("close: %d still, failures %q", len(x.ZeroRTT[0]), x.ZeroRTTFailures[0])
 		}
 		if x.Interrupted {
 			t.Error("every trial was run, and yet it was interrupted")
@@ -286,7 +287,7 @@ func TestHopelessRunsStopEarly(t *testing.T) {
 
 func TestASingleTrialThatFailsIsAnError(t *testing.T) {
 	p := plan(t)
-	p.Strategies, p.Trials, p.Still = p.Strategies[:1], 1, 0
+	p.Strategies, p.Trials, p.ZeroRTT = p.Strategies[:1], 1, 0
 	refused := errors.New("connection refused")
 	_, err := Run(t.Context(), fake(func(context.Context, linger.Scenario, int) (*trace.Trace, error) { return nil, refused }), p, nil)
 	if !errors.Is(err, refused) {
@@ -324,7 +325,13 @@ func TestTimeout(t *testing.T) {
 		p := plan(t)
 		p.Timeout = 5 * time.Second
 		x, err := Run(t.Context(), fake(func(ctx context.Context, s linger.Scenario, trial int) (*trace.Trace, error) {
+			time.Sleep(20 * time.Second) // before its first packet, which is not the trial's time
+			Begin(ctx)
+			began := time.Now()
 			tr, err := sleeper(ctx, s, trial)
+			if took := time.Since(began); took > p.Timeout {
+				t.Errorf("%s went on for %v", s.Strategy.Name, took)
+			}
 			if err != nil {
 				err = errors.Join(errors.New("the lab is closed"), err)
 			}
@@ -376,7 +383,7 @@ func TestProgressFromTheFirstTrial(t *testing.T) {
 	}{
 		// Textbook: 41 exchanges at 2 ms each, and 5 ms for the bytes.
 		{"a start of 450 ms on a short path", Job{Strategy: 5}, time.Millisecond, 600 * time.Millisecond},
-		{"a trial without delay", Job{Strategy: 5, Still: true}, 70 * time.Millisecond, 7 * time.Second},
+		{"a trial without delay", Job{Strategy: 5, ZeroRTT: true}, 70 * time.Millisecond, 7 * time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			p := plan(t)
@@ -418,7 +425,7 @@ func TestValidate(t *testing.T) {
 func BenchmarkRun(b *testing.B) {
 	s, _ := linger.ParseStrategies("close,close:6,keep,keep:2,keep:6,pipeline,pipeline:2")
 	n, _ := linger.ParseNetwork("lte")
-	p := Plan{Workload: gallery(), Strategies: s, Network: n, Trials: 5, Still: 3, Workers: 4}
+	p := Plan{Workload: gallery(), Strategies: s, Network: n, Trials: 5, ZeroRTT: 3, Workers: 4}
 	for b.Loop() {
 		if _, err := Run(b.Context(), fake(func(context.Context, linger.Scenario, int) (*trace.Trace, error) {
 			return &trace.Trace{}, nil
@@ -441,7 +448,7 @@ func TestEngineIsKnownWithoutTrialsWithDelay(t *testing.T) {
 	if err != nil || x.Engine != "lab" || x.Provenance != trace.Measured {
 		t.Errorf("engine %q, %q, %v", x.Engine, x.Provenance, err)
 	}
-	if len(x.Failures[0]) != 1 || len(x.Failures[1]) != 1 || len(x.Still[0]) != p.Still {
-		t.Errorf("%d and %d failures, %d without delay", len(x.Failures[0]), len(x.Failures[1]), len(x.Still[0]))
+	if len(x.Failures[0]) != 1 || len(x.Failures[1]) != 1 || len(x.ZeroRTT[0]) != p.ZeroRTT {
+		t.Errorf("%d and %d failures, %d without delay", len(x.Failures[0]), len(x.Failures[1]), len(x.ZeroRTT[0]))
 	}
 }

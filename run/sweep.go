@@ -41,7 +41,7 @@ func (s Sweep) Validate() error {
 	return s.Grid.Validate()
 }
 
-// ahead is how many paths each worker may be ahead of the slowest: what waits to be
+// ahead is how many cells each worker may be ahead of the slowest: what waits to be
 // told of is small, and bounded.
 const ahead = 16
 
@@ -58,21 +58,28 @@ func Over[T any](ctx context.Context, e Engine, s Sweep, see func(*trace.Trace, 
 	if err := s.Validate(); err != nil {
 		return 0, err
 	}
+	return Cells(ctx, s.Grid.Paths(), s.Workers, func(ctx context.Context, path int) [][]T { return one(ctx, e, s, path, see) }, each, tell)
+}
+
+// Cells makes the cells of a grid, so many side by side, as Over does it: one returns
+// what a cell came to, or nothing where the context was cancelled; each is given the cells in
+// their order.
+func Cells[T any](ctx context.Context, cells, side int, one func(ctx context.Context, cell int) []T, each func(cell int, seen []T) error, tell func(Progress)) (int, error) {
 	if tell == nil {
 		tell = func(Progress) {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type swept struct {
-		path int
-		seen [][]T
+		cell int
+		seen []T
 	}
 	todo, results := make(chan int), make(chan swept)
 	var workers sync.WaitGroup
-	for range s.Workers {
+	for range side {
 		workers.Go(func() {
-			for path := range todo {
-				results <- swept{path, one(ctx, e, s, path, see)}
+			for cell := range todo {
+				results <- swept{cell, one(ctx, cell)}
 			}
 		})
 	}
@@ -81,21 +88,21 @@ func Over[T any](ctx context.Context, e Engine, s Sweep, see func(*trace.Trace, 
 
 	began, ticker := time.Now(), time.NewTicker(tick)
 	defer ticker.Stop()
-	paths, next, told, running := s.Grid.Paths(), 0, 0, 0
-	waiting := map[int][][]T{} // done, and a path before them is not
+	next, told, running := 0, 0, 0
+	waiting := map[int][]T{} // done, and a cell before them is not
 	var failed error
 	stopped := ctx.Done()
 	progress := func() {
-		p := Progress{Done: told, Total: paths, Elapsed: time.Since(began)}
+		p := Progress{Done: told, Total: cells, Elapsed: time.Since(began)}
 		if told > 0 {
-			p.Remaining = time.Duration(float64(p.Elapsed) / float64(told) * float64(paths-told))
+			p.Remaining = time.Duration(float64(p.Elapsed) / float64(told) * float64(cells-told))
 		}
 		tell(p)
 	}
 	progress()
-	for told < paths {
+	for told < cells {
 		give := todo
-		if next == paths || next-told >= ahead*s.Workers || stopped == nil {
+		if next == cells || next-told >= ahead*side || stopped == nil {
 			give = nil
 		}
 		if give == nil && running == 0 {
@@ -110,7 +117,7 @@ func Over[T any](ctx context.Context, e Engine, s Sweep, see func(*trace.Trace, 
 			if r.seen == nil {
 				continue // it was stopped
 			}
-			waiting[r.path] = r.seen
+			waiting[r.cell] = r.seen
 			for seen, ok := waiting[told]; ok && failed == nil; seen, ok = waiting[told] {
 				delete(waiting, told)
 				if failed = each(told, seen); failed != nil {

@@ -2,10 +2,12 @@ package sim
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"linger"
 	"linger/policy"
+	"linger/sim/fields"
 )
 
 // Heads have the sizes that live and origin give them, field by field.
@@ -23,7 +25,7 @@ func saysLength(e *linger.Exchange) bool {
 }
 
 // requestHead is the size of a request's head in HTTP/1.
-func (w *world) requestHead(e *linger.Exchange, version string, last bool) int {
+func (w *party) requestHead(e *linger.Exchange, version string, last bool) int {
 	if book := w.config.Textbook; book != nil {
 		return book.Control
 	}
@@ -42,7 +44,7 @@ func (w *world) requestHead(e *linger.Exchange, version string, last bool) int {
 }
 
 // responseHead is the size of a response's head in HTTP/1.
-func (w *world) responseHead(e *linger.Exchange, version string, persists bool, mind *policy.Server) int {
+func (w *party) responseHead(e *linger.Exchange, version string, persists bool, state *policy.Server) int {
 	if w.config.Textbook != nil {
 		return 0
 	}
@@ -63,7 +65,7 @@ func (w *world) responseHead(e *linger.Exchange, version string, persists bool, 
 	case version == "1.0" || announce:
 		n += len("Connection: keep-alive\r\n")
 	}
-	left, limited := mind.Remaining()
+	left, limited := state.Remaining()
 	if timeout := w.config.Policy.IdleTimeout; announce && (timeout > 0 || limited) {
 		n += len("Keep-Alive: \r\n")
 		if timeout > 0 {
@@ -79,9 +81,55 @@ func (w *world) responseHead(e *linger.Exchange, version string, persists bool, 
 	return max(n+len("\r\n"), e.ResponseHead)
 }
 
+// requestFields are those of a request behind the pseudo-header fields. stack is what the
+// client is called where the application says nothing; "" is nothing.
+func (w *party) requestFields(x *linger.Exchange, stack string, to fields.Block) {
+	agent, ok := w.app.agent(w, x)
+	if !ok {
+		agent = stack
+	}
+	if ok || stack != "" {
+		to.Add("user-agent", agent)
+	}
+	to.Add("accept", w.app.accepts())
+	if kind := w.app.sends(); kind != "" && x.RequestBody > 0 {
+		to.Add("content-type", kind)
+	}
+	if saysLength(x) {
+		to.Add("content-length", strconv.FormatInt(x.RequestBody, 10))
+	}
+}
+
+// padding is the field that makes a response's head as long as it is to be.
+const padding = "x-pad"
+
+// responseFields are all fields of a response. The head is padded as if it were one of
+// HTTP/1 that says the same.
+func (w *party) responseFields(exchange int, altSvc string, to fields.Block) {
+	e := &w.scenario.Workload.Exchanges[exchange]
+	to.Add(":status", strconv.Itoa(e.Status))
+	size := len("HTTP/1.1 200 ") + len(reason(e.Status)) + len("\r\n\r\n")
+	add := func(name, value string) {
+		if value != "" {
+			size += len(name) + len(value) + len(": \r\n")
+			to.Add(name, value)
+		}
+	}
+	add("content-type", e.ContentType)
+	add("cache-control", w.app.caching(w, exchange))
+	add("alt-svc", altSvc)
+	if e.HasBody() {
+		add("content-length", strconv.FormatInt(e.ResponseBody, 10))
+	}
+	add("date", time.Unix(0, int64(w.now)).UTC().Format(dateFormat))
+	if n := e.ResponseHead - size - len("X-Pad: \r\n"); n > 0 {
+		to.Add(padding, strings.Repeat("x", n))
+	}
+}
+
 // altSvc is what responses say of HTTP/3: nothing in cleartext.
-func (w *world) altSvc() string {
-	if w.secure() {
+func (w *party) altSvc() string {
+	if w.secure {
 		return w.config.AltSvc
 	}
 	return ""

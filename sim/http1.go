@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"linger"
-	"linger/policy"
-	"linger/trace"
 )
 
 const (
@@ -33,7 +31,7 @@ type message struct {
 
 // http1 is a client of HTTP/1.
 type http1 struct {
-	conn      *conn
+	streamClient
 	requests  []message // on their way, for the server
 	responses []message // on their way, from it
 	due       []int     // exchanges that are not answered
@@ -43,9 +41,8 @@ type http1 struct {
 
 // http1Server is the origin's half.
 type http1Server struct {
+	streamServer
 	client  *http1
-	end     *end
-	mind    *policy.Server
 	arrived int64 // and not yet read
 	buffer  int64
 	body    int64 // of the request, still to be read
@@ -56,26 +53,17 @@ type http1Server struct {
 	page    int64   // gathered
 	due     int64
 	parts   int
-	closed  bool
-	ended   bool
 }
 
-func newHTTP1(c *conn) (*http1, *http1Server) {
-	h := &http1{conn: c}
-	return h, &http1Server{client: h, end: c.ends[server]}
+func newHTTP1(c *conn) {
+	h := &http1{streamClient: streamClient{c}}
+	c.join(h, h, &http1Server{streamServer: streamServer{end: c.ends[server]}, client: h})
 }
-
-func (h *http1) begin() { h.conn.world.mind.HandleConnected(h.conn.world.now, h.conn.id) }
-
-func (h *http1) writable()                {}
-func (h *http1) timeout()                 {}
-func (h *http1) deadline() linger.Instant { return linger.Never }
-func (h *http1) farewell()                {}
 
 // send writes requests as live does: heads that are ready at once in one write.
 func (h *http1) send(batch []staged) {
-	w, e := h.conn.world, h.conn.ends[client]
-	k := &w.trace.Connections[h.conn.id]
+	w, e := h.conn.party, h.conn.ends[client]
+	k := &h.conn.record
 	gathered := int64(0)
 	for i, q := range batch {
 		x := &w.scenario.Workload.Exchanges[q.exchange]
@@ -83,7 +71,7 @@ func (h *http1) send(batch []staged) {
 		h.requests = append(h.requests, m)
 		h.due = append(h.due, q.exchange)
 		k.Requests++
-		t := &w.trace.Exchanges[q.exchange]
+		t := &w.exchanges[q.exchange]
 		t.Attempts++
 		t.Sent, t.RequestHead, t.RequestBody = linger.Known(w.now), m.head, m.body
 		gathered += m.head
@@ -98,19 +86,19 @@ func (h *http1) send(batch []staged) {
 		gathered = 0
 	}
 	for _, q := range batch {
-		w.mind.HandleSent(w.now, h.conn.id, q.exchange)
+		w.policy.HandleSent(w.now, h.conn.id, q.exchange)
 	}
 }
 
 // read takes in responses.
 func (h *http1) read(n int64) {
-	w, id := h.conn.world, h.conn.id
+	w, id := h.conn.party, h.conn.id
 	for n > 0 && len(h.responses) > 0 && len(h.due) > 0 && !h.conn.gone {
 		m := &h.responses[0]
-		x := &w.trace.Exchanges[m.exchange]
+		x := &w.exchanges[m.exchange]
 		if h.got == 0 {
 			x.FirstByte = linger.Known(w.now)
-			w.mind.HandleBody(w.now, id, m.exchange, 0)
+			w.policy.HandleBody(w.now, id, m.exchange, 0)
 		}
 		take := min(n, m.head+m.body-h.got)
 		h.got += take
@@ -121,7 +109,7 @@ func (h *http1) read(n int64) {
 		}
 		if h.got < m.head+m.body {
 			if h.got > m.head {
-				w.mind.HandleBody(w.now, id, m.exchange, h.got-m.head)
+				w.policy.HandleBody(w.now, id, m.exchange, h.got-m.head)
 			}
 			return
 		}
@@ -131,17 +119,12 @@ func (h *http1) read(n int64) {
 		h.due = h.due[:copy(h.due, h.due[1:])]
 		h.got = 0
 		h.last = h.last || done.last
-		w.mind.HandleResponse(w.now, id, done.exchange, !done.last)
+		h.conn.responded(done.exchange, !done.last)
 	}
 }
 
 // eof says that the server has closed.
 func (h *http1) eof() {
-	w, c := h.conn.world, h.conn
-	c.over = true
-	if c.gone {
-		return
-	}
 	where := "the idle connection"
 	switch {
 	case h.last:
@@ -151,13 +134,7 @@ func (h *http1) eof() {
 	case len(h.due) > 0:
 		where = "before it answered"
 	}
-	w.trace.Connections[c.id].ClosedBy = trace.AtServer
-	w.mind.HandleClosed(w.now, c.id, policy.ClosedByPeer, "server closed "+where)
-}
-
-func (s *http1Server) begin() {
-	w := s.end.world
-	s.mind = policy.NewServer(w.config.Policy, w.now)
+	h.conn.closedByServer("server closed " + where)
 }
 
 func (s *http1Server) read(n int64) {
@@ -179,14 +156,10 @@ func (s *http1Server) deadline() linger.Instant {
 	if s.waiting {
 		return s.until
 	}
-	if s.closed {
-		return linger.Never
-	}
-	return s.mind.NextTimeout()
+	return s.streamServer.deadline()
 }
 
 func (s *http1Server) timeout() {
-	w := s.end.world
 	if s.waiting {
 		s.waiting = false
 		s.respond()
@@ -196,13 +169,18 @@ func (s *http1Server) timeout() {
 		}
 		return
 	}
-	s.mind.HandleTimeout(w.now)
+	s.waited()
+	s.closeIfDue()
+}
+
+func (s *http1Server) giveWay() {
+	s.dismiss()
 	s.closeIfDue()
 }
 
 // serve answers what has come.
 func (s *http1Server) serve() {
-	w := s.end.world
+	w := s.end.party
 	for !s.waiting && !s.closed && !s.end.blocked {
 		if s.body > 0 {
 			take := min(s.body, s.buffer)
@@ -219,7 +197,8 @@ func (s *http1Server) serve() {
 		}
 		if !s.began && s.buffer > 0 && len(s.client.requests) > 0 {
 			s.began = true
-			s.mind.HandleRequestStart(w.now)
+			s.policy.HandleRequestStart(w.now)
+			s.end.conn.tell(s.policy)
 		}
 		if len(s.client.requests) == 0 || s.buffer < s.client.requests[0].head {
 			room := int64(readBuffer)
@@ -243,7 +222,7 @@ func (s *http1Server) serve() {
 		case version != "1.0" && s.now.last:
 			options = closeOption
 		}
-		s.mind.HandleRequest(w.now, version, options)
+		s.policy.HandleRequest(w.now, version, options)
 		if s.body = s.now.body; s.body == 0 {
 			s.answer()
 		}
@@ -263,9 +242,9 @@ func (s *http1Server) fill(room int64) bool {
 
 // answer has the request answered when that is due.
 func (s *http1Server) answer() {
-	if d := s.end.world.scenario.Workload.Exchanges[s.now.exchange].Delay; d > 0 {
+	if due := s.end.conn.due(s.now.exchange); due > s.end.party.now {
 		s.flush()
-		s.waiting, s.until = true, s.end.world.now.Add(d)
+		s.waiting, s.until = true, due
 		return
 	}
 	s.respond()
@@ -274,21 +253,21 @@ func (s *http1Server) answer() {
 // respond puts the response with what is to be sent, which goes out when no further
 // request is here.
 func (s *http1Server) respond() {
-	w := s.end.world
+	w := s.end.party
 	x := &w.scenario.Workload.Exchanges[s.now.exchange]
-	why, _ := s.mind.Closing()
+	why, _ := s.policy.Closing()
 	persists := why == ""
 	if s.page > 0 && pageSize-s.page < headRoom {
 		s.flush()
 	}
-	m := message{exchange: s.now.exchange, head: int64(w.responseHead(x, w.scenario.Strategy.Version, persists, s.mind)), last: !persists || s.now.last}
+	m := message{exchange: s.now.exchange, head: int64(w.responseHead(x, w.scenario.Strategy.Version, persists, s.policy)), last: !persists || s.now.last}
 	if x.HasBody() {
 		m.body = x.ResponseBody
 	}
 	s.client.responses = append(s.client.responses, m)
 	s.page += m.head
 	switch {
-	case w.secure():
+	case w.secure:
 		for left := m.body; left > 0; {
 			k := min(left, pageSize-s.page)
 			s.page += k
@@ -308,7 +287,8 @@ func (s *http1Server) respond() {
 	if !(persists && next) {
 		s.flush()
 	}
-	s.mind.HandleResponse(w.now)
+	s.policy.HandleResponse(w.now)
+	s.end.conn.tell(s.policy)
 	s.closeIfDue()
 }
 
@@ -316,18 +296,4 @@ func (s *http1Server) flush() {
 	n := s.page + s.due
 	s.page, s.due, s.parts = 0, 0, 0
 	s.end.write(n)
-}
-
-// closeIfDue closes in the policy's style.
-func (s *http1Server) closeIfDue() {
-	if _, due := s.mind.Closing(); !due || s.closed {
-		return
-	}
-	s.closed = true
-	if s.end.world.config.Policy.Style == policy.CloseRST {
-		s.end.tcp.Abort(s.end.world.now)
-		s.end.shut = true
-		return
-	}
-	s.end.shutdown()
 }

@@ -1,36 +1,21 @@
 package sim
 
 import (
-	"bytes"
 	"fmt"
-	"strconv"
-	"strings"
-	"time"
-
-	"golang.org/x/net/http2/hpack"
 
 	"linger"
-	"linger/policy"
-	"linger/trace"
+	"linger/sim/fields"
+	"linger/wire"
 )
 
-// Frames of HTTP/2 in bytes (RFC 9113, 4.1 and 6), as live and origin write them.
+// What live and origin write on a connection of HTTP/2, and when.
 const (
-	frameHeader   = 9
-	frameSize     = 16 << 10
-	settingBytes  = 6
-	preface       = 24
-	windowUpdate  = frameHeader + 4
-	goAwayBytes   = frameHeader + 8
-	clientOpening = preface + frameHeader + 3*settingBytes + windowUpdate
-	serverOpening = frameHeader + 3*settingBytes + windowUpdate
+	clientOpening = wire.PrefaceSize + wire.FrameHeaderSize + 3*wire.SettingSize + wire.WindowUpdateSize
+	serverOpening = wire.FrameHeaderSize + 3*wire.SettingSize + wire.WindowUpdateSize
 
-	assumedStreams = 100 // until the server has said it
-	serverStreams  = 128
-	streamCredit   = 6 << 20
-	connCredit     = 15 << 20
-	leastPiece     = 1 << 10
-	goodbye        = "server said goodbye: GOAWAY NO_ERROR"
+	serverStreams = 128
+	leastPiece    = 1 << 10
+	byGoAway      = "server said goodbye: GOAWAY NO_ERROR"
 )
 
 type frameKind uint8
@@ -73,14 +58,13 @@ func (f *frameStream) take(n int64) (frame, bool) {
 
 // http2Client is a client of HTTP/2.
 type http2Client struct {
-	conn     *conn
+	streamClient
 	out      frameStream
 	server   *http2Server
 	begun    bool
 	streams  map[int]*stream2 // by exchange
 	order    []int            // exchanges by stream, the first is stream 1
-	encoder  *hpack.Encoder
-	block    bytes.Buffer
+	fields   fields.HPACK
 	used     int64
 	goneAway bool
 }
@@ -95,49 +79,40 @@ type stream2 struct {
 	left   int64
 	window int64
 	headed bool
-	due    linger.Instant
 }
 
 // http2Server is the origin's half.
 type http2Server struct {
-	client   *http2Client
-	end      *end
-	out      frameStream
-	mind     *policy.Server
-	control  []frame
-	ready    []*stream2
-	delayed  []*stream2
-	blocked  map[int]*stream2 // by exchange: those that wait for leave to send
-	uploads  map[int]int64    // content of requests that has come, by exchange
-	open     int
-	last     int // the highest stream begun
-	farewell int // the last that is answered; 0 is all
-	window   int64
-	encoder  *hpack.Encoder
-	block    bytes.Buffer
-	written  int // responses in what is being written
-	closed   bool
-	ended    bool
+	streamServer
+	client  *http2Client
+	out     frameStream
+	control []frame
+	ready   []*stream2
+	delayed delays[*stream2]
+	blocked map[int]*stream2 // by exchange: those that wait for leave to send
+	uploads map[int]int64    // content of requests that has come, by exchange
+	open    int
+	last    int // the highest stream begun
+	answers int // the last that is answered, as GOAWAY says; 0 is all
+	window  int64
+	fields  fields.HPACK
 }
 
-func newHTTP2(c *conn) (*http2Client, *http2Server) {
-	h := &http2Client{conn: c, streams: map[int]*stream2{}}
-	h.encoder = hpack.NewEncoder(&h.block)
-	s := &http2Server{client: h, end: c.ends[server], window: 65535, blocked: map[int]*stream2{}, uploads: map[int]int64{}}
-	s.encoder = hpack.NewEncoder(&s.block)
+func newHTTP2(c *conn) {
+	h := &http2Client{streamClient: streamClient{c}, streams: map[int]*stream2{}}
+	h.fields.Begin(":path")
+	s := &http2Server{streamServer: streamServer{end: c.ends[server]}, client: h, window: wire.FirstWindow, blocked: map[int]*stream2{}, uploads: map[int]int64{}}
+	s.fields.Begin(padding)
 	h.server = s
-	return h, s
+	c.join(h, h, s)
+	c.ends[client].parting = h.goAway
 }
 
 func (h *http2Client) begin() {
-	w := h.conn.world
-	w.mind.HandleStreams(w.now, h.conn.id, assumedStreams)
-	w.mind.HandleConnected(w.now, h.conn.id)
+	w := h.conn.party
+	w.policy.HandleStreams(w.now, h.conn.id, wire.AssumedStreams)
+	h.streamClient.begin()
 }
-
-func (h *http2Client) writable()                {}
-func (h *http2Client) timeout()                 {}
-func (h *http2Client) deadline() linger.Instant { return linger.Never }
 
 // write sends frames, and the opening before the first of them.
 func (h *http2Client) write(frames ...frame) {
@@ -156,8 +131,8 @@ func (h *http2Client) write(frames ...frame) {
 
 // send writes the heads of requests, in one write with what else is to be said.
 func (h *http2Client) send(batch []staged) {
-	w := h.conn.world
-	k := &w.trace.Connections[h.conn.id]
+	w := h.conn.party
+	k := &h.conn.record
 	frames := make([]frame, 0, len(batch))
 	for _, q := range batch {
 		x := &w.scenario.Workload.Exchanges[q.exchange]
@@ -165,87 +140,67 @@ func (h *http2Client) send(batch []staged) {
 		h.order = append(h.order, q.exchange)
 		h.streams[q.exchange] = s
 		f := frame{kind: headers, exchange: q.exchange, wire: h.head(x), last: x.RequestBody == 0}
-		t := &w.trace.Exchanges[q.exchange]
+		t := &w.exchanges[q.exchange]
 		t.Attempts++
 		t.Sent, t.RequestHead = linger.Known(w.now), f.wire
 		k.Requests++
 		frames = append(frames, f)
 		for left := x.RequestBody; left > 0; {
-			n := min(left, frameSize)
+			n := min(left, wire.FrameSize)
 			left -= n
-			frames = append(frames, frame{kind: data, exchange: q.exchange, wire: frameHeader + n, body: n, last: left == 0})
-			t.RequestHead += frameHeader
+			frames = append(frames, frame{kind: data, exchange: q.exchange, wire: wire.FrameHeaderSize + n, body: n, last: left == 0})
+			t.RequestHead += wire.FrameHeaderSize
 			t.RequestBody += n
 		}
 	}
 	h.write(frames...)
 	for _, q := range batch {
-		w.mind.HandleSent(w.now, h.conn.id, q.exchange)
+		w.policy.HandleSent(w.now, h.conn.id, q.exchange)
 	}
 }
 
 // head is the size of a request's HEADERS.
 func (h *http2Client) head(x *linger.Exchange) int64 {
-	w := h.conn.world
-	agent := w.config.Agent
-	plain := *x
-	plain.RequestHead = 0
-	if missing := x.RequestHead - w.requestHead(&plain, "1.1", false); missing > 0 {
-		agent += strings.Repeat(".", missing)
-	}
-	h.block.Reset()
-	encode := func(name, value string, unique bool) {
-		_ = h.encoder.WriteField(hpack.HeaderField{Name: name, Value: value, Sensitive: unique}) // into memory
-	}
-	encode(":method", x.Method, false)
-	encode(":scheme", w.scenario.Workload.Scheme, false)
-	encode(":authority", w.authority(x), false)
-	encode(":path", x.Path, true)
-	switch {
-	case x.IsQuery(): // no more than must be said (RFC 8484, 8.2)
-		encode("accept", dnsType, false)
-		if x.RequestBody > 0 {
-			encode("content-type", dnsType, false)
-		}
-	default:
-		encode("user-agent", agent, false)
-		encode("accept", "*/*", false)
-	}
-	if saysLength(x) {
-		encode("content-length", strconv.FormatInt(x.RequestBody, 10), false)
-	}
-	return framed(h.block.Len())
+	w := h.conn.party
+	b := &h.fields
+	b.Reset()
+	b.Add(":method", x.Method)
+	b.Add(":scheme", w.scenario.Workload.Scheme)
+	b.Add(":authority", w.authority(x))
+	b.Add(":path", x.Path)
+	w.requestFields(x, "", b)
+	return framed(b.Size())
 }
 
 // framed is the size of a block in HEADERS and CONTINUATION.
 func framed(n int) int64 {
-	return int64(n + frameHeader*max(1, (n+frameSize-1)/frameSize))
+	return int64(n + wire.FrameHeaderSize*max(1, (n+wire.FrameSize-1)/wire.FrameSize))
 }
 
 // read takes in frames.
 func (h *http2Client) read(n int64) {
-	w, id := h.conn.world, h.conn.id
+	w, id := h.conn.party, h.conn.id
 	for f, ok := h.server.out.take(n); ok; f, ok = h.server.out.take(0) {
 		if h.conn.gone {
 			continue
 		}
 		s := h.streams[f.exchange]
-		x := &w.trace.Exchanges[f.exchange]
+		x := &w.exchanges[f.exchange]
 		switch f.kind {
 		case settings:
-			w.mind.HandleStreams(w.now, id, serverStreams)
-			h.write(frame{kind: settingsAck, wire: frameHeader})
+			w.policy.HandleStreams(w.now, id, serverStreams)
+			h.write(frame{kind: settingsAck, wire: wire.FrameHeaderSize})
 		case headers:
 			s.got += f.wire
 			x.FirstByte, x.ResponseHead = linger.Known(w.now), s.got
 			x.Status = w.scenario.Workload.Exchanges[f.exchange].Status
-			w.mind.HandleBody(w.now, id, f.exchange, 0)
+			w.policy.HandleBody(w.now, id, f.exchange, 0)
 			if f.last {
 				h.finish(s)
 			}
 		case data:
-			if h.used += f.body; h.used >= connCredit/2 {
-				h.write(frame{kind: update, exchange: -1, wire: windowUpdate, body: h.used})
+			if h.used += f.body; h.used >= wire.ConnCredit/2 {
+				h.write(frame{kind: update, exchange: -1, wire: wire.WindowUpdateSize, body: h.used})
 				h.used = 0
 			}
 			s.got += f.wire
@@ -255,9 +210,9 @@ func (h *http2Client) read(n int64) {
 				h.finish(s)
 				break
 			}
-			w.mind.HandleBody(w.now, id, f.exchange, s.body)
-			if s.used += f.body; s.used >= streamCredit/2 {
-				h.write(frame{kind: update, exchange: f.exchange, wire: windowUpdate, body: s.used})
+			w.policy.HandleBody(w.now, id, f.exchange, s.body)
+			if s.used += f.body; s.used >= wire.StreamCredit/2 {
+				h.write(frame{kind: update, exchange: f.exchange, wire: wire.WindowUpdateSize, body: s.used})
 				s.used = 0
 			}
 		case goAway:
@@ -269,52 +224,42 @@ func (h *http2Client) read(n int64) {
 					delete(h.streams, e)
 				}
 			}
-			w.mind.HandleGoAway(w.now, id, refused, goodbye)
+			w.policy.HandleGoAway(w.now, id, refused, byGoAway)
 		}
 	}
 }
 
 func (h *http2Client) finish(s *stream2) {
-	w := h.conn.world
-	x := &w.trace.Exchanges[s.exchange]
+	w := h.conn.party
+	x := &w.exchanges[s.exchange]
 	x.ResponseHead, x.ResponseBody, x.Done = s.got-s.body, s.body, linger.Known(w.now)
-	e := &w.scenario.Workload.Exchanges[s.exchange]
-	x.ContentType = e.ContentType
-	if e.IsQuery() {
-		x.Rcode = w.message(s.exchange, linger.OverHTTPS).Rcode
-	}
+	x.ContentType = w.scenario.Workload.Exchanges[s.exchange].ContentType
+	w.app.done(w, s.exchange)
 	delete(h.streams, s.exchange)
-	w.mind.HandleResponse(w.now, h.conn.id, s.exchange, true)
+	h.conn.responded(s.exchange, true)
 }
 
-// farewell says goodbye before the connection ends (RFC 9113, 9.1).
-func (h *http2Client) farewell() {
-	h.write(frame{kind: goAway, wire: goAwayBytes})
+// goAway says that the connection is going to end (RFC 9113, 9.1).
+func (h *http2Client) goAway() {
+	h.write(frame{kind: goAway, wire: wire.GoAwaySize})
 }
 
 func (h *http2Client) eof() {
-	w, c := h.conn.world, h.conn
-	c.over = true
-	if c.gone {
-		return
-	}
 	where := "the idle connection"
 	if n := len(h.streams); n > 0 {
 		where = fmt.Sprintf("with %d responses due", n)
 	}
 	reason := "server closed " + where
 	if h.goneAway {
-		reason = goodbye
+		reason = byGoAway
 	}
-	w.trace.Connections[c.id].ClosedBy = trace.AtServer
-	w.mind.HandleClosed(w.now, c.id, policy.ClosedByPeer, reason)
+	h.conn.closedByServer(reason)
 }
 
 func (s *http2Server) begin() {
-	w := s.end.world
-	s.mind = policy.NewServer(w.config.Policy, w.now)
+	s.streamServer.begin()
 	s.control = append(s.control, frame{kind: settings, wire: serverOpening})
-	if w.secure() {
+	if s.end.party.secure {
 		s.send() // in cleartext it waits for the preface, to see what is spoken
 	}
 }
@@ -323,8 +268,8 @@ func (s *http2Server) read(n int64) {
 	for f, ok := s.client.out.take(n); ok; f, ok = s.client.out.take(0) {
 		switch f.kind {
 		case settings:
-			s.window = connCredit // by the WINDOW_UPDATE of the client's opening
-			s.control = append(s.control, frame{kind: settingsAck, wire: frameHeader})
+			s.window = wire.ConnCredit // by the WINDOW_UPDATE of the client's opening
+			s.control = append(s.control, frame{kind: settingsAck, wire: wire.FrameHeaderSize})
 		case headers:
 			s.begins(f)
 		case data:
@@ -354,39 +299,39 @@ func (s *http2Server) read(n int64) {
 
 // begins takes a request's head.
 func (s *http2Server) begins(f frame) {
-	w := s.end.world
+	w := s.end.party
 	if s.last += 2; s.last == 2 {
 		s.last = 1
 	}
-	if s.farewell > 0 && s.last > s.farewell {
+	if s.answers > 0 && s.last > s.answers {
 		return
 	}
 	s.open++
-	if !s.mind.HandleRequest(w.now, "2", nil) {
-		s.goodbye()
+	if !s.policy.HandleRequest(w.now, "2", nil) {
+		s.goAway()
 	}
+	s.end.conn.tell(s.policy)
 	if f.last {
 		s.respond(&stream2{exchange: f.exchange})
 	}
 }
 
-func (s *http2Server) goodbye() {
-	if s.farewell == 0 {
-		s.farewell = max(s.last, 1)
-		s.control = append(s.control, frame{kind: goAway, wire: goAwayBytes, body: int64(s.last)})
+func (s *http2Server) goAway() {
+	if s.answers == 0 {
+		s.answers = max(s.last, 1)
+		s.control = append(s.control, frame{kind: goAway, wire: wire.GoAwaySize, body: int64(s.last)})
 	}
 }
 
 func (s *http2Server) respond(st *stream2) {
-	w := s.end.world
+	w := s.end.party
 	x := &w.scenario.Workload.Exchanges[st.exchange]
-	st.window = streamCredit
+	st.window = wire.StreamCredit
 	if x.HasBody() {
 		st.left = x.ResponseBody
 	}
-	if x.Delay > 0 {
-		st.due = w.now.Add(x.Delay)
-		s.delayed = append(s.delayed, st)
+	if due := s.end.conn.due(st.exchange); due > w.now {
+		s.delayed.add(st, due)
 		return
 	}
 	s.ready = append(s.ready, st)
@@ -396,11 +341,7 @@ func (s *http2Server) deadline() linger.Instant {
 	if s.closed {
 		return linger.Never
 	}
-	t := s.mind.NextTimeout()
-	for _, st := range s.delayed {
-		t = min(t, st.due)
-	}
-	return t
+	return min(s.policy.NextTimeout(), s.delayed.next())
 }
 
 func (s *http2Server) timeout() { s.send() }
@@ -415,22 +356,19 @@ func (s *http2Server) eof() {
 	s.end.shutdown()
 }
 
+func (s *http2Server) giveWay() {
+	s.dismiss()
+	s.send()
+}
+
 // send sends a page after the other, as long as the kernel takes them.
 func (s *http2Server) send() {
-	w := s.end.world
-	s.mind.HandleTimeout(w.now)
-	if why, _ := s.mind.Closing(); why != "" && !s.ended {
-		s.goodbye()
+	w := s.end.party
+	s.waited()
+	if why, _ := s.policy.Closing(); why != "" && !s.ended {
+		s.goAway()
 	}
-	kept := s.delayed[:0]
-	for _, st := range s.delayed {
-		if st.due <= w.now {
-			s.ready = append(s.ready, st)
-		} else {
-			kept = append(kept, st)
-		}
-	}
-	s.delayed = kept
+	s.ready = append(s.ready, s.delayed.take(w.now)...)
 	for !s.end.blocked && !s.end.shut {
 		n := s.fill()
 		if n == 0 {
@@ -441,23 +379,9 @@ func (s *http2Server) send() {
 			s.settle()
 		}
 	}
-	if _, due := s.mind.Closing(); due && !s.closed && !s.end.blocked {
-		s.closed = true
-		if w.config.Policy.Style == policy.CloseRST {
-			s.end.tcp.Abort(w.now)
-			s.end.shut = true
-			return
-		}
-		s.end.shutdown()
+	if !s.end.blocked {
+		s.closeIfDue()
 	}
-}
-
-// settle notes what has been written.
-func (s *http2Server) settle() {
-	for range s.written {
-		s.mind.HandleResponse(s.end.world.now)
-	}
-	s.written = 0
 }
 
 // fill gathers up to a page of frames: control first, then of each stream one in
@@ -475,20 +399,20 @@ func (s *http2Server) fill() int64 {
 	for len(s.ready) > 0 {
 		st := s.ready[0]
 		if !st.headed {
-			if pageSize-page-frameHeader < headRoom {
+			if pageSize-page-wire.FrameHeaderSize < headRoom {
 				break
 			}
 			st.headed = true
 			put(frame{kind: headers, exchange: st.exchange, wire: s.head(st), last: st.left == 0})
 		} else {
-			n := min(st.left, st.window, s.window, frameSize, pageSize-page-frameHeader)
+			n := min(st.left, st.window, s.window, wire.FrameSize, pageSize-page-wire.FrameHeaderSize)
 			if n <= 0 || n < min(st.left, st.window, s.window, leastPiece) {
 				break
 			}
 			st.left -= n
 			st.window -= n
 			s.window -= n
-			put(frame{kind: data, exchange: st.exchange, wire: frameHeader + n, body: n, last: st.left == 0})
+			put(frame{kind: data, exchange: st.exchange, wire: wire.FrameHeaderSize + n, body: n, last: st.left == 0})
 		}
 		s.ready = s.ready[:copy(s.ready, s.ready[1:])]
 		switch {
@@ -506,30 +430,8 @@ func (s *http2Server) fill() int64 {
 
 // head is the size of a response's HEADERS.
 func (s *http2Server) head(st *stream2) int64 {
-	w := s.end.world
-	x := &w.scenario.Workload.Exchanges[st.exchange]
-	s.block.Reset()
-	size := len("HTTP/1.1 200 ") + len(reason(x.Status)) + len("\r\n\r\n")
-	encode := func(name, value string, unique bool) {
-		size += len(name) + len(value) + len(": \r\n")
-		_ = s.encoder.WriteField(hpack.HeaderField{Name: name, Value: value, Sensitive: unique}) // into memory
-	}
-	_ = s.encoder.WriteField(hpack.HeaderField{Name: ":status", Value: strconv.Itoa(x.Status)})
-	if x.ContentType != "" {
-		encode("content-type", x.ContentType, false)
-	}
-	if x.IsQuery() {
-		encode("cache-control", w.message(st.exchange, linger.OverHTTPS).fresh(), false)
-	}
-	if w.altSvc() != "" {
-		encode("alt-svc", w.altSvc(), false)
-	}
-	if x.HasBody() {
-		encode("content-length", strconv.FormatInt(x.ResponseBody, 10), false)
-	}
-	encode("date", time.Unix(0, int64(w.now)).UTC().Format(dateFormat), false)
-	if n := x.ResponseHead - size - len("X-Pad: \r\n"); n > 0 {
-		encode("x-pad", strings.Repeat("x", n), true)
-	}
-	return framed(s.block.Len())
+	w := s.end.party
+	s.fields.Reset()
+	w.responseFields(st.exchange, w.altSvc(), &s.fields)
+	return framed(s.fields.Size())
 }

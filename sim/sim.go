@@ -1,6 +1,6 @@
 // Package sim is the engine that predicts: the client's and the server's connection
 // policy as live and origin drive them, over modelled TCP and TLS and the link that
-// the lab pumps, in virtual time. There is no goroutine, no clock and no luck but the
+// the lab pumps, in virtual time. There is no goroutine, no clock and no randomness but the
 // link's; the same scenario and seed give the same trace, to the byte.
 //
 // What is and what is not modelled stands in docs/simulator.md.
@@ -11,12 +11,12 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"linger"
 	"linger/link"
 	"linger/policy"
+	"linger/sim/alarm"
 	"linger/sim/quic"
 	"linger/sim/tcp"
 	"linger/trace"
@@ -41,6 +41,10 @@ type Config struct {
 	Congestion tcp.Congestion
 	// Textbook, where set, is TCP as exercises have it.
 	Textbook *Textbook
+	// Capacity is what each server has for all of its connections; the zero value has no limit.
+	Capacity policy.Capacity
+	// Bound is where the run of a crowd is stopped.
+	Bound linger.Bound
 	// Events bounds how many events a run may have; 0 is MostEvents.
 	Events int64
 }
@@ -78,17 +82,18 @@ func Run(ctx context.Context, s linger.Scenario, c Config) (*trace.Trace, error)
 	if err := Modelled(s); err != nil {
 		return nil, err
 	}
-	if s.Strategy.DNS != "" {
-		if err := c.asked(s); err != nil {
-			return nil, err
-		}
-	}
 	w := newWorld(s, c)
 	defer w.recycle()
+	m, err := w.newManner(s)
+	if err != nil {
+		return nil, err
+	}
+	w.flights = &trace.Flights{}
+	p := w.join(m, linger.Alone(), w.access(0))
 	if err := w.run(ctx); err != nil {
 		return nil, err
 	}
-	return w.trace, nil
+	return p.trace(), nil
 }
 
 // Modelled says why a scenario is not, where it is not.
@@ -117,33 +122,50 @@ const (
 	server = 1
 )
 
+// peers are the sides as traces have them.
+var peers = [2]trace.Peer{client: trace.AtClient, server: trace.AtServer}
+
 // A packet is what a link carries.
 type packet struct {
-	conn int32
+	conn *conn
 	tcp  tcp.Segment
 	quic *quic.Datagram // in place of tcp
 	// Where neither is, a datagram of DNS: its size, and what it is about.
 	datagram, exchange int32
 }
 
-// A world is one run.
+// Queues of who is to be woken. Of one instant what is in the first comes first, as the lab's
+// pump would see it: arrivals at the origin's end of a link, arrivals at a client, then of
+// packets on their own way to or from an origin, timers of hosts, the clients' own.
+const (
+	_      = iota // ways to a server
+	_             // and to a client
+	along         // lines
+	timers        // ends of connections, and servers
+	wishes        // clients
+	queues
+)
+
+// A world is one run: what all of its clients share.
 type world struct {
-	scenario linger.Scenario
 	config   Config
+	network  linger.Network
+	seed     uint64 // of the run, from which those of its parts are drawn
 	now      linger.Instant
-	links    [2]*link.Link[packet]
-	conns    []*conn
-	alarms   alarms
-	mind     *policy.Client
-	trace    *trace.Trace
-	ledger   trace.Ledger
-	stirred  []*conn // with something staged
+	idle     bool // nothing had happened for a while before this event
+	queues   [queues]alarm.Queue
 	places   []place // of the workload's origins
 	lines    []line
+	backends []*backend
+	clients  tally
+	parties  []*party
+	left     int // parties that are not done
+	dialled  int // connections
 	pool     quic.Pool
-	loaded   bool
+	pipes    [2]trace.Pipe  // by who sends
+	flights  *trace.Flights // of a client by itself
+	crowd    *crowd         // of many, else nil
 	events   int64
-	idle     bool // nothing had happened for a while before this event
 }
 
 // asleep is after how long a core without work stops its clock tick, and takes
@@ -151,83 +173,46 @@ type world struct {
 const asleep = 4 * time.Millisecond
 
 func newWorld(s linger.Scenario, c Config) *world {
-	if c.Limits == (policy.Limits{Pace: c.Limits.Pace}) {
-		pace := c.Limits.Pace
-		if c.Limits = policy.DefaultLimits; s.Strategy.DNS != "" {
-			c.Limits = policy.DNSLimits
-		}
-		c.Limits.Pace = pace
-	}
 	if c.Events == 0 {
 		c.Events = MostEvents
 	}
 	// As the lab has it: trials of one number lose the same packets, whatever the
 	// strategy.
-	seed := rand.NewPCG(s.Seed, uint64(c.Trial)).Uint64()
-	w := &world{
-		scenario: s, config: c,
-		mind: policy.NewClient(s.Workload, s.Strategy, c.Limits),
-		trace: &trace.Trace{
-			Provenance: trace.Predicted, Engine: "sim",
-			Workload: s.Workload.Name, Strategy: s.Strategy.Name, Network: s.Network,
-			Seed: s.Seed, Trial: c.Trial, Connections: []trace.Connection{},
-			Exchanges: make([]trace.Exchange, len(s.Workload.Exchanges)),
-		},
-	}
-	up, down := link.Up(s.Network), link.Down(s.Network)
-	if c.Textbook != nil {
-		up.Queue, down.Queue = math.MaxInt, math.MaxInt
-	}
-	w.links[client] = link.New[packet](up, rand.NewPCG(seed, client))
-	w.links[server] = link.New[packet](down, rand.NewPCG(seed, server))
-	w.settle()
-	for i, e := range s.Workload.Exchanges {
-		x := &w.trace.Exchanges[i]
-		*x = trace.Exchange{ID: i, Method: e.Method, URL: s.Workload.Scheme + "://" + w.places[e.Origin].host + e.Path, Connection: -1}
-		if e.IsQuery() {
-			w.question(x, e.Query)
-		}
-	}
-	if s.Strategy.DNS == linger.OverHTTPS {
-		all := slices.Clone(s.Workload.Exchanges)
-		for i := range all {
-			all[i] = w.overHTTP(i, all[i])
-		}
-		w.scenario.Workload.Exchanges = all
-	}
+	w := &world{config: c, network: s.Network, seed: rand.NewPCG(s.Seed, uint64(c.Trial)).Uint64()}
+	w.settle(s.Workload.Origins)
+	w.addBackend()
 	return w
 }
 
-// secure reports whether the run is over TLS.
-func (w *world) secure() bool {
-	switch w.scenario.Strategy.DNS {
-	case "":
-		return w.scenario.Workload.Scheme == "https"
-	case linger.OverUDP, linger.OverTCP:
-		return false
+// access returns the link of client number i, or the one of all.
+func (w *world) access(i int) *[2]*way {
+	up, down := link.Up(w.network), link.Down(w.network)
+	if w.config.Textbook != nil {
+		up.Queue, down.Queue = math.MaxInt, math.MaxInt
 	}
-	return true
+	i *= 2
+	return &[2]*way{
+		client: w.newWay(i, toServer, link.New[packet](up, rand.NewPCG(w.seed, uint64(i+client)))),
+		server: w.newWay(i, toClient, link.New[packet](down, rand.NewPCG(w.seed, uint64(i+server)))),
+	}
 }
 
 // patience is how many events pass between two looks at whether to go on.
 const patience = 1 << 14
 
-// run has everything happen in its order. Events of one instant come in the order in
-// which the lab's pump would see them: arrivals at the origin's end of the link,
-// arrivals at the client, then of packets on their own way to or from an origin,
-// timers, the client's own.
+// run has everything happen in its order.
 func (w *world) run(ctx context.Context) error {
-	w.idle = true
-	w.mind.HandleStart(0)
-	w.obey()
+	w.idle, w.left = true, len(w.parties)
+	for _, p := range w.parties {
+		p.start()
+	}
 	for {
-		up, down := w.links[client].Next(), w.links[server].Next()
-		alarm, wish := w.alarms.next(), linger.Never
-		if !w.mind.Finished() {
-			wish = w.mind.NextTimeout()
+		at, first := linger.Never, 0
+		for i := range w.queues {
+			if t := w.queues[i].Next(); t < at {
+				at, first = t, i
+			}
 		}
-		along, way := w.nextLine()
-		at := min(up, down, along, alarm, wish)
 		if at == linger.Never {
 			break
 		}
@@ -238,38 +223,35 @@ func (w *world) run(ctx context.Context) error {
 			return unfinished{fmt.Sprintf("not over after %d events", w.config.Events),
 				fmt.Sprintf(", %v of virtual time; predict a smaller workload or a path that loses less", time.Duration(w.now).Round(time.Millisecond))}
 		}
+		if w.crowd != nil {
+			if w.crowd.overruns(at) {
+				return errOverrun
+			}
+			w.crowd.sampleUntil(at)
+		}
 		w.idle = at.Sub(w.now) > asleep
 		w.now = at
-		switch at {
-		case up:
-			p, _, _ := w.links[client].Receive(at)
-			if l := w.places[w.conns[p.conn].origin].line; l >= 0 {
-				w.lines[l].in.Send(at, 0, p)
-			} else {
-				w.arrive(client, &p)
-			}
-		case down:
-			p, _, _ := w.links[server].Receive(at)
-			w.arrive(server, &p)
-		case along:
-			w.travel(way)
-		case alarm:
-			w.alarms.first().wake.alarm()
-		default:
-			w.mind.HandleTimeout(at)
-			w.obey()
+		w.queues[first].First().Wake()
+		if w.crowd != nil {
+			w.crowd.bury()
 		}
 	}
-	if !w.mind.Finished() {
+	if w.left > 0 {
 		return unfinished{fmt.Sprintf("nothing happens any more after %v", time.Duration(w.now)), ", and the load is not over"}
 	}
-	w.close()
+	for _, p := range w.parties {
+		for side, y := range p.ways {
+			w.pipes[side].QueuePeak = max(w.pipes[side].QueuePeak, int64(y.Peak()))
+		}
+	}
 	return nil
 }
 
 // arrive hands a packet to the end that it is for.
-func (w *world) arrive(from int, p *packet) {
-	switch c := w.conns[p.conn]; {
+func arrive(from int, p *packet) {
+	c := p.conn
+	c.flying--
+	switch {
 	case p.quic != nil:
 		c.quic[1-from].arrive(p.quic)
 	case p.datagram > 0:
@@ -277,79 +259,20 @@ func (w *world) arrive(from int, p *packet) {
 	default:
 		c.ends[1-from].arrive(&p.tcp)
 	}
+	c.party.plan()
+	c.party.end(c)
 }
 
-// obey does what the client's machine commands.
-func (w *world) obey() {
-	for cmd, ok := w.mind.Poll(); ok; cmd, ok = w.mind.Poll() {
-		switch cmd.Kind {
-		case policy.Dial:
-			w.dial(cmd.Conn, cmd.Origin, cmd.Stream)
-		case policy.Send:
-			c := w.conns[cmd.Conn]
-			if x := &w.trace.Exchanges[cmd.Exchange]; !cmd.Again {
-				*x = trace.Exchange{ID: x.ID, Method: x.Method, URL: x.URL, Connection: int64(c.id), Attempts: x.Attempts, Truncated: x.Truncated}
-			}
-			if len(c.staged) == 0 {
-				w.stirred = append(w.stirred, c)
-			}
-			c.staged = append(c.staged, staged{cmd.Exchange, cmd.Last, cmd.Again})
-		case policy.Close:
-			w.hangUp(w.conns[cmd.Conn], cmd.Reason)
-		case policy.Fail:
-			w.trace.Exchanges[cmd.Exchange].Failed = cmd.Reason
-		}
-	}
-	// What is sent may be answered by further commands.
-	for len(w.stirred) > 0 {
-		c := w.stirred[0]
-		w.stirred = w.stirred[:copy(w.stirred, w.stirred[1:])]
-		batch := c.staged
-		c.staged = nil
-		if !c.gone {
-			c.speaker.send(batch)
-			if e := c.ends[client]; e != nil {
-				e.flush()
-			}
-		}
-	}
-	if !w.loaded && w.mind.Loaded() {
-		w.loaded = true
-		w.trace.Ended = w.now
-	}
-}
-
-// close completes the trace.
-func (w *world) close() {
-	w.trace.Retries = w.mind.Retries()
-	for i := range w.trace.Exchanges {
-		w.trace.Exchanges[i].Queued = w.mind.Wanted(i).Or(w.trace.Ended)
-	}
-	l := &w.ledger
-	l.Connections = make([]trace.Flows, len(w.conns))
-	for i, c := range w.conns {
-		l.Connections[i] = c.flows
-	}
-	for side, pipe := range []*trace.Pipe{&l.Up, &l.Down} {
-		pipe.QueuePeak = int64(w.links[side].Peak())
-	}
-	w.trace.Ledger = linger.Known(*l)
-}
-
-// carry sends a segment on its way.
-func (w *world) carry(c *conn, from int, s *tcp.Segment) {
+// carry sends a packet on its way, which for an origin's may begin with one of its own.
+func (w *world) carry(from int, p packet) {
 	at := w.now
+	p.conn.flying++
 	if w.idle {
 		at = at.Add(w.config.Machine.Handover)
 	}
-	w.launch(at, from, packet{conn: int32(c.id), tcp: *s})
-}
-
-// launch sends a packet on its way, which for an origin's may begin with one of its own.
-func (w *world) launch(at linger.Instant, from int, p packet) {
 	if from == server {
-		if l := w.places[w.conns[p.conn].origin].line; l >= 0 {
-			w.lines[l].out.Send(at, 0, p)
+		if l := w.places[p.conn.origin].line; l >= 0 {
+			w.lines[l].out.send(at, 0, &p)
 			return
 		}
 	}
@@ -359,7 +282,7 @@ func (w *world) launch(at linger.Instant, from int, p packet) {
 // enter gives a link a packet, and counts it as the lab's ledger does: as it was sent,
 // before the link may have dropped it.
 func (w *world) enter(at linger.Instant, from int, p *packet) {
-	c := w.conns[p.conn]
+	c := p.conn
 	headers, payload := datagramHeaders, int(p.datagram)
 	if p.quic != nil {
 		payload = int(p.quic.Size)
@@ -372,18 +295,18 @@ func (w *world) enter(at linger.Instant, from int, p *packet) {
 		}
 	}
 	size := headers + payload
-	flow, pipe := &c.flows.Up, &w.ledger.Up
+	flow, pipe := &c.flows.Up, &w.pipes[from]
 	if from == server {
-		flow, pipe = &c.flows.Down, &w.ledger.Down
+		flow = &c.flows.Down
 	}
 	switch {
 	case c.flows.Up.Packets == 0:
-		c.flows.First = moment(w.now)
+		c.began = w.now
 	case c.flows.Up.Packets == 1 && from == client:
-		c.shook = moment(w.now).Sub(c.flows.First)
+		c.shook = w.now.Sub(c.began)
 	}
-	silence := moment(w.now).Sub(c.flows.Last)
-	c.flows.Last = moment(w.now)
+	silence := w.now.Sub(c.spoken)
+	c.spoken = w.now
 	pipe.Packets++
 	pipe.Bytes += int64(size)
 	flow.Packets++
@@ -398,7 +321,11 @@ func (w *world) enter(at linger.Instant, from int, p *packet) {
 			flow.Stall(silence)
 		}
 	}
-	switch w.links[from].Send(at, size, *p) {
+	outcome := c.party.ways[from].send(at, size, p)
+	if w.flights != nil {
+		w.fly(at, from, p, trace.Piece{Carried: outcome == link.Carried, Payload: payload, Stalled: trace.IsStall(silence, c.shook)})
+	}
+	switch outcome {
 	case link.Carried:
 		return
 	case link.Dropped:
@@ -411,6 +338,25 @@ func (w *world) enter(at linger.Instant, from int, p *packet) {
 	if p.quic != nil {
 		w.pool.Drop(p.quic)
 	}
+	c.flying--
+	w.end(c)
+}
+
+// fly enters a packet that has just been sent into its flight.
+func (w *world) fly(at linger.Instant, from int, p *packet, piece trace.Piece) {
+	along := [2]time.Duration{} // the origin's own way, by who sends
+	if l := w.places[p.conn.origin].line; l >= 0 {
+		along[server] = w.lines[l].in.Delay
+	}
+	piece.At = at.Add(-along[from])
+	if piece.Carried {
+		piece.Arrives = p.conn.party.ways[from].Latest().Add(along[1-from])
+	}
+	if p.quic == nil && p.datagram == 0 {
+		flags := p.tcp.Flags
+		piece.SYN, piece.FIN, piece.RST, piece.Again = flags&tcp.SYN != 0, flags&tcp.FIN != 0, flags&tcp.RST != 0, p.tcp.Again
+	}
+	w.flights.Add(p.conn.id, peers[from], piece)
 }
 
 // countSegment notes what a segment's flags say.
@@ -425,7 +371,7 @@ func countSegment(c *conn, flow *trace.Flow, from int, s *tcp.Segment) {
 		flow.RST++
 	}
 	if s.Flags&(tcp.FIN|tcp.RST) != 0 && c.flows.ClosedBy == trace.Nobody {
-		c.flows.ClosedBy = [2]trace.Peer{trace.AtClient, trace.AtServer}[from]
+		c.flows.ClosedBy = peers[from]
 	}
 	if s.Again {
 		flow.Retransmitted++

@@ -1,7 +1,9 @@
 // Package sockdiag counts the TCP sockets of a network namespace, by state and with the
-// kernel memory that they hold, as socket diagnostics has them (sock_diag(7)). It needs no
-// rights. On systems other than Linux [Open] says that there are none.
+// kernel memory that they hold, as socket diagnostics has them (sock_diag(7)), and lists those
+// that listen. It needs no rights but for [Socket.Destroy]. On systems other than Linux [Open] says that there are none.
 package sockdiag
+
+import "net/netip"
 
 // A State is one of a TCP socket, by its number in include/net/tcp_states.h.
 type State uint8
@@ -40,6 +42,9 @@ type Census struct {
 	// not read yet, data that it has written and the peer has not acknowledged, both with
 	// their bookkeeping, and what is set aside for more.
 	Memory int64
+	// Waiting are connections in the accept queues of those that listen for other hosts: they
+	// are established, and no program has taken them.
+	Waiting int
 }
 
 // Open counts the sockets of connections that are being opened, open or being closed:
@@ -50,4 +55,18 @@ func (c *Census) Open() int {
 		n += k
 	}
 	return n - c.States[Listen] - c.States[TimeWait]
+}
+
+// A Listener is a socket that waits for connections of TCP, or for datagrams of UDP.
+type Listener struct {
+	Address netip.AddrPort `json:"address"`
+	UDP     bool           `json:"udp,omitempty"`
+	// V6Only says of one of IPv6 that it takes nothing by IPv4.
+	V6Only bool `json:"v6_only,omitempty"`
+}
+
+// TakesIPv4 reports whether other hosts reach it by IPv4.
+func (l Listener) TakesIPv4() bool {
+	a := l.Address.Addr()
+	return !a.IsLoopback() && (a.Is4() || a.IsUnspecified() && !l.V6Only)
 }

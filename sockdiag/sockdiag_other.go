@@ -5,6 +5,7 @@ package sockdiag
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 )
 
@@ -18,6 +19,15 @@ func Open() (*Socket, error) { return nil, errNeedsLinux }
 
 // Census says that socket diagnostics need Linux.
 func (s *Socket) Census() (Census, error) { return Census{}, errNeedsLinux }
+
+// CensusOf says that socket diagnostics need Linux.
+func (s *Socket) CensusOf(func(netip.Addr) bool) (Census, error) { return Census{}, errNeedsLinux }
+
+// Listeners says that socket diagnostics need Linux.
+func (s *Socket) Listeners() ([]Listener, error) { return nil, errNeedsLinux }
+
+// Destroy says that socket diagnostics need Linux.
+func (s *Socket) Destroy(func(local, remote netip.AddrPort) bool) error { return errNeedsLinux }
 
 // Close does nothing.
 func (s *Socket) Close() error { return nil }

@@ -1,7 +1,12 @@
-// Package stats turns repeated measurements into a figure that carries its
-// doubt: medians and quantiles, intervals of medians, ratios of medians, and a
-// test for a difference. Nothing is assumed about how the measurements are
-// distributed, and what a small sample cannot support is said as a Warning.
+// Package stats turns repeated measurements into a figure that says how sure it is: medians and
+// quantiles, intervals of medians, ratios of medians, and a test for a difference. Nothing is
+// assumed about how the measurements are distributed; what a small sample cannot support is
+// unknown, or said as a [Warning].
+//
+// A [Sample] is the way in: [New] of values, or [Censored] where some trials failed and are known
+// only to be longer than any other. [Compare] tests two samples; where several comparisons stand
+// together its p is multiplied by a [Family]'s factor. [Together] tests many figures of the same
+// trials at once. A [Histogram] holds what does not fit into memory.
 package stats
 
 import (
@@ -187,7 +192,7 @@ type Test struct {
 	Warnings []Warning
 }
 
-// Differs reports whether the samples are further apart than luck allows.
+// Differs reports whether the samples are further apart than noise allows.
 func (t Test) Differs() bool { return t.P < Alpha }
 
 // mostOrders is of how many ways to part the trials Together tries all; of more it draws
@@ -373,4 +378,10 @@ func Compare(a, b Sample) Test {
 		out.Warnings = append(out.Warnings, Warning{code, w.Error()})
 	}
 	return out
+}
+
+// Round returns v to the nearest multiple of unit, a power of ten of at most 1.
+func Round(v, unit float64) float64 {
+	scale := math.Round(1 / unit)
+	return math.Round(v*scale) / scale
 }

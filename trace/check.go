@@ -72,13 +72,13 @@ func (h Header) check() error {
 	return h.Network.Validate()
 }
 
-// items counts the elements of all lists in a line of JSON, up to one more than maxItems.
+// Items counts the elements of all lists in a text of JSON, up to one more than most.
 // A decoder makes each of them before anybody can look: an element of five bytes may take a
 // thousand in memory.
-func items(line []byte) int {
+func Items(line []byte, most int) int {
 	n := 0
 	lists := []bool{false} // whether what is open is a list
-	for i := 0; i < len(line) && n <= maxItems; i++ {
+	for i := 0; i < len(line) && n <= most; i++ {
 		switch line[i] {
 		case '"':
 			for i++; i < len(line) && line[i] != '"'; i++ {
@@ -106,7 +106,7 @@ func items(line []byte) int {
 func (t *Trace) held(read int) int64 {
 	n := int64(read) + int64(len(t.Connections))*int64(unsafe.Sizeof(Connection{})) + int64(len(t.Exchanges))*int64(unsafe.Sizeof(Exchange{}))
 	l, _ := t.Ledger.Get()
-	return n + int64(len(l.Connections))*int64(unsafe.Sizeof(Flows{}))
+	return n + int64(len(l.Connections))*int64(unsafe.Sizeof(Flows{})) + int64(len(l.Flights))*int64(unsafe.Sizeof(Flight{}))
 }
 
 // check holds a trial against the header and its own bounds.
@@ -118,7 +118,7 @@ func (r *Reader) check(e Entry) error {
 		return errors.New("a trial has either a trace or a failure")
 	}
 	still := 0
-	if e.Still {
+	if e.ZeroRTT {
 		still = 1
 	}
 	n := &r.count[e.Strategy][still]
@@ -163,13 +163,21 @@ func (t *Trace) check() error {
 	}
 	for _, side := range []linger.Opt[Host]{t.Client, t.Server} {
 		h := side.Or(Host{})
-		if h.CPU < 0 || h.SocketsPeak < 0 || h.SocketsLeft < 0 || h.TimeWait < 0 || h.SocketMemory < 0 || h.Samples < 0 {
+		if h.CPU < 0 || h.SocketsPeak < 0 || h.SocketsLeft < 0 || h.TimeWait < 0 || h.SocketMemory < 0 || h.ResidentPeak < 0 || h.ResidentLeft < 0 || h.Samples < 0 {
 			return errors.New("a host has less than no sockets, memory or CPU")
 		}
 	}
 	l, _ := t.Ledger.Get()
-	if l.Overflow < 0 {
-		return errors.New("a ledger has less than no connections")
+	if l.Overflow < 0 || l.Unflown < 0 {
+		return errors.New("a ledger has less than no connections, or packets")
+	}
+	if len(l.Flights) > MostFlights {
+		return fmt.Errorf("a ledger has %d flights; there are at most %d", len(l.Flights), MostFlights)
+	}
+	for i := range l.Flights {
+		if err := l.Flights[i].check(len(l.Connections)); err != nil {
+			return fmt.Errorf("flight %d: %w", i+1, err)
+		}
 	}
 	for i, f := range l.Connections {
 		if !f.Up.counts() || !f.Down.counts() {
@@ -233,6 +241,27 @@ func (e *Exchange) check(b bounds) error {
 func (e StreamEnd) check() error {
 	if e.Lost < 0 || !within(ofStream.far, linger.Known(e.Ended)) {
 		return errors.New("a stream that ends there, or lost so many, is none")
+	}
+	return nil
+}
+
+// check reports what no flight can be, of so many connections.
+func (f *Flight) check(connections int) error {
+	switch {
+	case f.Connection < 0 || f.Connection >= connections:
+		return fmt.Errorf("it is of connection %d of %d", f.Connection+1, connections)
+	case f.By != AtClient && f.By != AtServer:
+		return fmt.Errorf("%q sent it, which is neither client nor server", f.By)
+	}
+	for _, at := range []linger.Micros{f.Sent, f.SentLast, f.Arrived, f.ArrivedLast} {
+		if !within(longest, linger.Known(linger.Instant(at))) {
+			return errors.New("an instant is out of bounds")
+		}
+	}
+	for _, n := range []int64{f.Packets, f.Payload, f.SYN, f.FIN, f.RST, f.Again, f.Lost} {
+		if n < 0 || n > maxCount {
+			return errors.New("a count is out of bounds")
+		}
 	}
 	return nil
 }

@@ -39,11 +39,11 @@ type Machine struct {
 type Experiment struct {
 	Setup
 	// Traces holds the trials of each strategy that gave a trace, in order of
-	// their number, indexed as Strategies; Still those with the path's delay taken
+	// their number, indexed as Strategies; ZeroRTT those with the path's delay taken
 	// out. A list that is missing is empty.
-	Traces, Still [][]*Trace
-	// Failures holds the reasons of the trials that gave none, as Traces and Still.
-	Failures, StillFailures [][]string
+	Traces, ZeroRTT [][]*Trace
+	// Failures holds the reasons of the trials that gave none, as Traces and ZeroRTT.
+	Failures, ZeroRTTFailures [][]string
 	// GivenUp is after how long each of Failures was given up, indexed as those; 0, or a
 	// list that is missing, is not known.
 	GivenUp [][]time.Duration
@@ -51,7 +51,7 @@ type Experiment struct {
 	Interrupted bool
 }
 
-// At returns the i-th list of Traces, Still, Failures or StillFailures, which is
+// At returns the i-th list of Traces, ZeroRTT, Failures or ZeroRTTFailures, which is
 // empty where it is missing.
 func At[T any](lists [][]T, i int) []T {
 	if i >= len(lists) {
@@ -81,12 +81,12 @@ func WriteExperiment(w io.Writer, x Experiment, from Source) error {
 	}
 	for i := range x.Strategies {
 		for _, lists := range []struct {
-			still    bool
+			baseline bool
 			traces   [][]*Trace
 			failures [][]string
-		}{{false, x.Traces, x.Failures}, {true, x.Still, x.StillFailures}} {
+		}{{false, x.Traces, x.Failures}, {true, x.ZeroRTT, x.ZeroRTTFailures}} {
 			for _, t := range At(lists.traces, i) {
-				if err := out.Write(Entry{Strategy: i, Still: lists.still, Trace: t}); err != nil {
+				if err := out.Write(Entry{Strategy: i, ZeroRTT: lists.baseline, Trace: t}); err != nil {
 					return err
 				}
 			}
@@ -94,8 +94,8 @@ func WriteExperiment(w io.Writer, x Experiment, from Source) error {
 				if reason == "" {
 					reason = "no reason given"
 				}
-				e := Entry{Strategy: i, Still: lists.still, Failure: reason}
-				if after := At(x.GivenUp, i); !lists.still && k < len(after) {
+				e := Entry{Strategy: i, ZeroRTT: lists.baseline, Failure: reason}
+				if after := At(x.GivenUp, i); !lists.baseline && k < len(after) {
 					e.GivenUp = linger.Micros(after[k])
 				}
 				if err := out.Write(e); err != nil {
@@ -113,38 +113,74 @@ func ReadExperiment(r io.Reader) (Experiment, Source, error) {
 	if err != nil {
 		return Experiment{}, Source{}, err
 	}
+	x, source, _, err := f.experiment(0)
+	return x, source, err
+}
+
+// ReadExperiments reads a trace file of trials whole in which several experiments may stand one
+// behind the other, as those of several networks do. A reader of one refuses it.
+func ReadExperiments(r io.Reader) (all []Experiment, sources []Source, err error) {
+	f, err := Open(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	held := int64(0)
+	for {
+		x, source, n, err := f.experiment(held)
+		if held = n + int64(len(f.first)); held > maxHeld {
+			return nil, nil, errLarge
+		}
+		if err != nil && !errors.Is(err, errBehind) {
+			return nil, nil, err
+		}
+		all, sources = append(all, x), append(sources, source)
+		if err == nil {
+			return all, sources, nil
+		}
+		if err := f.begin(); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// experiment reads one experiment of a file whose first line has been read, where traces that
+// take so many bytes are held already. What stands behind it is errBehind, and can be read next.
+func (f *File) experiment(held int64) (Experiment, Source, int64, error) {
 	file, err := f.Trials()
 	if err != nil {
-		return Experiment{}, Source{}, err
+		return Experiment{}, Source{}, 0, err
 	}
+	file.held = held
 	h := file.Header
 	n := len(h.Strategies)
 	x := Experiment{
 		Setup:  h.Setup,
-		Traces: make([][]*Trace, n), Still: make([][]*Trace, n),
-		Failures: make([][]string, n), StillFailures: make([][]string, n), GivenUp: make([][]time.Duration, n),
+		Traces: make([][]*Trace, n), ZeroRTT: make([][]*Trace, n),
+		Failures: make([][]string, n), ZeroRTTFailures: make([][]string, n), GivenUp: make([][]time.Duration, n),
 	}
 	for {
 		e, err := file.Next()
-		if errors.Is(err, io.EOF) {
-			break
+		if errors.Is(err, io.EOF) || errors.Is(err, errBehind) {
+			x.Interrupted = file.End.Interrupted
+			if err == io.EOF {
+				err = nil
+			}
+			return x, h.Source, file.held, err
 		}
 		if err != nil {
-			return Experiment{}, h.Source, err
+			return Experiment{}, h.Source, 0, err
 		}
 		traces, failures := x.Traces, x.Failures
-		if e.Still {
-			traces, failures = x.Still, x.StillFailures
+		if e.ZeroRTT {
+			traces, failures = x.ZeroRTT, x.ZeroRTTFailures
 		}
 		if e.Trace != nil {
 			traces[e.Strategy] = append(traces[e.Strategy], e.Trace)
 		} else {
 			failures[e.Strategy] = append(failures[e.Strategy], e.Failure)
-			if !e.Still {
+			if !e.ZeroRTT {
 				x.GivenUp[e.Strategy] = append(x.GivenUp[e.Strategy], time.Duration(e.GivenUp))
 			}
 		}
 	}
-	x.Interrupted = file.End.Interrupted
-	return x, h.Source, nil
 }

@@ -31,7 +31,7 @@ func connectionFields() []field[Connection] {
 		text("server", unless, func(c *Connection) *string { return &c.Server }),
 		text("forwarded_for", unless, func(c *Connection) *string { return &c.ForwardedFor }),
 		text("origin", unless, func(c *Connection) *string { return &c.Origin }),
-		text("protocol", unless, func(c *Connection) *string { return &c.Protocol }),
+		text("protocol", unless, func(c *Connection) *linger.Protocol { return &c.Protocol }),
 		part("known", basisFields(), func(c *Connection) *Basis { return &c.Known }),
 		truth("began_before", unless, func(c *Connection) *bool { return &c.BeganBefore }),
 		truth("still_open", unless, func(c *Connection) *bool { return &c.StillOpen }),

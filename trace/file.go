@@ -48,12 +48,17 @@ func Open(r io.Reader) (*File, error) {
 		return nil, errForeign
 	}
 	f := &File{lines: bufio.NewReaderSize(z, 64<<10)}
+	return f, f.begin()
+}
+
+// begin reads the first line, of the file or of what stands behind the end of its first part.
+func (f *File) begin() error {
 	first, err := f.line(maxLine)
 	switch {
 	case errors.Is(err, errLong):
-		return nil, fmt.Errorf("line 1 %w", err)
+		return fmt.Errorf("line 1 %w", err)
 	case err != nil:
-		return nil, broken(err, 0)
+		return broken(err, 0)
 	}
 	f.first = bytes.Clone(first)
 	// The version first: the rest may be of a shape that only its writer knows.
@@ -63,19 +68,19 @@ func Open(r io.Reader) (*File, error) {
 		Kind    json.RawMessage `json:"kind"`
 	}
 	if json.Unmarshal(f.first, &mark) != nil || mark.Format != fileFormat || mark.Version < 1 {
-		return nil, errForeign
+		return errForeign
 	}
 	if mark.Version > FileVersion {
-		return nil, fmt.Errorf("it is a trace file of version %d, and this linger reads up to %d; use the one that wrote it, or a later one", mark.Version, FileVersion)
+		return fmt.Errorf("it is a trace file of version %d, and this linger reads up to %d; use the one that wrote it, or a later one", mark.Version, FileVersion)
 	}
 	f.version = mark.Version
 	_ = json.Unmarshal(mark.Kind, &f.Kind) // what is no text is of no kind
-	return f, nil
+	return nil
 }
 
 // decode reads a line of the file's version.
 func (f *File) decode(b []byte, into any) error {
-	if items(b) > maxItems {
+	if Items(b, maxItems) > maxItems {
 		return fmt.Errorf("it lists more than %d things", maxItems)
 	}
 	if f.version == 1 {
@@ -114,7 +119,7 @@ func (f *File) line(most int) ([]byte, error) {
 // where something does.
 func (f *File) ended() error {
 	// The checksum stands behind the last line.
-	_, err := f.lines.ReadByte()
+	_, err := f.lines.Peek(1)
 	if err == nil {
 		err = errBehind
 	}

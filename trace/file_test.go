@@ -243,3 +243,25 @@ func BenchmarkReader(b *testing.B) {
 		}
 	}
 }
+
+// Experiments stand one behind the other, as cat makes them of files. A reader of one refuses
+// them, and what is cut off in the second is not taken for the end of the first.
+func TestExperimentsBehindEachOther(t *testing.T) {
+	one := zip(header2 + trial2 + end)
+	both := append(bytes.Clone(one), one...)
+	all, sources, err := ReadExperiments(bytes.NewReader(both))
+	if err != nil || len(all) != 2 || len(sources) != 2 || len(all[1].Traces[0]) != 1 || sources[1].Kind != KindFetch {
+		t.Errorf("%d experiments: %v", len(all), err)
+	}
+	if all, _, err := ReadExperiments(bytes.NewReader(one)); err != nil || len(all) != 1 {
+		t.Errorf("%d experiments: %v", len(all), err)
+	}
+	if _, _, err := ReadExperiment(bytes.NewReader(both)); err == nil || !strings.Contains(err.Error(), "stands behind its end") {
+		t.Errorf("a reader of one says %v", err)
+	}
+	for name, second := range map[string][]byte{"cut": zip(header2 + trial2), "foreign": zip("something\n"), "bytes": []byte("something")} {
+		if _, _, err := ReadExperiments(bytes.NewReader(append(bytes.Clone(one), second...))); err == nil {
+			t.Errorf("%s behind an experiment is no error", name)
+		}
+	}
+}

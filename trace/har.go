@@ -25,12 +25,12 @@ type (
 		Log harLog `json:"log"`
 	}
 	harLog struct {
-		Version string     `json:"version"`
-		Creator harCreator `json:"creator"`
-		Pages   []harPage  `json:"pages"`
-		Entries []harEntry `json:"entries"`
-		Comment string     `json:"comment"`
-		Linger  *harRecipe `json:"_linger,omitempty"`
+		Version string       `json:"version"`
+		Creator harCreator   `json:"creator"`
+		Pages   []harPage    `json:"pages"`
+		Entries []harEntry   `json:"entries"`
+		Comment string       `json:"comment"`
+		Linger  *harWorkload `json:"_linger,omitempty"`
 	}
 	harCreator struct {
 		Name    string `json:"name"`
@@ -99,9 +99,9 @@ type (
 		Type string `json:"type"`
 		URL  string `json:"url"`
 	}
-	// A harRecipe is the workload as a list, see linger.ParseList: a HAR has no place
+	// A harWorkload is the workload as a list, see linger.ParseList: a HAR has no place
 	// for what was where in a page, and how long was waited on purpose.
-	harRecipe struct {
+	harWorkload struct {
 		Workload string `json:"workload"`
 		Scheme   string `json:"scheme"`
 		List     string `json:"list"`
@@ -112,19 +112,19 @@ type (
 // so that whoever reads it back has that again. Heads that came compressed, by
 // HTTP/2 or HTTP/3, have no size in it, and no message its fields. version is this
 // program's.
-func WriteHAR(w io.Writer, t *Trace, recipe linger.Workload, version string) error {
+func WriteHAR(w io.Writer, t *Trace, fetched linger.Workload, version string) error {
 	const page = "page_1"
 	stamp := func(i linger.Instant) string {
 		return t.Began.Add(time.Duration(i)).UTC().Format(time.RFC3339Nano)
 	}
 	var list bytes.Buffer
-	if err := recipe.WriteList(&list); err != nil {
+	if err := fetched.WriteList(&list); err != nil {
 		return err
 	}
 	log := harLog{
 		Version: "1.2", Creator: harCreator{"linger", version}, Entries: []harEntry{},
 		Comment: strings.TrimSpace(fmt.Sprintf("%s by the engine %s, strategy %s, network %s", t.Provenance, t.Engine, t.Strategy, t.Network.Name)),
-		Linger:  &harRecipe{recipe.Name, recipe.Scheme, list.String()},
+		Linger:  &harWorkload{fetched.Name, fetched.Scheme, list.String()},
 	}
 	p := harPage{Started: stamp(0), ID: page, Title: cmp.Or(t.Workload, "workload")}
 	p.Timings.Load = millis(time.Duration(t.Ended))
@@ -162,10 +162,10 @@ func WriteHAR(w io.Writer, t *Trace, recipe linger.Workload, version string) err
 			}
 		}
 		e.Request, e.Response = messages(x, c.Protocol)
-		if x.ID < len(recipe.Exchanges) {
-			if parent := recipe.Exchanges[x.ID].Parent; parent != linger.NoParent {
+		if x.ID < len(fetched.Exchanges) {
+			if parent := fetched.Exchanges[x.ID].Parent; parent != linger.NoParent {
 				kind := "other"
-				if strings.HasPrefix(recipe.Exchanges[parent].ContentType, "text/html") {
+				if strings.HasPrefix(fetched.Exchanges[parent].ContentType, "text/html") {
 					kind = "parser"
 				}
 				e.Initiator = &harInitiator{kind, urls[parent]}
@@ -194,8 +194,9 @@ func timings(x Exchange, c Connection, first bool) harTimings {
 		waited -= connect
 		out.Connect = millis(connect)
 		if secured, ok := c.Secured.Get(); ok {
-			// QUIC's handshake is all TLS's.
-			out.TLS = millis(max(0, min(secured, sent).Sub(max(from, c.Established.Or(from)))))
+			// QUIC's handshake is all TLS's. It is a part of connect, and with early data may
+			// go on behind that.
+			out.TLS = millis(max(0, min(secured, connected, sent).Sub(max(from, c.Established.Or(from)))))
 		}
 	}
 	out.Blocked = millis(max(0, waited))
@@ -211,12 +212,14 @@ func timings(x Exchange, c Connection, first bool) harTimings {
 }
 
 // harVersions is what each protocol is called in a HAR.
-var harVersions = map[string]string{"http/1.0": "HTTP/1.0", "http/1.1": "HTTP/1.1", "h2": "h2", "h3": "h3"}
+var harVersions = map[linger.Protocol]string{
+	linger.HTTP10: linger.HTTP10.Title(), linger.HTTP11: linger.HTTP11.Title(), linger.H2: string(linger.H2), linger.H3: string(linger.H3),
+}
 
-func messages(x Exchange, protocol string) (harRequest, harResponse) {
+func messages(x Exchange, protocol linger.Protocol) (harRequest, harResponse) {
 	version := cmp.Or(harVersions[protocol], "unknown")
 	head := func(n int64) int64 {
-		if !strings.HasPrefix(protocol, "http/1") || n == 0 {
+		if !protocol.IsHTTP1() || n == 0 {
 			return -1
 		}
 		return n

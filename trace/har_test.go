@@ -95,6 +95,17 @@ func TestWriteHAR(t *testing.T) {
 	}
 }
 
+// What is sent as early data does not wait for the end of the handshake, and the part of
+// it that it waited for is no longer than that of connecting.
+func TestHandshakeOfEarlyDataIsAPartOfConnecting(t *testing.T) {
+	at := func(ms float64) linger.Opt[linger.Instant] { return linger.Known(linger.Instant(ms * 1e6)) }
+	got := timings(Exchange{Queued: 1e6, Sent: at(9), FirstByte: at(79), Done: at(80)},
+		Connection{Dialled: 1e6, Connected: at(3), Secured: at(73)}, true)
+	if want := (harTimings{Blocked: 6, DNS: -1, Connect: 2, TLS: 2, Wait: 70, Receive: 1}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func BenchmarkWriteHAR(b *testing.B) {
 	in, w := harTrace()
 	for b.Loop() {

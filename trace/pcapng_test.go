@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"linger/internal/testall"
 )
 
 // ping is an IPv4 packet of ICMP from 192.0.2.1 to 192.0.2.2, with n bytes of payload.
@@ -54,10 +56,7 @@ func TestPcapngBlocksCloseThemselves(t *testing.T) {
 func TestPcapngAsTsharkReadsIt(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
-		if os.Getenv("LINGER_TEST_ALL") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip("tshark is not installed")
+		testall.Lacks(t, "tshark is not installed: %v", err)
 	}
 	file := filepath.Join(t.TempDir(), "c.pcapng")
 	at := time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.UTC)

@@ -84,10 +84,9 @@ type Connection struct {
 	ForwardedFor string `json:"forwarded_for,omitempty"`
 	// Origin is whose it is, as requests name it in Host, where there are several.
 	Origin string `json:"origin,omitempty"`
-	// Protocol is what was spoken on it: "http/1.0", "http/1.1", "h2" or "h3"; of DNS
-	// "tcp", "dot", "doh", "doh3" or "doq", and "udp" for a socket that connects
+	// Protocol is what was spoken on it. linger.DNSOverUDP is of a socket that connects
 	// nothing: one query and its answer went over it.
-	Protocol string `json:"protocol,omitempty"`
+	Protocol linger.Protocol `json:"protocol,omitempty"`
 	// Known says how client, server, origin, protocol and requests are known.
 	Known Basis `json:"known,omitzero"`
 	// BeganBefore says that it was open already when the recording began. Dialled is
@@ -307,7 +306,7 @@ type Exchange struct {
 	Referer   string `json:"referer,omitempty"`
 	// Queued is when the client wanted it, and where only the request was seen, when that
 	// was. Sent is when the request was handed to the kernel, or its first byte passed
-	// (last attempt; of a datagram that was sent again the first time, since nobody knows
+	// (last attempt; of a retransmitted datagram the first time, since nobody knows
 	// which one is answered), FirstByte and Done when the response's first and
 	// last byte were read, or passed.
 	Queued    linger.Instant             `json:"queued_us"`

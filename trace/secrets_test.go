@@ -3,15 +3,11 @@ package trace
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,6 +20,9 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"linger/internal/testall"
+	"linger/internal/testcert"
 )
 
 const keyLine = "CLIENT_RANDOM 00 11\n"
@@ -201,34 +200,17 @@ func (c recorded) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// testChain is a key and a certificate that signs itself.
-func testChain(t *testing.T) tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"origin"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
 // A client records what it sends and receives over loopback; tshark reads the
 // requests, in HTTP/1.1 and HTTP/2, only once the secrets are in the capture.
 func TestTsharkDecryptsWithTheSecrets(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
-		if os.Getenv("LINGER_TEST_ALL") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip("tshark is not installed")
+		testall.Lacks(t, "tshark is not installed: %v", err)
 	}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, strings.Repeat("x", 3000))
 	}))
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{testChain(t)}}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{testcert.SelfSigned(x509.Certificate{DNSNames: []string{"origin"}})}}
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()

@@ -1,6 +1,16 @@
 // Package trace holds what happened: connections, exchanges and packets, when,
 // seen from where, known how. Engines write traces; what comes after only reads
 // them, and does not know which engine wrote.
+//
+// A [Trace] is one trial: all of its connections and exchanges in memory, with the ledger of
+// the link where there was one. An [Experiment] holds the trials of several strategies, and
+// compare reads that. Observed traffic has no end: a [StreamWriter] writes a [Connection] or
+// an [Exchange] as each ends, a [StreamReader] hands them on one by one, and neither holds
+// them all; audit and tune read those.
+//
+// Instants are counted from when the trial or the recording began. What an observer cannot
+// know is an unknown [linger.Opt], and not zero. Files of both kinds are opened by [Open] and
+// described in docs/report.md; a [Trace] can also be written as a HAR or a capture.
 package trace
 
 import (
@@ -20,8 +30,9 @@ const (
 )
 
 // Format names the document that a trace by itself is, the JSON of linger get, and the
-// version of its form. The first had no name, and instants in nanoseconds.
-const Format = "linger trace 2"
+// version of its form. The first had no name, and instants in nanoseconds; the first two called
+// caveats doubts.
+const Format = "linger trace 3"
 
 // A Trace is one trial: one scenario run once.
 type Trace struct {
@@ -42,7 +53,7 @@ type Trace struct {
 	Ended       linger.Instant `json:"ended_us"`
 	Connections []Connection   `json:"connections"`
 	Exchanges   []Exchange     `json:"exchanges"`
-	// Retries counts requests sent again because a kept connection turned out to
+	// Retries counts requests that were retried because a kept connection turned out to
 	// be closed (RFC 9110, 9.2.2).
 	Retries int `json:"retries"`
 	// Client and Server are what each side spent, where it could be seen.
@@ -52,9 +63,9 @@ type Trace struct {
 	Ledger linger.Opt[Ledger] `json:"ledger,omitzero"`
 	// Interrupted says that the run was stopped before it had ended.
 	Interrupted bool `json:"interrupted,omitempty"`
-	// Recipe is the workload that was fetched, where the source has it and not only
+	// Fetched is the workload that was fetched, where the source has it and not only
 	// what came of it.
-	Recipe linger.Opt[linger.Workload] `json:"-"`
+	Fetched linger.Opt[linger.Workload] `json:"-"`
 	// Notes say what whoever wrote the trace had to guess or leave out, a
 	// sentence each.
 	Notes []string `json:"notes,omitempty"`
@@ -78,12 +89,12 @@ const Stopped = "interrupted"
 // their sum; of the peaks, each at its own time, so that it is not less than the
 // side's own.
 type Host struct {
-	// CPU is user and system time of the side's own process, from the first
+	// CPU is user and system time of the side's own process, or processes, from the first
 	// request to the last; what the kernel does for it while it handles an
 	// arriving packet is charged to the lab and not in here.
 	CPU time.Duration `json:"cpu_us"`
-	// Sockets counts TCP sockets by state, as socket diagnostics list them, each
-	// at its own peak: "ESTABLISHED", "TIME_WAIT", ...
+	// Sockets counts TCP sockets by state, as socket diagnostics list them, without those
+	// of connections within the host, each at its own peak: "ESTABLISHED", "TIME_WAIT", ...
 	Sockets map[string]int `json:"sockets,omitempty"`
 	// SocketsPeak is the most TCP sockets seen at once, listeners and TIME_WAIT apart.
 	SocketsPeak int `json:"sockets_peak,omitzero"`
@@ -95,6 +106,11 @@ type Host struct {
 	// in bytes, as socket diagnostics count it (sk_rmem_alloc, sk_wmem_queued,
 	// sk_forward_alloc). Sampled: a shorter peak is missed.
 	SocketMemory int64 `json:"socket_memory,omitzero"`
+	// ResidentPeak is the most memory that all processes of the side had in RAM at once, in
+	// bytes: the sum of their resident sets, in each of which shared pages count; and
+	// ResidentLeft what it was when last counted. Of a server of the user's own only.
+	ResidentPeak int64 `json:"resident_peak,omitzero"`
+	ResidentLeft int64 `json:"resident_left,omitzero"`
 	// Samples is how many samples the figures of sockets come from. Without any they
 	// are not known; with some, one that is absent from the JSON is 0.
 	Samples int `json:"samples,omitzero"`
@@ -110,20 +126,34 @@ type Ledger struct {
 	Lateness Lateness `json:"lateness"`
 	// Overflow counts connections that no longer fitted into the ledger.
 	Overflow int `json:"overflow,omitempty"`
+	// Flights are the packets with content, put together, in the order in which they began.
+	// Unflown counts those that are in none, for want of room.
+	Flights []Flight `json:"flights,omitempty"`
+	Unflown int64    `json:"unflown,omitempty"`
 }
 
 // Since returns the ledger without the connections that began before an instant,
 // such as an earlier visit's. Lateness and the peak of the queue stay those of all.
 func (l Ledger) Since(began time.Time) Ledger {
 	kept := make([]Flows, 0, len(l.Connections))
-	for _, f := range l.Connections {
+	place := make([]int, len(l.Connections)) // in kept, or -1
+	for i, f := range l.Connections {
 		if f.First.Before(began) {
 			l.Up, l.Down = l.Up.less(f.Up), l.Down.less(f.Down)
+			place[i] = -1
 			continue
 		}
+		place[i] = len(kept)
 		kept = append(kept, f)
 	}
 	l.Connections = kept
+	flights := make([]Flight, 0, len(l.Flights))
+	for _, f := range l.Flights {
+		if f.Connection = place[f.Connection]; f.Connection >= 0 {
+			flights = append(flights, f)
+		}
+	}
+	l.Flights = flights
 	return l
 }
 
@@ -139,19 +169,19 @@ func (p Pipe) less(f Flow) Pipe {
 // Flows is one connection seen from the middle of the path; of UDP, all datagrams
 // between one address and port and another.
 type Flows struct {
-	Protocol string    `json:"protocol"` // "tcp", "udp", "icmp" or "ip"
-	Client   string    `json:"client"`   // IP:port
-	Server   string    `json:"server"`   // IP:port
-	First    time.Time `json:"first"`    // when the first packet was sent
-	Last     time.Time `json:"last"`
-	Up       Flow      `json:"up"`
-	Down     Flow      `json:"down"`
+	Protocol linger.Transport `json:"protocol"` // or "icmp", or "ip" for every other
+	Client   string           `json:"client"`   // IP:port
+	Server   string           `json:"server"`   // IP:port
+	First    time.Time        `json:"first"`    // when the first packet was sent
+	Last     time.Time        `json:"last"`
+	Up       Flow             `json:"up"`
+	Down     Flow             `json:"down"`
 	// ClosedBy is who sent the first FIN or RST.
 	ClosedBy Peer `json:"closed_by,omitempty"`
 }
 
 // IsQUIC reports whether the client began a QUIC connection on this flow.
-func (f Flows) IsQUIC() bool { return f.Protocol == "udp" && f.Up.Initial > 0 }
+func (f Flows) IsQUIC() bool { return f.Protocol == linger.TransportUDP && f.Up.Initial > 0 }
 
 // A Pipe is one direction of the link, all connections together.
 type Pipe struct {

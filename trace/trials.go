@@ -20,8 +20,8 @@ type Header struct {
 // Entry is one trial: its trace, or why there is none.
 type Entry struct {
 	Strategy int `json:"strategy"` // index in Header.Strategies
-	// Still says that the path's delay was taken out.
-	Still   bool   `json:"still,omitempty"`
+	// ZeroRTT says that the path's delay was taken out.
+	ZeroRTT bool   `json:"still,omitempty"`
 	Failure string `json:"failure,omitempty"`
 	// GivenUp is after how long a trial without a trace was given up; 0 is not known.
 	GivenUp linger.Micros `json:"given_up_us,omitzero"`

@@ -45,9 +45,9 @@ func TestFilesOfVersion1AreRead(t *testing.T) {
 		got.trials, got.still, got.failures, got.connections, got.exchanges = 0, 0, 0, 0, 0
 		for i := range x.Strategies {
 			got.trials += len(x.Traces[i])
-			got.still += len(x.Still[i])
-			got.failures += len(x.Failures[i]) + len(x.StillFailures[i])
-			for _, one := range append(x.Traces[i], x.Still[i]...) {
+			got.still += len(x.ZeroRTT[i])
+			got.failures += len(x.Failures[i]) + len(x.ZeroRTTFailures[i])
+			for _, one := range append(x.Traces[i], x.ZeroRTT[i]...) {
 				got.connections += len(one.Connections)
 				got.exchanges += len(one.Exchanges)
 				if one.Ended <= 0 || one.Ended > longest {

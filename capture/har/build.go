@@ -83,9 +83,9 @@ func (h *builder) note(n, of int, what string) {
 
 func (h *builder) exchange(e *entry, queued linger.Instant) trace.Exchange {
 	x := trace.Exchange{
-		Method: e.request.method, URL: e.request.url, Page: e.page,
+		Method: e.request.method, URL: linger.WithoutUser(e.request.url), Page: e.page,
 		Status: int(max(0, e.response.status.Or(0))), ContentType: e.contentType(), Redirect: e.redirect(),
-		Initiator: absolute(e.initiator), Referer: absolute(e.request.referer),
+		Initiator: linger.WithoutUser(absolute(e.initiator)), Referer: linger.WithoutUser(absolute(e.request.referer)),
 		Connection: -1, Queued: queued, Frames: trace.Frames{First: int64(e.number), Last: int64(e.number)},
 	}
 	if h.recorder.isLocal(e) {
@@ -217,7 +217,7 @@ func (e *entry) handshake(queued linger.Instant) (h handshake, ok bool) {
 		h.secured = linger.Known(h.connected)
 		// Where TLS took all of it, TCP's part was not seen (Chrome, of a connection
 		// that it had opened in advance); QUIC has none.
-		if connect-ssl > ssl/100 && e.speaks() != "h3" {
+		if connect-ssl > ssl/100 && !e.speaks().OverQUIC() {
 			h.established = linger.Known(h.connected.Add(-ssl))
 		}
 	case strings.HasPrefix(strings.ToLower(e.request.url), "http:"):
@@ -228,16 +228,16 @@ func (e *entry) handshake(queued linger.Instant) (h handshake, ok bool) {
 
 // speaks is the protocol of the exchange, as trace.Connection has it; empty where the
 // recorder does not say.
-func (e *entry) speaks() string {
+func (e *entry) speaks() linger.Protocol {
 	for _, said := range []string{e.response.version, e.request.version, e.protocol} {
 		v := strings.TrimPrefix(strings.ToLower(said), "http/")
 		switch {
 		case v == "1.0" || v == "1.1":
-			return "http/" + v
-		case v == "2" || v == "2.0" || v == "h2":
-			return "h2"
-		case v == "3" || v == "3.0" || strings.HasPrefix(v, "h3") || strings.Contains(v, "quic"):
-			return "h3"
+			return linger.ProtocolFor("", v)
+		case v == "2" || v == "2.0" || v == linger.H2.ALPN():
+			return linger.H2
+		case v == "3" || v == "3.0" || strings.HasPrefix(v, linger.H3.ALPN()) || strings.Contains(v, string(linger.QUIC)):
+			return linger.H3
 		}
 	}
 	return ""
@@ -245,8 +245,7 @@ func (e *entry) speaks() string {
 
 // said is what a message says of its connection's future; in HTTP/2 and later none does.
 func (e *entry) said(m message) trace.Said {
-	switch e.speaks() {
-	case "h2", "h3":
+	if e.speaks().Multiplexed() {
 		return trace.Said{}
 	}
 	said := trace.Said{Connection: printable(m.connection), KeepAlive: printable(m.alive)}
@@ -263,8 +262,8 @@ func (e *entry) said(m message) trace.Said {
 func (h *builder) connect(e *entry, x *trace.Exchange) {
 	name := e.connectionName()
 	shaken, opened := e.handshake(x.Queued)
-	if protocol := e.speaks(); name == "" && x.Failed == "" && (protocol == "h2" || protocol == "h3") {
-		name = protocol + " " + host(x.URL)
+	if protocol := e.speaks(); name == "" && x.Failed == "" && protocol.Multiplexed() {
+		name = string(protocol) + " " + host(x.URL)
 		h.shared++
 	}
 	if name == "" && !opened {
@@ -335,7 +334,7 @@ func port(raw string) string {
 	if p := u.Port(); p != "" {
 		return p
 	}
-	if u.Scheme == "https" {
+	if u.Scheme == linger.SchemeHTTPS {
 		return "443"
 	}
 	return "80"

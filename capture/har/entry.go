@@ -143,41 +143,37 @@ func (e *entry) read(s *scanner) error {
 			read = truth(&e.fulfilled)
 		case "_protocol":
 			read = words(&e.protocol, maxName)
-		case "_bytesIn":
-			read = figure(&e.bytesIn)
-		case "_load_ms":
-			read = figure(&e.loadMS)
-		case "_load_start":
-			read = figure(&e.loadStart)
-		case "_dns_start":
-			read = figure(&e.dnsStart)
-		case "_dns_end":
-			read = figure(&e.dnsEnd)
-		case "_connect_start":
-			read = figure(&e.connectStart)
-		case "_connect_end":
-			read = figure(&e.connectEnd)
-		case "_ssl_start":
-			read = figure(&e.sslStart)
-		case "_ssl_end":
-			read = figure(&e.sslEnd)
+		default:
+			return readPart(s, key, part{"_bytesIn", &e.bytesIn}, part{"_load_ms", &e.loadMS}, part{"_load_start", &e.loadStart},
+				part{"_dns_start", &e.dnsStart}, part{"_dns_end", &e.dnsEnd}, part{"_connect_start", &e.connectStart},
+				part{"_connect_end", &e.connectEnd}, part{"_ssl_start", &e.sslStart}, part{"_ssl_end", &e.sslEnd})
 		}
 		return read(s)
 	})
 }
 
+// A part is where the number behind a key is kept.
+type part struct {
+	key string
+	to  *number
+}
+
+// readPart reads the number behind a key into its place, and skips what has none.
+func readPart(s *scanner, key []byte, parts ...part) (err error) {
+	for _, p := range parts {
+		if string(key) == p.key {
+			*p.to, err = s.number()
+			return err
+		}
+	}
+	return s.skip()
+}
+
 func (e *entry) readTimings(s *scanner) error {
 	t := &e.timings
 	return s.members(func(key []byte) error {
-		for _, part := range []struct {
-			name string
-			to   *number
-		}{{"blocked", &t.blocked}, {"dns", &t.dns}, {"connect", &t.connect}, {"ssl", &t.ssl}, {"send", &t.send}, {"wait", &t.wait}, {"receive", &t.receive}} {
-			if string(key) == part.name {
-				return figure(part.to)(s)
-			}
-		}
-		return s.skip()
+		return readPart(s, key, part{"blocked", &t.blocked}, part{"dns", &t.dns}, part{"connect", &t.connect}, part{"ssl", &t.ssl},
+			part{"send", &t.send}, part{"wait", &t.wait}, part{"receive", &t.receive})
 	})
 }
 
@@ -239,28 +235,23 @@ func (m *message) read(s *scanner) error {
 			read = words(&m.url, maxURL)
 		case "httpVersion":
 			read = words(&m.version, maxName)
-		case "status":
-			read = figure(&m.status)
 		case "headers":
 			read = m.readHeaders
-		case "headersSize":
-			read = figure(&m.headersSize)
-		case "bodySize":
-			read = figure(&m.bodySize)
 		case "redirectURL":
 			read = words(&m.redirect, maxURL)
 		case "content":
 			read = m.readContent
 		case "postData":
 			read = m.readPosted
-		case "_transferSize":
-			read = figure(&m.transferSize)
 		case "_fetchedViaServiceWorker", "fromServiceWorker": // Chrome; chrome-har
 			read = truth(&m.byWorker)
 		case "_error", "_failureText": // Chrome, WebKit; Playwright
 			if m.err == "" {
 				read = words(&m.err, maxName)
 			}
+		default:
+			return readPart(s, key, part{"status", &m.status}, part{"headersSize", &m.headersSize}, part{"bodySize", &m.bodySize},
+				part{"_transferSize", &m.transferSize})
 		}
 		return read(s)
 	})
@@ -411,7 +402,7 @@ func normalized(method string) string {
 func (e *entry) isHTTP() bool {
 	scheme, _, _ := strings.Cut(e.request.url, ":")
 	switch strings.ToLower(scheme) {
-	case "http", "https":
+	case linger.SchemeHTTP, linger.SchemeHTTPS:
 		return e.request.method != "CONNECT"
 	}
 	return false

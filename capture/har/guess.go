@@ -120,6 +120,7 @@ func (e *entry) redirect() string {
 	if err != nil || to.String() == base.String() {
 		return ""
 	}
+	to.User = nil
 	return to.String()
 }
 
@@ -145,7 +146,7 @@ func headOf(m message, line int64) (n int64, guessed bool) {
 
 // absolute is s if it is an absolute URL of HTTP.
 func absolute(s string) string {
-	if scheme, _, ok := strings.Cut(s, "://"); ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")) {
+	if scheme, _, ok := strings.Cut(s, "://"); ok && (strings.EqualFold(scheme, linger.SchemeHTTP) || strings.EqualFold(scheme, linger.SchemeHTTPS)) {
 		return s
 	}
 	return ""

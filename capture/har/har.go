@@ -39,7 +39,7 @@ func Read(r io.Reader) (*trace.Trace, error) {
 	if err := h.build(log.entries, log.read); err != nil {
 		return nil, err
 	}
-	h.trace.Recipe = log.recipe(h.trace)
+	h.trace.Fetched = log.fetched(h.trace)
 	return h.trace, nil
 }
 
@@ -55,9 +55,9 @@ type harLog struct {
 	name, scheme, list string
 }
 
-// recipe is the workload that the file says it was made from, if it says so and the
+// fetched is the workload that the file says it was made from, if it says so and the
 // entries bear it out. Otherwise t gets a note.
-func (l *harLog) recipe(t *trace.Trace) (out linger.Opt[linger.Workload]) {
+func (l *harLog) fetched(t *trace.Trace) (out linger.Opt[linger.Workload]) {
 	if l.list == "" {
 		return out
 	}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/internal/testall"
 	"linger/trace"
 )
 
@@ -272,7 +273,7 @@ func TestMutatedRecordings(t *testing.T) {
 	files := recordings(t)
 	ok := 0
 	for i := range 200 {
-		b := mutate(rng, read(t, files[i%len(files)]))
+		b := testall.MutateJSON(rng, 4, read(t, files[i%len(files)]))
 		got, err := Read(bytes.NewReader(b))
 		if err != nil {
 			continue
@@ -283,31 +284,6 @@ func TestMutatedRecordings(t *testing.T) {
 	if ok == 0 || ok == 200 {
 		t.Errorf("%d of 200 mutations were read; that tests one side only", ok)
 	}
-}
-
-// mutate changes a few places: bytes, numbers, cuts, repetitions.
-func mutate(rng *rand.Rand, b []byte) []byte {
-	b = slices.Clone(b)
-	for range 1 + rng.IntN(4) {
-		at := rng.IntN(len(b))
-		end := min(len(b), at+1+rng.IntN(200))
-		switch rng.IntN(5) {
-		case 0:
-			b[at] = byte(rng.Uint32())
-		case 1:
-			b = slices.Delete(b, at, end)
-		case 2:
-			b = slices.Insert(b, end, b[at:end]...)
-		case 3:
-			b = b[:max(1, at)]
-		case 4: // another number for the next one
-			if i := bytes.IndexAny(b[at:], "0123456789"); i >= 0 {
-				odd := []string{"-1", "1e99", "null", `"x"`, "4294967297", "0", "[]"}
-				b = slices.Replace(b, at+i, at+i+1, []byte(odd[rng.IntN(len(odd))])...)
-			}
-		}
-	}
-	return b
 }
 
 func FuzzHAR(f *testing.F) {

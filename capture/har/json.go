@@ -107,20 +107,7 @@ func (s *scanner) eachMember(visit func(key []byte) error) error {
 		return err
 	}
 	return s.each('}', func() error {
-		b, err := s.next()
-		if err != nil {
-			return err
-		}
-		if b != '"' {
-			return s.invalid(b, "looking for the beginning of a key")
-		}
-		if _, err := s.str(64); err != nil {
-			return err
-		}
-		if b, err = s.next(); err == nil && b != ':' {
-			err = s.invalid(b, "after a key")
-		}
-		if err != nil {
+		if err := s.key(64); err != nil {
 			return err
 		}
 		return visit(s.text)
@@ -243,6 +230,11 @@ func (s *scanner) skipKey() error {
 	if s.nest[len(s.nest)-1] != '}' {
 		return nil
 	}
+	return s.key(0)
+}
+
+// key takes a key, of which it keeps as many bytes as limit, and its colon.
+func (s *scanner) key(limit int) error {
 	b, err := s.next()
 	if err != nil {
 		return err
@@ -250,7 +242,7 @@ func (s *scanner) skipKey() error {
 	if b != '"' {
 		return s.invalid(b, "looking for the beginning of a key")
 	}
-	if _, err := s.str(0); err != nil {
+	if _, err := s.str(limit); err != nil {
 		return err
 	}
 	if b, err = s.next(); err == nil && b != ':' {

@@ -552,11 +552,15 @@ func (c *Conversation) url(h *head) string {
 		b = append(b, target...)
 	}
 	c.Shared.line = b
+	if bytes.IndexByte(b, '@') >= 0 {
+		return linger.WithoutUser(valid(b))
+	}
 	return valid(b)
 }
 
 // absolute returns where a Location points to, seen from a URL.
 func absolute(from, to string) string {
+	to = linger.WithoutUser(to)
 	switch {
 	case strings.Contains(to, "://"):
 		return to

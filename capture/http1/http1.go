@@ -305,7 +305,7 @@ func (c *Conversation) request(h *head, m Mark, cut bool) (skip int64) {
 	x.Frames = trace.Frames{First: r.began.Frame, Last: m.Frame, FirstFile: r.began.File, LastFile: m.File}
 	x.RequestHead = h.size
 	x.Asked = h.said(c.Shared)
-	x.Referer = c.Shared.text(h.referer)
+	x.Referer = linger.WithoutUser(c.Shared.text(h.referer))
 	x.head, x.old = x.Method == "HEAD", h.version == versionNone
 	if x.Method == "CONNECT" {
 		x.target = clip(h.target)
@@ -474,15 +474,15 @@ func (c *Conversation) announce(by Side, h *head, m Mark) {
 	}
 }
 
-// Protocol is what is spoken: "http/1.1", "http/1.0" or "http/0.9".
-func (c *Conversation) Protocol() string {
+// Protocol is what is spoken: HTTP/1.1, HTTP/1.0 or HTTP/0.9.
+func (c *Conversation) Protocol() linger.Protocol {
 	switch c.Version {
-	case "1.1":
-		return "http/1.1"
-	case "1.0":
-		return "http/1.0"
+	case linger.HTTP11.Version():
+		return linger.HTTP11
+	case linger.HTTP10.Version():
+		return linger.HTTP10
 	}
-	return "http/0.9"
+	return linger.HTTP09
 }
 
 // take returns an exchange to fill in.

@@ -10,6 +10,7 @@ import (
 	"linger/capture/http1"
 	"linger/flow"
 	"linger/trace"
+	"linger/wire"
 )
 
 // An app reads what a connection carries. Bytes of each end come in order.
@@ -30,7 +31,7 @@ type app interface {
 
 // An opaque app is of what is not read.
 type opaque struct {
-	protocol string
+	protocol linger.Protocol
 	known    trace.How
 }
 
@@ -133,7 +134,7 @@ func (s *sniffer) decide(r *Reader, c *conn, e flow.End, v verdict, all, b []byt
 		c.is(client)
 		c.app = newHTTP(r, c)
 	case isTLS:
-		if all[0] == recordHandshake {
+		if all[0] == wire.RecordHandshake {
 			if all[5] == helloServer {
 				client = e.Other()
 			}
@@ -142,7 +143,7 @@ func (s *sniffer) decide(r *Reader, c *conn, e flow.End, v verdict, all, b []byt
 		c.app = &tlsApp{}
 	case isH2:
 		c.is(client)
-		c.app = opaque{protocolH2, trace.Seen}
+		c.app = opaque{linger.H2, trace.Seen}
 	case isDNS:
 		c.app = &dnsApp{}
 	default:

@@ -17,6 +17,7 @@ import (
 	"linger/capture/pcap"
 	"linger/finding"
 	"linger/flow"
+	"linger/internal/testall"
 	"linger/trace"
 )
 
@@ -136,7 +137,7 @@ func BenchmarkRead(b *testing.B) {
 // others on the machine make slower. go test -bench Peers -benchtime 5x is five runs of each.
 // tshark, which would take minutes, reads a shorter file.
 func BenchmarkPeers(b *testing.B) {
-	needs(b, "taskset")
+	testall.Needs(b, "taskset")
 	folder := b.TempDir()
 	program := filepath.Join(folder, "linger")
 	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/linger").CombinedOutput(); err != nil {
@@ -166,7 +167,7 @@ func BenchmarkPeers(b *testing.B) {
 
 // runs measures a program that reads the file, and says so.
 func (f file) runs(b *testing.B, says string, args ...string) {
-	needs(b, args[0])
+	testall.Needs(b, args[0])
 	args = slices.Concat([]string{"-c", fmt.Sprint(core(b))}, args, []string{f.name})
 	var cpu, wall []time.Duration
 	for b.Loop() {

@@ -10,16 +10,9 @@ import (
 	"linger/trace"
 )
 
-// Names of what is spoken on a connection, beside those that trace.Connection has. What
-// has none carried nothing, or began before and was not told.
-const (
-	protocolTLS   = "tls"   // and what it is for is not known
-	protocolQUIC  = "quic"  // likewise
-	protocolH2    = "h2"    // in the clear
-	protocolDNS   = "tcp"   // DNS over TCP
-	protocolUDP   = "udp"   // DNS over UDP
-	protocolOther = "other" // none of these
-)
+// protocolOther is what is spoken on a connection where it is none of the nouns' protocols.
+// A connection without any carried nothing, or began before and was not told.
+const protocolOther linger.Protocol = "other"
 
 // answerPatience is how long before the end of the capture a query over UDP was sent whose
 // answer may not have come yet.

@@ -67,7 +67,7 @@ type quicApp struct {
 }
 
 func (a *quicApp) tell(t *trace.Connection) {
-	t.Protocol, t.Known.Protocol, t.Known.Requests = protocolQUIC, trace.Inferred, trace.Inferred
+	t.Protocol, t.Known.Protocol, t.Known.Requests = linger.QUIC, trace.Inferred, trace.Inferred
 	if a.version != "" {
 		t.Known.Protocol, t.QUIC = trace.Seen, linger.Known(trace.QUIC{Version: a.version})
 	}
@@ -113,11 +113,11 @@ func (a *dnsApp) tell(t *trace.Connection) {
 	t.Protocol, t.Known.Protocol, t.Requests, t.IdleLimit = a.protocol(), trace.Seen, int(a.sent), a.limit
 }
 
-func (a *dnsApp) protocol() string {
+func (a *dnsApp) protocol() linger.Protocol {
 	if a.udp {
-		return protocolUDP
+		return linger.DNSOverUDP
 	}
-	return protocolDNS
+	return linger.DNSOverTCP
 }
 
 // message takes in a message of size bytes, of which b was captured.

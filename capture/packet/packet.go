@@ -87,7 +87,7 @@ type Summary struct {
 
 	// Connections counts the records, by Protocol: of TCP, of DNS over UDP, of QUIC.
 	// Exchanges likewise counts requests.
-	Connections, Exchanges map[string]int64
+	Connections, Exchanges map[linger.Protocol]int64
 	// OtherUDP counts the flows of UDP that have no record, neither DNS nor QUIC, and
 	// OtherIP what is neither TCP nor UDP, between two hosts.
 	OtherUDP, OtherIP int64

@@ -13,6 +13,7 @@ import (
 	"linger/capture/packet"
 	"linger/capture/pcap"
 	"linger/flow"
+	"linger/internal/tshark"
 	"linger/trace"
 )
 
@@ -27,8 +28,8 @@ const (
 )
 
 // summed is what a test of a film looks at, in one line a record.
-func summed(r records) (out []string) {
-	for _, x := range r.exchanges {
+func summed(r tshark.Records) (out []string) {
+	for _, x := range r.Exchanges {
 		line := fmt.Sprintf("%d/%d %s %s %d %d+%d", x.Connection, x.Number, x.Method, x.URL, x.Status, x.RequestBody, x.ResponseBody)
 		if x.Rcode != "" {
 			line = fmt.Sprintf("%d/%d %s %s %s x%d", x.Connection, x.Number, x.Method, x.URL, x.Rcode, x.Attempts)
@@ -41,7 +42,7 @@ func summed(r records) (out []string) {
 		}
 		out = append(out, line)
 	}
-	for _, c := range r.connections {
+	for _, c := range r.Connections {
 		line := fmt.Sprintf("%d %s > %s %s %d", c.ID, c.Client, c.Server, c.Protocol, c.Requests)
 		if within, ok := c.Within.Get(); ok {
 			line += fmt.Sprintf(" within %d", within)
@@ -68,7 +69,7 @@ func summed(r records) (out []string) {
 	return out
 }
 
-func is(t *testing.T, r records, want ...string) {
+func is(t *testing.T, r tshark.Records, want ...string) {
 	t.Helper()
 	if got := summed(r); !slices.Equal(got, want) {
 		t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
@@ -221,7 +222,7 @@ func TestDuplicates(t *testing.T) {
 	f.frames = twice
 	got, s := read(t, f.pcap(raw, whole))
 	is(t, got, theExchange, theConnection)
-	if c := got.connections[0]; s.Duplicates != int64(n) || c.Up.Or(trace.Flow{}).Retransmitted != 0 || c.Up.Or(trace.Flow{}).SYN != 1 {
+	if c := got.Connections[0]; s.Duplicates != int64(n) || c.Up.Or(trace.Flow{}).Retransmitted != 0 || c.Up.Or(trace.Flow{}).SYN != 1 {
 		t.Errorf("%+v %+v", s, c)
 	}
 	// Two places, the second 40 ms behind.
@@ -249,7 +250,7 @@ func TestResetsAreNoDuplicates(t *testing.T) {
 		c.again(cli, c.next[cli], flow.RST, "")
 	}
 	got, s := read(t, f.pcap(raw, whole))
-	if up := got.connections[0].Up.Or(trace.Flow{}); s.Duplicates != 0 || up.RST != 3 {
+	if up := got.Connections[0].Up.Or(trace.Flow{}); s.Duplicates != 0 || up.RST != 3 {
 		t.Errorf("%+v %+v", s, up)
 	}
 }
@@ -267,11 +268,11 @@ func TestRetransmissionsAreNoDuplicates(t *testing.T) {
 	c.send(srv, flow.ACK, "").say(srv, ok).close(srv)
 	got, s := read(t, f.pcap(raw, whole))
 	is(t, got, theExchange, "0 192.0.2.7:50000 > 192.0.2.1:80 http/1.1 1 closed by server with fin")
-	up := got.connections[0].Up.Or(trace.Flow{})
+	up := got.Connections[0].Up.Or(trace.Flow{})
 	if s.Duplicates != 0 || up.SYN != 2 || up.Retransmitted != 2 {
 		t.Errorf("%+v %+v", s, up)
 	}
-	if at := got.connections[0].SYN.Or(0); at < linger.Instant(time.Second) {
+	if at := got.Connections[0].SYN.Or(0); at < linger.Instant(time.Second) {
 		t.Errorf("the SYN that was answered came at %v", at)
 	}
 }
@@ -416,9 +417,9 @@ func TestEachFrameHasItsConnection(t *testing.T) {
 	b.say(cli, get).say(srv, ok).close(cli)
 	f.udp("192.0.2.7:9", "192.0.2.1:9", "no connection")
 	counts := map[int64]int{}
-	var got records
+	var got tshark.Records
 	readWith(t, packet.Options{Each: func(_ *pcap.Frame, id int64) { counts[id]++ }}, &got, f.pcap(raw, whole))
-	for _, c := range got.connections {
+	for _, c := range got.Connections {
 		if n := c.Up.Or(trace.Flow{}).Packets + c.Down.Or(trace.Flow{}).Packets; int64(counts[c.ID]) != n || n != 10 {
 			t.Errorf("%d frames of connection %d, which has %d packets", counts[c.ID], c.ID, n)
 		}
@@ -435,7 +436,7 @@ func TestPROXYSaysForWhom(t *testing.T) {
 		f.talk(client, server).open().say(cli, head+get).say(srv, ok).close(cli)
 		got, _ := read(t, f.pcap(raw, whole))
 		is(t, got, theExchange, theConnection)
-		if who := got.connections[0].ForwardedFor; who != "198.51.100.9:4321" {
+		if who := got.Connections[0].ForwardedFor; who != "198.51.100.9:4321" {
 			t.Errorf("for %q", who)
 		}
 	}
@@ -453,7 +454,7 @@ func TestFacts(t *testing.T) {
 		c.again(cli, c.next[cli]-uint32(len(get)), flow.ACK, get)
 	}
 	got, s := read(t, f.pcap(raw, whole))
-	one := got.connections[0]
+	one := got.Connections[0]
 	if p := one.Probes.Or(trace.Probes{}); p.Sent != 1 || p.Answered != 1 {
 		t.Errorf("%+v", p)
 	}
@@ -469,7 +470,7 @@ func TestFacts(t *testing.T) {
 	if one.Frames != (trace.Frames{First: 1, Last: 13}) || one.Stream.Or(-1) != 0 {
 		t.Errorf("%+v", one)
 	}
-	x := got.exchanges[0]
+	x := got.Exchanges[0]
 	if x.Frames != (trace.Frames{First: 4, Last: 6}) || x.AnswerFrames != (trace.Frames{First: 6, Last: 6}) {
 		t.Errorf("%+v", x)
 	}
@@ -493,7 +494,7 @@ func TestFastOpen(t *testing.T) {
 		c.say(srv, ok).close(cli)
 		got, _ := read(t, f.pcap(raw, whole))
 		is(t, got, theExchange, theConnection)
-		if fast, known := got.connections[0].FastOpen.Get(); !known || fast != taken {
+		if fast, known := got.Connections[0].FastOpen.Get(); !known || fast != taken {
 			t.Errorf("%v %v, want %v", fast, known, taken)
 		}
 	}
@@ -520,7 +521,7 @@ func TestBytesThatClose(t *testing.T) {
 		f.wait(2 * time.Second)
 		k.send(srv, flow.ACK|flow.PSH, record(23, c.last)).close(srv)
 		got, _ := read(t, f.pcap(raw, whole))
-		if last := time.Duration(got.connections[0].LastByte.Or(0)) + f.step; (last == answered) != c.closes {
+		if last := time.Duration(got.Connections[0].LastByte.Or(0)) + f.step; (last == answered) != c.closes {
 			t.Errorf("%s: the last byte at %v, and the response at %v", c.name, last, answered)
 		}
 	}
@@ -534,10 +535,10 @@ func TestShortPackets(t *testing.T) {
 	}
 	c.close(cli)
 	got, s := read(t, f.pcap(raw, 76)) // 36 bytes of each head
-	if len(got.exchanges) != 3 || got.connections[0].Requests != 3 || s.CutAt != 76 {
+	if len(got.Exchanges) != 3 || got.Connections[0].Requests != 3 || s.CutAt != 76 {
 		t.Fatalf("%v %+v", summed(got), s)
 	}
-	for i, x := range got.exchanges {
+	for i, x := range got.Exchanges {
 		if x.Status != 200 || x.Method != "GET" || x.Known != trace.Inferred || x.Failed != "" || x.Number != i+1 || x.Done.IsZero() {
 			t.Errorf("%+v", x)
 		}
@@ -560,7 +561,7 @@ func TestClockThatJumps(t *testing.T) {
 	if s.Jumps != 1 || s.FirstJump.First != 8 {
 		t.Errorf("%+v", s)
 	}
-	if c := got.connections[0]; c.Closed.Or(0) < c.LastByte.Or(1) {
+	if c := got.Connections[0]; c.Closed.Or(0) < c.LastByte.Or(1) {
 		t.Errorf("%+v", c)
 	}
 }
@@ -610,7 +611,7 @@ func TestDNS(t *testing.T) {
 		"1/2 A dns://192.0.2.53/h.example?type=A NOERROR x1",
 		"0 192.0.2.7:40000 > 192.0.2.53:53 udp 1",
 		"1 192.0.2.7:40001 > 192.0.2.53:53 tcp 2 closed by server with fin")
-	if limit := got.connections[1].IdleLimit.Or(0); limit != 10*time.Second {
+	if limit := got.Connections[1].IdleLimit.Or(0); limit != 10*time.Second {
 		t.Errorf("an idle limit of %v", limit)
 	}
 }
@@ -634,12 +635,12 @@ func TestNumbersOfWireshark(t *testing.T) {
 		"192.0.2.7:1 0": 0, "192.0.2.7:50000 1": 0, "192.0.2.8:1 2": 1, "192.0.2.7:1 3": 0,
 		"192.0.2.7:50000 4": 0, "192.0.2.9:1 5": 2, "192.0.2.7:3 6": 2,
 	}
-	for _, c := range got.connections {
+	for _, c := range got.Connections {
 		if n := c.Stream.Or(-1); n != want[fmt.Sprintf("%s %d", c.Client, c.ID)] {
 			t.Errorf("%s %d has the number %d", c.Client, c.ID, n)
 		}
 	}
-	if len(got.connections) != len(want) {
+	if len(got.Connections) != len(want) {
 		t.Error(summed(got))
 	}
 }
@@ -658,7 +659,7 @@ func TestNumbersAreLost(t *testing.T) {
 	late.say(srv, "late")
 	f.talk("192.0.2.8:2", server).open()
 	got, _ := read(t, f.pcap(raw, whole))
-	for _, c := range got.connections {
+	for _, c := range got.Connections {
 		if n, known := c.Stream.Get(); known != (c.ID <= 40_001) || known && n != c.ID {
 			t.Fatalf("connection %d has the number %d, %v", c.ID, n, known)
 		}
@@ -672,9 +673,9 @@ func TestTableIsBounded(t *testing.T) {
 		f.talk(fmt.Sprintf("192.0.2.%d:%d", i%200, 2000+i), server).send(cli, flow.SYN, "")
 	}
 	f.talk(client, server).open().say(cli, get).say(srv, ok).close(cli)
-	var got records
+	var got tshark.Records
 	s := readWith(t, packet.Options{MaxTracked: 100}, &got, f.pcap(raw, whole))
-	if s.Evicted < 4800 || len(got.connections) != 5001 || len(got.exchanges) != 1 {
-		t.Errorf("%d connections, %+v", len(got.connections), s)
+	if s.Evicted < 4800 || len(got.Connections) != 5001 || len(got.Exchanges) != 1 {
+		t.Errorf("%d connections, %+v", len(got.Connections), s)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"linger/capture/packet"
 	"linger/capture/pcap"
 	"linger/flow"
+	"linger/internal/testall"
 	"linger/internal/tshark"
 	"linger/trace"
 )
@@ -144,7 +145,7 @@ func TestRandomConnectionsAreCountedRight(t *testing.T) {
 		if len(counts) != len(truth) || s.Missing+s.Gaps+s.Resynced+s.Duplicates+s.Stray+s.BeganBefore != 0 {
 			t.Errorf("seed %d: %d connections, %+v", seed, len(counts), s)
 		}
-		for _, x := range got.exchanges {
+		for _, x := range got.Exchanges {
 			if x.Failed != "" || x.Known != trace.Seen || x.Done.IsZero() || x.FirstByte.Or(0) < x.Sent.Or(0) {
 				t.Fatalf("seed %d: %+v", seed, x)
 			}
@@ -153,7 +154,7 @@ func TestRandomConnectionsAreCountedRight(t *testing.T) {
 			continue
 		}
 		t.Run(fmt.Sprint("tshark, seed ", seed), func(t *testing.T) {
-			needs(t, "tshark")
+			testall.Needs(t, "tshark")
 			name := filepath.Join(t.TempDir(), "played.pcap")
 			if err := os.WriteFile(name, file, 0o600); err != nil {
 				t.Fatal(err)
@@ -183,7 +184,7 @@ func TestRandomLosses(t *testing.T) {
 		}
 		f.frames = kept
 		got, s := read(t, f.pcap(raw, whole))
-		if n := int64(len(got.connections)) + s.Stray; n > int64(len(truth)) || n < int64(len(truth))-1 {
+		if n := int64(len(got.Connections)) + s.Stray; n > int64(len(truth)) || n < int64(len(truth))-1 {
 			t.Errorf("seed %d: %d connections of %d", seed, n, len(truth))
 		}
 		for n, c := range ofRecords(t, got) {
@@ -233,7 +234,7 @@ func TestMutations(t *testing.T) {
 		originals = append(originals, b)
 	}
 	rng := rand.New(rand.NewPCG(3, 3))
-	for range 10_000 {
+	for range testall.Of(10_000, 2000) {
 		check(t, mutated(rng, originals[rng.IntN(len(originals))]))
 	}
 }
@@ -245,7 +246,7 @@ func check(t *testing.T, b []byte) {
 	if err != nil {
 		return
 	}
-	var got records
+	var got tshark.Records
 	s, err := packet.Read(files, packet.Options{MaxTracked: 50}, &got)
 	if err != nil {
 		t.Fatal(err)
@@ -257,16 +258,16 @@ func check(t *testing.T, b []byte) {
 	for _, n := range s.Exchanges {
 		exchanges += n
 	}
-	if connections != int64(len(got.connections)) || exchanges != int64(len(got.exchanges)) {
-		t.Fatalf("%d and %d records, %+v", len(got.connections), len(got.exchanges), s)
+	if connections != int64(len(got.Connections)) || exchanges != int64(len(got.Exchanges)) {
+		t.Fatalf("%d and %d records, %+v", len(got.Connections), len(got.Exchanges), s)
 	}
 	w, err := trace.NewStreamWriter(io.Discard, trace.Source{}, trace.Stream{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ids := map[int64]bool{}
-	for i := range got.connections {
-		c := &got.connections[i]
+	for i := range got.Connections {
+		c := &got.Connections[i]
 		if ids[c.ID] || c.Missing.Or(0) < 0 {
 			t.Fatalf("%+v", c)
 		}
@@ -276,8 +277,8 @@ func check(t *testing.T, b []byte) {
 		}
 	}
 	numbers := map[int]bool{}
-	for i := range got.exchanges {
-		x := &got.exchanges[i]
+	for i := range got.Exchanges {
+		x := &got.Exchanges[i]
 		if numbers[x.ID] || !ids[x.Connection] {
 			t.Fatalf("%+v", x)
 		}

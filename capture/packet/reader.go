@@ -65,7 +65,7 @@ func New(o Options, to Sink) *Reader {
 		to:   to,
 		each: o.Each,
 		sum: Summary{
-			UnknownLinks: map[pcap.LinkType]int64{}, Connections: map[string]int64{}, Exchanges: map[string]int64{},
+			UnknownLinks: map[pcap.LinkType]int64{}, Connections: map[linger.Protocol]int64{}, Exchanges: map[linger.Protocol]int64{},
 		},
 		duplicates: newDuplicates(),
 		names:      map[[sha256.Size]byte][]string{},
@@ -213,7 +213,7 @@ func (r *Reader) Finish() Summary {
 }
 
 // exchange hands on an exchange of a protocol.
-func (r *Reader) exchange(protocol string, x *trace.Exchange) {
+func (r *Reader) exchange(protocol linger.Protocol, x *trace.Exchange) {
 	if x.Known == "" {
 		x.Known = trace.Seen
 	}

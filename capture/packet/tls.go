@@ -12,16 +12,13 @@ import (
 	"linger/capture/http1"
 	"linger/flow"
 	"linger/trace"
+	"linger/wire"
 )
 
-// Types of TLS records and handshake messages (RFC 8446, 5.1 and 4).
 const (
-	recordChange    = 20
-	recordHandshake = 22
-	recordData      = 23
-
 	draft = 0x7f // the upper half of the version of drafts of TLS 1.3
 
+	// Types of handshake messages (RFC 8446, 4).
 	helloClient = 1
 	helloServer = 2
 	certificate = 11
@@ -29,13 +26,13 @@ const (
 	// maxHello bounds what is put together of records and messages.
 	maxHello = 64 << 10
 	// maxPlain is the most that one record holds, with what encryption adds (RFC 5246, 6.2.3).
-	maxPlain = 1<<14 + 2048
+	maxPlain = wire.MaxPlaintext + 2048
 )
 
 // looksTLS tells whether b begins with a record of TLS.
 func looksTLS(b []byte) verdict {
 	switch {
-	case len(b) == 0 || b[0] < recordChange || b[0] > recordData:
+	case len(b) == 0 || b[0] < wire.RecordChangeCipher || b[0] > wire.RecordData:
 		return anything
 	case len(b) >= 2 && b[1] != 3:
 		return anything
@@ -43,7 +40,7 @@ func looksTLS(b []byte) verdict {
 		return anything
 	case len(b) < 6:
 		return tooFew
-	case int(binary.BigEndian.Uint16(b[3:])) > maxPlain:
+	case wire.RecordSize(b) > maxPlain:
 		return anything
 	}
 	return isTLS
@@ -79,17 +76,14 @@ func (a *tlsApp) leave(e flow.End) { a.done[e], a.records[e], a.messages[e] = tr
 func (a *tlsApp) read(r *Reader, e flow.End) bool {
 	for {
 		b := a.records[e]
-		switch {
-		case len(b) < 5:
-			return true
-		case b[0] != recordHandshake:
+		if len(b) >= wire.RecordHeaderSize && b[0] != wire.RecordHandshake {
 			return false
 		}
-		n := 5 + int(binary.BigEndian.Uint16(b[3:]))
-		if len(b) < n {
+		_, content, rest, err := wire.ParseRecord(b)
+		if err != nil {
 			return true
 		}
-		a.messages[e], a.records[e] = append(a.messages[e], b[5:n]...), b[n:]
+		a.messages[e], a.records[e] = append(a.messages[e], content...), rest
 		for len(a.messages[e]) >= 4 {
 			m := a.messages[e]
 			size := 4 + int(binary.BigEndian.Uint32(m)&0xffffff)
@@ -132,8 +126,8 @@ func (a *tlsApp) close(*Reader, *conn, string)                      {}
 func (a *tlsApp) tell(t *trace.Connection) {
 	hello := a.hello.Or(trace.TLS{})
 	t.TLS, t.Origin = a.hello, hello.ServerName
-	t.Protocol, t.Known.Protocol, t.Known.Requests = protocolTLS, trace.Seen, trace.Inferred
-	if p := hello.ALPN; p == "h2" || p == "http/1.1" || p == "http/1.0" {
+	t.Protocol, t.Known.Protocol, t.Known.Requests = linger.TLS, trace.Seen, trace.Inferred
+	if p := linger.ProtocolByALPN(hello.ALPN); p.IsHTTP() && p.Transport() == linger.TransportTCP {
 		t.Protocol = p
 	}
 }

@@ -1,19 +1,15 @@
 package packet
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"math/big"
 	"net"
 	"slices"
 	"testing"
-	"time"
 
 	"linger/capture/pcap"
 	"linger/flow"
+	"linger/internal/testcert"
 	"linger/trace"
 )
 
@@ -30,21 +26,15 @@ func (r *recorded) Write(b []byte) (int, error) {
 
 // handshaken returns what both sides of a real handshake send.
 func handshaken(t testing.TB, version uint16) (up, down []byte) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"h.example", "*.other.example"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)}}
-	cert, err := x509.CreateCertificate(rand.Reader, name, name, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cert := testcert.SelfSigned(x509.Certificate{
+		DNSNames: []string{"h.example", "*.other.example"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)},
+	})
 	a, b := net.Pipe()
 	client, server := &recorded{Conn: a}, &recorded{Conn: b}
 	done := make(chan error, 1)
 	go func() {
 		done <- tls.Server(server, &tls.Config{
-			Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}, NextProtos: []string{"h2", "http/1.1"}, MaxVersion: version,
+			Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}, MaxVersion: version,
 			SessionTicketsDisabled: true,
 		}).Handshake()
 	}()

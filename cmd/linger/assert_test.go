@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -9,10 +10,14 @@ import (
 
 	"linger/assert"
 	"linger/audit"
-	"linger/compare"
+	"linger/compare/assertion"
 	"linger/conformance"
+	"linger/flags"
 	"linger/keepalive"
+	"linger/tune"
 )
+
+var updateDocs = flag.Bool("update", false, "write docs/assert.md")
 
 // TestAssertDoc holds the tables of docs/assert.md against the names that there are:
 //
@@ -24,13 +29,15 @@ func TestAssertDoc(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(b)
-	each, all := compare.Names()
+	each, all := assertion.Names()
+	rows, crowd := assertion.CrowdNames()
 	hops, chain := keepalive.Names()
+	settings, log := tune.Names()
 	for _, part := range []struct {
 		mark  string
 		names []assert.Name
 	}{
-		{"probe", conformance.Names()}, {"chain, all", chain}, {"chain, each", hops}, {"compare, each", each}, {"compare, all", all}, {"lab", compare.TrafficVocabulary().Names}, {"inspect", audit.Names()},
+		{"probe", conformance.Names()}, {"chain, all", chain}, {"chain, each", hops}, {"compare, each", each}, {"compare, all", all}, {"crowd, each", rows}, {"crowd, all", crowd}, {"lab", assertion.TrafficVocabulary().Names}, {"inspect", audit.Names()}, {"tune, each", settings}, {"tune, all", log},
 	} {
 		before, rest, ok := strings.Cut(text, "<!-- "+part.mark+" -->\n")
 		_, after, ok2 := strings.Cut(rest, "<!-- end -->")
@@ -66,7 +73,7 @@ func TestAssertionsThatDoNotHoldAreTold(t *testing.T) {
 		{[]assert.Result{{Text: "a", Truth: assert.Broken}, {Text: "b", Truth: assert.NotKnown}}, "2 assertions do not hold"},
 	} {
 		got := ""
-		if err := brokenOf(c.results); err != nil {
+		if err := flags.Broken(c.results); err != nil {
 			got = err.Error()
 		}
 		if got != c.want {

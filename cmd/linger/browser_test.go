@@ -1,119 +1,40 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
-	"linger"
 	"linger/browser"
-	"linger/trace"
 )
 
-func needBrowser(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("a browser takes seconds")
-	}
-	needLab(t)
-	if _, err := browser.Find(); err != nil {
-		skip(t, "%v", err)
-	}
-}
-
-// TestBrowserCounts holds what a browser says of its connections against the ledger of
-// the link and the log of the origin.
-func TestBrowserCounts(t *testing.T) {
-	needBrowser(t)
-	network, err := linger.ParseNetwork(linger.DefaultNetwork)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, scheme := range []string{"https", "http"} {
-		w, err := linger.Gallery(1).WithScheme(scheme)
-		if err != nil {
-			t.Fatal(err)
-		}
-		strategies, err := clients(browser.Chromium, "", w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := map[string]int{"chromium-close:6": 41, "chromium-keep:6": 6, "chromium-h2": 1, "chromium-h3": 1}
-		for _, s := range strategies {
-			t.Run(scheme+" "+s.Name, func(t *testing.T) {
-				var seen originSeen
-				engine := labEngine{witness: func(_ linger.Scenario, _ *trace.Trace, o originSeen) { seen = o }}
-				tr, err := engine.Run(t.Context(), linger.Scenario{Workload: w, Strategy: s, Network: network, Seed: 1}, 0)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if len(tr.Exchanges) != len(w.Exchanges) {
-					t.Errorf("the browser asked for more: %+v", tr.Exchanges[len(w.Exchanges):])
-				}
-				carried := map[int64]int{}
-				for i, x := range tr.Exchanges[:len(w.Exchanges)] {
-					if x.Failed != "" || x.Status != 200 || x.ResponseBody != w.Exchanges[i].ResponseBody {
-						t.Errorf("%s: %d bytes of %d, status %d, %s", x.URL, x.ResponseBody, w.Exchanges[i].ResponseBody, x.Status, x.Failed)
-					}
-					sent, first, done := x.Sent.Or(-1), x.FirstByte.Or(-1), x.Done.Or(-1)
-					if sent < 0 || sent < x.Queued-1e6 || first < sent || done < first || done > tr.Ended {
-						t.Errorf("%s: queued at %v, sent %v, first byte %v, done %v, all %v", x.URL, x.Queued, sent, first, done, tr.Ended)
-					}
-					carried[x.Connection]++
-				}
-				ledger, _ := tr.Ledger.Get()
-				flows := 0
-				for _, f := range ledger.Connections {
-					if f.Protocol == "tcp" || f.IsQUIC() {
-						flows++
-					}
-					if !strings.HasPrefix(f.Server, "10.0.2.1") {
-						t.Errorf("the browser spoke to %s", f.Server)
-					}
-				}
-				// Where each connection is closed the browser sometimes opens one more than it
-				// then has a request for; its DevTools tell of none without.
-				spare := 0
-				if !s.Persistent {
-					spare = 2
-				}
-				if n := len(tr.Connections); n != want[s.Name] || n != len(seen.Carried) || n > flows || flows > n+spare || n != len(carried) {
-					t.Errorf("the browser says %d connections with requests, the origin %d, the link %d in all; want %d", n, len(seen.Carried), flows, want[s.Name])
-				}
-				if int64(flows) != seen.Accepted {
-					t.Errorf("the link has %d connections, the origin accepted %d", flows, seen.Accepted)
-				}
-				// Each connection has carried as many requests for the browser as for the origin.
-				ours, theirs := map[int]int{}, map[int]int{}
-				for _, k := range tr.Connections {
-					ours[k.Requests]++
-				}
-				for _, n := range seen.Carried {
-					theirs[n]++
-				}
-				for n := range ours {
-					if ours[n] != theirs[n] {
-						t.Errorf("requests a connection: the browser says %v, the origin %v", ours, theirs)
-						break
-					}
-				}
-				if client, _ := tr.Client.Get(); client.CPU != 0 {
-					t.Errorf("CPU of a browser: %v", client.CPU)
-				}
-			})
-		}
-	}
-}
-
 func TestBrowserRefusals(t *testing.T) {
+	dir, lists := t.TempDir(), 0
+	list := func(content string) string {
+		lists++
+		name := filepath.Join(dir, fmt.Sprint(lists, ".txt"))
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
 	for _, test := range []struct{ args, want string }{
-		{"gallery --client chromium -s keep", "six connections an origin"},
-		{"gallery --client chromium -s h2+resume", "six connections an origin"},
-		{"gallery --client chromium -s h2 --scheme http", "over TLS only"},
-		{"api --client chromium", "what its HTML names"},
-		{"dns --client chromium", "looks no names up"},
-		{"gallery --client firefox", "no client that is known here"},
-		{"gallery --client chromium,chromium", "stands twice"},
-		{"gallery --client chromium --think 1s", "waits as it likes"},
+		{"gallery --browser chromium -s keep", "six connections an origin"},
+		{"gallery --browser chromium -s h2+resume", "six connections an origin"},
+		{"gallery --browser chromium -s h2 --scheme http", "over TLS only"},
+		{"api --browser chromium", "begins with a page"},
+		{list("/ 9000 - type=text/html\n/a/../b 10 /\n") + " --browser chromium", "asks for /a/../b as /b; write it so"},
+		{list("/ 9000 - type=text/html\n/a#b 10 /\n") + " --browser chromium", "asks for /a#b as /a; write it so"},
+		{list("/ 9000 - type=text/html\n/a?'x 10 /\n") + " --client chromium", "asks for /a?'x as /a?%27x; write it so"},
+		{list("/ 9000 - type=text/html\n/b 10 -\n") + " --browser chromium", "depends on nothing"},
+		{list("/ 9000 - type=text/html\nTRACE:/b 10 /\n") + " --browser chromium", "no page can have a browser send TRACE"},
+		{list("/a.png 9000 -\n") + " --browser chromium", "begin with an HTML page"},
+		{"dns --browser chromium", "looks no names up"},
+		{"gallery --browser firefox", "no client that is known here"},
+		{"gallery --browser chromium,chromium", "stands twice"},
+		{"gallery --browser chromium --think 1s", "waits as it likes"},
 	} {
 		_, errs, status := command(t, append([]string{"compare"}, strings.Fields(test.args)...)...)
 		if status != exitUsage || !strings.Contains(errs, test.want) || strings.Count(errs, "\n") != 1 {
@@ -122,9 +43,37 @@ func TestBrowserRefusals(t *testing.T) {
 	}
 }
 
+func needBrowser(t *testing.T) {
+	t.Helper()
+	needLab(t)
+	if _, err := browser.Find(); err != nil {
+		skip(t, "%v", err)
+	}
+}
+
+// TestGetByBrowser fetches once by Chromium, in whose name the result is.
+func TestGetByBrowser(t *testing.T) {
+	needBrowser(t)
+	out, errs, status := command(t, "get", "textbook:3", "--browser", "chromium", "-s", "keep:6", "--network", "lan", "--json")
+	if status != exitDone || !strings.Contains(out, `"strategy": "chromium-keep:6"`) {
+		t.Errorf("status %d, %s, %s", status, errs, out)
+	}
+	for args, want := range map[string]string{
+		"get http://127.0.0.1:1/ --browser chromium":      "measured in the lab",
+		"get gallery --browser chromium,linger -s keep:6": "one fetch has one client",
+		"get gallery --client chromium -s h3 -o x.qlog":   "linger's own QUIC",
+		"get gallery --browser firefox":                   "no client that is known here",
+	} {
+		_, errs, status := command(t, strings.Fields(args)...)
+		if status != exitUsage || !strings.Contains(errs, want) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%s: status %d, %s", args, status, errs)
+		}
+	}
+}
+
 func TestNoBrowser(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, errs, status := command(t, "compare", "--client", "chromium")
+	_, errs, status := command(t, "compare", "--browser", "chromium")
 	if status != exitMachine || !strings.Contains(errs, "apt install chromium") {
 		t.Errorf("status %d, %s", status, errs)
 	}

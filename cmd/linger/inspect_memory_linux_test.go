@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A crowd is made-up traffic of many connections, of which a capture is written as it is made.
-type crowd struct {
+// A throng is made-up traffic of many connections, of which a capture is written as it is made.
+type throng struct {
 	connections, clients int
 	requests             int  // on each; of all, one after the other has its turn
 	body                 int  // of a response, in bytes
@@ -48,7 +48,7 @@ func newTape(w io.Writer, connections int) *tape {
 }
 
 // send writes a segment of connection i, from its client (0) or from the server (1).
-func (t *tape) send(c *crowd, i, from int, flags byte, data string) {
+func (t *tape) send(c *throng, i, from int, flags byte, data string) {
 	t.now += 10 * time.Microsecond
 	le, be := binary.LittleEndian, binary.BigEndian
 	size := 40 + len(data)
@@ -81,7 +81,7 @@ func (t *tape) send(c *crowd, i, from int, flags byte, data string) {
 	t.w.Write(b)
 }
 
-func (t *tape) open(c *crowd, i int) {
+func (t *tape) open(c *throng, i int) {
 	t.seq[i] = [2]uint32{1000 + uint32(t.now/time.Microsecond), 5000}
 	t.send(c, i, 0, flagSYN, "")
 	if c.half {
@@ -92,7 +92,7 @@ func (t *tape) open(c *crowd, i int) {
 }
 
 // ask is a request and its response.
-func (t *tape) ask(c *crowd, i int, answer string) {
+func (t *tape) ask(c *throng, i int, answer string) {
 	t.send(c, i, 0, flagPSH|flagACK, crowdAsks)
 	for rest := answer; rest != ""; {
 		n := min(len(rest), 1448)
@@ -102,14 +102,14 @@ func (t *tape) ask(c *crowd, i int, answer string) {
 	t.send(c, i, 0, flagACK, "")
 }
 
-func (t *tape) end(c *crowd, i int) {
+func (t *tape) end(c *throng, i int) {
 	t.send(c, i, 0, flagFIN|flagACK, "")
 	t.send(c, i, 1, flagFIN|flagACK, "")
 	t.send(c, i, 0, flagACK, "")
 }
 
 // play writes all of it.
-func (c crowd) play(w io.Writer) (int64, error) {
+func (c throng) play(w io.Writer) (int64, error) {
 	t := newTape(w, c.connections)
 	answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: %d\r\n\r\n%s", c.body, make([]byte, c.body))
 	turn := 0
@@ -142,15 +142,15 @@ func (c crowd) play(w io.Writer) (int64, error) {
 func BenchmarkInspectMemory(b *testing.B) {
 	for _, test := range []struct {
 		name string
-		crowd
+		throng
 	}{
-		{"open=100000 requests=3", crowd{connections: 100_000, clients: 100_000, requests: 3, body: 100}},
-		{"open=100000 requests=30", crowd{connections: 100_000, clients: 100_000, requests: 30, body: 100}},
-		{"open=100000 clients=4", crowd{connections: 100_000, clients: 4, requests: 10, body: 100}},
-		{"open=100000 while others are opened", crowd{connections: 100_000, clients: 1000, requests: 30, body: 100, ramp: true}},
-		{"clients=1000000", crowd{connections: 1_000_000, clients: 1_000_000, requests: 1, body: 100, close: true}},
-		{"half-open=1000000", crowd{connections: 1_000_000, clients: 1_000_000, half: true}},
-		{"10 GB", crowd{connections: 200, clients: 200, requests: 500, body: 100_000}},
+		{"open=100000 requests=3", throng{connections: 100_000, clients: 100_000, requests: 3, body: 100}},
+		{"open=100000 requests=30", throng{connections: 100_000, clients: 100_000, requests: 30, body: 100}},
+		{"open=100000 clients=4", throng{connections: 100_000, clients: 4, requests: 10, body: 100}},
+		{"open=100000 while others are opened", throng{connections: 100_000, clients: 1000, requests: 30, body: 100, ramp: true}},
+		{"clients=1000000", throng{connections: 1_000_000, clients: 1_000_000, requests: 1, body: 100, close: true}},
+		{"half-open=1000000", throng{connections: 1_000_000, clients: 1_000_000, half: true}},
+		{"10 GB", throng{connections: 200, clients: 200, requests: 500, body: 100_000}},
 	} {
 		if testing.Short() {
 			test.connections, test.clients, test.requests = min(test.connections, 1000), min(test.clients, 1000), min(test.requests, 5)

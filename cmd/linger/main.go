@@ -5,25 +5,23 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"linger"
+	"linger/build"
+	"linger/console"
+	"linger/dial"
+	"linger/fault"
+	"linger/flags"
 	"linger/lab"
-	"linger/live"
-	"linger/origin"
-	"linger/report/table"
+	"linger/origin/misbehave"
+	"linger/rig/crowds"
 )
-
-// version is what --version prints and JSON carries; a release sets it with
-// -ldflags "-X main.version=v1.2.3".
-var version = "dev"
 
 // Exit statuses, the same for every verb.
 const (
@@ -32,11 +30,11 @@ const (
 	exitUsage       = 2
 	exitMachine     = 3   // this machine cannot do it
 	exitUnreachable = 4   // the target cannot be reached
-	exitInterrupted = 130 // with partial results
+	exitInterrupted = 130 // with partial results; by a signal other than Ctrl-C 128 and its number
 )
 
 type cli struct {
-	Compare compareCmd `cmd:"" help:"One workload, several strategies, one network: what each costs, and which to use."`
+	Compare compareCmd `cmd:"" help:"One workload, several strategies, one network or several: what each costs, and which to use."`
 	Sweep   sweepCmd   `cmd:"" help:"Predict one workload and several strategies over many networks: which is fastest where."`
 	Get     getCmd     `cmd:"" help:"Fetch a page and its objects once, with a waterfall of each connection."`
 	Report  reportCmd  `cmd:"" help:"Render a trace file that compare or get wrote, or a HAR: text, HTML, JSON, CSV."`
@@ -44,23 +42,21 @@ type cli struct {
 	Lab     labCmd     `cmd:"" help:"Run any program on the emulated network; see what it did with its connections."`
 	Probe   probeCmd   `cmd:"" help:"Measure a server's connection policy, and where it violates the standards."`
 	Inspect inspectCmd `cmd:"" help:"Read a capture: are connections reused, who closes them, why, and what does it cost."`
+	Tune    tuneCmd    `cmd:"" help:"Read an access log: which keep-alive settings does this traffic want?"`
 	Doctor  doctorCmd  `cmd:"" help:"Check what the lab needs of this machine, and how to get it."`
 
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
+	About      versionCmd    `cmd:"" name:"version" help:"Print the version, the commit it was built from, Go's version and the system."`
+	Explain    helpCmd       `cmd:"" name:"help" help:"Explain a verb, as linger VERB --help."`
+	Complete   completeCmd   `cmd:"" hidden:"" help:"Say what may stand at the end of a command line."`
 	Host       hostCmd       `cmd:"" hidden:"" help:"Be one host of a lab."`
 
+	Quiet   bool             `short:"q" help:"No notes and no progress on standard error; errors stay."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
-// streams are the process's own ends, handed to every verb.
-type streams struct {
-	in       *os.File
-	out, err *os.File
-	env      func(string) string
-}
-
-// A statusError ends the process with a status of its own. Without an error
-// there is nothing left to say.
+// A statusError ends the process with the status of a program that it has run, or could not.
+// Without an error there is nothing left to say.
 type statusError struct {
 	status int
 	err    error
@@ -75,60 +71,84 @@ func (e statusError) Error() string {
 
 func (e statusError) Unwrap() error { return e.err }
 
-func usage(format string, args ...any) error {
-	return statusError{exitUsage, fmt.Errorf(format, args...)}
-}
-
 func main() {
 	if status, inside := lab.Inside(os.Args); inside {
 		os.Exit(status)
 	}
-	os.Exit(Main(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, os.Getenv}))
+	os.Exit(Main(os.Args[1:], streamsOf(os.Stdin, os.Stdout, os.Stderr, os.Getenv)))
 }
 
 // Main runs one command line and returns the exit status.
-func Main(args []string, std streams) int {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
-		signals = append(signals, syscall.SIGHUP)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+func Main(args []string, std console.Streams) int {
+	ctx, stop := console.Heed()
 	defer stop()
-	err := dispatch(ctx, args, std)
-	var status statusError
+	status, err := exit(ctx, dispatch(ctx, args, std))
+	if err != nil && err.Error() != "" {
+		std.Fail(err)
+	}
+	return status
+}
+
+// exit returns the exit status of a command line that has ended with err, and what to say of it.
+func exit(ctx context.Context, err error) (int, error) {
+	var own statusError
+	status, known := statuses[fault.KindOf(err)]
+	if !known {
+		status = exitAssertion
+	}
 	switch {
 	case err == nil:
-		return exitDone
-	case errors.As(err, &status):
+		return exitDone, nil
+	case errors.Is(err, fault.ErrInterrupted):
+		status, err = exitInterrupted, fault.ErrInterrupted
+	case errors.As(err, &own):
+		status = own.status
+	case known:
 	case errors.Is(err, lab.ErrUnsupported):
-		status.status = exitMachine
-	case errors.Is(err, live.ErrUnreachable):
-		status.status = exitUnreachable
+		status = exitMachine
+	case errors.Is(err, dial.ErrUnreachable):
+		status = exitUnreachable
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EDQUOT):
-		status.status = exitMachine
+		status = exitMachine
 	case ctx.Err() != nil:
-		status.status = exitInterrupted
+		status = exitInterrupted
 		if errors.Is(err, context.Canceled) {
 			err = errors.New("interrupted")
 		}
-	default:
-		status.status = exitAssertion
 	}
-	if message := err.Error(); message != "" {
-		fmt.Fprintf(std.err, "linger: %s\n", oneLine(message))
+	if told, ok := context.Cause(ctx).(console.Signalled); ok && status == exitInterrupted {
+		status = signalStatus(told.Signal)
 	}
-	return status.status
+	return status, err
 }
 
-// oneLine keeps the promise that an error is one line, and nothing in it moves a cursor.
-func oneLine(s string) string {
-	return table.Clean(strings.Join(strings.Fields(strings.ReplaceAll(s, "\n", "; ")), " "))
+// statuses are what each kind of error ends with.
+var statuses = map[fault.Kind]int{
+	fault.NotMet:            exitAssertion,
+	fault.WrongUsage:        exitUsage,
+	fault.MachineUnable:     exitMachine,
+	fault.TargetUnreachable: exitUnreachable,
+	fault.StoppedEarly:      exitInterrupted,
+}
+
+// signalStatus is what a shell gives for a command that a signal has ended: 130 for Ctrl-C, 143
+// for SIGTERM.
+func signalStatus(s os.Signal) int {
+	if n, ok := s.(syscall.Signal); ok {
+		return 128 + int(n)
+	}
+	return exitInterrupted
+}
+
+// streamsOf are streams over files.
+func streamsOf(in, out, err *os.File, env func(string) string) console.Streams {
+	return console.New(in, out, err, env, version)
 }
 
 // exited carries kong's wish to exit, after --help and --version, out of the parser.
 type exited int
 
-func dispatch(ctx context.Context, args []string, std streams) (err error) {
+func dispatch(ctx context.Context, args []string, std console.Streams) (err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -141,65 +161,54 @@ func dispatch(ctx context.Context, args []string, std streams) (err error) {
 		}
 	}()
 	var c cli
-	parser, err := newParser(&c, std.out, std.err)
+	parser, err := newParser(&c, std.Out, std.Err)
 	if err != nil {
 		return err
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(asHelp(args))
 	if wrong := new(kong.ParseError); err != nil && !errors.As(err, &wrong) {
 		return err // of writing the help
 	} else if err != nil {
-		return usage("%w; linger --help lists what there is", err)
+		return advise(wrong, args)
 	}
+	std.Quiet = c.Quiet
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run(std, parser)
 }
 
-func formNames(forms []linger.Form) string {
+// namesOf lists what some things are called.
+func namesOf[T any](all []T, name func(T) string) string {
 	var names []string
-	for _, f := range forms {
-		names = append(names, f.Name)
+	for _, one := range all {
+		names = append(names, name(one))
 	}
 	return strings.Join(names, ", ")
 }
 
-func networkNames() string {
-	var names []string
-	for _, n := range linger.Networks() {
-		names = append(names, n.Name)
-	}
-	return strings.Join(names, ", ")
-}
-
-func misbehaviourNames() string {
-	var names []string
-	for _, m := range origin.Misbehaviours() {
-		names = append(names, m.Name)
-	}
-	return strings.Join(names, ", ")
-}
+func nameOf(f linger.Form) string { return f.Name }
 
 func newParser(c *cli, out, err io.Writer) (*kong.Kong, error) {
 	return kong.New(c,
 		kong.Name("linger"),
 		kong.Description("What keeping an HTTP connection open is worth, measured on real TCP."),
 		kong.Vars{
-			"version":       "linger " + version,
+			"version":       build.About(version),
 			"workload":      linger.DefaultWorkload,
-			"workloads":     formNames(linger.Workloads()),
-			"strategies":    linger.DefaultStrategies("https"),
-			"plain":         linger.DefaultStrategies("http"),
-			"modifiers":     formNames(linger.Modifiers()),
-			"forms":         formNames(linger.Forms()),
+			"workloads":     namesOf(linger.Workloads(), nameOf),
+			"strategies":    linger.DefaultStrategies(linger.SchemeHTTPS),
+			"crowded":       crowds.DefaultStrategies(linger.SchemeHTTPS),
+			"plain":         linger.DefaultStrategies(linger.SchemeHTTP),
+			"modifiers":     namesOf(linger.Modifiers(), nameOf),
+			"forms":         namesOf(linger.Forms(), nameOf),
 			"network":       linger.DefaultNetwork,
-			"networks":      networkNames(),
-			"misbehaviours": misbehaviourNames(),
-			"rtts":          sweepRTTs,
-			"downs":         sweepDowns,
-			"losses":        sweepLosses,
+			"networks":      namesOf(linger.Networks(), func(n linger.Network) string { return n.Name }),
+			"balances":      namesOf(linger.Balances, func(b linger.Balance) string { return string(b) }),
+			"misbehaviours": namesOf(misbehave.Kinds(), func(k misbehave.Kind) string { return k.Name }),
+			"rtts":          flags.GridRTTs,
+			"downs":         flags.GridDowns,
+			"losses":        flags.GridLosses,
+			"thinks":        flags.GridThinks,
+			"idles":         flags.GridIdles,
 		},
 		kong.Writers(out, err),
 		kong.Exit(func(status int) { panic(exited(status)) }),

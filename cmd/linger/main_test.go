@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"linger/internal/testall"
 	"linger/lab"
 )
 
@@ -21,7 +23,10 @@ func TestMain(m *testing.M) {
 		os.Exit(status)
 	}
 	if len(os.Args) > 1 && (os.Args[1] == "host" || os.Args[1] == "probe") {
-		os.Exit(Main(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, os.Getenv}))
+		os.Exit(Main(os.Args[1:], streamsOf(os.Stdin, os.Stdout, os.Stderr, os.Getenv)))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "linger" {
+		os.Exit(Main(os.Args[2:], streamsOf(os.Stdin, os.Stdout, os.Stderr, os.Getenv)))
 	}
 	if len(os.Args) > 1 && os.Args[1] == "load" {
 		os.Exit(loadMain(os.Args[2:]))
@@ -29,6 +34,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "peak" {
 		os.Exit(peakMain(os.Args[2:]))
 	}
+	testall.AtOnce(6) // labs and servers wait for most of their time
 	testscript.Main(m, map[string]func(){"linger": main})
 }
 
@@ -43,13 +49,7 @@ func needLab(t *testing.T) {
 }
 
 // skip skips a test for want of something, or fails it under LINGER_TEST_ALL=1.
-func skip(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("LINGER_TEST_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
+var skip = testall.Lacks
 
 func TestCommandLine(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -65,13 +65,13 @@ func TestCommandLine(t *testing.T) {
 			switch cond {
 			case "lab":
 			case "all":
-				return os.Getenv("LINGER_TEST_ALL") == "1", nil
+				return testall.Asked(), nil
 			default:
 				return false, os.ErrInvalid
 			}
 			for _, f := range lab.Check() {
 				if !f.OK && f.Needed {
-					if os.Getenv("LINGER_TEST_ALL") == "1" {
+					if testall.Asked() {
 						t.Errorf("no lab can be made here: %s: %s", f.Name, f.Found)
 					}
 					return false, nil
@@ -80,6 +80,22 @@ func TestCommandLine(t *testing.T) {
 			return len(lab.Check()) > 0, nil
 		},
 	})
+}
+
+// TestServerStoppedAtOnce has the signal be there before anybody listens.
+func TestServerStoppedAtOnce(t *testing.T) {
+	said, err := os.Create(filepath.Join(t.TempDir(), "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	for range 20 { // which of the sockets are served by then is a matter of luck
+		if err := dispatch(ctx, []string{"serve", "dns", "--dns", "0", "--dot", "0", "--doq", "0"}, streamsOf(said, said, said, os.Getenv)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // statusCmd runs a command and holds its exit status: status N COMMAND...

@@ -5,18 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"os"
 	"strings"
 	"time"
 
+	"linger"
 	"linger/assert"
 	"linger/conformance"
-	"linger/live"
+	"linger/console"
+	"linger/dial"
+	"linger/fault"
+	"linger/flags"
+	"linger/keepalive"
 	"linger/probe"
 	"linger/profile"
+	"linger/report/document"
 	"linger/report/formats"
-	"linger/report/html"
 	"linger/report/text"
+	"linger/rig"
 )
 
 // probeCmd measures what a server does with connections.
@@ -37,42 +43,54 @@ type probeCmd struct {
 	Timeout      time.Duration `placeholder:"D" help:"After how long the probe of a server is ended, with what was found until then."`
 	Connections  int           `default:"40" placeholder:"N" help:"Open N connections to a server at once, at most; default 40."`
 	Requests     int           `default:"200" placeholder:"N" help:"Send N requests to a server, at most; default 200."`
-	Output       []string      `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .txt, .html, .xml (JUnit), .sarif, .prom (OpenMetrics); of a list .csv, not .html; - is standard output, in JSON."`
+	Output       []string      `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .json, .txt, .html, .xml (JUnit), .sarif, .prom (OpenMetrics); of a list .csv, too; of a chain no .html; - is standard output, in JSON."`
 	JSON         bool          `help:"Print JSON, as -o -."`
-	wideFlag
-	queriesFlag
-	reachFlags
+	flags.WideFlag
+	flags.QueriesFlag
+	flags.ReachFlags
 }
 
 // Run probes one server, the servers of a list, or those of a chain.
-func (c probeCmd) Run(ctx context.Context, std streams) error {
+func (c probeCmd) Run(ctx context.Context, std console.Streams) error {
+	if _, err := os.Stat(c.URL); err == nil && c.File == "" {
+		return fault.Usage("%s is a file; for the list of servers in it write linger probe -f %s", c.URL, flags.Quote(c.URL))
+	}
+	c.URL = flags.AsURL(c.URL, std)
+	if c.MaxTime != "" && c.Timeout == 0 {
+		var err error
+		if c.Timeout, err = c.Within(""); err != nil {
+			return err
+		}
+		c.MaxTime = ""
+	}
 	config, assertions, err := c.parse()
 	if err != nil {
 		return err
 	}
-	endings := append([]string{".json", ".txt", ".html"}, forPrograms...)
+	endings := append([]string{".json", ".txt", ".html"}, formats.Endings...)
 	switch {
-	case c.List, c.Chain != "":
+	case c.List:
 		endings = []string{".json", ".txt"}
+	case c.Chain != "":
+		endings = append([]string{".json", ".txt"}, formats.Endings...)
 	case c.File != "":
-		endings = append([]string{".json", ".txt", ".csv"}, forPrograms...)
+		endings = append(endings, ".csv")
 	}
-	out, err := openOutputs(c.Output, c.JSON, std, endings...)
+	out, err := console.Open(std, console.Wanted{Files: c.Output, JSON: c.JSON, Wide: c.Wide}, endings...)
 	if err != nil {
 		return err
 	}
-	defer out.discard()
-	out.wide = c.Wide
+	defer out.Discard()
 	switch {
 	case c.List:
-		return out.write(func(ending string, w io.Writer) error {
+		return out.Write(func(ending string, w io.Writer) error {
 			if ending == ".json" {
 				return formats.CasesJSON(w, config.Cases)
 			}
-			return text.Cases(w, config.Cases, out.layout(w))
+			return text.Cases(w, config.Cases, out.Layout(w))
 		})
 	case c.Chain != "":
-		return probeChain(ctx, c.Chain, c.Assert, config, out)
+		return c.chain(ctx, config, out)
 	case c.File != "":
 		return c.survey(ctx, config, assertions, out)
 	}
@@ -93,25 +111,25 @@ func (c probeCmd) parse() (probe.Config, []assert.Assertion, error) {
 	}
 	switch {
 	case given == 0:
-		return config, nil, usage("what is to be probed is missing; name a URL, or a list of them by -f FILE")
+		return config, nil, fault.Usage("what is to be probed is missing; name a URL, or a list of them by -f FILE")
 	case given > 1:
-		return config, nil, usage("a URL, -f, --chain and --list exclude each other; leave all but one out")
+		return config, nil, fault.Usage("a URL, -f, --chain and --list exclude each other; leave all but one out")
 	case c.MaxWait <= 0:
-		return config, nil, usage("--max-wait: %v is not a time to wait; write 30s or 10m", c.MaxWait)
+		return config, nil, fault.Usage("--max-wait: %v is not a time to wait; write 30s or 10m", c.MaxWait)
 	case c.MaxTime != "" && c.Timeout != 0:
-		return config, nil, usage("--max-time and --timeout are the same; leave one of them out")
+		return config, nil, fault.Usage("--max-time and --timeout are the same; leave one of them out")
 	case c.Timeout < 0:
-		return config, nil, usage("--timeout: %v is not a time to wait; write 30s or 10m", c.Timeout)
+		return config, nil, fault.Usage("--timeout: %v is not a time to wait; write 30s or 10m", c.Timeout)
 	case c.AnswerWithin <= 0:
-		return config, nil, usage("--answer-within: %v is not a time to wait; write 30s", c.AnswerWithin)
+		return config, nil, fault.Usage("--answer-within: %v is not a time to wait; write 30s", c.AnswerWithin)
 	case c.Connections < 1:
-		return config, nil, usage("--connections: %d; give 1 or more", c.Connections)
+		return config, nil, fault.Usage("--connections: %d; give 1 or more", c.Connections)
 	case c.Requests < 1:
-		return config, nil, usage("--requests: %d; give 1 or more", c.Requests)
+		return config, nil, fault.Usage("--requests: %d; give 1 or more", c.Requests)
 	case c.AtOnce < 1:
-		return config, nil, usage("--at-once: %d; give 1 or more", c.AtOnce)
+		return config, nil, fault.Usage("--at-once: %d; give 1 or more", c.AtOnce)
 	}
-	server, err := c.liveConfig()
+	server, err := c.Config(rig.Agent(version))
 	if err != nil {
 		return config, nil, err
 	}
@@ -122,13 +140,13 @@ func (c probeCmd) parse() (probe.Config, []assert.Assertion, error) {
 	}
 	if len(only)+len(c.Skip) > 0 || c.List {
 		if config.Cases, err = conformance.Select(only, c.Skip); err != nil {
-			return config, nil, usage("%w", err)
+			return config, nil, fault.Usage("%w", err)
 		}
 	}
 	if c.Chain != "" {
 		return config, nil, nil
 	}
-	conditions, err := assertions(c.Assert, conformance.Vocabulary())
+	conditions, err := flags.Assertions(c.Assert, conformance.Vocabulary())
 	if err != nil {
 		return config, nil, err
 	}
@@ -143,43 +161,35 @@ func (c probeCmd) parse() (probe.Config, []assert.Assertion, error) {
 }
 
 // one probes one server.
-func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []assert.Assertion, out *outputs) error {
+func (c probeCmd) one(ctx context.Context, config probe.Config, assertions []assert.Assertion, out *console.Outputs) error {
 	plan, err := probe.Plan(config)
 	if err != nil {
-		return usage("%w", err)
+		return fault.Usage("%w", err)
 	}
-	fmt.Fprintf(out.std.err, "linger: %s: at most %d connections at a time and %d requests; it takes %v at most%s\n", c.URL, plan.Connections, plan.Requests, c.longest(plan).Round(time.Second), c.sparing(plan))
+	out.Std.Note("%s: at most %d connections at a time and %d requests; it takes %v at most%s", c.URL, plan.Connections, plan.Requests, c.longest(plan).Round(time.Second), c.sparing(plan))
 	line := watch(out, c.URL+": how it treats connections", "experiment", c.longest(plan))
-	config.Progress = line.tell
-	found := c.probe(ctx, config, assertions)
-	line.end()
+	config.Progress = line.Tell
+	found, err := c.probe(ctx, config, assertions)
+	line.End()
 	switch {
-	case found.profile == nil && ctx.Err() != nil:
-		return statusError{exitInterrupted, errors.New("interrupted before the server was reached")}
-	case errors.Is(found.err, live.ErrUnreachable):
-		return statusError{exitUnreachable, found.err}
-	case found.err != nil:
-		return found.err
+	case found == nil && ctx.Err() != nil:
+		return fault.Interrupted("interrupted before the server was reached")
+	case errors.Is(err, dial.ErrUnreachable):
+		return fault.Unreachable("%w", err)
+	case err != nil:
+		return err
 	}
-	list := []profile.Probed{{Target: config.Target, Profile: found.profile}}
-	err = out.write(func(ending string, w io.Writer) error {
-		switch ending {
-		case ".json":
-			return formats.ProfileJSON(w, found.profile)
-		case ".txt":
-			return text.Probe(w, found.profile, c.Verbose, out.layout(w))
-		case ".html":
-			return html.Probe(w, found.profile, html.Options{Version: version, Command: c.command(), Queries: c.ShowQueries})
-		}
-		return programs(ending, w, formats.Probe(list, version))
+	one := profile.Probed{Target: config.Target, Profile: found}
+	err = writeAs(out, c.command(), c.ShowQueries, func(w io.Writer, ending string, o document.Options) error {
+		return document.WriteProbe(w, ending, one, c.Verbose, o)
 	})
 	switch {
 	case err != nil:
 		return err
 	case ctx.Err() != nil:
-		return statusError{status: exitInterrupted}
+		return fault.Silent(fault.StoppedEarly)
 	}
-	return verdictOn(list)
+	return verdictOn([]profile.Probed{one})
 }
 
 // longest is after how long the probe ends, whatever the server does.
@@ -202,49 +212,38 @@ func (c probeCmd) sparing(plan probe.Outlay) string {
 
 // command is the command line that measures the same again, without the defaults.
 func (c probeCmd) command() string {
-	words := []string{"linger", "probe", quote(c.URL)}
-	for _, a := range c.Assert {
-		words = append(words, "--assert", quote(a))
+	words := []string{"linger", "probe"}
+	if c.File == "" {
+		words = append(words, flags.Quote(c.URL))
+	} else {
+		words = append(words, "-f", flags.Quote(c.File))
+		if c.AtOnce != 2 {
+			words = append(words, "--at-once", fmt.Sprint(c.AtOnce))
+		}
 	}
-	for _, f := range []struct{ flag, value, standard string }{
+	words = append(words, flags.AssertWords(c.Assert)...)
+	words = append(words, flags.Settings([][3]string{
 		{"--only", strings.Join(c.Only, ","), ""}, {"--skip", strings.Join(c.Skip, ","), ""}, {"--max-wait", c.MaxWait.String(), probe.DefaultWait.String()}, {"--timeout", c.Timeout.String(), "0s"}, {"--answer-within", c.AnswerWithin.String(), probe.DefaultAnswer.String()},
 		{"--connections", fmt.Sprint(c.Connections), fmt.Sprint(probe.DefaultConnections)}, {"--requests", fmt.Sprint(c.Requests), fmt.Sprint(probe.DefaultRequests)},
-	} {
-		if f.value != f.standard {
-			words = append(words, f.flag, quote(f.value))
-		}
-	}
-	for _, f := range []struct {
-		flag string
-		set  bool
-	}{{"--strict", c.Strict}, {"--patient", c.Patient}} {
-		if f.set {
-			words = append(words, f.flag)
-		}
-	}
-	return strings.Join(append(words, c.reachFlags.words()...), " ")
+	})...)
+	words = append(words, flags.Given(flags.If("--strict", c.Strict), flags.If("--patient", c.Patient))...)
+	return strings.Join(append(words, c.ReachFlags.Words()...), " ")
 }
 
 // only are the cases that are decided: those of a version of HTTP, if one was named.
 func (c probeCmd) only() ([]string, error) {
-	version, err := c.version()
+	version, err := c.Version()
 	switch {
 	case err != nil || version == "":
 		return c.Only, err
 	case len(c.Only) > 0:
-		return nil, usage("--http%s and --only both say which cases are decided; leave one of them out", version)
+		return nil, fault.Usage("--http%s and --only both say which cases are decided; leave one of them out", version)
 	}
-	return []string{map[string]string{"1.1": "http/1.1", "2": "h2", "3": "h3"}[version]}, nil
-}
-
-// A found is what came of a probe.
-type found struct {
-	profile *profile.Profile
-	err     error
+	return []string{string(linger.ProtocolFor("", version))}, nil
 }
 
 // probe probes one server, and decides what is asserted.
-func (c probeCmd) probe(ctx context.Context, config probe.Config, assertions []assert.Assertion) found {
+func (c probeCmd) probe(ctx context.Context, config probe.Config, assertions []assert.Assertion) (*profile.Profile, error) {
 	within := ctx
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -254,49 +253,96 @@ func (c probeCmd) probe(ctx context.Context, config probe.Config, assertions []a
 	doc, err := probe.Run(within, config)
 	if err != nil {
 		if ctx.Err() == nil && within.Err() != nil {
-			err = statusError{exitUnreachable, fmt.Errorf("%s: not reached after %v; give it longer with --timeout", config.Target, c.Timeout)}
+			err = fault.Unreachable("%s: not reached after %v; give it longer with --timeout", config.Target, c.Timeout)
 		}
-		return found{err: err}
+		return nil, err
 	}
 	doc.Linger = version
-	doc.Machine = thisMachine()
+	doc.Machine = rig.ThisMachine()
 	if c.Strict {
 		doc.Strict()
 	}
 	doc.Asserted = assert.Decide(assertions, conformance.Figures(doc))
-	return found{profile: doc}
+	return doc, nil
 }
 
 // verdictOn is the error of servers that break a case or an assertion, or of which
 // some were not probed.
 func verdictOn(list []profile.Probed) error {
-	var words []string
-	count := func(n int, one, several string) {
-		if n == 1 {
-			words = append(words, "1 "+one)
-		} else if n > 1 {
-			words = append(words, fmt.Sprintf("%d %s", n, several))
+	short := profile.ShortfallOf(list)
+	if short.Fails == 0 && short.Missing == 0 {
+		return flags.Broken(short.Asserted)
+	}
+	return fault.Unmet("%s", short)
+}
+
+// watch shows how far a probe is that takes so long at most, counting units.
+func watch(out *console.Outputs, title, unit string, longest time.Duration) *console.Pulse[probe.Progress] {
+	return console.Watch(out, func(now probe.Progress, elapsed time.Duration, o text.Options, rows int) []string {
+		return text.Probing{
+			Title: title, Unit: unit, Done: now.Done, Total: now.Total, Waiting: now.Waiting,
+			Connections: now.Connections, Requests: now.Requests, Elapsed: elapsed, AtMost: longest - elapsed,
+		}.Lines(o, rows)
+	})
+}
+
+// chain judges a chain: hops that are URLs are probed, all at once.
+func (c probeCmd) chain(ctx context.Context, config probe.Config, out *console.Outputs) error {
+	links, err := keepalive.ParseChain(c.Chain)
+	if err != nil {
+		return fault.Usage("--chain: %w", err)
+	}
+	var names []string
+	for _, l := range links {
+		names = append(names, l.Name)
+	}
+	conditions, err := flags.Assertions(c.Assert, keepalive.Vocabulary(names...))
+	if err != nil {
+		return err
+	}
+	found, failed := c.probeLinks(ctx, links, config, out.Std.Note)
+	chain := keepalive.JudgeLinks(links, found, failed)
+	chain.Linger, chain.Asserted = version, assert.Decide(conditions, chain.Figures())
+	for i, err := range failed {
+		switch {
+		case err == nil:
+		case !chain.IsKnown():
+			return fmt.Errorf("%s: %w", links[i].Name, err)
+		default:
+			out.Std.Fail(fmt.Errorf("%s: %w", links[i].Name, err))
 		}
 	}
-	fails, missing := 0, 0
-	var asserted []assert.Result
-	for _, p := range list {
-		if p.Profile == nil {
-			missing++
-			continue
+	err = writeAs(out, "", false, func(w io.Writer, ending string, o document.Options) error {
+		return document.WriteChain(w, ending, chain, o)
+	})
+	if err == nil && ctx.Err() != nil {
+		return fault.Interrupted("interrupted; what was seen until then stands above")
+	}
+	if broken := flags.Broken(chain.Asserted); err == nil && broken != nil {
+		if len(c.Assert) == 1 && c.Assert[0] == keepalive.RightName {
+			return fault.Unmet("--assert %s: the chain is %s", keepalive.RightName, chain.Verdict)
 		}
-		fails += p.Profile.Outcomes()[profile.Fail]
-		asserted = append(asserted, p.Profile.Asserted...)
+		return broken
 	}
-	broken := len(slices.DeleteFunc(slices.Clone(asserted), func(r assert.Result) bool { return r.Truth == assert.Holds }))
-	if fails == 0 && missing == 0 {
-		return brokenOf(asserted)
+	return err
+}
+
+// probeLinks probes the links that are URLs, all at once, and returns what was found of each, or
+// why nothing was.
+func (c probeCmd) probeLinks(ctx context.Context, links []keepalive.Link, config probe.Config, note func(string, ...any)) ([]*profile.Profile, []error) {
+	found, failed := make([]*profile.Profile, len(links)), make([]error, len(links))
+	var servers []probe.Config
+	var of []int // the links that are those
+	for i, l := range links {
+		if l.URL != "" {
+			one := config
+			one.Target, one.Experiments = l.URL, probe.IdleExperiments(l.Scheme())
+			servers, of = append(servers, one), append(of, i)
+		}
 	}
-	count(fails, "case fails", "cases fail")
-	count(broken, "assertion does not hold", "assertions do not hold")
-	count(missing, "line could not be probed", "lines could not be probed")
-	if len(words) == 0 {
-		return nil
+	if len(servers) > 0 {
+		note("hops to probe: %d; each is watched until it ends idle connections, %v at most", len(servers), config.Watched())
+		probe.Together(ctx, servers, len(servers), probe.Run, func(i int, p *profile.Profile, err error) { found[of[i]], failed[of[i]] = p, err })
 	}
-	return statusError{exitAssertion, errors.New(strings.Join(words, ", "))}
+	return found, failed
 }

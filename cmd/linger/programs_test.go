@@ -15,17 +15,18 @@ import (
 	"testing"
 	"time"
 
+	"linger"
+	"linger/content"
+	"linger/internal/testall"
 	"linger/trace"
 )
 
 // program returns the path of a program that others wrote.
 func program(t *testing.T, name, from string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if path, err = exec.LookPath("/usr/sbin/" + name); err != nil {
-			skip(t, "%s is not installed; Debian has it in %s", name, from)
-		}
+	path := testall.Located(name)
+	if path == "" {
+		skip(t, "%s is not installed; Debian has it in %s", name, from)
 	}
 	return path
 }
@@ -45,7 +46,7 @@ func command(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	defer in.Close()
 	defer out.Close()
 	defer errs.Close()
-	status = Main(args, streams{in, out, errs, os.Getenv})
+	status = Main(args, streamsOf(in, out, errs, os.Getenv))
 	read := func(f *os.File) string {
 		b, err := os.ReadFile(f.Name())
 		if err != nil {
@@ -59,10 +60,12 @@ func command(t *testing.T, args ...string) (stdout, stderr string, status int) {
 // TestCurlSeesTheRoundTrip holds the lab against curl's own clock.
 func TestCurlSeesTheRoundTrip(t *testing.T) {
 	needLab(t)
+	t.Parallel()
 	program(t, "curl", "curl")
 	const rtt = 0.3 // s, of 3g
 	var connects []float64
-	for range 3 {
+	machine := testall.Watch()
+	for len(connects) < 3 || len(connects) < 10 && math.Abs(slices.Min(connects)-rtt)/rtt > 0.02 {
 		out, errs, status := command(t, "lab", "--network", "3g", "--serve", "textbook:3", "--",
 			"curl", "-s", "-o", "/dev/null", "-w", "%{time_namelookup} %{time_connect}", "http://origin/")
 		var lookup, connect float64
@@ -74,29 +77,41 @@ func TestCurlSeesTheRoundTrip(t *testing.T) {
 	// The least: what other programs on this machine do only adds.
 	least := slices.Min(connects)
 	t.Logf("curl's time_connect %v s, round trip %v s", connects, rtt)
-	if math.Abs(least-rtt)/rtt > 0.02 {
+	if late := machine(); math.Abs(least-rtt)/rtt > 0.02 {
+		if late > 20*time.Millisecond {
+			skip(t, "this machine is too busy to say: it woke up %v too late", late)
+		}
 		t.Errorf("curl connected in %v s, want %v within 2 %%", least, rtt)
 	}
 }
 
-// TestTsharkCountsAsTheLedger holds the ledger of a lossy fetch against tshark's
-// reading of the packets.
-func TestTsharkCountsAsTheLedger(t *testing.T) {
-	needLab(t)
-	tshark := program(t, "tshark", "tshark")
+// captured fetches the gallery by a strategy, with further flags, and returns its trace and the
+// file of its packets.
+func captured(t *testing.T, strategy string, more ...string) (one trace.Trace, capture string) {
+	t.Helper()
 	dir := t.TempDir()
 	capture, result := filepath.Join(dir, "run.pcapng"), filepath.Join(dir, "run.json")
-	if _, errs, status := command(t, "get", "gallery", "-s", "close:6", "--rtt", "20ms", "--loss", "1%", "-o", capture, "-o", result); status != exitDone {
+	args := append([]string{"get", "gallery", "-s", strategy, "-o", capture, "-o", result}, more...)
+	if _, errs, status := command(t, args...); status != exitDone {
 		t.Fatalf("status %d: %s", status, errs)
 	}
 	b, err := os.ReadFile(result)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var one trace.Trace
 	if err := json.Unmarshal(b, &one); err != nil {
 		t.Fatal(err)
 	}
+	return one, capture
+}
+
+// TestTsharkCountsAsTheLedger holds the ledger of a lossy fetch against tshark's
+// reading of the packets.
+func TestTsharkCountsAsTheLedger(t *testing.T) {
+	needLab(t)
+	t.Parallel()
+	tshark := program(t, "tshark", "tshark")
+	one, capture := captured(t, "close:6", "--rtt", "20ms", "--loss", "1%")
 	var ledger struct{ connections, syn, fin, payload, packets int64 }
 	for _, f := range one.Ledger.Or(trace.Ledger{}).Connections {
 		ledger.connections++
@@ -135,7 +150,7 @@ func TestTsharkCountsAsTheLedger(t *testing.T) {
 func TestGetFromNginx(t *testing.T) {
 	nginx := program(t, "nginx", "nginx-light")
 	dir := t.TempDir()
-	w := builtin(t, "gallery")
+	w := linger.Gallery(1)
 	var bytesWanted int64
 	for i, e := range w.Exchanges {
 		name := filepath.Join(dir, "www", e.Path)
@@ -149,7 +164,7 @@ func TestGetFromNginx(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := f.ReadFrom(w.Body(i))
+		n, err := f.ReadFrom(content.Body(w, i))
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -158,12 +173,7 @@ func TestGetFromNginx(t *testing.T) {
 		}
 		bytesWanted += n
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	ln.Close()
+	address := testall.FreeAddress(t)
 	conf := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/error.log;
 events { worker_connections 256; }
 http {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"net"
@@ -12,10 +14,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
-
-	"linger/live"
 )
 
 // TestAsCurl holds what a server hears of get against what it hears of curl, which was given
@@ -77,6 +75,90 @@ func TestAsCurl(t *testing.T) {
 	}
 }
 
+// TestPasswordsOfURLsStay shows that no password of a URL is repeated, whoever gave it: an
+// argument, a list, a server's Location, a HAR, a trace.
+func TestPasswordsOfURLsStay(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("credentials went to another host: %v", r.Header)
+	}))
+	defer elsewhere.Close()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", strings.Replace(elsewhere.URL, "//", "//me:hush@", 1)+"/b")
+		w.WriteHeader(http.StatusFound)
+	})
+	mux.HandleFunc("/here", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "http://me:hush@"+r.Host+"/page")
+		w.WriteHeader(http.StatusFound)
+	})
+	mux.HandleFunc("/page", func(w http.ResponseWriter, r *http.Request) {
+		if user, _, _ := r.BasicAuth(); user != "you" {
+			t.Errorf("within the origin, what was given by -u is sent: %v", r.Header)
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, "<img src=http://me:hush@%s/a><img src=%s/c>", r.Host, elsewhere.URL)
+	})
+	mux.HandleFunc("/a", func(http.ResponseWriter, *http.Request) {})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	dir := t.TempDir()
+	t.Chdir(dir)
+	bad := "http://me:hush@" + strings.TrimPrefix(server.URL, "http://") + "/page"
+	text := `{"log":{"version":"1.2","entries":[{"startedDateTime":"2026-01-02T03:04:05.000Z","time":10,
+		"request":{"method":"GET","url":"http://me:hush@a.example/b?c","httpVersion":"HTTP/1.1","headers":[{"name":"Referer","value":"http://me:hush@a.example/"}],"headersSize":100,"bodySize":0},
+		"response":{"status":302,"httpVersion":"HTTP/1.1","headers":[],"redirectURL":"http://me:hush@a.example/d","headersSize":100,"bodySize":0,"content":{"size":0,"mimeType":"text/html"}},
+		"timings":{"send":1,"wait":8,"receive":1}}]}}`
+	for name, content := range map[string]string{"list": bad + "\nhttp://me:hu%zzhush@a/\n" + server.URL + "/page\n", "x.har": text} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	login := []string{"-u", "you:secret"}
+	for _, c := range []struct {
+		status int
+		args   []string
+	}{
+		{exitUsage, []string{"get", bad}},
+		{exitUsage, []string{"get", "http://me:hu%zzhush@a/"}},
+		{exitUsage, []string{"compare", bad, "--on", "live"}},
+		{exitUsage, []string{"sweep", bad}},
+		{exitUsage, []string{"probe", bad}},
+		{exitAssertion, []string{"probe", "--chain", "client=60s," + bad}},
+		{exitUsage, []string{"compare", "dns", "--on", "live", "--server", "https://me:hush@a/"}},
+		{exitUsage, []string{"report", bad}},
+		{exitDone, append([]string{"get", server.URL + "/away", "-o", "a.json", "-o", "a.trace", "-o", "a.html", "-o", "a.har", "-o", "a.txt"}, login...)},
+		{exitDone, append([]string{"get", server.URL + "/here", "-o", "h.json", "-o", "h.trace", "-o", "h.html", "-o", "h.har", "-o", "h.txt"}, login...)},
+		{exitUnreachable, append([]string{"compare", server.URL + "/away", "--on", "live", "-s", "close"}, login...)},
+		{exitAssertion, append([]string{"probe", "-f", "list", "--only", "close-honoured", "--timeout", "2s", "-o", "l.json", "-o", "l.csv", "-o", "l.xml", "-o", "l.sarif", "-o", "l.prom", "-o", "l.txt"}, login...)},
+		{exitDone, []string{"report", "x.har", "-o", "r.json", "-o", "r.trace", "-o", "r.html", "-o", "r.txt"}},
+		{exitDone, []string{"report", "h.trace", "--json"}},
+	} {
+		out, said, status := command(t, c.args...)
+		if status != c.status || said == "" && status != exitDone {
+			t.Errorf("%q: status %d: %s", c.args, status, said)
+		}
+		if strings.Contains(out+said, "hush") || strings.Contains(out+said, "secret") {
+			t.Errorf("%q prints a secret:\n%s%s", c.args, out, said)
+		}
+	}
+	files, err := filepath.Glob("?.*")
+	if err != nil || len(files) != 21 {
+		t.Fatalf("%d files were written, %v", len(files), err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if z, err := gzip.NewReader(bytes.NewReader(b)); err == nil { // a trace
+			b, _ = io.ReadAll(z)
+		}
+		if f != "x.har" && strings.Contains(string(b), "hush") {
+			t.Errorf("%s repeats a password", f)
+		}
+	}
+}
+
 // TestSecretsStay shows that nothing of what may be secret is repeated by what a verb writes.
 func TestSecretsStay(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -117,48 +199,5 @@ func TestSecretsStay(t *testing.T) {
 		if b, err := os.ReadFile(f); err != nil || strings.Contains(string(b), "hush") || strings.Contains(string(b), "bWU6aHVzaA") {
 			t.Errorf("%s repeats a secret, %v", filepath.Base(f), err)
 		}
-	}
-}
-
-func TestReachFlags(t *testing.T) {
-	f := reachFlags{Header: []string{"X-Token: hush", "@fields"}, User: "me:hush", Data: []string{"hush"}, Resolve: []string{"a:80:192.0.2.1"}, Insecure: true, HTTP2: true}
-	want := []string{"--insecure", "--header", "'X-Token: …'", "--header", "@fields", "--user", "…", "--data", "…", "--resolve", "a:80:192.0.2.1", "--http2"}
-	if diff := cmp.Diff(want, f.words()); diff != "" {
-		t.Errorf("the command line to repeat it (-want +got):\n%s", diff)
-	}
-	for name, bad := range map[string]reachFlags{
-		"a key without a certificate": {Key: "k.pem"}, "no such file": {CACert: "nowhere.pem"}, "a method with a space": {Request: "GET /"},
-		"a field of the connection": {Header: []string{"Connection: close"}}, "no password": {User: "me"}, "both families": {IPv4: true, IPv6: true},
-		"no address": {Resolve: []string{"a:80"}}, "no detour": {ConnectTo: []string{"a:80"}}, "a file that is not there": {Data: []string{"@nowhere"}},
-	} {
-		if config, err := bad.liveConfig(); err == nil {
-			t.Errorf("%s: %+v, want an error", name, config)
-		}
-	}
-	for _, c := range []struct {
-		flags       reachFlags
-		list, usual string
-		want        string // empty is an error
-	}{
-		{reachFlags{}, "close,h2", "keep", "close,h2"},
-		{reachFlags{HTTP2: true}, "", "close,keep:6,h2,h3", "h2"},
-		{reachFlags{HTTP1: true}, "", "close,keep:6,h2,h3", "close,keep:6"},
-		{reachFlags{HTTP3: true}, "h3,h3+0rtt", "keep", "h3,h3+0rtt"},
-		{reachFlags{HTTP3: true}, "h3,keep", "keep", ""},
-		{reachFlags{HTTP3: true}, "", "close,keep", ""},
-		{reachFlags{HTTP3: true, HTTP2: true}, "", "close,h2", ""},
-	} {
-		got, err := c.flags.narrow(c.list, c.usual)
-		if got != c.want || (err == nil) != (c.want != "") {
-			t.Errorf("%+v of %q: %q, %v, want %q", c.flags, c.list, got, err, c.want)
-		}
-	}
-	for text, ok := range map[string]bool{"30": true, "2.5": true, "0": false, "-1": false, "1m": false, "1e12": false} {
-		if d, err := (reachFlags{MaxTime: text}).within("1m"); (err == nil) != ok {
-			t.Errorf("--max-time %s: %v, %v", text, d, err)
-		}
-	}
-	if _, err := (live.Config{}).Towards("http://me:hush@a.example/"); err == nil || strings.Contains(err.Error(), "hush") {
-		t.Errorf("a password in a URL: %v", err)
 	}
 }

@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"net"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +14,17 @@ import (
 	"github.com/alecthomas/kong"
 
 	"linger"
+	"linger/console"
+	"linger/fault"
+	"linger/flags"
 	"linger/origin"
+	"linger/origin/accesslog"
+	"linger/origin/authority"
+	"linger/origin/door"
+	"linger/origin/listen"
+	"linger/origin/misbehave"
+	"linger/rig/host"
+	"linger/whole"
 )
 
 type serveCmd struct {
@@ -40,14 +47,14 @@ type serveCmd struct {
 	Key       string `placeholder:"FILE" help:"Private key of --cert, in PEM."`
 	Authority string `placeholder:"FILE" help:"Write the root of the certificate that is made on the spot to FILE, for clients to trust."`
 
-	serverPolicyFlags
-	Misbehave      string `placeholder:"NAME[:VALUE]" help:"Do on every connection what a server should not: ${misbehaviours}. Each is at /misbehave/NAME[:VALUE] too, without the flag."`
-	MaxConnections int    `placeholder:"N" help:"How many connections are open at once; more wait."`
-	MaxStreams     int    `placeholder:"N" help:"How many requests are open at once on a connection of HTTP/2 or HTTP/3; default 128."`
-	TFO            bool   `name:"tfo" help:"TCP Fast Open: take data in the SYN (Linux)."`
-	PortFile       string `placeholder:"FILE" help:"Write the ports to FILE once connections are accepted: a line each, --http, --https, --h3, --dns, --dot, --doq, of those that are served."`
-	Log            string `placeholder:"FILE" help:"Access log, a line a request and a connection; - is standard output."`
-	Seed           uint64 `default:"1" placeholder:"N" help:"Fixes the workload's sizes; default 1."`
+	flags.PolicyFlags
+	flags.CapacityFlags
+	Misbehave  string `placeholder:"NAME[:VALUE]" help:"Do on every connection what a server should not: ${misbehaviours}. Each is at /misbehave/NAME[:VALUE] too, without the flag."`
+	MaxStreams int    `placeholder:"N" help:"How many requests are open at once on a connection of HTTP/2 or HTTP/3; default 128."`
+	TFO        bool   `name:"tfo" help:"TCP Fast Open: take data in the SYN (Linux)."`
+	PortFile   string `placeholder:"FILE" help:"Write the ports to FILE once connections are accepted: a line each, --http, --https, --h3, --dns, --dot, --doq, of those that are served."`
+	Log        string `placeholder:"FILE" help:"Access log, a line a request and a connection; - is standard output."`
+	Seed       uint64 `default:"1" placeholder:"N" help:"Fixes the workload's sizes; default 1."`
 }
 
 // Ports where nothing else is asked for: of HTTP in cleartext and over TLS and QUIC,
@@ -58,6 +65,9 @@ const (
 	defaultDNSPort    = 5300
 	defaultDoTPort    = 8853
 )
+
+// mostConnections is how many are open at once where nothing is said.
+const mostConnections = 10_000
 
 // A place is a port, with or without an address, that a flag may leave to us.
 type place string
@@ -89,129 +99,157 @@ func (p place) at(port int) string {
 }
 
 // Run serves until it is interrupted, then lets what is under way end.
-func (c serveCmd) Run(ctx context.Context, std streams) error {
-	p, err := c.serverPolicyFlags.parse()
+func (c serveCmd) Run(ctx context.Context, std console.Streams) error {
+	p, err := c.PolicyFlags.Parse()
 	if err == nil {
 		err = c.check()
 	}
 	if err != nil {
 		return err
 	}
-	w, notes, err := c.load()
+	capacity, err := c.CapacityFlags.Parse(mostConnections)
 	if err != nil {
 		return err
 	}
-	if w.Scheme == linger.SchemeDNS {
-		c.openAll()
+	w, notes, err := c.load(ctx)
+	if err != nil {
+		return err
 	}
 	for _, note := range notes {
-		fmt.Fprintf(std.err, "linger: %s\n", note)
+		std.Note("%s", note)
 	}
-	config := origin.Config{Workload: w, Policy: p, MaxConnections: c.MaxConnections, MaxStreams: c.MaxStreams}
+	config := origin.Config{Workload: w, Policy: p, Capacity: capacity, MaxStreams: c.MaxStreams}
 	if c.Misbehave != "" {
-		if config.Misbehave, err = origin.ParseMisbehaviour(c.Misbehave); err != nil {
-			return usage("--misbehave: %w", err)
+		if config.Misbehave, err = misbehave.Parse(c.Misbehave); err != nil {
+			return fault.Usage("--misbehave: %w", err)
 		}
 	}
-	if c.Log != "" {
-		log := io.Writer(std.out)
-		if c.Log != "-" {
-			f, err := os.OpenFile(c.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
-			if err != nil {
-				return statusError{exitMachine, fmt.Errorf("--log: %w; choose a place that can be written", err)}
-			}
-			defer f.Close()
-			log = f
-		}
-		config.Log = origin.LogTo(log)
-	}
-	doors, err := c.open(ctx, w)
+	at, err := c.places(w)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		// What has been served is closed by then; once more does nothing.
-		for _, d := range doors {
-			d.socket.Close()
-		}
-	}()
+	log, err := c.log(std)
+	if err != nil {
+		return err
+	}
+	if log != nil {
+		config.Log = log.Add
+	}
+	doors, err := door.Open(ctx, at, listen.Options{FastOpen: c.TFO, Backlog: int(c.Backlog)})
+	if err != nil {
+		return err
+	}
+	defer doors.Close()
 	if config.Certificates, err = c.certificates(doors); err != nil {
 		return err
 	}
-	if err := meets(config.Misbehave, doors); err != nil {
+	if m := config.Misbehave; m != nil && !doors.Speak(m.Versions) {
+		return fault.Usage("--misbehave: %s is of HTTP/%s, and nothing is served over that; add --http 8080 or --https 8443", m.Name, strings.Join(m.Versions, " and HTTP/"))
+	}
+	config.AltSvc = doors.AltSvc()
+	server, err := c.server(config, std)
+	if err != nil {
 		return err
 	}
-	config.AltSvc = altSvc(doors)
-	server, err := origin.New(config)
-	if err != nil {
-		return usage("%w", err)
-	}
 	if c.PortFile != "" {
-		var ports strings.Builder
-		for i, d := range doors {
-			if i == 0 || d.flag != doors[i-1].flag {
-				fmt.Fprintln(&ports, d.port)
-			}
-		}
-		if err := writeWhole(c.PortFile, ports.String()); err != nil {
-			return statusError{exitMachine, fmt.Errorf("--port-file: %w; choose a place that can be written", err)}
+		if err := whole.WriteString(c.PortFile, strings.Join(doors.Ports(), "\n")+"\n"); err != nil {
+			return fault.Machine("--port-file: %w; choose a place that can be written", err)
 		}
 		defer os.Remove(c.PortFile)
 	}
+	c.announce(config, doors, std)
+	err = doors.Serve(ctx, server, host.ShutdownWithin, func() {
+		std.Note("going down; requests under way have %v", host.ShutdownWithin)
+	})
+	seen := server.Counters()
+	std.Note("%d connections carried %d requests", seen.Accepted, seen.Requests-seen.Datagrams)
+	if seen.Refused > 0 {
+		std.Note("%d of them were refused, as many were open as may be", seen.Refused)
+	}
+	if seen.Datagrams > 0 {
+		std.Note("%d requests came by datagram, without a connection", seen.Datagrams)
+	}
+	return errors.Join(err, lostOf(log, c.Log))
+}
+
+// server is the origin, which says when it can take no more connections.
+func (c serveCmd) server(config origin.Config, std console.Streams) (server *origin.Server, err error) {
+	config.Full = func() {
+		most, flag := config.Capacity.MaxConnections, "--max-connections"
+		if n := config.Capacity.Workers; n > 0 && (most == 0 || n <= most) {
+			most, flag = n, "--server-workers"
+		}
+		std.Note("as many connections are open as may be, %d; more wait: %s allows more", most, flag)
+	}
+	config.Short = func(err error) {
+		std.Fail(fmt.Errorf("no more connections can be accepted, %s; open: %d, more wait", door.Shortage(err), server.Counters().Open))
+	}
+	if server, err = origin.New(config); err != nil {
+		return nil, fault.Usage("%w", err)
+	}
+	return server, nil
+}
+
+// announce says where what is served.
+func (c serveCmd) announce(config origin.Config, doors door.Doors, std console.Streams) {
 	if m := config.Misbehave; m != nil {
-		fmt.Fprintf(std.err, "linger: on every connection of HTTP/%s this server %s\n", strings.Join(m.Versions, " and HTTP/"), m.Says())
-	}
-	served := make(chan error, len(doors))
-	for _, d := range doors {
-		go func() { served <- d.serve(context.Background(), server) }()
+		std.Note("on every connection of HTTP/%s this server %s", strings.Join(m.Versions, " and HTTP/"), m.Says())
 	}
 	for _, d := range doors {
-		fmt.Fprintf(std.out, "linger: serving %s on %s\n", w.Name, d.sign(w, c.Authority))
+		fmt.Fprintf(std.Out, "linger: serving %s on %s\n", config.Workload.Name, d.Sign(config.Workload))
 	}
 	if c.Authority != "" {
-		fmt.Fprintf(std.err, "linger: trust the root in %s, as in curl --cacert %s\n", c.Authority, quote(c.Authority))
+		std.Note("trust the root in %s, as in curl --cacert %s", c.Authority, flags.Quote(c.Authority))
 	}
+}
 
-	left := len(doors)
-	select {
-	case err = <-served:
-		left--
-	case <-ctx.Done():
-		fmt.Fprintf(std.err, "linger: going down; requests under way have %v\n", shutdownWithin)
+// log opens the access log, nil if there is none. Lines are added, so that who rotates it may
+// copy and truncate it.
+func (c serveCmd) log(std console.Streams) (*accesslog.Log, error) {
+	if c.Log == "" {
+		return nil, nil
 	}
-	stop, cancel := context.WithTimeout(context.Background(), shutdownWithin)
-	defer cancel()
-	err = errors.Join(err, server.Shutdown(stop))
-	for range left {
-		err = errors.Join(err, <-served)
+	to := io.Writer(std.Out)
+	if c.Log != "-" {
+		f, err := os.OpenFile(c.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+		if err != nil {
+			return nil, fault.Machine("--log: %w; choose a place that can be written", err)
+		}
+		to = f // until the process ends: requests may outlive the shutdown
 	}
-	seen := server.Counters()
-	fmt.Fprintf(std.err, "linger: %d connections carried %d requests\n", seen.Accepted, seen.Requests-seen.Datagrams)
-	if seen.Datagrams > 0 {
-		fmt.Fprintf(std.err, "linger: %d requests came by datagram, without a connection\n", seen.Datagrams)
+	return accesslog.New(to, func(err error) {
+		std.Note("--log %s: %v; entries are lost until there is room again, requests are answered", c.Log, err)
+	}), nil
+}
+
+// lostOf is the error of an access log that has not all entries.
+func lostOf(log *accesslog.Log, name string) error {
+	if log == nil {
+		return nil
 	}
-	return err
+	if err := log.Err(); err != nil {
+		return fault.Unmet("--log %s: %w", name, err)
+	}
+	return nil
 }
 
 // check says which flags do not go together.
 func (c serveCmd) check() error {
 	switch {
 	case c.Port != nil && c.HTTP != "":
-		return usage("--port and --http name the same socket; give one of them")
+		return fault.Usage("--port and --http name the same socket; give one of them")
 	case c.Port != nil && (*c.Port < 0 || *c.Port > 65535):
-		return usage("--port: %d; give 1 to 65535, or 0 for a free one", *c.Port)
-	case c.MaxConnections < 0:
-		return usage("--max-connections: %d; give 1 or more, or 0 for no limit", c.MaxConnections)
+		return fault.Usage("--port: %d; give 1 to 65535, or 0 for a free one", *c.Port)
 	case c.MaxStreams < 0:
-		return usage("--max-streams: %d; give 1 or more, or 0 for the default", c.MaxStreams)
+		return fault.Usage("--max-streams: %d; give 1 or more, or 0 for the default", c.MaxStreams)
 	case (c.Cert == "") != (c.Key == ""):
-		return usage("--cert and --key go together; give both, or neither for a certificate made on the spot")
+		return fault.Usage("--cert and --key go together; give both, or neither for a certificate made on the spot")
 	case c.Cert != "" && c.Authority != "":
-		return usage("--authority is the root of a certificate made on the spot; leave it out, or --cert and --key")
+		return fault.Usage("--authority is the root of a certificate made on the spot; leave it out, or --cert and --key")
 	case c.AnswerSize < 0 || c.AnswerSize > linger.MaxMessage:
-		return usage("--answer-size: %d; give 1 to %d bytes, or 0 for one record", c.AnswerSize, linger.MaxMessage)
+		return fault.Usage("--answer-size: %d; give 1 to %d bytes, or 0 for one record", c.AnswerSize, linger.MaxMessage)
 	case c.H3 != "" && c.HTTPS == "" && c.HTTP == "" && c.Port == nil && c.DNS == "" && c.DoT == "" && c.TFO:
-		return usage("QUIC has no TCP to open; leave --tfo out")
+		return fault.Usage("QUIC has no TCP to open; leave --tfo out")
 	}
 	return nil
 }
@@ -220,295 +258,75 @@ func (c serveCmd) check() error {
 func (c serveCmd) byName() bool { return c.DNS != "" || c.DoT != "" || c.DoQ != "" || c.Names != "" }
 
 // load returns what is served.
-func (c serveCmd) load() (w linger.Workload, notes []string, err error) {
-	switch {
-	case c.Names != "" && c.Workload != "" && c.Workload != linger.Names().Name:
-		return w, nil, usage("--names serves a list, and %s is another workload; give one of them", c.Workload)
-	case c.Names != "":
-		if w, err = readNames(c.Names); err != nil {
-			return w, nil, err
-		}
-	default:
-		name := c.Workload
-		if name == "" {
-			name = linger.DefaultWorkload
-			if c.byName() {
-				name = linger.SchemeDNS
-			}
-		}
-		if w, notes, err = loadWorkload(name, c.Seed); err != nil {
-			return w, nil, err
-		}
-		if n := len(w.Origins); n > 1 {
-			notes = append(notes, fmt.Sprintf("served as one origin, what belongs to one of the %d under its name: /NAME/path", n))
-			w = w.Merged()
-		}
+func (c serveCmd) load(ctx context.Context) (linger.Workload, []string, error) {
+	w, notes, err := flags.Served{
+		Workload: c.Workload, Names: c.Names, ByName: c.byName(), AnswerSize: c.AnswerSize, Delay: c.Delay, Seed: c.Seed,
+	}.Load(ctx)
+	if err == nil && w.Scheme != linger.SchemeDNS && c.HTTPS == "" && c.H3 == "" && (c.Cert != "" || c.Authority != "") {
+		err = fault.Usage("a certificate is for TLS and QUIC; add --https 8443 or --h3 8443")
 	}
-	if w.Scheme != linger.SchemeDNS {
-		switch {
-		case c.byName():
-			return w, nil, usage("%s has no names to look up; leave --dns, --dot and --doq out, or serve dns", w.Name)
-		case c.AnswerSize != 0 || c.Delay != "":
-			return w, nil, usage("--answer-size and --delay are for answers of DNS; serve dns, or write a list (docs/workloads.md)")
-		case c.HTTPS == "" && c.H3 == "" && (c.Cert != "" || c.Authority != ""):
-			return w, nil, usage("a certificate is for TLS and QUIC; add --https 8443 or --h3 8443")
-		}
-		return w, notes, nil
-	}
-	if w.Exchanges, err = c.answers(w.Exchanges); err != nil {
-		return w, nil, err
-	}
-	return w, notes, nil
+	return w, notes, err
 }
 
-// answers returns the exchanges with the size and the delay that the flags say.
-func (c serveCmd) answers(exchanges []linger.Exchange) ([]linger.Exchange, error) {
-	var delay time.Duration
-	if c.Delay != "" {
-		var err error
-		if delay, err = parseDuration(c.Delay); err != nil || delay < 0 || delay > linger.MaxThink {
-			return nil, usage("--delay: %q is not a time to wait; write 20ms, at most %v", c.Delay, time.Duration(linger.MaxThink))
-		}
+// places are where it is served: of names on every transport, and of a page in cleartext, where
+// nothing is asked for.
+func (c serveCmd) places(w linger.Workload) (map[door.Kind]string, error) {
+	cleartext, flag := c.HTTP, "--http"
+	if c.Port != nil {
+		cleartext, flag = strconv.Itoa(*c.Port), "--port"
 	}
-	out := slices.Clone(exchanges)
-	for i := range out {
-		if c.Delay != "" {
-			out[i].Delay = delay
-		}
-		if c.AnswerSize != 0 {
-			out[i].ResponseBody = int64(c.AnswerSize)
-		}
-	}
-	return out, nil
-}
-
-// openAll asks for every transport that names are served on where none is asked for.
-func (c *serveCmd) openAll() {
-	if c.Port == nil && c.HTTP == "" && c.HTTPS == "" && c.H3 == "" && c.DNS == "" && c.DoT == "" && c.DoQ == "" {
+	switch names := w.Scheme == linger.SchemeDNS; {
+	case cleartext != "" || c.HTTPS != "" || c.H3 != "":
+	case !names:
+		cleartext = strconv.Itoa(defaultPort)
+	case c.DNS == "" && c.DoT == "" && c.DoQ == "":
 		c.DNS, c.DoT, c.DoQ = ours, ours, ours
 		c.HTTPS, c.H3 = strconv.Itoa(defaultSecurePort), strconv.Itoa(defaultSecurePort)
 	}
-}
-
-// A door is one socket that the origin is served on.
-type door struct {
-	flag          string
-	scheme, about string
-	host, port    string // as bound
-	socket        io.Closer
-	serve         func(context.Context, *origin.Server) error
-}
-
-// speaks are the versions of HTTP that are spoken at the door.
-func (d door) speaks() []string {
-	switch d.flag {
-	case "--port", "--http", "--https":
-		return []string{"1", "2"}
-	case "--h3":
-		return []string{"3"}
-	}
-	return nil
-}
-
-// meets says whether anything that is served can misbehave so.
-func meets(m *origin.Misbehaviour, doors []door) error {
-	if m == nil {
-		return nil
-	}
-	for _, d := range doors {
-		for _, version := range d.speaks() {
-			if slices.Contains(m.Versions, version) {
-				return nil
-			}
-		}
-	}
-	return usage("--misbehave: %s is of HTTP/%s, and nothing is served over that; add --http 8080 or --https 8443", m.Name, strings.Join(m.Versions, " and HTTP/"))
-}
-
-// secure reports whether the door needs a certificate.
-func (d door) secure() bool { return d.scheme != "http" && d.flag != "--dns" }
-
-// sign says where the door is, and of names how they are asked for there.
-func (d door) sign(w linger.Workload, authority string) string {
-	address := net.JoinHostPort(d.host, d.port)
-	if w.Scheme != linger.SchemeDNS {
-		return fmt.Sprintf("%s://%s%s%s", d.scheme, address, w.Exchanges[0].Path, d.about)
-	}
-	host := d.host
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	ask := fmt.Sprintf("@%s -p %s %s", host, d.port, w.Exchanges[0].Query)
-	switch d.flag {
-	case "--https":
-		return fmt.Sprintf("https://%s/dns-query; ask: dig +https %s", address, ask)
-	case "--dns", "--dot":
-		return fmt.Sprintf("%s%s; ask: dig %s %s", address, d.about, map[string]string{
-			" by UDP": "+notcp", " by TCP": "+tcp", " by TLS": "+tls",
-		}[d.about], ask)
-	case "--doq":
-		return fmt.Sprintf("%s%s; ask: kdig +quic %s", address, d.about, ask)
-	}
-	return fmt.Sprintf("%s://%s/dns-query%s", d.scheme, address, d.about)
-}
-
-// open opens the sockets that the flags ask for, or none.
-func (c serveCmd) open(ctx context.Context, w linger.Workload) (doors []door, err error) {
-	defer func() {
-		if err != nil {
-			for _, d := range doors {
-				d.socket.Close()
-			}
-		}
-	}()
-	cleartext, flag := c.HTTP, "--http"
-	switch {
-	case c.Port != nil:
-		cleartext, flag = strconv.Itoa(*c.Port), "--port"
-	case w.Scheme != linger.SchemeDNS && c.HTTP == "" && c.HTTPS == "" && c.H3 == "":
-		cleartext = strconv.Itoa(defaultPort)
-	}
-	listening := origin.Listening{FastOpen: c.TFO}
-	type (
-		streamed  = func(*origin.Server, context.Context, net.Listener) error
-		datagrams = func(*origin.Server, context.Context, net.PacketConn) error
-	)
+	at := map[door.Kind]string{}
 	for _, want := range []struct {
-		flag, value, scheme, about string
-		streamed                   streamed
-		datagrams                  datagrams
+		kind        door.Kind
+		flag, value string
 	}{
-		{flag, cleartext, "http", "", (*origin.Server).Serve, nil},
-		{"--https", c.HTTPS, "https", "", (*origin.Server).ServeTLS, nil},
-		{"--h3", c.H3, "https", " by HTTP/3", nil, (*origin.Server).ServeQUIC},
-		{"--dns", c.DNS.at(defaultDNSPort), "dns", " by TCP", (*origin.Server).ServeDNSStream, nil},
-		{"--dns", c.DNS.at(defaultDNSPort), "dns", " by UDP", nil, (*origin.Server).ServeDNS},
-		{"--dot", c.DoT.at(defaultDoTPort), "dns", " by TLS", (*origin.Server).ServeDoT, nil},
-		{"--doq", c.DoQ.at(defaultDoTPort), "dns", " by QUIC", nil, (*origin.Server).ServeDoQ},
+		{door.HTTP, flag, cleartext}, {door.HTTPS, "--https", c.HTTPS}, {door.H3, "--h3", c.H3},
+		{door.DNS, "--dns", c.DNS.at(defaultDNSPort)}, {door.DoT, "--dot", c.DoT.at(defaultDoTPort)}, {door.DoQ, "--doq", c.DoQ.at(defaultDoTPort)},
 	} {
 		if want.value == "" {
 			continue
 		}
-		address, err := c.address(want.flag, want.value)
+		address, err := door.Address(want.value, c.Listen)
 		if err != nil {
-			return doors, err
+			return nil, fault.Usage("%s: %w", want.flag, err)
 		}
-		if len(doors) > 0 && doors[len(doors)-1].flag == want.flag {
-			// The second socket of a flag has the port of the first, which may have been
-			// any.
-			host, _, _ := net.SplitHostPort(address)
-			address = net.JoinHostPort(host, doors[len(doors)-1].port)
-		}
-		d := door{flag: want.flag, scheme: want.scheme, about: want.about}
-		var bound net.Addr
-		if want.streamed == nil {
-			pc, err := origin.ListenQUIC(ctx, address)
-			if err != nil {
-				return doors, statusError{exitMachine, err}
-			}
-			d.socket, bound = pc, pc.LocalAddr()
-			d.serve = func(ctx context.Context, s *origin.Server) error { return want.datagrams(s, ctx, pc) }
-		} else {
-			ln, err := origin.ListenTCP(ctx, address, listening)
-			if err != nil {
-				return doors, statusError{exitMachine, err}
-			}
-			d.socket, bound = ln, ln.Addr()
-			d.serve = func(ctx context.Context, s *origin.Server) error { return want.streamed(s, ctx, ln) }
-		}
-		d.host, d.port, _ = net.SplitHostPort(bound.String())
-		doors = append(doors, d)
+		at[want.kind] = address
 	}
-	return doors, nil
-}
-
-// address reads PORT or ADDRESS:PORT.
-func (c serveCmd) address(flag, value string) (string, error) {
-	host, port, err := net.SplitHostPort(value)
-	if err != nil {
-		host, port = c.Listen, value
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return "", usage("%s: %q is neither a port nor an address with one; write 8443, or [::1]:8443, or 0 for a free port", flag, value)
-	}
-	return net.JoinHostPort(host, port), nil
-}
-
-// altSvc is what TLS says about HTTP/3, empty where only one of them is served.
-func altSvc(doors []door) (value string) {
-	tcp := false
-	for _, d := range doors {
-		if d.flag == "--h3" {
-			value = fmt.Sprintf(`h3=":%s"; ma=3600`, d.port)
-		} else if d.flag == "--https" {
-			tcp = true
-		}
-	}
-	if !tcp {
-		return ""
-	}
-	return value
+	return at, nil
 }
 
 // certificates reads the certificate that was given, or makes one for every name
 // that this host can be asked for at its doors.
-func (c serveCmd) certificates(doors []door) ([]tls.Certificate, error) {
+func (c serveCmd) certificates(doors door.Doors) ([]tls.Certificate, error) {
 	if c.Cert != "" {
-		cert, err := origin.LoadCertificate(c.Cert, c.Key, time.Now())
+		cert, err := authority.Load(c.Cert, c.Key, time.Now())
 		if err != nil {
-			return nil, usage("--cert, --key: %w", err)
+			return nil, fault.Usage("--cert, --key: %w", err)
 		}
 		return []tls.Certificate{cert}, nil
 	}
-	names := map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}
-	secure := false
-	for _, d := range doors {
-		secure = secure || d.secure()
-		host, _, _ := strings.Cut(d.host, "%")
-		if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() {
-			names[host] = true
-			continue
-		}
-		// Every address of the host leads here, and its name.
-		addresses, err := net.InterfaceAddrs()
-		if err != nil {
-			continue
-		}
-		for _, a := range addresses {
-			if n, ok := a.(*net.IPNet); ok {
-				names[n.IP.String()] = true
-			}
-		}
-		if name, err := os.Hostname(); err == nil {
-			names[name] = true
-		}
-	}
-	if !secure {
+	if !doors.Secure() {
 		if c.Authority != "" {
-			return nil, usage("--authority: nothing that is served needs a certificate; add --dot, --doq, --https 8443 or --h3 8443")
+			return nil, fault.Usage("--authority: nothing that is served needs a certificate; add --dot, --doq, --https 8443 or --h3 8443")
 		}
 		return nil, nil
 	}
-	authority, err := origin.NewAuthority(time.Now())
-	if err != nil {
-		return nil, err
-	}
-	cert, err := authority.Certificate(slices.Sorted(maps.Keys(names))...)
+	cert, root, err := doors.Certificate(time.Now())
 	if err != nil {
 		return nil, err
 	}
 	if c.Authority != "" {
-		if err := writeWhole(c.Authority, string(authority.PEM())); err != nil {
-			return nil, statusError{exitMachine, fmt.Errorf("--authority: %w; choose a place that can be written", err)}
+		if err := whole.WriteString(c.Authority, string(root)); err != nil {
+			return nil, fault.Machine("--authority: %w; choose a place that can be written", err)
 		}
 	}
 	return []tls.Certificate{cert}, nil
-}
-
-// writeWhole writes a file so that a reader finds it whole or not at all.
-func writeWhole(name, content string) error {
-	if err := os.WriteFile(name+".new", []byte(content), 0o666); err != nil {
-		return err
-	}
-	return os.Rename(name+".new", name)
 }

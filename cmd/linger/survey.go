@@ -1,139 +1,64 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
-	"sync"
 	"time"
 
 	"linger/assert"
+	"linger/console"
+	"linger/fault"
+	"linger/legible"
 	"linger/probe"
 	"linger/profile"
-	"linger/report/formats"
-	"linger/report/text"
+	"linger/report/document"
 )
-
-// Bounds of a list of servers, which a person or a script has written.
-const (
-	longestList = 10_000  // servers
-	longestLine = 1 << 16 // bytes
-)
-
-// readList reads a list of URLs, one a line. A line that cannot be probed is in the
-// list too, with the reason. What stands behind a blank and a # is a comment.
-func readList(r io.Reader, config probe.Config) ([]profile.Probed, error) {
-	var list []profile.Probed
-	scan := bufio.NewScanner(r)
-	scan.Buffer(nil, longestLine)
-	for line := 1; scan.Scan(); line++ {
-		text := strings.TrimSpace(strings.ToValidUTF8(scan.Text(), "?"))
-		if line == 1 {
-			text = strings.TrimPrefix(text, "\ufeff")
-		}
-		if i := strings.Index(text, " #"); i >= 0 {
-			text = strings.TrimSpace(text[:i])
-		}
-		if text == "" || text[0] == '#' {
-			continue
-		}
-		if len(list) == longestList {
-			return nil, fmt.Errorf("more than %d servers; part it", longestList)
-		}
-		one := profile.Probed{Line: line, Target: text}
-		config.Target = text
-		if _, err := probe.Plan(config); err != nil {
-			one.Failed = err.Error()
-		}
-		list = append(list, one)
-	}
-	return list, scan.Err()
-}
 
 // survey probes the servers of a list, some at once.
-func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []assert.Assertion, out *outputs) error {
-	from := io.Reader(out.std.in)
-	if c.File != "-" {
-		f, err := os.Open(c.File)
-		if err != nil {
-			return usage("cannot read the list: %w", err)
-		}
-		defer f.Close()
-		from = f
-	}
-	list, err := readList(from, config)
+func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []assert.Assertion, out *console.Outputs) error {
+	from, err := console.OpenInput(ctx, c.File, out.Std.In)
 	if err != nil {
-		return usage("%s: %w", c.File, err)
+		return fault.Usage("cannot read the list: %w", err)
 	}
-	good := 0
-	var plan probe.Outlay
-	for _, one := range list {
-		if one.Failed != "" {
-			fmt.Fprintf(out.std.err, "linger: %s: line %d: %s\n", c.File, one.Line, oneLine(one.Failed))
-			continue
-		}
-		good++
-		each := config
-		each.Target = one.Target
-		if p, err := probe.Plan(each); err == nil {
-			plan.Connections, plan.Requests, plan.Longest = max(plan.Connections, p.Connections), max(plan.Requests, p.Requests), max(plan.Longest, p.Longest)
-		}
+	defer from.Close()
+	list, err := probe.ReadList(from, config)
+	if err != nil {
+		return fault.Usage("%s: %w", c.File, err)
 	}
+	servers, of := c.listed(list, config, out.Std)
+	good := len(servers)
 	if good == 0 {
-		return usage("%s: no line of it can be probed; write a URL a line, as https://example.org/", c.File)
+		return fault.Usage("%s: no line of it can be probed; write a URL a line, as https://example.org/", c.File)
 	}
-	rounds := (good + c.AtOnce - 1) / c.AtOnce
-	fmt.Fprintf(out.std.err, "linger: servers to probe: %d, %d at once, each with at most %d connections at a time and %d requests; it takes %v at most\n",
-		good, min(good, c.AtOnce), plan.Connections, plan.Requests, (time.Duration(rounds) * c.longest(plan)).Round(time.Second))
+	most, rounds := probe.Most(servers), (good+c.AtOnce-1)/c.AtOnce
+	longest := time.Duration(rounds) * c.longest(most)
+	out.Std.Note("servers to probe: %d, %d at once, each with at most %d connections at a time and %d requests; it takes %v at most",
+		good, min(good, c.AtOnce), most.Connections, most.Requests, longest.Round(time.Second))
 
-	line := watch(out, c.File+": how its servers treat connections", "server", time.Duration(rounds)*c.longest(plan))
-	free := make(chan struct{}, c.AtOnce)
-	var all sync.WaitGroup
-	var told sync.Mutex
+	line := watch(out, c.File+": how its servers treat connections", "server", longest)
 	done := 0
-	for i := range list {
-		if list[i].Failed != "" {
-			continue
-		}
-		select {
-		case free <- struct{}{}:
-		case <-ctx.Done():
-			list[i].Failed = "interrupted before"
-			continue
-		}
-		all.Go(func() {
-			each := config
-			each.Target = list[i].Target
-			found := c.probe(ctx, each, assertions)
-			switch list[i].Profile = found.profile; {
-			case found.err != nil && ctx.Err() != nil:
-				list[i].Failed = "interrupted before it was reached"
-			case found.err != nil:
-				list[i].Failed = oneLine(found.err.Error())
-			}
-			<-free
-			told.Lock()
-			defer told.Unlock()
-			done++
-			line.tell(probe.Progress{Done: done, Total: good})
-		})
+	one := func(ctx context.Context, server probe.Config) (*profile.Profile, error) {
+		return c.probe(ctx, server, assertions)
 	}
-	all.Wait()
-	line.end()
-	err = out.write(func(ending string, w io.Writer) error {
-		switch ending {
-		case ".json":
-			return formats.SurveyJSON(w, list)
-		case ".csv":
-			return formats.SurveyCSV(w, list)
-		case ".txt":
-			return text.Survey(w, list, out.layout(w))
+	probe.Together(ctx, servers, c.AtOnce, one, func(i int, p *profile.Profile, err error) {
+		at := &list[of[i]]
+		switch at.Profile = p; {
+		case errors.Is(err, probe.ErrNotBegun):
+			at.Failed = err.Error()
+			return
+		case err != nil && ctx.Err() != nil:
+			at.Failed = "interrupted before it was reached"
+		case err != nil:
+			at.Failed = legible.Note(err.Error())
 		}
-		return programs(ending, w, formats.Probe(list, version))
+		done++
+		line.Tell(probe.Progress{Done: done, Total: good})
+	})
+	line.End()
+	err = writeAs(out, c.command(), c.ShowQueries, func(w io.Writer, ending string, o document.Options) error {
+		return document.WriteSurvey(w, ending, list, o)
 	})
 	reached := 0
 	for _, one := range list {
@@ -145,9 +70,23 @@ func (c probeCmd) survey(ctx context.Context, config probe.Config, assertions []
 	case err != nil:
 		return err
 	case ctx.Err() != nil:
-		return statusError{status: exitInterrupted}
+		return fault.Silent(fault.StoppedEarly)
 	case reached == 0:
-		return statusError{exitUnreachable, errors.New("none of the servers can be reached")}
+		return fault.Unreachable("none of the servers can be reached")
 	}
 	return verdictOn(list)
+}
+
+// listed are the servers of a list that can be probed, and which lines these are. Of the others it
+// says why not.
+func (c probeCmd) listed(list []profile.Probed, config probe.Config, std console.Streams) (servers []probe.Config, of []int) {
+	for i, one := range list {
+		if one.Failed != "" {
+			std.Fail(fmt.Errorf("%s: line %d: %s", c.File, one.Line, one.Failed))
+			continue
+		}
+		config.Target = one.Target
+		servers, of = append(servers, config), append(of, i)
+	}
+	return servers, of
 }

@@ -6,20 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
 
 	"linger"
-	"linger/compare"
-	"linger/docs"
-	"linger/report"
-	"linger/report/formats"
+	"linger/compare/crowdsweep"
+	"linger/compare/sweep"
+	"linger/console"
+	"linger/fault"
+	"linger/flags"
+	"linger/report/document"
 	"linger/report/html"
 	"linger/report/text"
+	"linger/report/underway"
+	"linger/rig"
+	"linger/rig/sweeps"
 	"linger/run"
 	"linger/trace"
+	"linger/tune"
 )
 
 type sweepCmd struct {
@@ -27,305 +32,254 @@ type sweepCmd struct {
 
 	Strategies string `short:"s" placeholder:"LIST" help:"What to compare: ${forms}; :N for N connections; behind a + ${modifiers}. Default ${strategies}; in cleartext ${plain}."`
 	Scheme     string `placeholder:"http|https" help:"Cleartext, or TLS 1.3; default what the workload has."`
-	Network    string `placeholder:"LIST" help:"Named networks instead of a grid: all, or some of ${networks}."`
-	RTT        string `placeholder:"LIST" help:"Round-trip times: a list with commas of values and ranges in equal ratios. Default ${rtts}."`
-	Down       string `placeholder:"LIST" help:"Rates towards the client, in the same way. Default ${downs}."`
-	Up         string `placeholder:"RATE" help:"Rate towards the origin; default that towards the client."`
-	Loss       string `default:"${losses}" placeholder:"LIST" help:"Packets lost each way, in the same way. Default ${losses}."`
-	Queue      string `placeholder:"D" help:"Waiting room before each bottleneck, as time at its rate; default 100ms, but at least 32 packets."`
-	Steps      int    `default:"12" placeholder:"N" help:"How many values a range has; default 12."`
-	Trials     int    `default:"5" placeholder:"N" help:"How often each strategy runs where packets are lost; default 5. Elsewhere once is enough."`
-	Seed       uint64 `default:"1" placeholder:"N" help:"Fixes sizes and losses; default 1."`
-	Think      string `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it."`
-	serverPolicyFlags
+	flags.GridFlags
+	Trials *int   `placeholder:"N" help:"How often each strategy runs where packets are lost; default 5. Elsewhere once is enough. Of crowds, how often each of them comes; default 1."`
+	Seed   uint64 `default:"1" placeholder:"N" help:"Fixes sizes and losses; default 1."`
+	Think  string `placeholder:"D" help:"Wait of the client between knowing of an object and asking for it. With --clients, the times between two pages: a list of 5s, 4s-6s for any between the two, ~5s for exponential ones with that mean."`
+	flags.PolicyFlags
+	flags.CrowdGridFlags
 	Workers int      `placeholder:"N" help:"Paths under way side by side; default all cores. The result is the same."`
 	Output  []string `short:"o" sep:"none" placeholder:"FILE" help:"Write the result too: .csv, a line for each strategy on each network; .json, .txt, .html; - is standard output, in JSON."`
 	JSON    bool     `help:"Print JSON, as -o -."`
-	wideFlag
-	queriesFlag
+	flags.WideFlag
+	flags.QueriesFlag
 }
 
-// The grid of a sweep that names none: from a city to a satellite, from a slow mobile
-// network to a fast wired one.
-const (
-	sweepRTTs   = "5ms..600ms"
-	sweepDowns  = "1mbit..1gbit"
-	sweepLosses = "0%,1%"
-)
-
-// sweepEvents is the budget of one run of a sweep: a fraction of a second, and a
-// thousand times what a gallery takes.
-const sweepEvents = 2_000_000
-
-func (c sweepCmd) Run(ctx context.Context, std streams) error {
-	grid, err := c.grid()
+// Run predicts strategies on each network of a grid. Cells go to the files of CSV and JSON as they
+// come, and into what is drawn; none is kept.
+func (c sweepCmd) Run(ctx context.Context, std console.Streams) error {
+	if many, err := c.Many(); many || err != nil {
+		return cmp.Or(err, c.crowds(ctx, std))
+	}
+	s, e, err := c.plan(ctx, std)
 	if err != nil {
 		return err
 	}
-	serverPolicy, err := c.serverPolicyFlags.parse()
+	out, err := console.Open(std, console.Wanted{Files: c.Output, JSON: c.JSON, Wide: c.Wide}, ".csv", ".json", ".txt", ".html")
 	if err != nil {
 		return err
 	}
-	if isURL(c.Workload) {
-		return usage("%q is a URL; have it fetched once with linger get -o page.har, and sweep that", c.Workload)
-	}
-	w, notes, err := loadWorkload(c.Workload, c.Seed)
+	defer out.Discard()
+	about := sweep.Of(s.Workload, s.Strategies, s.Grid, s.Seed, s.Trials)
+	result, err := c.document(s, e, about, out)
 	if err != nil {
 		return err
 	}
-	if w, err = adjust(w, c.Scheme, c.Think); err != nil {
-		return err
+	defer seldomCollecting(std)()
+	bar := underway.New(out)
+	bar.Unit = "network"
+	bar.Lines = func(r run.Progress, o text.Options, rows int) []string {
+		return text.Sweeping(about, s.Grid.Path(min(r.Done, r.Total-1)), bar.Run(r), o, rows)
 	}
-	strategies, err := clients(ownClient, c.Strategies, w)
-	if err != nil {
-		return err
-	}
-	// What cannot be predicted is the same on every network.
-	plan := run.Plan{Workload: w, Strategies: strategies, Network: grid.Path(0), Seed: c.Seed, Trials: c.Trials, Workers: cmp.Or(c.Workers, runtime.NumCPU())}
-	if err := plan.Validate(); err != nil {
-		return usage("%w", err)
-	}
-	for _, note := range notes {
-		fmt.Fprintf(std.err, "linger: %s\n", note)
-	}
-	modelled, err := forecast(plan, c.Strategies != "", std.err)
-	if err != nil {
-		return err
-	}
-	sweep := run.Sweep{Workload: w, Strategies: modelled.Strategies, Grid: grid, Seed: c.Seed, Trials: c.Trials, Workers: plan.Workers}
-	out, err := openOutputs(c.Output, c.JSON, std, ".csv", ".json", ".txt", ".html")
-	if err != nil {
-		return err
-	}
-	defer out.discard()
-	out.wide = c.Wide
-	return c.sweep(ctx, sweep, simEngine{policy: serverPolicy, events: sweepEvents}, out, std)
-}
-
-// sweep carries it out: cells go to the files of CSV and JSON as they come, and into
-// what is drawn; none is kept.
-func (c sweepCmd) sweep(ctx context.Context, s run.Sweep, e simEngine, out *outputs, std streams) error {
-	about := compare.SweepOf(s.Workload, s.Strategies, s.Grid, s.Seed, s.Trials)
-	limits := limits()
-	model, err := e.model(s.Workload, s.Strategies, c.Workload, c.fetching(), c.Trials)
-	if err != nil {
-		return err
-	}
-	layout := html.Options{Version: version, Command: c.command(), Queries: c.ShowQueries, Model: model, Limits: limits}
-	surveyor := compare.NewSurveyor(about, s.Grid.Paths())
-	drawn, page := report.NewMap(about, false), report.NewMap(about, true)
-	var written *sinks
-	each := func(i int, seen [][]compare.Outcome) error {
-		cell := compare.CellOf(s.Grid.Path(i), s.Strategies, seen)
-		surveyor.Add(cell)
-		drawn.Add(i, cell)
-		page.Add(i, cell)
-		if written == nil {
-			// Not before there is something: an older result is worth more than nothing.
-			written = openSinks(out, about, limits)
-		}
-		return written.add(cell)
-	}
-	if std.env("GOGC") == "" {
-		// A run leaves hardly anything behind, so that collecting seldom costs little
-		// memory, and often a quarter of the time.
-		defer debug.SetGCPercent(debug.SetGCPercent(400))
-	}
-	bar := newProgress(std, func() text.Options { return out.layout(std.err) })
-	bar.unit = "network"
-	bar.lines = func(r run.Progress, o text.Options, rows int) []string {
-		next := s.Grid.Path(min(r.Done, r.Total-1))
-		return text.Sweeping(about, next, bar.run(r), o, rows)
-	}
-	done, err := run.Over(ctx, e, s, outcome(s.Workload), each, bar.tell)
-	bar.clear()
-	survey := surveyor.Survey()
-	if written != nil {
-		err = errors.Join(err, written.close(survey))
-	}
+	outcome := func(t *trace.Trace, err error) sweep.Outcome { return sweep.OutcomeOf(t, s.Workload, err) }
+	done, err := run.Over(ctx, e, s, outcome, result.Add, bar.Tell)
+	bar.Clear()
 	if done == 0 {
 		if err == nil && ctx.Err() != nil {
-			err = statusError{exitInterrupted, errors.New("interrupted before the first network was predicted")}
+			err = fault.Interrupted("interrupted before the first network was predicted")
 		}
 		return err
 	}
-	err = errors.Join(err, out.write(func(ending string, w io.Writer) error {
-		if ending == ".html" {
-			return html.Sweep(w, page, survey, s.Workload, s.Strategies, s.Grid, layout)
-		}
-		o := out.layout(w)
-		o.Command, o.Limits = layout.Command, limits
-		return text.Sweep(w, drawn, survey, o)
+	err = errors.Join(err, result.End(), out.Write(func(ending string, w io.Writer) error {
+		return result.Write(w, ending, out.Layout(w))
 	}))
 	switch {
 	case err != nil:
 		return err
 	case ctx.Err() != nil:
-		return statusError{status: exitInterrupted}
-	case survey.Unknown == done && survey.Known() == 0:
-		return statusError{exitAssertion, errors.New("nothing is known of any network; the reasons stand above")}
+		return fault.Silent(fault.StoppedEarly)
+	case result.Survey.Unknown == done && result.Survey.Known() == 0:
+		return fault.Unmet("nothing is known of any network; the reasons stand above")
 	}
 	return nil
 }
 
-// outcome keeps of a trial what a sweep needs.
-func outcome(w linger.Workload) func(*trace.Trace, error) compare.Outcome {
-	return func(t *trace.Trace, err error) compare.Outcome { return compare.OutcomeOf(t, w, err) }
+// seldomCollecting has memory collected seldom until what it returns is called, unless the user says
+// how often: a run leaves hardly anything behind, so that it costs little memory, and often a
+// quarter of the time.
+func seldomCollecting(std console.Streams) func() {
+	if std.Env("GOGC") != "" {
+		return func() {}
+	}
+	before := debug.SetGCPercent(400)
+	return func() { debug.SetGCPercent(before) }
 }
 
-// grid reads the flags of the networks.
-func (c sweepCmd) grid() (linger.Grid, error) {
-	g := linger.Grid{Queue: linger.DefaultQueue}
-	var err error
-	for _, part := range []struct {
-		flag, value string
-		set         func(string) error
-	}{
-		{"--network", c.Network, func(s string) error { g.Named, err = namedPaths(s); return err }},
-		{"--rtt", cmp.Or(c.RTT, sweepRTTs), func(s string) error { g.RTT, err = linger.ParseRTTs(s, c.Steps); return err }},
-		{"--down", cmp.Or(c.Down, sweepDowns), func(s string) error { g.Down, err = linger.ParseRates(s, c.Steps); return err }},
-		{"--loss", c.Loss, func(s string) error { g.Loss, err = linger.ParseLosses(s, c.Steps); return err }},
-		{"--queue", c.Queue, func(s string) error { g.Queue, err = parseDuration(s); return err }},
-		{"--up", c.Up, func(s string) error {
-			up, err := linger.ParseRate(s)
-			g.Up = linger.Known(up)
-			return err
-		}},
-	} {
-		if part.value == "" {
-			continue
-		}
-		if err := part.set(part.value); err != nil {
-			return g, usage("%s: %w", part.flag, err)
-		}
+// crowds predicts what serves crowds best. The cells are few, and written when all are done.
+func (c sweepCmd) crowds(ctx context.Context, std console.Streams) error {
+	p, err := c.crowdPlan(ctx, std)
+	if err != nil {
+		return err
 	}
-	for _, flag := range []struct{ name, value string }{{"--rtt", c.RTT}, {"--down", c.Down}, {"--up", c.Up}} {
-		if c.Network != "" && flag.value != "" {
-			return g, usage("%s: the named networks have theirs; leave it out, or --network", flag.name)
-		}
+	out, err := console.Open(std, console.Wanted{Files: c.Output, JSON: c.JSON, Wide: c.Wide}, ".csv", ".json", ".txt", ".html")
+	if err != nil {
+		return err
 	}
-	if err := g.Validate(); err != nil {
-		return g, usage("%w", err)
+	defer out.Discard()
+	defer seldomCollecting(std)()
+	bar := underway.New(out)
+	bar.Unit = "crowd"
+	var cells []crowdsweep.Cell
+	done, err := run.Cells(ctx, p.Grid.Cells(), cmp.Or(c.Workers, runtime.NumCPU()),
+		func(ctx context.Context, cell int) []crowdsweep.Cell { return sweeps.Cell(ctx, version, p, cell) },
+		func(_ int, seen []crowdsweep.Cell) error { cells = append(cells, seen...); return nil }, bar.Tell)
+	bar.Clear()
+	if done == 0 {
+		return cmp.Or(err, fault.Interrupted("interrupted before the first crowd was predicted"))
 	}
-	return g, nil
+	err = cmp.Or(err, out.Write(func(ending string, w io.Writer) error {
+		return document.CrowdMap(w, p, cells, ending, out.Layout(w), html.Options{Version: version, Command: c.command(), Queries: c.ShowQueries})
+	}))
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		return fault.Silent(fault.StoppedEarly)
+	case p.SurveyOf(cells).None == done:
+		return fault.Unmet("no choice serves every page of any crowd; --wide says how many failed or did not end")
+	}
+	return nil
 }
 
-// namedPaths reads a list of names; all is every one.
-func namedPaths(list string) ([]linger.Network, error) {
-	if list == "all" {
-		return linger.Networks(), nil
+// crowdPlan reads what is to be predicted of crowds.
+func (c sweepCmd) crowdPlan(ctx context.Context, std console.Streams) (p crowdsweep.Plan, err error) {
+	p = crowdsweep.Plan{Seed: c.Seed, Trials: c.trials(1), BreakEven: tune.Asked{}.BreakEven(), Budget: int(c.ConnectionsBudget)}
+	if p.Grid, p.Crowd, p.Capacity, err = c.CrowdGridFlags.Parse(c.Think, c.IdleTimeout, c.Steps); err != nil {
+		return p, err
 	}
-	var out []linger.Network
-	seen := map[string]bool{}
-	for name := range strings.SplitSeq(list, ",") {
-		n, err := linger.ParseNetwork(strings.TrimSpace(name))
-		switch {
-		case err != nil:
-			return nil, err
-		case seen[n.Name]:
-			return nil, fmt.Errorf("%s stands twice; name it once", n.Name)
-		}
-		seen[n.Name] = true
-		out = append(out, n)
+	if p.Network, err = c.One(); err != nil {
+		return p, err
 	}
-	return out, nil
+	server := c.PolicyFlags
+	server.IdleTimeout = "" // the grid's
+	if p.Server, err = server.Parse(); err != nil {
+		return p, err
+	}
+	if flags.IsURL(c.Workload) {
+		return p, fault.Usage("%q is a URL; have it fetched once with linger get -o page.har, and sweep that", c.Workload)
+	}
+	w, notes, err := flags.Load(ctx, c.Workload, c.Seed)
+	if err != nil {
+		return p, err
+	}
+	if n := len(w.Origins); n > 1 {
+		notes = append(notes, fmt.Sprintf("its %d origins are taken as one, from which each client loads all", n))
+		w = w.Merged()
+	}
+	if p.Workload, err = flags.Adjust(w, c.Scheme, ""); err != nil {
+		return p, err
+	}
+	if p.Workload.Scheme == linger.SchemeDNS {
+		return p, fault.Usage("%s is looked up by one client; many clients load pages: name another workload, or leave out --clients", p.Workload.Name)
+	}
+	if p.Strategies, err = rig.Clients(rig.OwnClient, cmp.Or(c.Strategies, sweeps.DefaultStrategies(p.Workload.Scheme)), p.Workload); err != nil {
+		return p, err
+	}
+	if err := sweeps.Validate(p); err != nil {
+		return p, err
+	}
+	for _, note := range append(notes, sweeps.Notes(p, cmp.Or(c.Workers, runtime.NumCPU()))...) {
+		std.Note("%s", note)
+	}
+	return p, nil
+}
+
+// plan reads what is to be predicted, and by what.
+func (c sweepCmd) plan(ctx context.Context, std console.Streams) (s run.Sweep, e rig.Sim, err error) {
+	grid, err := c.GridFlags.Parse()
+	if err != nil {
+		return s, e, err
+	}
+	e = rig.Sim{Version: version, Events: rig.SweepEvents}
+	if e.Policy, err = c.PolicyFlags.Parse(); err != nil {
+		return s, e, err
+	}
+	if flags.IsURL(c.Workload) {
+		return s, e, fault.Usage("%q is a URL; have it fetched once with linger get -o page.har, and sweep that", c.Workload)
+	}
+	w, notes, err := flags.Load(ctx, c.Workload, c.Seed)
+	if err != nil {
+		return s, e, err
+	}
+	if w, err = flags.Adjust(w, c.Scheme, c.Think); err != nil {
+		return s, e, err
+	}
+	strategies, err := rig.Clients(rig.OwnClient, c.Strategies, w)
+	if err != nil {
+		return s, e, err
+	}
+	// What cannot be predicted is the same on every network.
+	plan := run.Plan{Workload: w, Strategies: strategies, Network: grid.Path(0), Seed: c.Seed, Trials: c.trials(sweepTrials), Workers: cmp.Or(c.Workers, runtime.NumCPU())}
+	if err := plan.Validate(); err != nil {
+		return s, e, fault.Usage("%w", err)
+	}
+	for _, note := range notes {
+		std.Note("%s", note)
+	}
+	modelled, err := rig.Forecast(plan, c.Strategies != "", std.Note)
+	return run.Sweep{Workload: w, Strategies: modelled.Strategies, Grid: grid, Seed: c.Seed, Trials: c.trials(sweepTrials), Workers: plan.Workers}, e, err
+}
+
+// document begins what is written.
+func (c sweepCmd) document(s run.Sweep, e rig.Sim, about sweep.Sweep, out *console.Outputs) (*document.Sweep, error) {
+	model, err := modelFor(e, s.Workload, s.Strategies, c.Workload, c.fetching(), c.trials(sweepTrials))
+	if err != nil {
+		return nil, err
+	}
+	d := document.NewSweep(about, s.Workload, s.Strategies, s.Grid, html.Options{Version: version, Command: c.command(), Queries: c.ShowQueries, Model: model})
+	files, err := out.Take(".csv", ".json")
+	for i := 0; err == nil && i < len(files); i++ {
+		err = d.Stream(files[i].Ending, files[i])
+	}
+	return d, err
+}
+
+// sweepTrials is how often a strategy runs on a network that loses packets, where nothing is said.
+const sweepTrials = 5
+
+// trials is how often each runs; standard is where nothing is said.
+func (c sweepCmd) trials(standard int) int {
+	if c.Trials == nil {
+		return standard
+	}
+	return *c.Trials
+}
+
+// givenTrials are those of the command line, where they are not as many as anyway.
+func (c sweepCmd) givenTrials() string {
+	standard := sweepTrials
+	if c.Clients != "" {
+		standard = 1
+	}
+	if n := c.trials(standard); n != standard {
+		return fmt.Sprint(n)
+	}
+	return ""
 }
 
 // command is how to run the same again.
 func (c sweepCmd) command() string {
 	words := []string{"linger", "sweep"}
 	if c.Workload != linger.DefaultWorkload {
-		words = append(words, quote(c.Workload))
+		words = append(words, flags.Quote(c.Workload))
 	}
-	for _, f := range []struct{ flag, value, standard string }{
-		{"--strategies", c.Strategies, ""}, {"--scheme", c.Scheme, ""}, {"--network", c.Network, ""}, {"--rtt", c.RTT, ""}, {"--down", c.Down, ""},
-		{"--up", c.Up, ""}, {"--loss", c.Loss, sweepLosses}, {"--queue", c.Queue, ""}, {"--steps", fmt.Sprint(c.Steps), "12"},
-		{"--trials", fmt.Sprint(c.Trials), "5"}, {"--seed", fmt.Sprint(c.Seed), "1"}, {"--think", c.Think, ""},
+	for _, part := range [][]string{
+		flags.Settings([][3]string{{"--strategies", c.Strategies, ""}, {"--scheme", c.Scheme, ""}}),
+		c.GridFlags.Words(),
+		flags.Settings([][3]string{{"--trials", c.givenTrials(), ""}, {"--seed", fmt.Sprint(c.Seed), "1"}, {"--think", c.Think, ""}}),
+		c.PolicyFlags.Words(),
+		c.CrowdGridFlags.Words(),
 	} {
-		if f.value != f.standard {
-			words = append(words, f.flag, quote(f.value))
-		}
+		words = append(words, part...)
 	}
-	return strings.Join(append(words, c.serverPolicyFlags.words()...), " ")
+	return strings.Join(words, " ")
 }
 
 // fetching are the flags that say how and from what kind of server is fetched.
 func (c sweepCmd) fetching() []string {
 	var words []string
 	if c.Think != "" {
-		words = append(words, "--think", quote(c.Think))
+		words = append(words, "--think", flags.Quote(c.Think))
 	}
-	return append(words, c.serverPolicyFlags.words()...)
-}
-
-// limits are what predictions leave out, as docs/simulator.md has it.
-func limits() []report.Limit {
-	var out []report.Limit
-	for _, l := range docs.NotModelled() {
-		out = append(out, report.Limit(l))
-	}
-	return out
-}
-
-// sinks are the files that cells are written to as they come.
-type sinks struct {
-	csv   []*formats.SweepCSV
-	json  []*formats.SweepJSON
-	files []*os.File
-	names []string
-	err   error // of opening them
-}
-
-// openSinks takes over the files of CSV and JSON.
-func openSinks(out *outputs, s compare.Sweep, limits []report.Limit) *sinks {
-	k := &sinks{}
-	for _, f := range out.take(".csv", ".json") {
-		k.files, k.names = append(k.files, f.file), append(k.names, f.name)
-		if f.ending == ".csv" {
-			k.csv = append(k.csv, formats.NewSweepCSV(f.file))
-			continue
-		}
-		j, err := formats.NewSweepJSON(f.file, s, version, limits)
-		if err != nil {
-			k.err = err
-			continue
-		}
-		k.json = append(k.json, j)
-	}
-	return k
-}
-
-func (k *sinks) add(c compare.Cell) error {
-	err := k.err
-	for _, s := range k.csv {
-		err = errors.Join(err, s.Add(c))
-	}
-	for _, s := range k.json {
-		err = errors.Join(err, s.Add(c))
-	}
-	return k.wrapped(err)
-}
-
-func (k *sinks) close(v compare.Survey) error {
-	var err error
-	for _, s := range k.csv {
-		err = errors.Join(err, s.Close())
-	}
-	for _, s := range k.json {
-		err = errors.Join(err, s.Close(v))
-	}
-	for i, f := range k.files {
-		if k.names[i] != "-" {
-			err = errors.Join(err, f.Close())
-		}
-	}
-	return k.wrapped(err)
-}
-
-// wrapped says which files it was about.
-func (k *sinks) wrapped(err error) error {
-	if err == nil {
-		return nil
-	}
-	return statusError{exitMachine, fmt.Errorf("-o %s: %w; the result is not whole there", strings.Join(k.names, ", "), err)}
+	return append(words, c.PolicyFlags.Words()...)
 }

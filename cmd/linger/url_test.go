@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -15,7 +14,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -23,13 +21,16 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"linger"
 	"linger/compare"
+	"linger/content"
+	"linger/internal/testall"
 	"linger/origin"
+	"linger/origin/authority"
+	"linger/origin/listen"
 	"linger/policy"
 	"linger/report/words"
 )
@@ -63,48 +64,32 @@ func opened(f words.ToldFindings) int {
 	return n
 }
 
-// free returns an address on which nobody listens.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // background runs a program until the test ends, once it listens.
 func background(t *testing.T, address, dir, path string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		cmd.Wait()
-	})
-	for range 500 {
-		if c, err := net.Dial("tcp", address); err == nil {
+	listens := func() bool {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
 			c.Close()
-			return
 		}
-		time.Sleep(10 * time.Millisecond)
+		return err == nil
 	}
-	cancel()
-	cmd.Wait()
-	t.Fatalf("%s does not listen\n%s", path, out.Bytes())
+	testall.Start(t, listens, append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir), path, args...)
 }
 
-// writePEM writes a leaf with its key as cert.pem and key.pem, and the roots.
-func writePEM(t *testing.T, dir string, leaf tls.Certificate, roots string, authority []byte) {
+// certify puts a certificate for a host and its key into a folder, as cert.pem and key.pem, and
+// returns the file of the roots that it is checked by.
+func certify(t *testing.T, dir, host string) (roots string) {
 	t.Helper()
+	ca, err := authority.New(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := ca.Certificate(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots = filepath.Join(dir, "roots.pem")
 	var chain []byte
 	for _, der := range leaf.Certificate {
 		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
@@ -116,12 +101,13 @@ func writePEM(t *testing.T, dir string, leaf tls.Certificate, roots string, auth
 	for name, b := range map[string][]byte{
 		filepath.Join(dir, "cert.pem"): chain,
 		filepath.Join(dir, "key.pem"):  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-		roots:                          authority,
+		roots:                          ca.PEM(),
 	} {
 		if err := os.WriteFile(name, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return roots
 }
 
 // files writes a workload as files below a folder.
@@ -132,7 +118,7 @@ func files(t *testing.T, w linger.Workload, root string) {
 		if e.Path == "/" {
 			name = filepath.Join(root, "index.html")
 		}
-		b, err := io.ReadAll(w.Body(i))
+		b, err := io.ReadAll(content.Body(w, i))
 		if err == nil {
 			err = os.MkdirAll(filepath.Dir(name), 0o755)
 		}
@@ -149,7 +135,7 @@ func files(t *testing.T, w linger.Workload, root string) {
 func TestLiveCountsAsNginx(t *testing.T) {
 	t.Parallel()
 	nginx := program(t, "nginx", "nginx-light")
-	dir, address := t.TempDir(), free(t)
+	dir, address := t.TempDir(), testall.FreeAddress(t)
 	files(t, linger.Gallery(1), filepath.Join(dir, "www"))
 	seen := filepath.Join(dir, "access.log")
 	config := filepath.Join(dir, "nginx.conf")
@@ -204,18 +190,9 @@ http {
 func TestLiveCountsAsCaddy(t *testing.T) {
 	t.Parallel()
 	caddy := program(t, "caddy", "caddy")
-	dir, address := t.TempDir(), free(t)
+	dir, address := t.TempDir(), testall.FreeAddress(t)
 	files(t, linger.Gallery(1), filepath.Join(dir, "www"))
-	authority, err := origin.NewAuthority(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := authority.Certificate("127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := filepath.Join(dir, "roots.pem")
-	writePEM(t, dir, leaf, roots, authority.PEM())
+	roots := certify(t, dir, "127.0.0.1")
 	config := filepath.Join(dir, "Caddyfile")
 	if err := os.WriteFile(config, fmt.Appendf(nil, `{
 	admin off
@@ -272,7 +249,7 @@ func TestLiveCountsAsTheOrigin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := origin.ListenTCP(t.Context(), "127.0.0.1:0", origin.Listening{})
+	l, err := listen.TCP(t.Context(), "127.0.0.1:0", listen.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,33 +276,16 @@ func TestLiveCountsAsTheOrigin(t *testing.T) {
 // deaf serves a page of two objects on any connection, and never closes one.
 func deaf(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
+	return "http://" + testall.Accept(t, func(c net.Conn) {
+		for in := bufio.NewReader(c); ; {
+			if _, err := http.ReadRequest(in); err != nil {
+				time.Sleep(10 * time.Second)
 				return
 			}
-			go func() {
-				defer c.Close()
-				for in := bufio.NewReader(c); ; {
-					q, err := http.ReadRequest(in)
-					if err != nil {
-						time.Sleep(10 * time.Second)
-						return
-					}
-					body := `<img src=/a.png>`
-					fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-					_ = q
-				}
-			}()
+			body := `<img src=/a.png>`
+			fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 		}
-	}()
-	return "http://" + l.Addr().String() + "/"
+	}) + "/"
 }
 
 func TestServerIgnoresClose(t *testing.T) {
@@ -420,7 +380,7 @@ func TestBadURLs(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	closed := "http://" + free(t) + "/"
+	closed := "http://" + testall.FreeAddress(t) + "/"
 	for _, test := range []struct {
 		url    string
 		status int
@@ -497,6 +457,7 @@ func TestOddPages(t *testing.T) {
 // TestURLInTheLab fetches a page once and serves it from the lab.
 func TestURLInTheLab(t *testing.T) {
 	needLab(t)
+	t.Parallel()
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
 		asked.Add(1)
@@ -527,7 +488,7 @@ func TestLiveFlags(t *testing.T) {
 	const url = "http://127.0.0.1:9/"
 	for _, test := range []struct{ args, want string }{
 		{url + " --on live --scheme https", "the URL says it"},
-		{url + " --on live --client chromium", "a browser is measured in the lab"},
+		{url + " --on live --browser chromium", "a browser is measured in the lab"},
 		{url + " --server 127.0.0.1", "--server is for names"},
 		{url + " --answer-size 5", "is for names"},
 		{url + " --rate 0", "is not a rate"},

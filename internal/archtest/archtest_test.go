@@ -26,47 +26,112 @@ type room struct {
 // rooms says which packages of this module a room may import ("." is the nouns).
 var rooms = []room{
 	{".", nil, "nouns only: everything points here, so it points nowhere"},
+	{"legible", nil, "foreign text for whatever shows it; it knows neither results nor layout"},
+	{"whole", nil, "files that replace when they are whole; what is in them is for others to know"},
+	{"fault", nil, "what an error is about; which status that comes to is cmd's to know"},
 	{"stats", nil, "numbers know nothing of networks"},
 	{"finding", []string{"."}, "what analyses hand on, and how numbers are written; no engine, no sentence"},
 	{"trace", []string{"."}, "what happened, in terms of the nouns"},
 	{"policy", []string{"."}, "shared by the measured and the predicted world, so it may know neither"},
 	{"flow", []string{"."}, "packets into connections, whoever captured or carried them; it knows neither files nor devices"},
 	{"sockdiag", nil, "counts sockets of the machine it is on; what they are of is the caller's to know"},
+	{"wire", nil, "what several rooms say in bytes; it knows neither sockets nor who speaks"},
 	{"link", []string{"."}, "shared by the lab and the simulator, so it may know neither"},
 	{"dns", []string{"."}, "messages of DNS, the same for both sides; it knows no sockets"},
-	{"live", []string{".", "trace", "policy", "dns"}, "an engine: a stranger to the other engines"},
-	{"browser", []string{".", "trace"}, "an engine: a stranger to the other engines"},
-	{"sim", []string{".", "trace", "policy", "link", "sim/quic", "sim/tcp", "sim/tls"}, "an engine: a stranger to the other engines; shares policy and link with the lab, not sockets"},
+	{"content", []string{"."}, "bodies out of a workload, the same for both sides; it knows no sockets"},
+	{"dial", []string{"."}, "opens connections, whatever is spoken on them, and knows what the network's errors mean"},
+	{"ask", []string{".", "dns"}, "what clients say, in bytes; whoever sends it has the sockets"},
+	{"page", []string{".", "trace"}, "what a page at a URL is made of; whoever fetches it, and how, is for others to know"},
+	{"live", []string{".", "live/seen", "ask", "dial", "page", "wire", "content", "trace", "policy", "dns"}, "an engine: a stranger to the other engines"},
+	{"live/seen", []string{"dial", "wire"}, "what the events of the QUIC stack say; knows neither run nor requests"},
+	{"browser", []string{".", "content", "trace"}, "an engine: a stranger to the other engines"},
+	{"sim", []string{".", "wire", "trace", "policy", "link", "sim/alarm", "sim/fields", "sim/quic", "sim/tcp", "sim/tls"}, "an engine: a stranger to the other engines; shares policy and link with the lab, not sockets"},
+	{"sim/alarm", []string{"."}, "who is woken next; knows nobody"},
+	{"sim/fields", []string{"."}, "sizes of heads; knows nothing of what carries them"},
 	{"sim/tcp", []string{"."}, "a model of one end of TCP; knows neither hosts nor HTTP"},
-	{"sim/quic", []string{"."}, "a model of one end of QUIC; knows neither hosts nor HTTP, and nothing of the stack that it models"},
-	{"sim/tls", nil, "sizes of TLS; knows nothing of what is in it"},
+	{"sim/quic", []string{".", "wire"}, "a model of one end of QUIC; knows neither hosts nor HTTP, and nothing of the stack that it models"},
+	{"sim/tls", []string{"wire"}, "sizes of TLS; knows nothing of what is in it"},
 	{"capture/har", []string{".", "trace"}, "an engine: a stranger to the other engines"},
 	{"capture/pcap", []string{"."}, "files into frames; what a frame holds is for others to know"},
 	{"capture/http1", []string{".", "trace"}, "two streams of bytes into exchanges; how they were captured is for others to know"},
-	{"capture/packet", []string{".", "trace", "flow", "dns", "capture/pcap", "capture/http1"}, "an engine: a stranger to the other engines"},
-	{"origin", []string{".", "trace", "policy", "dns"}, "the other side; it must not know how the client measures"},
-	{"lab", []string{".", "trace", "flow", "link", "sockdiag", "stats"}, "carries packets of any program; knows neither client nor origin"},
-	{"infer", []string{".", "trace", "stats"}, "reads traces only, whichever engine wrote them"},
+	{"capture/weblog", nil, "lines of a log into entries; what they tell of connections is for others to know"},
+	{"capture/packet", []string{".", "wire", "trace", "flow", "dns", "capture/pcap", "capture/http1"}, "an engine: a stranger to the other engines"},
+	{"origin", []string{".", "wire", "trace", "policy", "origin/accesslog", "origin/gate", "origin/head", "origin/listen", "origin/misbehave", "origin/site"}, "the other side; it must not know how the client measures"},
+	{"origin/gate", []string{".", "policy"}, "who comes in and who is served first, for goroutines; it knows neither sockets nor clocks"},
+	{"origin/accesslog", []string{"trace"}, "lines of a log; what wrote them is for others to know"},
+	{"origin/authority", []string{"content", "origin/head"}, "certificates; what they secure is for others to know"},
+	{"origin/door", []string{".", "dial", "fault", "origin", "origin/authority", "origin/listen"}, "where an origin is served, and until when; what it serves is the origin's to know"},
+	{"origin/head", []string{"."}, "heads of requests taken apart; it knows neither sockets nor what is answered"},
+	{"origin/listen", nil, "sockets to listen on; what is spoken on them is for others to know"},
+	{"origin/misbehave", []string{"policy"}, "breaches by name, as parameters of a policy; no server of its own"},
+	{"origin/site", []string{".", "content", "dns", "origin/head", "origin/misbehave"}, "what is answered to a request, of HTTP or DNS; it knows neither sockets nor clocks"},
+	{"lab", []string{".", "trace", "lab/pump", "sockdiag"}, "makes hosts for any program; knows neither client nor origin"},
+	{"lab/pump", []string{".", "trace", "flow", "link", "stats"}, "carries packets of any program; knows neither namespaces nor who made the hosts"},
+	{"service", []string{"lab", "sockdiag"}, "a server of the user's own on a host of a lab; knows neither what it speaks nor who measures it"},
+	{"relay", []string{"."}, "carries connections from a listener to a server, whoever made either; it knows neither lab nor HTTP"},
+	{"infer", []string{".", "trace"}, "reads traces only, whichever engine wrote them"},
 	{"run", []string{".", "trace", "stats"}, "declares the engine that it needs, cmd hands one in; a test says when trials are enough"},
-	{"compare", []string{".", "trace", "stats", "finding", "assert"}, "reads traces only, whichever engine wrote them"},
+	{"compare/facts", []string{".", "trace", "stats"}, "what one trace tells; it knows neither strategies nor results"},
+	{"compare/times", []string{".", "trace", "stats", "finding"}, "holds times against each other, whoever took them: results and sweeps share it"},
+	{"compare", []string{".", "trace", "stats", "finding", "assert", "compare/facts", "compare/times"}, "reads traces only, whichever engine wrote them"},
+	{"compare/assertion", []string{".", "trace", "finding", "assert", "compare", "compare/crowd", "compare/facts"}, "figures of a result by their names; nothing is found here"},
+	{"compare/difference", []string{".", "trace", "stats", "finding", "compare", "compare/facts", "compare/times"}, "reads results only"},
+	{"compare/across", []string{".", "finding", "assert", "compare"}, "reads results only"},
+	{"compare/crowd", []string{".", "trace", "stats", "finding", "assert", "policy"}, "records of many clients into figures; no engine, no sentence"},
+	{"compare/crowdsweep", []string{".", "trace", "finding", "policy", "compare", "compare/crowd", "compare/times"}, "one crowd at a time, so that a sweep keeps no records"},
+	{"compare/sweep", []string{".", "trace", "stats", "finding", "compare", "compare/facts", "compare/times"}, "one trial at a time, so that a sweep keeps no traces"},
+	{"ladder", []string{".", "trace"}, "reads a trace only, whichever engine wrote it; returns messages, no words"},
 	{"assert", []string{".", "finding"}, "conditions on named figures; knows no result, so that every verb can have it"},
 	{"profile", []string{".", "trace", "stats", "finding", "assert"}, "the document of a server's treatment of connections; knows no sockets, so that reports may read it"},
 	{"conformance", []string{".", "finding", "assert", "profile"}, "holds a profile against the standards; knows no sockets, so that it can be tested by tables"},
 	{"keepalive", []string{".", "finding", "assert", "profile"}, "idle limits held against each other, and what sets them; knows no sockets"},
-	{"audit", []string{".", "trace", "policy", "stats", "finding", "assert", "keepalive"}, "observed records into causes and their prices; knows no capture, no socket and no clock"},
-	{"probe", []string{".", "trace", "live", "dns", "finding", "profile", "conformance"}, "asks a server what it does; speaks itself where live would repair what is to be seen"},
-	{"report/table", []string{".", "finding"}, "tables as data, whatever they are of and however they are laid out"},
-	{"report/words", []string{".", "finding", "compare", "assert", "profile", "keepalive", "audit"}, "sentences from findings; no layout"},
-	{"report", []string{".", "trace", "finding", "compare", "assert", "profile", "report/table", "audit"}, "what is to be seen of a result; no engine, no layout"},
-	{"report/text", []string{".", "trace", "finding", "compare", "assert", "profile", "keepalive", "report", "report/table", "report/words", "audit"}, "one rendering, for terminals: a stranger to the page"},
-	{"report/html", []string{".", "trace", "finding", "compare", "assert", "profile", "report", "report/table", "report/words"}, "another rendering, as pages: a stranger to the text"},
-	{"report/formats", []string{".", "finding", "compare", "assert", "profile", "keepalive", "report", "report/table", "report/words", "audit"}, "what programs read; it reads nothing that is made for people"},
-	{"predictor", []string{".", "trace", "sim", "finding", "compare", "report/words"}, "the simulator as a page has it: wiring, without sockets, clock and files"},
+	{"audit/limit", []string{"."}, "gaps, numbers and ages into limits; whose they are is for others to know"},
+	{"audit/predict", []string{".", "policy"}, "requests into what other connections would have taken; it knows no record"},
+	{"audit/change", []string{".", "audit"}, "reads results only"},
+	{"audit", []string{".", "trace", "policy", "stats", "finding", "assert", "keepalive", "audit/limit", "audit/predict"}, "observed records into causes and their prices; knows no capture, no socket and no clock"},
+	{"probe", []string{".", "ask", "page", "dial", "finding", "profile", "conformance", "probe/prober", "probe/http1", "probe/http2", "probe/http3", "probe/secure", "probe/dns"}, "the way in: chooses what a server is asked, and asks it"},
+	{"probe/prober", []string{".", "trace", "dial", "ask", "finding", "profile", "conformance", "probe/limits"}, "what all experiments share: connections, bounds, waits, the profile; it knows no protocol above TLS"},
+	{"probe/limits", []string{".", "profile", "conformance"}, "what was seen of connections into limits; knows no sockets, so that it can be tested by tables"},
+	{"probe/http1", []string{".", "dial", "profile", "conformance", "probe/prober", "probe/limits"}, "speaks HTTP/1 itself, since a client would repair what is to be seen"},
+	{"probe/http2", []string{".", "wire", "profile", "conformance", "probe/prober", "probe/limits"}, "speaks HTTP/2 itself, since a client would repair what is to be seen"},
+	{"probe/http3", []string{".", "dial", "wire", "profile", "conformance", "probe/prober", "probe/limits"}, "speaks HTTP/3 itself over QUIC"},
+	{"probe/dns", []string{".", "dial", "dns", "wire", "profile", "conformance", "probe/prober", "probe/limits"}, "asks a server of names; a stranger to HTTP"},
+	{"probe/secure", []string{".", "wire", "profile", "conformance", "probe/prober", "probe/http1"}, "TLS by itself; a request of HTTP/1 shows tickets and ends"},
+	{"report/table", []string{".", "finding", "legible"}, "tables as data, whatever they are of and however they are laid out"},
+	{"tune", []string{".", "stats", "finding", "assert", "keepalive"}, "arrivals into settings; knows no log, no socket and no clock"},
+	{"report/words", []string{".", "finding", "compare", "compare/across", "compare/crowd", "compare/crowdsweep", "compare/difference", "compare/sweep", "compare/times", "assert", "profile", "keepalive", "audit", "audit/change", "tune"}, "sentences from findings; no layout"},
+	{"report", []string{".", "trace", "finding", "compare", "compare/across", "compare/difference", "compare/facts", "compare/times", "assert", "profile", "report/table", "audit", "audit/change", "tune"}, "what is to be seen of a result; no engine, no layout"},
+	{"report/trial", []string{".", "trace", "stats", "finding", "compare/facts", "ladder", "report/table"}, "what is to be seen of one trial; it knows nothing of what several come to"},
+	{"report/sweepmap", []string{".", "finding", "compare/sweep", "compare/times", "report/table"}, "the part of a sweep that is drawn, for whoever draws it; it holds no more than that"},
+	{"report/crowds", []string{".", "finding", "compare", "compare/crowd", "policy", "report", "report/table", "report/words", "trace"}, "what is to be seen of many clients, for whoever draws it; no layout"},
+	{"report/crowdmap", []string{".", "finding", "compare/crowd", "compare/crowdsweep", "report", "report/crowds", "report/sweepmap", "report/table", "report/words"}, "what is to be seen of a sweep of crowds, for whoever draws it; no layout"},
+	{"report/terminal", []string{".", "report/table"}, "paragraphs and tables in the room of a terminal; it knows nothing of what is in them"},
+	{"report/text", []string{".", "trace", "finding", "compare", "compare/across", "compare/difference", "compare/facts", "compare/crowd", "compare/crowdsweep", "compare/sweep", "compare/times", "ladder", "assert", "profile", "keepalive", "report", "report/crowds", "report/trial", "report/crowdmap", "report/sweepmap", "report/table", "report/terminal", "report/words", "audit", "audit/change", "tune"}, "one rendering, for terminals: a stranger to the page"},
+	{"report/html/draw", []string{".", "finding", "report/table"}, "what templates draw: strips, marks, tables; it knows nothing of what is in them"},
+	{"report/html/overtime", []string{".", "trace", "finding", "compare/crowd", "report", "report/html/draw", "report/table"}, "charts of a crowd over time; it knows no page"},
+	{"report/html", []string{".", "trace", "finding", "compare", "compare/across", "compare/crowd", "compare/difference", "compare/facts", "compare/crowdsweep", "compare/sweep", "compare/times", "ladder", "assert", "profile", "report", "report/crowds", "report/html/draw", "report/html/overtime", "report/trial", "report/crowdmap", "report/sweepmap", "report/table", "report/words", "tune"}, "another rendering, as pages: a stranger to the text"},
+	{"report/formats", []string{".", "trace", "finding", "legible", "compare", "compare/across", "compare/crowd", "compare/difference", "compare/facts", "compare/crowdsweep", "compare/sweep", "compare/times", "assert", "policy", "profile", "keepalive", "report", "report/trial", "report/crowdmap", "report/crowds", "report/sweepmap", "report/words", "audit", "audit/change", "tune"}, "what programs read; it reads nothing that is made for people"},
+	{"report/underway", []string{"trace", "run", "compare", "console", "report/text"}, "figures so far on a terminal; it knows no engine and runs nothing"},
+	{"report/document", []string{".", "trace", "finding", "fault", "docs", "compare", "compare/across", "compare/assertion", "compare/crowd", "compare/difference", "compare/facts", "compare/crowdsweep", "compare/sweep", "assert", "audit", "audit/change", "keepalive", "profile", "tune", "report", "report/trial", "report/crowdmap", "report/crowds", "report/sweepmap", "report/words", "report/text", "report/html", "report/formats"}, "one result in every format: it chooses a rendering, and lays nothing out itself"},
+	{"rig", []string{".", "trace", "policy", "dns", "page", "fault", "legible", "whole", "lab", "live", "browser", "sim", "capture/har", "infer", "run", "dial", "rig/far", "rig/host"}, "worlds put together as engines; it knows neither command lines nor terminals"},
+	{"rig/crowds", []string{".", "trace", "policy", "fault", "lab", "live", "sim", "run", "compare/crowd", "rig", "rig/far", "rig/host"}, "worlds of many clients put together as engines; what their records come to is for others to know"},
+	{"rig/far", []string{".", "trace", "policy", "fault", "whole", "lab", "live", "service", "relay", "rig/host"}, "what serves at the far end of a lab's path; it knows no experiment"},
+	{"rig/host", []string{".", "ask", "trace", "policy", "lab", "dial", "live", "browser", "origin", "origin/accesslog", "origin/authority", "origin/gate", "origin/listen"}, "both ends of the conversation with a process on a host of a lab; it knows no experiment"},
+	{"rig/sweeps", []string{".", "fault", "compare/crowd", "compare/crowdsweep", "rig", "rig/crowds"}, "crowds of a grid by the simulator; it knows neither command lines nor what is written"},
+	{"predictor", []string{".", "trace", "sim", "compare/sweep", "report/words"}, "the simulator as a page has it: wiring, without sockets, clock and files"},
 	{"docs", nil, "what the program shows of its documents; it reads nothing but them"},
+	{"observe", []string{".", "trace", "capture/packet", "capture/pcap", "capture/weblog", "finding", "fault", "keepalive", "audit", "tune", "report/table"}, "what was captured or logged into an analysis; it knows neither flags nor what is written"},
+	{"build", nil, "how this program was built; who says so is cmd's to know"},
+	{"complete", []string{".", "compare/assertion", "conformance", "keepalive", "origin/misbehave"}, "what may stand at a cursor; which verbs and flags there are it is told"},
+	{"console", []string{".", "fault", "legible", "whole", "report/terminal", "report/text"}, "where words go, whatever they are about: it knows neither verbs nor results"},
+	{"flags", []string{".", "ask", "assert", "console", "dial", "dns", "fault", "live", "policy", "rig", "rig/far", "rig/host"}, "groups of flags as what they come to, the same for every verb; how a line is parsed is cmd's to know"},
 	{"cmd/linger", []string{"*"}, "wiring: the one place that knows every room"},
 	{"internal/textbook", []string{".", "trace"}, "experiments made up for the tests of compare and report; no engine behind them"},
-	{"internal/results", []string{".", "finding", "compare", "assert", "profile", "conformance", "report"}, "results made up in memory, on which the tests of report's rooms stand"},
+	{"internal/crowds", []string{".", "trace", "policy"}, "records of crowds made up for the tests of whatever reads them; no engine behind them"},
+	{"internal/results", []string{".", "finding", "trace", "policy", "compare", "compare/crowd", "compare/crowdsweep", "compare/sweep", "assert", "profile", "conformance", "report/sweepmap"}, "results made up in memory, on which the tests of report's rooms stand"},
 	{"internal/tshark", []string{"trace"}, "what tshark counts in a capture, for the tests of whatever reads one"},
+	{"internal/testall", nil, "what LINGER_TEST_ALL=1 asks of the tests of every room, and what several of them need alike"},
+	{"internal/testcert", nil, "certificates for the tests of whoever needs one"},
 	{"internal/played", []string{"*"}, "plays hosts, captures and audits them: it needs both ends, and what lies between"},
 	{"internal/archtest", []string{"*"}, "looks at all of them"},
 }
@@ -80,17 +145,17 @@ var doors = []struct {
 	{"github.com/alecthomas/kong", []string{"cmd/linger"}, "the command line is cmd's"},
 	{"github.com/vishvananda/netlink", []string{"lab"}, "addresses and routes are made in the lab only"},
 	{"golang.org/x/perf", []string{"stats"}, "one place decides how sure we are"},
-	{"golang.org/x/sys", []string{"lab", "live", "origin", "sockdiag"}, "socket options, namespaces and netlink; cmd asks these rooms"},
-	{"golang.org/x/term", []string{"cmd/linger"}, "only cmd decides about terminals"},
-	{"golang.org/x/net", []string{"live", "origin", "probe", "sim"}, "HTTP/2's frames are spoken, and HTML is read, where sockets are; sim compresses heads as they do"},
+	{"golang.org/x/sys", []string{"lab", "lab/pump", "dial", "origin/listen", "sockdiag"}, "socket options, namespaces and netlink; cmd asks these rooms"},
+	{"golang.org/x/term", []string{"console"}, "one room knows about terminals; cmd hands it the files"},
+	{"golang.org/x/net", []string{"ask", "live", "origin", "origin/listen", "page", "probe/http2", "sim/fields"}, "HTTP/2's frames are spoken where sockets are; page reads HTML; sim/fields compresses heads as they do"},
 	{"github.com/miekg/dns", []string{"dns"}, "one door, so that its successor can come in by it"},
-	{"github.com/klauspost/compress", []string{"capture/pcap"}, "captures are kept compressed, with zstd too; what is decompressed goes on as bytes"},
-	{"github.com/quic-go", []string{"live", "origin", "probe"}, "QUIC is spoken where sockets are"},
+	{"github.com/klauspost/compress", []string{"capture/pcap", "capture/weblog"}, "captures and logs are kept compressed, with zstd too; what is decompressed goes on as bytes"},
+	{"github.com/quic-go", []string{"live/seen", "dial", "live", "origin", "probe/http3"}, "QUIC is spoken where sockets are"},
 }
 
 // outside are the rooms where time, luck and sockets come from the world; in all
 // others they are arguments, so that what they compute can be computed again.
-var outside = []string{"live", "browser", "origin", "lab", "run", "probe", "cmd/linger", "internal/archtest"}
+var outside = []string{"live/seen", "dial", "live", "browser", "origin", "origin/authority", "origin/listen", "lab", "lab/pump", "service", "relay", "run", "probe", "probe/prober", "probe/http1", "probe/http2", "probe/http3", "probe/dns", "rig", "rig/crowds", "rig/far", "rig/host", "console", "cmd/linger", "internal/archtest", "internal/testall", "internal/testcert"}
 
 // worldly are the names that read the world, and who besides outside may not.
 var worldly = map[string][]string{
@@ -108,13 +173,15 @@ var processWide = map[string][]string{
 
 // wordless are the rooms that return codes and figures: what they found is said in
 // report/words, and nowhere else. What they may say in English are errors.
-var wordless = []string{"audit", "compare", "finding"}
+var wordless = []string{"audit", "audit/change", "audit/limit", "audit/predict", "compare", "compare/across", "compare/assertion", "compare/crowd", "compare/crowdsweep", "compare/difference", "compare/facts", "compare/sweep", "compare/times", "finding", "tune"}
 
 // worded are their files that may say more, with the reason.
 var worded = map[string]string{
-	"audit/figures.go":   "what the names of assertions stand for is documentation, and why one is not known stands in their results",
-	"compare/figures.go": "what the names of assertions stand for is documentation, and why one is not known stands in their results",
-	"compare/traffic.go": "the same",
+	"audit/figures.go":               "what the names of assertions stand for is documentation, and why one is not known stands in their results",
+	"tune/figures.go":                "what an assertion may name, in the words of its help",
+	"compare/assertion/assertion.go": "what the names of assertions stand for is documentation, and why one is not known stands in their results",
+	"compare/assertion/crowd.go":     "the same",
+	"compare/assertion/traffic.go":   "the same",
 }
 
 // wording are the names that put texts together.
@@ -126,6 +193,12 @@ const blanks = 3
 type file struct {
 	room, path string
 	ast        *ast.File
+	fset       *token.FileSet
+}
+
+// lines is how many lines a part of the file has.
+func (f file) lines(n ast.Node) int {
+	return f.fset.Position(n.End()).Line - f.fset.Position(n.Pos()).Line + 1
 }
 
 // sources parses every Go file that is not a test.
@@ -151,7 +224,7 @@ func sources(t *testing.T) []file {
 		if err != nil {
 			return err
 		}
-		files = append(files, file{filepath.ToSlash(filepath.Dir(rel)), filepath.ToSlash(rel), parsed})
+		files = append(files, file{filepath.ToSlash(filepath.Dir(rel)), filepath.ToSlash(rel), parsed, fset})
 		return nil
 	})
 	if err != nil {
@@ -226,7 +299,7 @@ func TestTimeLuckAndSocketsAreArguments(t *testing.T) {
 		if !slices.Contains(outside, f.room) {
 			forbid(t, f, worldly, "time, luck and sockets are arguments here")
 		}
-		if f.room != "cmd/linger" {
+		if f.room != "cmd/linger" && f.room != "internal/testall" { // that one is for tests, and reads what they are asked
 			forbid(t, f, processWide, "only cmd exits and reads arguments and environment")
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"linger"
 	"linger/capture/pcap"
 	"linger/flow"
+	"linger/internal/testall"
 	"linger/lab"
 )
 
@@ -45,9 +46,11 @@ func performAll(t *testing.T, only string) []take {
 		dir = kept
 	}
 	takes := make([]take, 0, len(scenarios))
+	seen := map[string]bool{}
 	for i := range scenarios {
-		if strings.Contains(scenarios[i].name, only) {
-			takes = append(takes, take{scenario: &scenarios[i]})
+		s := &scenarios[i]
+		if strings.Contains(s.name, only) && (s.newTo(seen) || testall.Asked() || only != "") {
+			takes = append(takes, take{scenario: s})
 		}
 	}
 	slots := make(chan struct{}, atOnce)
@@ -69,6 +72,20 @@ func performAll(t *testing.T, only string) []take {
 	return takes
 }
 
+// newTo reports whether a scenario has a cause that none before it had. Where not all is to
+// be tested, one of each is enough.
+func (s *scenario) newTo(seen map[string]bool) bool {
+	before := len(seen)
+	for _, opened := range s.opened {
+		for _, c := range opened {
+			for code := range strings.SplitSeq(strings.TrimSuffix(c, "+"), "|") {
+				seen[code] = true
+			}
+		}
+	}
+	return len(seen) > before
+}
+
 // play plays a scenario, and again what a busy machine has spoilt: programs do not do at
 // once there what they are told to.
 func (s *take) play(dir string) {
@@ -76,11 +93,11 @@ func (s *take) play(dir string) {
 	for range tries {
 		own := filepath.Join(dir, fmt.Sprintf("%d-%d", number, s.played))
 		s.played++
-		machine := watch()
+		machine := testall.Watch()
 		if s.err = os.MkdirAll(own, 0o755); s.err == nil {
 			s.captures, s.err = perform(context.Background(), s.scenario, own)
 		}
-		if s.late = machine.end(); s.err == nil && s.late < tooLate || errors.Is(s.err, errLacks) {
+		if s.late = machine(); s.err == nil && s.late < tooLate || errors.Is(s.err, errLacks) {
 			break
 		}
 	}
@@ -93,45 +110,8 @@ const tooLate = 40 * ms
 // and then alone. One that never was in time is not judged.
 const tries = 3
 
-// A watchman looks how late a goroutine wakes up that should each few milliseconds.
-type watchman struct {
-	stop chan struct{}
-	late chan time.Duration
-}
-
-func watch() watchman {
-	w := watchman{make(chan struct{}), make(chan time.Duration, 1)}
-	go func() {
-		const each = 5 * ms
-		late := time.Duration(0)
-		for {
-			began := time.Now()
-			select {
-			case <-w.stop:
-				w.late <- late
-				return
-			case <-time.After(each):
-				late = max(late, time.Since(began)-each)
-			}
-		}
-	}()
-	return w
-}
-
-// end returns how late it was at most.
-func (w watchman) end() time.Duration {
-	close(w.stop)
-	return <-w.late
-}
-
 // skip skips a test for want of something, or fails it under LINGER_TEST_ALL=1.
-func skip(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("LINGER_TEST_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
+var skip = testall.Lacks
 
 // TestPlayed is the test of everything between a packet and a cause.
 func TestPlayed(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"linger"
 	"linger/dns"
 	"linger/origin"
+	"linger/origin/misbehave"
 	"linger/policy"
 )
 
@@ -218,13 +219,25 @@ func (w *wire) keep(idle time.Duration) bool {
 	}
 }
 
+// answerUntil answers until a path is asked for, which it leaves to the caller. It reports
+// whether that came.
+func (w *wire) answerUntil(path string) bool {
+	for {
+		asked, ok := w.next(patience)
+		if !ok || asked == path {
+			return ok
+		}
+		w.answer(asked)
+	}
+}
+
 // anOrigin is the product's own server, with a policy, and by its name a breach of it.
-func anOrigin(limits policy.ServerPolicy, misbehave string) func(*player) {
+func anOrigin(limits policy.ServerPolicy, wrong string) func(*player) {
 	return func(*player) {
 		config := origin.Config{Policy: limits}
-		if misbehave != "" {
+		if wrong != "" {
 			var err error
-			config.Misbehave, err = origin.ParseMisbehaviour(misbehave)
+			config.Misbehave, err = misbehave.Parse(wrong)
 			check(err)
 		}
 		s, err := origin.New(config)

@@ -91,6 +91,32 @@ func plainOrigin(on string) part {
 	return part{on: on, play: anOrigin(policy.ServerPolicy{}, ""), listens: 1}
 }
 
+// idling closes a connection that has been idle for so long, which it does not announce, and
+// aging one with the first answer after so long, in which it says so.
+func idling(limit time.Duration) part {
+	return serving(func(p *player) {
+		p.serve(func(_ int, w *wire) { w.keep(limit) })
+	})
+}
+
+func aging(most time.Duration) part {
+	return serving(func(p *player) {
+		p.serve(func(_ int, w *wire) {
+			for began := time.Now(); ; {
+				path, ok := w.next(patience)
+				if !ok {
+					return
+				}
+				if time.Since(began) > most {
+					w.answer(path, "Connection: close")
+					return
+				}
+				w.answer(path)
+			}
+		})
+	})
+}
+
 func misbehaving(how string) part { return serving(anOrigin(policy.ServerPolicy{}, how)) }
 
 func client(play func(*player)) part { return part{on: "client", play: play} }
@@ -483,10 +509,8 @@ var scenarios = []scenario{
 		truth: direct(4, after(first, 3, sAtOnce)...),
 	},
 	{
-		name: "an idle limit of 1 s, not announced",
-		parts: []part{serving(func(p *player) {
-			p.serve(func(_ int, w *wire) { w.keep(time.Second) })
-		}), client(ask(0, 300*ms, 900*ms, 1200*ms, 600*ms, 1200*ms, 1200*ms))},
+		name:  "an idle limit of 1 s, not announced",
+		parts: []part{idling(time.Second), client(ask(0, 300*ms, 900*ms, 1200*ms, 600*ms, 1200*ms, 1200*ms))},
 		truth: direct(7, after(first, 3, sIdle)...).withIdle(time.Second),
 	},
 	{
@@ -556,9 +580,7 @@ http://server {
 	},
 	{
 		name: "six at once, then one alone, until the other five have idled for 700 ms",
-		parts: []part{serving(func(p *player) {
-			p.serve(func(_ int, w *wire) { w.keep(700 * ms) })
-		}), client(func(p *player) {
+		parts: []part{idling(700 * ms), client(func(p *player) {
 			var pool [6]*wire
 			for round := range 2 {
 				var all sync.WaitGroup
@@ -596,9 +618,7 @@ http://server {
 	},
 	{
 		name: "an idle limit of 1 s, and keep-alive probes of TCP in between",
-		parts: []part{serving(func(p *player) {
-			p.serve(func(_ int, w *wire) { w.keep(1500 * ms) })
-		}), client(func(p *player) {
+		parts: []part{idling(1500 * ms), client(func(p *player) {
 			for range 3 {
 				w := p.dial("server")
 				w.control(func(fd int) error {
@@ -672,22 +692,8 @@ http://server {
 		truth: direct(10, after(first, 3, limit)...).withRequests(3),
 	},
 	{
-		name: "an age of 800 ms at most, announced",
-		parts: []part{serving(func(p *player) {
-			p.serve(func(_ int, w *wire) {
-				for began := time.Now(); ; {
-					path, ok := w.next(patience)
-					if !ok {
-						return
-					}
-					if time.Since(began) > 800*ms {
-						w.answer(path, "Connection: close")
-						return
-					}
-					w.answer(path)
-				}
-			})
-		}), client(ask(unevenly()...))},
+		name:  "an age of 800 ms at most, announced",
+		parts: []part{aging(800 * ms), client(ask(unevenly()...))},
 		truth: direct(len(unevenly()), first, maxAge+"+").withAge(800 * ms),
 	},
 	{
@@ -711,22 +717,8 @@ http://server {
 		truth: direct(len(unevenly()), first, maxAge+"+").withAge(900 * ms),
 	},
 	{
-		name: "an age of 800 ms at most, at an even pace: each connection carries as many",
-		parts: []part{serving(func(p *player) {
-			p.serve(func(_ int, w *wire) {
-				for began := time.Now(); ; {
-					path, ok := w.next(patience)
-					if !ok {
-						return
-					}
-					if time.Since(began) > 800*ms {
-						w.answer(path, "Connection: close")
-						return
-					}
-					w.answer(path)
-				}
-			})
-		}), client(ask(evenly(28, 70*ms)...))},
+		name:  "an age of 800 ms at most, at an even pace: each connection carries as many",
+		parts: []part{aging(800 * ms), client(ask(evenly(28, 70*ms)...))},
 		// Nobody can tell: it may be a limit of requests, too, and so no such limit is claimed.
 		truth: direct(28, first, maxAge+"|"+limit+"|"+sSays+"+").withAge(800 * ms),
 	},
@@ -761,9 +753,7 @@ http://server {
 	{
 		name: "a race: the request leaves before the FIN arrives",
 		rtt:  200 * ms,
-		parts: []part{serving(func(p *player) {
-			p.serve(func(_ int, w *wire) { w.keep(500 * ms) })
-		}), client(func(p *player) {
+		parts: []part{idling(500 * ms), client(func(p *player) {
 			for range 3 {
 				w := p.dial("server")
 				w.get("/bytes/500")
@@ -811,17 +801,13 @@ http://server {
 		truth: direct(7, after(first, 3, race+"|"+failure)...),
 	},
 	{
-		name: "stale reuse: the FIN had come long before the request",
-		parts: []part{serving(func(p *player) {
-			p.serve(func(_ int, w *wire) { w.keep(300 * ms) })
-		}), client(rejected(3, 700*ms))},
+		name:  "stale reuse: the FIN had come long before the request",
+		parts: []part{idling(300 * ms), client(rejected(3, 700*ms))},
 		truth: direct(7, after(first, 3, stale)...).withIdle(300 * ms),
 	},
 	{
 		name: "stale reuse: Python's http.client does not look",
-		parts: []part{serving(func(p *player) {
-			p.serve(func(_ int, w *wire) { w.keep(300 * ms) })
-		}), python(
+		parts: []part{idling(300 * ms), python(
 			`import http.client, time`,
 			`c = http.client.HTTPConnection("server")`,
 			`def get():`,
@@ -1070,9 +1056,7 @@ http://server {
 	},
 	{
 		name: "two connections that carry nothing, until the server ends them",
-		parts: []part{serving(func(p *player) {
-			p.serve(func(_ int, w *wire) { w.keep(400 * ms) })
-		}), client(func(p *player) {
+		parts: []part{idling(400 * ms), client(func(p *player) {
 			for range 2 {
 				gone(p, p.dial("server"))
 			}
@@ -1226,22 +1210,15 @@ http://server {
 		name: "server-sent events, and requests beside them",
 		parts: []part{serving(func(p *player) {
 			p.serve(func(_ int, w *wire) {
-				for {
-					path, ok := w.next(patience)
-					if !ok {
+				if !w.answerUntil("/events") {
+					return
+				}
+				fmt.Fprint(w.tcp, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+				for range 100 {
+					if _, err := fmt.Fprint(w.tcp, "a\r\ndata: hi\n\n\r\n"); err != nil {
 						return
 					}
-					if path != "/events" {
-						w.answer(path)
-						continue
-					}
-					fmt.Fprint(w.tcp, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-					for range 100 {
-						if _, err := fmt.Fprint(w.tcp, "a\r\ndata: hi\n\n\r\n"); err != nil {
-							return
-						}
-						p.wait(200 * ms)
-					}
+					p.wait(200 * ms)
 				}
 			})
 		}), client(func(p *player) {
@@ -1263,22 +1240,15 @@ http://server {
 		name: "a WebSocket, and requests beside it",
 		parts: []part{serving(func(p *player) {
 			p.serve(func(_ int, w *wire) {
-				for {
-					path, ok := w.next(patience)
-					if !ok {
+				if !w.answerUntil("/socket") {
+					return
+				}
+				fmt.Fprint(w.tcp, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+				for b := []byte{0}; ; {
+					if _, err := w.in.Read(b); err != nil {
 						return
 					}
-					if path != "/socket" {
-						w.answer(path)
-						continue
-					}
-					fmt.Fprint(w.tcp, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
-					for b := []byte{0}; ; {
-						if _, err := w.in.Read(b); err != nil {
-							return
-						}
-						w.tcp.Write([]byte{0x81, 2, 'h', 'i'})
-					}
+					w.tcp.Write([]byte{0x81, 2, 'h', 'i'})
 				}
 			})
 		}), client(func(p *player) {

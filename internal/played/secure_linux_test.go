@@ -2,30 +2,21 @@ package played
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"time"
+
+	"linger/internal/testcert"
 )
 
 // certificateOf is a certificate for names with its key, both as PEM.
 func certificateOf(names ...string) (certificate, key string) {
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	check(err)
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: names}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, &k.PublicKey, k)
-	check(err)
-	secret, err := x509.MarshalPKCS8PrivateKey(k)
-	check(err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
+	c, k := testcert.PEM(testcert.SelfSigned(x509.Certificate{DNSNames: names}))
+	return string(c), string(k)
 }
 
 // secureServing is Go's server of HTTP/2, with the highest version of TLS that it speaks

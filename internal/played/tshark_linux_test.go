@@ -10,20 +10,13 @@ import (
 
 	"linger/capture/packet"
 	"linger/capture/pcap"
+	"linger/internal/testall"
 	"linger/internal/tshark"
 	"linger/trace"
 )
 
 // kept are the records of one capture.
-type kept struct {
-	connections []trace.Connection
-	exchanges   []trace.Exchange
-}
-
-func (k *kept) WriteConnection(c *trace.Connection) error {
-	k.connections = append(k.connections, *c)
-	return nil
-}
+type kept struct{ tshark.Records }
 
 // WriteExchange keeps what tshark counts, too: requests of HTTP, and responses that came
 // whole.
@@ -35,8 +28,7 @@ func (k *kept) WriteExchange(x *trace.Exchange) error {
 	if one.Done.IsZero() || one.Failed != "" {
 		one.Status = 0
 	}
-	k.exchanges = append(k.exchanges, one)
-	return nil
+	return k.Records.WriteExchange(&one)
 }
 
 func recordsOf(file string) (k kept, err error) {
@@ -70,7 +62,7 @@ func holdAgainstTshark(t *testing.T, takes []take) {
 	files := 0
 	for i := range takes {
 		s := &takes[i]
-		if s.err != nil {
+		if s.err != nil || i%testall.Of(1, 4) > 0 {
 			continue
 		}
 		var points []string
@@ -88,7 +80,7 @@ func holdAgainstTshark(t *testing.T, takes []take) {
 				t.Errorf("%s, %s: %v", s.name, point, err)
 				return
 			}
-			ours, err := tshark.Of(k.connections, k.exchanges)
+			ours, err := tshark.Of(k.Records)
 			if err != nil {
 				t.Errorf("%s, %s: %v", s.name, point, err)
 				return

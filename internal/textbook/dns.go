@@ -21,7 +21,7 @@ const (
 // more. From the given number of queries on, every datagram is lost once.
 func LookUps(n, trials, lost int) trace.Experiment {
 	in := trace.Experiment{Setup: trace.Setup{
-		Workload: linger.Workload{Name: "dns", Scheme: linger.SchemeDNS}, Strategies: Strategies("udp,tcp,tcp+keep,tcp+pipeline"),
+		Workload: linger.Workload{Name: linger.Names().Name, Scheme: linger.SchemeDNS}, Strategies: Strategies("udp,tcp,tcp+keep,tcp+pipeline"),
 		Network: Network("lte"), Seed: 1, Trials: trials, Engine: "lab", Provenance: trace.Measured,
 	}}
 	for i := range n {
@@ -33,27 +33,27 @@ func LookUps(n, trials, lost int) trace.Experiment {
 		for trial := range trials {
 			all = append(all, lookUp(in, s, trial, lost))
 		}
-		in.Traces, in.Still = append(in.Traces, all), append(in.Still, nil)
-		in.Failures, in.StillFailures = append(in.Failures, nil), append(in.StillFailures, nil)
+		in.Traces, in.ZeroRTT = append(in.Traces, all), append(in.ZeroRTT, nil)
+		in.Failures, in.ZeroRTTFailures = append(in.Failures, nil), append(in.ZeroRTTFailures, nil)
 	}
 	return in
 }
 
 func lookUp(in trace.Experiment, s linger.Strategy, trial, lost int) *trace.Trace {
 	const rtt = 70 * time.Millisecond
-	t := &trace.Trace{Provenance: in.Provenance, Engine: in.Engine, Workload: "dns", Strategy: s.Name, Network: in.Network, Trial: trial}
+	t := &trace.Trace{Provenance: in.Provenance, Engine: in.Engine, Workload: in.Workload.Name, Strategy: s.Name, Network: in.Network, Trial: trial}
 	var led trace.Ledger
 	now := linger.Instant(0).Add(time.Duration(trial) * 100 * time.Microsecond)
 	for i, e := range in.Workload.Exchanges {
 		x := trace.Exchange{ID: i, Method: e.Query.Type, URL: "dns://origin/" + e.Query.Name + "?type=A", Attempts: 1,
 			Rcode: "NOERROR", Queued: now, RequestBody: 42, ResponseBody: 58}
 		if len(t.Connections) == 0 || !s.Persistent {
-			k := trace.Connection{ID: int64(i), Protocol: s.DNS, Dialled: now}
-			f := trace.Flows{Protocol: "udp", Up: trace.Flow{Packets: 1, Header: 28, Payload: 42}, Down: trace.Flow{Packets: 1, Header: 28, Payload: Datagrams - 28 - 42 - 28}}
+			k := trace.Connection{ID: int64(i), Protocol: s.Protocol(), Dialled: now}
+			f := trace.Flows{Protocol: linger.TransportUDP, Up: trace.Flow{Packets: 1, Header: 28, Payload: 42}, Down: trace.Flow{Packets: 1, Header: 28, Payload: Datagrams - 28 - 42 - 28}}
 			if s.DNS == linger.OverTCP {
 				now = now.Add(rtt)
 				k.Established = linger.Known(now)
-				f = trace.Flows{Protocol: "tcp", Up: trace.Flow{SYN: 1, FIN: 1, Packets: TCPSetUpPieces / 2, Header: TCPSetUp / 2}, Down: trace.Flow{SYN: 1, FIN: 1, Packets: TCPSetUpPieces / 2, Header: TCPSetUp / 2}}
+				f = trace.Flows{Protocol: linger.TransportTCP, Up: trace.Flow{SYN: 1, FIN: 1, Packets: TCPSetUpPieces / 2, Header: TCPSetUp / 2}, Down: trace.Flow{SYN: 1, FIN: 1, Packets: TCPSetUpPieces / 2, Header: TCPSetUp / 2}}
 			}
 			k.Connected = linger.Known(now)
 			t.Connections, led.Connections = append(t.Connections, k), append(led.Connections, f)

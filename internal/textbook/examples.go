@@ -20,7 +20,7 @@ var Examples = map[string]func() trace.Experiment{
 			t.Ledger, t.Client, t.Server = linger.Opt[trace.Ledger]{}, linger.Opt[trace.Host]{}, linger.Opt[trace.Host]{}
 			t.Connections[0].ClosedBy, t.Connections[0].Closed, t.Connections[0].Reason = trace.AtServer, linger.Known(t.Ended-1), "FIN after 100 requests"
 		}
-		in.Still[2] = nil
+		in.ZeroRTT[2] = nil
 		in.Traces[3][0].Retries = 2
 		return in
 	},
@@ -29,7 +29,7 @@ var Examples = map[string]func() trace.Experiment{
 		in := Experiment("close:6,keep:6", 4)
 		in.Engine = "live"
 		in.Network = linger.Network{}
-		in.Still = nil
+		in.ZeroRTT = nil
 		for _, list := range in.Traces {
 			for _, t := range list {
 				t.Ledger, t.Client, t.Server = linger.Opt[trace.Ledger]{}, linger.Opt[trace.Host]{}, linger.Opt[trace.Host]{}
@@ -40,19 +40,19 @@ var Examples = map[string]func() trace.Experiment{
 	"secure": func() trace.Experiment {
 		return Over("close,close:6,keep,keep:6,pipeline,h2,h3,close+resume,h3+0rtt", 5, 0)
 	},
-	"https": func() trace.Experiment { return Over(linger.DefaultStrategies("https"), 5, 0) },
+	"https": func() trace.Experiment { return Over(linger.DefaultStrategies(linger.SchemeHTTPS), 5, 0) },
 	// Stopped early, on a path with more room before its bottlenecks than it takes
 	// for 100 ms.
 	"stopped": func() trace.Experiment {
 		in := Experiment("close,close:6,keep,pipeline", 0)
 		in.Network, in.Trials = Network("3g"), 5
-		in.Traces, in.Still, in.Failures, in.StillFailures = nil, nil, nil, nil
+		in.Traces, in.ZeroRTT, in.Failures, in.ZeroRTTFailures = nil, nil, nil, nil
 		Fill(&in)
 		in.Traces[0], in.Traces[1], in.Traces[2], in.Traces[3] = nil, in.Traces[1][:1], in.Traces[2][:2], in.Traces[3][:2]
 		for _, t := range in.Traces[3] {
 			t.Connections[0].Requests += 3
 		}
-		in.Still = nil
+		in.ZeroRTT = nil
 		in.Interrupted = true
 		return in
 	},
@@ -70,7 +70,7 @@ var Examples = map[string]func() trace.Experiment{
 					case 1:
 						k.FastOpen = linger.Known(false)
 					case 2:
-						k.Protocol, tls.ALPN = "http/1.1", "http/1.1"
+						k.Protocol, tls.ALPN = linger.HTTP11, linger.HTTP11.ALPN()
 					case 3:
 						tls.Resumed, tls.EarlyData = true, linger.Known(false)
 					}
@@ -84,7 +84,7 @@ var Examples = map[string]func() trace.Experiment{
 		in := Experiment("close,keep", 2)
 		for i := range in.Traces {
 			in.Failures[i] = []string{"connection refused", "connection refused"}
-			in.Traces[i], in.Still[i] = nil, nil
+			in.Traces[i], in.ZeroRTT[i] = nil, nil
 		}
 		return in
 	},
@@ -100,7 +100,7 @@ func Fail(traces []*trace.Trace, exchange int, reason string) {
 
 // Slower makes the trials of one strategy take longer without delay than with it.
 func Slower(in trace.Experiment, strategy int) trace.Experiment {
-	for _, t := range in.Still[strategy] {
+	for _, t := range in.ZeroRTT[strategy] {
 		t.Ended *= 100
 	}
 	return in
@@ -111,7 +111,7 @@ func Small(in trace.Experiment) trace.Experiment {
 	for i := range in.Workload.Exchanges {
 		in.Workload.Exchanges[i].ResponseBody = 1000
 	}
-	in.Traces, in.Still = nil, nil
+	in.Traces, in.ZeroRTT = nil, nil
 	Fill(&in)
 	return in
 }

@@ -155,7 +155,7 @@ var Caveats = map[string]func() trace.Experiment{
 	"trips within their doubt": func() trace.Experiment { return Scaled(pair(), 1, 1, 9, .6) },
 	"four trials":              func() trace.Experiment { return Experiment("close,keep", 4) },
 	"overlap":                  func() trace.Experiment { return Scaled(Experiment("close,keep", 5), 1, 2.15, 2.2, 2.1, 2.25, 2.05) },
-	"no still trials":          func() trace.Experiment { in := pair(); in.Still = nil; return in },
+	"no still trials":          func() trace.Experiment { in := pair(); in.ZeroRTT = nil; return in },
 	"another protocol":         func() trace.Experiment { return Examples["refused"]() },
 	"not resumed":              func() trace.Experiment { return Examples["refused"]() },
 	"not resumed at once":      func() trace.Experiment { return Examples["refused"]() },
@@ -242,7 +242,7 @@ var Others = map[string]func() trace.Experiment{
 				Fail([]*trace.Trace{t}, 3+k, []string{"reset", "time-out", "status 500", "alert", "refused", "closed"}[(i*k)%6])
 			}
 		}
-		in.StillFailures[1], in.Still[1] = []string{"refused", "refused", "late"}, nil
+		in.ZeroRTTFailures[1], in.ZeroRTT[1] = []string{"refused", "refused", "late"}, nil
 		return in
 	},
 	"as fast, with fewer connections": func() trace.Experiment {
@@ -264,14 +264,14 @@ var Others = map[string]func() trace.Experiment{
 	"datagrams are lost": func() trace.Experiment { return LookUps(40, 5, 35) },
 	"what is lost in the hosts": func() trace.Experiment {
 		in := Experiment("close,keep,pipeline", 5)
-		for _, t := range in.Still[1] {
+		for _, t := range in.ZeroRTT[1] {
 			t.Ended += linger.Instant(400 * time.Millisecond)
 		}
 		return in
 	},
 	"what is saved in the hosts": func() trace.Experiment {
 		in := Experiment("close,keep,pipeline", 5)
-		for _, t := range in.Still[0] {
+		for _, t := range in.ZeroRTT[0] {
 			t.Ended += linger.Instant(400 * time.Millisecond)
 		}
 		return in
@@ -337,7 +337,7 @@ var Others = map[string]func() trace.Experiment{
 	"encrypted, with what set-up takes": func() trace.Experiment {
 		in := Queries["encrypted and not"]()
 		for i, list := range in.Traces {
-			in.Still = append(in.Still[:i], nil)
+			in.ZeroRTT = append(in.ZeroRTT[:i], nil)
 			for _, one := range list {
 				still := *one
 				still.Connections = slices.Clone(one.Connections)
@@ -348,7 +348,7 @@ var Others = map[string]func() trace.Experiment{
 						d.Connected = linger.Known(d.Connected.Or(0).Add(70 * time.Millisecond))
 					}
 				}
-				in.Still[i] = append(in.Still[i], &still)
+				in.ZeroRTT[i] = append(in.ZeroRTT[i], &still)
 			}
 		}
 		return in

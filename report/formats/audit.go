@@ -9,8 +9,9 @@ import (
 
 	"linger"
 	"linger/audit"
+	"linger/audit/change"
 	"linger/finding"
-	"linger/report/table"
+	"linger/legible"
 	"linger/report/words"
 )
 
@@ -18,9 +19,9 @@ import (
 func AuditJSON(w io.Writer, r *audit.Result) error { return indented(w, words.OfAudit(r)) }
 
 // AuditChangeJSON writes what differs between two audits.
-func AuditChangeJSON(w io.Writer, d audit.Change) error {
+func AuditChangeJSON(w io.Writer, d change.Change) error {
 	return indented(w, struct {
-		audit.Change
+		change.Change
 		Text string `json:"text"`
 	}{d, strings.Join(words.AuditChange(d), "\n")})
 }
@@ -29,9 +30,9 @@ func AuditChangeJSON(w io.Writer, d audit.Change) error {
 func AuditCSV(w io.Writer, r *audit.Result) error {
 	line := func(g audit.GroupRow) finding.Figures {
 		var f row
-		f.word("origin", table.Clean(g.Name))
-		f.word("address", table.Clean(g.Address))
-		f.word("software", table.Clean(g.Software))
+		f.word("origin", legible.Text(g.Name))
+		f.word("address", legible.Text(g.Address))
+		f.word("software", legible.Text(g.Software))
 		f.count("connections", g.Connections)
 		f.count("opened", g.Opened)
 		f.count("requests", g.Exchanges)
@@ -103,7 +104,7 @@ func (l *ConnectionLines) Add(r audit.Row) error {
 		lost = append(lost, string(c))
 	}
 	l.line = append(l.line[:0],
-		strconv.FormatInt(r.ID, 10), optional(r.Stream), cell(r.Client), cell(r.Server), cell(r.Name), cell(r.Protocol), string(r.Class), finding.Trimmed(float64(r.Opened)/1e9, 6), span(r.Lasted, time.Second),
+		strconv.FormatInt(r.ID, 10), optional(r.Stream), legible.Cell(r.Client), legible.Cell(r.Server), legible.Cell(r.Name), legible.Cell(string(r.Protocol)), string(r.Class), finding.Trimmed(float64(r.Opened)/1e9, 6), span(r.Lasted, time.Second),
 		strconv.Itoa(r.Requests), string(r.Cause), string(r.Certainty), strings.Join(lost, " "), before, optional(r.BeforeStream), span(r.Gap, time.Second),
 		string(r.ClosedBy), string(r.ClosedWith), string(r.End), span(r.Waiting, time.Millisecond), strconv.FormatBool(r.Hidden), frame(r.Frames.First), frame(r.Frames.Last), frame(r.ClosedFrame),
 		strconv.FormatBool(r.BeganBefore), strconv.FormatBool(r.StillOpen))

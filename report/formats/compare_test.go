@@ -19,7 +19,7 @@ func TestJSONReadsBack(t *testing.T) {
 	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "https", "stopped", "lossy", "refused", "dns"} {
 		var b bytes.Buffer
 		want := findings(t, name)
-		if err := CompareJSON(&b, want, "1.2.3"); err != nil {
+		if err := CompareJSON(&b, want, nil, "1.2.3"); err != nil {
 			t.Fatal(err)
 		}
 		var got struct {
@@ -29,7 +29,7 @@ func TestJSONReadsBack(t *testing.T) {
 		if err := json.Unmarshal(b.Bytes(), &got); err != nil || got.Linger != "1.2.3" || !reflect.DeepEqual(got.Findings, want) {
 			t.Errorf("%s: %v, %+v", name, err, got)
 		}
-		if !strings.HasPrefix(b.String(), "{\n  \"format\": \"linger comparison 2\",\n  \"linger\": \"1.2.3\",\n  \"workload\"") {
+		if !strings.HasPrefix(b.String(), "{\n  \"format\": \"linger comparison 3\",\n  \"linger\": \"1.2.3\",\n  \"workload\"") {
 			t.Errorf("%s begins %.40q", name, b.String())
 		}
 	}
@@ -39,7 +39,11 @@ func TestCSVHasEveryFigure(t *testing.T) {
 	filled := map[string]bool{}
 	for name, rows := range map[string]int{"gallery": 7, "secure": 9, "refused": 4, "dns": 4, "doubtful": 4} {
 		var b bytes.Buffer
-		if err := CompareCSV(&b, findings(t, name)); err != nil {
+		f := findings(t, name)
+		if name == "refused" { // as of a server of the user's own
+			f.Rows[0].Resident = compare.Resident{ServerPeak: linger.Known(2e6), ServerLeft: linger.Known(1e6)}
+		}
+		if err := CompareCSV(&b, f, nil); err != nil {
 			t.Fatal(err)
 		}
 		lines, err := csv.NewReader(&b).ReadAll()
@@ -63,10 +67,10 @@ func findings(t testing.TB, name string) compare.Findings { return results.Findi
 
 func files(t testing.TB) map[string]func(io.Writer) error {
 	return map[string]func(io.Writer) error{
-		"gallery.json": func(w io.Writer) error { return CompareJSON(w, findings(t, "gallery"), "0.1.0") },
-		"secure.csv":   func(w io.Writer) error { return CompareCSV(w, findings(t, "secure")) },
-		"dns.csv":      func(w io.Writer) error { return CompareCSV(w, findings(t, "dns")) },
-		"doubtful.csv": func(w io.Writer) error { return CompareCSV(w, findings(t, "doubtful")) },
+		"gallery.json": func(w io.Writer) error { return CompareJSON(w, findings(t, "gallery"), nil, "0.1.0") },
+		"secure.csv":   func(w io.Writer) error { return CompareCSV(w, findings(t, "secure"), nil) },
+		"dns.csv":      func(w io.Writer) error { return CompareCSV(w, findings(t, "dns"), nil) },
+		"doubtful.csv": func(w io.Writer) error { return CompareCSV(w, findings(t, "doubtful"), nil) },
 	}
 }
 
@@ -95,19 +99,6 @@ func TestAFullDiskIsAnError(t *testing.T) {
 	for name, write := range files(t) {
 		if write(broken{}) == nil {
 			t.Errorf("%s: no error", name)
-		}
-	}
-}
-
-// What others have named can neither move a cursor nor be a formula of a spreadsheet.
-func TestCells(t *testing.T) {
-	for text, want := range map[string]string{
-		"": "", "keep:6": "keep:6", "h2": "h2", "4.5": "4.5", "nginx/1.22 (Debian)": "nginx/1.22 (Debian)",
-		`=HYPERLINK("http://evil","x")`: `'=HYPERLINK("http://evil","x")`, "+1": "'+1", "-1+2": "'-1+2", "@SUM(A1)": "'@SUM(A1)",
-		"\x1b[31mred\a": "?[31mred?", "\t=1": "?=1", "a\u202eb": "a?b",
-	} {
-		if got := cell(text); got != want {
-			t.Errorf("%q is %q; want %q", text, got, want)
 		}
 	}
 }

@@ -4,12 +4,11 @@ import (
 	"encoding/csv"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"linger"
 	"linger/finding"
-	"linger/report/table"
+	"linger/legible"
 )
 
 // Lines writes figures as CSV (RFC 4180), a line for each subject below a line of
@@ -32,22 +31,12 @@ func NewLines(w io.Writer, of finding.Figures) *Lines {
 // Add writes the next line.
 func (l *Lines) Add(figures finding.Figures) error {
 	for i, f := range figures {
-		l.line[i] = cell(f.Text)
+		l.line[i] = legible.Cell(f.Text)
 		if v, ok := f.Value.Get(); ok {
 			l.line[i] = finding.Exact(v)
 		}
 	}
 	return l.w.Write(l.line)
-}
-
-// cell is a text as a cell of CSV may hold it: nothing that moves a cursor, and nothing that a
-// spreadsheet takes for a formula, which names of others may be.
-func cell(s string) string {
-	s = table.Clean(s)
-	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
 
 // Close writes what is left.

@@ -4,13 +4,16 @@
 package formats
 
 import (
+	"io"
 	"strings"
 	"time"
 
 	"linger/assert"
 	"linger/finding"
-	"linger/report/table"
 )
+
+// Endings are those of the files that a Report can be written to: JUnit, SARIF and OpenMetrics.
+var Endings = []string{".xml", ".sarif", ".prom"}
 
 // A Report is what a verb found, for formats that know nothing of linger: tests that
 // pass or fail, results of an analysis, metrics.
@@ -20,6 +23,17 @@ type Report struct {
 	Targets []Target
 	// Asserted completes "A condition that the user has set on …".
 	Asserted string
+}
+
+// Write writes a report in the format of one of those.
+func (r Report) Write(w io.Writer, ending string) error {
+	switch ending {
+	case ".xml":
+		return JUnit(w, r)
+	case ".sarif":
+		return SARIF(w, r)
+	}
+	return OpenMetrics(w, r)
 }
 
 // A Target is one thing that was looked at: a server, an experiment.
@@ -89,13 +103,3 @@ type Label struct{ Name, Value string }
 // dotted and snake are the tool's name as JUnit and OpenMetrics have names.
 func (r Report) dotted() string { return strings.ReplaceAll(r.Tool, " ", ".") }
 func (r Report) snake() string  { return strings.ReplaceAll(r.Tool, " ", "_") }
-
-// legible takes out what XML 1.0 cannot hold (section 2.2), and what moves cursors.
-func legible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == 0xfffe || r == 0xffff {
-			return '?'
-		}
-		return r
-	}, table.Clean(s))
-}

@@ -5,17 +5,20 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/url"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"linger/assert"
 	"linger/audit"
 	"linger/compare"
 	"linger/finding"
 	"linger/internal/results"
+	"linger/internal/testall"
+	"linger/keepalive"
+	"linger/profile"
 )
 
 // reports are what the formats are held against those who read them with.
@@ -30,7 +33,58 @@ func reports(t testing.TB) map[string]Report {
 	r.Asserted = []assert.Result{{Text: "reuse>=0.4", Truth: assert.Holds}, {Text: "avoidable==0", Truth: assert.Broken, Why: "avoidable is 4"}}
 	all["inspected"] = Audit(r, "test")
 	all["inspected, nothing found"] = Audit(&audit.Result{Format: audit.Format, Files: []string{"none.pcap"}}, "test")
+	all["crowd"], all["crowd of servers"] = Crowd(results.Crowd(), "linger compare", "test"), Crowd(results.CrowdOfServers(), "linger compare", "test")
+	all["chain"] = Chain(chained(), "test")
 	return all
+}
+
+// chained has a pair of each verdict, a limit of each source, and an assertion that fails.
+func chained() keepalive.Chain {
+	const s = profile.Duration(time.Second)
+	told := func(d profile.Duration) keepalive.Limit {
+		return keepalive.Limit{Source: keepalive.FromUser, Value: d}
+	}
+	c := keepalive.Judge([]keepalive.Hop{
+		{Name: "client", Software: "chromium", Opens: keepalive.LimitFrom("chromium", keepalive.Opens)},
+		{Name: "lb", URL: "https://lb.example/", Accepts: keepalive.Limit{Source: keepalive.FromProbe, Value: 75 * s, Uncertainty: s / 100}, Opens: told(60 * s), RTT: keepalive.Trip{Value: s / 50}},
+		{Name: "mesh", Accepts: told(60*s + s/100), Opens: keepalive.Limit{Source: keepalive.FromUser, Endless: true}, RTT: keepalive.Trip{Value: s / 50, Told: true}},
+		{Name: `app "1"`, Accepts: keepalive.Limit{Source: keepalive.FromWait, Value: 75 * s}, Opens: told(30 * s)},
+		{Name: "db", Accepts: told(40 * s)},
+	})
+	c.Asserted = []assert.Result{{Text: "right", Truth: assert.Broken, Why: "not so: the chain is wrong"}}
+	c.Caveats = []finding.Caveat{{Code: keepalive.SeenFromHere}}
+	return c
+}
+
+// A chain fails where a server closes first, passes with a word where the margin is small,
+// and is skipped where a limit is not known; what mends it stands beside it.
+func TestChainsAreTests(t *testing.T) {
+	var b bytes.Buffer
+	if err := JUnit(&b, Chain(chained(), "test")); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`<testsuite name="client &gt; lb &gt; mesh &gt; app &#34;1&#34; &gt; db" tests="5" failures="2" errors="0" skipped="1">`,
+		`<failure message="client &gt; lb: wrong: `, "warning: lb &gt; mesh: too close: ", `<skipped message="mesh &gt; app &#34;1&#34;: not known: `,
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %s in\n%s", want, b.String())
+		}
+	}
+	b.Reset()
+	if err := OpenMetrics(&b, Chain(chained(), "test")); err != nil {
+		t.Fatal(err)
+	}
+	on := `chain="client > lb > mesh > app \"1\" > db"`
+	for _, want := range []string{
+		"linger_probe_chain_margin_seconds{" + on + `,opens="client",accepts="lb"} -225`, `hop="mesh",side="opens",source="told"} +Inf`,
+		"linger_probe_chain_idle_lower_bound_seconds{" + on + `,hop="app \"1\"",side="accepts",source="measured at least"} 75`,
+		`linger_probe_chain_pairs{` + on + `,verdict="too close"} 1`, `opens="app \"1\"",accepts="db"} 1`,
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %s in\n%s", want, b.String())
+		}
+	}
 }
 
 // The log is valid by the schema that OASIS has published, as npm's jest-sarif ships it.
@@ -85,7 +139,7 @@ for f in openmetrics(text):
     for s in f.samples:
         if s.name == 'linger_probe_idle_seconds' and s.labels['protocol'] == 'http/1.1' and s.labels['after'] == 'response' and s.value != 5:
             sys.exit('idle is %r' % s.value)
-print(n, *sorted({s.labels.get('target') or s.labels.get('workload') or s.labels['recording'] for f in openmetrics(text) for s in f.samples}))
+print(n, *sorted({next(s.labels[k] for k in ('target', 'workload', 'recording', 'chain') if k in s.labels) for f in openmetrics(text) for s in f.samples}))
 `
 	for name, r := range reports(t) {
 		readMetrics(t, name, r, script)
@@ -199,10 +253,4 @@ func TestReferences(t *testing.T) {
 }
 
 // skip skips a test for want of something, or fails it under LINGER_TEST_ALL=1.
-func skip(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("LINGER_TEST_ALL") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
+var skip = testall.Lacks

@@ -6,18 +6,18 @@ import (
 
 	"linger/keepalive"
 	"linger/profile"
-	"linger/report"
+	"linger/report/trial"
 	"linger/report/words"
 )
 
 // ReuseFormat names the document that ReuseJSON writes, and the version of its form.
-const ReuseFormat = "linger reuse 1"
+const ReuseFormat = "linger reuse 2"
 
 // ReuseJSON writes what get --at found.
-func ReuseJSON(w io.Writer, f report.Reuses) error {
+func ReuseJSON(w io.Writer, f trial.Reuses) error {
 	return indented(w, struct {
 		Format string `json:"format"`
-		report.Reuses
+		trial.Reuses
 	}{ReuseFormat, f})
 }
 

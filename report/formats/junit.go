@@ -7,6 +7,7 @@ import (
 
 	"linger/assert"
 	"linger/finding"
+	"linger/legible"
 )
 
 // The elements of JUnit's XML, as far as readers of it agree on them.
@@ -71,7 +72,7 @@ func JUnit(w io.Writer, r Report) error {
 
 // suiteOf is what was found of one target; class begins the name of each test's class.
 func suiteOf(t Target, class string) junitSuite {
-	suite := junitSuite{Name: legible(t.Name)}
+	suite := junitSuite{Name: legible.Text(t.Name)}
 	add := func(c junitCase) {
 		suite.Tests++
 		switch {
@@ -85,18 +86,18 @@ func suiteOf(t Target, class string) junitSuite {
 		suite.Cases = append(suite.Cases, c)
 	}
 	if t.Failed != "" {
-		add(junitCase{Class: class, Name: "reached", Error: &junitWhy{Message: legible(t.Failed), Type: "unreachable"}})
+		add(junitCase{Class: class, Name: "reached", Error: &junitWhy{Message: legible.Text(t.Failed), Type: "unreachable"}})
 	}
 	if !t.Started.IsZero() {
 		suite.Time = strconv.FormatFloat(t.Took.Seconds(), 'f', 3, 64)
 		suite.Timestamp = t.Started.UTC().Format("2006-01-02T15:04:05")
 	}
 	for _, f := range t.Findings {
-		c := junitCase{Class: class, Name: legible(f.name())}
+		c := junitCase{Class: class, Name: legible.Text(f.name())}
 		if f.Rule.Group != "" {
 			c.Class += "." + f.Rule.Group
 		}
-		text := legible(f.Text)
+		text := legible.Text(f.Text)
 		long := text
 		if f.Rule.Asked != "" {
 			long = f.Rule.Asked + ". " + text
@@ -112,9 +113,9 @@ func suiteOf(t Target, class string) junitSuite {
 		add(c)
 	}
 	for _, a := range t.Asserted {
-		c := junitCase{Class: class + ".assert", Name: legible(a.Text)}
+		c := junitCase{Class: class + ".assert", Name: legible.Text(a.Text)}
 		if a.Truth != assert.Holds {
-			c.Failure = &junitWhy{Message: string(a.Truth) + ": " + legible(a.Why), Type: "assertion"}
+			c.Failure = &junitWhy{Message: string(a.Truth) + ": " + legible.Text(a.Why), Type: "assertion"}
 		}
 		add(c)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"linger/assert"
 	"linger/finding"
+	"linger/legible"
 )
 
 // A family is a metric of OpenMetrics 1.0 with its samples.
@@ -68,7 +69,7 @@ func OpenMetrics(w io.Writer, r Report) error {
 func written(lists ...[]Label) string {
 	var pairs []string
 	for _, l := range slices.Concat(lists...) {
-		pairs = append(pairs, l.Name+`="`+labelEscapes.Replace(legible(l.Value))+`"`)
+		pairs = append(pairs, l.Name+`="`+labelEscapes.Replace(legible.Text(l.Value))+`"`)
 	}
 	return "{" + strings.Join(pairs, ",") + "}"
 }

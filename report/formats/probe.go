@@ -43,9 +43,9 @@ var severities = map[profile.Outcome]finding.Severity{
 // caseOf is one case as a finding.
 func caseOf(r profile.Result) Finding {
 	f := Finding{
-		Finding: finding.Finding{Code: r.ID, Severity: severities[r.Outcome], Subject: finding.Subject{Kind: "case", Name: r.ID, Of: r.Protocol}},
+		Finding: finding.Finding{Code: r.ID, Severity: severities[r.Outcome], Subject: finding.Subject{Kind: "case", Name: r.ID, Of: string(r.Protocol)}},
 		Rule: Rule{
-			Group: strings.ReplaceAll(r.Protocol, "/", ""), Standard: r.Standard, Source: r.Source(), Level: finding.Warning,
+			Group: strings.ReplaceAll(string(r.Protocol), "/", ""), Standard: r.Standard, Source: r.Source(), Level: finding.Warning,
 			Asked: fmt.Sprintf("%s: asked is that it %s", report.Standard(r.Case), r.Title),
 			Short: "A server " + r.Title + ".", Full: fmt.Sprintf("%s: a server %s.", report.Standard(r.Case), r.Title),
 		},
@@ -121,7 +121,7 @@ func metricsOf(p *profile.Profile) []Metric {
 
 // protocol adds the figures of one protocol.
 func (m *metrics) protocol(q *profile.Protocol) {
-	on := []Label{{"protocol", q.Name}}
+	on := []Label{{"protocol", string(q.Name)}}
 	if offers, known := q.Offers(); known {
 		m.add("protocol_offered", "", "Whether the protocol is spoken.", bit(offers), on...)
 	}

@@ -28,7 +28,7 @@ func figuresOfServer(one profile.Probed) finding.Figures {
 	if !reached {
 		p = &profile.Profile{}
 	}
-	q := report.MainProtocol(p)
+	q := p.Main()
 	if q == nil {
 		q = &profile.Protocol{}
 	}

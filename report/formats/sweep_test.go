@@ -8,9 +8,11 @@ import (
 	"reflect"
 	"testing"
 
-	"linger/compare"
+	"linger/compare/crowdsweep"
+	"linger/compare/sweep"
 	"linger/internal/results"
 	"linger/report"
+	"linger/report/crowdmap"
 	"linger/report/words"
 )
 
@@ -43,7 +45,7 @@ func TestSweepFiles(t *testing.T) {
 		Provenance  string
 		Accuracy    string
 		NotModelled []report.Limit `json:"not_modelled"`
-		Cells       []compare.Cell
+		Cells       []sweep.Cell
 		Findings    words.ToldSurvey
 	}
 	if err := json.Unmarshal(j.Bytes(), &read); err != nil {
@@ -69,5 +71,35 @@ func TestSweepFiles(t *testing.T) {
 	}
 	if err := out.Close(v); err != nil || !json.Valid(empty.Bytes()) {
 		t.Errorf("%v\n%s", err, empty.String())
+	}
+}
+
+// JSON and CSV of a sweep of crowds hold every choice of every cell.
+func TestCrowdMapFiles(t *testing.T) {
+	p := results.CrowdPlan(t, "10,50", "1s,5s", "1s,0", 20)
+	m := crowdmap.New(p, results.CrowdCells(p, 3))
+	var j, c bytes.Buffer
+	if err := CrowdMapJSON(&j, m, "v1", []report.Limit{{What: "DNS", Text: "none"}}); err != nil {
+		t.Fatal(err)
+	}
+	var read struct {
+		Format, Linger, Provenance, Accuracy string
+		Axes                                 crowdsweep.Axes
+		Cells                                []crowdsweep.Cell
+		Findings                             words.ToldCrowdSurvey
+	}
+	if err := json.Unmarshal(j.Bytes(), &read); err != nil {
+		t.Fatalf("%v\n%s", err, j.String())
+	}
+	if read.Format != crowdsweep.Format || read.Linger != "v1" || read.Provenance != "predicted" || read.Accuracy == "" || !reflect.DeepEqual(read.Cells, m.Cells) ||
+		!reflect.DeepEqual(read.Axes.Idle, []float64{1000, 0}) || !read.Findings.Interrupted || read.Findings.Text == "" || !reflect.DeepEqual(read.Findings.Findings, m.Survey.Findings) {
+		t.Errorf("%+v", read)
+	}
+	if err := CrowdMapCSV(&c, m); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(&c).ReadAll()
+	if err != nil || len(rows) != 1+3*len(p.Choices()) || len(rows[1]) != len(rows[0]) {
+		t.Errorf("%d rows, %v", len(rows), err)
 	}
 }

@@ -140,7 +140,7 @@ func explore(e exploring, o Options) (*explorer, bool) {
 		slider("rtt", "Round-trip time", float64(n.RTT), append(rtts, scaled(ms, 0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100, 150, 200, 300, 400, 600, 1000)...), named, duration),
 		slider("down", "Rate down", float64(n.Down), append(downs, rates...), rate, rateWord),
 		slider("up", "Rate up", float64(n.Up), append(ups, rates...), rate, rateWord),
-		slider("loss", "Packets lost, each way", n.Loss, append(losses, 0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1), func(v float64) string { return finding.Trimmed(100*v, 2) + " %" }, func(v float64) string { return strconv.FormatFloat(100*v, 'f', -1, 64) + "%" }),
+		slider("loss", "Packet loss, up and down", n.Loss, append(losses, 0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1), func(v float64) string { return finding.Trimmed(100*v, 2) + " %" }, func(v float64) string { return strconv.FormatFloat(100*v, 'f', -1, 64) + "%" }),
 	}
 	whole := func(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }
 	mean := 10e3

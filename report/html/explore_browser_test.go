@@ -12,6 +12,7 @@ import (
 
 	"linger/compare"
 	"linger/finding"
+	"linger/internal/testall"
 )
 
 // built is where the program is once it has been built, for all tests.
@@ -79,6 +80,7 @@ func (b *browser) predictions(t *testing.T, moves string) map[string]float64 {
 // What the simulator says in a page is, to the digit, what the command says that the
 // page shows for it. The page asks nobody for anything, and nothing complains.
 func TestBrowserPredictsAsTheCommandLineDoes(t *testing.T) {
+	testall.Long(t, "a quarter of a minute")
 	b := newBrowser(t)
 	linger := command(t)
 	for _, x := range []struct {
@@ -176,14 +178,7 @@ func TestBrowserShowsTheLastWish(t *testing.T) {
 
 // axe-core finds no barrier in a sweep, nor in what the simulator shows.
 func TestBrowserFindsNoBarrierInASweep(t *testing.T) {
-	axe := os.Getenv("LINGER_AXE")
-	if axe == "" {
-		skip(t, "no axe-core: npm install axe-core, and name axe.min.js in LINGER_AXE")
-	}
-	source, err := os.ReadFile(axe)
-	if err != nil {
-		t.Fatal(err)
-	}
+	axe := axeCore(t)
 	b := newBrowser(t)
 	linger := command(t)
 	for name, args := range map[string][]string{
@@ -194,7 +189,7 @@ func TestBrowserFindsNoBarrierInASweep(t *testing.T) {
 			t.Errorf("%s: %d maps at a time", name, maps)
 		}
 		b.predictions(t, "")
-		b.barriers(t, name, string(source))
+		b.barriers(t, name, axe)
 		for _, part := range []string{"maps", "explore", ""} {
 			if part == "" || eval[bool](t, b, `!!document.getElementById('`+part+`')`) {
 				b.picture(t, name, "dark", part)

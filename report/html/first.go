@@ -12,6 +12,7 @@ import (
 	"linger"
 	"linger/assert"
 	"linger/compare"
+	"linger/compare/times"
 	"linger/finding"
 	"linger/report"
 	"linger/report/table"
@@ -139,7 +140,7 @@ func tilesOf(f compare.Findings) (out []tile) {
 		return out
 	}
 	apart, _ := f.Verdict.Apart.Get()
-	a, b := without.Time.Or(compare.Time{}).Median, with.Time.Or(compare.Time{}).Median
+	a, b := without.Time.Or(times.Time{}).Median, with.Time.Or(times.Time{}).Median
 	sure := ""
 	switch {
 	case apart.Untested:
@@ -161,7 +162,7 @@ func tilesOf(f compare.Findings) (out []tile) {
 	}
 	if s, ok := handshakeStep(f); ok {
 		if slowest, ok := rowOf(f, s.From); ok {
-			if t := slowest.Time.Or(compare.Time{}).Median; t > 0 {
+			if t := slowest.Time.Or(times.Time{}).Median; t > 0 {
 				add(finding.Share(-s.Change/t), fmt.Sprintf("of %s is handshakes that keep-alive saves: %s of %s", s.From, strings.TrimPrefix(s.Shown, "−"), clockOf(f, slowest)))
 			}
 		}

@@ -8,13 +8,15 @@ import (
 	"html/template"
 	"io"
 	"slices"
-	"time"
 
 	"linger"
 	"linger/compare"
+	"linger/compare/facts"
 	"linger/finding"
 	"linger/report"
+	"linger/report/html/draw"
 	"linger/report/table"
+	"linger/report/trial"
 	"linger/report/words"
 	"linger/trace"
 )
@@ -38,23 +40,28 @@ type Options struct {
 type view struct {
 	frame
 	first
+	// At begins the IDs of what is one of several networks on a page, and is empty elsewhere;
+	// Network is its name.
+	At, Network string
 
-	Race *chart // nil where there is nothing to compare
+	Race *draw.Chart // nil where there is nothing to compare
 	// Only is the waterfall of what nothing is compared with.
 	Only *lanesView
 	// Steps say where the time goes; nil is that nothing is to be said.
-	Steps    *chart
+	Steps    *draw.Chart
 	Facts    []string
-	Asserted *tableView
-	Figures  *tableView
+	Asserted *draw.Table
+	Figures  *draw.Table
 	Legend   string
 	// Gaps is how far predictions are off that were made beside; nil is none.
-	Gaps    *tableView
-	Trials  *chart
+	Gaps    *draw.Table
+	Trials  *draw.Chart
 	Lanes   []lanesView
 	Ladders []ladderSide
-	Traffic []chart
-	Held    *chart
+	// Stacked says that ladders need all the width, one below the other.
+	Stacked bool
+	Traffic []draw.Chart
+	Held    *draw.Chart
 	Facets  [][2]string // what was fetched over what, and what measured
 	Origin  string
 	// Comparable says that time scales can be switched between.
@@ -69,7 +76,7 @@ type view struct {
 type lanesView struct {
 	Strategy, About string
 	Tone            string
-	Chart           chart
+	Chart           draw.Chart
 }
 
 // A ladderSide is the ladders of one kind of strategies, of which one is seen.
@@ -80,23 +87,48 @@ type ladderSide struct {
 }
 
 type ladderView struct {
-	Strategy string
-	First    bool
-	Chart    chart
+	Strategy, About string
+	First           bool
+	Chart           draw.Chart
 }
 
 // Compare writes findings as one page that needs nothing else: the findings, which
 // are those of the input, and drawings of its traces. Query strings, and whatever a
 // URL says of a user, are left out unless o.Queries wants them.
 func Compare(w io.Writer, f compare.Findings, in trace.Experiment, o Options) error {
-	if !o.Queries {
-		f.Workload.Name, in, o.Command = redact(f.Workload.Name), redactInput(in), redact(o.Command)
+	f, in, o, hide := hidden(f, in, o)
+	typical := facts.Typical(in)
+	v := comparisonView(f, in, o, hide)
+	if x, ok := explore(exploring{in.Workload, in.Strategies, in.Network, in.Seed, measuredTimes(f), nil}, o); ok {
+		v.Explorer, v.Explore, v.Limits = x, template.JS(exploreScript), o.Limits
 	}
-	hide := func(s string) string { return s }
-	if !o.Queries {
-		hide = redact
+	if o.Predicted != nil {
+		v.Limits = o.Limits
 	}
-	typical := compare.Typical(in)
+	v.Policy = pagePolicy(v.Explorer != nil)
+	v.ladders(f, typical)
+	if v.Race == nil && len(v.Lanes) == 1 {
+		v.Only, v.Lanes = &v.Lanes[0], nil
+	}
+	v.to(v.Only != nil || len(v.Lanes) > 0, "waterfalls", "Waterfalls")
+	v.to(v.Figures != nil, "figures", "All figures")
+	v.to(len(v.Ladders) > 0, "messages", "Messages")
+	v.to(v.Explorer != nil, "explore", "Try another network")
+	return pageHTML().ExecuteTemplate(w, "page.html", v)
+}
+
+// hidden is what a page shows of a result: all of it where queries are wanted, and else without
+// them and whatever a URL says of a user.
+func hidden(f compare.Findings, in trace.Experiment, o Options) (compare.Findings, trace.Experiment, Options, func(string) string) {
+	if o.Queries {
+		return f, in, o, func(s string) string { return s }
+	}
+	f.Workload.Name, in, o.Command = redact(f.Workload.Name), redactInput(in), redact(o.Command)
+	return f, in, o, redact
+}
+
+// comparisonView is the page of a comparison but for its messages and the simulator.
+func comparisonView(f compare.Findings, in trace.Experiment, o Options, hide func(string) string) view {
 	verdict := words.Verdict(f.Verdict)
 	sub := about(f)
 	v := view{
@@ -114,35 +146,23 @@ func Compare(w io.Writer, f compare.Findings, in trace.Experiment, o Options) er
 		v.Steps = &c
 	}
 	if len(f.Rows) > 0 && f.Trials > 1 {
-		trials := trialChart(f, compare.TrialsOf(in))
+		trials := trialChart(f, facts.List(in))
 		v.Trials = &trials
 	}
 	if figures := report.Figures(f); len(figures) > 0 {
-		t := tableOf(joined(figures))
+		t := draw.TableOf(joined(figures))
 		v.Figures = &t
-	}
-	if x, ok := explore(exploring{in.Workload, in.Strategies, in.Network, in.Seed, measuredTimes(f), nil}, o); ok {
-		v.Explorer, v.Explore, v.Limits = x, template.JS(exploreScript), o.Limits
 	}
 	if f.Provenance == trace.Predicted {
 		v.Limits = o.Limits
 	}
 	if o.Predicted != nil {
-		t := tableOf(report.Gaps(f, *o.Predicted))
-		v.Gaps, v.Limits = &t, o.Limits
+		t := draw.TableOf(report.Gaps(f, *o.Predicted))
+		v.Gaps = &t
 	}
-	v.Policy = pagePolicy(v.Explorer != nil)
 	v.Traffic = trafficCharts(f)
-	v.lanes(f, typical)
-	v.ladders(f, in, typical)
-	if v.Race == nil && len(v.Lanes) == 1 {
-		v.Only, v.Lanes = &v.Lanes[0], nil
-	}
-	v.to(v.Only != nil || len(v.Lanes) > 0, "waterfalls", "Waterfalls")
-	v.to(v.Figures != nil, "figures", "All figures")
-	v.to(len(v.Ladders) > 0, "messages", "Messages")
-	v.to(v.Explorer != nil, "explore", "Try another network")
-	return pageHTML().ExecuteTemplate(w, "page.html", v)
+	v.lanes(f, facts.Typical(in))
+	return v
 }
 
 // decisive are caveats with those first that could change what is said first.
@@ -172,7 +192,7 @@ func (v *view) lanes(f compare.Findings, typical []*trace.Trace) {
 		if t == nil || len(t.Connections) == 0 {
 			continue
 		}
-		about := fmt.Sprintf("%s over %s%s in %s", linger.Plural(len(t.Exchanges), "request"), linger.Plural(len(t.Connections), noun(t)), report.Spoken(t), report.Instant(t.Ended))
+		about := fmt.Sprintf("%s over %s%s in %s", linger.Plural(len(t.Exchanges), "request"), linger.Plural(len(t.Connections), noun(t)), trial.Spoken(t), finding.Instant(t.Ended))
 		if how := endedBy(t); how != "" {
 			about += "; " + how
 		}
@@ -192,7 +212,7 @@ func (v *view) lanes(f compare.Findings, typical []*trace.Trace) {
 
 // noun is what the connections of a trial are called, which may connect nothing.
 func noun(t *trace.Trace) string {
-	if !slices.ContainsFunc(t.Connections, func(k trace.Connection) bool { return k.Protocol != report.Datagram }) {
+	if !slices.ContainsFunc(t.Connections, func(k trace.Connection) bool { return !k.Protocol.Datagram() }) {
 		return "socket"
 	}
 	return "connection"
@@ -200,39 +220,30 @@ func noun(t *trace.Trace) string {
 
 // ladders adds those of each strategy, all at one scale: the strategies that close
 // on one side, those that keep on the other.
-func (v *view) ladders(f compare.Findings, in trace.Experiment, typical []*trace.Trace) {
-	rtt := linger.Opt[time.Duration]{}
-	if !f.Network.RTT.IsZero() && in.Network.RTT > 0 {
-		rtt = linger.Known(in.Network.RTT)
-	}
-	read := map[int]ladder{}
-	perSecond := 1e9
-	for row, t := range typical {
+func (v *view) ladders(f compare.Findings, typical []*trace.Trace) {
+	var all []trial.Ladder
+	var rows []int
+	for _, row := range report.Order(f.Rows) {
+		t, r := nth(typical, row), f.Rows[row]
 		if t == nil {
 			continue
 		}
-		l, ok := ladderOf(t, rtt)
-		lasts := l.end.Sub(l.begin)
-		if !ok || lasts <= 0 || len(l.steps) == 0 {
-			continue
-		}
-		read[row] = l
-		perSecond = min(perSecond, ladderRoom/lasts.Seconds())
-		if l.trip > 0 {
-			perSecond = min(perSecond, tripHeight/l.trip.Seconds())
+		if l, ok := trial.LadderOf(r.Strategy, t, r.Trials, r.RoundTrips); ok && lasts(l) > 0 {
+			all, rows = append(all, l), append(rows, row)
 		}
 	}
-	for _, row := range report.Order(f.Rows) {
-		l, ok := read[row]
-		if !ok {
-			continue
-		}
-		kind := family(f.Rows[row])
+	scale := perSecond(all)
+	v.Stacked = slices.ContainsFunc(all, func(l trial.Ladder) bool { _, n := columnsOf(l); return n > 1 })
+	sole := draw.PX(soleSpan)
+	if v.Stacked {
+		sole = wideSpan
+	}
+	for i, l := range all {
+		kind := family(f.Rows[rows[i]])
 		if n := len(v.Ladders); n == 0 || v.Ladders[n-1].Kind != kind {
 			v.Ladders = append(v.Ladders, ladderSide{Kind: kind, ID: fmt.Sprintf("side-%d", n)})
 		}
 		side := &v.Ladders[len(v.Ladders)-1]
-		name := table.Clean(f.Rows[row].Strategy)
-		side.Ladders = append(side.Ladders, ladderView{name, len(side.Ladders) == 0, ladderChart(fmt.Sprintf("ladder-%d", row), name, l, perSecond)})
+		side.Ladders = append(side.Ladders, ladderView{l.Strategy, l.Title(), len(side.Ladders) == 0, ladderChart(fmt.Sprintf("ladder-%d", rows[i]), l, scale, sole)})
 	}
 }

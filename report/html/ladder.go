@@ -3,360 +3,303 @@ package html
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"linger"
 	"linger/finding"
-	"linger/report"
+	"linger/ladder"
+	"linger/report/html/draw"
 	"linger/report/table"
+	"linger/report/trial"
 	"linger/trace"
 )
 
+// A ladder is drawn as one column, or where connections are open side by side as several: a
+// connection stands in the first column that is free by then. Time flows down.
 const (
-	ladderExchanges = 4   // exchanges that a ladder shows
-	ladderWidth     = 440 // of the drawing
-	clientLine      = 70
-	serverLine      = 370
-	ladderTop       = 26
-	ladderRoom      = 900 // the longest one fits into this
-	tripHeight      = 46  // of a round trip, where there is room
+	ladderTop   = 40
+	clockRoom   = 46  // left of the columns, for the time
+	tripRoom    = 34  // left of a client, for the number of the round trip
+	soleSpan    = 258 // between client and server of the only column, beside another ladder
+	wideSpan    = 430 // and alone
+	sideSpan    = 196 // of several
+	columnGap   = 26
+	tripHeight  = 46   // of a round trip
+	mostHeight  = 9000 // of a drawing
+	letterWidth = 5.9
+	sayingRoom  = 11 // between two texts, one below the other
+	// mostDrawn bounds the messages that are drawn of a strategy, mostColumns the columns.
+	mostDrawn   = 1200
+	mostColumns = 12
 )
 
-// A step is one message, or a run of them, between client and server. Both instants
-// are the client's: when it sent the first byte or read it, and the last.
-type step struct {
-	up          bool
-	first, last linger.Instant
-	// kind is what messages of the same sort have in common, "GET"; text says all.
-	kind, text, class string
-}
-
-// A ladder is what happened on one connection of a trial, and where it closes after
-// a request or a few on those that took its place: time flows down.
-type ladder struct {
-	conns []trace.Connection
-	steps []step
-	begin linger.Instant
-	end   linger.Instant
-	trip  time.Duration // round-trip time; 0 where it is not known
-	// took is where the round-trip time is from, if not from the network.
-	took string
-}
-
-// ladderOf reads the ladder of a trial.
-func ladderOf(t *trace.Trace, rtt linger.Opt[time.Duration]) (ladder, bool) {
-	l := ladder{end: t.Ended}
-	of := map[int64][]trace.Exchange{}
-	for _, e := range t.Exchanges {
-		if !e.Sent.IsZero() {
-			of[e.Connection] = append(of[e.Connection], e)
+// perSecond is how many px a second is high, the same for all ladders of a page, so that
+// they can be held against each other.
+func perSecond(all []trial.Ladder) float64 {
+	scale := math.Inf(1)
+	for _, l := range all {
+		if took := lasts(l); took > 0 {
+			scale = min(scale, mostHeight/took.Seconds())
+		}
+		if trip := l.RTT(); trip > 0 {
+			scale = min(scale, tripHeight/trip.Seconds())
 		}
 	}
-	exchanges, free := 0, -linger.Never
-	for _, k := range report.ByDial(t) {
-		// The next one takes the place of the last when that has nothing more to do,
-		// which may be a little before it is closed.
-		if k.Dialled < free || exchanges >= ladderExchanges {
+	if math.IsInf(scale, 1) {
+		return 1000
+	}
+	return scale
+}
+
+// lasts is from the first message to the last.
+func lasts(l trial.Ladder) time.Duration {
+	var end linger.Instant
+	for i := range l.Messages {
+		end = max(end, l.Messages[i].Until())
+	}
+	return end.Sub(l.Messages[0].At())
+}
+
+// rungs are a ladder being drawn.
+type rungs struct {
+	trial.Ladder
+	rows   string // what the names of their rows of data begin with
+	d      *draw.Drawing
+	scale  float64 // px a second
+	begin  linger.Instant
+	half   time.Duration // of a round trip, where the far end was not seen
+	column []int         // of each connection, or -1
+	n      int           // columns
+	span   draw.PX
+	texts  [][]saying // of each column
+}
+
+// A saying is what stands at an arrow.
+type saying struct {
+	y    draw.PX
+	text string
+}
+
+// ladderChart draws a ladder; sole is between client and server if there is one column.
+func ladderChart(id string, l trial.Ladder, scale float64, sole draw.PX) draw.Chart {
+	d := draw.Drawing{}
+	c := draw.Chart{ID: id, Class: "ladder", Drawing: &d, Label: "What client and server of " + l.Strategy + " send each other, message by message, time flowing down."}
+	r := rungs{Ladder: l, rows: "s" + id[len("ladder-"):] + "-", d: &d, scale: scale, begin: l.Messages[0].At(), half: l.RTT() / 2, span: sideSpan}
+	if r.column, r.n = columnsOf(l); r.n == 1 {
+		r.span = sole
+	}
+	r.texts = make([][]saying, r.n)
+	drawn := min(len(l.Messages), mostDrawn)
+	end := r.begin
+	for i := range l.Messages[:drawn] {
+		end = max(end, l.Messages[i].Until())
+	}
+	d.W = clockRoom + draw.PX(r.n)*(tripRoom+r.span+columnGap)
+	d.H = r.y(end) + draw.PX(r.half.Seconds()*scale) + 14
+	r.ground(end)
+	hidden, trip := len(l.Messages)-drawn, 0
+	for i := range l.Messages[:drawn] {
+		m := &l.Messages[i]
+		if r.column[m.Connection] < 0 {
+			hidden++
 			continue
 		}
-		l.conns = append(l.conns, k)
-		exchanges += len(of[k.ID])
-		free = k.Closed.Or(linger.Never)
-		if last := lastDone(of[k.ID]); !k.Closed.IsZero() && last > k.Dialled {
-			free = min(free, last)
-		}
-	}
-	if len(l.conns) == 0 {
-		return l, false
-	}
-	l.begin = l.conns[0].Dialled
-	l.trip, l.took = tripOf(t, rtt)
-	var done []linger.Instant
-	for _, k := range l.conns {
-		on := slices.SortedStableFunc(slices.Values(of[k.ID]), func(a, b trace.Exchange) int { return cmp.Compare(a.Sent.Or(0), b.Sent.Or(0)) })
-		l.setUp(k)
-		for _, e := range on {
-			l.exchange(k, e)
-			done = append(done, e.Done.Or(k.Closed.Or(t.Ended)))
-		}
-		l.close(k, t)
-	}
-	if n := min(len(done), ladderExchanges); n > 0 {
-		l.end = slices.Max(done[:n])
-	}
-	// What closes at once still belongs to it.
-	for _, s := range l.steps {
-		if s.class == "closing" && s.first >= l.end && s.first < l.end.Add(l.trip/2) {
-			l.end = s.first
-			break
-		}
-	}
-	l.steps = slices.DeleteFunc(l.steps, func(s step) bool { return s.first > l.end })
-	slices.SortStableFunc(l.steps, func(a, b step) int { return cmp.Compare(a.first, b.first) })
-	return l, true
-}
-
-// lastDone is when the last of some exchanges was done.
-func lastDone(exchanges []trace.Exchange) (at linger.Instant) {
-	for _, e := range exchanges {
-		at = max(at, e.Done.Or(0))
-	}
-	return at
-}
-
-// tripOf is the round-trip time: the network's, or what the first handshake or
-// answer of the trial took, which is no less.
-func tripOf(t *trace.Trace, rtt linger.Opt[time.Duration]) (time.Duration, string) {
-	if d, ok := rtt.Get(); ok {
-		return d, ""
-	}
-	for _, k := range t.Connections {
-		if at, ok := k.Established.Get(); ok && at > k.Dialled {
-			return at.Sub(k.Dialled), "what TCP's first handshake took"
-		}
-		if at, ok := k.Secured.Get(); ok && report.OverQUIC(k) && at > k.Dialled {
-			return at.Sub(k.Dialled), "what QUIC's first handshake took"
-		}
-	}
-	for _, e := range t.Exchanges {
-		sent, ok := e.Sent.Get()
-		if first, ok2 := e.FirstByte.Get(); ok && ok2 && first > sent {
-			return first.Sub(sent), "what the first answer took"
-		}
-	}
-	return 0, ""
-}
-
-// setUp adds the handshakes of a connection.
-func (l *ladder) setUp(k trace.Connection) {
-	add := func(up bool, at linger.Instant, kind, more, class string) {
-		l.steps = append(l.steps, step{up, at, at, kind, kind + more, class})
-	}
-	finished := " … Finished"
-	if k.TLS.Or(trace.TLS{}).Resumed {
-		finished += ", resumed"
-	}
-	ready, connected := k.Secured.Get()
-	switch established, ok := k.Established.Get(); {
-	case report.OverQUIC(k):
-		add(true, k.Dialled, "Initial", ": ClientHello", "tls")
-		if connected {
-			add(false, ready, "ServerHello", finished, "tls")
-		}
-	case ok:
-		with := ""
-		if k.FastOpen.Or(false) {
-			with = " with data"
-		}
-		add(true, k.Dialled, "SYN", with, "tcp")
-		add(false, established, "SYN-ACK", "", "tcp")
-		if report.Secured(k) {
-			add(true, established, "ClientHello", "", "tls")
-			if connected {
-				add(false, ready, "ServerHello", finished, "tls")
+		if m.Trip > 0 && m.Trip != trip {
+			trip = m.Trip
+			at := m.At()
+			if sent, ok := m.Sent.Get(); ok && m.By == trace.AtServer {
+				at = sent.Add(-r.half) // the acknowledgement that let it go
 			}
+			d.Marks = append(d.Marks, draw.Label("trip", "end", r.client(m)-8, r.y(at)+4, strconv.Itoa(trip)))
 		}
-	case k.Protocol == report.Datagram:
-	case !k.Connected.IsZero() || connected:
-		at := k.Secured.Or(k.Connected.Or(0))
-		if at > k.Dialled {
-			add(true, k.Dialled, "set-up", "", "tcp")
-			add(false, at, "set up", "", "tcp")
-		}
+		r.message(i, m)
+	}
+	for i, texts := range r.texts {
+		r.write(i, texts)
+	}
+	c.Data = []draw.Table{draw.TableOf(l.Table(r.rows, mostDrawn))}
+	if hidden > 0 {
+		c.Notes = append(c.Notes, fmt.Sprintf("%s of %s not drawn, and %s not listed. All of them: linger report, with --ladder %s --wide, of the trace that -o FILE.trace keeps.",
+			linger.Plural(hidden, "message"), strconv.Itoa(len(l.Messages)), strconv.Itoa(len(l.Messages)-drawn), l.Strategy))
+	}
+	c.Notes = append(c.Notes, l.Notes()...)
+	switch _, took := l.Guess(); {
+	case l.Packets:
+	case l.RTT() == 0:
+		c.Notes = append(c.Notes, "How long a message is under way is not known; it is drawn as if it took no time.")
 	default:
-		add(true, k.Dialled, "SYN", "", "tcp")
-	}
-}
-
-// exchange adds a request and its response.
-func (l *ladder) exchange(k trace.Connection, e trace.Exchange) {
-	sent := e.Sent.Or(0)
-	name, _, _ := strings.Cut(report.Path(e.URL), "?")
-	if strings.HasPrefix(e.URL, "dns:") {
-		name = strings.TrimPrefix(name, "/")
-	}
-	if i := strings.LastIndexByte(strings.TrimRight(name, "/"), '/'); i > 0 {
-		name = name[i:]
-	}
-	method := table.Clean(e.Method)
-	l.steps = append(l.steps, step{true, sent, sent, method, method + " " + table.Short(name, 20), "request"})
-	first, ok := e.FirstByte.Get()
-	if !ok {
-		return
-	}
-	what := table.Clean(e.Rcode)
-	if e.Status != 0 {
-		what = strconv.Itoa(e.Status)
-	}
-	text := finding.Bytes(float64(e.ResponseBody))
-	if what != "" {
-		text = what + ", " + text
-	}
-	l.steps = append(l.steps, step{false, first, max(first, e.Done.Or(k.Closed.Or(l.end))), what, text, "response"})
-}
-
-// close adds the end of a connection. Who watched the link knows whether it was
-// a FIN; else it is only known who closed.
-func (l *ladder) close(k trace.Connection, t *trace.Trace) {
-	at, ok := k.Closed.Get()
-	if !ok || k.ClosedBy == trace.Nobody || k.Protocol == report.Datagram {
-		return
-	}
-	text := "close"
-	if ledger, ok := t.Ledger.Get(); ok {
-		for _, f := range ledger.Connections {
-			switch {
-			case f.Client != k.Client || k.Client == "":
-			case f.IsQUIC():
-				text = "CONNECTION_CLOSE"
-			case f.Up.FIN+f.Down.FIN > 0:
-				text = "FIN"
-			case f.Up.RST+f.Down.RST > 0:
-				text = "RST"
-			}
-		}
-	}
-	l.steps = append(l.steps, step{k.ClosedBy == trace.AtClient, at, at, text, text, "closing"})
-}
-
-// ladderChart draws a ladder at so many px a second.
-func ladderChart(id, of string, l ladder, perSecond float64) chart {
-	d := drawing{W: ladderWidth}
-	c := chart{ID: id, Drawing: &d, Label: "What client and server of " + of + " send each other, time flowing down, in round trips."}
-	y := func(t linger.Instant) px { return ladderTop + px(t.Sub(l.begin).Seconds()*perSecond) }
-	half := l.trip / 2
-	bottom := y(l.end) + 6
-	d.H = bottom + px(half.Seconds()*perSecond) + 10
-	d.Marks = append(d.Marks, label("head", "middle", px(clientLine), 12, "client"), label("head", "middle", px(serverLine), 12, "server"))
-	if l.trip > 0 {
-		room := l.trip.Seconds() * perSecond
-		every := 1
-		for _, n := range []int{2, 5, 10, 20, 50, 100, 200, 500, 1000} {
-			if room*float64(every) < 14 {
-				every = n
-			}
-		}
-		for k := 0; every > 0 && k <= 10_000; k += every {
-			at := l.begin.Add(time.Duration(k) * l.trip)
-			if at > l.end {
-				break
-			}
-			d.Marks = append(d.Marks, line("grid", 30, y(at), ladderWidth, y(at)), label("tick", "end", px(24), y(at)+4, strconv.Itoa(k)))
-		}
-	}
-	for _, k := range l.conns {
-		from, to := y(k.Dialled), min(bottom, y(min(l.end, k.Closed.Or(linger.Never))))
-		if from > bottom {
-			continue
-		}
-		d.Marks = append(d.Marks, box("tube", clientLine-3, from, 6, to-from))
-	}
-	d.Marks = append(d.Marks, line("life", clientLine, ladderTop-6, clientLine, d.H-4), line("life", serverLine, ladderTop-6, serverLine, d.H-4))
-
-	data := table.Table{Caption: "Messages, at the client's clock", Columns: []table.Column{
-		{Head: "at, ms", Unit: "ms"}, {Head: "from", Align: table.Left}, {Head: "until, ms", Unit: "ms"}, {Head: "what", Align: table.Left},
-	}}
-	slope := px(half.Seconds() * perSecond)
-	var said []saying
-	for i, s := range l.steps {
-		row := fmt.Sprintf("%s-s%d", id, i)
-		from, top := "client", y(s.first)
-		at := top + slope/2 - 4 // above the line
-		if s.up {
-			d.Marks = append(d.Marks, arrow(s.class, row, clientLine, top, serverLine, top+slope))
-		} else {
-			from = "server"
-			end := min(y(s.last), y(l.end))
-			if s.last > s.first && end-top > 1.5 {
-				d.Marks = append(d.Marks, mark{Shape: "path", Class: "band", Row: row,
-					Path: fmt.Sprintf("M%d %vL%d %vL%d %vL%d %vZ", serverLine, top-slope, clientLine, top, clientLine, end, serverLine, end-slope)})
-			}
-			d.Marks = append(d.Marks, arrow(s.class, row, serverLine, top-slope, clientLine, top))
-			at = top - slope/2 - 4
-			if end-top > 18 {
-				at += (end-top)/2 + 8 // within the band
-			}
-		}
-		said = append(said, saying{at: at, up: s.up, class: s.class, steps: []step{s}})
-		until := table.Unknown()
-		if s.last > s.first {
-			until = report.Moment(linger.Known(s.last))
-		}
-		data.Add(report.Moment(linger.Known(s.first)), table.Word(from), until, table.Word(s.text)).ID = row
-	}
-	var taken []px
-	for _, s := range together(said) {
-		// A name that would cover another is left to the table.
-		if !slices.ContainsFunc(taken, func(t px) bool { return t > s.at-12 && t < s.at+12 }) {
-			taken = append(taken, s.at)
-			d.Marks = append(d.Marks, label("saying "+s.class, "middle", px((clientLine+serverLine)/2), s.at, s.String()))
-		}
-	}
-	c.Data = []tableView{tableOf(data)}
-	switch {
-	case l.trip == 0:
-		c.Notes = append(c.Notes, "How long a packet is under way is not known here; it is drawn as if it took no time.")
-	case l.took != "":
-		c.Notes = append(c.Notes, fmt.Sprintf("A round trip is taken to be %s, %s.", report.Instant(linger.Instant(l.trip)), l.took))
+		c.Notes = append(c.Notes, "The server’s side is drawn half a round trip away, which is taken to be "+finding.Instant(linger.Instant(l.RTT()))+took+".")
 	}
 	return c
 }
 
-// line and box are as rule and rect, of a drawing with a width of its own.
-func line(class string, x1, y1, x2, y2 px) mark {
-	return mark{Shape: "line", Class: class, X: x1, Y: y1, W: x2, H: y2}
+// columnsOf gives each connection a column, -1 is none, and says how many there are. It is the
+// first that is free, as soon as what was there has nothing more to fetch, which may be a
+// little before that is closed.
+func columnsOf(l trial.Ladder) (column []int, n int) {
+	var free []linger.Instant
+	column = make([]int, len(l.Connections))
+	for i := range l.Connections {
+		c := &l.Connections[i]
+		if len(c.Messages) == 0 {
+			continue
+		}
+		from, until := l.Messages[c.Messages[0]].At(), linger.Instant(0)
+		for _, k := range c.Messages {
+			m := &l.Messages[k]
+			if m.FIN+m.RST == 0 || len(m.Parts) > 0 {
+				until = max(until, m.Until())
+			}
+		}
+		at := slices.IndexFunc(free, func(t linger.Instant) bool { return t <= from })
+		switch {
+		case at >= 0:
+			free[at] = until
+		case len(free) < mostColumns:
+			at, free = len(free), append(free, until)
+		}
+		column[i] = at
+	}
+	return column, len(free)
 }
 
-func box(class string, x, y, w, h px) mark {
-	return mark{Shape: "rect", Class: class, X: x, Y: y, W: w, H: max(0.7, h)}
+func (r *rungs) y(t linger.Instant) draw.PX {
+	return ladderTop + draw.PX(t.Sub(r.begin).Seconds()*r.scale)
+}
+
+// left is where the client of a column stands, client that of a message's column.
+func (r *rungs) left(column int) draw.PX {
+	return clockRoom + tripRoom + draw.PX(column)*(tripRoom+r.span+columnGap)
+}
+
+func (r *rungs) client(m *ladder.Message) draw.PX { return r.left(r.column[m.Connection]) }
+
+// ground draws the time and the lines of client and server.
+func (r *rungs) ground(end linger.Instant) {
+	d := r.d
+	step := time.Millisecond / 10
+	for i := 1; draw.PX(step.Seconds()*r.scale) < 44; i++ {
+		step *= []time.Duration{2, 5, 2}[i%3]
+		if i%3 == 1 {
+			step /= 2 // 2, 5, 10 of each power of ten
+		}
+	}
+	for at := r.begin; at <= end; at = at.Add(step) {
+		d.Marks = append(d.Marks, line("grid", clockRoom, r.y(at), d.W, r.y(at)), draw.Label("tick", "end", draw.PX(clockRoom-6), r.y(at)+4, finding.Instant(linger.Instant(at.Sub(r.begin)))))
+	}
+	for i := range r.n {
+		x := r.left(i)
+		d.Marks = append(d.Marks,
+			draw.Label("head", "middle", x, 14, "client"), draw.Label("head", "middle", x+r.span, 14, "server"),
+			line("life", x, ladderTop-18, x, d.H-4), line("life", x+r.span, ladderTop-18, x+r.span, d.H-4))
+	}
+	for i := range r.Connections {
+		c := &r.Connections[i]
+		if len(c.Messages) == 0 || r.column[i] < 0 {
+			continue
+		}
+		from, to := r.y(r.Messages[c.Messages[0]].At()), draw.PX(0)
+		for _, k := range c.Messages {
+			to = max(to, r.y(r.Messages[k].Until()))
+		}
+		if to = min(to, d.H); to > from {
+			d.Marks = append(d.Marks, box("tube", r.left(r.column[i])-3, from, 6, to-from))
+		}
+	}
+}
+
+// message draws one: an arrow for its first packet, and a band from there to its last.
+func (r *rungs) message(i int, m *ladder.Message) {
+	row := r.rows + strconv.Itoa(i)
+	near, far := r.client(m), r.client(m)+r.span
+	// What nobody saw is half a round trip away from what somebody did.
+	sent, arrived := m.Sent.Or(m.Arrived.Or(0).Add(-r.half)), m.Arrived.Or(m.Sent.Or(0).Add(r.half))
+	sentLast, arrivedLast := m.SentLast.Or(m.ArrivedLast.Or(arrived).Add(-r.half)), m.ArrivedLast.Or(m.SentLast.Or(sent).Add(r.half))
+	from, to := near, far
+	if m.By == trace.AtServer {
+		from, to = far, near
+	}
+	class := kindOf(m)
+	if m.Trip > 0 {
+		class += " chain"
+	}
+	a, b := r.y(sent), r.y(arrived)
+	if bottomFrom, bottomTo := r.y(sentLast), r.y(arrivedLast); bottomTo-b > 1.5 || bottomFrom-a > 1.5 {
+		r.d.Marks = append(r.d.Marks, draw.Mark{Shape: "path", Class: "band", Row: row, Path: fmt.Sprintf("M%v %vl%v %vv%vl%v %vz", from, a, to-from, b-a, bottomTo-b, from-to, bottomFrom-bottomTo)})
+	}
+	if m.Packets > 0 && m.Lost == m.Packets {
+		// It never came.
+		to, b = (from+to)/2, (a+b)/2
+		r.d.Marks = append(r.d.Marks, draw.Label("cross", "middle", to, b+5, "×"))
+	}
+	r.d.Marks = append(r.d.Marks, arrow(class, row, from, a, to, b))
+	text := r.Text(m)
+	if c := &r.Connections[m.Connection]; len(r.Connections) > 1 && r.Messages[c.Messages[0]].At() == m.At() && r.Messages[c.Messages[0]].By == m.By {
+		text = "#" + strconv.Itoa(c.Number) + " " + text
+	}
+	k := r.column[m.Connection]
+	r.texts[k] = append(r.texts[k], saying{(a+b)/2 - 3, text})
+}
+
+// kindOf is how a message is coloured; its text says the same.
+func kindOf(m *ladder.Message) string {
+	has := func(kinds ...ladder.Kind) bool {
+		return slices.ContainsFunc(m.Parts, func(p ladder.Part) bool { return slices.Contains(kinds, p.Kind) })
+	}
+	switch {
+	case m.SYN > 0 || has(ladder.SetUp):
+		return tcpClass
+	case has(ladder.Request):
+		return "request"
+	case has(ladder.Response):
+		return "response"
+	case has(ladder.Hello, ladder.Answer, ladder.Handshake, ladder.Finished):
+		return tlsClass
+	case m.FIN+m.RST > 0 || has(ladder.Close):
+		return "closing"
+	}
+	return "response"
+}
+
+// write puts the texts of a column at its arrows. Two at almost the same height become one;
+// one that would cover another is left to the table.
+func (r *rungs) write(column int, texts []saying) {
+	slices.SortStableFunc(texts, func(a, b saying) int { return cmp.Compare(a.y, b.y) })
+	most := int(float64(r.span-16) / letterWidth)
+	var said []saying
+	for _, s := range texts {
+		if n := len(said) - 1; n >= 0 && s.y-said[n].y < sayingRoom {
+			if s.y-said[n].y < 4 && len([]rune(said[n].text+s.text)) < most {
+				said[n].text += " · " + s.text
+			}
+			continue
+		}
+		said = append(said, s)
+	}
+	for _, s := range said {
+		r.d.Marks = append(r.d.Marks, draw.Label("saying", "", r.left(column)+r.span/2, s.y, table.Short(s.text, most)))
+	}
+}
+
+// line and box are as rule and rect, of a drawing with a width of its own.
+func line(class string, x1, y1, x2, y2 draw.PX) draw.Mark {
+	return draw.Mark{Shape: "line", Class: class, X: x1, Y: y1, W: x2, H: y2}
+}
+
+func box(class string, x, y, w, h draw.PX) draw.Mark {
+	return draw.Mark{Shape: "rect", Class: class, X: x, Y: y, W: w, H: max(0.7, h)}
 }
 
 // arrow is a line with a head at its far end.
-func arrow(class, row string, x1, y1, x2, y2 px) mark {
-	back := px(-7)
+func arrow(class, row string, x1, y1, x2, y2 draw.PX) draw.Mark {
+	back := draw.PX(-7)
 	if x2 < x1 {
 		back = 7
 	}
 	rise := (y2 - y1) / (x2 - x1) * back
-	return mark{Shape: "path", Class: "arrow " + class, Row: row,
-		Path: fmt.Sprintf("M%v %vL%v %vM%v %vL%v %vL%v %v", x1, y1, x2, y2, x2+back, y2+rise-3, x2, y2, x2+back, y2+rise+3)}
-}
-
-// A saying names one message, or several that go the same way at almost the same time.
-type saying struct {
-	at    px
-	up    bool
-	class string
-	steps []step
-}
-
-// String joins the names; of many of a kind, the kind and their number.
-func (s saying) String() string {
-	first := s.steps[0]
-	switch n := len(s.steps); {
-	case n == 1:
-		return first.text
-	case first.kind != "" && !slices.ContainsFunc(s.steps, func(other step) bool { return other.kind != first.kind }):
-		return fmt.Sprintf("%s × %d", first.kind, n)
-	case n == 2:
-		return first.text + " · " + s.steps[1].text
-	default:
-		return fmt.Sprintf("%s and %d more", first.text, n-1)
-	}
-}
-
-// together joins what is said at almost the same place.
-func together(all []saying) []saying {
-	var out []saying
-	for _, s := range all {
-		if n := len(out) - 1; n >= 0 && out[n].up == s.up && s.at-out[n].at < 4 && s.at-out[n].at > -4 {
-			out[n].steps = append(out[n].steps, s.steps...)
-			continue
-		}
-		out = append(out, s)
-	}
-	return out
+	return draw.Mark{Shape: "path", Class: "arrow " + class, Row: row,
+		Path: fmt.Sprintf("M%v %vl%v %vm%v %vl%v %vl%v %v", x1, y1, x2-x1, y2-y1, back, rise-3, -back, 3-rise, back, rise+3)}
 }

@@ -9,8 +9,9 @@ import (
 	"strings"
 
 	"linger"
-	"linger/report"
+	"linger/report/html/draw"
 	"linger/report/table"
+	"linger/report/trial"
 	"linger/trace"
 )
 
@@ -22,18 +23,18 @@ const mostLanes, mostListed = 250, 400
 // they were dialled, with its handshakes and its exchanges. Exchanges that are under
 // way at the same time lie one below the other. All is the longest of the trials
 // that stand beside it, to whose time scale it is drawn.
-func lanesChart(id string, t *trace.Trace, all linger.Instant) chart {
-	c := chart{ID: id, Class: "lanes", Label: "The connections of one trial over time, with their handshakes and requests."}
-	conns := report.ByDial(t)
+func lanesChart(id string, t *trace.Trace, all linger.Instant) draw.Chart {
+	c := draw.Chart{ID: id, Class: "lanes", Label: "The connections of one trial over time, with their handshakes and requests."}
+	conns := trial.ByDial(t)
 	shown := conns[:min(len(conns), mostLanes)]
 	of := map[int64][]trace.Exchange{}
 	for _, e := range t.Exchanges {
 		of[e.Connection] = append(of[e.Connection], e)
 	}
-	s, common := scale{t.Ended}, scale{max(all, t.Ended)}
+	s, common := draw.Scale{End: t.Ended}, draw.Scale{End: max(all, t.Ended)}
 	height, gap := laneHeight(len(shown))
-	plot := mark{Shape: "scaled", W: common.at(t.Ended), Scale: strconv.FormatFloat(float64(common.at(t.Ended)), 'f', 3, 64) + "%"}
-	y := px(2)
+	plot := draw.Mark{Shape: "scaled", W: common.At(t.Ended), Scale: strconv.FormatFloat(float64(common.At(t.Ended)), 'f', 3, 64) + "%"}
+	y := draw.PX(2)
 	for _, k := range shown {
 		lane, depth := laneOf(id, k, of[k.ID], s, y, height)
 		plot.Inner = append(plot.Inner, lane...)
@@ -48,14 +49,14 @@ func lanesChart(id string, t *trace.Trace, all linger.Instant) chart {
 		}
 	}
 	plot.H = y + 20
-	marks := append(common.axis("common", 0, y+2), s.axis("own", 0, y+2)...)
-	c.Rows = []chartRow{{Strip: strip{H: y + 20, Marks: append(marks, plot)}}}
-	c.Data = []tableView{tableOf(connectionTable(id, conns)), tableOf(report.Exchanges(id, t, mostListed))}
+	marks := append(common.Axis("common", 0, y+2), s.Axis("own", 0, y+2)...)
+	c.Rows = []draw.Row{{Strip: draw.Strip{H: y + 20, Marks: append(marks, plot)}}}
+	c.Data = []draw.Table{draw.TableOf(connectionTable(id, conns)), draw.TableOf(trial.Exchanges(id, t, mostListed))}
 	return c
 }
 
 // laneHeight is how high a connection is drawn among so many, and the gap below it.
-func laneHeight(n int) (height, gap px) {
+func laneHeight(n int) (height, gap draw.PX) {
 	switch {
 	case n <= 12:
 		return 14, 4
@@ -75,7 +76,7 @@ func endedBy(t *trace.Trace) string {
 		switch {
 		case k.Connected.IsZero():
 			counts["were not established"]++
-		case k.Protocol != report.Datagram && k.ClosedBy != trace.Nobody:
+		case !k.Protocol.Datagram() && k.ClosedBy != trace.Nobody:
 			counts["closed by the "+string(k.ClosedBy)]++
 		}
 	}
@@ -86,9 +87,15 @@ func endedBy(t *trace.Trace) string {
 	return strings.Join(parts, ", ")
 }
 
+// The classes of what handshakes take; TLS's is that of QUIC, which has it in it, too.
+const (
+	tcpClass = "tcp"
+	tlsClass = "tls"
+)
+
 // laneOf draws one connection at height y, and returns how deep it is.
-func laneOf(id string, k trace.Connection, exchanges []trace.Exchange, s scale, y, height px) ([]mark, px) {
-	closed := min(s.end, k.Closed.Or(s.end))
+func laneOf(id string, k trace.Connection, exchanges []trace.Exchange, s draw.Scale, y, height draw.PX) ([]draw.Mark, draw.PX) {
+	closed := min(s.End, k.Closed.Or(s.End))
 	ready := max(k.Dialled, k.Secured.Or(k.Connected.Or(closed)))
 	sent := slices.DeleteFunc(slices.Clone(exchanges), func(e trace.Exchange) bool { return e.Sent.IsZero() })
 	slices.SortStableFunc(sent, func(a, b trace.Exchange) int {
@@ -113,31 +120,31 @@ func laneOf(id string, k trace.Connection, exchanges []trace.Exchange, s scale, 
 	lines := max(1, len(free))
 	thick, step := height, height
 	if lines > 1 {
-		step = min(height, max(2.2, 480/px(lines)))
+		step = min(height, max(2.2, 480/draw.PX(lines)))
 		thick = max(1.7, step-0.8)
 	}
-	depth := step * px(lines)
+	depth := step * draw.PX(lines)
 	row := fmt.Sprintf("%s-c%d", id, k.ID)
-	bar := func(class, row string, from, to linger.Instant, at int) mark {
-		return s.span(class, row, from, to, y+step*px(at), thick)
+	bar := func(class, row string, from, to linger.Instant, at int) draw.Mark {
+		return s.Span(class, row, from, to, y+step*draw.PX(at), thick)
 	}
-	var out []mark
-	if at, ok := k.Connected.Get(); ok && k.Protocol != report.Datagram {
-		out = append(out, s.span("idle", row, at, closed, y, depth-(step-thick)))
+	var out []draw.Mark
+	if at, ok := k.Connected.Get(); ok && !k.Protocol.Datagram() {
+		out = append(out, s.Span("idle", row, at, closed, y, depth-(step-thick)))
 	}
 	established, ok := k.Established.Get()
 	switch {
-	case report.OverQUIC(k):
-		out = append(out, bar("tls", row, k.Dialled, ready, 0))
+	case trial.OverQUIC(k):
+		out = append(out, bar(tlsClass, row, k.Dialled, ready, 0))
 	case ok && established < ready:
 		if established > k.Dialled {
-			out = append(out, bar("tcp", row, k.Dialled, established, 0))
+			out = append(out, bar(tcpClass, row, k.Dialled, established, 0))
 		}
-		out = append(out, bar("tls", row, established, ready, 0))
-	case report.Secured(k):
-		out = append(out, bar("tls", row, k.Dialled, ready, 0))
+		out = append(out, bar(tlsClass, row, established, ready, 0))
+	case trial.Secured(k):
+		out = append(out, bar(tlsClass, row, k.Dialled, ready, 0))
 	case ready > k.Dialled:
-		out = append(out, bar("tcp", row, k.Dialled, ready, 0))
+		out = append(out, bar(tcpClass, row, k.Dialled, ready, 0))
 	}
 	for i, e := range sent {
 		row := fmt.Sprintf("%s-e%d", id, e.ID)
@@ -148,7 +155,7 @@ func laneOf(id string, k trace.Connection, exchanges []trace.Exchange, s scale, 
 			out = append(out, bar("receive", row, first, done, line[i]))
 		}
 		if e.Failed != "" {
-			out = append(out, label("cross", "middle", s.at(done), y+step*px(line[i])+thick, "×"))
+			out = append(out, draw.Label("cross", "middle", s.At(done), y+step*draw.PX(line[i])+thick, "×"))
 		}
 	}
 	return out, depth
@@ -162,23 +169,23 @@ func connectionTable(id string, conns []trace.Connection) table.Table {
 	}}
 	for i, k := range conns[:min(len(conns), mostListed)] {
 		dialled := linger.Known(k.Dialled)
-		tcp, tls := report.Between(dialled, k.Established), table.Unknown()
+		tcp, tls := trial.Between(dialled, k.Established), table.Unknown()
 		switch {
-		case report.OverQUIC(k):
-			tls = report.Between(dialled, k.Secured)
+		case trial.OverQUIC(k):
+			tls = trial.Between(dialled, k.Secured)
 		case !k.TLS.IsZero() && !k.Established.IsZero():
-			tls = report.Between(k.Established, k.Secured)
+			tls = trial.Between(k.Established, k.Secured)
 		case !k.TLS.IsZero():
-			tls = report.Between(dialled, k.Secured)
+			tls = trial.Between(dialled, k.Secured)
 		}
-		protocol := k.Protocol
+		protocol := string(k.Protocol)
 		if s, ok := k.TLS.Get(); ok {
 			protocol += ", TLS " + s.Version
 			if s.Resumed {
 				protocol += " resumed"
 			}
 		}
-		t.Add(table.Int(i+1), table.Word(protocol), report.Moment(dialled), tcp, tls, table.Int(k.Requests), report.Moment(k.Closed), table.Word(string(k.ClosedBy)), table.Word(k.Reason)).ID = fmt.Sprintf("%s-c%d", id, k.ID)
+		t.Add(table.Int(i+1), table.Word(protocol), trial.Moment(dialled), tcp, tls, table.Int(k.Requests), trial.Moment(k.Closed), table.Word(string(k.ClosedBy)), table.Word(k.Reason)).ID = fmt.Sprintf("%s-c%d", id, k.ID)
 	}
 	if rest := len(conns) - len(t.Rows); rest > 0 {
 		t.More = "… and " + linger.Plural(rest, "connection") + " more"

@@ -4,17 +4,22 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
-
 	"linger"
 	"linger/assert"
 	"linger/compare"
+	"linger/compare/across"
+	"linger/compare/crowd"
+	"linger/compare/difference"
 	"linger/internal/results"
+	"linger/internal/testall"
+	made "linger/internal/textbook"
 	"linger/report"
 	"linger/trace"
 )
@@ -42,10 +47,28 @@ func pages(t *testing.T) map[string][]byte {
 	server.Asserted = []assert.Result{{Text: "idle>=60s", Truth: assert.Broken, Why: "idle is 5 s"}}
 	page("probe", Probe(b, server, o))
 	page("sweep", sweepPage(t, b, o, 8))
+	page("networks", networksPage(b, o, "close,close:6,keep,h2,h3", "3g", "cable", "lte"))
+	page("survey", Survey(b, results.Servers(), o))
+	for name, r := range map[string]*crowd.Result{"crowd": results.Crowd(), "crowd-servers": results.CrowdOfServers()} {
+		page(name, crowdPage(b, r, o))
+	}
+	page("tuning", Tuning(b, tuned(true), o))
 	before, after := compare.Compare(all["gallery"]), compare.Compare(all["gallery"])
 	after.Rows = after.Rows[1:]
-	page("difference", Difference(b, compare.Difference(before, after), o))
+	page("difference", Difference(b, difference.Of(before, after), o))
 	return out
+}
+
+// networksPage is a comparison on several networks.
+func networksPage(w io.Writer, o Options, list string, names ...string) error {
+	inputs := made.Networks(list, 5, names...)
+	var each []compare.Findings
+	for _, in := range inputs {
+		f := compare.Compare(in)
+		f.Asserted = []assert.Result{{Text: `time["h2"]<1s`, Truth: assert.Broken, Why: `time["h2"] is 2 s`}}
+		each = append(each, f)
+	}
+	return Networks(w, across.Of(each), inputs, each, o)
 }
 
 // sweepPage writes a map of so many rates and round-trip times, without loss and with it.
@@ -73,7 +96,7 @@ func TestBrowserShowsTheAnswerFirst(t *testing.T) {
 			if over := eval[int64](t, b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
 				t.Errorf("%s: %d pixels too wide at %d", name, over, window.width)
 			}
-			first := eval[int64](t, b, `(() => {const s = document.querySelector('figure .plot svg'); return s ? Math.round(s.getBoundingClientRect().top + scrollY) : 0})()`)
+			first := eval[int64](t, b, `(() => {const s = document.querySelector('figure .plot svg, .joint table'); return s ? Math.round(s.getBoundingClientRect().top + scrollY) : 0})()`)
 			if window.within > 0 && first > window.within {
 				t.Errorf("%s: the first drawing begins at %d of %d × %d; want %d at most", name, first, window.width, window.height, window.within)
 			}
@@ -121,9 +144,10 @@ const contrasts = `(() => {
 })()`
 
 func TestBrowserDrawsWithContrast(t *testing.T) {
+	testall.Long(t, "seconds of a browser")
 	b := newBrowser(t)
 	pages := pages(t)
-	for _, name := range []string{"gallery", "names", "broken", "probe", "sweep", "difference"} {
+	for _, name := range []string{"gallery", "names", "broken", "probe", "sweep", "difference", "tuning"} {
 		b.open(t, pages[name])
 		for _, theme := range []string{"light", "dark"} {
 			b.prefers(t, theme)
@@ -138,6 +162,7 @@ func TestBrowserDrawsWithContrast(t *testing.T) {
 // With keys alone everything is reached, each place is seen to be reached, and a cell of the
 // map leads to the simulator, which is set to its network; the address says so to others.
 func TestBrowserNeedsNoPointer(t *testing.T) {
+	testall.Long(t, "seconds of a browser")
 	b := newBrowser(t)
 	var page bytes.Buffer
 	if err := sweepPage(t, &page, Options{Command: "linger sweep", Model: &Model{Config: json.RawMessage(`{}`), Workload: "gallery", Trials: 5}}, 4); err != nil {

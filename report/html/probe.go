@@ -11,6 +11,7 @@ import (
 	"linger/assert"
 	"linger/profile"
 	"linger/report"
+	"linger/report/html/draw"
 	"linger/report/table"
 	"linger/report/words"
 )
@@ -21,14 +22,14 @@ type probeView struct {
 	first
 
 	Missing  []string
-	Limits   *chart
-	Figures  *tableView
+	Limits   *draw.Chart
+	Figures  *draw.Table
 	Legend   string
 	Facets   [][2]string
 	Machine  [][2]string
 	Findings []findingView
-	Asserted *tableView
-	Cases    *tableView
+	Asserted *draw.Table
+	Cases    *draw.Table
 	Tally    string
 	Origin   string
 }
@@ -72,7 +73,7 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 		v.Limits = &c
 	}
 	if t, differs := report.IdleLimits(p); len(t.Rows) > 0 {
-		drawn := tableOf(t)
+		drawn := draw.TableOf(t)
 		v.Figures = &drawn
 		if differs {
 			v.Legend = "! is not what was observed."
@@ -97,7 +98,7 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 		}
 	}
 	if len(p.Cases) > 0 {
-		drawn := tableOf(cases)
+		drawn := draw.TableOf(cases)
 		v.Cases = &drawn
 	}
 	v.Asserted = asserted(p.Asserted, hide)
@@ -109,7 +110,7 @@ func Probe(w io.Writer, p *profile.Profile, o Options) error {
 }
 
 // asserted is the table of what became of assertions, nil where there were none.
-func asserted(results []assert.Result, hide func(string) string) *tableView {
+func asserted(results []assert.Result, hide func(string) string) *draw.Table {
 	if len(results) == 0 {
 		return nil
 	}
@@ -117,7 +118,7 @@ func asserted(results []assert.Result, hide func(string) string) *tableView {
 	for _, a := range results {
 		t.Add(table.Word(a.Text), table.Word(string(a.Truth)), table.Word(hide(a.Why)))
 	}
-	drawn := tableOf(t)
+	drawn := draw.TableOf(t)
 	return &drawn
 }
 
@@ -126,7 +127,7 @@ func asserted(results []assert.Result, hide func(string) string) *tableView {
 func probeTiles(p *profile.Profile) (out []tile) {
 	for _, q := range p.Protocols {
 		if t := q.AfterResponse; t.State == profile.Measured || t.State == profile.AtLeast {
-			out = append(out, tile{t.String(), "idle limit, " + report.ProtocolName(q.Name)})
+			out = append(out, tile{t.String(), "idle limit, " + q.Name.Title()})
 		}
 	}
 	out = out[:min(len(out), mostTiles-1)]
@@ -145,13 +146,13 @@ func probeTiles(p *profile.Profile) (out []tile) {
 }
 
 // limitsChart draws the limits of time of each protocol, with what is announced.
-func limitsChart(p *profile.Profile) (chart, bool) {
-	c := chart{ID: "idle", Label: "Idle limits by protocol: observed, with what is not sure, and announced."}
+func limitsChart(p *profile.Profile) (draw.Chart, bool) {
+	c := draw.Chart{ID: "idle", Label: "Idle limits by protocol: observed, with what is not sure, and announced."}
 	type drawnRow struct {
 		report.LimitRow
 		protocol string
 	}
-	var s scale
+	var s draw.Scale
 	var rows []drawnRow
 	for _, q := range p.Protocols {
 		for _, r := range report.LimitRows(q) {
@@ -159,25 +160,25 @@ func limitsChart(p *profile.Profile) (chart, bool) {
 			if !known && r.Said.IsZero() {
 				continue
 			}
-			rows = append(rows, drawnRow{r, report.ProtocolName(q.Name)})
-			s.end = max(s.end, linger.Instant(r.Limit.High+r.Limit.Uncertainty), linger.Instant(r.Limit.Low), linger.Instant(r.Said.Or(0)))
+			rows = append(rows, drawnRow{r, q.Name.Title()})
+			s.End = max(s.End, linger.Instant(r.Limit.High+r.Limit.Uncertainty), linger.Instant(r.Limit.Low), linger.Instant(r.Said.Or(0)))
 		}
 	}
-	if len(rows) == 0 || s.end <= 0 {
+	if len(rows) == 0 || s.End <= 0 {
 		return c, false
 	}
-	s.end += s.end / 20
+	s.End += s.End / 20
 	data := table.Table{Caption: "Idle limits", Columns: []table.Column{
 		{Head: "protocol", Align: table.Left}, {Head: "limit", Align: table.Left}, {Head: "state", Align: table.Left}, {Head: "observed, s", Unit: "s"}, {Head: "from, s", Unit: "s"}, {Head: "to, s", Unit: "s"}, {Head: "announced, s", Unit: "s"}, {Head: report.EndedBy, Align: table.Left},
 	}}
 	const middle = 12
-	place := func(d profile.Duration) pc { return s.at(linger.Instant(d)) }
+	place := func(d profile.Duration) draw.PC { return s.At(linger.Instant(d)) }
 	inS := func(d profile.Duration) table.Cell {
 		return table.Number(time.Duration(d).Seconds(), func(s float64) string { return fmt.Sprintf("%.3f", s) })
 	}
 	for i, r := range rows {
 		id := fmt.Sprintf("idle-%d", i)
-		out := chartRow{Name: r.Name, Value: string(profile.Unknown), Strip: strip{H: 24}}
+		out := draw.Row{Name: r.Name, Value: string(profile.Unknown), Strip: draw.Strip{H: 24}}
 		if i == 0 || rows[i-1].protocol != r.protocol {
 			out.Group = r.protocol
 		}
@@ -185,16 +186,16 @@ func limitsChart(p *profile.Profile) (chart, bool) {
 		switch t := r.Limit; t.State {
 		case profile.Measured:
 			low, high, _ := t.Interval()
-			out.Strip.Marks = append(out.Strip.Marks, rect("on", id, 0, place(t.Median), 6, 12), rule("whisker halo", place(low), middle, place(high), middle), rule("whisker", place(low), middle, place(high), middle))
+			out.Strip.Marks = append(out.Strip.Marks, draw.Rect("on", id, 0, place(t.Median), 6, 12), draw.Rule("whisker halo", place(low), middle, place(high), middle), draw.Rule("whisker", place(low), middle, place(high), middle))
 			observed, from, to = inS(t.Median), inS(low), inS(high)
 			out.Value = t.String()
 		case profile.AtLeast:
-			out.Strip.Marks = append(out.Strip.Marks, rect("on open", id, 0, place(t.Low), 6, 12), at(place(t.Low), mark{Shape: "path", Class: "onward", Row: id, Path: "M0 6L7 12L0 18Z"}))
+			out.Strip.Marks = append(out.Strip.Marks, draw.Rect("on open", id, 0, place(t.Low), 6, 12), draw.At(place(t.Low), draw.Mark{Shape: "path", Class: "onward", Row: id, Path: "M0 6L7 12L0 18Z"}))
 			from = inS(t.Low)
 			out.Value = t.String()
 		}
 		if d, ok := r.Said.Get(); ok {
-			out.Strip.Marks = append(out.Strip.Marks, mark{Shape: "circle", Class: "said", Row: id, X: place(d), Y: middle, W: px(5)})
+			out.Strip.Marks = append(out.Strip.Marks, draw.Mark{Shape: "circle", Class: "said", Row: id, X: place(d), Y: middle, W: draw.PX(5)})
 			announced = inS(d)
 			out.Aside = "announced " + d.String()
 			if r.Differs {
@@ -205,10 +206,10 @@ func limitsChart(p *profile.Profile) (chart, bool) {
 		c.Rows = append(c.Rows, out)
 		data.Add(table.Word(r.protocol), table.Word(r.Name), table.Word(string(cmp.Or(r.Limit.State, profile.Unknown))), observed, from, to, announced, table.Given(r.Ending)).ID = id
 	}
-	c.Axis = s.below()
+	c.Axis = s.Below()
 	if slices.ContainsFunc(rows, func(r drawnRow) bool { return r.Differs }) {
 		c.Notes = append(c.Notes, "! is not what was observed.")
 	}
-	c.Data = []tableView{tableOf(data)}
+	c.Data = []draw.Table{draw.TableOf(data)}
 	return c, true
 }

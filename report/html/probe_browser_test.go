@@ -8,6 +8,7 @@ import (
 
 	"linger/conformance"
 	"linger/internal/results"
+	"linger/internal/testall"
 	"linger/profile"
 )
 
@@ -47,7 +48,7 @@ func TestBrowserShowsTheProbe(t *testing.T) {
 			t.Fatal(err)
 		}
 		source = string(text)
-	} else if os.Getenv("LINGER_TEST_ALL") == "1" {
+	} else if testall.Asked() {
 		t.Error("no axe-core: npm install axe-core, and name axe.min.js in LINGER_AXE")
 	}
 	for name, p := range map[string]*profile.Profile{"probe": results.Server(), "probe-nothing": nothing} {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"linger"
 	"linger/report/table"
 	"linger/trace"
 )
@@ -25,7 +26,7 @@ func redact(s string) string {
 	s = person.ReplaceAllString(s, "$1")
 	return query.ReplaceAllStringFunc(s, func(url string) string {
 		part := query.FindStringSubmatch(url)
-		if strings.EqualFold(part[2], "dns") {
+		if strings.EqualFold(part[2], linger.SchemeDNS) {
 			return url
 		}
 		// What closes the URL in the text stays: a quote, a colon behind it.

@@ -9,6 +9,7 @@ import (
 	"linger"
 	"linger/internal/results"
 	"linger/report"
+	"linger/report/crowdmap"
 )
 
 // The page has a map for each loss with a row of data for each field, and what it
@@ -56,5 +57,28 @@ func TestSweepPage(t *testing.T) {
 	}
 	if strings.Contains(b.String(), "wasm") || b.Len() > 100_000 {
 		t.Errorf("%d bytes without a simulator", b.Len())
+	}
+}
+
+// The page of a sweep of crowds has a cell and a row of data for each crowd that is drawn, and every
+// choice in a table.
+func TestCrowdMapPage(t *testing.T) {
+	p := results.CrowdPlan(t, "10,20,50,200", "1s,~5s,4s-6s", "1s,5s,0", 20)
+	m := crowdmap.New(p, results.CrowdCells(p, 11))
+	var b bytes.Buffer
+	if err := CrowdMap(&b, m, Options{Version: "v1", Command: "linger sweep --clients 10", Limits: []report.Limit{{What: "DNS", Text: "none"}}}); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	if fields, rows := strings.Count(text, `<rect class="cell `), strings.Count(text, `<tr id="map-`); fields != 11 || rows != 11 {
+		t.Errorf("%d fields, %d rows", fields, rows)
+	}
+	if rows := strings.Count(text, `id="choice-`); rows != 11*len(p.Choices()) {
+		t.Errorf("%d choices", rows)
+	}
+	for _, want := range []string{"<span>Best with 1 s between pages: ", "between pages", "<b>DNS.</b> none", "11 of 12 predicted", "linger sweep --clients 10", `class="cell sc"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in the page", want)
+		}
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"linger"
 	"linger/finding"
+	"linger/legible"
 )
 
 // A Table is rows below the heads of their columns. Each row has as many cells as
@@ -28,6 +28,9 @@ type Column struct {
 	// Head stands in one line, or in two where columns are narrow: parted between words,
 	// never within one.
 	Head string // "conns", "packets up/down"
+	// Over stands above the heads of this column and those behind it, up to the next that has
+	// one: what all of them are of.
+	Over string
 	// Obvious says that the cells are understood without the head, which may be left
 	// out where columns are narrow.
 	Obvious bool
@@ -47,7 +50,7 @@ type Align int
 const (
 	Right Align = iota // numbers
 	Left               // words
-	Point              // numbers whose points stand one below the other, with their doubts
+	Point              // numbers whose points stand one below the other, with their uncertainties
 )
 
 // A Row is a line of a table.
@@ -58,16 +61,16 @@ type Row struct {
 	Cells []Cell
 }
 
-// A Cell is a word, a number with its doubt, or unknown. The zero value is empty.
+// A Cell is a word, a number with its uncertainty, or unknown. The zero value is empty.
 type Cell struct {
-	// Text is what is shown: a word, or a number with its digits, without its doubt.
+	// Text is what is shown: a word, or a number with its digits, without its uncertainty.
 	Text string
 	// Value is the number that Text shows; unknown where Text is a word.
 	Value linger.Opt[float64]
-	// Doubt is how far Value may be off, and Decimals how many digits both show behind
+	// Uncertainty is how far Value may be off, and Decimals how many digits both show behind
 	// the point. Only numbers of a column that is aligned by their points have them.
-	Doubt    linger.Opt[float64]
-	Decimals int
+	Uncertainty linger.Opt[float64]
+	Decimals    int
 	// Flagged says that something is not as it should be: an exclamation mark stands
 	// beside the text, and the table's legend says why.
 	Flagged bool
@@ -83,7 +86,7 @@ const (
 	Strong
 	Faint
 	Good
-	Doubtful
+	Caution
 	Bad
 	hues // the first of those that tell many things apart
 )
@@ -135,14 +138,14 @@ func Pair(a, b linger.Opt[float64], format func(float64) string) Cell {
 	return Cell{Text: Known(a, format).Text + "/" + Known(b, format).Text}
 }
 
-// Measured is a cell with a number of so many decimals, and its doubt, which is
+// Measured is a cell with a number of so many decimals, and its uncertainty, which is
 // rounded up to them: what is shown is never surer than what was found. Fewer
 // decimals than none round to tens, hundreds and so on.
-func Measured(v float64, doubt linger.Opt[float64], decimals int) Cell {
+func Measured(v float64, uncertainty linger.Opt[float64], decimals int) Cell {
 	c := Cell{Text: finding.Fixed(v, decimals), Value: linger.Known(v), Decimals: max(0, decimals)}
-	if d, ok := doubt.Get(); ok {
+	if d, ok := uncertainty.Get(); ok {
 		step := math.Pow10(-decimals)
-		c.Doubt = linger.Known(math.Ceil(d/step-1e-9) * step)
+		c.Uncertainty = linger.Known(math.Ceil(d/step-1e-9) * step)
 	}
 	return c
 }
@@ -153,9 +156,9 @@ func (c Cell) IsUnknown() bool { return c.unknown }
 // IsNothing reports whether the cell is unknown or empty.
 func (c Cell) IsNothing() bool { return c.unknown || c.Text == "" }
 
-// DoubtText is the doubt as it is shown, or nothing.
-func (c Cell) DoubtText() string {
-	if d, ok := c.Doubt.Get(); ok {
+// UncertaintyText is the uncertainty as it is shown, or nothing.
+func (c Cell) UncertaintyText() string {
+	if d, ok := c.Uncertainty.Get(); ok {
 		return finding.Fixed(d, c.Decimals)
 	}
 	return ""
@@ -194,6 +197,17 @@ func (t Table) Without(from int, unwanted func([]Cell) bool) Table {
 	return t.Only(kept...)
 }
 
+// WithoutColumns returns the table without the columns that are not wanted.
+func (t Table) WithoutColumns(unwanted func(Column) bool) Table {
+	var kept []int
+	for i, c := range t.Columns {
+		if !unwanted(c) {
+			kept = append(kept, i)
+		}
+	}
+	return t.Only(kept...)
+}
+
 // Only returns the table with these columns, in this order.
 func (t Table) Only(columns ...int) Table {
 	out := t
@@ -222,16 +236,8 @@ func Nought(cells []Cell) bool {
 	return !slices.ContainsFunc(cells, func(c Cell) bool { return !c.IsNothing() && c.Value != linger.Known(0.0) })
 }
 
-// Clean takes out of a text what could move a cursor or turn the direction of
-// writing: names come from files and servers.
-func Clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
-			return '?'
-		}
-		return r
-	}, s)
-}
+// Clean is a text as a cell may hold it: names come from files and servers.
+func Clean(s string) string { return legible.Text(s) }
 
 // Short cuts a text to n letters, with an ellipsis where something is missing.
 func Short(s string, n int) string {

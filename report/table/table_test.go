@@ -13,10 +13,10 @@ func TestCellsSayWhatIsKnown(t *testing.T) {
 	known := linger.Known[float64]
 	none := linger.Opt[float64]{}
 	for name, test := range map[string]struct {
-		cell    Cell
-		text    string
-		doubt   string
-		nothing bool
+		cell        Cell
+		text        string
+		uncertainty string
+		nothing     bool
 	}{
 		"a word":                              {Word("h2"), "h2", "", false},
 		"nothing":                             {Cell{}, "", "", true},
@@ -35,8 +35,8 @@ func TestCellsSayWhatIsKnown(t *testing.T) {
 		"a word that would move the cursor":   {Word("a\x1b[2Jb"), "a?[2Jb", "", false},
 		"a word that would turn what follows": {Word("a\u202eb"), "a?b", "", false},
 	} {
-		if c := test.cell; c.Text != test.text || c.DoubtText() != test.doubt || c.IsNothing() != test.nothing {
-			t.Errorf("%s: %q ± %q, nothing: %v", name, c.Text, c.DoubtText(), c.IsNothing())
+		if c := test.cell; c.Text != test.text || c.UncertaintyText() != test.uncertainty || c.IsNothing() != test.nothing {
+			t.Errorf("%s: %q ± %q, nothing: %v", name, c.Text, c.UncertaintyText(), c.IsNothing())
 		}
 	}
 }
@@ -81,7 +81,7 @@ func TestHuesAreStyles(t *testing.T) {
 			t.Errorf("hue %d is %d, %v", n, got, ok)
 		}
 	}
-	for _, s := range []Style{Plain, Strong, Faint, Good, Doubtful, Bad} {
+	for _, s := range []Style{Plain, Strong, Faint, Good, Caution, Bad} {
 		if n, ok := s.Hue(); ok {
 			t.Errorf("style %d is hue %d", s, n)
 		}
@@ -93,7 +93,7 @@ func ExampleTable() {
 	t.Add(Word("close"), Measured(6.94, linger.Known(0.02), 2))
 	t.Add(Word("keep"), Unknown())
 	for _, r := range t.Rows {
-		fmt.Println(r.Cells[0].Text, r.Cells[1].Text, r.Cells[1].DoubtText())
+		fmt.Println(r.Cells[0].Text, r.Cells[1].Text, r.Cells[1].UncertaintyText())
 	}
 	// Output:
 	// close 6.94 0.02

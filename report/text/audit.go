@@ -5,33 +5,36 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"linger"
 
 	"linger/audit"
+	"linger/audit/change"
 	"linger/finding"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/terminal"
 	"linger/report/words"
 )
 
 // A room is how much of an audit is shown.
 type room struct{ findings, origins, caveats int }
 
-// rooms are tried until one fits: what there is to doubt goes first, then origins.
+// rooms are tried until one fits: caveats go first, then origins.
 var rooms = []room{{3, 4, 3}, {3, 4, 2}, {3, 4, 1}, {3, 3, 1}, {3, 2, 1}, {3, 2, 0}, {3, 1, 0}, {2, 2, 0}, {2, 1, 0}, {1, 1, 0}}
 
 // Audit writes what an audit found: the answer, the dearest causes with what ends them, and
 // the origins. It fits on a screen, unless all there is was asked for.
 func Audit(w io.Writer, r *audit.Result, o Options) error {
 	if o.IsWide() {
-		return o.buffered(w, func(b *bufio.Writer) { o.audit(b, r, room{len(r.Findings), 0, len(r.Caveats)}, true) })
+		return o.Buffered(w, func(b *bufio.Writer) { o.audit(b, r, room{len(r.Findings), 0, len(r.Caveats)}, true) })
 	}
-	return o.fitting(w, len(rooms), func(b *bufio.Writer, i int) { o.audit(b, r, rooms[i], false) })
+	return o.Fitting(w, len(rooms), func(b *bufio.Writer, i int) { o.audit(b, r, rooms[i], false) })
 }
 
 func (o Options) audit(b *bufio.Writer, r *audit.Result, show room, wide bool) {
-	o.write(b, words.AuditTitle(r), "", "  ", bold)
+	o.Write(b, words.AuditTitle(r), "", "  ", terminal.Bold)
 	for _, line := range words.Audit(r) {
-		o.write(b, line, "", "  ", plain)
+		o.Write(b, line, "", "  ", terminal.Plain)
 	}
 	shown, pooled := 0, map[finding.Subject]bool{}
 	for _, f := range r.Findings {
@@ -47,33 +50,33 @@ func (o Options) audit(b *bufio.Writer, r *audit.Result, show room, wide bool) {
 		}
 	}
 	if more := len(r.Findings) - shown; more > 0 && shown > 0 {
-		b.WriteString(o.paint(fmt.Sprintf("%s more; --wide shows all.", finding.Plural(float64(more), "finding")), faint) + "\n")
+		b.WriteString(o.Paint(fmt.Sprintf("%s more; --wide shows all.", finding.Plural(float64(more), "finding")), terminal.Faint) + "\n")
 	}
 	if len(r.Origins) > 0 {
 		b.WriteString("\n")
-		o.table(b, report.AuditOrigins(r, show.origins, words.CauseLabel))
+		o.Table(b, report.AuditOrigins(r, show.origins, words.CauseLabel))
 	}
 	if wide {
 		o.auditDetails(b, r)
 	}
 	o.asserted(b, r.Asserted)
-	o.auditCaveats(b, r.Caveats, show.caveats)
+	o.someCaveats(b, r.Caveats, show.caveats, words.AuditCaveat)
 }
 
 // cause writes one finding: what it is, what ends it, and where it is to be seen.
 func (o Options) cause(b *bufio.Writer, n int, f finding.Finding, wide bool) {
 	head := fmt.Sprintf("%d. ", n)
-	o.write(b, words.AuditFinding(f), head, "   ", plain)
+	o.Write(b, words.AuditFinding(f), head, "   ", terminal.Plain)
 	for _, r := range f.Remedies {
 		// The lines of one program belong together; those of others are further ones.
 		if first := f.Remedies[0]; !wide && (r.Software != first.Software || r.Side != first.Side) {
 			break
 		}
-		o.write(b, words.AuditRemedy(r), "   > ", "     ", green)
+		o.Write(b, words.AuditRemedy(r), "   > ", "     ", terminal.Green)
 	}
 	if len(f.Remedies) == 0 {
 		if hint := words.AuditHint(f); hint != "" {
-			o.write(b, hint, "   > ", "     ", faint)
+			o.Write(b, hint, "   > ", "     ", terminal.Faint)
 		}
 	}
 	if !wide {
@@ -86,9 +89,9 @@ func (o Options) cause(b *bufio.Writer, n int, f finding.Finding, wide bool) {
 	for _, e := range f.Evidence {
 		switch e.Kind {
 		case "filter":
-			o.write(b, e.Text, "   Wireshark"+some+": ", "     ", faint)
+			o.Write(b, e.Text, "   Wireshark"+some+": ", "     ", terminal.Faint)
 		case "frames":
-			o.write(b, "frames"+some+": "+numbers(e.Frames), "   ", "     ", faint)
+			o.Write(b, "frames"+some+": "+numbers(e.Frames), "   ", "     ", terminal.Faint)
 		}
 	}
 }
@@ -101,7 +104,7 @@ func (o Options) pool(b *bufio.Writer, r *audit.Result, f finding.Finding, said 
 	said[f.Subject] = true
 	for _, g := range r.Origins {
 		if text := words.AuditPool(g); text != "" && g.Address == f.Subject.Of && cmp.Or(g.Name, g.Address) == f.Subject.Name {
-			o.write(b, text, "   ", "     ", plain)
+			o.Write(b, text, "   ", "     ", terminal.Plain)
 		}
 	}
 }
@@ -126,12 +129,13 @@ func (o Options) auditDetails(b *bufio.Writer, r *audit.Result) {
 	for _, t := range tables {
 		if len(t.Rows) > 0 {
 			b.WriteString("\n")
-			o.table(b, t)
+			o.Table(b, t)
 		}
 	}
 }
 
-func (o Options) auditCaveats(b *bufio.Writer, list []finding.Caveat, show int) {
+// someCaveats writes the first caveats in the words of who found them, and how many more there are.
+func (o Options) someCaveats(b *bufio.Writer, list []finding.Caveat, show int, say func(finding.Caveat) string) {
 	if len(list) > 0 {
 		b.WriteString("\n")
 	}
@@ -141,30 +145,45 @@ func (o Options) auditCaveats(b *bufio.Writer, list []finding.Caveat, show int) 
 			if left == 1 {
 				them = "it"
 			}
-			o.write(b, finding.Plural(float64(left), "reason")+" to doubt a figure; --wide shows "+them, "  ! ", "    ", faint)
+			o.Write(b, finding.Plural(float64(left), "caveat")+" not shown; --wide shows "+them, "  ! ", "    ", terminal.Faint)
 			return
 		}
-		o.write(b, words.AuditCaveat(c), "  ! ", "    ", plain)
+		o.Write(b, say(c), "  ! ", "    ", terminal.Plain)
 	}
 }
 
-// Found writes one connection: why it was opened, what it carried, and who closed it.
-func Found(w io.Writer, r audit.Row) error {
-	return Options{}.buffered(w, func(b *bufio.Writer) {
-		for _, line := range words.AuditRow(r) {
-			b.WriteString("  " + line + "\n")
+// mostFound is how many of the requests that were looked for are shown.
+const mostFound = 5
+
+// Found writes the requests whose URL holds what was looked for, each with its connection.
+func Found(w io.Writer, what string, all []audit.Found) error {
+	return Options{}.Buffered(w, func(b *bufio.Writer) {
+		if len(all) == 0 {
+			fmt.Fprintf(b, "No request has %q in its URL.\n", what)
+		}
+		for i, f := range all {
+			if i == mostFound {
+				fmt.Fprintf(b, "%s more.\n", linger.Plural(len(all)-i, "request"))
+				return
+			}
+			fmt.Fprintf(b, "%s %s: status %d, request %d on its connection\n", f.Method, table.Clean(f.URL), f.Status, f.Number)
+			if r, ok := f.On.Get(); ok {
+				for _, line := range words.AuditRow(r) {
+					b.WriteString("  " + line + "\n")
+				}
+			}
 		}
 	})
 }
 
 // AuditChange writes what differs between two audits.
-func AuditChange(w io.Writer, d audit.Change, o Options) error {
-	return o.buffered(w, func(b *bufio.Writer) {
+func AuditChange(w io.Writer, d change.Change, o Options) error {
+	return o.Buffered(w, func(b *bufio.Writer) {
 		for _, line := range words.AuditChange(d) {
-			o.write(b, line, "", "  ", plain)
+			o.Write(b, line, "", "  ", terminal.Plain)
 		}
 		b.WriteString("\n")
-		o.table(b, report.AuditChange(d, words.CauseLabel))
-		o.write(b, "Two recordings differ in their traffic, too: compare shares, not sums.", "", "", faint)
+		o.Table(b, report.AuditChange(d, words.CauseLabel))
+		o.Write(b, "Two recordings differ in their traffic, too: compare shares, not sums.", "", "", terminal.Faint)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"linger"
 	"linger/audit"
 	"linger/finding"
+	"linger/report/terminal"
 )
 
 // crowded is an audit with more to say than a screen holds.
@@ -47,17 +48,17 @@ func TestAuditFitsOnAScreen(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
-		if len(lines) > screen {
+		if len(lines) > terminal.Lines {
 			t.Errorf("%s: %d lines:\n%s", name, len(lines), b.String())
 		}
 		for _, line := range lines {
-			if width(line) > 80 {
-				t.Errorf("%s: %d columns: %s", name, width(line), line)
+			if terminal.Width(line) > 80 {
+				t.Errorf("%s: %d columns: %s", name, terminal.Width(line), line)
 			}
 		}
 	}
 	var b bytes.Buffer
-	if err := Audit(&b, crowded(), Options{Width: 120, Wide: true}); err != nil {
+	if err := Audit(&b, crowded(), Options{Screen: terminal.Screen{Width: 120, Wide: true}}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 6 {
@@ -67,14 +68,14 @@ func TestAuditFitsOnAScreen(t *testing.T) {
 	}
 }
 
-// One reason to doubt is no "them".
+// One caveat is no "them".
 func TestOneReasonLeft(t *testing.T) {
 	var b bytes.Buffer
 	r := &audit.Result{Caveats: []finding.Caveat{{Code: audit.CaveatYoung}}}
 	w := bufio.NewWriter(&b)
 	Options{}.audit(w, r, room{}, false)
 	w.Flush()
-	if !strings.Contains(b.String(), "1 reason to doubt a figure; --wide shows it\n") {
+	if !strings.Contains(b.String(), "1 caveat not shown; --wide shows it\n") {
 		t.Error(b.String())
 	}
 }
@@ -87,7 +88,7 @@ func TestEvidenceOfTheFirst(t *testing.T) {
 			Code: string(audit.Race), Cause: string(audit.Race), Severity: finding.Warning, Figures: finding.Figures{finding.Number("connections", n, "")},
 			Evidence: []finding.Evidence{{Kind: "filter", Text: "tcp.stream in {1, 2}"}, {Kind: "frames", Frames: []int{3, 4}}},
 		}}, Hops: []audit.Hop{{Proxy: "192.0.2.1:80", Upstream: "192.0.2.9:80"}}}
-		if err := Audit(&b, r, Options{Width: 120, Wide: true}); err != nil {
+		if err := Audit(&b, r, Options{Screen: terminal.Screen{Width: 120, Wide: true}}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(b.String(), want) || strings.Contains(b.String(), "\n\n\n") {

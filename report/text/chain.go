@@ -6,9 +6,10 @@ import (
 	"io"
 	"strings"
 
+	"linger/finding"
 	"linger/keepalive"
-	"linger/report"
 	"linger/report/table"
+	"linger/report/terminal"
 	"linger/report/words"
 )
 
@@ -20,9 +21,9 @@ var links = [][2]int{{9, 9}, {9, 0}, {1, 0}}
 // its margin, and what mends it. It fits on a screen where the chain is short.
 func Chain(w io.Writer, c keepalive.Chain, o Options) error {
 	if o.IsWide() {
-		return o.buffered(w, func(b *bufio.Writer) { o.chain(b, c, links[0]) })
+		return o.Buffered(w, func(b *bufio.Writer) { o.chain(b, c, links[0]) })
 	}
-	return o.fitting(w, len(links), func(b *bufio.Writer, i int) { o.chain(b, c, links[i]) })
+	return o.Fitting(w, len(links), func(b *bufio.Writer, i int) { o.chain(b, c, links[i]) })
 }
 
 func (o Options) chain(b *bufio.Writer, c keepalive.Chain, show [2]int) {
@@ -30,8 +31,8 @@ func (o Options) chain(b *bufio.Writer, c keepalive.Chain, show [2]int) {
 	for _, h := range c.Hops {
 		names = append(names, table.Short(h.Name, 40))
 	}
-	o.write(b, strings.Join(names, " > "), "", "", bold)
-	o.write(b, verdicts[c.Verdict], "", "", plain)
+	o.Write(b, strings.Join(names, " > "), "", "", terminal.Bold)
+	o.Write(b, verdicts[c.Verdict], "", "", terminal.Plain)
 	o.chainHops(b, c)
 	left := 0
 	for _, p := range c.Pairs {
@@ -41,7 +42,7 @@ func (o Options) chain(b *bufio.Writer, c keepalive.Chain, show [2]int) {
 		o.chainPair(b, p)
 	}
 	if left > 0 {
-		b.WriteString(o.paint(fmt.Sprintf("%d alternatives and notes more: --wide", left), faint) + "\n")
+		b.WriteString(o.Paint(fmt.Sprintf("%d alternatives and notes more: --wide", left), terminal.Faint) + "\n")
 	}
 	o.asserted(b, c.Asserted)
 	o.caveats(b, c.Caveats)
@@ -75,38 +76,38 @@ func (o Options) chainHops(b *bufio.Writer, c keepalive.Chain) {
 		if h.RTT.Value > 0 && !h.RTT.Told {
 			text += fmt.Sprintf(", RTT %s from here", h.RTT.Value)
 		}
-		o.write(b, text, "", "  ", plain)
+		o.Write(b, text, "", "  ", terminal.Plain)
 	}
 }
 
 // chainPair writes a pair: its verdict, its margin, and what mends it.
 func (o Options) chainPair(b *bufio.Writer, p keepalive.Pair) {
-	st := bold
+	st := terminal.Bold
 	if p.Verdict == keepalive.Right {
-		st = green
+		st = terminal.Green
 	}
-	fmt.Fprintf(b, "\n%s > %s: %s", table.Short(p.Opener, 30), table.Short(p.Accepter, 30), o.paint(string(p.Verdict), st))
+	fmt.Fprintf(b, "\n%s > %s: %s", table.Short(p.Opener, 30), table.Short(p.Accepter, 30), o.Paint(string(p.Verdict), st))
 	if m, ok := p.Margin.Get(); ok {
 		fmt.Fprintf(b, ", margin %s", m)
 		if n, ok := p.Trips.Get(); ok {
-			fmt.Fprintf(b, " (%s RTTs of %s)", report.Trips(n), p.RTT.Value)
+			fmt.Fprintf(b, " (%s RTTs of %s)", finding.RTTs(n), p.RTT.Value)
 		}
 	}
 	b.WriteString("\n")
-	o.write(b, words.ChainPair(p), "  ", "  ", plain)
+	o.Write(b, words.ChainPair(p), "  ", "  ", terminal.Plain)
 	for i, change := range p.Changes {
 		first := "  > "
 		if i > 0 {
 			first = "  > or "
 		}
-		o.write(b, words.ChainAdvice(change), first, "    ", plain)
+		o.Write(b, words.ChainAdvice(change), first, "    ", terminal.Plain)
 		if where := words.ChainPlace(change); where != "" {
-			o.write(b, where+":", "    ", "    ", plain)
+			o.Write(b, where+":", "    ", "    ", terminal.Plain)
 			// Not wrapped, so that it can be copied in one piece.
-			b.WriteString("      " + o.paint(table.Clean(change.Write), green) + "\n")
+			b.WriteString("      " + o.Paint(table.Clean(change.Write), terminal.Green) + "\n")
 		}
 	}
 	for _, note := range p.Notes {
-		o.write(b, words.ChainNote(note), "  note: ", "    ", plain)
+		o.Write(b, words.ChainNote(note), "  note: ", "    ", terminal.Plain)
 	}
 }

@@ -7,9 +7,11 @@ import (
 	"strings"
 
 	"linger/compare"
+	"linger/compare/difference"
 	"linger/finding"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/terminal"
 	"linger/report/words"
 )
 
@@ -18,20 +20,10 @@ import (
 // All of it fits on a screen unless all that there is is asked for.
 func Compare(w io.Writer, f compare.Findings, o Options) error {
 	if o.IsWide() {
-		return o.buffered(w, func(b *bufio.Writer) { o.everything(b, f) })
+		return o.Buffered(w, func(b *bufio.Writer) { o.everything(b, f) })
 	}
-	return o.fitting(w, len(densities), func(b *bufio.Writer, version int) { o.first(b, f, densities[version]) })
+	return o.Fitting(w, len(densities), func(b *bufio.Writer, version int) { o.first(b, f, densities[version]) })
 }
-
-// A density is how much of the first screen there is room for.
-type density struct {
-	blanks         int  // empty lines between its parts
-	caveats        int  // that are told
-	withoutTheTime bool // where the time goes is left out
-}
-
-// densities are what is shown, the fullest first.
-var densities = []density{{4, 2, false}, {3, 2, false}, {2, 1, false}, {1, 1, false}, {0, 1, false}, {2, 1, true}, {0, 1, true}}
 
 // first writes the first screen.
 func (o Options) first(b *bufio.Writer, f compare.Findings, r density) {
@@ -42,13 +34,13 @@ func (o Options) first(b *bufio.Writer, f compare.Findings, r density) {
 		}
 	}
 	title := report.Title(f)
-	if width(title) > o.width() {
+	if terminal.Width(title) > o.Columns() {
 		title = strings.Replace(title, ", "+report.NoLoss, "", 1)
 	}
-	o.write(b, title, "", "", bold)
+	o.Write(b, title, "", "", terminal.Bold)
 	blank(4)
 	for _, s := range words.Headline(f.Verdict) {
-		o.write(b, s, "", "  ", bold)
+		o.Write(b, s, "", "  ", terminal.Bold)
 	}
 	blank(1)
 	hidden := o.costs(b, f)
@@ -58,47 +50,30 @@ func (o Options) first(b *bufio.Writer, f compare.Findings, r density) {
 		o.steps(b, f)
 	}
 	blank(3)
-	o.firstCaveats(b, f.Caveats, r.caveats)
-	how, again := report.Brief(f), ""
-	if o.Command != "" {
-		again = o.repeat()
-	}
+	decisive := slices.DeleteFunc(slices.Clone(f.Caveats), func(c finding.Caveat) bool { return !c.Decisive })
+	o.firstCaveats(b, words.Caveats(decisive), len(f.Caveats)-len(decisive), r.caveats)
 	hint := ""
-	if hidden && width(again)+width(moreHint) <= o.width() {
+	if hidden {
 		hint = moreHint
 	}
-	if line := how + again + hint; width(line) <= o.width() {
-		b.WriteString(o.paint(line, faint) + "\n")
-		return
-	}
-	o.write(b, how, "", "", faint)
-	if again != "" {
-		// Not wrapped, so that it can be copied in one piece.
-		b.WriteString(o.paint(again[1:]+hint, faint) + "\n")
-	}
+	o.foot(b, report.Brief(f), hint)
 }
-
-// moreHint stands where columns are hidden.
-const moreHint = "  More: --wide"
-
-// repeat is how to run the same again.
-func (o Options) repeat() string { return " Repeat: " + table.Clean(o.Command) }
 
 // everything writes all that there is.
 func (o Options) everything(b *bufio.Writer, f compare.Findings) {
-	o.write(b, report.Title(f), "", "", bold)
+	o.Write(b, report.Title(f), "", "", terminal.Bold)
 	b.WriteString("\n")
 	for _, s := range words.Headline(f.Verdict) {
-		o.write(b, s, "", "  ", bold)
+		o.Write(b, s, "", "  ", terminal.Bold)
 	}
 	b.WriteString("\n")
 	o.costs(b, f)
 	for _, t := range report.Figures(f)[min(1, len(f.Rows)):] {
 		b.WriteString("\n")
-		o.table(b, t)
+		o.Table(b, t)
 	}
 	if len(f.Rows) > 0 {
-		o.write(b, report.Legend(f, fastestMark), "", "", faint)
+		o.Write(b, report.Legend(f, terminal.BestMark), "", "", terminal.Faint)
 	}
 	if len(report.Steps(f)) > 0 {
 		b.WriteString("\n")
@@ -107,26 +82,28 @@ func (o Options) everything(b *bufio.Writer, f compare.Findings) {
 	if facts := words.Verdict(f.Verdict).Facts; len(facts) > 0 {
 		b.WriteString("\n")
 		for _, fact := range facts {
-			o.write(b, fact, "- ", "  ", plain)
+			o.Write(b, fact, "- ", "  ", terminal.Plain)
 		}
 	}
 	o.asserted(b, f.Asserted)
 	o.caveats(b, f.Caveats)
 	b.WriteString("\n")
-	o.write(b, report.Origin(f, o.Version), "", "", faint)
-	if o.Command != "" {
-		b.WriteString(o.paint(o.repeat()[1:], faint) + "\n")
-	}
+	o.Write(b, report.Origin(f, o.Version), "", "", terminal.Faint)
+	o.repeat(b, "")
 }
-
-// fastestMark stands before the fastest strategy.
-const fastestMark = "▸"
-
-// barRoom is how many columns are kept for bars where the table has more columns than fit.
-const barRoom = 10
 
 // intervalsFrom is the width from which the intervals stand beside what they are of.
 const intervalsFrom = 100
+
+// barred writes a table of costs with bars, of a comparison that runs, too. It reports whether
+// there was no room for all of its columns.
+func (o Options) barred(b *bufio.Writer, t table.Table) (hidden bool) {
+	shown := t
+	if o.Columns() < intervalsFrom {
+		shown = t.WithoutColumns(func(c table.Column) bool { return c.Spare >= report.SpareIntervals })
+	}
+	return o.Bars(b, shown) || len(shown.Columns) < len(t.Columns)
+}
 
 // costs writes the table of what each strategy takes, with bars. It reports whether there was
 // no room for all of its columns.
@@ -136,33 +113,6 @@ func (o Options) costs(b *bufio.Writer, f compare.Findings) (hidden bool) {
 		return false
 	}
 	return o.barred(b, all[0])
-}
-
-// barred writes the table of costs, of a comparison that runs, too.
-func (o Options) barred(b *bufio.Writer, t table.Table) (hidden bool) {
-	cols := columns(t)
-	for i := range cols[1:] {
-		cols[1+i].head = [2]string{1: cols[1+i].name} // a line for all heads
-	}
-	for i, row := range t.Rows {
-		if row.Best {
-			for k := range cols {
-				cols[k].styles[i] = green
-			}
-		}
-	}
-	kept := barRoom + gap
-	if o.width() < 60 {
-		kept = 0
-	}
-	fit := slices.Clone(cols)
-	if o.width() < intervalsFrom {
-		fit = slices.DeleteFunc(fit, func(c column) bool { return c.spare >= report.SpareIntervals })
-	}
-	fit = squeeze(fit, o.width()-kept)
-	hidden = len(fit) < len(cols)
-	o.lines(b, o.withBars(fit, t), t.Rows)
-	return hidden
 }
 
 // steps writes where the time goes.
@@ -178,31 +128,40 @@ func (o Options) steps(b *bufio.Writer, f compare.Findings) {
 		return name
 	}
 	steps := f.Verdict.Steps
-	o.write(b, "Where the time is saved: "+at(steps[0].From)+" → "+at(steps[len(steps)-1].To), "", "", bold)
+	o.Write(b, "Where the time is saved: "+at(steps[0].From)+" → "+at(steps[len(steps)-1].To), "", "", terminal.Bold)
 	names, changes := 0, 0
 	for _, s := range list {
-		names, changes = max(names, width(words.StepName(s.Step))), max(changes, width(s.Shown))
+		names, changes = max(names, terminal.Width(words.StepName(s.Step))), max(changes, terminal.Width(s.Shown))
 	}
 	for _, s := range list {
 		why := words.StepWhy(s.Step)
 		if !s.Significant && !s.Untested {
 			why = s.From + " → " + s.To + ": not significant"
 		}
-		head := "  " + left(words.StepName(s.Step), names) + "  " + right(s.Shown, changes) + "  "
-		o.write(b, why, head, strings.Repeat(" ", width(head)), plain)
+		head := "  " + terminal.Left(words.StepName(s.Step), names) + "  " + terminal.Right(s.Shown, changes) + "  "
+		o.Write(b, why, head, strings.Repeat(" ", terminal.Width(head)), terminal.Plain)
 	}
 }
 
-// firstCaveats writes the caveats that could change the headline, at most so many, and how
-// many others there are.
-func (o Options) firstCaveats(b *bufio.Writer, list []finding.Caveat, most int) {
-	decisive := slices.DeleteFunc(slices.Clone(list), func(c finding.Caveat) bool { return !c.Decisive })
-	shown := decisive[:min(most, len(decisive))]
-	more := len(list) - len(shown)
-	for i, text := range words.Caveats(shown) {
-		if i == len(shown)-1 && more > 0 {
-			text += " (" + finding.Plural(float64(more), "more caveat") + ": --wide)"
+// Difference writes what has changed from one result to another.
+func Difference(w io.Writer, d difference.Change, o Options) error {
+	return o.Buffered(w, func(b *bufio.Writer) {
+		f := compare.Findings{Workload: d.Workload, Network: d.Network}
+		o.Write(b, report.Title(f), "", "", terminal.Bold)
+		for _, text := range words.Change(d) {
+			o.Write(b, text, "- ", "  ", terminal.Plain)
 		}
-		o.write(b, text, "! ", "  ", yellow)
-	}
+		b.WriteString("\n")
+		o.Table(b, report.Changes(d))
+		b.WriteString(o.Paint("~ may be noise; empty: as before", terminal.Faint) + "\n")
+		o.caveats(b, d.Caveats)
+	})
+}
+
+// Gaps writes how far each prediction is from the measurement.
+func Gaps(w io.Writer, measured, predicted compare.Findings, o Options) error {
+	return o.Buffered(w, func(b *bufio.Writer) {
+		o.Write(b, "Predicted against measured", "", "", terminal.Bold)
+		o.Table(b, report.Gaps(measured, predicted).Only(0, 3, 4, 5, 6, 7)) // the times stand above
+	})
 }

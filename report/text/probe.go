@@ -13,6 +13,7 @@ import (
 	"linger/profile"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/terminal"
 )
 
 // A glimpse is how much of a probe is shown: so many findings, so many lines below each,
@@ -27,7 +28,7 @@ var glimpses = []glimpse{{99, 3, 9, 9}, {99, 1, 9, 9}, {6, 1, 9, 2}, {4, 1, 9, 1
 // lists the cases that pass too.
 func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
 	if o.IsWide() || verbose {
-		return o.buffered(w, func(b *bufio.Writer) {
+		return o.Buffered(w, func(b *bufio.Writer) {
 			o.probe(b, p, glimpse{len(p.Cases) + len(p.Asserted), 3, len(p.Protocols), len(p.Caveats)})
 			o.probeDetails(b, p, verbose)
 			more := []string{"-o report.html"}
@@ -37,7 +38,7 @@ func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
 			o.probeEnd(b, p, more)
 		})
 	}
-	return o.fitting(w, len(glimpses), func(b *bufio.Writer, i int) {
+	return o.Fitting(w, len(glimpses), func(b *bufio.Writer, i int) {
 		o.probe(b, p, glimpses[i])
 		o.probeEnd(b, p, []string{"--wide (" + strings.Join(beyond(p, glimpses[i]), ", ") + ")", "-v (every case)", "-o report.html"})
 	})
@@ -45,8 +46,8 @@ func Probe(w io.Writer, p *profile.Profile, verbose bool, o Options) error {
 
 // probe writes the answer, what fails, the limits and the caveats.
 func (o Options) probe(b *bufio.Writer, p *profile.Profile, show glimpse) {
-	o.write(b, report.ProbeTitle(p), "", "", bold)
-	o.write(b, report.ProbeLead(p), "", "", plain)
+	o.Write(b, report.ProbeTitle(p), "", "", terminal.Bold)
+	o.Write(b, report.ProbeLead(p), "", "", terminal.Plain)
 	o.probeFailures(b, p, show)
 	o.probeLimits(b, p, show)
 	o.caveats(b, p.Caveats[:min(show.caveats, len(p.Caveats))])
@@ -104,12 +105,12 @@ func (o Options) asserted(b *bufio.Writer, results []assert.Result) {
 
 // Asserted writes what became of assertions, where nothing else of the text does.
 func Asserted(w io.Writer, results []assert.Result, o Options) error {
-	return o.buffered(w, func(b *bufio.Writer) { o.asserted(b, results) })
+	return o.Buffered(w, func(b *bufio.Writer) { o.asserted(b, results) })
 }
 
-// Caveats writes what there is to doubt, where nothing else of the text does.
+// Caveats writes caveats where nothing else of the text does.
 func Caveats(w io.Writer, list []finding.Caveat, o Options) error {
-	return o.buffered(w, func(b *bufio.Writer) { o.caveats(b, list) })
+	return o.Buffered(w, func(b *bufio.Writer) { o.caveats(b, list) })
 }
 
 // probeLimits writes the figures of the first so many protocols.
@@ -129,9 +130,9 @@ func (o Options) probeLimits(b *bufio.Writer, p *profile.Profile, show glimpse) 
 		return
 	}
 	b.WriteString("\n")
-	o.table(b, limits.Without(1, table.Nothing))
+	o.Table(b, limits.Without(1, table.Nothing))
 	if differs && show.caveats > 0 {
-		b.WriteString(o.paint("! differs from what was observed", faint) + "\n")
+		b.WriteString(o.Paint("! differs from what was observed", terminal.Faint) + "\n")
 	}
 }
 
@@ -142,7 +143,7 @@ func (o Options) probeDetails(b *bufio.Writer, p *profile.Profile, verbose bool)
 		b.WriteString("\nNot measured\n")
 	}
 	for _, m := range unseen {
-		o.write(b, m, "  ", "    ", plain)
+		o.Write(b, m, "  ", "    ", terminal.Plain)
 	}
 	o.probeSurvivals(b, p)
 	o.probeFacts(b, p)
@@ -170,7 +171,7 @@ func beyond(p *profile.Profile, show glimpse) (names []string) {
 			continue
 		}
 		if seen++; seen > show.protocols {
-			names = append(names, report.ProtocolName(q.Name))
+			names = append(names, q.Name.Title())
 		}
 	}
 	if more := len(p.Caveats) - show.caveats; more > 0 {
@@ -182,7 +183,7 @@ func beyond(p *profile.Profile, show glimpse) (names []string) {
 // probeEnd says how it was measured and what else there is.
 func (o Options) probeEnd(b *bufio.Writer, p *profile.Profile, more []string) {
 	b.WriteString("\n")
-	o.write(b, report.ProbeOrigin(p, o.Version)+" More: "+strings.Join(more, ", "), "", "", faint)
+	o.Write(b, report.ProbeOrigin(p, o.Version)+" More: "+strings.Join(more, ", "), "", "", terminal.Faint)
 }
 
 // probeSurvivals says in a line each what a connection survives, and what it does not.
@@ -208,7 +209,7 @@ func (o Options) probeSurvivals(b *bufio.Writer, p *profile.Profile) {
 		what []string
 	}{{"stays open after", kept}, {"is closed after", closed}, {"not measured", unknown}} {
 		if len(one.what) > 0 {
-			o.write(b, strings.Join(one.what, ", "), left("  "+one.name, 20), left("", 20), plain)
+			o.Write(b, strings.Join(one.what, ", "), terminal.Left("  "+one.name, 20), terminal.Left("", 20), terminal.Plain)
 		}
 	}
 }
@@ -222,11 +223,11 @@ func (o Options) probeFacts(b *bufio.Writer, p *profile.Profile) {
 	b.WriteString("\n")
 	room := 0
 	for _, f := range facts {
-		room = max(room, width(f[0]))
+		room = max(room, terminal.Width(f[0]))
 	}
 	for _, f := range facts {
-		first := o.paint(f[0], faint) + strings.Repeat(" ", room+gap-width(f[0]))
-		lines := wrap(f[1], o.width(), left("", room+gap), left("", room+gap))
+		first := o.Paint(f[0], terminal.Faint) + strings.Repeat(" ", room+terminal.Gap-terminal.Width(f[0]))
+		lines := terminal.Wrap(f[1], o.Columns(), terminal.Left("", room+terminal.Gap), terminal.Left("", room+terminal.Gap))
 		b.WriteString(first + strings.TrimLeft(lines[0], " ") + "\n")
 		for _, line := range lines[1:] {
 			b.WriteString(line + "\n")
@@ -237,14 +238,14 @@ func (o Options) probeFacts(b *bufio.Writer, p *profile.Profile) {
 // A word stands before a finding, in a colour that says the same.
 type tag struct {
 	text  string
-	style style
+	style terminal.Style
 }
 
 var (
 	outcomeWord = map[profile.Outcome]tag{
-		profile.Fail: {"FAIL", red}, profile.Warn: {"WARN", yellow}, profile.Pass: {"pass", green}, profile.NotMeasured: {"-", faint},
+		profile.Fail: {"FAIL", terminal.Red}, profile.Warn: {"WARN", terminal.Yellow}, profile.Pass: {"pass", terminal.Green}, profile.NotMeasured: {"-", terminal.Faint},
 	}
-	truthWord = map[assert.Truth]tag{assert.Holds: {"pass", green}, assert.Broken: {"FAIL", red}, assert.NotKnown: {"FAIL", red}}
+	truthWord = map[assert.Truth]tag{assert.Holds: {"pass", terminal.Green}, assert.Broken: {"FAIL", terminal.Red}, assert.NotKnown: {"FAIL", terminal.Red}}
 )
 
 // tagRoom is for the longest tag, and what stands around it.
@@ -252,16 +253,16 @@ const tagRoom = 6
 
 // finding writes a tag, a line beside it, and texts below that.
 func (o Options) finding(b *bufio.Writer, t tag, line string, texts ...string) {
-	indent := left("", tagRoom+2)
-	for i, l := range wrap(line, o.width(), indent, indent) {
+	indent := terminal.Left("", tagRoom+2)
+	for i, l := range terminal.Wrap(line, o.Columns(), indent, indent) {
 		if i == 0 {
-			l = "  " + o.paint(t.text, t.style) + strings.Repeat(" ", tagRoom-width(t.text)) + l[len(indent):]
+			l = "  " + o.Paint(t.text, t.style) + strings.Repeat(" ", tagRoom-terminal.Width(t.text)) + l[len(indent):]
 		}
 		b.WriteString(l + "\n")
 	}
 	for _, text := range texts {
 		if text != "" {
-			o.write(b, text, indent, indent, plain)
+			o.Write(b, text, indent, indent, terminal.Plain)
 		}
 	}
 }
@@ -292,11 +293,11 @@ func (o Options) probeCases(b *bufio.Writer, p *profile.Profile) {
 
 // Cases writes the list of cases.
 func Cases(w io.Writer, cases []profile.Case, o Options) error {
-	return o.buffered(w, func(b *bufio.Writer) {
-		protocol := ""
+	return o.Buffered(w, func(b *bufio.Writer) {
+		var protocol linger.Protocol
 		room := 0
 		for _, c := range cases {
-			room = max(room, width(c.ID))
+			room = max(room, terminal.Width(c.ID))
 		}
 		for _, c := range cases {
 			if c.Protocol != protocol {
@@ -304,11 +305,11 @@ func Cases(w io.Writer, cases []profile.Case, o Options) error {
 					b.WriteString("\n")
 				}
 				protocol = c.Protocol
-				b.WriteString(o.paint(report.ProtocolName(protocol), bold) + "\n")
+				b.WriteString(o.Paint(protocol.Title(), terminal.Bold) + "\n")
 			}
-			first, indent := left("  "+c.ID, room+gap+2)+left(string(c.Level), 6+gap), left("", room+gap+2+6+gap)
-			o.write(b, c.Standard, first, indent, plain)
-			o.write(b, c.Title, left("", room+gap+2), left("", room+gap+2), faint)
+			first, indent := terminal.Left("  "+c.ID, room+terminal.Gap+2)+terminal.Left(string(c.Level), 6+terminal.Gap), terminal.Left("", room+terminal.Gap+2+6+terminal.Gap)
+			o.Write(b, c.Standard, first, indent, terminal.Plain)
+			o.Write(b, c.Title, terminal.Left("", room+terminal.Gap+2), terminal.Left("", room+terminal.Gap+2), terminal.Faint)
 		}
 	})
 }

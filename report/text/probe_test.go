@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"linger"
-	"linger/compare"
+	"linger/compare/sweep"
 	"linger/conformance"
 	"linger/internal/results"
+	"linger/report/terminal"
 )
 
 func TestProbeIsLaidOut(t *testing.T) {
-	for name, o := range map[string]Options{"probe": {}, "probe-60": {Width: 60}, "probe-color": {Color: true}} {
+	for name, o := range map[string]terminal.Screen{"probe": {}, "probe-60": {Width: 60}, "probe-color": {Color: true}} {
 		for _, verbose := range []bool{false, true} {
 			var b bytes.Buffer
-			if err := Probe(&b, results.Server(), verbose, o); err != nil {
+			if err := Probe(&b, results.Server(), verbose, Options{Screen: o}); err != nil {
 				t.Fatal(err)
 			}
 			if verbose {
@@ -35,20 +36,20 @@ func TestProbeIsLaidOut(t *testing.T) {
 	if err := Survey(&b, results.Servers(), Options{}); err != nil {
 		t.Fatal(err)
 	}
-	narrow(t, "survey", b.String(), Options{})
+	narrow(t, "survey", b.String(), terminal.Screen{})
 	results.Golden(t, "survey", b.String())
 	b.Reset()
-	if err := Cases(&b, conformance.Cases(), Options{Width: 60}); err != nil {
+	if err := Cases(&b, conformance.Cases(), Options{Screen: terminal.Screen{Width: 60}}); err != nil {
 		t.Fatal(err)
 	}
-	narrow(t, "cases", b.String(), Options{Width: 60})
+	narrow(t, "cases", b.String(), terminal.Screen{Width: 60})
 }
 
 // narrow holds text to the width that there is, and to escapes only where wanted.
-func narrow(t *testing.T, name, text string, o Options) {
+func narrow(t *testing.T, name, text string, o terminal.Screen) {
 	t.Helper()
 	bare := text
-	for _, st := range []style{bold, faint, green, red, yellow} {
+	for _, st := range []terminal.Style{terminal.Bold, terminal.Faint, terminal.Green, terminal.Red, terminal.Yellow} {
 		bare = strings.ReplaceAll(bare, "\x1b["+string(st)+"m", "")
 	}
 	bare = strings.ReplaceAll(bare, "\x1b[0m", "")
@@ -56,8 +57,8 @@ func narrow(t *testing.T, name, text string, o Options) {
 		t.Errorf("%s has escapes that it should not have", name)
 	}
 	for line := range strings.SplitSeq(bare, "\n") {
-		if width(line) > o.width() {
-			t.Errorf("%s: %d columns of %d: %s", name, width(line), o.width(), line)
+		if terminal.Width(line) > o.Columns() {
+			t.Errorf("%s: %d columns of %d: %s", name, terminal.Width(line), o.Columns(), line)
 		}
 	}
 }
@@ -65,10 +66,10 @@ func narrow(t *testing.T, name, text string, o Options) {
 // The colours say nothing that the words do not.
 func TestProbeNeedsNoColour(t *testing.T) {
 	var with, without bytes.Buffer
-	Probe(&with, results.Server(), true, Options{Color: true})
+	Probe(&with, results.Server(), true, Options{Screen: terminal.Screen{Color: true}})
 	Probe(&without, results.Server(), true, Options{})
 	bare := with.String()
-	for _, st := range []style{bold, faint, green, red, yellow} {
+	for _, st := range []terminal.Style{terminal.Bold, terminal.Faint, terminal.Green, terminal.Red, terminal.Yellow} {
 		bare = strings.ReplaceAll(bare, "\x1b["+string(st)+"m", "")
 	}
 	if bare = strings.ReplaceAll(bare, "\x1b[0m", ""); bare != without.String() {
@@ -88,7 +89,7 @@ func TestWhatRunsIsSaid(t *testing.T) {
 			"waiting for an answer; 5 connections open, 143 requests sent so far. Not done yet: 9 experiments. It takes 63 s more at most.": Probing{
 				Title: "http://example.org/: how it treats connections", Unit: "experiment", Done: 3, Total: 12, Waiting: "waiting for an answer",
 				Connections: 5, Requests: 143, Elapsed: 12 * time.Second, AtMost: 63 * time.Second}.Lines(o, rows),
-			"Under way: RTT 70 ms, 12 Mbit/s down, 1 % lost. Still to come: 90 networks.": Sweeping(compare.Sweep{}, network,
+			"Under way: RTT 70 ms, 12 Mbit/s down, 1 % lost. Still to come: 90 networks.": Sweeping(sweep.Sweep{}, network,
 				Run{Unit: "network", Done: 10, Total: 100, Elapsed: time.Second, Remaining: 9 * time.Second}, o, rows),
 			"Reading: 30.0 MB so far, 1000 frames, 10 MB/s.": Files{Title: "a.pcapng", Taken: 30e6, Size: 60e6, Frames: 1000, Elapsed: 3 * time.Second}.Lines(o, rows),
 		}
@@ -99,13 +100,13 @@ func TestWhatRunsIsSaid(t *testing.T) {
 		}
 	}
 	for columns := 1; columns < 120; columns++ {
-		for want, lines := range drawn(Options{Width: columns}, 5) {
+		for want, lines := range drawn(Options{Screen: terminal.Screen{Width: columns}}, 5) {
 			if len(lines) > 5 {
 				t.Errorf("%d lines of %q", len(lines), want)
 			}
 			for _, line := range lines {
-				if width(line) > columns {
-					t.Errorf("%d columns of %d: %q", width(line), columns, line)
+				if terminal.Width(line) > columns {
+					t.Errorf("%d columns of %d: %q", terminal.Width(line), columns, line)
 				}
 			}
 		}

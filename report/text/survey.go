@@ -9,6 +9,7 @@ import (
 	"linger/assert"
 	"linger/profile"
 	"linger/report"
+	"linger/report/terminal"
 )
 
 // lists are how many servers, and how many lines of each list below them, are shown: tried
@@ -19,15 +20,15 @@ var lists = []struct{ servers, lines int }{{20, 9}, {16, 4}, {12, 3}, {9, 2}, {7
 // could not be probed. It fits on a screen, unless all is wanted.
 func Survey(w io.Writer, s []profile.Probed, o Options) error {
 	if o.IsWide() {
-		return o.buffered(w, func(b *bufio.Writer) { o.survey(b, s, len(s), len(s)*1000) })
+		return o.Buffered(w, func(b *bufio.Writer) { o.survey(b, s, len(s), len(s)*1000) })
 	}
-	return o.fitting(w, len(lists), func(b *bufio.Writer, i int) { o.survey(b, s, lists[i].servers, lists[i].lines) })
+	return o.Fitting(w, len(lists), func(b *bufio.Writer, i int) { o.survey(b, s, lists[i].servers, lists[i].lines) })
 }
 
 func (o Options) survey(b *bufio.Writer, s []profile.Probed, servers, most int) {
-	o.write(b, report.SurveyTitle(s), "", "", bold)
+	o.Write(b, report.SurveyTitle(s), "", "", terminal.Bold)
 	b.WriteString("\n")
-	o.table(b, report.Servers(s, servers))
+	o.Table(b, report.Servers(s, servers))
 	o.surveyList(b, "Standards violations", most, func(put func(...string)) {
 		for _, p := range s {
 			if p.Profile == nil {
@@ -71,12 +72,12 @@ func (o Options) surveyList(b *bufio.Writer, title string, most int, each func(p
 		if n == 1 {
 			b.WriteString("\n" + title + "\n")
 		}
-		o.write(b, texts[0], "  ! ", "    ", plain)
+		o.Write(b, texts[0], "  ! ", "    ", terminal.Plain)
 		for _, text := range texts[1:] {
-			o.write(b, text, "    ", "    ", plain)
+			o.Write(b, text, "    ", "    ", terminal.Plain)
 		}
 	})
 	if more := n - most; more > 0 {
-		b.WriteString(o.paint("    "+linger.Plural(more, "line")+" more (--wide)", faint) + "\n")
+		b.WriteString(o.Paint("    "+linger.Plural(more, "line")+" more (--wide)", terminal.Faint) + "\n")
 	}
 }

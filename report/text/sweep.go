@@ -6,45 +6,48 @@ import (
 	"slices"
 	"strings"
 
-	"linger/compare"
+	"linger/compare/crowdsweep"
+	"linger/compare/sweep"
 	"linger/finding"
-	"linger/report"
+	"linger/report/crowdmap"
+	"linger/report/sweepmap"
 	"linger/report/table"
+	"linger/report/terminal"
 	"linger/report/words"
 )
 
-// A grid is how much of a sweep's maps is drawn: so many rates, at so many losses.
-type grid struct{ lines, losses int }
+// A part is how much of a sweep's maps is drawn: so many rates, at so many losses.
+type part struct{ lines, losses int }
 
-// grids are tried until one fits on a screen.
-var grids = []grid{{30, 6}, {12, 6}, {10, 6}, {12, 2}, {10, 2}, {8, 2}, {10, 1}, {8, 1}, {5, 1}}
+// parts are tried until one fits on a screen, the largest first.
+var parts = []part{{30, 6}, {12, 6}, {10, 6}, {12, 2}, {10, 2}, {8, 2}, {10, 1}, {8, 1}, {5, 1}}
 
 // onMap are the findings of a sweep that stand on its first screen, below the maps.
-var onMap = []string{compare.UnknownOn, compare.KeepingCostsOn, compare.SameOn, compare.BorderAt, compare.LuckOn}
+var onMap = []string{sweep.UnknownOn, sweep.KeepingCostsOn, sweep.SameOn, sweep.BorderAt, sweep.NoiseOn}
 
 // Sweep writes what a sweep comes to, and its maps: which strategy is fastest where. It
 // fits on a screen, unless all is wanted.
-func Sweep(w io.Writer, m *report.Map, v compare.Survey, o Options) error {
+func Sweep(w io.Writer, m *sweepmap.Map, v sweep.Survey, o Options) error {
 	if o.IsWide() {
-		return o.buffered(w, func(b *bufio.Writer) {
+		return o.Buffered(w, func(b *bufio.Writer) {
 			o.sweepHead(b, m, v)
 			b.WriteString("\n")
-			o.sweepMaps(b, m, grids[0])
+			o.sweepMaps(b, m, parts[0])
 			b.WriteString("\n")
 			for _, fact := range words.Survey(v).Facts {
-				o.write(b, fact, "- ", "  ", plain)
+				o.Write(b, fact, "- ", "  ", terminal.Plain)
 			}
 			o.sweepEnd(b, m, v)
 		})
 	}
-	return o.fitting(w, 3*len(grids), func(b *bufio.Writer, i int) {
+	return o.Fitting(w, 3*len(parts), func(b *bufio.Writer, i int) {
 		o.sweepHead(b, m, v)
-		o.sweepMaps(b, m, grids[i/3])
+		o.sweepMaps(b, m, parts[i/3])
 		most := []int{3, 1, 0}[i%3]
 		for _, code := range onMap {
 			for _, f := range v.Findings {
 				if f.Code == code && most > 0 {
-					o.write(b, words.Finding(f), "- ", "  ", plain)
+					o.Write(b, words.Finding(f), "- ", "  ", terminal.Plain)
 					most--
 				}
 			}
@@ -54,22 +57,22 @@ func Sweep(w io.Writer, m *report.Map, v compare.Survey, o Options) error {
 }
 
 // sweepHead is the answer.
-func (o Options) sweepHead(b *bufio.Writer, m *report.Map, v compare.Survey) {
-	o.write(b, report.SweepTitle(m.Sweep, v), "", "", bold)
-	if !o.IsWide() && slices.ContainsFunc(v.Findings, func(f finding.Finding) bool { return f.Code == compare.KeepAliveOn }) {
+func (o Options) sweepHead(b *bufio.Writer, m *sweepmap.Map, v sweep.Survey) {
+	o.Write(b, sweepmap.Title(m.Sweep, v), "", "", terminal.Bold)
+	if !o.IsWide() && slices.ContainsFunc(v.Findings, func(f finding.Finding) bool { return f.Code == sweep.KeepAliveOn }) {
 		// What keep-alive alone saves says more than what it saves with all else that differs.
-		v.Findings = slices.DeleteFunc(slices.Clone(v.Findings), func(f finding.Finding) bool { return f.Code == compare.KeepingSavesOn })
+		v.Findings = slices.DeleteFunc(slices.Clone(v.Findings), func(f finding.Finding) bool { return f.Code == sweep.KeepingSavesOn })
 	}
-	o.write(b, words.Survey(v).Lead, "", "", plain)
+	o.Write(b, words.Survey(v).Lead, "", "", terminal.Plain)
 	for _, f := range v.Findings {
-		if f.Code == compare.Stopped && !o.IsWide() { // else it stands among the others
-			o.write(b, words.Finding(f), "", "", plain)
+		if f.Code == sweep.Stopped && !o.IsWide() { // else it stands among the others
+			o.Write(b, words.Finding(f), "", "", terminal.Plain)
 		}
 	}
 }
 
 // sweepMaps draws the maps, or the table of named networks, and says what letters mean.
-func (o Options) sweepMaps(b *bufio.Writer, m *report.Map, show grid) {
+func (o Options) sweepMaps(b *bufio.Writer, m *sweepmap.Map, show part) {
 	var marks []string
 	for _, mark := range [][2]string{
 		{"~", "too close to call: another is within " + finding.Share(m.Sweep.Margin) + ", or noise"}, {"=", "the fastest without keep-alive is, too"}, {"?", "not known"},
@@ -82,38 +85,46 @@ func (o Options) sweepMaps(b *bufio.Writer, m *report.Map, show grid) {
 		o.draw(b, m, show)
 		marks = append([]string{strings.Join(m.Key(), ", ") + " is fastest"}, marks...)
 	} else if t := m.Networks(); o.IsWide() {
-		o.table(b, t)
+		o.Table(b, t)
 	} else {
 		t.Columns = t.Columns[:len(t.Columns)-2*len(m.Losses)]
 		for i := range t.Rows {
 			t.Rows[i].Cells = t.Rows[i].Cells[:len(t.Columns)]
 		}
-		o.table(b, t)
+		o.Table(b, t)
 	}
 	if len(m.Sweep.Axes.Named) > 0 {
-		marks = append(marks, report.Checked+" within the checked range")
+		marks = append(marks, sweepmap.Checked+" within the checked range")
 	}
-	o.write(b, strings.Join(marks, "; "), "", "", faint)
+	o.Write(b, strings.Join(marks, "; "), "", "", terminal.Faint)
 }
 
 // sweepEnd says how it came about and what else there is.
-func (o Options) sweepEnd(b *bufio.Writer, m *report.Map, v compare.Survey) {
-	o.write(b, report.SweepOrigin(m.Sweep, v, o.Version), "", "", faint)
-	if o.IsWide() && len(o.Limits) > 0 {
-		var names []string
-		for _, l := range o.Limits {
-			names = append(names, strings.TrimSuffix(l.What, "."))
-		}
-		o.write(b, "Not modelled: "+strings.Join(names, "; ")+" (docs/simulator.md).", "", "", faint)
+func (o Options) sweepEnd(b *bufio.Writer, m *sweepmap.Map, v sweep.Survey) {
+	o.mapEnd(b, sweepmap.Origin(m.Sweep, v, o.Version))
+}
+
+// mapEnd says how a map came about, and what else there is.
+func (o Options) mapEnd(b *bufio.Writer, origin string) {
+	o.Write(b, origin, "", "", terminal.Faint)
+	o.notModelled(b)
+	hint := "  More: --wide, -o map.html"
+	if o.IsWide() {
+		hint = ""
 	}
-	if o.Command != "" {
-		// Not wrapped, so that it can be copied in one piece.
-		line := "Repeat: " + table.Clean(o.Command)
-		if more := "  More: --wide, -o map.html"; !o.IsWide() && width(line+more) <= o.width() {
-			line += more
-		}
-		b.WriteString(o.paint(line, faint) + "\n")
+	o.repeat(b, hint)
+}
+
+// notModelled says, where all is wanted, what predictions leave out.
+func (o Options) notModelled(b *bufio.Writer) {
+	if !o.IsWide() || len(o.Limits) == 0 {
+		return
 	}
+	var names []string
+	for _, l := range o.Limits {
+		names = append(names, strings.TrimSuffix(l.What, "."))
+	}
+	o.Write(b, "Not modelled: "+strings.Join(names, "; ")+" (docs/simulator.md).", "", "", terminal.Faint)
 }
 
 // rateRoom is how wide the names of rates are, between the room between maps.
@@ -121,8 +132,8 @@ const rateRoom, between = 13, 3
 
 // draw writes the maps side by side, as many as there is room for: rates downwards, the
 // highest first, round-trip times to the right.
-func (o Options) draw(b *bufio.Writer, m *report.Map, show grid) {
-	room := o.width() - rateRoom - 1
+func (o Options) draw(b *bufio.Writer, m *sweepmap.Map, show part) {
+	room := o.Columns() - rateRoom - 1
 	places := some(m.Places, room/2)
 	each := 2*len(places) + between
 	lines, losses := some(m.Lines, show.lines), some(m.Losses, show.losses)
@@ -130,48 +141,48 @@ func (o Options) draw(b *bufio.Writer, m *report.Map, show grid) {
 		if row[0] != losses[0] {
 			b.WriteString("\n")
 		}
-		head := left("", rateRoom+1)
+		head := terminal.Left("", rateRoom+1)
 		for i, loss := range row {
-			head = left(head, rateRoom+1+i*each) + table.Short(report.LossName(m.Sweep.Axes.Loss[loss]), each-between)
+			head = terminal.Left(head, rateRoom+1+i*each) + table.Short(sweepmap.LossName(m.Sweep.Axes.Loss[loss]), each-between)
 		}
-		b.WriteString(o.paint(head, bold) + "\n")
+		b.WriteString(o.Paint(head, terminal.Bold) + "\n")
 		for _, line := range slices.Backward(lines) {
-			b.WriteString(strings.TrimRight(right(report.RateName(m.Sweep.Axes.Down[line]), rateRoom)+" "+o.cells(m, row, line, places), " ") + "\n")
+			b.WriteString(strings.TrimRight(terminal.Right(sweepmap.RateName(m.Sweep.Axes.Down[line]), rateRoom)+" "+o.cells(m, row, line, places), " ") + "\n")
 		}
-		axis := right("RTT, ms", rateRoom) + " "
+		axis := terminal.Right("RTT, ms", rateRoom) + " "
 		for i := range row {
 			at := rateRoom + 1 + i*each
-			axis = ticks(left(axis, at), m, places, min(o.width(), at+each-1))
+			axis = ticks(terminal.Left(axis, at), m, places, min(o.Columns(), at+each-1))
 		}
-		b.WriteString(o.paint(strings.TrimRight(axis, " "), faint) + "\n")
+		b.WriteString(o.Paint(strings.TrimRight(axis, " "), terminal.Faint) + "\n")
 	}
-	if text := report.Thinned(m.Sweep, len(lines), len(places), len(losses)); text != "" {
-		o.write(b, text, "", "", faint)
+	if text := sweepmap.Thinned(m.Sweep, len(lines), len(places), len(losses)); text != "" {
+		o.Write(b, text, "", "", terminal.Faint)
 	}
 }
 
 // some picks at most so many of a list, evenly.
 func some(list []int, most int) (out []int) {
-	for _, i := range report.Evenly(len(list), most) {
+	for _, i := range sweepmap.Evenly(len(list), most) {
 		out = append(out, list[i])
 	}
 	return out
 }
 
 // cells are one rate of the maps of some losses.
-func (o Options) cells(m *report.Map, losses []int, line int, places []int) string {
+func (o Options) cells(m *sweepmap.Map, losses []int, line int, places []int) string {
 	var out strings.Builder
 	for i, loss := range losses {
 		if i > 0 {
-			out.WriteString(left("", between))
+			out.WriteString(terminal.Left("", between))
 		}
 		for _, place := range places {
 			c, ok := m.At(loss, line, place)
-			out.WriteString(o.paint(m.Symbol(c, ok), styleOf(m.Hue(c.Best))))
-			if sure := report.Sureness(c); sure == " " {
+			out.WriteString(o.Paint(m.Symbol(c, ok), terminal.StyleOf(m.Hue(c.Best))))
+			if sure := sweepmap.Sureness(c); sure == " " {
 				out.WriteString(sure) // not painted, so that it can be cut off
 			} else {
-				out.WriteString(o.paint(sure, faint))
+				out.WriteString(o.Paint(sure, terminal.Faint))
 			}
 		}
 	}
@@ -180,14 +191,85 @@ func (o Options) cells(m *report.Map, losses []int, line int, places []int) stri
 
 // ticks writes round-trip times below the columns of a map, up to a column of text, where
 // there is room for them.
-func ticks(axis string, m *report.Map, places []int, end int) string {
-	from := width(axis)
+func ticks(axis string, m *sweepmap.Map, places []int, end int) string {
+	from := terminal.Width(axis)
 	for i, place := range places {
 		name, at := finding.Setting(m.Sweep.Axes.RTT[place]), from+2*i
-		if i > 0 && at < width(axis)+1 || at+width(name) > end {
+		if i > 0 && at < terminal.Width(axis)+1 || at+terminal.Width(name) > end {
 			continue
 		}
-		axis = left(axis, at) + name
+		axis = terminal.Left(axis, at) + name
 	}
 	return axis
+}
+
+// A crowdPart is how much of a sweep of crowds the first screen has: numbers of clients, think times
+// of which it says what serves best, and findings.
+type crowdPart struct{ rows, leads, facts int }
+
+// crowdParts are tried until one fits on a screen, the largest first.
+var crowdParts = []crowdPart{{12, 4, 4}, {12, 4, 3}, {12, 4, 2}, {12, 4, 1}, {12, 4, 0}, {9, 4, 0}, {7, 4, 0}, {7, 3, 0}, {5, 3, 0}, {5, 2, 0}, {5, 1, 0}}
+
+// CrowdMap writes what a sweep of crowds comes to: what serves best up to how many clients, and the
+// map of it. It fits on a screen, unless all is wanted.
+func CrowdMap(w io.Writer, m *crowdmap.Map, o Options) error {
+	if o.IsWide() {
+		return o.Buffered(w, func(b *bufio.Writer) {
+			o.crowdLead(b, m, len(m.Sweep.Axes.Think))
+			b.WriteString("\n")
+			o.crowdMap(b, m, len(m.Sweep.Axes.Clients))
+			b.WriteString("\n")
+			for _, fact := range words.CrowdSurvey(m.Survey).Facts {
+				o.Write(b, fact, "- ", "  ", terminal.Plain)
+			}
+			o.Write(b, m.Rule(), "- ", "  ", terminal.Plain)
+			t := m.Choices()
+			b.WriteString("\n" + o.Paint(t.Caption, terminal.Bold) + "\n")
+			o.Table(b, t)
+			b.WriteString("\n")
+			o.mapEnd(b, m.Origin(o.Version))
+		})
+	}
+	facts := words.CrowdSurvey(m.Survey).Facts
+	return o.Fitting(w, len(crowdParts), func(b *bufio.Writer, version int) {
+		show := crowdParts[version]
+		o.crowdLead(b, m, show.leads)
+		o.crowdMap(b, m, show.rows)
+		for _, fact := range facts[:min(len(facts), show.facts)] {
+			o.Write(b, fact, "- ", "  ", terminal.Plain)
+		}
+		o.mapEnd(b, m.Brief())
+	})
+}
+
+// crowdLead is the answer: what serves best with each of so many think times.
+func (o Options) crowdLead(b *bufio.Writer, m *crowdmap.Map, most int) {
+	o.Write(b, m.Title(), "", "", terminal.Plain)
+	told := 0
+	for _, f := range m.Survey.Findings {
+		switch f.Code {
+		case crowdsweep.ServesBest, crowdsweep.NoCrowd:
+			if told++; told <= most {
+				o.Write(b, words.Finding(f), "", "  ", terminal.Bold)
+			}
+		case crowdsweep.StoppedAtCrowd:
+			if !o.IsWide() { // else it stands among the others
+				o.Write(b, words.Finding(f), "", "  ", terminal.Plain)
+			}
+		}
+	}
+	if told > most {
+		o.Write(b, finding.Plural(float64(told-most), "more think time")+": --wide", "", "  ", terminal.Faint)
+	}
+}
+
+// crowdMap draws the map, and says what letters mean.
+func (o Options) crowdMap(b *bufio.Writer, m *crowdmap.Map, rows int) {
+	if len(m.Cells) == 0 {
+		return
+	}
+	columns := max(1, (o.Columns()-8)/10)
+	t := m.Table(columns, rows)
+	o.Table(b, t)
+	o.Write(b, m.Key()+".", "", "", terminal.Faint)
 }

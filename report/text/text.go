@@ -5,27 +5,17 @@ package text
 
 import (
 	"bufio"
-	"io"
-	"slices"
-	"strings"
 
 	"linger/finding"
 	"linger/report"
 	"linger/report/table"
+	"linger/report/terminal"
 	"linger/report/words"
 )
 
-// Options says how text is laid out.
+// Options says how text is laid out, and what stands beside the result.
 type Options struct {
-	// Width is how many columns there are; 0 is 80, and less than 40 is taken for 40.
-	Width int
-	// Wide shows all there is, however many lines that takes. From 140 columns on it
-	// is shown anyway.
-	Wide bool
-	// Color puts in escape codes.
-	Color bool
-	// ASCII keeps to its 95 letters: what else there is is drawn with those.
-	ASCII bool
+	terminal.Screen
 	// Version is that of linger, Command how to run the same again; either may be empty.
 	Version string
 	Command string
@@ -33,63 +23,73 @@ type Options struct {
 	Limits []report.Limit
 }
 
-func (o Options) width() int {
-	if o.Width == 0 {
-		return 80
-	}
-	return max(40, o.Width)
-}
-
-// IsWide reports whether everything is written, and not what fits a screen alone.
-func (o Options) IsWide() bool { return o.Wide || o.Width >= 140 }
-
-// caveats writes what there is to doubt, if anything.
+// caveats writes the caveats, if any.
 func (o Options) caveats(b *bufio.Writer, list []finding.Caveat) {
 	if len(list) > 0 {
 		b.WriteString("\nCaveats\n")
 	}
 	for _, text := range words.Caveats(list) {
-		o.write(b, text, "  ! ", "    ", plain)
+		o.Write(b, text, "  ! ", "    ", terminal.Plain)
 	}
 }
 
-// withBars draws the times of the second column as bars behind it, the longest over
-// the whole width, where there is room.
-func (o Options) withBars(cols []column, t table.Table) []column {
-	const narrowest, widest = 4, 24
-	room := min(o.width()-total(cols)-gap, widest)
-	if room < narrowest {
-		return cols
+// A density is how much of the first screen there is room for.
+type density struct {
+	blanks         int  // empty lines between its parts
+	caveats        int  // that are told
+	withoutTheTime bool // where the time goes is left out
+}
+
+// densities are what is shown, the fullest first.
+var densities = []density{{4, 2, false}, {3, 2, false}, {2, 1, false}, {1, 1, false}, {0, 1, false}, {2, 1, true}, {0, 1, true}}
+
+// moreHint stands where columns are hidden.
+const moreHint = "  More: --wide"
+
+// longestCommand is how long a command is at most that is shown to be copied: more was not
+// typed.
+const longestCommand = 4000
+
+// foot writes how a result came about, how to run the same again, and a hint of where there is
+// more: in one line where there is room.
+func (o Options) foot(b *bufio.Writer, how, hint string) {
+	if line := table.Clean(how) + o.again() + hint; terminal.Width(line) <= o.Columns() {
+		b.WriteString(o.Paint(line, terminal.Faint) + "\n")
+		return
 	}
-	most := 0.0
-	for _, c := range t.Cells(1) {
-		most = max(most, c.Value.Or(0))
+	o.Write(b, how, "", "", terminal.Faint)
+	o.repeat(b, hint)
+}
+
+// repeat writes how to run the same again, if that is known, and behind it the hint, if there is
+// room. The line is not wrapped, so that it can be copied in one piece.
+func (o Options) repeat(b *bufio.Writer, hint string) {
+	again := o.again()
+	if again == "" {
+		return
 	}
-	if most == 0 {
-		return cols
+	if terminal.Width(again+hint) <= o.Columns() {
+		again += hint
 	}
-	bars := column{left: true, least: room}
-	for _, c := range t.Cells(1) {
-		s := ""
-		if v, ok := c.Value.Get(); ok {
-			s = bar(v/most, room)
+	b.WriteString(o.Paint(again[1:], terminal.Faint) + "\n")
+}
+
+// again is how to run the same again, to stand behind a sentence; nothing where it is not known.
+func (o Options) again() string {
+	if o.Command == "" {
+		return ""
+	}
+	return " Repeat: " + table.Short(o.Command, longestCommand)
+}
+
+// firstCaveats writes the first of the caveats that could change the headline, at most so many,
+// and how many there are besides: the rest of these, and others.
+func (o Options) firstCaveats(b *bufio.Writer, decisive []string, others, most int) {
+	shown := decisive[:min(most, len(decisive))]
+	for i, text := range shown {
+		if more := len(decisive) - len(shown) + others; i == len(shown)-1 && more > 0 {
+			text += " (" + finding.Plural(float64(more), "more caveat") + ": --wide)"
 		}
-		bars.cells = append(bars.cells, s)
+		o.Write(b, text, "! ", "  ", terminal.Yellow)
 	}
-	return slices.Insert(cols, 2, bars)
-}
-
-// buffered calls write with a buffer before w, and returns the first error.
-func (o Options) buffered(w io.Writer, write func(*bufio.Writer)) error {
-	if o.ASCII {
-		var all strings.Builder
-		b := bufio.NewWriter(&all)
-		write(b)
-		b.Flush() // nothing fails in memory
-		_, err := io.WriteString(w, inASCII(all.String()))
-		return err
-	}
-	b := bufio.NewWriter(w)
-	write(b)
-	return b.Flush()
 }

@@ -11,9 +11,13 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/compare/difference"
+	"linger/compare/times"
 	"linger/finding"
 	"linger/internal/results"
 	"linger/internal/textbook"
+	"linger/report/terminal"
+	"linger/report/trial"
 	"linger/trace"
 )
 
@@ -60,9 +64,9 @@ func closing(n int) *trace.Trace {
 }
 
 // secure is a connection over TLS, or QUIC where TCP was not established.
-func secure(c trace.Connection, protocol string, established float64, resumed bool) trace.Connection {
+func secure(c trace.Connection, protocol linger.Protocol, established float64, resumed bool) trace.Connection {
 	c.Protocol, c.Secured = protocol, c.Connected
-	c.TLS = linger.Known(trace.TLS{Version: "1.3", ALPN: protocol, Resumed: resumed})
+	c.TLS = linger.Known(trace.TLS{Version: "1.3", ALPN: protocol.ALPN(), Resumed: resumed})
 	if c.Established = linger.Known(ms(established)); protocol == "h3" {
 		c.Established, c.QUIC = linger.Opt[linger.Instant]{}, linger.Known(trace.QUIC{Version: "1"})
 	}
@@ -123,7 +127,7 @@ var traces = map[string]*trace.Trace{
 }
 
 // look is what carries a look-up, and ask the look-up itself.
-func look(id int, protocol string, dialled, connected, closed float64) trace.Connection {
+func look(id int, protocol linger.Protocol, dialled, connected, closed float64) trace.Connection {
 	c := conn(id, dialled, connected, closed, trace.AtClient, 1)
 	c.Protocol, c.Established = protocol, linger.Opt[linger.Instant]{}
 	return c
@@ -164,29 +168,48 @@ func ledger() trace.Ledger {
 func outputs(t testing.TB) map[string]func(io.Writer) error {
 	again := Options{Version: "0.1.0", Command: "linger compare gallery --network lte --trials 5 --seed 1"}
 	out := map[string]func(io.Writer) error{
-		"secure-60": func(w io.Writer) error { return Compare(w, findings(t, "secure"), Options{Width: 60}) },
-		"dns-60":    func(w io.Writer) error { return Compare(w, findings(t, "dns"), Options{Width: 60}) },
-		"gallery-color": func(w io.Writer) error {
-			return Compare(w, findings(t, "gallery"), Options{Color: true, Version: "0.1.0"})
+		"secure-60": func(w io.Writer) error {
+			return Compare(w, findings(t, "secure"), Options{Screen: terminal.Screen{Width: 60}})
 		},
-		"gallery-120": func(w io.Writer) error { return Compare(w, findings(t, "gallery"), Options{Width: 120}) },
-		"gallery-60":  func(w io.Writer) error { return Compare(w, findings(t, "gallery"), Options{Width: 20}) },
+		"dns-60": func(w io.Writer) error {
+			return Compare(w, findings(t, "dns"), Options{Screen: terminal.Screen{Width: 60}})
+		},
+		"gallery-color": func(w io.Writer) error {
+			return Compare(w, findings(t, "gallery"), Options{Screen: terminal.Screen{Color: true}, Version: "0.1.0"})
+		},
+		"gallery-120": func(w io.Writer) error {
+			return Compare(w, findings(t, "gallery"), Options{Screen: terminal.Screen{Width: 120}})
+		},
+		"gallery-60": func(w io.Writer) error {
+			return Compare(w, findings(t, "gallery"), Options{Screen: terminal.Screen{Width: 20}})
+		},
 		"waterfall-close-60": func(w io.Writer) error {
-			return Waterfall(w, traces["close"], Options{Width: 60})
+			return Waterfall(w, traces["close"], Options{Screen: terminal.Screen{Width: 60}})
 		},
 		"ledger-quic": func(w io.Writer) error {
 			l := ledger()
 			l.Connections = l.Connections[4:]
-			return Ledger(w, l, nil, Options{})
+			return Ledger(w, l, nil, nil, Options{})
 		},
-		"ledger":     func(w io.Writer) error { return Ledger(w, ledger(), map[string]int{"10.0.0.1:40000": 3}, Options{}) },
+		"ledger": func(w io.Writer) error {
+			return Ledger(w, ledger(), map[string]int{"10.0.0.1:40000": 3}, nil, Options{})
+		},
 		"difference": func(w io.Writer) error { return Difference(w, changedFindings(t), Options{}) },
 		"ledger-one": func(w io.Writer) error {
 			l := ledger()
 			l.Connections = l.Connections[:2]
-			return Ledger(w, l, nil, Options{})
+			return Ledger(w, l, nil, nil, Options{})
 		},
-		"ledger-empty": func(w io.Writer) error { return Ledger(w, trace.Ledger{Overflow: 7}, nil, Options{}) },
+		"ledger-relayed": func(w io.Writer) error {
+			l := ledger()
+			l.Connections = l.Connections[:2]
+			return Ledger(w, l, nil, []trial.Relayed{
+				{Server: "example.com:443", Connections: 2, Datagrams: 1, ConnectMS: linger.Known(trial.Spread{Median: 21.04, Low: 20.9, High: 34})},
+				{Server: "127.0.0.1:8080", Connections: 1, ConnectMS: linger.Known(trial.Spread{Median: 0.071, Low: 0.071, High: 0.071}), Failed: 2, Reason: "connection refused"},
+				{Server: "127.0.0.1:9090"},
+			}, Options{})
+		},
+		"ledger-empty": func(w io.Writer) error { return Ledger(w, trace.Ledger{Overflow: 7}, nil, nil, Options{}) },
 	}
 	for _, name := range []string{"gallery", "doubtful", "live", "nothing", "secure", "https", "stopped", "lossy", "refused", "dns"} {
 		out[name] = func(w io.Writer) error { return Compare(w, findings(t, name), again) }
@@ -231,7 +254,7 @@ func TestEveryOutputFits(t *testing.T) {
 			continue
 		}
 		for line := range strings.SplitSeq(text, "\n") {
-			if n := width(line); n > columns {
+			if n := terminal.Width(line); n > columns {
 				t.Errorf("%s prints a line of %d columns:\n%s", name, n, line)
 			}
 			if strings.TrimRight(line, " ") != line {
@@ -248,11 +271,11 @@ func TestEveryOutputFits(t *testing.T) {
 func TestColorIsOnlyColor(t *testing.T) {
 	var with, without bytes.Buffer
 	f := findings(t, "gallery")
-	if err := errors.Join(Compare(&with, f, Options{Color: true}), Compare(&without, f, Options{})); err != nil {
+	if err := errors.Join(Compare(&with, f, Options{Screen: terminal.Screen{Color: true}}), Compare(&without, f, Options{})); err != nil {
 		t.Fatal(err)
 	}
 	s := with.String()
-	for _, st := range []style{"0", bold, faint, green} {
+	for _, st := range []terminal.Style{"0", terminal.Bold, terminal.Faint, terminal.Green} {
 		s = strings.ReplaceAll(s, "\x1b["+string(st)+"m", "")
 	}
 	if s != without.String() {
@@ -287,7 +310,7 @@ func TestProgress(t *testing.T) {
 			rest = 20*time.Second - time.Duration(test.done)*390*time.Millisecond
 		}
 		got := Progress("trial", test.done, test.failed, 56, time.Duration(test.done)*20*time.Second/56, rest, Options{})
-		if got != test.want || width(got) > 79 {
+		if got != test.want || terminal.Width(got) > 79 {
 			t.Errorf("Progress(%d) = %q; want %q", test.done, got, test.want)
 		}
 	}
@@ -301,19 +324,19 @@ func TestProgress(t *testing.T) {
 		{20, "█░ 1000/2000"},
 		{5, ""},
 	} {
-		got := Progress("trial", 1000, 3, 2000, 600*time.Second, 900*time.Second, Options{Width: test.columns})
-		if width(got) >= test.columns || strings.TrimLeft(got, "█▏▎▍▌▋▊▉░") != strings.TrimLeft(test.want, "█▏▎▍▌▋▊▉░") {
+		got := Progress("trial", 1000, 3, 2000, 600*time.Second, 900*time.Second, Options{Screen: terminal.Screen{Width: test.columns}})
+		if terminal.Width(got) >= test.columns || strings.TrimLeft(got, "█▏▎▍▌▋▊▉░") != strings.TrimLeft(test.want, "█▏▎▍▌▋▊▉░") {
 			t.Errorf("in %d columns it is %q; want %q", test.columns, got, test.want)
 		}
 	}
 	for columns := range 90 {
 		for _, total := range []int{0, 1, 56, 100_000} {
-			if got := Progress("trial", total/2, total/4, total, time.Hour, time.Hour, Options{Width: columns + 1}); width(got) > columns {
+			if got := Progress("trial", total/2, total/4, total, time.Hour, time.Hour, Options{Screen: terminal.Screen{Width: columns + 1}}); terminal.Width(got) > columns {
 				t.Errorf("in %d columns it is %q", columns+1, got)
 			}
 		}
 	}
-	if got := Progress("trial", 0, 0, 0, 0, 0, Options{Width: 60}); strings.Contains(got, "NaN") {
+	if got := Progress("trial", 0, 0, 0, 0, 0, Options{Screen: terminal.Screen{Width: 60}}); strings.Contains(got, "NaN") {
 		t.Error(got)
 	}
 }
@@ -343,7 +366,7 @@ func FuzzText(f *testing.F) {
 		}
 		fs := compare.Findings{Workload: compare.Workload{Name: name}, Verdict: compare.Verdict{Best: name, Findings: []finding.Finding{{Code: url, Subject: finding.Subject{Name: name}, Figures: finding.Figures{finding.Word(name, url)}}}},
 			Caveats: []finding.Caveat{{Code: compare.Failed, Cause: compare.CauseTrials, Subject: finding.Subject{Name: name}, Figures: finding.Figures{finding.Word("reason", url)}}, {Code: url}},
-			Rows:    []compare.Row{{Strategy: name, Time: linger.Known(compare.Time{Median: float64(a), Low: linger.Known(float64(b)), High: linger.Known(float64(a))})}}}
+			Rows:    []compare.Row{{Strategy: name, Time: linger.Known(times.Time{Median: float64(a), Low: linger.Known(float64(b)), High: linger.Known(float64(a))})}}}
 		var out bytes.Buffer
 		if err := errors.Join(Waterfall(&out, tr, Options{}), Waterfall(&out, &h2, Options{}), Compare(&out, fs, Options{Command: url})); err != nil {
 			t.Fatal(err)
@@ -366,17 +389,17 @@ func BenchmarkCompare(b *testing.B) {
 }
 
 // changedFindings is a result, and what became of it.
-func changedFindings(t testing.TB) compare.Change {
+func changedFindings(t testing.TB) difference.Change {
 	before, after := findings(t, "secure"), findings(t, "secure")
 	after.Rows = after.Rows[1:]
-	faster := after.Rows[0].Time.Or(compare.Time{})
+	faster := after.Rows[0].Time.Or(times.Time{})
 	faster.Median, faster.Low, faster.High = faster.Median/2, linger.Known(faster.Low.Or(0)/2), linger.Known(faster.High.Or(0)/2)
 	for i, v := range after.Rows[0].Samples.Time {
 		after.Rows[0].Samples.Time[i], after.Rows[0].Samples.Connections[i] = linger.Known(v.Or(0)/2), linger.Known(6.0)
 	}
 	after.Rows[0].Time, after.Rows[0].Connections = linger.Known(faster), linger.Known(6.0)
 	after.Network.RTT = linger.Known(35.0)
-	return compare.Difference(before, after)
+	return difference.Of(before, after)
 }
 
 // The first screen of a comparison has room for a prompt below it, whatever was found of up
@@ -389,7 +412,7 @@ func TestCompareFitsOnAScreen(t *testing.T) {
 		}
 		for _, width := range []int{80, 100, 120} {
 			var b strings.Builder
-			if err := Compare(&b, f, Options{Width: width, Version: "1.0", Command: "linger compare"}); err != nil {
+			if err := Compare(&b, f, Options{Screen: terminal.Screen{Width: width}, Version: "1.0", Command: "linger compare"}); err != nil {
 				t.Fatal(err)
 			}
 			if n := strings.Count(b.String(), "\n"); n > 23 {

@@ -10,13 +10,18 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/compare/sweep"
+	"linger/compare/times"
 	"linger/finding"
 	"linger/report"
+	"linger/report/sweepmap"
 	"linger/report/table"
+	"linger/report/terminal"
 )
 
 // Underway is a comparison while it runs.
 type Underway struct {
+	Name string // what of several it is; empty is that there is one
 	// Measured is what there is so far: a row of each strategy, without a time where no
 	// trial has ended.
 	Measured compare.Findings
@@ -48,15 +53,18 @@ type Run struct {
 func (u Underway) Lines(o Options, rows int) []string {
 	last := Progress(u.Run.Unit, u.Run.Done, u.Run.Failed, u.Run.Total, u.Run.Elapsed, u.Run.Remaining, o)
 	var text strings.Builder
-	o.buffered(&text, func(b *bufio.Writer) {
+	o.Buffered(&text, func(b *bufio.Writer) {
 		f := u.findings()
-		o.write(b, report.Title(f), "", "", bold)
+		o.Write(b, report.Title(f), "", "", terminal.Bold)
+		if u.Name != "" {
+			o.Write(b, u.Name, "", "", terminal.Faint)
+		}
 		b.WriteString("\n")
 		if t := report.Figures(f); len(t) > 0 {
 			o.barred(b, u.noted(t[0]))
 			b.WriteString("\n")
 		}
-		o.write(b, u.says(), "", "", plain)
+		o.Write(b, u.says(), "", "", terminal.Plain)
 	})
 	return o.above(last, text.String(), rows)
 }
@@ -68,7 +76,7 @@ func (o Options) above(bar, text string, rows int) []string {
 	if bar != "" {
 		lines = append(lines, bar)
 	}
-	if rows > 0 && len(lines) > rows || o.Width > 0 && slices.ContainsFunc(lines, func(s string) bool { return Width(s) > o.Width }) {
+	if rows > 0 && len(lines) > rows || o.Width > 0 && slices.ContainsFunc(lines, func(s string) bool { return terminal.Width(s) > o.Width }) {
 		return []string{bar}
 	}
 	return lines
@@ -87,9 +95,9 @@ func (u Underway) findings() compare.Findings {
 			r.Persistent = persistent
 		}
 		if t, ok := r.Time.Get(); ok {
-			r.Time = linger.Known(compare.Time{Median: t.Median})
+			r.Time = linger.Known(times.Time{Median: t.Median})
 		}
-		r.TripsDoubt, r.RatioToBest = linger.Opt[float64]{}, linger.Opt[float64]{}
+		r.TripsUncertainty, r.RatioToBest = linger.Opt[float64]{}, linger.Opt[float64]{}
 		f.Rows[i] = r
 	}
 	best := math.Inf(1)
@@ -132,10 +140,20 @@ func (u Underway) noted(t table.Table) table.Table {
 
 // says tells what is under way and what is still to come.
 func (u Underway) says() string {
+	names := make([]string, len(u.Standing))
+	for i := range names {
+		names[i] = u.Measured.Rows[i].Strategy
+	}
+	return underWay(names, u.Standing, u.Baseline)
+}
+
+// underWay tells what is under way of some strategies, and what is still to come; baseline is how
+// many trials without delay are.
+func underWay(names []string, standing []Standing, baseline int) string {
 	var now, spared []string
 	left := 0
-	for i, s := range u.Standing {
-		name := table.Short(u.Measured.Rows[i].Strategy, report.LongestName)
+	for i, s := range standing {
+		name := table.Short(names[i], report.LongestName)
 		switch {
 		case s.Running > 1:
 			now = append(now, fmt.Sprintf("%s (%d)", name, s.Running))
@@ -154,8 +172,8 @@ func (u Underway) says() string {
 	if left > 0 {
 		rest = append(rest, linger.Plural(left, "trial"))
 	}
-	if u.Baseline > 0 {
-		rest = append(rest, linger.Plural(u.Baseline, "short trial")+" without delay, for the round trips")
+	if baseline > 0 {
+		rest = append(rest, linger.Plural(baseline, "short trial")+" without delay, for the round trips")
 	}
 	if len(rest) > 0 {
 		parts = append(parts, "Still to come: "+strings.Join(rest, ", and ")+".")
@@ -164,6 +182,20 @@ func (u Underway) says() string {
 		parts = append(parts, "Settled early: "+strings.Join(spared, ", ")+".")
 	}
 	return strings.Join(parts, " ")
+}
+
+// Crowding is a comparison for many clients while it runs.
+type Crowding struct {
+	Title    string
+	Names    []string   // of what is compared
+	Standing []Standing // of each
+	Run      Run
+}
+
+// Lines returns what is drawn of it; see Titled.
+func (c Crowding) Lines(o Options, rows int) []string {
+	r := c.Run
+	return Titled(c.Title, underWay(c.Names, c.Standing, 0), Progress(r.Unit, r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, o), o, rows)
 }
 
 // Probing is how far a probe is.
@@ -199,7 +231,7 @@ func (p Probing) Lines(o Options, rows int) []string {
 
 // Sweeping returns what is drawn of a sweep; see Titled. next is the first of the networks
 // that are not done.
-func Sweeping(s compare.Sweep, next linger.Network, r Run, o Options, rows int) []string {
+func Sweeping(s sweep.Sweep, next linger.Network, r Run, o Options, rows int) []string {
 	now := ""
 	if r.Done < r.Total {
 		now = fmt.Sprintf("Under way: RTT %s ms, %s down", finding.Trimmed(next.RTT.Seconds()*1000, 2), next.Down)
@@ -208,7 +240,7 @@ func Sweeping(s compare.Sweep, next linger.Network, r Run, o Options, rows int) 
 		}
 		now += ". Still to come: " + linger.Plural(r.Total-r.Done, r.Unit) + "."
 	}
-	return Titled(report.SweepTitle(s, compare.Survey{Paths: r.Total}), now, Progress(r.Unit, r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, o), o, rows)
+	return Titled(sweepmap.Title(s, sweep.Survey{Paths: r.Total}), now, Progress(r.Unit, r.Done, r.Failed, r.Total, r.Elapsed, r.Remaining, o), o, rows)
 }
 
 // Files is how far files have been read.
@@ -237,11 +269,60 @@ func (f Files) Lines(o Options, rows int) []string {
 // rows on the screen than lines; 0 rows are as many as it takes.
 func Titled(title, now, bar string, o Options, rows int) []string {
 	var text strings.Builder
-	o.buffered(&text, func(b *bufio.Writer) {
-		o.write(b, title, "", "", bold)
+	o.Buffered(&text, func(b *bufio.Writer) {
+		o.Write(b, title, "", "", terminal.Bold)
 		if now != "" {
-			o.write(b, now, "", "", plain)
+			o.Write(b, now, "", "", terminal.Plain)
 		}
 	})
 	return o.above(bar, text.String(), rows)
 }
+
+// Progress returns one line that says how far a run has come, without a line
+// end: it is to be written over the one before. It is shorter than the width,
+// however little that is, so that it never wraps. unit is what is counted: "trial".
+func Progress(unit string, done, failed, total int, elapsed, remaining time.Duration, o Options) string {
+	share := 0.0
+	if total > 0 {
+		share = min(1, float64(done)/float64(total))
+	}
+	rest, bad := "", ""
+	if remaining > 0 {
+		rest = ", " + seconds(remaining) + " to go"
+	}
+	if failed > 0 {
+		bad = fmt.Sprintf(", %d failed", failed)
+	}
+	columns := o.Width - 1
+	if o.Width <= 0 {
+		columns = 80 - 1
+	}
+	tail := fmt.Sprintf(" %d of %s, %s%s%s", done, linger.Plural(total, unit), seconds(elapsed), rest, bad)
+	for _, shorter := range []string{
+		fmt.Sprintf(" %d of %s%s%s", done, linger.Plural(total, unit), rest, bad),
+		fmt.Sprintf(" %d/%d%s%s", done, total, rest, bad),
+		fmt.Sprintf(" %d/%d%s", done, total, bad),
+		fmt.Sprintf(" %d/%d", done, total),
+	} {
+		if terminal.Width(tail) < columns {
+			break
+		}
+		tail = shorter
+	}
+	const widest = 30
+	n := min(widest, columns-terminal.Width(tail))
+	if n < 1 {
+		return "" // not even the bar's first column and the count fit
+	}
+	full := ""
+	if share > 0 {
+		full = terminal.Bar(share, n)
+	}
+	line := o.Paint(full, terminal.Green) + o.Paint(strings.Repeat("░", n-terminal.Width(full)), terminal.Faint) + tail
+	if o.ASCII {
+		return terminal.InASCII(line)
+	}
+	return line
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }

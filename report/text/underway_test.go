@@ -7,6 +7,8 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/compare/times"
+	"linger/report/terminal"
 )
 
 // underway is the gallery when two of its strategies have figures.
@@ -32,7 +34,7 @@ func underway(t *testing.T) Underway {
 		if s.Ended == 0 {
 			r = compare.Row{Strategy: r.Strategy, Persistent: r.Persistent}
 		} else {
-			r.Trials, r.Time = s.Ended, linger.Known(compare.Time{Median: 1234})
+			r.Trials, r.Time = s.Ended, linger.Known(times.Time{Median: 1234})
 		}
 		u.Measured.Rows = append(u.Measured.Rows, r)
 	}
@@ -52,7 +54,7 @@ func TestUnderway(t *testing.T) {
 			t.Errorf("%q is not said:\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "CI") || strings.Contains(text, fastestMark) {
+	if strings.Contains(text, "CI") || strings.Contains(text, terminal.BestMark) {
 		t.Errorf("an interval or a winner before the end:\n%s", text)
 	}
 	for i, row := range u.findings().Rows {
@@ -68,14 +70,14 @@ func TestUnderway(t *testing.T) {
 // Whatever the terminal, no line is wider than it, and there are no more lines than it has.
 func TestUnderwayFits(t *testing.T) {
 	u := underway(t)
-	for _, o := range []Options{{Width: 20}, {Width: 39}, {Width: 40}, {Width: 60}, {Width: 80, Color: true}, {Width: 160}, {Width: 80, ASCII: true}} {
+	for _, o := range []terminal.Screen{{Width: 20}, {Width: 39}, {Width: 40}, {Width: 60}, {Width: 80, Color: true}, {Width: 160}, {Width: 80, ASCII: true}} {
 		for rows := range 30 {
-			lines := u.Lines(o, rows)
+			lines := u.Lines(Options{Screen: o}, rows)
 			if rows > 0 && len(lines) > rows {
 				t.Errorf("%d columns: %d lines of %d", o.Width, len(lines), rows)
 			}
 			for _, line := range lines {
-				if n := Width(line); n > o.Width {
+				if n := terminal.Width(line); n > o.Width {
 					t.Errorf("%d columns: %d in %q", o.Width, n, line)
 				}
 				if o.ASCII && strings.ContainsFunc(line, func(r rune) bool { return r > '~' }) {
@@ -87,19 +89,24 @@ func TestUnderwayFits(t *testing.T) {
 }
 
 func TestTitledFits(t *testing.T) {
-	if got := Titled("A title", "what runs", "bar", Options{Width: 80}, 24); len(got) != 3 {
+	if got := Titled("A title", "what runs", "bar", Options{Screen: terminal.Screen{Width: 80}}, 24); len(got) != 3 {
 		t.Errorf("%q", got)
 	}
-	for _, few := range [][]string{Titled("A title", "what runs", "bar", Options{Width: 80}, 2), Titled("A title", "incomprehensibilities", "bar", Options{Width: 20}, 24)} {
+	for _, few := range [][]string{Titled("A title", "what runs", "bar", Options{Screen: terminal.Screen{Width: 80}}, 2), Titled("A title", "incomprehensibilities", "bar", Options{Screen: terminal.Screen{Width: 20}}, 24)} {
 		if len(few) != 1 || few[0] != "bar" {
 			t.Errorf("%q", few)
 		}
 	}
 }
 
-func TestWidthLeavesColourOut(t *testing.T) {
-	o := Options{Color: true}
-	if got := Width("a" + o.paint("é█", green) + "b" + o.paint("c", faint)); got != 5 {
-		t.Errorf("%d columns; want 5", got)
+// Of many clients the title says who does what, and which strategy is under way.
+func TestCrowding(t *testing.T) {
+	c := Crowding{
+		Title: "gallery: 41 requests · 50 clients at once", Names: []string{"close:6", "keep"}, Standing: []Standing{{Ended: 1}, {Running: 1, Left: 1}},
+		Run: Run{Unit: "run", Done: 1, Total: 3, Elapsed: 12 * time.Second, Remaining: 20 * time.Second},
+	}
+	want := "gallery: 41 requests · 50 clients at once\nUnder way: keep. Still to come: 1 trial.\n██████████░░░░░░░░░░░░░░░░░░░░ 1 of 3 runs, 12 s, 20 s to go"
+	if got := strings.Join(c.Lines(Options{}, 0), "\n"); got != want {
+		t.Errorf("it is\n%s\nwant\n%s", got, want)
 	}
 }

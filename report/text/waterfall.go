@@ -12,7 +12,11 @@ import (
 	"time"
 
 	"linger"
-	"linger/report"
+	"linger/compare/facts"
+	"linger/finding"
+	"linger/report/table"
+	"linger/report/terminal"
+	"linger/report/trial"
 	"linger/trace"
 )
 
@@ -39,19 +43,19 @@ var falls = [][2]int{{24, 24}, {16, 12}, {12, 8}, {12, 5}, {12, 0}, {9, 0}, {6, 
 // screen, unless all is wanted.
 func Waterfall(w io.Writer, t *trace.Trace, o Options) error {
 	if o.IsWide() {
-		return o.buffered(w, func(b *bufio.Writer) { o.waterfall(b, t, len(t.Connections), len(t.Exchanges)) })
+		return o.Buffered(w, func(b *bufio.Writer) { o.waterfall(b, t, len(t.Connections), len(t.Exchanges)) })
 	}
-	return o.fitting(w, len(falls), func(b *bufio.Writer, i int) { o.waterfall(b, t, falls[i][0], falls[i][1]) })
+	return o.Fitting(w, len(falls), func(b *bufio.Writer, i int) { o.waterfall(b, t, falls[i][0], falls[i][1]) })
 }
 
 func (o Options) waterfall(b *bufio.Writer, t *trace.Trace, most, requests int) {
 	head := fmt.Sprintf("%s: %s over %s%s in %s", cmp.Or(t.Workload, "workload"), linger.Plural(len(t.Exchanges), "request"),
-		report.Carriers(t), report.Spoken(t), report.Instant(t.Ended))
-	if how := report.Known(t); how != "" {
+		trial.Carriers(t), trial.Spoken(t), finding.Instant(t.Ended))
+	if how := trial.Known(t); how != "" {
 		head += " · " + how
 	}
-	o.write(b, head, "", "", bold)
-	conns := report.ByDial(t)
+	o.Write(b, head, "", "", terminal.Bold)
+	conns := trial.ByDial(t)
 	if len(conns) > 0 && t.Ended > 0 {
 		b.WriteString("\n")
 		o.lanes(b, t, conns, most)
@@ -65,9 +69,9 @@ func (o Options) waterfall(b *bufio.Writer, t *trace.Trace, most, requests int) 
 // lanes draws the connections.
 func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection, most int) {
 	shown := conns[:min(len(conns), most)]
-	label := max(len("conn"), len(strconv.Itoa(len(shown)))) + gap
+	label := max(len("conn"), len(strconv.Itoa(len(shown)))) + terminal.Gap
 	const tail = 14 // "  by the server"
-	n := o.width() - label - tail
+	n := o.Columns() - label - tail
 	of := map[int64][]trace.Exchange{}
 	for _, e := range t.Exchanges {
 		of[e.Connection] = append(of[e.Connection], e)
@@ -79,25 +83,25 @@ func (o Options) lanes(b *bufio.Writer, t *trace.Trace, conns []trace.Connection
 		}
 	}
 	top, ticks := axis(t.Ended, n)
-	b.WriteString(o.paint(left("", label)+left(top, n)+"  closed by", faint) + "\n")
-	b.WriteString(o.paint(left("conn", label)+ticks, faint) + "\n")
+	b.WriteString(o.Paint(terminal.Left("", label)+terminal.Left(top, n)+"  closed by", terminal.Faint) + "\n")
+	b.WriteString(o.Paint(terminal.Left("conn", label)+ticks, terminal.Faint) + "\n")
 	for i, c := range shown {
 		by := "open"
 		switch {
-		case c.Connected.IsZero() && !report.Answered(of[c.ID]):
+		case c.Connected.IsZero() && !trial.Answered(of[c.ID]):
 			by = "unconnected"
 		case c.ClosedBy != trace.Nobody:
-			by = string(c.ClosedBy)
+			by = table.Short(string(c.ClosedBy), len("unconnected"))
 		}
 		if !c.Surplus.IsZero() {
-			by += "!" // a doubt tells of it
+			by += "!" // a caveat tells of it
 		}
-		b.WriteString(right(strconv.Itoa(i+1), label-gap) + strings.Repeat(" ", gap) + left(lane(c, of[c.ID], t.Ended, n, highest), n) + "  " + by + "\n")
+		b.WriteString(terminal.Right(strconv.Itoa(i+1), label-terminal.Gap) + strings.Repeat(" ", terminal.Gap) + terminal.Left(lane(c, of[c.ID], t.Ended, n, highest), n) + "  " + by + "\n")
 	}
 	if rest := len(conns) - len(shown); rest > 0 {
-		b.WriteString(o.paint(strings.Repeat(" ", label)+"… and "+linger.Plural(rest, "connection")+" more (--wide)", faint) + "\n")
+		b.WriteString(o.Paint(strings.Repeat(" ", label)+"… and "+linger.Plural(rest, "connection")+" more (--wide)", terminal.Faint) + "\n")
 	}
-	o.write(b, phases(shown, of, highest), "", "", faint)
+	o.Write(b, phases(shown, of, highest), "", "", terminal.Faint)
 }
 
 // phases is the legend of what the lanes of those connections show.
@@ -105,10 +109,10 @@ func phases(conns []trace.Connection, of map[int64][]trace.Exchange, most int) s
 	var quic, tls, tcp, single bool
 	for _, c := range conns {
 		switch {
-		case report.Connectionless(c):
-		case report.OverQUIC(c):
+		case facts.Connectionless(c):
+		case trial.OverQUIC(c):
 			quic = true
-		case report.Secured(c):
+		case trial.Secured(c):
 			tls = true
 		default:
 			tcp = true
@@ -133,7 +137,7 @@ func phases(conns []trace.Connection, of map[int64][]trace.Exchange, most int) s
 		parts = append(parts, fmt.Sprintf("%c receiving", receiving))
 	}
 	if most > 1 {
-		parts = append(parts, fmt.Sprintf("%c to %c receiving 1 to %d at once", levels[0], levels[len(levels)-1], most))
+		parts = append(parts, fmt.Sprintf("%c to %c receiving 1 to %d at once", terminal.Levels[0], terminal.Levels[len(terminal.Levels)-1], most))
 	}
 	s := strings.Join(append(parts, string(idle)+" idle"), ", ")
 	switch {
@@ -145,15 +149,10 @@ func phases(conns []trace.Connection, of map[int64][]trace.Exchange, most int) s
 	return s + "; ×N requests in flight"
 }
 
-// multiplexes reports whether responses of that protocol share a connection.
-func multiplexes(protocol string) bool {
-	return slices.Contains([]string{"h2", "h3", "doh", "doh3", "doq"}, protocol)
-}
-
 // multiplexed reports whether a connection is drawn by how much it does at once,
 // as its exchanges cannot be told apart.
 func multiplexed(c trace.Connection, exchanges []trace.Exchange) bool {
-	if c.Protocol == "tcp" || c.Protocol == "dot" {
+	if c.Protocol == linger.DNSOverTCP || c.Protocol == linger.DNSOverTLS {
 		// Whoever does not wait may be answered in any order (RFC 7766, 7).
 		exchanges = slices.SortedFunc(slices.Values(exchanges), func(a, b trace.Exchange) int {
 			return cmp.Compare(a.Sent.Or(linger.Never), b.Sent.Or(linger.Never))
@@ -165,7 +164,7 @@ func multiplexed(c trace.Connection, exchanges []trace.Exchange) bool {
 		}
 		return false
 	}
-	return multiplexes(c.Protocol) && len(exchanges) > 1
+	return c.Protocol.Multiplexed() && len(exchanges) > 1
 }
 
 // span returns the columns, of n from 0 to end, that a phase is drawn over. The
@@ -200,12 +199,12 @@ func lane(c trace.Connection, exchanges []trace.Exchange, end linger.Instant, n,
 	}
 	ready := c.Secured.Or(c.Connected.Or(closed))
 	switch {
-	case report.Connectionless(c):
-	case c.Connected.IsZero() && report.Answered(exchanges):
+	case facts.Connectionless(c):
+	case c.Connected.IsZero() && trial.Answered(exchanges):
 		draw(c.Dialled, closed, idle)
-	case report.OverQUIC(c):
+	case trial.OverQUIC(c):
 		draw(c.Dialled, ready, securing)
-	case report.Secured(c):
+	case trial.Secured(c):
 		established := c.Established.Or(c.Dialled) // not waited for with TCP Fast Open
 		if established > c.Dialled {
 			draw(c.Dialled, established, handshake)
@@ -240,13 +239,11 @@ func lane(c trace.Connection, exchanges []trace.Exchange, end linger.Instant, n,
 	return strings.TrimRight(string(cells), " ")
 }
 
-var levels = []rune("▁▂▃▄▅▆▇█")
-
 // heights draws each column of receiving as high as there are responses in it.
 func heights(cells []rune, count []int, most int) {
 	for i, c := range cells {
 		if count[i] > 0 && (c == receiving || c == further) {
-			cells[i] = levels[(min(count[i], most)*len(levels)-1)/most]
+			cells[i] = terminal.Levels[(min(count[i], most)*len(terminal.Levels)-1)/most]
 		}
 	}
 }
@@ -321,7 +318,7 @@ func axis(end linger.Instant, n int) (labels, ticks string) {
 	text := slices.Repeat([]rune{' '}, n)
 	for at := linger.Instant(0); at <= end; at = at.Add(step) {
 		i := int(float64(at) / float64(end) * float64(n))
-		label := []rune(report.Instant(at))
+		label := []rune(finding.Instant(at))
 		if at == 0 {
 			label = []rune("0")
 		}
@@ -338,22 +335,22 @@ func axis(end linger.Instant, n int) (labels, ticks string) {
 
 // exchanges lists what was fetched, in the order in which it was wanted.
 func (o Options) exchanges(b *bufio.Writer, t *trace.Trace, most int) {
-	list := report.Exchanges("", t, most)
-	if failed := failures(report.ByWish(t)[len(list.Rows):]); list.More != "" {
+	list := trial.Exchanges("", t, most)
+	if failed := failures(trial.ByWish(t)[len(list.Rows):]); list.More != "" {
 		list.More += " (--wide)"
 		if failed > 0 {
 			list.More += fmt.Sprintf(", %d of them failed", failed)
 		}
 	}
 	if most > 0 {
-		o.table(b, list)
-		o.write(b, "blocked: queue and handshake; wait: until the first byte; recv: until the last", "", "", faint)
+		o.Table(b, list)
+		o.Write(b, "blocked: queue and handshake; wait: until the first byte; recv: until the last", "", "", terminal.Faint)
 	} else {
-		o.write(b, linger.Plural(len(t.Exchanges), "request")+": --wide lists them", "", "", faint)
+		o.Write(b, linger.Plural(len(t.Exchanges), "request")+": --wide lists them", "", "", terminal.Faint)
 	}
-	for _, e := range report.ByWish(t)[:len(list.Rows)] {
+	for _, e := range trial.ByWish(t)[:len(list.Rows)] {
 		if e.Failed != "" {
-			o.write(b, fmt.Sprintf("request %d failed: %s", e.ID+1, e.Failed), "  ! ", "    ", plain)
+			o.Write(b, fmt.Sprintf("request %d failed: %s", e.ID+1, e.Failed), "  ! ", "    ", terminal.Plain)
 		}
 	}
 }

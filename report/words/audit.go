@@ -7,6 +7,7 @@ import (
 
 	"linger"
 	"linger/audit"
+	"linger/audit/change"
 	"linger/finding"
 	"linger/keepalive"
 )
@@ -48,7 +49,7 @@ func Audit(r *audit.Result) []string {
 	case r.Connections == 0:
 		out = append(out, "No connection is left that carried ordinary requests.")
 	case ok:
-		out = append(out, fmt.Sprintf("Reused: %s of %s were not the first on their connection.", sharpShare(reuse), finding.Plural(float64(r.Exchanges), "request")))
+		out = append(out, fmt.Sprintf("Reused: %s of %s were not the first on their connection.", finding.SharpShare(reuse), finding.Plural(float64(r.Exchanges), "request")))
 	case r.Opened == 0 && r.BeganBefore > 0:
 		out = append(out, "Reuse is not known: no connection was seen to begin.")
 	case r.BeganBefore == 0:
@@ -108,14 +109,6 @@ func nothingIn(r *audit.Result) string {
 		return fmt.Sprintf("There is no connection in its %s.", finding.Plural(float64(held.Frames), "packet"))
 	}
 	return "There is no packet in it."
-}
-
-// sharpShare writes a share so that neither 0 nor 1 is said of what is not.
-func sharpShare(v float64) string {
-	if v > 0.995 && v < 1 {
-		return finding.Fixed(min(99.9, 100*v), 1) + " %"
-	}
-	return finding.Share(v)
 }
 
 // CauseLabel is a cause in a few words, for a table.
@@ -206,7 +199,7 @@ func idleOf(f finding.Finding) string {
 		return ""
 	}
 	if ms, ok := idle.Value.Get(); ok {
-		return fmt.Sprintf(" for %s", finding.Duration(ms, max(10, idle.Doubt())))
+		return fmt.Sprintf(" for %s", finding.Duration(ms, max(10, idle.Uncertainty())))
 	}
 	i, _ := idle.Interval.Get()
 	return fmt.Sprintf(" (no single limit: %s to %s)", finding.Duration(i.Low.Or(0), i.Low.Or(0)/10), finding.Duration(i.High.Or(0), i.High.Or(0)/10))
@@ -233,7 +226,7 @@ func ageOf(f finding.Finding) string {
 func AuditFinding(f finding.Finding) string {
 	if f.Code == audit.HopReuse {
 		return fmt.Sprintf("Proxy %s: %s of its clients' requests reuse a connection, and %s of its own to %s.",
-			f.Subject.Name, sharpShare(f.Figures.Value("clients").Or(0)), sharpShare(f.Figures.Value("upstream").Or(0)), f.Subject.Of)
+			f.Subject.Name, finding.SharpShare(f.Figures.Value("clients").Or(0)), finding.SharpShare(f.Figures.Value("upstream").Or(0)), f.Subject.Of)
 	}
 	say, ok := auditSays()[f.Code]
 	if !ok {
@@ -274,7 +267,7 @@ func AuditPool(g audit.GroupRow) string {
 		return ""
 	}
 	return fmt.Sprintf("With a pool of at most %s for each client, kept for %s: %s instead of %s, %s of requests reused (predicted).",
-		finding.Plural(float64(w.Connections), "connection"), time.Duration(w.Idle*float64(time.Second)), finding.Count(float64(w.Opened)), finding.Count(float64(w.Instead)), sharpShare(w.Reuse()))
+		finding.Plural(float64(w.Connections), "connection"), time.Duration(w.Idle*float64(time.Second)), finding.Count(float64(w.Opened)), finding.Count(float64(w.Instead)), finding.SharpShare(w.Reuse()))
 }
 
 // AuditRemedy says what a remedy is: where to write what.
@@ -312,10 +305,10 @@ func AuditHint(f finding.Finding) string {
 }
 
 // auditCaveats are the sentences of caveats by code.
-func auditCaveats() map[string]func(doubter) string {
+func auditCaveats() map[string]func(caveat) string {
 	// is takes the place of "are", and was of "were", where there is one.
-	many := func(format string) func(doubter) string {
-		return func(d doubter) string {
+	many := func(format string) func(caveat) string {
+		return func(d caveat) string {
 			text := fmt.Sprintf(format, d.many("connections", "connection"))
 			if d.Figures.Value("connections").Or(0) == 1 {
 				text = strings.NewReplacer(" are ", " is ", " were ", " was ", "they are", "it is", "they were", "it was", "they carried", "it carried", "they did", "it did").Replace(text)
@@ -323,21 +316,21 @@ func auditCaveats() map[string]func(doubter) string {
 			return text
 		}
 	}
-	return map[string]func(doubter) string{
-		audit.CaveatNear: func(d doubter) string {
+	return map[string]func(caveat) string{
+		audit.CaveatNear: func(d caveat) string {
 			trip := d.Figures.Value("round_trip").Or(0)
 			return fmt.Sprintf("a round trip takes %s here, as on one machine: handshakes take longer over a network", finding.Duration(trip, max(trip/10, 0.01)))
 		},
 		audit.CaveatUndecided: many("%s: the recording does not hold why they were opened"),
 		audit.CaveatOpaque:    many("%s are encrypted or of another protocol: how many requests they carried is not known"),
 		audit.CaveatOneWay:    many("of %s one direction alone was recorded"),
-		audit.CaveatMissing: func(d doubter) string {
+		audit.CaveatMissing: func(d caveat) string {
 			return fmt.Sprintf("of %s a part was not recorded, %s in all: what was in it is not known", d.many("connections", "connection"), finding.Bytes(d.Figures.Value("bytes").Or(0)))
 		},
 		audit.CaveatBeganBefore: many("%s were open before the recording began; they are not among those that were opened"),
 		audit.CaveatYoung:       many("%s are the first seen of their client and origin: a longer recording may find them avoidable"),
 		audit.CaveatBetween:     many("at %s something passed that the client may have seen or not, a round trip away"),
-		audit.CaveatNoTrip: func(d doubter) string {
+		audit.CaveatNoTrip: func(d caveat) string {
 			distance := "is taken from others"
 			if d.Figures.Value("measured").Or(1) == 0 {
 				distance = "is not known"
@@ -346,35 +339,35 @@ func auditCaveats() map[string]func(doubter) string {
 		},
 		audit.CaveatSettled: many("for %s the cause was decided before the recording ended, to bound memory"),
 		audit.CaveatFolded:  many("requests on %s were summed up to bound memory: when those were idle in between is not known"),
-		audit.CaveatForgotten: func(d doubter) string {
+		audit.CaveatForgotten: func(d caveat) string {
 			return fmt.Sprintf("%s were forgotten to bound memory: why they opened later connections, the first or not, is not known", d.many("clients", "client"))
 		},
 		audit.CaveatPools: many("%s may be avoidable or not: processes behind one address have pools of their own"),
-		audit.CaveatFile: func(d doubter) string {
+		audit.CaveatFile: func(d caveat) string {
 			read := "was not read to its end"
 			if d.Figures.Value("frames").Or(1) == 0 {
 				read = "was not read"
 			}
 			return fmt.Sprintf("%s %s: %s", d.Subject.Name, read, d.Figures.Text("reason"))
 		},
-		audit.CaveatLink: func(d doubter) string {
+		audit.CaveatLink: func(d caveat) string {
 			return fmt.Sprintf("%s have link type %s, which is not read: capture on another interface, or convert them (editcap -T)", d.many("frames", "frame"), d.Figures.Text("link"))
 		},
-		audit.CaveatCut: func(d doubter) string {
+		audit.CaveatCut: func(d caveat) string {
 			return fmt.Sprintf("%s were captured in part, %s of the shortest: heads of HTTP beyond that are not known (tcpdump -s 0)", d.many("frames", "frame"), finding.Bytes(d.Figures.Value("bytes").Or(0)))
 		},
-		audit.CaveatDropped: func(d doubter) string {
+		audit.CaveatDropped: func(d caveat) string {
 			return fmt.Sprintf("the capture dropped %s (tcpdump -B enlarges its buffer)", d.many("frames", "packet"))
 		},
-		audit.CaveatClock: func(d doubter) string { return fmt.Sprintf("the clock went back %s", d.many("times", "time")) },
-		audit.CaveatBroken: func(d doubter) string {
+		audit.CaveatClock: func(d caveat) string { return fmt.Sprintf("the clock went back %s", d.many("times", "time")) },
+		audit.CaveatBroken: func(d caveat) string {
 			return fmt.Sprintf("%s could not be read: headers that contradict each other, or fragments without the rest", d.many("frames", "packet"))
 		},
 		audit.CaveatEvicted: many("%s were let go of for want of room, and what they did later is not known (--max-tracked)"),
-		audit.CaveatUnplaced: func(d doubter) string {
+		audit.CaveatUnplaced: func(d caveat) string {
 			return fmt.Sprintf("of %s the connection is not known", d.many("requests", "request"))
 		},
-		audit.CaveatLost: func(d doubter) string {
+		audit.CaveatLost: func(d caveat) string {
 			return fmt.Sprintf("the recorder had no room for %s", d.many("records", "record"))
 		},
 	}
@@ -383,7 +376,7 @@ func auditCaveats() map[string]func(doubter) string {
 // AuditCaveat is a caveat of an audit as a sentence, which has no full stop.
 func AuditCaveat(c finding.Caveat) string {
 	if say, ok := auditCaveats()[c.Code]; ok {
-		return say(doubter{c})
+		return say(caveat{c})
 	}
 	return asData(c.Code, c.Cause, c.Subject, c.Figures)
 }
@@ -479,14 +472,14 @@ func AuditRow(r audit.Row) []string {
 }
 
 // AuditChange says what differs between two audits, a sentence a line.
-func AuditChange(d audit.Change) []string {
-	figure := func(name string) audit.ChangeRow {
+func AuditChange(d change.Change) []string {
+	figure := func(name string) change.Row {
 		for _, r := range d.Rows {
 			if r.Name == name {
 				return r
 			}
 		}
-		return audit.ChangeRow{}
+		return change.Row{}
 	}
 	var out []string
 	for _, said := range []struct{ name, what string }{{"reuse", "Reuse"}, {"avoidable_share", "The share of avoidable connections"}} {
@@ -496,10 +489,10 @@ func AuditChange(d audit.Change) []string {
 		switch {
 		case !ok || !ok2:
 			out = append(out, said.what+" is not known of both.")
-		case sharpShare(before) == sharpShare(after):
-			out = append(out, fmt.Sprintf("%s is %s, as before.", said.what, sharpShare(after)))
+		case finding.SharpShare(before) == finding.SharpShare(after):
+			out = append(out, fmt.Sprintf("%s is %s, as before.", said.what, finding.SharpShare(after)))
 		default:
-			out = append(out, fmt.Sprintf("%s went from %s to %s.", said.what, sharpShare(before), sharpShare(after)))
+			out = append(out, fmt.Sprintf("%s went from %s to %s.", said.what, finding.SharpShare(before), finding.SharpShare(after)))
 		}
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 
 	"linger"
 	"linger/audit"
+	"linger/audit/change"
 	"linger/finding"
 )
 
@@ -136,13 +137,13 @@ func TestAuditAnswers(t *testing.T) {
 func TestAuditChange(t *testing.T) {
 	before := &audit.Result{Opened: 10, Exchanges: 10, Reuse: linger.Known(0.), Avoidable: 9}
 	after := &audit.Result{Opened: 1, Exchanges: 10, Reuse: linger.Known(.9)}
-	if got := strings.Join(AuditChange(audit.Difference(before, after)), " "); got != "Reuse went from 0 % to 90 %. The share of avoidable connections went from 90 % to 0 %." {
+	if got := strings.Join(AuditChange(change.Of(before, after)), " "); got != "Reuse went from 0 % to 90 %. The share of avoidable connections went from 90 % to 0 %." {
 		t.Error(got)
 	}
-	if got := strings.Join(AuditChange(audit.Difference(before, before)), " "); got != "Reuse is 0 %, as before. The share of avoidable connections is 90 %, as before." {
+	if got := strings.Join(AuditChange(change.Of(before, before)), " "); got != "Reuse is 0 %, as before. The share of avoidable connections is 90 %, as before." {
 		t.Error(got)
 	}
-	if got := strings.Join(AuditChange(audit.Difference(&audit.Result{}, after)), " "); got != "Reuse is not known of both. The share of avoidable connections is not known of both." {
+	if got := strings.Join(AuditChange(change.Of(&audit.Result{}, after)), " "); got != "Reuse is not known of both. The share of avoidable connections is not known of both." {
 		t.Error(got)
 	}
 }

@@ -6,20 +6,21 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/compare/difference"
 	"linger/finding"
 	"linger/keepalive"
 	"linger/profile"
 )
 
-// A doubter is a caveat on its way to a sentence, which has no full stop.
-type doubter struct{ finding.Caveat }
+// A caveat is one on its way to a sentence, which has no full stop.
+type caveat struct{ finding.Caveat }
 
 // A reason is the code of a caveat, with its cause where it has several.
 type reason struct{ code, cause string }
 
 // caveats are the sentences by code and cause.
-func caveats() map[reason]func(doubter) string {
-	return map[reason]func(doubter) string{
+func caveats() map[reason]func(caveat) string {
+	return map[reason]func(caveat) string{
 		{compare.Bytes, compare.CauseStray}:     strayExchange,
 		{compare.Bytes, compare.CauseWrongSize}: wrongSize,
 		{compare.Bytes, compare.CauseMissing}:   missingExchanges,
@@ -30,7 +31,7 @@ func caveats() map[reason]func(doubter) string {
 		{compare.Failed, compare.CauseTrials}:    failedTrials,
 		{compare.Failed, compare.CauseAll}:       allFailed,
 		{compare.Failed, compare.CauseRanked}:    failedRanked,
-		{compare.Failed, compare.CauseStill}:     failedStill,
+		{compare.Failed, compare.CauseZeroRTT}:   failedZeroRTT,
 		{compare.Interrupted, ""}:                interrupted,
 
 		{compare.NotHonoured, compare.CauseClosed}:          serverClosed,
@@ -47,13 +48,13 @@ func caveats() map[reason]func(doubter) string {
 		{compare.NotHonoured, compare.CauseFastOpenRefused}: fastOpenRefused,
 		{compare.NotHonoured, compare.CauseFastOpenUnknown}: fastOpenUnknown,
 
-		{compare.Sequential, ""}: func(doubter) string {
+		{compare.Sequential, ""}: func(caveat) string {
 			return "requests follow one another: more connections, pipelining and multiplexing change nothing"
 		},
 		{compare.Retries, compare.CauseClosed}:  retriedAsClosed,
 		{compare.Retries, compare.CauseRefused}: retriedAsRefused,
 
-		{compare.Ledger, compare.CauseNobody}: func(doubter) string {
+		{compare.Ledger, compare.CauseNobody}: func(caveat) string {
 			return "nobody counted packets and bytes on the link; connections and handshakes are the client's"
 		},
 		{compare.Ledger, compare.CausePart}:     notAlwaysCounted,
@@ -62,26 +63,26 @@ func caveats() map[reason]func(doubter) string {
 		{compare.Late, compare.CauseExplains}:   lateExplains,
 		{compare.Retransmitted, ""}:             retransmitted,
 
-		{compare.Trials, compare.CauseFew}:        tooFew,
-		{compare.Trials, compare.CauseFewOfBoth}:  fewOfBoth,
-		{compare.Confidence, compare.CauseOne}:    noInterval,
-		{compare.Confidence, compare.CauseLow}:    lowConfidence,
-		{compare.Overlap, compare.CauseTest}:      notToldApart,
-		{compare.Overlap, compare.CauseIntervals}: intervalsOverlap,
-		{compare.Stacks, ""}:                      stacks,
-		{compare.Clients, ""}:                     clients,
-		{compare.Trips, compare.CauseNoStill}:     tripsUnknown,
-		{compare.Trips, compare.CauseLost}:        tripsLost,
-		{compare.Trips, compare.CauseOne}:         tripsOnce,
-		{compare.Trips, compare.CauseRanked}:      tripsOpen,
-		{compare.Trips, compare.CauseNoisy}:       tripsNoisy,
+		{compare.Trials, compare.CauseFew}:          tooFew,
+		{compare.Trials, difference.CauseFewOfBoth}: fewOfBoth,
+		{compare.Confidence, compare.CauseOne}:      noInterval,
+		{compare.Confidence, compare.CauseLow}:      lowConfidence,
+		{compare.Overlap, compare.CauseTest}:        notToldApart,
+		{compare.Overlap, compare.CauseIntervals}:   intervalsOverlap,
+		{compare.Stacks, ""}:                        stacks,
+		{compare.Clients, ""}:                       clients,
+		{compare.Trips, compare.CauseNoZeroRTT}:     tripsUnknown,
+		{compare.Trips, compare.CauseLost}:          tripsLost,
+		{compare.Trips, compare.CauseOne}:           tripsOnce,
+		{compare.Trips, compare.CauseRanked}:        tripsOpen,
+		{compare.Trips, compare.CauseNoisy}:         tripsNoisy,
 
-		{compare.OtherEngine, ""}:                      otherEngine,
-		{compare.OtherScenario, compare.CauseWorkload}: otherWorkload,
-		{compare.OtherScenario, compare.CauseContent}:  otherContent,
-		{compare.OtherScenario, compare.CauseNetwork}:  otherNetwork,
-		{compare.OtherScenario, compare.CauseSeed}:     otherSeed,
-		{compare.OtherTrials, compare.CauseOther}:      otherTrials,
+		{difference.OtherEngine, ""}:                         otherEngine,
+		{difference.OtherScenario, difference.CauseWorkload}: otherWorkload,
+		{difference.OtherScenario, difference.CauseContent}:  otherContent,
+		{difference.OtherScenario, difference.CauseNetwork}:  otherNetwork,
+		{difference.OtherScenario, difference.CauseSeed}:     otherSeed,
+		{difference.OtherTrials, difference.CauseOther}:      otherTrials,
 
 		{profile.EndedEarly, ""}:     endedEarly,
 		{profile.RateLimited, ""}:    rateLimited,
@@ -100,8 +101,11 @@ func Caveats(list []finding.Caveat) []string {
 	table := caveats()
 	out := make([]string, len(list))
 	for i, c := range list {
-		if say, ok := table[reason{c.Code, c.Cause}]; ok {
-			out[i] = say(doubter{c})
+		key := reason{c.Code, c.Cause}
+		if say, ok := table[key]; ok {
+			out[i] = say(caveat{c})
+		} else if say, ok := cautionsOfCrowds()[key]; ok {
+			out[i] = say(caveat{c})
 		} else {
 			out[i] = asData(c.Code, c.Cause, c.Subject, c.Figures)
 		}
@@ -110,25 +114,25 @@ func Caveats(list []finding.Caveat) []string {
 }
 
 // about begins what is about one strategy.
-func (d doubter) about(format string, args ...any) string {
+func (d caveat) about(format string, args ...any) string {
 	return d.Subject.Name + ": " + fmt.Sprintf(format, args...)
 }
 
 // n is a count.
-func (d doubter) n(name string) string { return whole(d.Figures.Value(name).Or(0)) }
+func (d caveat) n(name string) string { return whole(d.Figures.Value(name).Or(0)) }
 
 // many is a count with what is counted: "3 trials".
-func (d doubter) many(name, word string) string {
+func (d caveat) many(name, word string) string {
 	return finding.Plural(d.Figures.Value(name).Or(0), word)
 }
 
 // text is a word.
-func (d doubter) text(name string) string { return d.Figures.Text(name) }
+func (d caveat) text(name string) string { return d.Figures.Text(name) }
 
 // strategies lists those that it is about.
-func (d doubter) strategies() string { return list(d.names()) }
+func (d caveat) strategies() string { return list(d.names()) }
 
-func (d doubter) names() []string {
+func (d caveat) names() []string {
 	var out []string
 	for _, f := range d.Figures.All("strategy") {
 		out = append(out, f.Text)
@@ -137,7 +141,7 @@ func (d doubter) names() []string {
 }
 
 // counts lists a count of each strategy: "close 3, keep 5".
-func (d doubter) counts(name string) string {
+func (d caveat) counts(name string) string {
 	var out []string
 	for _, f := range d.Figures.All(name) {
 		out = append(out, f.Of+" "+whole(f.Value.Or(0)))
@@ -146,7 +150,7 @@ func (d doubter) counts(name string) string {
 }
 
 // reasons lists what others said, with how often: "5× reset, 2 other reasons".
-func (d doubter) reasons() string {
+func (d caveat) reasons() string {
 	var out []string
 	for _, f := range d.Figures.All("reason") {
 		why := f.Text
@@ -162,51 +166,51 @@ func (d doubter) reasons() string {
 }
 
 // dns reports whether names were looked up.
-func (d doubter) dns() bool { return d.text("scheme") == linger.SchemeDNS }
+func (d caveat) dns() bool { return d.text("scheme") == linger.SchemeDNS }
 
 // bytes is what is wrong with the first of the trials that contradict the workload.
-func (d doubter) bytes(format string, args ...any) string {
+func (d caveat) bytes(format string, args ...any) string {
 	return d.about("the bytes of %s of %s do not add up; trial %s %s", d.n("wrong"), d.many("trials", "trial"), d.n("trial"), fmt.Sprintf(format, args...))
 }
 
-func strayExchange(d doubter) string {
-	return d.bytes("has an exchange %s that the workload has not, or has it twice", d.n("exchange"))
+func strayExchange(d caveat) string {
+	return d.bytes("has a request %s that the workload does not have, or has it twice", d.n("exchange"))
 }
 
-func wrongSize(d doubter) string {
-	return d.bytes("delivered %s bytes of exchange %s, which has %s", d.n("delivered"), d.n("exchange"), d.n("size"))
+func wrongSize(d caveat) string {
+	return d.bytes("delivered %s bytes of request %s, which has %s", d.n("delivered"), d.n("exchange"), d.n("size"))
 }
 
-func missingExchanges(d doubter) string {
-	return d.bytes("has no word of %s exchanges", d.n("missing"))
+func missingExchanges(d caveat) string {
+	return d.bytes("says nothing of %s", d.many("missing", "request"))
 }
 
-func carriedLess(d doubter) string {
+func carriedLess(d caveat) string {
 	return d.bytes("had %s bytes up and %s down at HTTP, but the link carried %s and %s", d.n("http_up"), d.n("http_down"), d.n("link_up"), d.n("link_down"))
 }
 
-func objectsChanged(d doubter) string {
+func objectsChanged(d caveat) string {
 	return d.about("%s of %s had another size than at the first visit; the loads had %s to %s bytes, not %s",
 		d.n("changed"), d.many("objects", "object"), d.n("least"), d.n("most"), d.n("first_visit"))
 }
 
-func failedExchanges(d doubter) string {
-	what := "exchange"
+func failedExchanges(d caveat) string {
+	what := "request"
 	if d.dns() {
 		what = "query"
 	}
 	return d.about("%s failed in %s of %s (%s)", d.many("failed", what), d.n("failed_trials"), d.many("trials", "trial"), d.reasons())
 }
 
-func failedTrials(d doubter) string {
+func failedTrials(d caveat) string {
 	return d.about("%s of %s gave no trace (%s)", d.many("failed_trials", "trial"), d.n("trials"), d.reasons())
 }
 
-func allFailed(d doubter) string {
+func allFailed(d caveat) string {
 	return d.about("no trial delivered the whole workload, so it has no time, and its counts are of what was delivered")
 }
 
-func failedRanked(d doubter) string {
+func failedRanked(d caveat) string {
 	says := "so the interval of its time may be open above"
 	if f, ok := d.Figures.Get("at_least"); ok {
 		says = "so the median of its time is not known"
@@ -218,15 +222,15 @@ func failedRanked(d doubter) string {
 		d.n("failed_trials"), d.many("trials", "trial"), verb(int(d.Figures.Value("failed_trials").Or(0)), "counts", "count"), says)
 }
 
-func failedStill(d doubter) string {
+func failedZeroRTT(d caveat) string {
 	return d.about("%s of %s without delay failed (%s); round trips rest on the others", d.n("failed_trials"), d.many("trials", "trial"), d.reasons())
 }
 
-func interrupted(d doubter) string {
+func interrupted(d caveat) string {
 	return fmt.Sprintf("stopped before the end: %s of %s planned trials were run, and not all that measure round trips", d.n("ended"), d.n("planned"))
 }
 
-func serverClosed(d doubter) string {
+func serverClosed(d caveat) string {
 	times := "once"
 	if n := d.Figures.Value("closed").Or(0); n != 1 {
 		times = whole(n) + " times"
@@ -234,35 +238,35 @@ func serverClosed(d doubter) string {
 	return d.about("the server closed kept connections %s before the load had ended (%s)", times, d.reasons())
 }
 
-func spoilt(d doubter) string {
+func spoilt(d caveat) string {
 	return d.about("bytes behind a response that no request had asked for made the client let %s go (%s)", d.many("connections", "connection"), d.reasons())
 }
 
-func reused(d doubter) string {
+func reused(d caveat) string {
 	return d.about("%s carried more than one request", d.many("connections", "connection"))
 }
 
-func leftOpen(d doubter) string {
+func leftOpen(d caveat) string {
 	return d.about("the server left %s open although asked to close", d.many("connections", "connection"))
 }
 
-func neverParallel(d doubter) string {
+func neverParallel(d caveat) string {
 	return d.about("requests never overlapped, so this is one request at a time")
 }
 
-func oneStream(d doubter) string {
+func oneStream(d caveat) string {
 	return d.about("the server allows one stream at once (%s), so that requests are serialized", d.many("connections", "connection"))
 }
 
-func noStream(d doubter) string {
+func noStream(d caveat) string {
 	return d.about("the server allowed no stream for a time (%s), and requests had to wait", d.many("connections", "connection"))
 }
 
-func otherProtocol(d doubter) string {
+func otherProtocol(d caveat) string {
 	return d.about("%s was not spoken on every connection (%s)", d.text("expected"), d.reasons())
 }
 
-func notResumed(d doubter) string {
+func notResumed(d caveat) string {
 	was := "were"
 	if d.Figures.Value("refused").Or(0) == 1 {
 		was = "was"
@@ -270,23 +274,23 @@ func notResumed(d doubter) string {
 	return d.about("%s of %s that might have been resumed %s made in full", d.n("refused"), d.many("connections", "TLS handshake"), was)
 }
 
-func earlyRejected(d doubter) string {
+func earlyRejected(d caveat) string {
 	return d.about("the server rejected the early data of %s of %s", d.n("refused"), d.many("connections", "connection"))
 }
 
-func earlyUnsent(d doubter) string {
+func earlyUnsent(d caveat) string {
 	return d.about("no early data was sent on %s of %s", d.n("refused"), d.many("connections", "connection"))
 }
 
-func fastOpenRefused(d doubter) string {
+func fastOpenRefused(d caveat) string {
 	return d.about("TCP fell back to its handshake without data on %s of %s", d.n("refused"), d.many("connections", "connection"))
 }
 
-func fastOpenUnknown(d doubter) string {
+func fastOpenUnknown(d caveat) string {
 	return d.about("whether data went with the SYN is not known of %s of %s", d.n("refused"), d.many("connections", "connection"))
 }
 
-func retriedAsClosed(d doubter) string {
+func retriedAsClosed(d caveat) string {
 	standard := "RFC 9112, 9.3.1"
 	if d.dns() {
 		standard = "RFC 7766, 6.2.4"
@@ -294,7 +298,7 @@ func retriedAsClosed(d doubter) string {
 	return fmt.Sprintf("requests repeated, as a kept connection had been closed meanwhile (%s): %s, in all trials", standard, d.counts("retries"))
 }
 
-func retriedAsRefused(d doubter) string {
+func retriedAsRefused(d caveat) string {
 	standard := "RFC 9113, 6.8; RFC 9114, 5.2"
 	if d.dns() {
 		standard = "RFC 7766, 6.2.4; RFC 9250, 4.3"
@@ -302,15 +306,15 @@ func retriedAsRefused(d doubter) string {
 	return fmt.Sprintf("requests repeated, as the server refused them or was closing the connection (%s): %s, in all trials", standard, d.counts("retries"))
 }
 
-func notAlwaysCounted(d doubter) string {
+func notAlwaysCounted(d caveat) string {
 	return d.strategies() + ": packets and bytes were not counted in every trial"
 }
 
-func overflowed(d doubter) string {
+func overflowed(d caveat) string {
 	return d.strategies() + ": more connections than the link's ledger holds; packets and bytes are of the trials where all fitted"
 }
 
-func late(d doubter) string {
+func late(d caveat) string {
 	var out []string
 	for _, f := range d.Figures.All("lateness_p99") {
 		out = append(out, f.Of+" "+finding.Duration(f.Value.Or(0), 0))
@@ -319,15 +323,15 @@ func late(d doubter) string {
 		finding.Share(d.Figures.Value("limit").Or(0)), strings.Join(out, ", "))
 }
 
-func lateExplains(d doubter) string {
+func lateExplains(d caveat) string {
 	return fmt.Sprintf("emulator delay jitter could explain all that %s took longer than %s", d.strategies(), d.text("best"))
 }
 
-func retransmitted(d doubter) string {
+func retransmitted(d caveat) string {
 	return fmt.Sprintf("more packets were retransmitted than the link dropped: %s, over all trials", d.counts("retransmitted"))
 }
 
-func tooFew(d doubter) string {
+func tooFew(d caveat) string {
 	more := ""
 	if _, ok := d.Figures.Get("enough"); ok {
 		more = fmt.Sprintf("; give --trials %s or more", d.n("enough"))
@@ -335,31 +339,31 @@ func tooFew(d doubter) string {
 	return fmt.Sprintf("%s: %s can never show a statistically significant difference%s", d.strategies(), d.many("trials", "trial"), more)
 }
 
-func noInterval(d doubter) string {
+func noInterval(d caveat) string {
 	return d.strategies() + ": one trial has no interval; give --trials 6 or more for one of 95 %"
 }
 
-func lowConfidence(d doubter) string {
+func lowConfidence(d caveat) string {
 	return fmt.Sprintf("%s: the interval is of %.3g %% confidence; give --trials 6 or more for 95 %%", d.strategies(), 100*d.Figures.Value("confidence").Or(0))
 }
 
-func notToldApart(d doubter) string {
+func notToldApart(d caveat) string {
 	return fmt.Sprintf("%s, the two fastest, cannot be told apart (p = %.2g)", d.strategies(), d.Figures.Value("p").Or(1))
 }
 
-func intervalsOverlap(d doubter) string {
+func intervalsOverlap(d caveat) string {
 	return fmt.Sprintf("the intervals of %s, the two fastest, overlap", d.strategies())
 }
 
-func stacks(d doubter) string {
+func stacks(d caveat) string {
 	return fmt.Sprintf("QUIC swaps the stack too: it is %s, TCP the kernel's (10 packets)", d.text("stack"))
 }
 
-func clients(d doubter) string {
+func clients(d caveat) string {
 	return fmt.Sprintf("%s parses, decodes and draws what it fetches, and has priorities of its own: between its rows and linger's that is part of the difference", d.text("agent"))
 }
 
-func tripsUnknown(d doubter) string {
+func tripsUnknown(d caveat) string {
 	why := d.reasons()
 	if why != "" {
 		why = " (" + why + ")"
@@ -368,9 +372,9 @@ func tripsUnknown(d doubter) string {
 }
 
 // off lists by how much the round trips of each strategy may be off, where that is known.
-func (d doubter) off() string {
+func (d caveat) off() string {
 	var out []string
-	for _, f := range d.Figures.All("round_trips_doubt") {
+	for _, f := range d.Figures.All("round_trips_uncertainty") {
 		s := f.Of
 		if v, ok := f.Value.Get(); ok {
 			s += " ± " + finding.Fixed(v, finding.Decimals(v, 1))
@@ -380,20 +384,20 @@ func (d doubter) off() string {
 	return strings.Join(out, ", ")
 }
 
-func tripsLost(d doubter) string {
+func tripsLost(d caveat) string {
 	var names []string
-	for _, f := range d.Figures.All("round_trips_doubt") {
+	for _, f := range d.Figures.All("round_trips_uncertainty") {
 		names = append(names, f.Of)
 	}
 	return "the round trips are lost in the noise, and not known: " + strings.Join(names, ", ")
 }
 
-func tripsOnce(d doubter) string {
+func tripsOnce(d caveat) string {
 	return d.strategies() + ": a single trial, so how far off the round trips are is not known"
 }
 
-func tripsOpen(d doubter) string {
+func tripsOpen(d caveat) string {
 	return d.strategies() + ": trials failed, so how many more the round trips may be is not known"
 }
 
-func tripsNoisy(d doubter) string { return "the round trips are within the noise: " + d.off() }
+func tripsNoisy(d caveat) string { return "the round trips are within the noise: " + d.off() }

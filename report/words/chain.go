@@ -18,7 +18,7 @@ type ToldChain struct {
 	Pairs    []ToldPair          `json:"pairs"`
 	Verdict  keepalive.Judgement `json:"verdict"`
 	Asserted []assert.Result     `json:"assertions,omitempty"`
-	Doubts   []ToldCaveat        `json:"doubts,omitempty"`
+	Caveats  []ToldCaveat        `json:"caveats,omitempty"`
 }
 
 // A ToldPair is a pair with its sentences.
@@ -37,7 +37,7 @@ type ToldSetting struct {
 
 // OfChain says what was found of a chain.
 func OfChain(c keepalive.Chain) ToldChain {
-	told := ToldChain{Format: c.Format, Linger: c.Linger, Hops: c.Hops, Verdict: c.Verdict, Asserted: c.Asserted, Doubts: OfCaveats(c.Caveats)}
+	told := ToldChain{Format: c.Format, Linger: c.Linger, Hops: c.Hops, Verdict: c.Verdict, Asserted: c.Asserted, Caveats: OfCaveats(c.Caveats)}
 	for _, p := range c.Pairs {
 		pair := ToldPair{Pair: p, Text: ChainPair(p)}
 		for _, change := range p.Changes {

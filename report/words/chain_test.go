@@ -17,8 +17,8 @@ func told(d profile.Duration) keepalive.Limit {
 	return keepalive.Limit{Source: keepalive.FromUser, Value: d}
 }
 
-func measured(d, doubt profile.Duration) keepalive.Limit {
-	return keepalive.Limit{Source: keepalive.FromProbe, Value: d, Uncertainty: doubt}
+func measured(d, uncertainty profile.Duration) keepalive.Limit {
+	return keepalive.Limit{Source: keepalive.FromProbe, Value: d, Uncertainty: uncertainty}
 }
 
 func TestPairsAreTold(t *testing.T) {
@@ -126,10 +126,10 @@ func TestDocumentsHaveTheirSentences(t *testing.T) {
 		document any
 		want     []string
 	}{
-		{OfChain(chain), []string{`"text":"a keeps idle connections for 90 s (told), b closes them after 75 s (default): a request`, `"text":"raise b`, `"notes":["nginx: Debian`, `"doubts":[{"code":"path","text":"RTTs were measured from here`}},
-		{OfProfile(p), []string{`"doubts":[{"code":"late","text":"the probe was stopped after 1m40s`, `"text":"the server answered 429: it limits`, `"text":"this machine was busy: timers fired up to 120 ms late`, `{"code":"one of a later version","text":"one of a later version"}]`}},
+		{OfChain(chain), []string{`"text":"a keeps idle connections for 90 s (told), b closes them after 75 s (default): a request`, `"text":"raise b`, `"notes":["nginx: Debian`, `"caveats":[{"code":"path","text":"RTTs were measured from here`}},
+		{OfProfile(p), []string{`"caveats":[{"code":"late","text":"the probe was stopped after 1m40s`, `"text":"the server answered 429: it limits`, `"text":"this machine was busy: timers fired up to 120 ms late`, `{"code":"one of a later version","text":"one of a later version"}]`}},
 		{OfProbed([]profile.Probed{{Line: 1, Target: "http://a/", Profile: p}, {Line: 2, Target: "http://b/", Failed: "no"}}),
-			[]string{`[{"line":1,"target":"http://a/","policy":{"format":"linger connection policy 1"`, `"doubts":[{"code":"late","text":"the probe`, `{"line":2,"target":"http://b/","error":"no"}]`}},
+			[]string{`[{"line":1,"target":"http://a/","policy":{"format":"linger connection policy 2"`, `"caveats":[{"code":"late","text":"the probe`, `{"line":2,"target":"http://b/","error":"no"}]`}},
 	} {
 		b, err := json.Marshal(c.document)
 		if err != nil {

@@ -67,7 +67,7 @@ func encryption(t teller) string {
 	each := t.Figures.All("bytes_per_query")
 	s := fmt.Sprintf("Encryption: %s takes %s times the bytes of %s", nth(each, 0).Of, ratio(each), nth(each, 1).Of)
 	if more, ok := t.Figures.Value("more_round_trips").Get(); ok {
-		s += fmt.Sprintf(" and %s more", roundTrips(more))
+		s += fmt.Sprintf(" and %s more", rtts(more))
 	}
 	if further := t.Figures.All("query_bytes"); len(further) == 2 {
 		s += fmt.Sprintf("; each additional query over %s takes %s times the bytes of one over %s", further[0].Of, ratio(further), further[1].Of)
@@ -107,7 +107,7 @@ func neverFewerBytes(t teller) string {
 
 func askedAgain(t teller) string {
 	s := fmt.Sprintf("udp retransmitted %s after a second or more: its queries take %s",
-		finding.Plural(t.Figures.Value("sent_again").Or(0), "query"), t.spread(t.Subject.Name))
+		finding.Plural(t.Figures.Value("retransmitted").Or(0), "query"), t.spread(t.Subject.Name))
 	if other := t.other(); other != "" {
 		s += fmt.Sprintf("; those over tcp, which retransmits by itself, %s", t.spread(other))
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"linger/compare"
+	"linger/compare/difference"
+	"linger/compare/sweep"
 	"linger/finding"
 )
 
@@ -54,20 +56,20 @@ func OfCaveats(list []finding.Caveat) []ToldCaveat {
 // A ToldChange is what has changed from one result to another: text has a line for each
 // sentence.
 type ToldChange struct {
-	compare.Change
+	difference.Change
 	Text     string            `json:"text"`
 	Findings []finding.Finding `json:"findings"`
 	Caveats  []ToldCaveat      `json:"caveats"`
 }
 
 // OfChange says what has changed.
-func OfChange(d compare.Change) ToldChange {
+func OfChange(d difference.Change) ToldChange {
 	return ToldChange{d, strings.Join(Change(d), "\n"), d.Findings, OfCaveats(d.Caveats)}
 }
 
 // A ToldSurvey is what a sweep found.
 type ToldSurvey struct {
-	compare.Survey
+	sweep.Survey
 	Reasons  []ToldReason      `json:"reasons,omitempty"`
 	Text     string            `json:"text"`
 	Findings []finding.Finding `json:"findings"`
@@ -76,11 +78,11 @@ type ToldSurvey struct {
 // A ToldReason is why something is not known on some paths.
 type ToldReason struct {
 	Text string `json:"text"`
-	compare.Reason
+	sweep.Reason
 }
 
 // OfSurvey says what a sweep found.
-func OfSurvey(v compare.Survey) ToldSurvey {
+func OfSurvey(v sweep.Survey) ToldSurvey {
 	out := ToldSurvey{Survey: v, Text: Survey(v).String(), Findings: v.Findings}
 	for _, r := range v.Reasons {
 		out.Reasons = append(out.Reasons, ToldReason{Reason(r), r})
@@ -89,7 +91,7 @@ func OfSurvey(v compare.Survey) ToldSurvey {
 }
 
 // OfCell says of the strategies that are not compared why they are not.
-func OfCell(c compare.Cell) compare.Cell {
+func OfCell(c sweep.Cell) sweep.Cell {
 	c.Rows = slices.Clone(c.Rows)
 	for i := range c.Rows {
 		c.Rows[i].Reason = Unfit(c.Rows[i])

@@ -7,6 +7,7 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/compare/times"
 	"linger/finding"
 )
 
@@ -25,8 +26,8 @@ func keepAlive(t teller) string {
 			return fmt.Sprintf("What keep-alive alone saves is not known: %s was not tried.", name)
 		}
 		return "What keep-alive alone saves is not known: no two strategies differ in nothing else."
-	case compare.CauseSaves:
-		saves := t.Figures.All(compare.CauseSaves)
+	case times.Saves:
+		saves := t.Figures.All(times.Saves)
 		switch one := t.oneByOne(); {
 		case one != "":
 			return fmt.Sprintf("Keep-alive saves %s of the time where queries overlap (%s); %s.", shares(saves), strings.Join(namesOf(saves), ", "), one)
@@ -34,19 +35,19 @@ func keepAlive(t teller) string {
 			return fmt.Sprintf("Keep-alive saves %s of the time (%s).", shareOf(saves[0]), t.pair(saves[0]))
 		}
 		return "Keep-alive saves " + t.extremes(saves) + "."
-	case compare.CauseSame:
-		return fmt.Sprintf("Keep-alive makes no difference that %s can show (%s).", t.trials(), t.pairs(t.Figures.All(compare.CauseSame)))
+	case times.Unchanged:
+		return fmt.Sprintf("Keep-alive makes no difference that %s can show (%s).", t.trials(), t.pairs(t.Figures.All(times.Unchanged)))
 	}
-	if untested := t.Figures.All(compare.CauseUntested); t.Cause == compare.CauseUntested && len(untested) > 1 && !slices.ContainsFunc(untested, func(f finding.Figure) bool { return f.Value.Or(0) < compare.Margin }) {
+	if untested := t.Figures.All(times.Untested); t.Cause == times.Untested && len(untested) > 1 && !slices.ContainsFunc(untested, func(f finding.Figure) bool { return f.Value.Or(0) < times.Margin }) {
 		return "Keep-alive probably saves " + t.extremes(untested) + "."
 	}
 	var parts []string
-	for _, outcome := range []string{compare.CauseSaves, compare.CauseCosts, compare.CauseSame} {
+	for _, outcome := range []string{times.Saves, times.Costs, times.Unchanged} {
 		if all := t.Figures.All(outcome); len(all) > 0 {
 			parts = append(parts, t.outcome(outcome, all))
 		}
 	}
-	for _, f := range t.Figures.All(compare.CauseUntested) {
+	for _, f := range t.Figures.All(times.Untested) {
 		parts = append(parts, probably(f)+" "+t.abreast(f)+" ("+t.pair(f)+")")
 	}
 	if one := t.oneByOne(); one != "" {
@@ -98,11 +99,11 @@ func (t teller) outcome(outcome string, all finding.Figures) string {
 	}
 	says := "makes no measurable difference"
 	switch {
-	case outcome == compare.CauseSaves && len(all) == 1:
+	case outcome == times.Saves && len(all) == 1:
 		says = "saves " + shareOf(all[0]) + " of the time"
-	case outcome == compare.CauseSaves:
+	case outcome == times.Saves:
 		says = "saves " + shares(all) + " of the time"
-	case outcome == compare.CauseCosts:
+	case outcome == times.Costs:
 		for i, f := range all {
 			all[i].Value = linger.Known(-f.Value.Or(0))
 		}
@@ -114,9 +115,9 @@ func (t teller) outcome(outcome string, all finding.Figures) string {
 // probably is what an untested pair looks like.
 func probably(f finding.Figure) string {
 	switch v := f.Value.Or(0); {
-	case v >= compare.Margin:
+	case v >= times.Margin:
 		return "probably saves about " + finding.Share(v) + " of the time"
-	case v <= -compare.Margin:
+	case v <= -times.Margin:
 		return "probably costs about " + finding.Share(-v) + " more time"
 	}
 	return "probably makes little difference"
@@ -232,11 +233,11 @@ func others(names, times []string) string {
 // clock is a time as the table has it: of two digits at least, and in the unit of the others.
 func (t teller) clock(f finding.Figure) string {
 	v := f.Value.Or(0)
-	doubt := min(f.Doubt(), v/10)
+	uncertainty := min(f.Uncertainty(), v/10)
 	if t.Figures.Text("unit") == "s" && v < 1000 {
-		return finding.Fixed(v/1000, finding.Decimals(v/1000, doubt/1000)) + " s"
+		return finding.Fixed(v/1000, finding.Decimals(v/1000, uncertainty/1000)) + " s"
 	}
-	return finding.Duration(v, doubt)
+	return finding.Duration(v, uncertainty)
 }
 
 // mostTied is of how many strategies that tie the names stand in a sentence.
@@ -330,18 +331,10 @@ func keepAliveOn(t teller) string {
 	return "Keep-alive alone saves " + strings.Join(out, ", ") + "."
 }
 
-// signed is a share that may be less than nothing.
-func signed(v float64) string {
-	if v < 0 {
-		return "−" + finding.Share(-v)
-	}
-	return finding.Share(v)
-}
-
 // signedSpan is a range of such shares.
 func signedSpan(low, high float64) string {
 	if low < 0 {
-		return signed(low) + " to " + signed(high)
+		return finding.SignedShare(low) + " to " + finding.SignedShare(high)
 	}
 	return span(low, high)
 }

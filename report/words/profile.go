@@ -11,7 +11,7 @@ import (
 // A ToldProfile is a server's connection policy with its sentences, as JSON has it.
 type ToldProfile struct {
 	*profile.Profile
-	Doubts []ToldCaveat `json:"doubts,omitempty"`
+	Caveats []ToldCaveat `json:"caveats,omitempty"`
 }
 
 // OfProfile says what was found of a server.
@@ -37,12 +37,12 @@ func OfProbed(list []profile.Probed) []ToldProbed {
 	return out
 }
 
-func endedEarly(d doubter) string {
+func endedEarly(d caveat) string {
 	after := time.Duration(d.Figures.Value("after").Or(0) * float64(time.Millisecond))
 	return fmt.Sprintf("the probe was stopped after %s: some figures are missing", after)
 }
 
-func rateLimited(d doubter) string {
+func rateLimited(d caveat) string {
 	to := ""
 	if asked, ok := d.Figures.Value("asked").Get(); ok {
 		to = fmt.Sprintf(" to %s of %s", d.n("refused"), finding.Plural(asked, "ordinary request"))
@@ -50,18 +50,18 @@ func rateLimited(d doubter) string {
 	return fmt.Sprintf("the server answered %s%s: it limits the request rate, and no more was sent to it", d.n("status"), to)
 }
 
-func refusedAtTimes(d doubter) string {
+func refusedAtTimes(d caveat) string {
 	return fmt.Sprintf("the server answered %s to %s of %s, which were retried after a pause", d.n("status"), d.n("refused"), d.many("asked", "ordinary request"))
 }
 
-func endedByError(d doubter) string {
+func endedByError(d caveat) string {
 	return fmt.Sprintf("the server ended a connection of %s with an error after %s: %s; that is no request limit", d.Subject.Name, d.many("requests", "request"), d.text("closing"))
 }
 
-func busy(d doubter) string {
+func busy(d caveat) string {
 	return fmt.Sprintf("this machine was busy: timers fired up to %s ms late, and times may be off by as much", d.n("late"))
 }
 
-func seenFromHere(doubter) string {
+func seenFromHere(caveat) string {
 	return "RTTs were measured from here, not from the hop before; state others with NAME.rtt=20ms"
 }

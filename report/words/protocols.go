@@ -44,7 +44,7 @@ func (t teller) work(before string) string {
 	return before + finding.Share(v) + " of the CPU"
 }
 
-// setUp is what an option does to set-up.
+// setUp is what an option does to connection setup.
 func (t teller) setUp() string {
 	trips := t.Figures.All("setup_round_trips")
 	a, ok := nth(trips, 0).Value.Get()
@@ -54,9 +54,9 @@ func (t teller) setUp() string {
 	case !ok || !ok2:
 		return ""
 	case !differ:
-		return fmt.Sprintf("; set-up takes %s either way", roundTrips(b))
+		return fmt.Sprintf("; setup takes %s either way", rtts(b))
 	}
-	return fmt.Sprintf("; set-up takes %s, not %s", roundTrips(a), finding.Fixed(b, 1))
+	return fmt.Sprintf("; setup takes %s, not %s", rtts(a), finding.Fixed(b, 1))
 }
 
 func optionSaves(t teller) string {
@@ -80,11 +80,12 @@ func optionUndecided(t teller) string {
 	return fmt.Sprintf("%s takes %s, %s %s; not statistically significant after %s.", t.option(), took(a), other.Of, took(other), t.trials())
 }
 
-func roundTrips(n float64) string {
+// rtts counts round trips.
+func rtts(n float64) string {
 	if n = math.Round(n*10) / 10; n == 1 {
-		return "1.0 round trip"
+		return "1.0 RTT"
 	}
-	return finding.Fixed(n, 1) + " round trips"
+	return finding.Tenth(n) + " RTTs"
 }
 
 func versionFaster(t teller) string {
@@ -107,16 +108,16 @@ func (t teller) lost() string {
 	return strconv.FormatFloat(100*t.Figures.Value("loss").Or(0), 'g', 3, 64) + " %"
 }
 
-// loading compares the times from the first request on, whose doubts are those of the
+// loading compares the times from the first request on, which are as uncertain as the
 // whole times.
 func (t teller) loading(word string) string {
 	h3, h2 := t.times()
 	times := t.Figures.All("loading_time")
 	a, b := nth(times, 0).Value.Or(0), nth(times, 1).Value.Or(0)
-	ratio, doubt := finding.Quotient(a, h3.Doubt(), b, h2.Doubt())
+	ratio, uncertainty := finding.Quotient(a, h3.Uncertainty(), b, h2.Uncertainty())
 	return fmt.Sprintf("With %s lost, h3 takes %s%s %s than h2 from the first request on; its cause cannot be told apart here: "+
 		"head-of-line blocking, the stacks' recovery and initial windows.",
-		t.lost(), finding.Duration(math.Abs(b-a), h2.Doubt()+h3.Doubt()), finding.InBrackets(math.Abs(1-ratio), doubt), word)
+		t.lost(), finding.Duration(math.Abs(b-a), h2.Uncertainty()+h3.Uncertainty()), finding.InBrackets(math.Abs(1-ratio), uncertainty), word)
 }
 
 func lossFaster(t teller) string { return t.loading("less") }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"linger"
-	"linger/compare"
+	"linger/compare/crowdsweep"
+	"linger/compare/sweep"
 	"linger/finding"
 )
 
@@ -114,7 +116,7 @@ func keepingCostsOn(t teller) string {
 }
 
 func luckOn(t teller) string {
-	return fmt.Sprintf("On %s %s cannot tell what keep-alive saves or costs from noise.", t.many("luck_on", "network"), t.trials())
+	return fmt.Sprintf("On %s %s cannot tell what keep-alive saves or costs from noise.", t.many("noise_on", "network"), t.trials())
 }
 
 func unknownOn(t teller) string {
@@ -142,12 +144,12 @@ func undelivered(failed, trials float64) string {
 }
 
 // Reason is why something is not known on some paths.
-func Reason(r compare.Reason) string {
+func Reason(r sweep.Reason) string {
 	return r.Strategy + ": " + cmp.Or(r.Cause, undelivered(float64(r.Failed), float64(r.Trials)))
 }
 
 // Unfit is why a strategy is not compared with the others on a path, empty where it is.
-func Unfit(r compare.Swept) string {
+func Unfit(r sweep.Row) string {
 	if r.Reason != "" || r.Failed == 0 {
 		return r.Reason
 	}
@@ -177,4 +179,208 @@ func (t teller) where() string {
 // rateOf is a rate in kbit/s, with its unit.
 func rateOf(kbps float64) string {
 	return linger.Rate(math.Round(kbps * float64(linger.Kbps))).String()
+}
+
+// CrowdSurvey is what a sweep of crowds found.
+func CrowdSurvey(v crowdsweep.Survey) Text { return text(v.Findings) }
+
+// Think names the time between two pages: "5 s", "4 s to 6 s", "5 s on average".
+func Think(name string) string {
+	t, err := linger.ParseThink(name)
+	lasting := func(d time.Duration) string { return finding.Lasting(float64(d) / float64(time.Millisecond)) }
+	switch {
+	case err != nil:
+		return name
+	case t.Random:
+		return lasting(t.Least) + " on average"
+	case t.Most > t.Least:
+		return lasting(t.Least) + " to " + lasting(t.Most)
+	}
+	return lasting(t.Least)
+}
+
+// IdleTimeout names an idle timeout in ms, of which 0 is no limit.
+func IdleTimeout(ms float64) string {
+	if ms == 0 {
+		return "none"
+	}
+	return finding.Lasting(ms)
+}
+
+// thinking says of which think time a finding is.
+func (t teller) thinking() string {
+	if t.Subject.Name == "" {
+		return "with any of the think times"
+	}
+	return "with " + Think(t.Subject.Name) + " between pages"
+}
+
+func servesBest(t teller) string {
+	parts := t.Figures.All("serves")
+	var told []string
+	for i, part := range parts {
+		var own finding.Figures
+		for _, f := range t.Figures {
+			if f.Of == part.Of {
+				own = append(own, f)
+			}
+		}
+		from, to := whole(own.Value("from").Or(0)), whole(own.Value("to").Or(0))
+		var s string
+		switch {
+		case len(parts) == 1 && from == to:
+			s = "for " + finding.Plural(own.Value("to").Or(0), "client")
+		case len(parts) == 1:
+			s = "for " + from + " to " + to + " clients"
+		case i == 0:
+			s = "up to " + finding.Plural(own.Value("to").Or(0), "client")
+		case i == len(parts)-1:
+			s = "from " + from + " on"
+		case from == to:
+			s = "for " + from
+		default:
+			s = "from " + from + " to " + to
+		}
+		told = append(told, s+" "+servedBy(own, part.Text))
+	}
+	return "Best " + t.thinking() + ": " + strings.Join(told, "; ") + "."
+}
+
+// servedBy says what serves best: "keep:6 with idle timeout ≤ 1 s, or close:6".
+func servedBy(f finding.Figures, what string) string {
+	kept := f.Text("keep") + timeouts(f)
+	switch what {
+	case crowdsweep.OnlyKeep:
+		return kept
+	case crowdsweep.OnlyClose:
+		return f.Text("close")
+	case crowdsweep.Either:
+		return kept + ", or " + f.Text("close")
+	}
+	return "none, since no choice serves every page"
+}
+
+// timeouts says with which idle timeouts.
+func timeouts(f finding.Figures) string {
+	least, most := f.Value("least").Or(0), f.Value("most").Or(0)
+	switch kind := f.Text("timeouts"); {
+	case kind == crowdsweep.TimeoutAny:
+		return " with any idle timeout"
+	case least == 0:
+		return " without an idle timeout"
+	case kind == crowdsweep.TimeoutAtMost:
+		return " with idle timeout ≤ " + finding.Lasting(most)
+	case kind == crowdsweep.TimeoutAtLeast && most == 0:
+		return " with idle timeout ≥ " + finding.Lasting(least) + " or none"
+	case kind == crowdsweep.TimeoutAtLeast:
+		return " with idle timeout ≥ " + finding.Lasting(least)
+	case least == most:
+		return " with idle timeout " + finding.Lasting(least)
+	}
+	return " with idle timeout " + finding.Lasting(least) + " to " + finding.Lasting(most)
+}
+
+// withIdle names a choice: "keep:6 with an idle timeout of 1 s".
+func withIdle(f finding.Figures, of string) string {
+	var own finding.Figures
+	for _, x := range f {
+		if x.Of == of {
+			own = append(own, x)
+		}
+	}
+	name := own.Text("strategy")
+	if ms, ok := own.Value("timeout").Get(); ok && ms == 0 {
+		name += " without an idle timeout"
+	} else if ok {
+		name += " with an idle timeout of " + finding.Lasting(ms)
+	}
+	p95 := own.Value("page_p95").Or(0)
+	return name + " takes " + finding.Duration(p95, p95/100)
+}
+
+func oneTimeout(t teller) string {
+	of := t.many("crowds", "crowd")
+	if ms := t.Figures.Value("timeout").Or(0); ms == 0 {
+		return fmt.Sprintf("One setting for all: no idle timeout is the best, or as good, for kept connections in %s of %s; in %s nothing serves better.", t.n("kept_on"), of, t.n("best_on"))
+	}
+	return fmt.Sprintf("One setting for all: an idle timeout of %s is the best, or as good, for kept connections in %s of %s; in %s nothing serves better.",
+		finding.Lasting(t.Figures.Value("timeout").Or(0)), t.n("kept_on"), of, t.n("best_on"))
+}
+
+func worstChoice(t teller) string {
+	return fmt.Sprintf("The choice matters most for %s with %s between pages: by p95 of the page time, %s, and %s.",
+		t.many("clients", "client"), Think(t.Figures.Text("think")), withIdle(t.Figures, "best"), withIdle(t.Figures, "worst"))
+}
+
+func heldBy(t teller) string {
+	// Idle timeouts with which as many clients hold all of them are told together.
+	idle, clients := t.Figures.All("timeout"), t.Figures.All("clients")
+	from := func(i int) string { return whole(math.Ceil(clients[i].Value.Or(0) - 1e-9)) }
+	var parts []string
+	for i := 0; i < len(clients); {
+		first := nth(idle, i).Value.Or(0)
+		j := i + 1
+		for j < len(clients) && from(j) == from(i) {
+			j++
+		}
+		last := nth(idle, j-1).Value.Or(0)
+		with := "with an idle timeout of " + finding.Lasting(first)
+		switch {
+		case first == 0:
+			with = "without an idle timeout"
+		case last == 0:
+			with += " or longer, or none"
+		case j == len(clients) && j > i+1:
+			with += " or longer"
+		case j > i+1:
+			with += " to " + finding.Lasting(last)
+		}
+		parts = append(parts, "from "+from(i)+" clients on "+with)
+		i = j
+	}
+	return fmt.Sprintf("W%s, %s holds all %s by Little's law %s.", t.thinking()[1:], t.Figures.Text("strategy"), t.many("limit", "connection"), strings.Join(parts, ", "))
+}
+
+func saturated(t teller) string {
+	at, least := t.Figures.Value("page_p95").Or(0), t.Figures.Value("page_p95_fewest").Or(0)
+	s := fmt.Sprintf("From %s on %s, clients wait whatever is chosen: at best p95 of a page is %s, with %s %s",
+		t.many("clients", "client"), t.thinking(), finding.Duration(at, at/100), t.many("fewest", "client"), finding.Duration(least, least/100))
+	if share := t.Figures.Value("kept_out").Or(0); share > crowdsweep.MayWait {
+		s += fmt.Sprintf("; %s of the clients wait for the server", finding.Share(share))
+	}
+	return s + "."
+}
+
+func tuneAgrees(t teller) string {
+	lasting := finding.Lasting(t.Figures.Value("break_even").Or(0))
+	agree, both := t.Figures.Value("agree_on").Or(0), t.Figures.Value("both_on").Or(0)
+	if agree == both {
+		return fmt.Sprintf("The rule of linger tune (to open a connection costs as much as to hold one for %s) chooses an idle timeout that serves as well, in each of %s.", lasting, finding.Plural(both, "crowd"))
+	}
+	return fmt.Sprintf("The rule of linger tune (to open a connection costs as much as to hold one for %s) chooses an idle timeout that serves as well in %s of %s; it counts connections, not how long pages take.",
+		lasting, whole(agree), finding.Plural(both, "crowd"))
+}
+
+func noneServes(t teller) string {
+	return fmt.Sprintf("In %s of %s pages fail or do not end, whatever is chosen.", t.n("none_on"), t.many("crowds", "crowd"))
+}
+
+func beyondBudget(t teller) string {
+	return fmt.Sprintf("In %s of %s every choice holds more than %s.", t.n("beyond_on"), t.many("crowds", "crowd"), t.many("budget", "connection"))
+}
+
+func stoppedAt(t teller) string {
+	return fmt.Sprintf("Interrupted: only the first %s of %s crowds are covered.", t.n("crowds"), t.n("planned"))
+}
+
+// OfCrowdSurvey says what a sweep of crowds found.
+func OfCrowdSurvey(v crowdsweep.Survey) ToldCrowdSurvey {
+	return ToldCrowdSurvey{v, CrowdSurvey(v).String(), v.Findings}
+}
+
+// A ToldCrowdSurvey is what a sweep of crowds found, with its text.
+type ToldCrowdSurvey struct {
+	crowdsweep.Survey
+	Text     string            `json:"text"`
+	Findings []finding.Finding `json:"findings"`
 }

@@ -3,12 +3,13 @@ package words
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"linger/compare"
 	"linger/finding"
 )
 
-// took is a time with the digits that its doubt leaves.
+// took is a time with the digits that its uncertainty leaves.
 func took(f finding.Figure) string {
 	v, ok := f.Value.Get()
 	if least, bounded := f.Interval.Or(finding.Interval{}).Low.Get(); !ok && bounded {
@@ -17,7 +18,7 @@ func took(f finding.Figure) string {
 	if !ok {
 		return "an unknown time"
 	}
-	return finding.Duration(v, f.Doubt())
+	return finding.Duration(v, f.Uncertainty())
 }
 
 // apart is how much longer one of two times is.
@@ -38,8 +39,8 @@ func (t teller) both() (string, string) { return inStepsOf(t.times()) }
 
 // share is by how much a time differs from another, as a share of that, in brackets.
 func share(of, whole finding.Figure) string {
-	ratio, doubt := finding.Quotient(of.Value.Or(0), of.Doubt(), whole.Value.Or(0), whole.Doubt())
-	return finding.InBrackets(math.Abs(1-ratio), doubt)
+	ratio, uncertainty := finding.Quotient(of.Value.Or(0), of.Uncertainty(), whole.Value.Or(0), whole.Uncertainty())
+	return finding.InBrackets(math.Abs(1-ratio), uncertainty)
 }
 
 // times are those of the two strategies that are compared, the subject's first.
@@ -105,8 +106,8 @@ func tookOnce(t teller) string {
 func (t teller) handshaking() (handshakes string, wait, step float64, part string) {
 	base, _ := t.times()
 	wait = t.Figures.Value("waited").Or(0)
-	part = finding.InBrackets(finding.Quotient(wait, base.Doubt(), base.Value.Or(0), base.Doubt()))
-	return finding.Plural(t.Figures.Value("handshakes").Or(0), "handshake"), wait, finding.Step(wait, base.Doubt()), part
+	part = finding.InBrackets(finding.Quotient(wait, base.Uncertainty(), base.Value.Or(0), base.Uncertainty()))
+	return finding.Plural(t.Figures.Value("handshakes").Or(0), "handshake"), wait, finding.Step(wait, base.Uncertainty()), part
 }
 
 func handshakeTime(t teller) string {
@@ -114,15 +115,15 @@ func handshakeTime(t teller) string {
 	n, wait, step, part := t.handshaking()
 	parts := ""
 	if tls := math.Round(t.Figures.Value("waited_tls").Or(0)/step) * step; tls > 0 {
-		parts = fmt.Sprintf(": %s for TCP's, %s for TLS's", finding.InSteps(finding.Shown(wait, base.Doubt())-tls, step), finding.InSteps(tls, step))
+		parts = fmt.Sprintf(": %s for TCP's, %s for TLS's", finding.InSteps(finding.Shown(wait, base.Uncertainty())-tls, step), finding.InSteps(tls, step))
 	}
-	return fmt.Sprintf("%s cost %s of the %s that %s takes%s%s.", n, finding.Duration(wait, base.Doubt()), took(base), base.Of, part, parts)
+	return fmt.Sprintf("%s cost %s of the %s that %s takes%s%s.", n, finding.Duration(wait, base.Uncertainty()), took(base), base.Of, part, parts)
 }
 
 func handshakeWait(t teller) string {
 	base, _ := t.times()
 	n, wait, _, part := t.handshaking()
-	return fmt.Sprintf("For %s of its %s%s, %s does nothing but wait for some of its %s.", finding.Duration(wait, base.Doubt()), took(base), part, base.Of, n)
+	return fmt.Sprintf("For %s of its %s%s, %s does nothing but wait for some of its %s.", finding.Duration(wait, base.Uncertainty()), took(base), part, base.Of, n)
 }
 
 // keeping says how many connections the kept strategy has.
@@ -194,7 +195,7 @@ func manySaves(t teller) string {
 
 func serialized(t teller) string {
 	many, kept := t.times()
-	return fmt.Sprintf("%s, with %s connections at once, takes %s less than %s, whose requests wait in line%s.", many.Of, t.atOnce(), apart(many, kept), kept.Of, t.noise())
+	return fmt.Sprintf("%s, with %s connections at once, takes %s less than %s, whose requests are serialized%s.", many.Of, t.atOnce(), apart(many, kept), kept.Of, t.noise())
 }
 
 func moreCosts(t teller) string {
@@ -224,4 +225,100 @@ func why(t teller) string {
 			t.Subject.Name, finding.Plural(t.Figures.Value("restarts").Or(0), "time"))
 	}
 	return fmt.Sprintf("Why %s is slower does not show in drops, timers or idle times; -o NAME.pcapng of --on lab has its packets.", t.Subject.Name)
+}
+
+// StepName names what a step of a verdict is about, in a word or two.
+func StepName(s compare.Step) string { return causeName(s.Cause) }
+
+func causeName(cause string) string {
+	switch cause {
+	case compare.StepSlowStart:
+		return "slow start"
+	case compare.StepHosts:
+		return "work in the hosts"
+	case compare.StepOther:
+		return "other"
+	case compare.StepKeepAlive:
+		return "keep-alive"
+	case compare.StepQUIC:
+		return "QUIC"
+	case compare.StepSetup:
+		return "shorter setup"
+	case compare.StepSeveral:
+		return "all of these"
+	}
+	return cause
+}
+
+// StepWhy says what a step changes: "close → keep: 1 handshake instead of 41, 2 RTT each".
+func StepWhy(s compare.Step) string {
+	head := s.From + " → " + s.To
+	if why := stepWhy(s); why != "" {
+		return head + ": " + why
+	}
+	return head
+}
+
+func stepWhy(s compare.Step) string {
+	handshakes, shook := fromTo(s, "handshakes")
+	setup, known := fromTo(s, "setup_round_trips")
+	switch s.Cause {
+	case compare.StepHandshakes, compare.StepKeepAlive:
+		if !shook {
+			return ""
+		}
+		out := finding.Plural(handshakes[1], "handshake") + " instead of " + finding.Count(handshakes[0])
+		n, ok := s.Figures.Value("at_a_time").Get()
+		switch fewer := handshakes[0] - handshakes[1]; {
+		case ok:
+			out += ", " + finding.Count(n) + " at a time"
+		case s.Cause == compare.StepHandshakes && fewer > 0:
+			out += ", " + finding.Duration(s.Saves/fewer, s.Saves/fewer/10) + " each"
+		}
+		return out
+	case compare.StepSlowStart:
+		return "the congestion window stays open"
+	case compare.StepQueueing:
+		if n, ok := fromTo(s, "parallel"); ok {
+			return atOnce(n[1]) + " in flight instead of " + finding.Count(n[0])
+		}
+	case compare.StepMultiplexing:
+		if n, ok := fromTo(s, "connections"); ok {
+			return "all requests in flight on " + finding.Plural(n[1], "connection")
+		}
+		return "all requests in flight"
+	case compare.StepQUIC, compare.StepSetup:
+		var out []string
+		if known && finding.Fixed(setup[0], 1) != finding.Fixed(setup[1], 1) {
+			out = append(out, fmt.Sprintf("setup in %s RTT instead of %s", finding.Trimmed(setup[1], 1), finding.Trimmed(setup[0], 1)))
+		}
+		if s.Cause == compare.StepQUIC {
+			out = append(out, "another stack")
+		}
+		return strings.Join(out, ", ")
+	case compare.StepSeveral:
+		var names []string
+		for _, f := range s.Figures.All("cause") {
+			names = append(names, causeName(f.Text))
+		}
+		return strings.Join(names, ", ")
+	}
+	return ""
+}
+
+// atOnce is how many requests may be under way; 0 is as many as there are.
+func atOnce(n float64) string {
+	if n == 0 {
+		return "all requests"
+	}
+	return finding.Plural(n, "request")
+}
+
+// fromTo are a figure of the two strategies of a step.
+func fromTo(s compare.Step, name string) (v [2]float64, ok bool) {
+	all := s.Figures.All(name)
+	if len(all) != 2 {
+		return v, false
+	}
+	return [2]float64{all[0].Value.Or(0), all[1].Value.Or(0)}, true
 }

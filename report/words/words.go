@@ -9,6 +9,10 @@ import (
 	"strings"
 
 	"linger/compare"
+	"linger/compare/across"
+	"linger/compare/crowdsweep"
+	"linger/compare/difference"
+	"linger/compare/sweep"
 	"linger/finding"
 )
 
@@ -30,7 +34,7 @@ func (t Text) String() string {
 // A teller is a finding on its way to a sentence.
 type teller struct {
 	finding.Finding
-	// cautioned is the number of trials after which, as was said before, luck cannot be
+	// cautioned is the number of trials after which, as was said before, chance cannot be
 	// ruled out in anything; 0 where nothing was.
 	cautioned float64
 }
@@ -58,14 +62,21 @@ func leads() table {
 		compare.LostTrials:   lostTrials,
 		compare.Took:         tookOnce,
 
-		compare.NothingPredicted: func(teller) string { return "Nothing was predicted." },
-		compare.NoneDelivered:    noneDelivered,
-		compare.FastestOn:        fastestOn,
-		compare.KeepAliveOn:      keepAliveOn,
-		compare.KeepingUntold: func(teller) string {
+		across.KeepAliveAcross: keepAliveAcross,
+		across.FastestAcross:   fastestAcross,
+		across.Compromise:      compromise,
+
+		sweep.NothingPredicted: func(teller) string { return "Nothing was predicted." },
+		sweep.NoneDelivered:    noneDelivered,
+		sweep.FastestOn:        fastestOn,
+		sweep.KeepAliveOn:      keepAliveOn,
+		sweep.KeepingUntold: func(teller) string {
 			return "What keeping saves is not known: it takes a persistent and a non-persistent strategy on one path."
 		},
-		compare.KeepingSavesOn: keepingSavesOn,
+		sweep.KeepingSavesOn: keepingSavesOn,
+
+		crowdsweep.NoCrowd:    func(teller) string { return "No crowd was predicted." },
+		crowdsweep.ServesBest: servesBest,
 	}
 }
 
@@ -106,20 +117,29 @@ func facts() table {
 		compare.OneAtATime:      oneAtATime,
 		compare.IdleLimit:       idleLimit,
 
-		compare.NearFastestOn:  nearFastestOn,
-		compare.MostSaved:      mostSaved,
-		compare.NoneSame:       noneSame,
-		compare.SameOn:         sameOn,
-		compare.BorderAt:       borderAt,
-		compare.KeepingCostsOn: keepingCostsOn,
-		compare.LuckOn:         luckOn,
-		compare.UnknownOn:      unknownOn,
-		compare.MoreReasons:    moreReasons,
-		compare.Uncovered:      uncovered,
-		compare.Stopped:        stopped,
+		sweep.NearFastestOn:  nearFastestOn,
+		sweep.MostSaved:      mostSaved,
+		sweep.NoneSame:       noneSame,
+		sweep.SameOn:         sameOn,
+		sweep.BorderAt:       borderAt,
+		sweep.KeepingCostsOn: keepingCostsOn,
+		sweep.NoiseOn:        luckOn,
+		sweep.UnknownOn:      unknownOn,
+		sweep.MoreReasons:    moreReasons,
+		sweep.Uncovered:      uncovered,
+		sweep.Stopped:        stopped,
 
-		compare.TimeChanged:   timeChanged,
-		compare.FailedChanged: failedChanged,
+		crowdsweep.OneTimeout:     oneTimeout,
+		crowdsweep.WorstOf:        worstChoice,
+		crowdsweep.HeldBy:         heldBy,
+		crowdsweep.Saturated:      saturated,
+		crowdsweep.TuneAgrees:     tuneAgrees,
+		crowdsweep.NoneServes:     noneServes,
+		crowdsweep.BeyondBudget:   beyondBudget,
+		crowdsweep.StoppedAtCrowd: stoppedAt,
+
+		difference.TimeChanged:   timeChanged,
+		difference.FailedChanged: failedChanged,
 	}
 }
 
@@ -127,6 +147,9 @@ func facts() table {
 func Finding(f finding.Finding) string {
 	t := teller{Finding: f}
 	if say, ok := leads()[f.Code]; ok {
+		return say(t)
+	}
+	if say, ok := ofCrowds()[f.Code]; ok {
 		return say(t)
 	}
 	return facts().say(t)
@@ -156,7 +179,7 @@ func Headline(v compare.Verdict) []string {
 }
 
 // Survey is what a sweep found.
-func Survey(v compare.Survey) Text { return text(v.Findings) }
+func Survey(v sweep.Survey) Text { return text(v.Findings) }
 
 // text puts findings together: those of the lead, which stand first, in a paragraph.
 func text(findings []finding.Finding) Text {

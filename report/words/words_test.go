@@ -11,6 +11,11 @@ import (
 
 	"linger"
 	"linger/compare"
+	"linger/compare/across"
+	"linger/compare/crowdsweep"
+	"linger/compare/difference"
+	"linger/compare/sweep"
+	"linger/compare/times"
 	"linger/finding"
 	"linger/keepalive"
 	"linger/profile"
@@ -31,6 +36,16 @@ func of(whose, name string, v float64) finding.Figure {
 func n(name string, v float64) finding.Figure { return of("", name, v) }
 
 func word(name, text string) finding.Figure { return finding.Word(name, text) }
+
+// onNetwork is a word of a network.
+func onNetwork(network, name, text string) finding.Figure { return word(name, text).Whose(network) }
+
+// shareBetween is what keep-alive saves on a network by one pair of strategies.
+func shareBetween(network string, v, low, high float64) finding.Figure {
+	f := of(network, "least", v)
+	f.Interval = linger.Known(finding.Interval{Low: linger.Known(low), High: linger.Known(high), Confidence: linger.Known(0.88)})
+	return f
+}
 
 // from is a time that is not known, but for what it is at least.
 func from(whose string, least float64) finding.Figure {
@@ -59,6 +74,29 @@ func saved(cause, outcome string, share float64, more ...any) finding.Finding {
 	return f
 }
 
+// thinking is a finding about crowds with one think time, or with any.
+func thinking(think, code string, parts ...figures) finding.Finding {
+	f := finding.Finding{Code: code, Figures: slices.Concat(parts...)}
+	if think != "" {
+		f.Subject = finding.Subject{Kind: "think", Name: think}
+	}
+	return f
+}
+
+// part is what serves so many clients best.
+func part(number string, from, to float64, serves, keep, closed, timeouts string, least, most float64) figures {
+	f := figures{word("serves", serves).Whose(number), of(number, "from", from), of(number, "to", to)}
+	for _, x := range [][2]string{{"keep", keep}, {"close", closed}, {"timeouts", timeouts}} {
+		if x[1] != "" {
+			f = append(f, word(x[0], x[1]).Whose(number))
+		}
+	}
+	if timeouts != "" {
+		f = append(f, of(number, "least", least), of(number, "most", most))
+	}
+	return f
+}
+
 // examples are findings with their sentences: one of each code, at least.
 var examples = []struct {
 	finding.Finding
@@ -77,20 +115,20 @@ var examples = []struct {
 	{reasoned(compare.CauseNoneWithout, finding.Finding{Code: compare.KeepAlive}), "What keep-alive saves is not known: no strategy without it gave a time."},
 	{reasoned(compare.CauseUntried, finding.Finding{Code: compare.KeepAlive, Figures: figures{word("untried", "keep:6")}}), "What keep-alive alone saves is not known: keep:6 was not tried."},
 	{reasoned(compare.CauseUntried, finding.Finding{Code: compare.KeepAlive}), "What keep-alive alone saves is not known: no two strategies differ in nothing else."},
-	{saved(compare.CauseSaves, compare.CauseSaves, 0.66), "Keep-alive saves 66 % of the time (close → keep)."},
-	{finding.Finding{Code: compare.KeepAlive, Cause: compare.CauseSaves, Figures: figures{of("doh+keep", compare.CauseSaves, 0.51), of("doq+keep", compare.CauseSaves, 0.37), of("tcp+keep", "times_as_long", 2.6), of("dot+keep", "times_as_long", 1.7)}},
+	{saved(times.Saves, times.Saves, 0.66), "Keep-alive saves 66 % of the time (close → keep)."},
+	{finding.Finding{Code: compare.KeepAlive, Cause: times.Saves, Figures: figures{of("doh+keep", times.Saves, 0.51), of("doq+keep", times.Saves, 0.37), of("tcp+keep", "times_as_long", 2.6), of("dot+keep", "times_as_long", 1.7)}},
 		"Keep-alive saves 37–51 % of the time where queries overlap (doh+keep, doq+keep); one query at a time it takes 1.7–2.6× as long (tcp+keep, dot+keep)."},
-	{saved(compare.CauseSaves, compare.CauseSaves, 0.66, compare.CauseSaves, 0.494), "Keep-alive saves 49 % (close:6 → keep:6) to 66 % (close → keep) of the time."},
-	{saved(compare.CauseSaves, compare.CauseSaves, 0.491, compare.CauseSaves, 0.494), "Keep-alive saves 49 % of the time (close → keep, close:6 → keep:6)."},
-	{saved(compare.CauseCosts, compare.CauseCosts, -0.4), "Keep-alive costs 40 % more time with one request at a time (close → keep)."},
-	{saved(compare.CauseSame, compare.CauseSame, 0.01, compare.CauseSame, 0.02), "Keep-alive makes no difference that 5 trials can show (close → keep, close:6 → keep:6)."},
-	{saved(compare.CauseMixed, compare.CauseSaves, 0.66, compare.CauseSame, 0.02),
+	{saved(times.Saves, times.Saves, 0.66, times.Saves, 0.494), "Keep-alive saves 49 % (close:6 → keep:6) to 66 % (close → keep) of the time."},
+	{saved(times.Saves, times.Saves, 0.491, times.Saves, 0.494), "Keep-alive saves 49 % of the time (close → keep, close:6 → keep:6)."},
+	{saved(times.Costs, times.Costs, -0.4), "Keep-alive costs 40 % more time with one request at a time (close → keep)."},
+	{saved(times.Unchanged, times.Unchanged, 0.01, times.Unchanged, 0.02), "Keep-alive makes no difference that 5 trials can show (close → keep, close:6 → keep:6)."},
+	{saved(compare.CauseMixed, times.Saves, 0.66, times.Unchanged, 0.02),
 		"Keep-alive saves 66 % of the time with one request at a time (close → keep) and makes no measurable difference with 6 at once (close:6 → keep:6)."},
-	{saved(compare.CauseMixed, compare.CauseCosts, -0.1, compare.CauseCosts, -0.2), "Keep-alive costs 10–20 % more time (close → keep, close:6 → keep:6)."},
-	{saved(compare.CauseUntested, compare.CauseUntested, 0.66, compare.CauseUntested, -0.2),
+	{saved(compare.CauseMixed, times.Costs, -0.1, times.Costs, -0.2), "Keep-alive costs 10–20 % more time (close → keep, close:6 → keep:6)."},
+	{saved(times.Untested, times.Untested, 0.66, times.Untested, -0.2),
 		"Keep-alive probably saves about 66 % of the time with one request at a time (close → keep) and probably costs about 20 % more time with 6 at once (close:6 → keep:6)."},
-	{saved(compare.CauseUntested, compare.CauseUntested, 0.66, compare.CauseUntested, 0.5), "Keep-alive probably saves 50 % (close:6 → keep:6) to 66 % (close → keep) of the time."},
-	{saved(compare.CauseUntested, compare.CauseUntested, 0.01), "Keep-alive probably makes little difference with one request at a time (close → keep)."},
+	{saved(times.Untested, times.Untested, 0.66, times.Untested, 0.5), "Keep-alive probably saves 50 % (close:6 → keep:6) to 66 % (close → keep) of the time."},
+	{saved(times.Untested, times.Untested, 0.01), "Keep-alive probably makes little difference with one request at a time (close → keep)."},
 	{reasoned(compare.CauseWithout, about("h3", compare.Fastest, pair("h3", 649, "close:6", 2080)...)), "Fastest: h3, 650 ms – 3.2× as fast as the best without keep-alive (close:6)."},
 	{reasoned(compare.CauseWithout, about("h3", compare.Fastest, pair("h3", 650, "close:6", 2080, word("unit", "s"))...)), "Fastest: h3, 0.65 s – 3.2× as fast as the best without keep-alive (close:6)."},
 	{reasoned(compare.CauseWith, about("close:6", compare.Fastest, pair("close:6", 1600, "keep", 3440, word("untried", "keep:6"))...)), "Fastest: close:6, 1.60 s – 2.1× as fast as the best with keep-alive (keep). keep:6 was not tried."},
@@ -138,11 +176,11 @@ var examples = []struct {
 	{reasoned(compare.CauseIdle, about("keep", compare.Why, n("restarts", 3))),
 		"Why keep is slower: its connections are idle for longer than a retransmission timeout, 3 times; the window then begins anew (RFC 5681, 4.1). --think 0s shows it without."},
 	{reasoned(compare.CauseUnseen, about("keep", compare.Why)), "Why keep is slower does not show in drops, timers or idle times; -o NAME.pcapng of --on lab has its packets."},
-	{about("close:6", compare.Serialized, pair("close:6", 1620, "keep", 3440, n("connections_at_once", 6))...), "close:6, with 6 connections at once, takes 1.82 s less than keep, whose requests wait in line."},
+	{about("close:6", compare.Serialized, pair("close:6", 1620, "keep", 3440, n("connections_at_once", 6))...), "close:6, with 6 connections at once, takes 1.82 s less than keep, whose requests are serialized."},
 	{reasoned(compare.CauseResumption, about("close+resume", compare.OptionSaves, pair("close+resume", 10_200, "close", 10_300, n("saved_cpu", .49), of("close+resume", "setup_round_trips", 2), of("close", "setup_round_trips", 2))...)),
-		"Resumption (close+resume) saves 100 ms (1 %) of close's 10.30 s and 49 % of the CPU; set-up takes 2.0 round trips either way."},
+		"Resumption (close+resume) saves 100 ms (1 %) of close's 10.30 s and 49 % of the CPU; setup takes 2.0 RTTs either way."},
 	{reasoned(compare.CauseEarlyData, about("h3+0rtt", compare.OptionCosts, pair("h3+0rtt", 800, "h3", 690, of("h3+0rtt", "setup_round_trips", 0), of("h3", "setup_round_trips", 1), n("saved_round_trips", 1))...)),
-		"Early data (h3+0rtt) takes 110 ms (16 %) more than h3; set-up takes 0.0 round trips, not 1.0."},
+		"Early data (h3+0rtt) takes 110 ms (16 %) more than h3; setup takes 0.0 RTTs, not 1.0."},
 	{reasoned(compare.CauseFastOpen, about("keep+tfo", compare.OptionSame, pair("keep+tfo", 3440, "keep", 3440, n("saved_cpu", .1))...)),
 		"TCP Fast Open (keep+tfo) makes no difference to keep's time that 5 trials can show (p = 0.0079), but saves 10 % of the CPU."},
 	{reasoned(compare.CauseFastOpen, about("keep+tfo", compare.OptionUndecided, pair("keep+tfo", 3440, "keep", 3450)...)), "TCP Fast Open (keep+tfo) takes 3.44 s, keep 3.45 s; not statistically significant after 5 trials."},
@@ -159,14 +197,14 @@ var examples = []struct {
 	{about("tcp+keep", compare.FurtherQuery, of("tcp+keep", "query_bytes", 230), of("tcp", "query_bytes", 660), of("dot+keep", "query_bytes", 690), of("dot", "query_bytes", 4130)),
 		"Keep-alive pays from the second query on: each additional query takes 230 B over tcp+keep instead of 660 B over tcp; 690 B over dot+keep instead of 4.1 kB over dot."},
 	{about("dot", compare.Encryption, of("dot", "bytes_per_query", 4130), of("tcp", "bytes_per_query", 660), n("more_round_trips", 1), of("dot+keep", "query_bytes", 690), of("tcp+keep", "query_bytes", 230)),
-		"Encryption: dot takes 6.3 times the bytes of tcp and 1.0 round trip more; each additional query over dot+keep takes 3.0 times the bytes of one over tcp+keep."},
+		"Encryption: dot takes 6.3 times the bytes of tcp and 1.0 RTT more; each additional query over dot+keep takes 3.0 times the bytes of one over tcp+keep."},
 	{reasoned(compare.CauseShared, finding.Finding{Code: compare.FewerBytes, Figures: figures{of("tcp+pipeline", "from_queries", 12)}}),
 		"On a kept connection tcp+pipeline (from about 12 queries) takes fewer bytes per query than udp: several messages share a packet."},
 	{reasoned(compare.CauseTruncated, finding.Finding{Code: compare.FewerBytes, Figures: figures{of("tcp+keep", "from_queries", 1), of("tcp+pipeline", "from_queries", 1)}}),
 		"On a kept connection tcp+keep (from about 1 query) and tcp+pipeline (from about 1 query) take fewer bytes per query than udp, whose truncated answers are asked for again."},
 	{finding.Finding{Code: compare.NeverFewerBytes, Figures: figures{of("udp", "bytes_per_query", 170), of("tcp+keep", "times_udp", 1.35), of("dot+keep", "times_udp", 4.06)}},
 		"tcp+keep and dot+keep never take fewer bytes than udp, however many queries a connection carries: 1.4 to 4.1 times its 170 B per query."},
-	{about("udp", compare.AskedAgain, n("sent_again", 25), of("udp", "query_median", 70), of("udp", "query_p99", 1070), of("tcp", "query_median", 140)),
+	{about("udp", compare.AskedAgain, n("retransmitted", 25), of("udp", "query_median", 70), of("udp", "query_p99", 1070), of("tcp", "query_median", 140)),
 		"udp retransmitted 25 queries after a second or more: its queries take 70.0 ms (median; p99 1.07 s); those over tcp, which retransmits by itself, 140 ms (median)."},
 	{about("udp", compare.Truncated, n("truncated", 3), n("asked", 50)), "udp: 3 of 50 answers were truncated and asked for again over TCP, which takes 3 RTTs in all."},
 	{about("tcp+keep", compare.OneAtATime, pair("tcp+keep", 5770, "tcp+pipeline", 770)...), "tcp+keep sends one query at a time, tcp+pipeline all at once, which is 5.00 s (87 %) faster."},
@@ -185,52 +223,109 @@ var examples = []struct {
 	{finding.Finding{Code: compare.IdleLimit, Figures: figures{of("a", "idle_limit", 2000), of("b", "closed_idle_after", 3000)}},
 		"Keep-alive pays for gaps between queries of up to: a 2.00 s less an RTT (the server announced it); b 3.00 s less an RTT (the server then closed)."},
 
-	{finding.Finding{Code: compare.NothingPredicted}, "Nothing was predicted."},
-	{finding.Finding{Code: compare.NoneDelivered, Figures: figures{n("paths", 4)}}, "No strategy delivered everything on any of 4 networks."},
-	{finding.Finding{Code: compare.FastestOn, Figures: figures{of("h2", "fastest_on", 20), of("keep:6", "fastest_on", 10), n("paths", 30)}}, "h2 is fastest on 20 of 30 networks, keep:6 on 10."},
-	{finding.Finding{Code: compare.FastestOn, Figures: figures{of("h2", "fastest_on", 20), of("keep:6", "fastest_on", 10), n("paths", 30), of("h2", "clear_on", 7), n("too_close_on", 23)}}, "h2 is clearly fastest on 7 of 30 networks; 23 are too close to call."},
-	{finding.Finding{Code: compare.FastestOn, Figures: figures{of("h2", "fastest_on", 20), of("keep:6", "fastest_on", 10), n("paths", 30), n("too_close_on", 30)}}, "No strategy is clearly fastest on any network; h2 has the least median on 20 of 30 networks, keep:6 on 10."},
-	{finding.Finding{Code: compare.KeepingUntold}, "What keeping saves is not known: it takes a persistent and a non-persistent strategy on one path."},
-	{finding.Finding{Code: compare.KeepAliveOn, Figures: figures{word("instead_of", "close").Whose("keep"), of("keep", "least", .38), of("keep", "median", .55), of("keep", "most", .66),
+	{finding.Finding{Code: sweep.NothingPredicted}, "Nothing was predicted."},
+	{finding.Finding{Code: sweep.NoneDelivered, Figures: figures{n("paths", 4)}}, "No strategy delivered everything on any of 4 networks."},
+	{finding.Finding{Code: sweep.FastestOn, Figures: figures{of("h2", "fastest_on", 20), of("keep:6", "fastest_on", 10), n("paths", 30)}}, "h2 is fastest on 20 of 30 networks, keep:6 on 10."},
+	{finding.Finding{Code: sweep.FastestOn, Figures: figures{of("h2", "fastest_on", 20), of("keep:6", "fastest_on", 10), n("paths", 30), of("h2", "clear_on", 7), n("too_close_on", 23)}}, "h2 is clearly fastest on 7 of 30 networks; 23 are too close to call."},
+	{finding.Finding{Code: sweep.FastestOn, Figures: figures{of("h2", "fastest_on", 20), of("keep:6", "fastest_on", 10), n("paths", 30), n("too_close_on", 30)}}, "No strategy is clearly fastest on any network; h2 has the least median on 20 of 30 networks, keep:6 on 10."},
+	{finding.Finding{Code: sweep.KeepingUntold}, "What keeping saves is not known: it takes a persistent and a non-persistent strategy on one path."},
+	{finding.Finding{Code: sweep.KeepAliveOn, Figures: figures{word("instead_of", "close").Whose("keep"), of("keep", "least", .38), of("keep", "median", .55), of("keep", "most", .66),
 		word("instead_of", "close:6").Whose("keep:6"), of("keep:6", "least", -.02), of("keep:6", "median", .4), of("keep:6", "most", .49)}},
 		"Keep-alive alone saves 38–66 % (keep), −2 % to 49 % (keep:6)."},
-	{finding.Finding{Code: compare.KeepingSavesOn, Figures: figures{n("saves_on", 16), n("known", 30), n("halves_on", 3), n("median", .41)}}, "The best with keep-alive beats the best without on 16; median saving 41 %."},
-	{finding.Finding{Code: compare.KeepingSavesOn, Figures: figures{n("saves_on", 30), n("known", 30), n("halves_on", 0), n("median", .41)}}, "The best with keep-alive beats the best without on all of them; median saving 41 %."},
-	{finding.Finding{Code: compare.NearFastestOn, Figures: figures{of("h2", "near_on", 20), of("keep:6", "near_on", 12), n("margin", .05)}}, "Within 5 % of the fastest, or the fastest itself: h2 on 20, keep:6 on 12."},
-	{finding.Finding{Code: compare.MostSaved, Figures: figures{word("network", ""), n("rtt", 70), n("down", 12_000), n("loss", .01), n("saves", .997), finding.Number("time", 100, "ms").Whose("h2"), {Name: "time", Of: "close"}}},
+	{finding.Finding{Code: sweep.KeepingSavesOn, Figures: figures{n("saves_on", 16), n("known", 30), n("halves_on", 3), n("median", .41)}}, "The best with keep-alive beats the best without on 16; median saving 41 %."},
+	{finding.Finding{Code: sweep.KeepingSavesOn, Figures: figures{n("saves_on", 30), n("known", 30), n("halves_on", 0), n("median", .41)}}, "The best with keep-alive beats the best without on all of them; median saving 41 %."},
+	{finding.Finding{Code: sweep.NearFastestOn, Figures: figures{of("h2", "near_on", 20), of("keep:6", "near_on", 12), n("margin", .05)}}, "Within 5 % of the fastest, or the fastest itself: h2 on 20, keep:6 on 12."},
+	{finding.Finding{Code: sweep.MostSaved, Figures: figures{word("network", ""), n("rtt", 70), n("down", 12_000), n("loss", .01), n("saves", .997), finding.Number("time", 100, "ms").Whose("h2"), {Name: "time", Of: "close"}}},
 		"The largest saving is over 99 % at 70 ms, 12 Mbit/s, 1 % loss: h2 takes 100 ms, close takes an unknown time."},
-	{finding.Finding{Code: compare.MostSaved, Figures: figures{word("network", "lte"), n("saves", .5), finding.Number("time", 100, "ms").Whose("h2"), finding.Number("time", 200, "ms").Whose("close")}},
+	{finding.Finding{Code: sweep.MostSaved, Figures: figures{word("network", "lte"), n("saves", .5), finding.Number("time", 100, "ms").Whose("h2"), finding.Number("time", 200, "ms").Whose("close")}},
 		"The largest saving is 50 % at lte: h2 takes 100 ms, close takes 200 ms."},
-	{finding.Finding{Code: compare.NoneSame, Figures: figures{n("margin", .05)}}, "On no network are the fastest with and the fastest without keep-alive within 5 % of each other."},
-	{finding.Finding{Code: compare.SameOn, Figures: figures{n("same_on", 14), n("paths", 30), n("margin", .05)}}, "Keep-alive makes no difference (at most 5 % between the fastest with it and the fastest without) on 14 of 30."},
-	{finding.Finding{Code: compare.BorderAt, Figures: figures{n("down", 10_000), n("beyond_rtt", 40), n("down", 100_000), n("beyond_rtt", 90), n("loss", 0)}}, "Without loss it begins to make a difference beyond 40 ms at 10 Mbit/s, beyond 90 ms at 100 Mbit/s."},
-	{finding.Finding{Code: compare.BorderAt, Figures: figures{n("down", 1000), {Name: "beyond_rtt"}, n("down", 10_000), n("beyond_rtt", 40), n("loss", .01)}},
+	{finding.Finding{Code: sweep.NoneSame, Figures: figures{n("margin", .05)}}, "On no network are the fastest with and the fastest without keep-alive within 5 % of each other."},
+	{finding.Finding{Code: sweep.SameOn, Figures: figures{n("same_on", 14), n("paths", 30), n("margin", .05)}}, "Keep-alive makes no difference (at most 5 % between the fastest with it and the fastest without) on 14 of 30."},
+	{finding.Finding{Code: sweep.BorderAt, Figures: figures{n("down", 10_000), n("beyond_rtt", 40), n("down", 100_000), n("beyond_rtt", 90), n("loss", 0)}}, "Without loss it begins to make a difference beyond 40 ms at 10 Mbit/s, beyond 90 ms at 100 Mbit/s."},
+	{finding.Finding{Code: sweep.BorderAt, Figures: figures{n("down", 1000), {Name: "beyond_rtt"}, n("down", 10_000), n("beyond_rtt", 40), n("loss", .01)}},
 		"At 1 % loss it begins to make a difference beyond 40 ms at 10 Mbit/s; it makes none at any RTT at 1 Mbit/s."},
-	{finding.Finding{Code: compare.KeepingCostsOn, Figures: figures{n("costs_on", 2), n("margin", .05)}}, "On 2 networks keep-alive costs time: the fastest without it beats the fastest with it by more than 5 %."},
-	{finding.Finding{Code: compare.LuckOn, Figures: figures{n("luck_on", 1), n("trials", 1)}}, "On 1 network 1 trial cannot tell what keep-alive saves or costs from noise."},
-	{finding.Finding{Code: compare.LuckOn, Figures: figures{n("luck_on", 3), n("trials", 5)}}, "On 3 networks 5 trials cannot tell what keep-alive saves or costs from noise."},
-	{about("close:6", compare.UnknownOn, n("unknown_on", 2), word("cause", "not over after 5 events")), "Not known on 2 networks: close:6: not over after 5 events."},
-	{about("close:6", compare.UnknownOn, n("unknown_on", 1), n("failed", 3), n("trials", 5)), "Not known on 1 network: close:6: 3 of 5 trials did not deliver everything."},
-	{finding.Finding{Code: compare.MoreReasons, Figures: figures{n("more", 4)}}, "4 more reasons stand in the JSON."},
-	{finding.Finding{Code: compare.Uncovered, Figures: figures{n("uncovered", 10), n("paths", 12), n("rtt_from", 5), n("rtt_to", 300), n("rate_from", 1600), n("rate_to", 100_000), n("loss_to", .01)}},
+	{finding.Finding{Code: sweep.KeepingCostsOn, Figures: figures{n("costs_on", 2), n("margin", .05)}}, "On 2 networks keep-alive costs time: the fastest without it beats the fastest with it by more than 5 %."},
+	{finding.Finding{Code: sweep.NoiseOn, Figures: figures{n("noise_on", 1), n("trials", 1)}}, "On 1 network 1 trial cannot tell what keep-alive saves or costs from noise."},
+	{finding.Finding{Code: sweep.NoiseOn, Figures: figures{n("noise_on", 3), n("trials", 5)}}, "On 3 networks 5 trials cannot tell what keep-alive saves or costs from noise."},
+	{about("close:6", sweep.UnknownOn, n("unknown_on", 2), word("cause", "not over after 5 events")), "Not known on 2 networks: close:6: not over after 5 events."},
+	{about("close:6", sweep.UnknownOn, n("unknown_on", 1), n("failed", 3), n("trials", 5)), "Not known on 1 network: close:6: 3 of 5 trials did not deliver everything."},
+	{finding.Finding{Code: sweep.MoreReasons, Figures: figures{n("more", 4)}}, "4 more reasons stand in the JSON."},
+	{finding.Finding{Code: sweep.Uncovered, Figures: figures{n("uncovered", 10), n("paths", 12), n("rtt_from", 5), n("rtt_to", 300), n("rate_from", 1600), n("rate_to", 100_000), n("loss_to", .01)}},
 		"10 of 12 networks lie outside the range in which predictions were checked against measurements (RTT 5 to 300 ms, 1600 kbit/s to 100 Mbit/s, up to 1 % loss)."},
-	{finding.Finding{Code: compare.Stopped, Figures: figures{n("paths", 7), n("planned", 12)}}, "Interrupted: only the first 7 of 12 networks are covered."},
+	{finding.Finding{Code: sweep.Stopped, Figures: figures{n("paths", 7), n("planned", 12)}}, "Interrupted: only the first 7 of 12 networks are covered."},
 
-	{about("keep", compare.TimeChanged, of(compare.Before, "time", 1000), of(compare.After, "time", 500)), "keep is 500 ms (50 %) faster than before: 500 ms, not 1.00 s."},
-	{about("keep", compare.TimeChanged, of(compare.Before, "time", 500), of(compare.After, "time", 1000)), "keep is 500 ms (100 %) slower than before: 1.00 s, not 500 ms."},
-	{about("keep", compare.TimeChanged, of(compare.Before, "time", 500), from(compare.After, 3000)), "keep is slower than before: at least 3.0 s, not 500 ms."},
-	{about("keep", compare.TimeChanged, from(compare.Before, 3000), of(compare.After, "time", 500)), "keep is faster than before: 500 ms, not at least 3.0 s."},
-	{about("keep", compare.FailedChanged, of(compare.Before, "failed", 0), of(compare.After, "failed", 5), n("p", .0079)), "0 trials of keep failed before, and 5 after."},
-	{unsure(about("keep", compare.FailedChanged, of(compare.Before, "failed", 1), of(compare.After, "failed", 2), n("p", .5))), "1 trial of keep failed before, and 2 after, which may be noise."},
-	{about("keep", compare.TimeLate), "keep has changed by no more than the emulator's delay jitter in one of the two can explain: the machine was busy."},
-	{about("keep", compare.TimeSteady), "keep has not changed beyond noise."},
-	{about("keep", compare.TimeUntold), "keep has too few trials to tell a change from noise."},
-	{about("keep", compare.TimeMissing), "keep has no time in one of the two."},
-	{about("keep", compare.RowGone), "keep is no longer there."},
-	{about("keep", compare.RowNew), "keep is new."},
+	{finding.Finding{Code: crowdsweep.NoCrowd}, "No crowd was predicted."},
+	{thinking("5s", crowdsweep.ServesBest, part("1", 10, 20, "keep", "keep:6", "", "any", 1000, 0), part("2", 50, 50, "either", "keep:6", "close:6", "at-most", 1000, 1000), part("3", 200, 400, "close", "", "close:6", "", 0, 0)),
+		"Best with 5 s between pages: up to 20 clients keep:6 with any idle timeout; for 50 keep:6 with idle timeout ≤ 1 s, or close:6; from 200 on close:6."},
+	{thinking("~5s", crowdsweep.ServesBest, part("1", 10, 20, "keep", "keep", "", "at-least", 15000, 0), part("2", 50, 100, "keep", "keep", "", "between", 1000, 5000), part("3", 200, 400, "none", "", "", "", 0, 0)),
+		"Best with 5 s on average between pages: up to 20 clients keep with idle timeout ≥ 15 s or none; from 50 to 100 keep with idle timeout 1 s to 5 s; from 200 on none, since no choice serves every page."},
+	{thinking("", crowdsweep.ServesBest, part("1", 10, 200, "keep", "keep", "", "at-least", 0, 0)), "Best with any of the think times: for 10 to 200 clients keep without an idle timeout."},
+	{thinking("4s-6s", crowdsweep.ServesBest, part("1", 10, 10, "keep", "keep", "", "between", 5000, 5000)), "Best with 4 s to 6 s between pages: for 10 clients keep with idle timeout 5 s."},
+	{thinking("1s", crowdsweep.ServesBest, part("1", 1, 1, "keep", "keep", "", "at-least", 5000, 75000)), "Best with 1 s between pages: for 1 client keep with idle timeout ≥ 5 s."},
+	{finding.Finding{Code: crowdsweep.OneTimeout, Figures: figures{n("timeout", 15000), n("kept_on", 8), n("best_on", 5), n("crowds", 9)}},
+		"One setting for all: an idle timeout of 15 s is the best, or as good, for kept connections in 8 of 9 crowds; in 5 nothing serves better."},
+	{finding.Finding{Code: crowdsweep.OneTimeout, Figures: figures{n("timeout", 0), n("kept_on", 1), n("best_on", 1), n("crowds", 1)}},
+		"One setting for all: no idle timeout is the best, or as good, for kept connections in 1 of 1 crowd; in 1 nothing serves better."},
+	{finding.Finding{Code: crowdsweep.WorstOf, Figures: figures{n("clients", 50), word("think", "5s"), word("strategy", "keep:6").Whose("worst"), of("worst", "timeout", 0), of("worst", "page_p95", 14000), word("strategy", "close:6").Whose("best"), of("best", "page_p95", 412)}},
+		"The choice matters most for 50 clients with 5 s between pages: by p95 of the page time, close:6 takes 412 ms, and keep:6 without an idle timeout takes 14.0 s."},
+	{finding.Finding{Code: crowdsweep.WorstOf, Figures: figures{n("clients", 1), word("think", "0s"), word("strategy", "close").Whose("worst"), of("worst", "page_p95", 900), word("strategy", "keep").Whose("best"), of("best", "timeout", 1000), of("best", "page_p95", 300)}},
+		"The choice matters most for 1 client with 0 ms between pages: by p95 of the page time, keep with an idle timeout of 1 s takes 300 ms, and close takes 900 ms."},
+	{thinking("5s", crowdsweep.HeldBy, figures{word("strategy", "keep"), n("limit", 20), n("page", 300), n("timeout", 1000), n("clients", 81.54), n("timeout", 15000), n("clients", 20), n("timeout", 0), n("clients", 20)}),
+		"With 5 s between pages, keep holds all 20 connections by Little's law from 82 clients on with an idle timeout of 1 s, from 20 clients on with an idle timeout of 15 s or longer, or none."},
+	{thinking("1s", crowdsweep.HeldBy, figures{word("strategy", "keep"), n("limit", 20), n("page", 300), n("timeout", 1000), n("clients", 20), n("timeout", 15000), n("clients", 20)}),
+		"With 1 s between pages, keep holds all 20 connections by Little's law from 20 clients on with an idle timeout of 1 s or longer."},
+	{thinking("5s", crowdsweep.Saturated, figures{n("clients", 200), n("page_p95", 10400), n("fewest", 10), n("page_p95_fewest", 400)}),
+		"From 200 clients on with 5 s between pages, clients wait whatever is chosen: at best p95 of a page is 10.4 s, with 10 clients 400 ms."},
+	{thinking("5s", crowdsweep.Saturated, figures{n("clients", 200), n("page_p95", 10400), n("kept_out", 0.3), n("fewest", 10), n("page_p95_fewest", 400)}),
+		"From 200 clients on with 5 s between pages, clients wait whatever is chosen: at best p95 of a page is 10.4 s, with 10 clients 400 ms; 30 % of the clients wait for the server."},
+	{finding.Finding{Code: crowdsweep.TuneAgrees, Figures: figures{n("agree_on", 7), n("both_on", 9), n("crowds", 9), n("break_even", 80000)}},
+		"The rule of linger tune (to open a connection costs as much as to hold one for 80 s) chooses an idle timeout that serves as well in 7 of 9 crowds; it counts connections, not how long pages take."},
+	{finding.Finding{Code: crowdsweep.TuneAgrees, Figures: figures{n("agree_on", 9), n("both_on", 9), n("crowds", 9), n("break_even", 80000)}},
+		"The rule of linger tune (to open a connection costs as much as to hold one for 80 s) chooses an idle timeout that serves as well, in each of 9 crowds."},
+	{finding.Finding{Code: crowdsweep.NoneServes, Figures: figures{n("none_on", 2), n("crowds", 9)}}, "In 2 of 9 crowds pages fail or do not end, whatever is chosen."},
+	{finding.Finding{Code: crowdsweep.BeyondBudget, Figures: figures{n("beyond_on", 2), n("crowds", 9), n("budget", 20)}}, "In 2 of 9 crowds every choice holds more than 20 connections."},
+	{finding.Finding{Code: crowdsweep.StoppedAtCrowd, Figures: figures{n("crowds", 7), n("planned", 9)}}, "Interrupted: only the first 7 of 9 crowds are covered."},
+
+	{about("keep", difference.TimeChanged, of(difference.Before, "time", 1000), of(difference.After, "time", 500)), "keep is 500 ms (50 %) faster than before: 500 ms, not 1.00 s."},
+	{about("keep", difference.TimeChanged, of(difference.Before, "time", 500), of(difference.After, "time", 1000)), "keep is 500 ms (100 %) slower than before: 1.00 s, not 500 ms."},
+	{about("keep", difference.TimeChanged, of(difference.Before, "time", 500), from(difference.After, 3000)), "keep is slower than before: at least 3.0 s, not 500 ms."},
+	{about("keep", difference.TimeChanged, from(difference.Before, 3000), of(difference.After, "time", 500)), "keep is faster than before: 500 ms, not at least 3.0 s."},
+	{about("keep", difference.FailedChanged, of(difference.Before, "failed", 0), of(difference.After, "failed", 5), n("p", .0079)), "0 trials of keep failed before, and 5 after."},
+	{unsure(about("keep", difference.FailedChanged, of(difference.Before, "failed", 1), of(difference.After, "failed", 2), n("p", .5))), "1 trial of keep failed before, and 2 after, which may be noise."},
+	{about("keep", difference.TimeLate), "keep has changed by no more than the emulator's delay jitter in one of the two can explain: the machine was busy."},
+	{about("keep", difference.TimeSteady), "keep has not changed beyond noise."},
+	{about("keep", difference.TimeUntold), "keep has too few trials to tell a change from noise."},
+	{about("keep", difference.TimeMissing), "keep has no time in one of the two."},
+	{about("keep", difference.RowGone), "keep is no longer there."},
+	{about("keep", difference.RowNew), "keep is new."},
 
 	{finding.Finding{Code: "of-tomorrow", Cause: "rain", Subject: finding.Subject{Kind: "connection", Name: "17"}, Figures: figures{finding.Number("gap", 12.5, "ms"), word("client", "curl/8"), {Name: "size", Of: "body"}}},
 		"of-tomorrow (rain), connection 17, gap 12.5 ms, client curl/8, size of body not known."},
+	// Several networks.
+	{finding.Finding{Code: across.KeepAliveAcross, Cause: compare.CauseMixed, Figures: figures{
+		onNetwork("3g", "outcome", "saves"), of("3g", "least", 0.31), of("3g", "most", 0.6), of("3g", "not_significant", 0),
+		onNetwork("cable", "outcome", "mixed"), of("cable", "least", -0.08), of("cable", "most", 0.59), of("cable", "not_significant", 1),
+		onNetwork("lte", "outcome", "saves"), of("lte", "least", 0.494), of("lte", "most", 0.66), of("lte", "not_significant", 0),
+		onNetwork("lan", "outcome", "same"), of("lan", "least", 0.01), of("lan", "most", 0.02), of("lan", "not_significant", 2),
+		onNetwork("wan", "outcome", "costs"), of("wan", "least", -0.2), of("wan", "most", -0.1), of("wan", "not_significant", 0),
+		onNetwork("fios", "outcome", "untested"), of("fios", "least", 0.2), of("fios", "most", 0.3), of("fios", "not_significant", 2),
+		onNetwork("dial", "outcome", "untried"),
+	}}, "Keep-alive saves 31–60 % of the time on 3g, 49–66 % on lte; costs 10–20 % more time on wan; saves −8 % to 59 % of the time on cable (some of it not significant); probably saves 20–30 % of the time on fios (too few trials for a test); makes no measurable difference on lan; was not tried alone on dial."},
+	{finding.Finding{Code: across.KeepAliveAcross, Cause: times.Saves, Figures: figures{
+		onNetwork("a", "outcome", "saves"), of("a", "least", 0.31), of("a", "most", 0.6), onNetwork("b", "outcome", "saves"), of("b", "least", 0.2), of("b", "most", 0.5), onNetwork("c", "outcome", "saves"), of("c", "least", 0.31), of("c", "most", 0.6),
+		onNetwork("d", "outcome", "saves"), of("d", "least", 0.31), of("d", "most", 0.7), onNetwork("e", "outcome", "saves"), of("e", "least", 0.31), of("e", "most", 0.6),
+	}}, "Keep-alive saves 20 % (b) to 70 % (d) of the time on 5 networks."},
+	{finding.Finding{Code: across.FastestAcross, Cause: across.CauseOneFastest, Figures: figures{onNetwork("3g", "fastest", "h3"), onNetwork("lte", "fastest", "h3")}}, "Fastest on both networks: h3."},
+	{finding.Finding{Code: across.FastestAcross, Cause: across.CauseChanges, Figures: figures{
+		onNetwork("3g", "fastest", "h3"), onNetwork("lte", "fastest", "h3"), onNetwork("cable", "fastest", "keep"), onNetwork("cable", "tied", "h2"), onNetwork("lan", "fastest", "h2"), onNetwork("lan", "untested", "h3"),
+		onNetwork("dial", "fastest", ""), onNetwork("wan", "fastest", "h2"), onNetwork("wan", "tied", "h3"), onNetwork("wan", "tied", "keep"), onNetwork("wan", "tied", "keep:6"), onNetwork("wan", "tied", "pipeline"),
+	}}, "Fastest: h3 on 3g and lte; h2 and keep (a tie) on cable; probably h2 on lan; not known on dial; 4 that tie with h2 on wan."},
+	{finding.Finding{Code: across.KeepAliveAcross, Cause: times.Saves, Figures: figures{
+		onNetwork("3g", "outcome", "saves"), shareBetween("3g", 0.44, 0.41, 0.49), of("3g", "most", 0.44), onNetwork("lte", "outcome", "saves"), shareBetween("lte", 0.6, 0.6, 0.605), of("lte", "most", 0.6),
+	}}, "Keep-alive saves 44 % (88 % CI 41–49 %) of the time on 3g, 60 % on lte."},
+	{finding.Finding{Code: across.KeepAliveAcross, Cause: compare.CauseUntried, Figures: figures{onNetwork("3g", "outcome", "untried")}}, "What keep-alive alone saves is not known: no two strategies differ in nothing else."},
+	{finding.Finding{Code: across.FastestAcross, Cause: across.CauseAlone, Subject: finding.Subject{Kind: "strategy", Name: "keep"}}, "No strategy is compared with keep."},
+	{finding.Finding{Code: across.Compromise, Subject: finding.Subject{Kind: "strategy", Name: "h2"}, Figures: figures{of("lte", "worst_ratio", 1.26)}}, "If it has to be one for all: h2, at most 1.3× as long as the fastest (lte)."},
 }
 
 func about(strategy, code string, f ...finding.Figure) finding.Finding {
@@ -247,8 +342,8 @@ func unsure(f finding.Finding) finding.Finding {
 	return f
 }
 
-// doubted are caveats with their sentences: one of each code and cause, at least.
-var doubted = []struct {
+// cautioned are caveats with their sentences: one of each code and cause, at least.
+var cautioned = []struct {
 	finding.Caveat
 	says string
 }{
@@ -259,23 +354,23 @@ var doubted = []struct {
 	{finding.Caveat{Code: profile.Busy, Figures: figures{finding.Number("late", 120, "ms")}}, "this machine was busy: timers fired up to 120 ms late, and times may be off by as much"},
 	{finding.Caveat{Code: profile.EndedByError, Subject: finding.Subject{Kind: "protocol", Name: "HTTP/2"}, Figures: figures{finding.Number("requests", 3, ""), {Name: "closing", Text: `GOAWAY ENHANCE_YOUR_CALM "too_many_requests"`}}}, `the server ended a connection of HTTP/2 with an error after 3 requests: GOAWAY ENHANCE_YOUR_CALM "too_many_requests"; that is no request limit`},
 	{finding.Caveat{Code: keepalive.SeenFromHere}, "RTTs were measured from here, not from the hop before; state others with NAME.rtt=20ms"},
-	{against("keep", compare.Bytes, compare.CauseStray, n("exchange", 6), n("trial", 1), n("wrong", 5), n("trials", 5)), "keep: the bytes of 5 of 5 trials do not add up; trial 1 has an exchange 6 that the workload has not, or has it twice"},
-	{against("keep", compare.Bytes, compare.CauseWrongSize, n("exchange", 7), n("delivered", 99), n("size", 100), n("trial", 2), n("wrong", 1), n("trials", 5)), "keep: the bytes of 1 of 5 trials do not add up; trial 2 delivered 99 bytes of exchange 7, which has 100"},
-	{against("keep", compare.Bytes, compare.CauseMissing, n("missing", 1), n("trial", 1), n("wrong", 1), n("trials", 1)), "keep: the bytes of 1 of 1 trial do not add up; trial 1 has no word of 1 exchanges"},
+	{against("keep", compare.Bytes, compare.CauseStray, n("exchange", 6), n("trial", 1), n("wrong", 5), n("trials", 5)), "keep: the bytes of 5 of 5 trials do not add up; trial 1 has a request 6 that the workload does not have, or has it twice"},
+	{against("keep", compare.Bytes, compare.CauseWrongSize, n("exchange", 7), n("delivered", 99), n("size", 100), n("trial", 2), n("wrong", 1), n("trials", 5)), "keep: the bytes of 1 of 5 trials do not add up; trial 2 delivered 99 bytes of request 7, which has 100"},
+	{against("keep", compare.Bytes, compare.CauseMissing, n("missing", 1), n("trial", 1), n("wrong", 1), n("trials", 1)), "keep: the bytes of 1 of 1 trial do not add up; trial 1 says nothing of 1 request"},
 	{against("keep", compare.Bytes, compare.CauseCarried, n("http_up", 4920), n("http_down", 597_215), n("link_up", 4920), n("link_down", 597_208), n("trial", 1), n("wrong", 5), n("trials", 5)),
 		"keep: the bytes of 5 of 5 trials do not add up; trial 1 had 4920 bytes up and 597215 down at HTTP, but the link carried 4920 and 597208"},
 	{against("keep", compare.Changed, "", n("changed", 2), n("objects", 41), n("least", 589_835), n("most", 590_235), n("first_visit", 589_828)),
 		"keep: 2 of 41 objects had another size than at the first visit; the loads had 589835 to 590235 bytes, not 589828"},
 	{against("keep", compare.Failed, compare.CauseExchanges, counted("reason", "reset", 14), counted("reason", "refused", 5), n("other_reasons", 3), n("failed", 30), n("failed_trials", 5), n("trials", 5), word("scheme", "http")),
-		"keep: 30 exchanges failed in 5 of 5 trials (14× reset, 5× refused, 3 other reasons)"},
+		"keep: 30 requests failed in 5 of 5 trials (14× reset, 5× refused, 3 other reasons)"},
 	{against("udp", compare.Failed, compare.CauseExchanges, counted("reason", "SERVFAIL", 1), n("failed", 1), n("failed_trials", 1), n("trials", 5), word("scheme", "dns")), "udp: 1 query failed in 1 of 5 trials (1× SERVFAIL)"},
 	{against("close", compare.Failed, compare.CauseTrials, counted("reason", "b", 2), counted("reason", "a", 1), n("failed_trials", 3), n("trials", 8)), "close: 3 trials of 8 gave no trace (2× b, 1× a)"},
 	{against("close", compare.Failed, compare.CauseAll), "close: no trial delivered the whole workload, so it has no time, and its counts are of what was delivered"},
 	{against("keep", compare.Failed, compare.CauseRanked, n("failed_trials", 1), n("trials", 3)), "keep: 1 of 3 trials failed and counts as longer than any that did not, so the interval of its time may be open above; its other figures are of the trials that delivered everything"},
 	{against("keep", compare.Failed, compare.CauseRanked, n("failed_trials", 2), n("trials", 3), n("at_least", 3000)), "keep: 2 of 3 trials failed and count as longer than any that did not, so the median of its time is not known, but at least 3.00 s; its other figures are of the trials that delivered everything"},
-	{against("keep", compare.Failed, compare.CauseStill, counted("reason", "killed", 1), n("failed_trials", 1), n("trials", 3)), "keep: 1 of 3 trials without delay failed (1× killed); round trips rest on the others"},
+	{against("keep", compare.Failed, compare.CauseZeroRTT, counted("reason", "killed", 1), n("failed_trials", 1), n("trials", 3)), "keep: 1 of 3 trials without delay failed (1× killed); round trips rest on the others"},
 	{all(compare.Trips, compare.CauseRanked, word("strategy", "keep")), "keep: trials failed, so how many more the round trips may be is not known"},
-	{all(compare.Trials, compare.CauseFewOfBoth, of(compare.Before, "trials", 3), of(compare.After, "trials", 3), n("enough", 5)), "3 trials before and 3 after can never show a significant change; use --trials 5 or more for both"},
+	{all(compare.Trials, difference.CauseFewOfBoth, of(difference.Before, "trials", 3), of(difference.After, "trials", 3), n("enough", 5)), "3 trials before and 3 after can never show a significant change; use --trials 5 or more for both"},
 	{all(compare.Interrupted, "", n("ended", 9), n("planned", 10)), "stopped before the end: 9 of 10 planned trials were run, and not all that measure round trips"},
 	{against("keep", compare.NotHonoured, compare.CauseClosed, counted("reason", "FIN", 4), counted("reason", compare.NoReason, 1), n("closed", 5)), "keep: the server closed kept connections 5 times before the load had ended (4× FIN, 1× no reason given)"},
 	{against("keep", compare.NotHonoured, compare.CauseClosed, counted("reason", "FIN", 1), n("closed", 1)), "keep: the server closed kept connections once before the load had ended (1× FIN)"},
@@ -311,21 +406,21 @@ var doubted = []struct {
 	{all(compare.Overlap, compare.CauseIntervals, word("strategy", "h2"), word("strategy", "h3"), n("p", .03)), "the intervals of h2 and h3, the two fastest, overlap"},
 	{all(compare.Stacks, "", word("stack", "quic-go v0.60")), "QUIC swaps the stack too: it is quic-go v0.60, TCP the kernel's (10 packets)"},
 	{all(compare.Clients, "", word("agent", "Chromium 140")), "Chromium 140 parses, decodes and draws what it fetches, and has priorities of its own: between its rows and linger's that is part of the difference"},
-	{all(compare.Trips, compare.CauseNoStill, word("strategy", "keep"), counted("reason", "refused", 2)), "keep: no trial without delay, so the round trips are not known (2× refused)"},
-	{all(compare.Trips, compare.CauseLost, finding.Figure{Name: "round_trips_doubt", Of: "close"}, of("keep", "round_trips_doubt", 63.2)), "the round trips are lost in the noise, and not known: close, keep"},
+	{all(compare.Trips, compare.CauseNoZeroRTT, word("strategy", "keep"), counted("reason", "refused", 2)), "keep: no trial without delay, so the round trips are not known (2× refused)"},
+	{all(compare.Trips, compare.CauseLost, finding.Figure{Name: "round_trips_uncertainty", Of: "close"}, of("keep", "round_trips_uncertainty", 63.2)), "the round trips are lost in the noise, and not known: close, keep"},
 	{all(compare.Trips, compare.CauseOne, word("strategy", "close"), word("strategy", "keep")), "close and keep: a single trial, so how far off the round trips are is not known"},
-	{all(compare.Trips, compare.CauseNoisy, of("keep", "round_trips_doubt", 9.81)), "the round trips are within the noise: keep ± 10"},
+	{all(compare.Trips, compare.CauseNoisy, of("keep", "round_trips_uncertainty", 9.81)), "the round trips are within the noise: keep ± 10"},
 
-	{all(compare.OtherEngine, "", word("provenance", "measured").Whose(compare.Before), word("engine", "lab").Whose(compare.Before), word("provenance", "").Whose(compare.After)),
+	{all(difference.OtherEngine, "", word("provenance", "measured").Whose(difference.Before), word("engine", "lab").Whose(difference.Before), word("provenance", "").Whose(difference.After)),
 		"the earlier result was measured (engine: lab), the later one nothing: part of the difference comes from that"},
-	{all(compare.OtherScenario, compare.CauseWorkload, word("workload", "gallery").Whose(compare.Before), word("workload", "api").Whose(compare.After)), "the workloads differ: gallery before, api after"},
-	{all(compare.OtherScenario, compare.CauseContent, word("workload", "page").Whose(compare.Before), of(compare.Before, "exchanges", 1), of(compare.Before, "bytes", 10), word("scheme", "http").Whose(compare.Before),
-		word("workload", "page").Whose(compare.After), of(compare.After, "exchanges", 2), of(compare.After, "bytes", 20), word("scheme", "https").Whose(compare.After)),
+	{all(difference.OtherScenario, difference.CauseWorkload, word("workload", "gallery").Whose(difference.Before), word("workload", "api").Whose(difference.After)), "the workloads differ: gallery before, api after"},
+	{all(difference.OtherScenario, difference.CauseContent, word("workload", "page").Whose(difference.Before), of(difference.Before, "exchanges", 1), of(difference.Before, "bytes", 10), word("scheme", "http").Whose(difference.Before),
+		word("workload", "page").Whose(difference.After), of(difference.After, "exchanges", 2), of(difference.After, "bytes", 20), word("scheme", "https").Whose(difference.After)),
 		"the workloads differ: page had 1 request of 10 bytes by http, and has 2 requests of 20 bytes by https"},
-	{all(compare.OtherScenario, compare.CauseNetwork, word("network", "lte").Whose(compare.Before), of(compare.Before, "rtt", 70), of(compare.Before, "down", 12_000), of(compare.Before, "up", 12_000), of(compare.Before, "loss", .01),
-		word("network", "host").Whose(compare.After)), "the networks differ: lte (70 ms, 12 Mbit/s down, 12 Mbit/s up, 1 % loss) before, host after"},
-	{all(compare.OtherScenario, compare.CauseSeed, word("seed", "1").Whose(compare.Before), word("seed", "18446744073709551615").Whose(compare.After)), "the seeds differ: 1 before, 18446744073709551615 after; sizes and losses may differ, too"},
-	{all(compare.OtherTrials, compare.CauseOther, of(compare.Before, "trials", 5), of(compare.After, "trials", 7)), "the trials of each strategy were 5 before and 7 after"},
+	{all(difference.OtherScenario, difference.CauseNetwork, word("network", "lte").Whose(difference.Before), of(difference.Before, "rtt", 70), of(difference.Before, "down", 12_000), of(difference.Before, "up", 12_000), of(difference.Before, "loss", .01),
+		word("network", "host").Whose(difference.After)), "the networks differ: lte (70 ms, 12 Mbit/s down, 12 Mbit/s up, 1 % loss) before, host after"},
+	{all(difference.OtherScenario, difference.CauseSeed, word("seed", "1").Whose(difference.Before), word("seed", "18446744073709551615").Whose(difference.After)), "the seeds differ: 1 before, 18446744073709551615 after; sizes and losses may differ, too"},
+	{all(difference.OtherTrials, difference.CauseOther, of(difference.Before, "trials", 5), of(difference.After, "trials", 7)), "the trials of each strategy were 5 before and 7 after"},
 
 	{all("of-tomorrow", "", counted("reason", "rain", 2)), "of-tomorrow, reason 2 rain"},
 }
@@ -339,32 +434,32 @@ func all(code, cause string, f ...finding.Figure) finding.Caveat {
 }
 
 func TestEachCodeHasASentence(t *testing.T) {
-	told, doubts := map[string]bool{}, map[reason]bool{}
+	told, uncertainties := map[string]bool{}, map[reason]bool{}
 	for _, x := range examples {
 		told[x.Code] = true
 		say := Finding(x.Finding)
 		if _, several := steady()[x.Code]; several {
-			say = strings.Join(Change(compare.Change{Findings: []finding.Finding{x.Finding}}), "")
+			say = strings.Join(Change(difference.Change{Findings: []finding.Finding{x.Finding}}), "")
 		}
 		if say != x.says {
 			t.Errorf("%s: says\n%s; want\n%s", x.Code, say, x.says)
 		}
 	}
-	for _, x := range doubted {
-		doubts[reason{x.Code, x.Cause}] = true
+	for _, x := range cautioned {
+		uncertainties[reason{x.Code, x.Cause}] = true
 		if say := Caveat(x.Caveat); say != x.says {
 			t.Errorf("%s, %s: says\n%s; want\n%s", x.Code, x.Cause, say, x.says)
 		}
 	}
 	for r := range caveats() {
-		if !doubts[r] {
+		if !uncertainties[r] {
 			t.Errorf("%s, %s: no example", r.code, r.cause)
 		}
 	}
 	// Every code of compare is one of these.
 	for name, code := range codesOfCompare(t) {
 		has := told[code]
-		for r := range doubts {
+		for r := range uncertainties {
 			has = has || r.code == code
 		}
 		if strings.HasPrefix(name, "Cause") {
@@ -374,7 +469,7 @@ func TestEachCodeHasASentence(t *testing.T) {
 			}) bool {
 				return x.Cause == code
 			})
-			for r := range doubts {
+			for r := range uncertainties {
 				has = has || r.cause == code
 			}
 		}
@@ -385,25 +480,27 @@ func TestEachCodeHasASentence(t *testing.T) {
 	t.Logf("%d codes of findings, %d caveats", len(leads())+len(facts())+len(steady()), len(caveats()))
 }
 
-// codesOfCompare are the constants of compare/codes.go.
+// codesOfCompare are the constants of codes.go of compare and its rooms.
 func codesOfCompare(t *testing.T) map[string]string {
-	file, err := parser.ParseFile(token.NewFileSet(), "../../compare/codes.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	out := map[string]string{}
-	ast.Inspect(file, func(node ast.Node) bool {
-		if v, ok := node.(*ast.ValueSpec); ok {
-			text, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if v.Names[0].Name != "NoReason" {
-				out[v.Names[0].Name] = text
-			}
+	for _, name := range []string{"codes.go", "difference/codes.go", "across/codes.go", "sweep/codes.go", "crowdsweep/codes.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), "../../compare/"+name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return true
-	})
+		ast.Inspect(file, func(node ast.Node) bool {
+			if v, ok := node.(*ast.ValueSpec); ok {
+				text, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if v.Names[0].Name != "NoReason" {
+					out[v.Names[0].Name] = text
+				}
+			}
+			return true
+		})
+	}
 	return out
 }
 

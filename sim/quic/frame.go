@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/wire"
 )
 
 type kind uint8
@@ -38,47 +39,34 @@ type Frame struct {
 	value  int64
 }
 
-// VarintSize is the size of an integer of QUIC, in bytes (RFC 9000, 16).
-func VarintSize(n int64) int64 {
-	switch {
-	case n < 1<<6:
-		return 1
-	case n < 1<<14:
-		return 2
-	case n < 1<<30:
-		return 4
-	}
-	return 8
-}
-
 // size is that of the frame on the wire.
 func (f *Frame) size() int64 {
 	switch f.kind {
 	case crypto:
-		return 1 + VarintSize(f.offset) + VarintSize(f.length) + f.length
+		return 1 + wire.VarintSize(f.offset) + wire.VarintSize(f.length) + f.length
 	case stream:
-		n := 1 + VarintSize(f.stream) + f.length
+		n := 1 + wire.VarintSize(f.stream) + f.length
 		if f.offset > 0 {
-			n += VarintSize(f.offset)
+			n += wire.VarintSize(f.offset)
 		}
 		if !f.bare {
-			n += VarintSize(f.length)
+			n += wire.VarintSize(f.length)
 		}
 		return n
 	case maxData, maxStreams, dataBlocked:
-		return 1 + VarintSize(f.value)
+		return 1 + wire.VarintSize(f.value)
 	case maxStreamData, streamDataBlocked:
-		return 1 + VarintSize(f.stream) + VarintSize(f.value)
+		return 1 + wire.VarintSize(f.stream) + wire.VarintSize(f.value)
 	case newConnectionID:
 		return 1 + 1 + 1 + 1 + idBytes + 16
 	case retireConnectionID:
 		return 2
 	case newToken:
-		return 1 + VarintSize(f.length) + f.length
+		return 1 + wire.VarintSize(f.length) + f.length
 	case resetStream:
-		return 1 + VarintSize(f.stream) + 2 + VarintSize(f.value)
+		return 1 + wire.VarintSize(f.stream) + 2 + wire.VarintSize(f.value)
 	case stopSending:
-		return 1 + VarintSize(f.stream) + 2
+		return 1 + wire.VarintSize(f.stream) + 2
 	case connectionClose:
 		return f.length
 	}
@@ -88,11 +76,11 @@ func (f *Frame) size() int64 {
 // room is how many bytes of content fit into n bytes with the frame's header
 // (wire, MaxDataLen).
 func (f *Frame) room(n int64) int64 {
-	header := 1 + VarintSize(f.offset) + 1
+	header := 1 + wire.VarintSize(f.offset) + 1
 	if f.kind == stream {
-		header = 1 + VarintSize(f.stream)
+		header = 1 + wire.VarintSize(f.stream)
 		if f.offset > 0 {
-			header += VarintSize(f.offset)
+			header += wire.VarintSize(f.offset)
 		}
 		header++
 	}
@@ -100,7 +88,7 @@ func (f *Frame) room(n int64) int64 {
 		return 0
 	}
 	n -= header
-	if VarintSize(n) != 1 {
+	if wire.VarintSize(n) != 1 {
 		n--
 	}
 	return n
@@ -132,12 +120,12 @@ type Packet struct {
 
 // ackSize is that of the ACK frame (RFC 9000, 19.3; the delay in units of 8 µs).
 func (p *Packet) ackSize() int64 {
-	n := 1 + VarintSize(p.acks[0].to) + VarintSize(int64(p.delay/(8*time.Microsecond))) + 1 + VarintSize(p.acks[0].to-p.acks[0].from)
+	n := 1 + wire.VarintSize(p.acks[0].to) + wire.VarintSize(int64(p.delay/(8*time.Microsecond))) + 1 + wire.VarintSize(p.acks[0].to-p.acks[0].from)
 	for i := 1; i < len(p.acks); i++ {
-		n += VarintSize(p.acks[i-1].from-p.acks[i].to-2) + VarintSize(p.acks[i].to-p.acks[i].from)
+		n += wire.VarintSize(p.acks[i-1].from-p.acks[i].to-2) + wire.VarintSize(p.acks[i].to-p.acks[i].from)
 	}
 	if p.ecn > 0 {
-		n += VarintSize(p.ecn) + 2
+		n += wire.VarintSize(p.ecn) + 2
 	}
 	return n
 }
@@ -252,7 +240,7 @@ func (s *cryptoStream) pop(n int64) (Frame, bool) {
 	return f, true
 }
 
-// retransmissions are frames to be sent again (retransmission_queue.go).
+// retransmissions are frames to be sent once more (retransmission_queue.go).
 type retransmissions struct{ crypto, other []Frame }
 
 func (r *retransmissions) has() bool { return len(r.crypto)+len(r.other) > 0 }

@@ -1,6 +1,9 @@
 package quic
 
-import "linger"
+import (
+	"linger"
+	"linger/wire"
+)
 
 // Send sends what may be sent now (connection.go, triggerSending).
 func (c *Conn) Send(now linger.Instant) {
@@ -123,7 +126,7 @@ func (c *Conn) overhead(l Level) int64 {
 	}
 	if l == Initial {
 		if c.o.Client && c.o.Token {
-			n += VarintSize(c.o.Sizes.Token) + c.o.Sizes.Token
+			n += wire.VarintSize(c.o.Sizes.Token) + c.o.Sizes.Token
 		} else {
 			n++
 		}
@@ -131,7 +134,7 @@ func (c *Conn) overhead(l Level) int64 {
 	return n
 }
 
-// seal completes a packet whose frames take n bytes.
+// sealed completes a packet whose frames take n bytes.
 func (c *Conn) sealed(p *Packet, n int64) *Packet {
 	p.eliciting = len(p.frames) > 0
 	p.size = c.overhead(p.level) + max(n, 4-numberBytes)
@@ -182,126 +185,130 @@ func (c *Conn) pad(d *Datagram, size int64) {
 	}
 }
 
+// A packing is a packet that is being filled.
+type packing struct {
+	*Packet
+	most, n int64 // room for frames, and what they take
+}
+
+// begin takes a packet of a level, and puts the acknowledgement into it that is due, if any.
+func (c *Conn) begin(now linger.Instant, l Level, most int64, ack bool) packing {
+	p := packing{c.pool.packet(), most - c.overhead(l), 0}
+	p.level = l
+	if ack {
+		c.receiver[l.space()].fill(now, p.Packet, l == OneRTT)
+		p.n = p.ackSize()
+	}
+	return p
+}
+
+func (p *packing) room() int64 { return p.most - p.n }
+
+func (p *packing) put(f Frame) {
+	p.frames = append(p.frames, f)
+	p.n += f.size()
+}
+
+// end seals the packet; one that holds nothing is none.
+func (c *Conn) end(p *packing) *Packet {
+	if p.n == 0 {
+		c.pool.put(p.Packet)
+		return nil
+	}
+	return c.sealed(p.Packet, p.n)
+}
+
 // handshakePacket packs one of the Initial or the Handshake level.
 func (c *Conn) handshakePacket(now linger.Instant, l Level, most int64, onlyAck, addPing bool) *Packet {
-	r, s := &c.receiver[l.space()], &c.crypto[l]
-	lost := &c.lost[l.space()]
-	ack := r.has(now, false, false)
+	s, lost := &c.crypto[l], &c.lost[l.space()]
+	ack := c.receiver[l.space()].has(now, false, false)
 	if !ack && (onlyAck || !s.has() && !lost.has() && !addPing) {
 		return nil
 	}
-	p := c.pool.packet()
-	p.level = l
-	room, n := most-c.overhead(l), int64(0)
-	if ack {
-		r.fill(now, p, false)
-		n = p.ackSize()
-	}
-	put := func(f Frame) {
-		p.frames = append(p.frames, f)
-		n += f.size()
-	}
+	p := c.begin(now, l, most, ack)
 	switch {
 	case onlyAck:
 	case lost.has():
-		for {
-			f, ok := lost.pop(room - n)
-			if !ok {
-				break
-			}
-			put(f)
+		for f, ok := lost.pop(p.room()); ok; f, ok = lost.pop(p.room()) {
+			p.put(f)
 		}
 	case s.has():
 		for s.has() {
-			f, ok := s.pop(room - n)
+			f, ok := s.pop(p.room())
 			if !ok {
 				break
 			}
-			put(f)
+			p.put(f)
 		}
 	case !ack:
-		put(Frame{kind: ping, probe: true})
+		p.put(Frame{kind: ping, probe: true})
 	}
-	if n == 0 {
-		c.pool.put(p)
-		return nil
-	}
-	return c.sealed(p, n)
+	return c.end(&p)
 }
 
 // app packs one of application data.
 func (c *Conn) app(now linger.Instant, l Level, most int64, onlyAck bool) *Packet {
-	r := &c.receiver[appSpace]
 	has, lost := !onlyAck && c.hasFrames(), &c.lost[appSpace]
 	again := !onlyAck && lost.has()
-	ack := l == OneRTT && r.has(now, true, !has && !again)
+	ack := l == OneRTT && c.receiver[appSpace].has(now, true, !has && !again)
 	if !ack && !has && !again {
 		return nil
 	}
-	p := c.pool.packet()
-	p.level = l
-	room, n := most-c.overhead(l), int64(0)
-	if ack {
-		r.fill(now, p, true)
-		n = p.ackSize()
-	}
-	put := func(f Frame) {
-		p.frames = append(p.frames, f)
-		n += f.size()
-	}
+	p := c.begin(now, l, most, ack)
 	if has {
-		for len(c.updates) > 0 && room-n > 25 { // framer.go, maxStreamControlFrameSize
-			s := c.updates[0]
-			c.updates = c.updates[:copy(c.updates, c.updates[1:])]
-			if s.final >= 0 {
-				continue
-			}
-			before := s.credit.size
-			if v := s.credit.update(now, c); v > 0 {
-				put(Frame{kind: maxStreamData, stream: s.id, value: v})
-			}
-			if s.credit.size > before {
-				f := &c.streams.credit
-				if want := s.credit.size * 3 / 2; want > f.size {
-					f.size = max(f.size, min(want, f.most))
-					f.epoch, f.epochAt = now, f.read
-				}
-			}
-		}
+		c.putCredits(now, &p)
 		for len(c.queue) > 0 {
 			f := c.queue[len(c.queue)-1]
-			if n+f.size() > room {
+			if f.size() > p.room() {
 				break
 			}
-			put(f)
+			p.put(f)
 			c.queue = c.queue[:len(c.queue)-1]
 		}
 	}
-	for again && room-n >= leastStream {
-		f, ok := lost.pop(room - n)
+	for again && p.room() >= leastStream {
+		f, ok := lost.pop(p.room())
 		if !ok {
 			break
 		}
-		put(f)
+		p.put(f)
 	}
 	if has {
-		n += c.streamFrames(p, room-n)
+		p.n += c.streamFrames(p.Packet, p.room())
 	}
-	if len(p.frames) > 0 {
+	switch {
+	case len(p.frames) > 0:
 		c.quiet = 0
-	} else if ack {
-		if c.quiet >= quietAcks {
-			put(Frame{kind: ping})
-			c.quiet = 0
-		} else {
-			c.quiet++
+	case ack && c.quiet >= quietAcks:
+		p.put(Frame{kind: ping})
+		c.quiet = 0
+	case ack:
+		c.quiet++
+	}
+	return c.end(&p)
+}
+
+// putCredits tells what streams may send from now on. The connection's credit is to be half
+// as much again as that of any stream (framer.go; flowcontrol, EnsureMinimumWindowSize).
+func (c *Conn) putCredits(now linger.Instant, p *packing) {
+	for len(c.updates) > 0 && p.room() > mostControl {
+		s := c.updates[0]
+		c.updates = c.updates[:copy(c.updates, c.updates[1:])]
+		if s.final >= 0 {
+			continue
+		}
+		before := s.credit.size
+		if v := s.credit.update(now, c); v > 0 {
+			p.put(Frame{kind: maxStreamData, stream: s.id, value: v})
+		}
+		if s.credit.size > before {
+			f := &c.streams.credit
+			if want := s.credit.size * 3 / 2; want > f.size {
+				f.size = max(f.size, min(want, f.most))
+				f.epoch, f.epochAt = now, f.read
+			}
 		}
 	}
-	if n == 0 {
-		c.pool.put(p)
-		return nil
-	}
-	return c.sealed(p, n)
 }
 
 // sendProbe sends a probe: what is oldest of what is not acknowledged, or a PING

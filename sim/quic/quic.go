@@ -24,6 +24,7 @@ const (
 	largestSize  = 1452 // protocol.MaxPacketBufferSize
 	leastCoal    = 128  // protocol.MinCoalescedPacketSize
 	leastStream  = 128  // protocol.MinStreamFrameSize
+	mostControl  = 25   // framer.go, maxStreamControlFrameSize
 	mostRanges   = 64   // protocol.MaxNumAckRanges
 	mostHeld     = 32   // protocol.MaxUndecryptablePackets
 	quietAcks    = 19   // protocol.MaxNonAckElicitingAcks

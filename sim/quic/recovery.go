@@ -502,7 +502,7 @@ func (c *Conn) detect(now linger.Instant, space int) {
 	}
 }
 
-// requeue has what a lost packet bore sent again.
+// requeue has what a lost packet bore retransmitted.
 func (c *Conn) requeue(p *Packet) {
 	for i := range p.frames {
 		c.frameLost(p, p.frames[i])

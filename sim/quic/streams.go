@@ -1,6 +1,9 @@
 package quic
 
-import "linger"
+import (
+	"linger"
+	"linger/wire"
+)
 
 // A streamState is one stream, both directions.
 type streamState struct {
@@ -205,7 +208,7 @@ func (c *Conn) streamFrames(p *Packet, room int64) int64 {
 		s := c.repairs[0]
 		if len(s.lost) > 0 {
 			f := &s.lost[0]
-			n := room + VarintSize(room)
+			n := room + wire.VarintSize(room)
 			if f.size() <= n {
 				out := *f
 				s.lost = s.lost[:copy(s.lost, s.lost[1:])]
@@ -235,7 +238,7 @@ func (c *Conn) streamFrames(p *Packet, room int64) int64 {
 		}
 		s := c.turns[0]
 		c.turns = c.turns[:copy(c.turns, c.turns[1:])]
-		f, ok, more, blocked := c.pop(s, room+VarintSize(room))
+		f, ok, more, blocked := c.pop(s, room+wire.VarintSize(room))
 		if more {
 			c.turns = append(c.turns, s)
 		} else {
@@ -313,7 +316,7 @@ func (c *Conn) retire() {
 	c.control(Frame{kind: maxStreams, value: c.o.Streams + c.over})
 }
 
-// frameLost has it sent again.
+// frameLost has it retransmitted.
 func (c *Conn) frameLost(p *Packet, f Frame) {
 	switch {
 	case p.mtuProbe:

@@ -43,7 +43,7 @@ const (
 	rtoMin     = 200 * time.Millisecond // TCP_RTO_MIN; RFC 6298, 2.4 has a second
 	rtoMax     = 120 * time.Second      // TCP_RTO_MAX
 	timeoutMin = 2 * time.Millisecond   // TCP_TIMEOUT_MIN_US
-	// linearSYNs is how many SYNs are sent again without backing off
+	// linearSYNs is how many SYNs are retransmitted without backing off
 	// (tcp_syn_linear_timeouts, since Linux 6.5), synRetries how many in all
 	// (tcp_syn_retries), and dataRetries those of anything else (tcp_retries2).
 	linearSYNs  = 4
@@ -110,6 +110,9 @@ const (
 	TimeWait
 )
 
+// Open reports whether a host holds a socket in that state, TIME_WAIT apart.
+func (s State) Open() bool { return s != Closed && s != TimeWait }
+
 // Congestion names an algorithm.
 type Congestion uint8
 
@@ -142,8 +145,8 @@ type Conn struct {
 	window    int64 // of the peer, right edge
 	windowSeq int64 // of the segment that said so
 	maxWindow int64
-	sent      queue
-	gso       int // segments of the burst under way that PSH does not end yet
+	sent      ring[sentSegment] // in order
+	gso       int               // segments of the burst under way that PSH does not end yet
 	buffer    sendBuffer
 
 	sender
@@ -151,7 +154,7 @@ type Conn struct {
 	// Receiving.
 	receiver
 
-	output   ring // to be polled
+	output   ring[Segment] // to be polled
 	synTry   int
 	synAgain int            // SYNs or SYN-ACKs sent again, for whatever reason
 	synAt    linger.Instant // when the first was sent
@@ -396,6 +399,10 @@ func (c *Conn) accept(now linger.Instant, s *Segment) {
 	c.emit(now, Segment{Flags: SYN | ACK})
 }
 
+// Cookie says that the SYN was answered by a cookie: the listener keeps nothing of it, and does
+// not send its answer again by itself.
+func (c *Conn) Cookie() { c.timer = timerNone }
+
 // connected takes in the SYN-ACK (tcp_rcv_synsent_state_process).
 func (c *Conn) connected(now linger.Instant, s *Segment) {
 	c.state = Established
@@ -572,58 +579,32 @@ type sentSegment struct {
 	ever     bool // was sent again at some time
 }
 
-// A queue holds them in order.
-type queue struct {
-	slots []sentSegment // a power of two
+// A ring is a queue whose places are used again.
+type ring[T any] struct {
+	slots []T // a power of two
 	head  int
 	n     int
 }
 
-func (q *queue) push(s sentSegment) {
-	if q.n == len(q.slots) {
-		grown := make([]sentSegment, max(16, 2*len(q.slots)))
-		for i := range q.n {
-			grown[i] = *q.at(i)
-		}
-		q.slots, q.head = grown, 0
-	}
-	q.slots[(q.head+q.n)&(len(q.slots)-1)] = s
-	q.n++
-}
-
-func (q *queue) at(i int) *sentSegment { return &q.slots[(q.head+i)&(len(q.slots)-1)] }
-
-func (q *queue) pop() sentSegment {
-	s := *q.at(0)
-	q.head = (q.head + 1) & (len(q.slots) - 1)
-	q.n--
-	return s
-}
-
-// A ring holds segments that wait to be polled.
-type ring struct {
-	slots []Segment // a power of two
-	head  int
-	n     int
-}
-
-func (r *ring) push(s Segment) {
+func (r *ring[T]) push(v T) {
 	if r.n == len(r.slots) {
-		grown := make([]Segment, max(16, 2*len(r.slots)))
+		grown := make([]T, max(16, 2*len(r.slots)))
 		for i := range r.n {
-			grown[i] = r.slots[(r.head+i)&(len(r.slots)-1)]
+			grown[i] = *r.at(i)
 		}
 		r.slots, r.head = grown, 0
 	}
-	r.slots[(r.head+r.n)&(len(r.slots)-1)] = s
+	r.slots[(r.head+r.n)&(len(r.slots)-1)] = v
 	r.n++
 }
 
-func (r *ring) pop() Segment {
-	s := r.slots[r.head]
+func (r *ring[T]) at(i int) *T { return &r.slots[(r.head+i)&(len(r.slots)-1)] }
+
+func (r *ring[T]) pop() T {
+	v := *r.at(0)
 	r.head = (r.head + 1) & (len(r.slots) - 1)
 	r.n--
-	return s
+	return v
 }
 
 // Window returns the congestion window, in segments.

@@ -3,17 +3,18 @@
 // handshake, and the records that what is written is cut into. Nothing is encrypted.
 package tls
 
+import "linger/wire"
+
 const (
 	// RecordOverhead is what a protected record has beside its content: header,
 	// content type, and the tag of AES-128-GCM (RFC 8446, 5.2).
-	RecordOverhead = 5 + 1 + 16
+	RecordOverhead = wire.RecordHeaderSize + 1 + 16
 	// AlertBytes are those of close_notify, two bytes in a record.
 	AlertBytes = 2 + RecordOverhead
 	// Certificates is the size in DER of the origin's chain for two names: in the middle,
 	// since three signatures of it vary by a byte or two each.
 	Certificates = 2699
 
-	maxPlaintext = 16 << 10 // RFC 8446, 5.1
 	// boostAfter is when records are no longer made to fit packets, mssEstimate what
 	// packets are taken to hold (crypto/tls, conn.go).
 	boostAfter  = 128 << 10
@@ -77,10 +78,10 @@ func (c *Cutter) Handshaken(n int) { c.sent += int64(n) }
 // Next returns how many of n bytes the next record holds. On the wire it has
 // RecordOverhead more.
 func (c *Cutter) Next(n int) int {
-	most := maxPlaintext
+	most := wire.MaxPlaintext
 	if c.sent < boostAfter {
 		c.records++
-		most = min(maxPlaintext, (mssEstimate-RecordOverhead)*c.records)
+		most = min(wire.MaxPlaintext, (mssEstimate-RecordOverhead)*c.records)
 	}
 	n = min(n, most)
 	c.sent += int64(n + RecordOverhead)
@@ -97,8 +98,8 @@ const (
 	quicEarly       = 4    // where early data is sent with it
 	quicServerHello = 1178
 	quicSelectedPSK = 6
-	quicFlight      = 2957
-	quicShortFlight = 163 - 4 // without certificates
+	quicFlight      = 2955    // without the name of the protocol
+	quicShortFlight = 161 - 4 // without certificates
 	quicFinished    = 36
 	quicTicket      = 181
 	// QUICToken is the size of an address validation token (RFC 9000, 8.1.3).
@@ -109,16 +110,17 @@ const (
 type Messages struct{ Hello, ServerHello, Flight, Finished, Ticket int64 }
 
 // QUIC returns the messages of a handshake with a host for a protocol (ALPN), whose chain
-// has so many bytes of names more than Certificates. keeps says that the client keeps sessions, resumed that it continues one, early that it sends early data.
+// has so many bytes of names more than Certificates. keeps says that the client keeps
+// sessions, resumed that it continues one, early that it sends early data.
 func QUIC(host, protocol string, names int, keeps, resumed, early bool) Messages {
-	m := Messages{Hello: int64(quicHello + len(host) + len(protocol)), ServerHello: quicServerHello, Flight: quicFlight + int64(names+len(protocol)-len("h3")), Finished: quicFinished, Ticket: quicTicket}
+	m := Messages{Hello: int64(quicHello + len(host) + len(protocol)), ServerHello: quicServerHello, Flight: quicFlight + int64(names+len(protocol)), Finished: quicFinished, Ticket: quicTicket}
 	if keeps {
 		m.Hello += quicOffer
 	}
 	if resumed {
 		m.Hello += quicPSK - quicOffer
 		m.ServerHello += quicSelectedPSK
-		m.Flight = quicShortFlight + int64(len(protocol)-len("h3"))
+		m.Flight = quicShortFlight + int64(len(protocol))
 	}
 	if early {
 		m.Hello += quicEarly

@@ -1,6 +1,10 @@
 package tls
 
-import "testing"
+import (
+	"testing"
+
+	"linger/wire"
+)
 
 // The records of a long write, as captures of the lab show them: one packet, two,
 // three, up to 16 KiB; after 128 KiB all of that size.
@@ -15,7 +19,7 @@ func TestRecordsGrow(t *testing.T) {
 	for range 20 {
 		c.Next(1 << 20)
 	}
-	if got := c.Next(1 << 20); got != maxPlaintext {
+	if got := c.Next(1 << 20); got != wire.MaxPlaintext {
 		t.Errorf("a late record holds %d bytes", got)
 	}
 	if got := c.Next(100); got != 100 {

@@ -152,7 +152,7 @@
     }));
     $('wide').hidden = false;
     let verdict = cell.best ? `${cell.best} is fastest: ${unit(time(best))}` : 'Nothing is known of this network';
-    if (cell.best && !cell.clear) verdict += '; another takes hardly more' + (cell.network.loss > 0 ? ', or noise is not ruled out' : '');
+    if (cell.best && !cell.clear) verdict += '; another is hardly slower' + (cell.network.loss > 0 ? ', or noise is not ruled out' : '');
     verdict += '.';
     const alike = cell.keep_alive ?? [];
     if (alike.length > 0) {

@@ -178,19 +178,98 @@
     });
   }
 
-  byID('copy')?.addEventListener('click', async e => {
-    const command = byID('command'), button = e.currentTarget;
+  // A list whose rows are sorted by its heads and filtered by what they hold.
+  const list = byID('list');
+  if (list) {
+    const body = list.tBodies[0], rows = [...body.rows], heads = [...list.tHead.rows[0].cells], filter = byID('filter');
+    const details = [...document.querySelectorAll('.server')];
+    const has = rows.map(row => row.textContent.toLowerCase()), of = rows.map(row => byID(row.cells[0].querySelector('a')?.hash.slice(1))?.closest('.server'));
+    const sort = (column, down) => {
+      // What is not known comes last, whatever the order.
+      const key = row => {
+        const cell = row.cells[column];
+        return 'none' in cell.dataset ? null : 'v' in cell.dataset ? +cell.dataset.v : cell.textContent;
+      };
+      const keys = new Map(rows.map(row => [row, key(row)])), collate = new Intl.Collator(undefined, { numeric: true }).compare;
+      const order = (a, b) => typeof a === 'number' && typeof b === 'number' ? a - b : collate(String(a), String(b));
+      body.append(...[...rows].sort((a, b) => {
+        const x = keys.get(a), y = keys.get(b);
+        return x === null || y === null ? (x === null) - (y === null) : down ? order(y, x) : order(x, y);
+      }));
+      heads.forEach((head, i) => i === column ? head.setAttribute('aria-sort', down ? 'descending' : 'ascending') : head.removeAttribute('aria-sort'));
+    };
+    heads.forEach((head, i) => {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.textContent = head.textContent;
+      button.addEventListener('click', () => {
+        const down = head.getAttribute('aria-sort') === 'ascending';
+        sort(i, down);
+        page.keep('servers', { sort: i + (down ? 'd' : 'a') });
+      });
+      head.replaceChildren(button);
+    });
+    const apply = () => {
+      const wanted = filter.value.trim().toLowerCase();
+      let n = 0;
+      rows.forEach((row, i) => {
+        row.hidden = !has[i].includes(wanted);
+        if (of[i]) of[i].hidden = row.hidden;
+        n += !row.hidden;
+      });
+      byID('matches').textContent = wanted ? n + ' of ' + rows.length : '';
+    };
+    filter.addEventListener('input', () => { apply(); page.keep('servers', { filter: filter.value || undefined }); });
+    page.watch(state => {
+      if (state.has('filter')) filter.value = state.get('filter');
+      const [, column, order] = /^(\d+)([ad])$/.exec(state.get('sort') ?? '') ?? [];
+      if (column < heads.length) sort(+column, order === 'd');
+      apply();
+    });
+    const open = () => { // what a link leads to
+      const part = byID(parts().part)?.closest('.server');
+      if (part) part.open = true;
+    };
+    addEventListener('hashchange', open);
+    open();
+  }
+
+  // A slider over the rows of a table: what it shows is read from the row, so that both say the same.
+  const timeout = byID('timeout');
+  if (timeout) {
+    const rows = [...document.querySelectorAll('[id^="timeout-row-"]')], name = byID('timeout-name');
+    const fields = [...byID('timeout-figures').querySelectorAll('dd')], cursors = document.querySelectorAll('.cursor');
+    const keyed = row => row.cells[0].textContent.replace(' ', '');
+    const choose = () => {
+      const row = rows[timeout.value];
+      name.textContent = row.cells[0].textContent;
+      fields.forEach((field, i) => { field.textContent = row.cells[i + 1].textContent || '–'; });
+      timeout.setAttribute('aria-valuetext', read(row).flat().join(' '));
+      const x = document.querySelector('[data-r="' + row.id + '"]').getAttribute('cx');
+      for (const c of cursors) for (const end of ['x1', 'x2']) c.setAttribute(end, x);
+    };
+    timeout.addEventListener('input', () => { choose(); page.keep('curve', { timeout: keyed(rows[timeout.value]) }); });
+    page.watch(state => {
+      const at = rows.findIndex(row => keyed(row) === state.get('timeout'));
+      if (at >= 0) timeout.value = at;
+      choose();
+    });
+  }
+
+  const copies = (button, source, name = button.textContent) => button.addEventListener('click', async () => {
     let done = false;
     try {
-      await navigator.clipboard.writeText(command.textContent);
+      await navigator.clipboard.writeText(source.textContent);
       done = true;
     } catch { // a page from a file may not: what is selected can be copied by a key
-      getSelection().selectAllChildren(command);
-      command.scrollIntoView({ block: 'center' });
+      getSelection().selectAllChildren(source);
+      source.scrollIntoView({ block: 'center' });
       try { done = document.execCommand('copy'); } catch { /* it stays selected */ }
     }
     button.textContent = done ? 'Copied' : 'Selected: press Ctrl+C';
     said.textContent = button.textContent;
-    setTimeout(() => { button.textContent = 'Copy command'; }, 3000);
+    setTimeout(() => { button.textContent = name; }, 3000);
   });
+  if (byID('copy')) copies(byID('copy'), byID('command'));
+  for (const button of document.querySelectorAll('[data-copies]')) copies(button, byID(button.dataset.copies));
 })();

@@ -1,0 +1,87 @@
+package observe
+
+import (
+	"fmt"
+	"linger"
+	"time"
+)
+
+// A Moment is a time of the wall clock, a time of the day, or so long after the beginning. The
+// zero Moment is none.
+type Moment struct {
+	kind  momentKind
+	after time.Duration
+	wall  time.Time
+}
+
+type momentKind int
+
+const (
+	noMoment momentKind = iota
+	afterBeginning
+	ofWallClock
+	ofDay // of the wall clock only the time of the day counts
+)
+
+// ParseMoment reads 15:04:05, 2006-01-02T15:04:05Z or 90s; an empty text is the zero Moment.
+func ParseMoment(text string) (Moment, error) {
+	if text == "" {
+		return Moment{}, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil {
+		return Moment{kind: afterBeginning, after: d}, nil
+	}
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return Moment{kind: ofWallClock, wall: t}, nil
+	}
+	t, err := time.Parse("15:04:05.999999999", text)
+	if err != nil {
+		return Moment{}, fmt.Errorf("%q is no time; write 15:04:05, 2006-01-02T15:04:05Z, or 90s after the beginning", text)
+	}
+	return Moment{kind: ofDay, wall: t}, nil
+}
+
+// since returns the moment in a recording that began then.
+func (m Moment) since(began time.Time) linger.Instant {
+	if m.kind == afterBeginning {
+		return linger.Instant(m.after)
+	}
+	t := m.wall
+	if m.kind == ofDay {
+		day := began.UTC().Truncate(24 * time.Hour)
+		t = day.Add(t.Sub(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)))
+		if t.Before(began.Truncate(time.Second)) {
+			t = t.Add(24 * time.Hour) // past midnight
+		}
+	}
+	return linger.Instant(t.Sub(began))
+}
+
+// ParseZone reads +02:00, or a name; nothing is UTC.
+func ParseZone(name string) (*time.Location, error) {
+	if name == "" {
+		return time.UTC, nil
+	}
+	if t, err := time.Parse("-07:00", name); err == nil {
+		return t.Location(), nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no zone; write +02:00, or a name as Europe/Berlin", name)
+	}
+	return zone, nil
+}
+
+// ParseTime reads a time or a day; nothing is the zero Time.
+func ParseTime(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		if t, err = time.Parse(time.DateOnly, text); err != nil {
+			return t, fmt.Errorf("%q is no time; write 2006-01-02T15:04:05Z", text)
+		}
+	}
+	return t, nil
+}

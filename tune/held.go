@@ -1,0 +1,135 @@
+package tune
+
+import (
+	"slices"
+	"time"
+
+	"linger"
+)
+
+// maxSteps bounds the steps of a timeline. When a log is longer, steps are joined two by two.
+const maxSteps = 1 << 16
+
+// timelines count the sockets that would be open, step by step, for each of Timeouts. What a
+// request adds does not depend on the timeouts: that its connection had become idle in one
+// step, that it came in another, and how many of Timeouts are no longer than the time in
+// between, which is its class.
+type timelines struct {
+	shift   uint  // a step is 2^shift seconds
+	from    int64 // the first step, in steps since 1970
+	started bool
+	opened  []int32 // connections that are opened, whatever the timeout
+	// idled and came have the classes one after the other in each step.
+	idled, came []int32
+}
+
+// classes are one more than Timeouts.
+const classes = 25
+
+// classOf is how many of Timeouts are no longer than so many whole seconds.
+var classOf = func() (list [horizon + 1]uint8) {
+	for s := range list {
+		for _, t := range Timeouts {
+			if int64(t/time.Second) <= int64(s) {
+				list[s]++
+			}
+		}
+	}
+	return list
+}()
+
+// step returns the step of an instant. What comes before the first one counts in it.
+func (t *timelines) step(when linger.Instant) int {
+	s := int64(when) / int64(time.Second) >> t.shift
+	if !t.started {
+		t.started, t.from = true, s
+	}
+	for s-t.from >= maxSteps {
+		t.join()
+		s = int64(when) / int64(time.Second) >> t.shift
+	}
+	return max(0, int(s-t.from))
+}
+
+// join makes one step of two.
+func (t *timelines) join() {
+	odd := int(t.from & 1)
+	halve := func(list []int32, width int) []int32 {
+		rows := (len(list) + width - 1) / width
+		out := make([]int32, (rows+odd+1)/2*width)
+		for i, n := range list {
+			out[(i/width+odd)/2*width+i%width] += n
+		}
+		return out
+	}
+	t.opened, t.idled, t.came = halve(t.opened, 1), halve(t.idled, classes), halve(t.came, classes)
+	t.shift++
+	t.from >>= 1
+}
+
+func count(list []int32, at int, n int64) []int32 {
+	if at >= len(list) {
+		list = slices.Grow(list, at+1-len(list))[:at+1]
+	}
+	list[at] += int32(n)
+	return list
+}
+
+// open counts a connection that is opened, whatever the timeout.
+func (t *timelines) open(when linger.Instant, weight int64) {
+	i := t.step(when) // first: it may join steps
+	t.opened = count(t.opened, i, weight)
+}
+
+// gap counts a connection that was idle for so many seconds and used again, or ended and
+// replaced, as each timeout has it.
+func (t *timelines) gap(idle, start linger.Instant, seconds, weight int64) {
+	class := int(classOf[seconds])
+	begin := t.step(start)
+	end := t.step(idle)
+	t.idled = count(t.idled, end*classes+class, weight)
+	t.came = count(t.came, begin*classes+class, weight)
+}
+
+// A Held is how many sockets are open over time.
+type Held struct {
+	P99, Peak int64
+}
+
+// heldBy returns what the i-th timeout holds until the end of the log.
+func (v *view) heldBy(i int, end linger.Instant, weight int64) Held {
+	t := v.held
+	if !t.started {
+		return Held{}
+	}
+	last := t.step(end)
+	steps := make([]int64, last+2)
+	for j, n := range t.opened {
+		steps[min(j, last)] += int64(n)
+	}
+	// It is open in the step in which it ends.
+	shift := int(Timeouts[i]/time.Second)>>t.shift + 1
+	for j := 0; j*classes < len(t.idled); j++ {
+		for class := i + 1; class < classes && j*classes+class < len(t.idled); class++ {
+			steps[min(j+shift, last+1)] -= int64(t.idled[j*classes+class])
+		}
+	}
+	for j := 0; j*classes < len(t.came); j++ {
+		for class := i + 1; class < classes && j*classes+class < len(t.came); class++ {
+			steps[min(j, last)] += int64(t.came[j*classes+class])
+		}
+	}
+	for k := range v.conns {
+		for at := range v.conns[k].all() {
+			steps[min(t.step(at)+shift, last+1)] -= weight
+		}
+	}
+	open := int64(0)
+	for j, n := range steps {
+		open += n
+		steps[j] = open
+	}
+	steps = steps[:last+1]
+	slices.Sort(steps)
+	return Held{P99: steps[(len(steps)-1)*99/100], Peak: steps[len(steps)-1]}
+}

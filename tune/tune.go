@@ -1,0 +1,196 @@
+// Package tune says what other keep-alive settings would have done with the requests that a
+// server has had: how many would have found a connection open, how many sockets would have
+// been held for that, and which idle timeout is worth it.
+//
+//	a := tune.New(tune.Config{...})
+//	for each line of a log: a.Add(tune.Arrival{...})
+//	r := a.End()
+//
+// A client takes the connection that it used last, of those that are open and idle, and opens
+// one where there is none: policy.Pool with MostRecent, without limits. Of such a pool one
+// pass gives the reuse for every timeout at once: a connection at the same place of the
+// stack is open after a gap g if and only if the timeout is longer than g, whatever the
+// timeout is otherwise (TestAsThePool holds it against policy.Pool).
+//
+// All of it is predicted from the arrivals as they were: clients that find a connection open
+// might ask sooner. What the log does not tell (whether requests overlapped, what is finer
+// than its clock) gives two views, the least reuse and the most; the truth lies between
+// them.
+package tune
+
+import (
+	"time"
+
+	"linger"
+)
+
+// An Arrival is one request.
+type Arrival struct {
+	// Client is equal for requests that may share a connection.
+	Client uint64
+	// Start and End are since 1970 in UTC; equal where the log has no duration.
+	Start, End linger.Instant
+	// Connection is equal for requests of a client on one connection, 0 if the log does not
+	// say; Number is that of the request on it, from 1, or 0.
+	Connection uint64
+	Number     int64
+	// Multiplexed requests (HTTP/2, HTTP/3) share a connection while they overlap.
+	Multiplexed bool
+	Secure      bool
+	// Once is a request whose connection ends with it: HTTP/1.0 keeps none unless it asks
+	// for it (RFC 9112, 9.3), which logs do not show.
+	Once bool
+}
+
+// A Config says what is known of the arrivals beforehand, and what is asked.
+type Config struct {
+	// Resolution is how fine their times are.
+	Resolution time.Duration
+	// Durations reports whether they have an End.
+	Durations bool
+	// Timeout and Limit, where they are known, are settings of which there is a Run besides
+	// the usual ones.
+	Timeout time.Duration
+	Limit   int
+	// Parallel is how many connections a client is taken to open at once where the log
+	// does not say which requests overlapped; 0 is 6, as browsers do over HTTP/1.1.
+	Parallel int
+	// Backends is to how many servers behind it a balancer hands connections in turn.
+	Backends int
+	// MaxClients bounds how many clients are followed; 0 is a million. Beyond it, a half of
+	// all clients stands for all, then a quarter, and so on.
+	MaxClients int
+}
+
+// Timeouts are the idle timeouts of which sockets are followed over time.
+var Timeouts = []time.Duration{
+	1 * time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second, 8 * time.Second, 10 * time.Second,
+	15 * time.Second, 20 * time.Second, 30 * time.Second, 45 * time.Second, 60 * time.Second, 75 * time.Second,
+	90 * time.Second, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute, 5 * time.Minute, 350 * time.Second,
+	400 * time.Second, 10 * time.Minute, 15 * time.Minute, 20 * time.Minute, 30 * time.Minute, time.Hour,
+}
+
+// horizon is the longest timeout that is looked at, in seconds.
+const horizon = 3600
+
+// exact is the resolution from which on times are taken as they are.
+const exact = 10 * time.Millisecond
+
+// An Analyzer takes arrivals in.
+type Analyzer struct {
+	config  Config
+	clients clients
+	least   *view // nil where most is exact
+	most    *view
+	one     *view // as if all requests of a client shared one connection; nil if they do
+	seen    *observed
+	replays *replays
+	order   order
+	inOrder int // arrivals since the last one that was before the one that came before it
+	latest  linger.Instant
+
+	last     linger.Instant
+	started  bool
+	first    linger.Instant
+	secure   int64
+	requests int64
+	hours    [24]int64
+
+	shift uint // one of 2^shift clients stands for all
+}
+
+// New returns an analyzer.
+func New(c Config) *Analyzer {
+	if c.Parallel == 0 {
+		c.Parallel = 6
+	}
+	if c.MaxClients == 0 {
+		c.MaxClients = 1 << 20
+	}
+	if c.Backends == 0 {
+		c.Backends = 4
+	}
+	a := &Analyzer{config: c, seen: newObserved()}
+	if c.Durations && c.Resolution <= exact {
+		a.most = newView(0, 0, 0)
+		a.one = newView(0, 0, 0)
+	} else {
+		// Requests may have begun and ended anywhere within the clock's step. Where their
+		// ends are not known, either none overlapped, or all of one step did.
+		step := c.Resolution.Nanoseconds()
+		a.most = newView(0, -step, 0)
+		a.least = newView(step, 2*step, c.Parallel)
+	}
+	a.replays = newReplays(c)
+	return a
+}
+
+// Add takes an arrival in.
+func (a *Analyzer) Add(r Arrival) {
+	// Logs that are written when requests end are out of order all along, others never.
+	if a.inOrder++; r.Start < a.latest {
+		a.inOrder = 0
+	}
+	a.latest = r.Start
+	switch {
+	case a.inOrder < calm:
+		a.order.push(r, a.add)
+	case a.inOrder == calm:
+		a.order.push(r, a.add)
+		a.order.rest(a.add)
+	default:
+		a.add(&r)
+	}
+}
+
+// calm is how many arrivals in order make the next ones be taken as they come.
+const calm = 1 << 16
+
+func (a *Analyzer) add(r *Arrival) {
+	if !a.started {
+		a.started, a.first = true, r.Start
+	}
+	a.first = min(a.first, r.Start)
+	a.last = max(a.last, r.End)
+	a.requests++
+	a.hours[r.Start/linger.Instant(time.Hour)%24]++
+	if r.Secure {
+		a.secure++
+	}
+	if r.Client>>(64-a.shift) != 0 {
+		return
+	}
+	w := int64(1) << a.shift
+	place, _ := a.clients.place(r.Client)
+	gap := a.most.add(place, r, w)
+	if a.least != nil {
+		a.least.add(place, r, w)
+	}
+	if a.one != nil {
+		one := *r
+		one.Multiplexed = true
+		a.one.add(place, &one, w)
+	}
+	a.replays.add(r, w)
+	if r.Connection != 0 || r.Number != 0 {
+		a.seen.add(r, gap, w)
+	}
+	if a.clients.n > a.config.MaxClients {
+		a.halve()
+	}
+}
+
+// halve lets one half of the clients stand for all from now on.
+func (a *Analyzer) halve() {
+	a.shift++
+	gone := func(client uint64) bool { return client>>(64-a.shift) != 0 }
+	a.clients.forget(gone, func(place int32) {
+		for _, v := range []*view{a.most, a.least, a.one} {
+			if v != nil && int(place) < len(v.conns) {
+				v.conns[place] = client{}
+			}
+		}
+	})
+	a.replays.forget(gone)
+	a.seen.forget(gone)
+}
