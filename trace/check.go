@@ -190,22 +190,23 @@ func (t *Trace) check() error {
 // check reports what no connection can be.
 func (c *Connection) check(b bounds) error {
 	s, q, p := c.TLS.Or(TLS{}), c.QUIC.Or(QUIC{}), c.Probes.Or(Probes{})
-	o, u := c.Outstanding.Or(Outstanding{}), c.Unanswered.Or(Unanswered{})
+	o, u, g := c.Outstanding.Or(Outstanding{}), c.Unanswered.Or(Unanswered{}), c.GoAway.Or(GoAway{})
 	switch {
 	case c.ID < 0 || c.ID > MaxID:
 		return fmt.Errorf("its number %d is none from 0 to %d", c.ID, int64(MaxID))
 	case !within(b.far, linger.Known(c.Dialled), c.Resolving, c.SYN, c.SYNACK, c.Established, c.Connected, c.Secured,
-		c.FirstByte, c.LastByte, c.Announced, c.Closed, c.Released, p.Alive, linger.Known(u.Since)):
+		c.FirstByte, c.LastByte, c.Announced, c.Closed, c.Released, p.Alive, linger.Known(u.Since), linger.Known(g.At)):
 		return errors.New("an instant is out of bounds")
 	case c.Requests < 0 || s.Up < 0 || s.Down < 0 || s.Certificates < 0 || q.Lost < 0 || q.RTT < 0 || c.IdleLimit.Or(0) < 0 || c.Streams.Or(0) < 0 ||
 		c.Missing.Or(0) < 0 || p.Sent < 0 || p.Answered < 0 || !c.Frames.counts() || c.ClosedFrame < 0 || c.ClosedFrame > MaxID ||
-		o.Up < 0 || o.Down < 0 || u.Sent < 0 || c.Stream.Or(0) < 0 || c.Stream.Or(0) > MaxID:
+		o.Up < 0 || o.Down < 0 || u.Sent < 0 || c.Stream.Or(0) < 0 || c.Stream.Or(0) > MaxID ||
+		g.Last < 0 || c.Turns.Or(0) < 0 || s.Tickets.Or(0) < 0 || q.Migrations < 0:
 		return errors.New("a count is less than nothing")
 	case c.Within.Or(0) < 0 || c.Within.Or(0) > MaxID:
 		return fmt.Errorf("no connection has the number %d", c.Within.Or(0))
 	case !c.Up.Or(Flow{}).counts() || !c.Down.Or(Flow{}).counts():
 		return errors.New("a count of packets is out of bounds")
-	case len(s.Offered) > maxNames || len(s.Names) > maxNames:
+	case len(s.Offered) > maxNames || len(s.Names) > maxNames || len(s.Notified) > maxNames:
 		return fmt.Errorf("it has more than %d names", maxNames)
 	}
 	return nil
@@ -222,7 +223,7 @@ func (e *Exchange) check(b bounds) error {
 		}
 	}
 	switch {
-	case e.ID < 0 || int64(e.ID) > MaxID || e.Number < 0 || e.Attempts < 0 || e.Status < 0 || !e.Frames.counts() || !e.AnswerFrames.counts():
+	case e.ID < 0 || int64(e.ID) > MaxID || e.Number < 0 || e.Attempts < 0 || e.Status < 0 || e.Stream.Or(0) < 0 || e.Blocked.Or(0) < 0 || !e.Frames.counts() || !e.AnswerFrames.counts():
 		return errors.New("a number is less than nothing")
 	case e.Connection < -1 || e.Connection > MaxID:
 		return fmt.Errorf("no connection has the number %d", e.Connection)

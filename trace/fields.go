@@ -67,10 +67,22 @@ func connectionFields() []field[Connection] {
 		knownPart("probes", probesFields(), func(c *Connection) *linger.Opt[Probes] { return &c.Probes }),
 		knownPart("outstanding", outstandingFields(), func(c *Connection) *linger.Opt[Outstanding] { return &c.Outstanding }),
 		knownPart("unanswered", unansweredFields(), func(c *Connection) *linger.Opt[Unanswered] { return &c.Unanswered }),
+		knownPart("goaway", goAwayFields(), func(c *Connection) *linger.Opt[GoAway] { return &c.GoAway }),
+		knownNumber("turns", func(c *Connection) *amount { return &c.Turns }),
 		knownNumber("within", func(c *Connection) *amount { return &c.Within }),
 		knownNumber("stream", func(c *Connection) *amount { return &c.Stream }),
 		part("frames", framesFields(), func(c *Connection) *Frames { return &c.Frames }),
 		number("closed_frame", unless, func(c *Connection) *int64 { return &c.ClosedFrame }),
+	}
+}
+
+func goAwayFields() []field[GoAway] {
+	return []field[GoAway]{
+		text("by", always, func(g *GoAway) *Peer { return &g.By }),
+		lasting("at_us", func(g *GoAway) *linger.Instant { return &g.At }),
+		text("code", unless, func(g *GoAway) *string { return &g.Code }),
+		number("last_stream", always, func(g *GoAway) *int64 { return &g.Last }),
+		text("debug", unless, func(g *GoAway) *string { return &g.Debug }),
 	}
 }
 
@@ -102,6 +114,14 @@ func tlsFields() []field[TLS] {
 		number("handshake_up_bytes", always, func(t *TLS) *int64 { return &t.Up }),
 		number("handshake_down_bytes", always, func(t *TLS) *int64 { return &t.Down }),
 		number("certificate_bytes", always, func(t *TLS) *int64 { return &t.Certificates }),
+		knownTruth("resumption_asked", func(t *TLS) *linger.Opt[bool] { return &t.Asked }),
+		knownNumber("tickets", func(t *TLS) *amount { return &t.Tickets }),
+		truth("hello_retried", unless, func(t *TLS) *bool { return &t.Retried }),
+		truth("ech", unless, func(t *TLS) *bool { return &t.ECH }),
+		text("keys", unless, func(t *TLS) *Keys { return &t.Keys }),
+		texts("close_notify_by", func(t *TLS) *[]Peer { return &t.Notified }),
+		text("alert", unless, func(t *TLS) *string { return &t.Alert }),
+		text("alert_by", unless, func(t *TLS) *Peer { return &t.AlertBy }),
 	}
 }
 
@@ -112,6 +132,7 @@ func quicFields() []field[QUIC] {
 		text("stack", unless, func(q *QUIC) *string { return &q.Stack }),
 		number("lost", always, func(q *QUIC) *int64 { return &q.Lost }),
 		lasting("rtt_us", func(q *QUIC) *time.Duration { return &q.RTT }),
+		number("migrations", unless, func(q *QUIC) *int64 { return &q.Migrations }),
 	}
 }
 
@@ -165,6 +186,7 @@ func exchangeFields() []field[Exchange] {
 		text("url", always, func(e *Exchange) *string { return &e.URL }),
 		number("connection", always, func(e *Exchange) *int64 { return &e.Connection }),
 		number("number", unless, func(e *Exchange) *int { return &e.Number }),
+		knownNumber("stream", func(e *Exchange) *amount { return &e.Stream }),
 		number("attempts", always, func(e *Exchange) *int { return &e.Attempts }),
 		attempts("earlier", func(e *Exchange) *[]Attempt { return &e.Earlier }),
 		text("known", unless, func(e *Exchange) *How { return &e.Known }),
@@ -186,6 +208,8 @@ func exchangeFields() []field[Exchange] {
 		number("request_body", always, func(e *Exchange) *int64 { return &e.RequestBody }),
 		number("response_head", always, func(e *Exchange) *int64 { return &e.ResponseHead }),
 		number("response_body", always, func(e *Exchange) *int64 { return &e.ResponseBody }),
+		known("blocked_us", func(e *Exchange) *linger.Opt[time.Duration] { return &e.Blocked }),
+		truth("credentials", unless, func(e *Exchange) *bool { return &e.Credentials }),
 		text("failed", unless, func(e *Exchange) *string { return &e.Failed }),
 		part("frames", framesFields(), func(e *Exchange) *Frames { return &e.Frames }),
 		part("answer_frames", framesFields(), func(e *Exchange) *Frames { return &e.AnswerFrames }),
@@ -240,9 +264,10 @@ func tables() *allTables {
 }
 
 // texts are strings.
-func texts[T any](name string, at func(*T) *[]string) field[T] {
-	return list(name, at, func(to []byte, s *string) []byte { return appendText(to, *s) }, func(d *decoder, s *string) (err error) {
-		*s, _, err = d.text()
+func texts[T any, S ~string](name string, at func(*T) *[]S) field[T] {
+	return list(name, at, func(to []byte, s *S) []byte { return appendText(to, string(*s)) }, func(d *decoder, s *S) error {
+		one, _, err := d.text()
+		*s = S(one)
 		return err
 	})
 }

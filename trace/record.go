@@ -168,6 +168,12 @@ type Connection struct {
 	// Unanswered are the retransmissions at the end that nothing came back for: no
 	// acknowledgement, no data, no FIN and no RST of the other side.
 	Unanswered linger.Opt[Unanswered] `json:"unanswered,omitzero"`
+	// GoAway is the first GOAWAY of HTTP/2 or HTTP/3, where one could be read.
+	GoAway linger.Opt[GoAway] `json:"goaway,omitzero"`
+	// Turns counts the exchanges that sizes, times and directions alone tell where what was
+	// said is encrypted: where several may be under way at once, there were at least so many.
+	// Of what was decrypted too, so that both can be held against each other.
+	Turns linger.Opt[int64] `json:"turns,omitzero"`
 	// Within is the ID of the connection whose tunnel carried it (CONNECT; RFC 9110,
 	// 9.3.6).
 	Within linger.Opt[int64] `json:"within,omitzero"`
@@ -178,6 +184,17 @@ type Connection struct {
 	// ClosedFrame is the frame of the first FIN or RST, as Closed; 0 is none.
 	Frames      Frames `json:"frames,omitzero"`
 	ClosedFrame int64  `json:"closed_frame,omitempty"`
+}
+
+// GoAway says that a connection takes no new requests (RFC 9113, 6.8; RFC 9114, 5.2).
+type GoAway struct {
+	By Peer           `json:"by"`
+	At linger.Instant `json:"at_us"`
+	// Code is the name of its error code, "NO_ERROR"; HTTP/3 gives none. Last is the last
+	// stream that may have been served, Debug what it said beside, cut and as UTF-8.
+	Code  string `json:"code,omitempty"`
+	Last  int64  `json:"last_stream"`
+	Debug string `json:"debug,omitempty"`
 }
 
 // Outstanding counts the bytes that were sent in either direction and not acknowledged.
@@ -242,7 +259,39 @@ type TLS struct {
 	// Certificates is the size of the server's chain in DER, in bytes; 0 if resumed, or
 	// where it passed encrypted.
 	Certificates int64 `json:"certificate_bytes"`
+
+	// What follows is of recordings, as far as it was in the clear or could be decrypted.
+
+	// Asked says that the client asked to resume, by a ticket, a session's ID or a
+	// pre-shared key, whether the server did or not; Tickets is how many session tickets
+	// the server sent. Both are unknown where they cannot be seen.
+	Asked   linger.Opt[bool]  `json:"resumption_asked,omitzero"`
+	Tickets linger.Opt[int64] `json:"tickets,omitzero"`
+	// Retried says that the server wanted another hello (HelloRetryRequest; RFC 8446,
+	// 4.1.4), which costs a round trip. ECH says that the client's hello has an encrypted
+	// one inside, which names whom it really asks for.
+	Retried bool `json:"hello_retried,omitempty"`
+	ECH     bool `json:"ech,omitempty"`
+	// Keys is how much of what was encrypted could be decrypted; empty where no keys were
+	// given.
+	Keys Keys `json:"keys,omitempty"`
+	// Notified are those who sent close_notify (RFC 8446, 6.1), in their order. Alert is
+	// the name of the first other alert, AlertBy who sent it.
+	Notified []Peer `json:"close_notify_by,omitempty"`
+	Alert    string `json:"alert,omitempty"`
+	AlertBy  Peer   `json:"alert_by,omitempty"`
 }
+
+// Keys is how much of a connection the keys that were given decrypt. The set is open, as of
+// How.
+type Keys string
+
+const (
+	NoKeys    Keys = "none"  // there are keys, of other connections
+	AllKeys   Keys = "all"   // everything that was captured
+	SomeKeys  Keys = "some"  // not everything: a gap, an end of the capture, a key that lacks
+	WrongKeys Keys = "wrong" // they are of this connection, and open nothing
+)
 
 // QUIC is what one QUIC connection turned out to be.
 type QUIC struct {
@@ -257,6 +306,9 @@ type QUIC struct {
 	Lost int64 `json:"lost"`
 	// RTT is the client's smoothed estimate at the end.
 	RTT time.Duration `json:"rtt_us"`
+	// Migrations counts the times that the client went on from another address or port
+	// (RFC 9000, 9), as the recording shows.
+	Migrations int64 `json:"migrations,omitzero"`
 }
 
 // An Exchange is one request with what came of it. Instants that were not
@@ -277,6 +329,8 @@ type Exchange struct {
 	// Number is which request it was on that connection, from 1, of those that were
 	// recorded; 0 is unknown.
 	Number int `json:"number,omitempty"`
+	// Stream is the exchange's stream of HTTP/2 or QUIC on that connection, where it was seen.
+	Stream linger.Opt[int64] `json:"stream,omitzero"`
 	// Attempts is how often it was sent; 0 is from a cache, or never. Earlier are the
 	// attempts before the last one, in their order, where more is known of them.
 	Attempts int       `json:"attempts"`
@@ -322,6 +376,12 @@ type Exchange struct {
 	RequestBody  int64 `json:"request_body"`
 	ResponseHead int64 `json:"response_head"`
 	ResponseBody int64 `json:"response_body"`
+	// Blocked is for how long whoever sent a body had no window left for it, of the stream or
+	// of the connection (RFC 9113, 5.2; RFC 9000, 4.1), where that was seen.
+	Blocked linger.Opt[time.Duration] `json:"blocked_us,omitzero"`
+	// Credentials says that the request carried some (Authorization, Cookie), where that was
+	// seen.
+	Credentials bool `json:"credentials,omitempty"`
 	// Failed is the reason in a few words, empty when it was delivered in full.
 	Failed string `json:"failed,omitempty"`
 	// Frames is where it stands in what was read, from the request's first byte to the

@@ -71,6 +71,9 @@ func fill(t *testing.T, v reflect.Value, n *int64) {
 			case *linger.Opt[Unanswered]:
 				*o = filled[Unanswered](t, n)
 				return
+			case *linger.Opt[GoAway]:
+				*o = filled[GoAway](t, n)
+				return
 			}
 		}
 		for i := range v.NumField() {

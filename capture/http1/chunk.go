@@ -1,13 +1,17 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+
+	"linger/capture/talk"
+)
 
 // maxLine bounds the line of a chunk's size, with its extensions.
 const maxLine = 4 << 10
 
 // chunk reads the size of the next chunk (RFC 9112, 7.1), and returns how many bytes that
 // took and how many follow until the next one's.
-func (c *Conversation) chunk(from Side, b []byte, m Mark) (n int, skip int64) {
+func (c *Conversation) chunk(from talk.Side, b []byte, m talk.Mark) (n int, skip int64) {
 	r := &c.side[from]
 	line, n, ok := r.line(b)
 	if !ok {
@@ -64,7 +68,7 @@ func hex(b []byte) (n int64, ok bool) {
 
 // trailer reads the fields behind the last chunk, of which none is of use, and returns how
 // many bytes that took.
-func (c *Conversation) trailer(from Side, b []byte, m Mark) int {
+func (c *Conversation) trailer(from talk.Side, b []byte, m talk.Mark) int {
 	r := &c.side[from]
 	line, n, ok := r.line(b)
 	if !ok {

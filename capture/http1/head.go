@@ -3,9 +3,9 @@ package http1
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
 
 	"linger"
+	"linger/capture/talk"
 	"linger/trace"
 )
 
@@ -35,7 +35,7 @@ func LooksRequest(b []byte) Answer {
 	rest := b[n+1:]
 	end := bytes.IndexByte(rest, '\n')
 	if end < 0 {
-		if len(rest) > 0 && rest[0] <= ' ' || len(rest) > maxURL {
+		if len(rest) > 0 && rest[0] <= ' ' || len(rest) > talk.MaxURL {
 			return No
 		}
 		return Maybe
@@ -177,7 +177,7 @@ func (h *head) said(s *Shared) trace.Said {
 
 // start reads the head of a message, and returns how many bytes that took and how many of
 // the body follow.
-func (c *Conversation) start(from Side, b []byte, m Mark) (n int, skip int64) {
+func (c *Conversation) start(from talk.Side, b []byte, m talk.Mark) (n int, skip int64) {
 	r := &c.side[from]
 	if len(r.buf) == 0 {
 		// "a server [...] SHOULD ignore at least one empty line (CRLF) received prior to
@@ -189,7 +189,7 @@ func (c *Conversation) start(from Side, b []byte, m Mark) (n int, skip int64) {
 			return n, 0
 		}
 		r.began = m
-		if from == Server && c.current == nil && len(c.queue) > 0 && c.queue[0].old && LooksResponse(b[n:]) == No {
+		if from == talk.Server && c.current == nil && len(c.queue) > 0 && c.queue[0].old && LooksResponse(b[n:]) == No {
 			return n, c.simple(m)
 		}
 		c.Shared.head = head{length: -1}
@@ -206,7 +206,7 @@ func (c *Conversation) start(from Side, b []byte, m Mark) (n int, skip int64) {
 	before := len(r.buf)
 	r.buf = append(r.buf, b...)
 	size := endOfHead(r.buf, max(r.scanned-3, 0))
-	if from == Client && size == 0 && bytes.IndexByte(b, '\n') >= 0 && bytes.IndexByte(r.buf, '\n') >= before && LooksRequest(r.buf) == Yes {
+	if from == talk.Client && size == 0 && bytes.IndexByte(b, '\n') >= 0 && bytes.IndexByte(r.buf, '\n') >= before && LooksRequest(r.buf) == Yes {
 		size = len(r.buf) // the first line has come to its end, perhaps one of HTTP/0.9: read tells
 	}
 	if size > 0 {
@@ -232,36 +232,36 @@ func (c *Conversation) start(from Side, b []byte, m Mark) (n int, skip int64) {
 
 // simple begins a response of HTTP/0.9, which has no head and lasts until the end
 // (RFC 1945, 4.1).
-func (c *Conversation) simple(m Mark) (skip int64) {
-	r := &c.side[Server]
+func (c *Conversation) simple(m talk.Mark) (skip int64) {
+	r := &c.side[talk.Server]
 	c.Responses++
 	c.current = c.queue[0]
 	c.current.FirstByte = linger.Known(m.At)
 	c.current.AnswerFrames = trace.Frames{First: m.Frame, Last: m.Frame, FirstFile: m.File, LastFile: m.File}
 	r.state = toEnd
-	return Forever
+	return talk.Forever
 }
 
 // message takes in the head that was read.
-func (c *Conversation) message(from Side, m Mark) (skip int64) {
-	if from == Client {
+func (c *Conversation) message(from talk.Side, m talk.Mark) (skip int64) {
+	if from == talk.Client {
 		return c.request(&c.Shared.head, m, false)
 	}
 	return c.response(&c.Shared.head, m, false)
 }
 
 // malformed gives up a message that is none.
-func (c *Conversation) malformed(from Side, n int64) int64 {
+func (c *Conversation) malformed(from talk.Side, n int64) int64 {
 	r := &c.side[from]
 	r.state, r.size = lost, r.size+n
 	return 0
 }
 
 // salvage takes what there is of a head whose rest is missing.
-func (c *Conversation) salvage(from Side, m Mark) {
+func (c *Conversation) salvage(from talk.Side, m talk.Mark) {
 	r := &c.side[from]
 	h := head{length: -1}
-	if from == Client && bytes.IndexByte(r.buf, '\n') < 0 {
+	if from == talk.Client && bytes.IndexByte(r.buf, '\n') < 0 {
 		h.method, _, _ = bytes.Cut(r.buf, []byte{' '})
 		if len(h.method) == len(r.buf) || LooksRequest(r.buf) == No {
 			return
@@ -269,7 +269,7 @@ func (c *Conversation) salvage(from Side, m Mark) {
 		c.request(&h, m, true)
 		return
 	}
-	if from == Server && len(r.buf) >= 12 && bytes.IndexByte(r.buf, '\n') < 0 {
+	if from == talk.Server && len(r.buf) >= 12 && bytes.IndexByte(r.buf, '\n') < 0 {
 		if h.firstLine(from, r.buf) {
 			c.response(&h, m, true)
 		}
@@ -279,7 +279,7 @@ func (c *Conversation) salvage(from Side, m Mark) {
 		return
 	}
 	h.size = int64(len(r.buf))
-	if from == Client {
+	if from == talk.Client {
 		c.request(&h, m, true)
 	} else {
 		c.response(&h, m, true)
@@ -306,10 +306,10 @@ func endOfHead(b []byte, from int) int {
 
 // read reads a head, and returns its size: 0 if it does not end in b. ok is false if it
 // cannot be one.
-func (h *head) read(s *Shared, from Side, b []byte) (size int, ok bool) {
+func (h *head) read(s *Shared, from talk.Side, b []byte) (size int, ok bool) {
 	end := bytes.IndexByte(b, '\n')
 	if end < 0 {
-		if from == Client {
+		if from == talk.Client {
 			return 0, LooksRequest(b) != No
 		}
 		return 0, LooksResponse(b) != No
@@ -338,8 +338,8 @@ func (h *head) read(s *Shared, from Side, b []byte) (size int, ok bool) {
 }
 
 // firstLine reads a request line or a status line.
-func (h *head) firstLine(from Side, line []byte) bool {
-	if from == Server {
+func (h *head) firstLine(from talk.Side, line []byte) bool {
+	if from == talk.Server {
 		if LooksResponse(line) != Yes {
 			return false
 		}
@@ -502,9 +502,9 @@ func hasToken(list []byte, token string) bool {
 // join adds a value to those that a field had before.
 func join(s *Shared, before string, value []byte) string {
 	if before == "" {
-		return s.text(value)
+		return s.Text(value)
 	}
-	return clip([]byte(before + ", " + string(value)))
+	return talk.Clip([]byte(before + ", " + string(value)))
 }
 
 // mediaType cuts the parameters off.
@@ -513,27 +513,11 @@ func mediaType(b []byte) []byte {
 	return trim(b)
 }
 
-// clip returns what is kept of a value.
-func clip(b []byte) string {
-	if len(b) > maxValue {
-		b = b[:maxValue]
-	}
-	return valid(b)
-}
-
-// valid returns a text with what is no UTF-8 replaced.
-func valid(b []byte) string {
-	if utf8.Valid(b) {
-		return string(b)
-	}
-	return strings.ToValidUTF8(string(b), "�")
-}
-
 // url returns the absolute URL of a request (RFC 9112, 3.3).
 func (c *Conversation) url(h *head) string {
 	target := h.target
-	if len(target) > maxURL {
-		target = target[:maxURL]
+	if len(target) > talk.MaxURL {
+		target = target[:talk.MaxURL]
 	}
 	b := c.Shared.line[:0]
 	switch {
@@ -553,9 +537,9 @@ func (c *Conversation) url(h *head) string {
 	}
 	c.Shared.line = b
 	if bytes.IndexByte(b, '@') >= 0 {
-		return linger.WithoutUser(valid(b))
+		return linger.WithoutUser(talk.Valid(b))
 	}
-	return valid(b)
+	return talk.Valid(b)
 }
 
 // absolute returns where a Location points to, seen from a URL.

@@ -8,69 +8,27 @@
 package http1
 
 import (
-	"math"
-
 	"linger"
+	"linger/capture/talk"
 	"linger/trace"
-)
-
-// A Mark is where a piece of data stands in what was read.
-type Mark struct {
-	At    linger.Instant
-	Frame int64
-	File  int
-}
-
-// A Side is one of the two that talk.
-type Side uint8
-
-const (
-	Client Side = iota
-	Server
-)
-
-// Forever is what Data returns if it has no use for any further byte.
-const Forever = math.MaxInt64
-
-// Why a request was not answered in full (trace.Exchange.Failed).
-const (
-	NoResponse  = "no response"
-	NotCaptured = "response not captured"
-	Cut         = "closed within the response"
-	CutRequest  = "closed within the request"
-	Reset       = "reset"
-	StillGoing  = "the capture ended"
 )
 
 // Bounds on what is held of one connection.
 const (
 	maxHead    = 64 << 10 // a head, or the trailers of a body, in bytes
 	maxPending = 1000     // requests without a response
-	maxURL     = 8 << 10
-	maxValue   = 512 // of any other field that is kept
 )
 
 // Shared is what the conversations of one reader have in common.
 type Shared struct {
-	// Emit takes each exchange when it has ended, valid until it returns. Known is Inferred
-	// if where it ends was concluded, else it is empty.
-	Emit func(*Conversation, *trace.Exchange)
+	*talk.Shared
 
 	// Rest is what follows the response that has made a tunnel.
 	Rest []byte
 
-	next  int // number of the next exchange
-	texts map[string]string
-	last  [16]string // the last text of each length, modulo 16
-	free  []*pending
-	head  head   // the one that is read
-	line  []byte // room for a URL that is put together
-}
-
-// Next returns a number for an exchange that begins, from 0.
-func (s *Shared) Next() int {
-	s.next++
-	return s.next - 1
+	free []*pending
+	head head   // the one that is read
+	line []byte // room for a URL that is put together
 }
 
 // A Conversation is one connection. The zero value with Shared set is one that begins.
@@ -92,8 +50,8 @@ type Conversation struct {
 	// Version is the highest that a message named: "1.1", "1.0" or "0.9".
 	Version string
 	// Announced is the first message that said Connection: close, and AnnouncedBy whose.
-	Announced   linger.Opt[Mark]
-	AnnouncedBy Side
+	Announced   linger.Opt[talk.Mark]
+	AnnouncedBy talk.Side
 	// Tunnel is set when a response has made the connection a tunnel: the target of
 	// CONNECT. Upgraded is what it was upgraded to (101). What follows is not HTTP/1; of a
 	// tunnel, Shared.Rest is what of it Data was given, valid until the next call.
@@ -131,17 +89,17 @@ const (
 // A reader reads one side's bytes.
 type reader struct {
 	state   state
-	buf     []byte // of a head or a line that has not ended
-	began   Mark   // where that began
-	scanned int    // bytes of it in which no end was found
-	size    int64  // of the body so far
-	last    Mark   // of the last data that was handed in
+	buf     []byte    // of a head or a line that has not ended
+	began   talk.Mark // where that began
+	scanned int       // bytes of it in which no end was found
+	size    int64     // of the body so far
+	last    talk.Mark // of the last data that was handed in
 }
 
 // Data takes the next bytes of a side, all of them, and returns how many of those that
 // follow it has no use for. What it had no use for before counts as passed. m is where the
 // bytes were, or if there are none, where the last one was that was skipped.
-func (c *Conversation) Data(from Side, b []byte, m Mark) (skip int64) {
+func (c *Conversation) Data(from talk.Side, b []byte, m talk.Mark) (skip int64) {
 	r := &c.side[from]
 	r.last = m
 	for {
@@ -162,7 +120,7 @@ func (c *Conversation) Data(from Side, b []byte, m Mark) (skip int64) {
 			}
 		case toEnd, opaque:
 			c.Shared.Rest = b
-			return Forever
+			return talk.Forever
 		}
 		if b = b[n:]; skip > 0 {
 			if skip > int64(len(b)) {
@@ -178,30 +136,30 @@ func (c *Conversation) Data(from Side, b []byte, m Mark) (skip int64) {
 }
 
 // found looks for the beginning of a message in what is lost.
-func (c *Conversation) found(from Side, b []byte) bool {
-	if from == Client && LooksRequest(b) != Yes || from == Server && LooksResponse(b) != Yes {
+func (c *Conversation) found(from talk.Side, b []byte) bool {
+	if from == talk.Client && LooksRequest(b) != Yes || from == talk.Server && LooksResponse(b) != Yes {
 		return false
 	}
 	c.Resynced++
-	if from == Server {
+	if from == talk.Server {
 		c.recovered = true
-		c.let(c.side[Server].last)
+		c.let(c.side[talk.Server].last)
 	}
 	c.side[from].state, c.side[from].buf, c.side[from].scanned = start, nil, 0
 	return true
 }
 
 // let ends the response that has begun, whose end is not known.
-func (c *Conversation) let(m Mark) {
+func (c *Conversation) let(m talk.Mark) {
 	if x := c.current; x != nil {
 		x.Known = trace.Inferred
-		x.ResponseBody = c.side[Server].size
+		x.ResponseBody = c.side[talk.Server].size
 		c.finish(x, m, "")
 	}
 }
 
 // Gap says that the next n bytes of a side are missing, beyond what it has no use for.
-func (c *Conversation) Gap(from Side, n int64, m Mark) {
+func (c *Conversation) Gap(from talk.Side, n int64, m talk.Mark) {
 	r := &c.side[from]
 	switch r.state {
 	case toEnd, opaque:
@@ -220,7 +178,7 @@ func (c *Conversation) Gap(from Side, n int64, m Mark) {
 // End says that a side sends nothing more, and why (Cut, Reset, StillGoing). Of what Data
 // had no use for, left bytes did not come; last is where the last one was that came. Each
 // side ends once; then the rest of its requests is up to Close.
-func (c *Conversation) End(from Side, why string, left int64, last Mark) {
+func (c *Conversation) End(from talk.Side, why string, left int64, last talk.Mark) {
 	r := &c.side[from]
 	if r.state == opaque {
 		return
@@ -228,13 +186,13 @@ func (c *Conversation) End(from Side, why string, left int64, last Mark) {
 	if r.state == body && left == 0 {
 		c.ended(from, last) // the last of it was missing
 	}
-	if from == Client {
+	if from == talk.Client {
 		if n := len(c.queue); n > 0 && !c.queue[n-1].whole {
 			x := c.queue[n-1]
 			x.RequestBody = max(x.RequestBody-left, 0)
 			x.Failed = why
-			if why == Cut {
-				x.Failed = CutRequest
+			if why == talk.Cut {
+				x.Failed = talk.CutRequest
 			}
 		}
 		r.state = opaque
@@ -247,8 +205,8 @@ func (c *Conversation) End(from Side, why string, left int64, last Mark) {
 	switch x := c.current; {
 	case x == nil:
 	case r.state == toEnd:
-		x.ResponseBody = Forever - left
-		if why == Cut {
+		x.ResponseBody = talk.Forever - left
+		if why == talk.Cut {
 			why = "" // that is how it ends
 		}
 		c.finish(x, last, why)
@@ -286,52 +244,52 @@ func (c *Conversation) Close(why string) {
 func (c *Conversation) Waiting() bool { return len(c.queue) > 0 || c.current != nil }
 
 // request takes in the head of a request.
-func (c *Conversation) request(h *head, m Mark, cut bool) (skip int64) {
-	r := &c.side[Client]
-	server := &c.side[Server]
+func (c *Conversation) request(h *head, m talk.Mark, cut bool) (skip int64) {
+	r := &c.side[talk.Client]
+	server := &c.side[talk.Server]
 	if server.state == lost && !c.pipelined {
 		c.let(server.last)
 	}
 	missed := c.Deaf || server.state == lost && !c.pipelined // the responses so far
 	for len(c.queue) > 0 && (missed || len(c.queue) >= maxPending) {
-		c.queue[0].Failed = NotCaptured
+		c.queue[0].Failed = talk.NotCaptured
 		c.drop(c.queue[0])
 	}
 	c.Requests++
 	x := c.take()
 	x.Number = int(c.Requests)
-	x.Method = c.Shared.text(h.method)
+	x.Method = c.Shared.Text(h.method)
 	x.Queued, x.Sent = r.began.At, linger.Known(r.began.At)
 	x.Frames = trace.Frames{First: r.began.Frame, Last: m.Frame, FirstFile: r.began.File, LastFile: m.File}
 	x.RequestHead = h.size
 	x.Asked = h.said(c.Shared)
-	x.Referer = linger.WithoutUser(c.Shared.text(h.referer))
+	x.Referer = linger.WithoutUser(c.Shared.Text(h.referer))
 	x.head, x.old = x.Method == "HEAD", h.version == versionNone
 	if x.Method == "CONNECT" {
-		x.target = clip(h.target)
+		x.target = talk.Clip(h.target)
 	}
 	if c.Host == "" {
-		c.Host = c.Shared.text(h.host)
+		c.Host = c.Shared.Text(h.host)
 	}
 	if c.Agent == "" {
-		c.Agent = c.Shared.text(h.agent)
+		c.Agent = c.Shared.Text(h.agent)
 	}
 	if !cut || h.version != versionNone {
 		x.URL = c.url(h)
 	}
-	c.announce(Client, h, m)
+	c.announce(talk.Client, h, m)
 	c.queue = append(c.queue, x)
 	if cut {
 		x.Known, x.RequestHead = trace.Inferred, 0
 		x.whole = true
 		return 0
 	}
-	return c.framing(Client, h, m, h.requestBody())
+	return c.framing(talk.Client, h, m, h.requestBody())
 }
 
 // response takes in the head of a response.
-func (c *Conversation) response(h *head, m Mark, cut bool) (skip int64) {
-	r := &c.side[Server]
+func (c *Conversation) response(h *head, m talk.Mark, cut bool) (skip int64) {
+	r := &c.side[talk.Server]
 	if h.status/100 == 1 && h.status != 101 {
 		return 0 // an interim one; the state stays
 	}
@@ -341,7 +299,7 @@ func (c *Conversation) response(h *head, m Mark, cut bool) (skip int64) {
 	for len(c.queue) > 1 && !c.pipelined {
 		// Nothing says that this client sends before it is answered, and responses are
 		// missing: this one answers its last request.
-		c.queue[0].Failed = NotCaptured
+		c.queue[0].Failed = talk.NotCaptured
 		c.drop(c.queue[0])
 	}
 	c.recovered = false
@@ -356,16 +314,16 @@ func (c *Conversation) response(h *head, m Mark, cut bool) (skip int64) {
 	}
 	c.current = x
 	x.FirstByte = linger.Known(r.began.At)
-	x.Status, x.ResponseHead, x.ContentType = h.status, h.size, c.Shared.text(mediaType(h.contentType))
+	x.Status, x.ResponseHead, x.ContentType = h.status, h.size, c.Shared.Text(mediaType(h.contentType))
 	x.Answered = h.said(c.Shared)
 	x.AnswerFrames = trace.Frames{First: r.began.Frame, Last: m.Frame, FirstFile: r.began.File, LastFile: m.File}
 	if c.Software == "" {
-		c.Software = c.Shared.text(h.server)
+		c.Software = c.Shared.Text(h.server)
 	}
 	if len(h.location) > 0 {
-		x.Redirect = absolute(x.URL, clip(h.location))
+		x.Redirect = absolute(x.URL, talk.Clip(h.location))
 	}
-	c.announce(Server, h, m)
+	c.announce(talk.Server, h, m)
 	r.size = 0
 	if cut {
 		x.Known, x.ResponseHead = trace.Inferred, 0
@@ -373,24 +331,24 @@ func (c *Conversation) response(h *head, m Mark, cut bool) (skip int64) {
 	}
 	switch {
 	case h.status == 101:
-		c.Upgraded = clip(h.upgrade)
+		c.Upgraded = talk.Clip(h.upgrade)
 		if c.Upgraded == "" {
 			c.Upgraded = "unknown"
 		}
 		c.finish(x, m, "")
-		c.side[Client].state, r.state = opaque, opaque
-		return Forever
+		c.side[talk.Client].state, r.state = opaque, opaque
+		return talk.Forever
 	case x.target != "" && h.status/100 == 2: // RFC 9110, 9.3.6
 		c.Tunnel = x.target
 		c.finish(x, m, "")
-		c.side[Client].state, r.state = opaque, opaque
+		c.side[talk.Client].state, r.state = opaque, opaque
 		return 0
 	}
-	return c.framing(Server, h, m, h.responseBody(x.head))
+	return c.framing(talk.Server, h, m, h.responseBody(x.head))
 }
 
 // framing begins a body.
-func (c *Conversation) framing(from Side, h *head, m Mark, length int64) (skip int64) {
+func (c *Conversation) framing(from talk.Side, h *head, m talk.Mark, length int64) (skip int64) {
 	r := &c.side[from]
 	switch {
 	case length == lengthWrong:
@@ -401,8 +359,8 @@ func (c *Conversation) framing(from Side, h *head, m Mark, length int64) (skip i
 		return 0
 	case length == lengthToEnd:
 		r.state = toEnd
-		return Forever
-	case from == Client:
+		return talk.Forever
+	case from == talk.Client:
 		c.queue[len(c.queue)-1].RequestBody = length
 	default:
 		c.current.ResponseBody = length
@@ -416,11 +374,11 @@ func (c *Conversation) framing(from Side, h *head, m Mark, length int64) (skip i
 }
 
 // ended ends the message of a side.
-func (c *Conversation) ended(from Side, m Mark) {
+func (c *Conversation) ended(from talk.Side, m talk.Mark) {
 	r := &c.side[from]
 	chunked := r.state == trailer
 	r.state = start
-	if from == Client {
+	if from == talk.Client {
 		if n := len(c.queue); n > 0 {
 			x := c.queue[n-1]
 			x.whole = true
@@ -442,7 +400,7 @@ func (c *Conversation) ended(from Side, m Mark) {
 }
 
 // finish ends an exchange whose last byte has passed.
-func (c *Conversation) finish(x *pending, m Mark, failed string) {
+func (c *Conversation) finish(x *pending, m talk.Mark, failed string) {
 	x.Done = linger.Known(m.At)
 	x.Frames.Last, x.Frames.LastFile = m.Frame, m.File
 	x.AnswerFrames.Last, x.AnswerFrames.LastFile = m.Frame, m.File
@@ -460,12 +418,12 @@ func (c *Conversation) drop(x *pending) {
 	if c.current == x {
 		c.current = nil
 	}
-	c.Shared.Emit(c, &x.Exchange)
+	c.Shared.Emit(c.Protocol(), &x.Exchange)
 	c.Shared.free = append(c.Shared.free, x)
 }
 
 // announce takes in what a message says of the connection.
-func (c *Conversation) announce(by Side, h *head, m Mark) {
+func (c *Conversation) announce(by talk.Side, h *head, m talk.Mark) {
 	if v := h.version.String(); v > c.Version {
 		c.Version = v
 	}
@@ -497,30 +455,4 @@ func (c *Conversation) take() *pending {
 	}
 	x.ID, x.Connection, x.Attempts = s.Next(), c.Connection, 1
 	return x
-}
-
-// text returns b as a string, the same one for the same bytes where they recur.
-func (s *Shared) text(b []byte) string {
-	const most = 1 << 14
-	if len(b) == 0 {
-		return ""
-	}
-	last := &s.last[len(b)%len(s.last)]
-	if *last == string(b) {
-		return *last
-	}
-	t, ok := s.texts[string(b)]
-	if !ok {
-		t = clip(b)
-		if s.texts == nil {
-			s.texts = map[string]string{}
-		}
-		if len(s.texts) < most && len(b) <= maxValue {
-			s.texts[string(b)] = t
-		}
-	}
-	if len(b) == len(t) {
-		*last = t
-	}
-	return t
 }

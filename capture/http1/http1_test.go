@@ -7,27 +7,28 @@ import (
 	"testing"
 
 	"linger"
+	"linger/capture/talk"
 	"linger/trace"
 )
 
 // A turn is what one side sends, or of which so many bytes are missing.
 type turn struct {
-	from Side
+	from talk.Side
 	data string
 	lost bool
 }
 
-func up(s string) turn   { return turn{Client, s, false} }
-func down(s string) turn { return turn{Server, s, false} }
+func up(s string) turn   { return turn{talk.Client, s, false} }
+func down(s string) turn { return turn{talk.Server, s, false} }
 func miss(t turn) turn   { t.lost = true; return t }
 
 // play hands turns in, in pieces of at most size bytes, skips as it is told, and closes
 // both sides.
 func play(size int, why string, turns ...turn) (c *Conversation, out []trace.Exchange) {
-	s := &Shared{Emit: func(_ *Conversation, x *trace.Exchange) { out = append(out, *x) }}
+	s := &Shared{Shared: &talk.Shared{Emit: func(_ linger.Protocol, x *trace.Exchange) { out = append(out, *x) }}}
 	c = &Conversation{Shared: s, Authority: "192.0.2.1"}
 	var skip [2]int64
-	m := Mark{}
+	m := talk.Mark{}
 	for _, t := range turns {
 		for b := []byte(t.data); len(b) > 0; {
 			piece := b[:min(size, len(b))]
@@ -51,11 +52,11 @@ func play(size int, why string, turns ...turn) (c *Conversation, out []trace.Exc
 			}
 		}
 	}
-	for _, side := range []Side{Client, Server} {
+	for _, side := range []talk.Side{talk.Client, talk.Server} {
 		c.End(side, why, skip[side], m)
 	}
-	if why == Cut {
-		why = NoResponse
+	if why == talk.Cut {
+		why = talk.NoResponse
 	}
 	c.Close(why)
 	return c, out
@@ -118,7 +119,7 @@ func TestExchanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, size := range []int{1 << 20, 1, 2, 7, 40} {
-				_, got := play(size, Cut, c.turns...)
+				_, got := play(size, talk.Cut, c.turns...)
 				var lines []string
 				for _, x := range got {
 					lines = append(lines, line(x))
@@ -154,7 +155,7 @@ func TestLosses(t *testing.T) {
 		"of who pipelines":       {[]turn{up(get + get), down(five + five), up(get + get), miss(down(five)), down(five)}, 1, []string{"1 GET http://h/ 200 0+5", "2 GET http://h/ 200 0+5", "3 GET http://h/ 200 0+5", "4 GET http://h/ 0 0+0: no response"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			talk, got := play(1<<20, Cut, c.turns...)
+			talk, got := play(1<<20, talk.Cut, c.turns...)
 			var lines []string
 			for _, x := range got {
 				lines = append(lines, line(x))
@@ -167,7 +168,7 @@ func TestLosses(t *testing.T) {
 }
 
 func TestWhatIsSaid(t *testing.T) {
-	talk, got := play(1<<20, Cut,
+	said, got := play(1<<20, talk.Cut,
 		up("GET /a HTTP/1.1\r\nHOST: h\r\nUser-Agent: agent/1\r\nReferer: http://h/\r\nConnection: keep-alive\r\n\r\n"),
 		down("HTTP/1.0 301 Moved\r\nServer: server/2\r\nConnection: Upgrade\r\nconnection:CLOSE\r\nKeep-Alive: timeout=5, max=100\r\nLocation: /b\r\nContent-Type: text/html; charset=x\r\nContent-Length: 0\r\n\r\n"))
 	if len(got) != 1 {
@@ -180,16 +181,16 @@ func TestWhatIsSaid(t *testing.T) {
 	if x.Redirect != "http://h/b" || x.ContentType != "text/html" || x.Referer != "http://h/" {
 		t.Errorf("%+v", x)
 	}
-	if talk.Agent != "agent/1" || talk.Software != "server/2" || talk.Host != "h" || talk.Protocol() != "http/1.1" {
-		t.Errorf("%+v", talk)
+	if said.Agent != "agent/1" || said.Software != "server/2" || said.Host != "h" || said.Protocol() != "http/1.1" {
+		t.Errorf("%+v", said)
 	}
-	if m, ok := talk.Announced.Get(); !ok || talk.AnnouncedBy != Server || m.Frame != 2 {
-		t.Errorf("%+v by %d", m, talk.AnnouncedBy)
+	if m, ok := said.Announced.Get(); !ok || said.AnnouncedBy != talk.Server || m.Frame != 2 {
+		t.Errorf("%+v by %d", m, said.AnnouncedBy)
 	}
 }
 
 func TestInstants(t *testing.T) {
-	_, got := play(10, Cut, up(get), down(five))
+	_, got := play(10, talk.Cut, up(get), down(five))
 	x := got[0]
 	// 27 bytes up in frames 1 to 3; 43 down in 4 to 8.
 	if x.Sent != linger.Known(linger.Instant(1)) || x.FirstByte != linger.Known(linger.Instant(4)) || x.Done != linger.Known(linger.Instant(8)) {
@@ -201,10 +202,10 @@ func TestInstants(t *testing.T) {
 }
 
 func TestTunnelHandsOverTheRest(t *testing.T) {
-	s := &Shared{Emit: func(*Conversation, *trace.Exchange) {}}
+	s := &Shared{Shared: &talk.Shared{Emit: func(linger.Protocol, *trace.Exchange) {}}}
 	c := &Conversation{Shared: s}
-	c.Data(Client, []byte("CONNECT h:1 HTTP/1.1\r\n\r\n"), Mark{})
-	c.Data(Server, []byte("HTTP/1.1 200 OK\r\n\r\nSSH-2.0"), Mark{})
+	c.Data(talk.Client, []byte("CONNECT h:1 HTTP/1.1\r\n\r\n"), talk.Mark{})
+	c.Data(talk.Server, []byte("HTTP/1.1 200 OK\r\n\r\nSSH-2.0"), talk.Mark{})
 	if c.Tunnel != "h:1" || string(s.Rest) != "SSH-2.0" {
 		t.Errorf("%q %q", c.Tunnel, s.Rest)
 	}
@@ -219,7 +220,7 @@ func FuzzConversation(f *testing.F) {
 		var turns []turn
 		rest := [2]string{string(a), string(b)}
 		for i := 0; len(rest[0])+len(rest[1]) > 0; i++ {
-			side, size, lost := Side(i&1), 1<<20, false
+			side, size, lost := talk.Side(i&1), 1<<20, false
 			if i < len(cuts) {
 				size, lost = int(cuts[i]&0x3f)+1, cuts[i] >= 0xf0
 			}
@@ -227,7 +228,7 @@ func FuzzConversation(f *testing.F) {
 			turns = append(turns, turn{side, rest[side][:size], lost})
 			rest[side] = rest[side][size:]
 		}
-		c, got := play(1<<20, Cut, turns...)
+		c, got := play(1<<20, talk.Cut, turns...)
 		var asked, answered int64
 		for _, x := range got {
 			if x.Number > 0 {

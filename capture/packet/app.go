@@ -8,6 +8,7 @@ import (
 
 	"linger"
 	"linger/capture/http1"
+	"linger/capture/talk"
 	"linger/flow"
 	"linger/trace"
 	"linger/wire"
@@ -20,7 +21,7 @@ type app interface {
 	data(r *Reader, c *conn, e flow.End, b []byte, m mark) (skip int64)
 	// gap says that n bytes are missing, beyond those of no use.
 	gap(r *Reader, c *conn, e flow.End, n int64, m mark)
-	// end says that nothing more comes from an end, and why: http1.Cut, Reset or
+	// end says that nothing more comes from an end, and why: talk.Cut, Reset or
 	// StillGoing. Of those of no use left bytes did not come.
 	end(r *Reader, c *conn, e flow.End, why string, left int64, last mark)
 	// close says that both ends have come to theirs. It may be called again.
@@ -35,7 +36,7 @@ type opaque struct {
 	known    trace.How
 }
 
-func (opaque) data(*Reader, *conn, flow.End, []byte, mark) int64 { return http1.Forever }
+func (opaque) data(*Reader, *conn, flow.End, []byte, mark) int64 { return talk.Forever }
 func (opaque) gap(*Reader, *conn, flow.End, int64, mark)         {}
 func (opaque) end(*Reader, *conn, flow.End, string, int64, mark) {}
 func (o opaque) tell(t *trace.Connection) {
@@ -245,7 +246,7 @@ func newHTTP(r *Reader, c *conn) *httpApp {
 	} else {
 		a = &httpApp{}
 	}
-	a.talk.Shared, a.talk.Connection = &r.shared, c.id
+	a.talk.Shared, a.talk.Connection = &r.web, c.id
 	a.talk.Authority = c.authority()
 	return a
 }
@@ -255,13 +256,13 @@ func (a *httpApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 		return a.inner(r, e, b, m)
 	}
 	side := c.side(e)
-	if side == http1.Client {
+	if side == talk.Client {
 		a.talk.Deaf = !c.half[e.Other()].started
 	}
 	skip := a.talk.Data(side, b, m)
 	if a.talk.Tunnel != "" {
 		a.open(r, c, m)
-		if rest := r.shared.Rest; len(rest) > 0 {
+		if rest := r.web.Rest; len(rest) > 0 {
 			return a.inner(r, e, rest, m)
 		}
 		return 0
@@ -326,17 +327,17 @@ func (a *httpApp) close(r *Reader, c *conn, why string) {
 }
 
 func (a *httpApp) tell(t *trace.Connection) {
-	talk := &a.talk
-	if talk.Version != "" {
-		t.Protocol, t.Known.Protocol = talk.Protocol(), trace.Seen
+	said := &a.talk
+	if said.Version != "" {
+		t.Protocol, t.Known.Protocol = said.Protocol(), trace.Seen
 	}
-	t.Origin, t.Agent, t.Software, t.Requests = talk.Host, talk.Agent, talk.Software, int(talk.Requests)
-	if talk.Resynced > 0 {
+	t.Origin, t.Agent, t.Software, t.Requests = said.Host, said.Agent, said.Software, int(said.Requests)
+	if said.Resynced > 0 {
 		t.Known.Requests = trace.Inferred
 	}
-	if m, ok := talk.Announced.Get(); ok {
+	if m, ok := said.Announced.Get(); ok {
 		t.Announced, t.AnnouncedBy, t.AnnouncedWith = linger.Known(m.At), trace.AtClient, trace.CloseOption
-		if talk.AnnouncedBy == http1.Server {
+		if said.AnnouncedBy == talk.Server {
 			t.AnnouncedBy = trace.AtServer
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/capture/http1"
+	"linger/capture/talk"
 	"linger/flow"
 	"linger/trace"
 )
@@ -163,11 +163,11 @@ func (c *conn) is(client flow.End) {
 }
 
 // side returns which side an end is.
-func (c *conn) side(e flow.End) http1.Side {
+func (c *conn) side(e flow.End) talk.Side {
 	if e == c.client {
-		return http1.Client
+		return talk.Client
 	}
-	return http1.Server
+	return talk.Server
 }
 
 func (c *conn) peer(e flow.End) trace.Peer {
@@ -196,12 +196,12 @@ func (r *Reader) ended(f *flow.Flow, o flow.Outcome) {
 		r.recycle(c)
 		return
 	}
-	why := http1.NoResponse
+	why := talk.NoResponse
 	switch {
 	case c.reset:
-		why = http1.Reset
+		why = talk.Reset
 	case o == flow.StillOpen && !f.Over() && (c.kind == kindTCP || r.now.Sub(c.last.At) < answerPatience):
-		why = http1.StillGoing
+		why = talk.StillGoing
 	}
 	r.finish(c, why)
 	c.app.close(r, c, why)

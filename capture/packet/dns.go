@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/capture/http1"
+	"linger/capture/talk"
 	"linger/dns"
 	"linger/flow"
 	"linger/trace"
@@ -75,7 +75,7 @@ func (a *quicApp) tell(t *trace.Connection) {
 
 func (a *dnsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 	if a.lost[e] {
-		return http1.Forever
+		return talk.Forever
 	}
 	if len(a.buf[e]) == 0 {
 		a.began[e] = m
@@ -96,7 +96,7 @@ func (a *dnsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 
 func (a *dnsApp) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {
 	a.lost[e], a.buf[e] = true, nil // lengths do not tell where the next message begins
-	c.half[e].skip = http1.Forever
+	c.half[e].skip = talk.Forever
 }
 
 func (a *dnsApp) end(*Reader, *conn, flow.End, string, int64, mark) {}
@@ -167,7 +167,7 @@ func (a *dnsApp) query(r *Reader, c *conn, e flow.End, msg *dns.Message, began, 
 		}
 	}
 	for len(a.asked) > 0 && (len(a.asked) >= maxQueries || a.udp && m.At.Sub(a.asked[0].Queued) > queryPatience) {
-		a.asked[0].Failed = http1.NoResponse
+		a.asked[0].Failed = talk.NoResponse
 		r.exchange(a.protocol(), &a.asked[0].Exchange)
 		a.asked = append(a.asked[:0], a.asked[1:]...)
 	}

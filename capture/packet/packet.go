@@ -103,9 +103,8 @@ type Summary struct {
 	// end early.
 	Evicted int64
 	// Missing counts the bytes that sequence numbers show to have passed and that were
-	// not captured, in Gaps places; what was cut off packets apart. Resynced counts the times that HTTP was lost by that
-	//
-	// and found again.
+	// not captured, in Gaps places; what was cut off packets apart. Resynced counts the
+	// times that HTTP was lost by that and found again.
 	Missing, Gaps, Resynced int64
 }
 

@@ -8,12 +8,13 @@ import (
 	"linger"
 	"linger/capture/http1"
 	"linger/capture/pcap"
+	"linger/capture/talk"
 	"linger/flow"
 	"linger/trace"
 )
 
 // A mark is where a packet stands in the capture.
-type mark = http1.Mark
+type mark = talk.Mark
 
 const (
 	// back is how far a clock may go back before that is no disorder of a few packets, and
@@ -42,7 +43,8 @@ type Reader struct {
 	freeHTTP   []*httpApp
 	duplicates duplicates
 	fragments  fragments
-	shared     http1.Shared
+	shared     talk.Shared
+	web        http1.Shared // of HTTP/1
 	packet     flow.Packet
 	frame      *pcap.Frame // the one that is added
 	each       func(*pcap.Frame, int64)
@@ -73,7 +75,8 @@ func New(o Options, to Sink) *Reader {
 	}
 	r.watcher, _ = to.(Watcher)
 	r.table = flow.NewTable(flow.Config{Limit: o.MaxTracked, Ended: r.ended, Linger: lingers, Quiet: quiet, Over: max(1, o.MaxTracked/4)})
-	r.shared.Emit = func(c *http1.Conversation, x *trace.Exchange) { r.exchange(c.Protocol(), x) }
+	r.shared.Emit = r.exchange
+	r.web.Shared = &r.shared
 	return r
 }
 

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"linger"
-	"linger/capture/http1"
+	"linger/capture/talk"
 	"linger/flow"
 	"linger/trace"
 )
@@ -158,7 +158,7 @@ func (r *Reader) uncommon(c *conn, f *flow.Flow, p *flow.Packet, h, other *half,
 	}
 	if c.half[0].ended && c.half[1].ended && !c.over {
 		c.over = true
-		c.app.close(r, c, http1.NoResponse)
+		c.app.close(r, c, talk.NoResponse)
 	}
 }
 
@@ -468,7 +468,7 @@ func (r *Reader) closing(c *conn, f *flow.Flow, p *flow.Packet, h *half, at uint
 		if h.finished.IsZero() {
 			h.finished = linger.Known(m.At)
 		}
-		r.finish(c, http1.Reset)
+		r.finish(c, talk.Reset)
 	}
 }
 
@@ -496,7 +496,7 @@ func (r *Reader) finSeen(c *conn, e flow.End) {
 	h := &c.half[e]
 	if h.fin && !h.ended && !before(h.next, h.finAt) {
 		h.ended = true
-		c.app.end(r, c, e, http1.Cut, h.skip, h.last)
+		c.app.end(r, c, e, talk.Cut, h.skip, h.last)
 	}
 }
 
@@ -511,8 +511,8 @@ func (r *Reader) finish(c *conn, why string) {
 		}
 		h.ended = true
 		end := why
-		if why == http1.NoResponse {
-			end = http1.Cut
+		if why == talk.NoResponse {
+			end = talk.Cut
 		}
 		c.app.end(r, c, e, end, h.skip, h.last)
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"linger"
-	"linger/capture/http1"
+	"linger/capture/talk"
 	"linger/flow"
 	"linger/trace"
 	"linger/wire"
@@ -58,14 +58,14 @@ type tlsApp struct {
 
 func (a *tlsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 	if a.done[e] {
-		return http1.Forever
+		return talk.Forever
 	}
 	a.records[e] = append(a.records[e], b...)
 	if a.read(r, e) && len(a.records[e])+len(a.messages[e]) <= maxHello {
 		return 0
 	}
 	a.leave(e)
-	return http1.Forever
+	return talk.Forever
 }
 
 // leave stops to read one side.
@@ -117,7 +117,7 @@ func (a *tlsApp) message(r *Reader, kind byte, body []byte) bool {
 
 func (a *tlsApp) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {
 	a.leave(e)
-	c.half[e].skip = http1.Forever
+	c.half[e].skip = talk.Forever
 }
 
 func (a *tlsApp) end(*Reader, *conn, flow.End, string, int64, mark) {}
