@@ -159,6 +159,7 @@ var asTheyAre = cmp.Options{
 	cmp.Comparer(func(a, b linger.Opt[Probes]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[Outstanding]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[Unanswered]) bool { return a == b }),
+	cmp.Comparer(func(a, b linger.Opt[GoAway]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[Surplus]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[TLS]) bool { return reflect.DeepEqual(a, b) }),
 }
