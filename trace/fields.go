@@ -131,8 +131,8 @@ func quicFields() []field[QUIC] {
 		truth("retry", always, func(q *QUIC) *bool { return &q.Retry }),
 		text("stack", unless, func(q *QUIC) *string { return &q.Stack }),
 		number("lost", always, func(q *QUIC) *int64 { return &q.Lost }),
-		lasting("rtt_us", func(q *QUIC) *time.Duration { return &q.RTT }),
 		number("migrations", unless, func(q *QUIC) *int64 { return &q.Migrations }),
+		lasting("rtt_us", func(q *QUIC) *time.Duration { return &q.RTT }),
 	}
 }
 

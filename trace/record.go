@@ -304,11 +304,11 @@ type QUIC struct {
 	Stack string `json:"stack,omitempty"`
 	// Lost counts the packets that the client's own recovery declared lost.
 	Lost int64 `json:"lost"`
-	// RTT is the client's smoothed estimate at the end.
-	RTT time.Duration `json:"rtt_us"`
 	// Migrations counts the times that the client went on from another address or port
 	// (RFC 9000, 9), as the recording shows.
 	Migrations int64 `json:"migrations,omitzero"`
+	// RTT is the client's smoothed estimate at the end.
+	RTT time.Duration `json:"rtt_us"`
 }
 
 // An Exchange is one request with what came of it. Instants that were not
