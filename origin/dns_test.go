@@ -540,7 +540,9 @@ func TestNamesSlowReader(t *testing.T) {
 			if _, err := c.Write(framed(ask("large", dns.Options{}))); err != nil {
 				break
 			}
-			sent++
+			if time.Since(began) == 0 { // what comes while the server gives up is dropped
+				sent++
+			}
 		}
 		synctest.Wait()
 		if e := log.of(accesslog.Closed); time.Since(began) != 30*time.Second || len(e) != 1 || e[0].By != trace.AtServer || !strings.HasPrefix(e[0].Reason, "client stalled") {
