@@ -5,10 +5,11 @@
 //   - http2.go: what a connection of HTTP/2 begins with, and the sizes of its frames
 //   - varint.go: the integers of QUIC
 //   - http3.go: frames, streams and settings of HTTP/3
+//   - http3errors.go: names of the error codes of HTTP/3
 //   - tls.go: records of TLS
 //   - dns.go: messages of DNS on a stream, and the error codes of DNS over QUIC
 //   - credit.go: how far this program's clients let a server send ahead
 //
-// The frames of HTTP/2 themselves and the error codes of HTTP/2 and HTTP/3 are those of
+// The frames of HTTP/2 themselves and its error codes are those of
 // golang.org/x/net/http2 and quic-go, where they are spoken.
 package wire

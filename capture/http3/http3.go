@@ -7,6 +7,7 @@ import (
 	"linger"
 	"linger/capture/talk"
 	"linger/trace"
+	"linger/wire"
 )
 
 // A Conversation is one connection. The zero value with Shared set is one that begins.
@@ -14,8 +15,6 @@ type Conversation struct {
 	Shared     *talk.Shared
 	Connection int64
 	Authority  string
-	// Body is as in http2.Conversation.
-	Body func(x *trace.Exchange, from talk.Side, b []byte, end bool)
 
 	Requests              int64
 	Host, Agent, Software string
@@ -34,3 +33,6 @@ func (c *Conversation) Reset(id int64, from talk.Side, code uint64, m talk.Mark)
 
 // Close says that the connection has ended, and why. What is open is handed on.
 func (c *Conversation) Close(why string) {}
+
+// CodeName returns the name of an error code (RFC 9114, 8.1; RFC 9204, 6), or its number.
+func CodeName(code uint64) string { return wire.HTTP3ErrorName(code) }

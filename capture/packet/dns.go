@@ -19,10 +19,12 @@ const (
 	queryPatience = 30 * time.Second
 )
 
-// A dnsApp reads messages of DNS, over TCP or UDP.
+// A dnsApp reads messages of DNS, over TCP, TLS or UDP. The zero value is over TCP.
 type dnsApp struct {
 	udp   bool
-	buf   [2][]byte // of messages that have not ended, by flow.End
+	over  linger.Protocol // empty is TCP, or UDP
+	known trace.How       // empty is seen
+	buf   [2][]byte       // of messages that have not ended, by flow.End
 	began [2]mark
 	lost  [2]bool
 	asked []asked
@@ -73,6 +75,9 @@ func (a *quicApp) tell(t *trace.Connection) {
 	}
 }
 
+// newDNSOverTLS returns what reads DNS inside TLS, decrypted (RFC 7858).
+func newDNSOverTLS() *dnsApp { return &dnsApp{over: linger.DNSOverTLS, known: trace.Decrypted} }
+
 func (a *dnsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 	if a.lost[e] {
 		return talk.Forever
@@ -104,17 +109,23 @@ func (a *dnsApp) end(*Reader, *conn, flow.End, string, int64, mark) {}
 func (a *dnsApp) close(r *Reader, c *conn, why string) {
 	for i := range a.asked {
 		a.asked[i].Failed = why
-		r.exchange(a.protocol(), &a.asked[i].Exchange)
+		a.hand(r, &a.asked[i])
 	}
 	a.asked = nil
 }
 
 func (a *dnsApp) tell(t *trace.Connection) {
 	t.Protocol, t.Known.Protocol, t.Requests, t.IdleLimit = a.protocol(), trace.Seen, int(a.sent), a.limit
+	if a.known != "" {
+		t.Known.Protocol = a.known
+	}
 }
 
 func (a *dnsApp) protocol() linger.Protocol {
-	if a.udp {
+	switch {
+	case a.over != "":
+		return a.over
+	case a.udp:
 		return linger.DNSOverUDP
 	}
 	return linger.DNSOverTCP
@@ -152,6 +163,12 @@ func (a *dnsApp) message(r *Reader, c *conn, e flow.End, b []byte, size int, m m
 	if limit, ok := msg.Keepalive.Get(); ok && !a.udp {
 		a.limit = linger.Known(limit)
 	}
+	a.hand(r, &x)
+}
+
+// hand hands an exchange on.
+func (a *dnsApp) hand(r *Reader, x *asked) {
+	x.Known = a.known
 	r.exchange(a.protocol(), &x.Exchange)
 }
 
@@ -168,7 +185,7 @@ func (a *dnsApp) query(r *Reader, c *conn, e flow.End, msg *dns.Message, began, 
 	}
 	for len(a.asked) > 0 && (len(a.asked) >= maxQueries || a.udp && m.At.Sub(a.asked[0].Queued) > queryPatience) {
 		a.asked[0].Failed = talk.NoResponse
-		r.exchange(a.protocol(), &a.asked[0].Exchange)
+		a.hand(r, &a.asked[0])
 		a.asked = append(a.asked[:0], a.asked[1:]...)
 	}
 	a.sent++

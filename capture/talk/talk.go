@@ -63,6 +63,10 @@ type Shared struct {
 	// Emit takes each exchange when it has ended, valid until it returns. Known is Inferred
 	// if where it ends was concluded; else it is empty.
 	Emit func(linger.Protocol, *trace.Exchange)
+	// Content, if not nil, is asked before Emit of an exchange of HTTP that carried DNS (RFC
+	// 8484), with the content of request and response as far as it was kept: nil is none, or
+	// not all of it. It puts into x what they say, and returns what the exchange was of.
+	Content func(p linger.Protocol, x *trace.Exchange, asked, answered []byte) linger.Protocol
 
 	next  int // number of the next exchange
 	texts map[string]string
