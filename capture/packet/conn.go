@@ -61,6 +61,7 @@ type conn struct {
 	outstanding          linger.Opt[trace.Outstanding]
 	fastOpen             linger.Opt[bool]
 	firstByte            linger.Opt[linger.Instant]
+	near                 time.Duration // as nearly has it
 	missing, gaps        int64
 	probes               trace.Probes
 	probing              flow.End // who sent the last probe that is not answered

@@ -142,7 +142,7 @@ func (r *Reader) uncommon(c *conn, f *flow.Flow, p *flow.Packet, h, other *half,
 			r.release(c, p.From.Other(), m, ifAcked)
 		}
 		if c.firstByte.IsZero() {
-			c.firstByte = linger.Known(m.At)
+			c.firstByte, c.near = linger.Known(m.At), nearly(f, c.client)
 			r.turn(c, m)
 		}
 		r.payload(c, p.From, piece{seq, p.Ack, p.Flags&flow.ACK != 0, n, data, m})

@@ -2,7 +2,7 @@ package packet
 
 import (
 	"crypto/sha256"
-	"crypto/tls"
+	ciphers "crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
 	"fmt"
@@ -10,6 +10,7 @@ import (
 
 	"linger"
 	"linger/capture/talk"
+	"linger/capture/tls"
 	"linger/flow"
 	"linger/trace"
 	"linger/wire"
@@ -54,9 +55,19 @@ type tlsApp struct {
 	messages [2][]byte // and of the handshake message
 	done     [2]bool
 	hello    linger.Opt[trace.TLS]
+	walk     [2]walker
+	inferred inferring
 }
 
 func (a *tlsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
+	a.inferred.begin(r, c)
+	skip := a.hellos(r, e, b)
+	return min(skip, a.walk[e].data(b, m, func(kind byte, size int64, began, ended mark) {
+		a.inferred.record(tls.Record{From: c.side(e), Kind: kind, Size: size, Began: began, Ended: ended})
+	}))
+}
+
+func (a *tlsApp) hellos(r *Reader, e flow.End, b []byte) int64 {
 	if a.done[e] {
 		return talk.Forever
 	}
@@ -112,21 +123,27 @@ func (a *tlsApp) message(r *Reader, kind byte, body []byte) bool {
 		return false
 	}
 	a.hello = linger.Known(t)
+	if kind == helloServer {
+		a.inferred.hello(t)
+	}
 	return kind == helloServer && t.Version != "1.3" // whose certificate is encrypted
 }
 
 func (a *tlsApp) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {
 	a.leave(e)
+	a.walk[e].lost = true
+	a.inferred.turns.Gap(c.side(e))
 	c.half[e].skip = talk.Forever
 }
 
 func (a *tlsApp) end(*Reader, *conn, flow.End, string, int64, mark) {}
-func (a *tlsApp) close(*Reader, *conn, string)                      {}
+func (a *tlsApp) close(_ *Reader, _ *conn, why string)              { a.inferred.close(why) }
 
 func (a *tlsApp) tell(t *trace.Connection) {
 	hello := a.hello.Or(trace.TLS{})
 	t.TLS, t.Origin = a.hello, hello.ServerName
 	t.Protocol, t.Known.Protocol, t.Known.Requests = linger.TLS, trace.Seen, trace.Inferred
+	a.inferred.tell(t)
 	if p := linger.ProtocolByALPN(hello.ALPN); p.IsHTTP() && p.Transport() == linger.TransportTCP {
 		t.Protocol = p
 	}
@@ -222,7 +239,7 @@ func readServerHello(b []byte, t *trace.TLS) {
 			t.ALPN = clean(names.vector(1))
 		}
 	}
-	t.Version, t.Cipher = versionName(version), tls.CipherSuiteName(uint16(suite))
+	t.Version, t.Cipher = versionName(version), ciphers.CipherSuiteName(uint16(suite))
 }
 
 // mostNames bounds the certificates whose names are remembered: their servers send them
