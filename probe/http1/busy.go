@@ -143,6 +143,9 @@ func claim(a answer) string {
 }
 
 // lives notes what came of a request in the life of c, and reports whether the connection goes on.
+//
+// The server decides between the request and the response: what lets the connection live was
+// said at the age of the request at least, what ends it at that of the response at most.
 func (c *Conn) lives(l *limits.Life, a answer, err error) bool {
 	age := time.Since(c.Established)
 	switch {
@@ -151,7 +154,7 @@ func (c *Conn) lives(l *limits.Life, a answer, err error) bool {
 	case a.close:
 		l.Told(age)
 	default:
-		l.Answered(age)
+		l.Answered(c.Asked.Sub(c.Established))
 		return true
 	}
 	return false
@@ -183,7 +186,7 @@ func (p *Server) live(ctx, wait context.Context, requests int, pause time.Durati
 		return l
 	}
 	defer c.Drop()
-	for l.Requests < requests {
+	for last := false; l.Requests < requests; {
 		if l.Requests > 0 {
 			l.Idle = time.Since(c.Last)
 		}
@@ -195,6 +198,9 @@ func (p *Server) live(ctx, wait context.Context, requests int, pause time.Durati
 			if l.Said {
 				p.closes(ctx, c, a, "after a response to a connection that was kept busy")
 			}
+			return l
+		}
+		if last {
 			return l
 		}
 		next := pause
@@ -213,9 +219,11 @@ func (p *Server) live(ctx, wait context.Context, requests int, pause time.Durati
 			return l
 		}
 		l.Low = time.Since(c.Established)
-		if e.Err != nil || wait.Err() != nil {
+		if e.Err != nil {
 			return l
 		}
+		// A server may look at the age only when a request comes: one more, then.
+		last = wait.Err() != nil
 	}
 	return l
 }

@@ -12,7 +12,7 @@ import (
 // A Life is that of a connection that was kept busy.
 type Life struct {
 	Requests int
-	good     time.Duration // its age when the last response came that did not end it
+	good     time.Duration // its age at the last request whose response did not end it
 	Low      time.Duration // when it was last seen to be open
 	High     time.Duration // when it was seen to have ended, or to be about to
 	Ended    bool
@@ -23,7 +23,7 @@ type Life struct {
 	Err      error
 }
 
-// Answered notes a response that came at an age.
+// Answered notes a response to a request that was sent at an age.
 func (l *Life) Answered(age time.Duration) {
 	l.Requests++
 	l.good, l.Low = age, age
@@ -57,7 +57,8 @@ const agedMethod = "connections were kept busy, with pauses that differed, until
 // a response bracket it: the connection was still good for the request before. Where
 // the connections do not agree there is no one age, and what is shown reaches from the
 // youngest to the oldest; where some of them lived on, what is known is that none ended
-// sooner. No bound is ever beyond what a connection was seen to end at.
+// sooner. No bound is ever beyond what a connection was seen to end at. A connection that is
+// open, and was not asked since, tells nothing of an age that is looked at when a request comes.
 func Age(lives []Life, idle profile.Timeout, limit linger.Opt[int], most int, uncertainty time.Duration) profile.Timeout {
 	ends, others, why := agedOnly(lives, idle, limit)
 	if len(ends) > 0 {
@@ -65,7 +66,7 @@ func Age(lives []Life, idle profile.Timeout, limit linger.Opt[int], most int, un
 	}
 	var alive time.Duration
 	for _, l := range others {
-		alive = max(alive, l.Low)
+		alive = max(alive, l.good)
 	}
 	if alive > 0 {
 		// One of them has lived for so long, whatever ended it.

@@ -34,12 +34,12 @@ func TestAgeIsNeitherIdlenessNorANumberOfRequests(t *testing.T) {
 			{Requests: 4, good: 3000 * ms, Low: 4250 * ms, High: 4300 * ms, Ended: true},
 		}, idle, linger.Opt[int]{}, profile.Measured, 3800 * ms, 3800 * ms},
 		{"after the same number of requests", []Life{
-			{Requests: 4, Low: 1000 * ms, High: 2000 * ms, Ended: true},
-			{Requests: 4, Low: 1500 * ms, High: 2500 * ms, Ended: true},
+			{Requests: 4, good: 1000 * ms, Low: 1000 * ms, High: 2000 * ms, Ended: true},
+			{Requests: 4, good: 1500 * ms, Low: 1500 * ms, High: 2500 * ms, Ended: true},
 		}, idle, linger.Opt[int]{}, profile.AtLeast, 0, 1500 * ms},
 		{"after as many as are allowed", []Life{
-			{Requests: 5, Low: 1000 * ms, High: 2000 * ms, Ended: true},
-			{Requests: 4, Low: 1500 * ms, High: 2500 * ms, Ended: true},
+			{Requests: 5, good: 1000 * ms, Low: 1000 * ms, High: 2000 * ms, Ended: true},
+			{Requests: 4, good: 1500 * ms, Low: 1500 * ms, High: 2500 * ms, Ended: true},
 		}, idle, linger.Known(4), profile.AtLeast, 0, 1500 * ms},
 		{"at ages that differ", []Life{
 			{Requests: 5, Low: 1000 * ms, High: 2000 * ms, Ended: true, Exact: true, Idle: 100 * ms},
@@ -66,8 +66,8 @@ func TestAgeIsNeitherIdlenessNorANumberOfRequests(t *testing.T) {
 			{Requests: 4, good: 4200 * ms, Low: 9000 * ms},
 		}, open, linger.Opt[int]{}, profile.AtLeast, 0, 7750 * ms},
 		{"in a pause as long as the idle limit", []Life{
-			{Requests: 4, Low: 1000 * ms, High: 4000 * ms, Ended: true, Exact: true, Idle: 3100 * ms},
-			{Requests: 3, Low: 1000 * ms, High: 4000 * ms, Ended: true, Exact: true, Idle: 3100 * ms},
+			{Requests: 4, good: 1000 * ms, Low: 1000 * ms, High: 4000 * ms, Ended: true, Exact: true, Idle: 3100 * ms},
+			{Requests: 3, good: 1000 * ms, Low: 1000 * ms, High: 4000 * ms, Ended: true, Exact: true, Idle: 3100 * ms},
 		}, idle, linger.Opt[int]{}, profile.AtLeast, 0, 1000 * ms},
 		{"in a pause that others have outlived", []Life{
 			{Requests: 4, Low: 1000 * ms, High: 4000 * ms, Ended: true, Exact: true, Idle: 3100 * ms},
@@ -77,6 +77,10 @@ func TestAgeIsNeitherIdlenessNorANumberOfRequests(t *testing.T) {
 			{Requests: 4, Low: 1000 * ms, High: 2000 * ms, Ended: true, Exact: true, Idle: 100 * ms},
 			{Requests: 3, Low: 7000 * ms},
 		}, idle, linger.Opt[int]{}, profile.AtLeast, 0, 2000 * ms},
+		{"open, and not asked any more", []Life{
+			{Requests: 4, good: 1800 * ms, Low: 4300 * ms},
+			{Requests: 3, good: 1200 * ms, Low: 4000 * ms},
+		}, open, linger.Opt[int]{}, profile.AtLeast, 0, 1800 * ms},
 		{"none could be opened", []Life{{Err: errOpen}, {Err: errOpen}}, idle, linger.Opt[int]{}, profile.Unknown, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
