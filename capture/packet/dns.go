@@ -48,31 +48,11 @@ func (r *Reader) datagram(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m 
 		}
 		h.carried, h.last = true, m
 	}
-	switch {
-	case c.kind == kindDNS:
+	if c.kind == kindDNS {
 		c.app.(*dnsApp).message(r, c, p.From, data, p.Payload, m)
-	case p.Initial && c.app.(*quicApp).version == "":
-		c.app.(*quicApp).version = "1"
-		if data[1] != 0 {
-			c.app.(*quicApp).version = "2"
-		}
-		if !c.told && f.Sent(p.From.Other()).Packets == 0 {
-			c.is(p.From)
-		}
+		return
 	}
-}
-
-// A quicApp is what the first packets of QUIC tell without keys.
-type quicApp struct {
-	opaque
-	version string // of an Initial packet; empty is none
-}
-
-func (a *quicApp) tell(t *trace.Connection) {
-	t.Protocol, t.Known.Protocol, t.Known.Requests = linger.QUIC, trace.Inferred, trace.Inferred
-	if a.version != "" {
-		t.Known.Protocol, t.QUIC = trace.Seen, linger.Known(trace.QUIC{Version: a.version})
-	}
+	r.quicDatagram(c, f, p, data)
 }
 
 // newDNSOverTLS returns what reads DNS inside TLS, decrypted (RFC 7858).
