@@ -9,10 +9,11 @@ import (
 
 // An overQUIC reads what the streams of a connection of QUIC carry, decrypted.
 type overQUIC interface {
-	// stream, gap and reset are as in quic.Handler.
+	// stream, gap, reset and window are as in quic.Handler.
 	stream(r *Reader, c *conn, id int64, from talk.Side, b []byte, fin bool, m mark)
 	gap(r *Reader, c *conn, id int64, from talk.Side, n int64, m mark)
-	reset(r *Reader, c *conn, id int64, from talk.Side, code uint64, m mark)
+	reset(r *Reader, c *conn, id int64, from talk.Side, stop bool, code uint64, m mark)
+	window(r *Reader, c *conn, id int64, sender talk.Side, blocked bool, m mark)
 	// close says that the connection has ended, and why. It may be called again.
 	close(r *Reader, c *conn, why string)
 	// tell puts what was learnt into the record of the connection.
@@ -44,9 +45,11 @@ func (a *h3App) gap(_ *Reader, _ *conn, id int64, from talk.Side, n int64, m mar
 	a.talk.Gap(id, from, n, m)
 }
 
-func (a *h3App) reset(_ *Reader, _ *conn, id int64, from talk.Side, code uint64, m mark) {
+func (a *h3App) reset(_ *Reader, _ *conn, id int64, from talk.Side, _ bool, code uint64, m mark) {
 	a.talk.Reset(id, from, code, m)
 }
+
+func (a *h3App) window(*Reader, *conn, int64, talk.Side, bool, mark) {}
 
 func (a *h3App) close(_ *Reader, _ *conn, why string) { a.talk.Close(why) }
 

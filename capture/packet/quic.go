@@ -2,29 +2,9 @@ package packet
 
 import (
 	"linger"
-	"linger/capture/quic"
-	"linger/capture/talk"
 	"linger/flow"
 	"linger/trace"
 )
-
-// An overQUIC reads the streams of a connection of QUIC, which quic.Handler documents.
-type overQUIC interface {
-	Stream(id int64, from talk.Side, b []byte, fin bool, m mark)
-	Gap(id int64, from talk.Side, n int64, m mark)
-	Reset(id int64, from talk.Side, stop bool, code uint64, m mark)
-	Window(id int64, sender talk.Side, blocked bool, m mark)
-	// Closed names the code of an application where it is known, else it returns "".
-	Closed(c quic.Close, m mark) (code string)
-	// close says that the connection has ended. It comes once.
-	close(why string)
-	// tell puts what was learnt into the record of the connection, which has been closed.
-	tell(t *trace.Connection)
-}
-
-// newOverQUIC returns what reads the streams of a connection on which alpn is spoken; nil if
-// nothing does.
-func newOverQUIC(r *Reader, c *conn, alpn string) overQUIC { return nil }
 
 // A quicApp is what the first packets of QUIC tell without keys.
 type quicApp struct {
