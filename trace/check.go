@@ -200,7 +200,7 @@ func (c *Connection) check(b bounds) error {
 	case c.Requests < 0 || s.Up < 0 || s.Down < 0 || s.Certificates < 0 || q.Lost < 0 || q.RTT < 0 || c.IdleLimit.Or(0) < 0 || c.Streams.Or(0) < 0 ||
 		c.Missing.Or(0) < 0 || p.Sent < 0 || p.Answered < 0 || !c.Frames.counts() || c.ClosedFrame < 0 || c.ClosedFrame > MaxID ||
 		o.Up < 0 || o.Down < 0 || u.Sent < 0 || c.Stream.Or(0) < 0 || c.Stream.Or(0) > MaxID ||
-		g.Last < 0 || c.Turns.Or(0) < 0 || s.Tickets.Or(0) < 0 || q.Migrations < 0:
+		g.Last < 0 || c.Turns.Or(0) < 0 || s.Tickets.Or(0) < 0 || s.Lifetime.Or(0) < 0 || q.Migrations < 0:
 		return errors.New("a count is less than nothing")
 	case c.Within.Or(0) < 0 || c.Within.Or(0) > MaxID:
 		return fmt.Errorf("no connection has the number %d", c.Within.Or(0))
@@ -214,7 +214,7 @@ func (c *Connection) check(b bounds) error {
 
 // check reports what no exchange can be.
 func (e *Exchange) check(b bounds) error {
-	if !within(b.far, linger.Known(e.Queued), e.Sent, e.FirstByte, e.Done) {
+	if !within(b.far, linger.Known(e.Queued), e.Sent, e.FirstByte, e.Done, e.Dropped) {
 		return errors.New("an instant is out of bounds")
 	}
 	for _, n := range []int64{e.RequestHead, e.RequestBody, e.ResponseHead, e.ResponseBody} {

@@ -267,6 +267,11 @@ type TLS struct {
 	// the server sent. Both are unknown where they cannot be seen.
 	Asked   linger.Opt[bool]  `json:"resumption_asked,omitzero"`
 	Tickets linger.Opt[int64] `json:"tickets,omitzero"`
+	// Lifetime is for how long the server said that its tickets are good, the longest
+	// (RFC 8446, 4.6.1; RFC 5077, 3.3). Session says that it gave a session an ID by which
+	// to resume it (RFC 5246, 7.4.1.3); TLS 1.3 has none.
+	Lifetime linger.Opt[time.Duration] `json:"ticket_lifetime_us,omitzero"`
+	Session  bool                      `json:"session_id,omitempty"`
 	// Retried says that the server wanted another hello (HelloRetryRequest; RFC 8446,
 	// 4.1.4), which costs a round trip. ECH says that the client's hello has an encrypted
 	// one inside, which names whom it really asks for.
@@ -367,6 +372,9 @@ type Exchange struct {
 	Sent      linger.Opt[linger.Instant] `json:"sent_us,omitzero"`
 	FirstByte linger.Opt[linger.Instant] `json:"first_byte_us,omitzero"`
 	Done      linger.Opt[linger.Instant] `json:"done_us,omitzero"`
+	// Dropped is when either side gave up its stream (RST_STREAM; RFC 9113, 6.4; RESET_STREAM
+	// and STOP_SENDING; RFC 9000, 19.4 and 19.5), where that was seen.
+	Dropped linger.Opt[linger.Instant] `json:"dropped_us,omitzero"`
 	// Bytes sent and received at the HTTP level, last attempt. A body's bytes are
 	// those of the content, without chunked framing; heads count the rest, and 0 is a
 	// head whose size is unknown. Of DNS the bodies are the messages, and the heads what
