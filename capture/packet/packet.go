@@ -106,6 +106,9 @@ type Summary struct {
 	// not captured, in Gaps places; what was cut off packets apart. Resynced counts the
 	// times that HTTP was lost by that and found again.
 	Missing, Gaps, Resynced int64
+	// Unread counts the exchanges whose method, path or status refers to what was said before
+	// the capture, or in what is missing of it (HPACK, QPACK): there they are empty.
+	Unread int64
 }
 
 // Read reads files to their end and hands on their records. The error is the sink's;
