@@ -15,7 +15,8 @@ import (
 type Conversation struct {
 	Shared *talk.Shared
 	// Connection is its number, Known how its exchanges are known, Scheme what URLs begin
-	// with, Authority what they have where a request names no host.
+	// with where a request names none, "https://", Authority what they have where it names no
+	// host.
 	Connection int64
 	Known      trace.How
 	Scheme     string

@@ -19,9 +19,9 @@ type http2App struct {
 func newHTTP2(r *Reader, c *conn, known trace.How, began bool) *http2App {
 	a := &http2App{}
 	a.talk.Shared, a.talk.Connection, a.talk.Known = &r.shared, c.id, known
-	a.talk.Scheme, a.talk.Began = "http", began
+	a.talk.Scheme, a.talk.Began = "http://", began
 	if known == trace.Decrypted {
-		a.talk.Scheme = "https"
+		a.talk.Scheme = "https://"
 	}
 	a.talk.Authority = c.authority()
 	return a
