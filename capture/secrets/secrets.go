@@ -3,10 +3,17 @@
 // prints them, and no error holds any.
 package secrets
 
+import (
+	"bytes"
+	"encoding/hex"
+	"sync"
+)
+
 // A Random is the random of a client's hello, by which secrets are found.
 type Random [32]byte
 
-// Keys are the secrets of one connection; each is nil where it is not known.
+// Keys are the secrets of one connection; each is nil where it is not known. They are not
+// changed once they are known.
 type Keys struct {
 	Master                           []byte // up to TLS 1.2: 48 bytes (RFC 5246, 8.1)
 	ClientEarly                      []byte // of 0-RTT (RFC 8446, 7.1), as those that follow
@@ -14,16 +21,235 @@ type Keys struct {
 	ClientTraffic, ServerTraffic     []byte // number 0; key updates follow from it
 }
 
+// Bounds on what is held.
+const (
+	// MaxConnections is of how many connections secrets are kept, some 600 bytes each: more
+	// than a reader tracks. The oldest go.
+	MaxConnections = 1 << 17
+	// maxLine is the longest line: the longest label, a random and a secret of 64 bytes, with
+	// room.
+	maxLine = 512
+)
+
 // A Log holds secrets by the connections that they are of. It is safe for concurrent use. The
 // zero value is an empty one.
-type Log struct{}
+type Log struct {
+	// More, if not nil, is asked for what has been written since, when a connection has no
+	// secrets: it may call Add. Set it before the first use.
+	More func(*Log)
+
+	mu      sync.Mutex
+	of      map[Random]*Keys
+	order   []Random // as they came; a ring once there are MaxConnections
+	oldest  int
+	version int
+	line    []byte // that has not ended
+	long    bool   // it is passed over
+	counts  Counts
+}
+
+// Counts are what a log has been given.
+type Counts struct {
+	Connections int   // of which there are secrets now
+	Secrets     int64 // lines that hold one that is of use
+	Other       int64 // lines of other kinds: exporters, RSA, ECH
+	Malformed   int64 // lines that are none, comments apart
+	Forgotten   int64 // connections that went for want of room
+}
+
+// Counts returns what has been added so far, without the line that has not ended.
+func (l *Log) Counts() Counts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.counts
+	c.Connections = len(l.of)
+	return c
+}
 
 // Add takes in the next bytes of a key log, in pieces of any size. Lines that are none are
-// passed over and counted.
-func (l *Log) Add(b []byte) {}
+// passed over and counted. A last line without its end waits for it: see End.
+func (l *Log) Add(b []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(b) > 0 {
+		n := bytes.IndexByte(b, '\n')
+		if n < 0 {
+			l.hold(b)
+			return
+		}
+		piece := b[:n]
+		b = b[n+1:]
+		if len(l.line) == 0 && !l.long {
+			l.take(piece)
+			continue
+		}
+		l.hold(piece)
+		l.end()
+	}
+}
 
-// Find returns what is known of a connection, or nil.
-func (l *Log) Find(client Random) *Keys { return nil }
+// End says that no more is added to the last line: as where one source of lines ends and
+// another begins.
+func (l *Log) End() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.end()
+}
+
+func (l *Log) end() {
+	if l.long {
+		l.counts.Malformed++
+	} else if len(l.line) > 0 {
+		l.take(l.line)
+	}
+	l.line, l.long = l.line[:0], false
+}
+
+func (l *Log) hold(b []byte) {
+	if len(l.line)+len(b) > maxLine {
+		l.line, l.long = l.line[:0], true
+	}
+	if !l.long {
+		l.line = append(l.line, b...)
+	}
+}
+
+// take takes in a line without its end.
+func (l *Log) take(line []byte) {
+	if len(line) > maxLine {
+		l.counts.Malformed++
+		return
+	}
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 || line[0] == '#' {
+		return
+	}
+	var fields [3][]byte
+	n := 0
+	for rest := line; len(rest) > 0; n++ {
+		end := bytes.IndexAny(rest, " \t")
+		if end < 0 {
+			end = len(rest)
+		}
+		if n == len(fields) {
+			l.counts.Malformed++
+			return
+		}
+		fields[n] = rest[:end]
+		rest = bytes.TrimLeft(rest[end:], " \t")
+	}
+	if n != len(fields) || !isLabel(fields[0]) {
+		l.counts.Malformed++
+		return
+	}
+	at := place(fields[0])
+	if at == nil {
+		l.counts.Other++
+		return
+	}
+	var of Random
+	if len(fields[1]) != 2*len(of) || len(fields[2]) < 2 || len(fields[2]) > 2*64 {
+		l.counts.Malformed++
+		return
+	}
+	secret := make([]byte, len(fields[2])/2)
+	_, err := hex.Decode(of[:], fields[1])
+	_, err2 := hex.Decode(secret, fields[2])
+	if err != nil || err2 != nil || !fits(fields[0], len(secret)) {
+		l.counts.Malformed++
+		return
+	}
+	l.put(of, at, secret)
+}
+
+// isLabel tells what may be one: "ASCII [...] uppercase letters, digits, and underscore".
+func isLabel(b []byte) bool {
+	for _, c := range b {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// fits tells whether a secret may be so long: the master secret has 48 bytes, those of TLS 1.3
+// are as long as the digest of their cipher suite's hash.
+func fits(label []byte, n int) bool {
+	if bytes.EqualFold(label, []byte("CLIENT_RANDOM")) {
+		return n == 48
+	}
+	return n == 32 || n == 48
+}
+
+// place returns where the secret of a label belongs, or nil.
+func place(label []byte) func(*Keys) *[]byte {
+	switch string(bytes.ToUpper(label)) {
+	case "CLIENT_RANDOM":
+		return func(k *Keys) *[]byte { return &k.Master }
+	case "CLIENT_EARLY_TRAFFIC_SECRET":
+		return func(k *Keys) *[]byte { return &k.ClientEarly }
+	case "CLIENT_HANDSHAKE_TRAFFIC_SECRET":
+		return func(k *Keys) *[]byte { return &k.ClientHandshake }
+	case "SERVER_HANDSHAKE_TRAFFIC_SECRET":
+		return func(k *Keys) *[]byte { return &k.ServerHandshake }
+	case "CLIENT_TRAFFIC_SECRET_0":
+		return func(k *Keys) *[]byte { return &k.ClientTraffic }
+	case "SERVER_TRAFFIC_SECRET_0":
+		return func(k *Keys) *[]byte { return &k.ServerTraffic }
+	}
+	return nil
+}
+
+// put keeps a secret. A later one of the same kind replaces an earlier one.
+func (l *Log) put(of Random, at func(*Keys) *[]byte, secret []byte) {
+	l.counts.Secrets++
+	old := l.of[of]
+	if old != nil && bytes.Equal(*at(old), secret) {
+		return // said twice: in a block and in a file
+	}
+	one := &Keys{}
+	if old != nil {
+		*one = *old // who has the old one may be reading it
+	} else {
+		l.remember(of)
+	}
+	*at(one) = secret
+	l.of[of] = one
+	l.version++
+}
+
+func (l *Log) remember(of Random) {
+	if l.of == nil {
+		l.of = map[Random]*Keys{}
+	}
+	if len(l.order) < MaxConnections {
+		l.order = append(l.order, of)
+		return
+	}
+	delete(l.of, l.order[l.oldest])
+	l.counts.Forgotten++
+	l.order[l.oldest] = of
+	l.oldest = (l.oldest + 1) % MaxConnections
+}
+
+// Find returns what is known of a connection, or nil. It may be that more becomes known.
+func (l *Log) Find(client Random) *Keys {
+	if k := l.find(client); k != nil || l.More == nil {
+		return k
+	}
+	l.More(l)
+	return l.find(client)
+}
+
+func (l *Log) find(client Random) *Keys {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.of[client]
+}
 
 // Version grows with what has been added: who found nothing need not ask again before.
-func (l *Log) Version() int { return 0 }
+func (l *Log) Version() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.version
+}

@@ -1,0 +1,136 @@
+package secrets
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func line(label string, random byte, secret string) string {
+	return label + " " + strings.Repeat(fmt.Sprintf("%02x", random), 32) + " " + hex.EncodeToString([]byte(secret))
+}
+
+var (
+	master = strings.Repeat("m", 48)
+	short  = strings.Repeat("s", 32)
+)
+
+func of(b byte) (r Random) {
+	for i := range r {
+		r[i] = b
+	}
+	return r
+}
+
+func TestLines(t *testing.T) {
+	for _, c := range []struct {
+		name, lines string
+		want        Counts
+		master      string // of the connection 0xab
+	}{
+		{"a line", line("CLIENT_RANDOM", 0xab, master) + "\n", Counts{Connections: 1, Secrets: 1}, master},
+		{"CRLF, comments and empty lines", "# made by a browser\r\n\r\n" + line("CLIENT_RANDOM", 0xab, master) + "\r\n", Counts{Connections: 1, Secrets: 1}, master},
+		{"upper case of digits, lower case of the label", strings.ToUpper(line("CLIENT_RANDOM", 0xab, master)) + "\n" + line("client_random", 0xac, master) + "\n", Counts{Connections: 2, Secrets: 2}, master},
+		{"tabs and spaces", strings.ReplaceAll(line("CLIENT_RANDOM", 0xab, master), " ", " \t ") + "  \n", Counts{Connections: 1, Secrets: 1}, master},
+		{"said twice", line("CLIENT_RANDOM", 0xab, master) + "\n" + line("CLIENT_RANDOM", 0xab, master) + "\n", Counts{Connections: 1, Secrets: 2}, master},
+		{"a later one replaces", line("CLIENT_RANDOM", 0xab, strings.Repeat("x", 48)) + "\n" + line("CLIENT_RANDOM", 0xab, master) + "\n", Counts{Connections: 1, Secrets: 2}, master},
+		{"a last line that is cut", line("CLIENT_RANDOM", 0xab, master)[:100], Counts{Malformed: 1}, ""},
+		{"a last line without its end", line("CLIENT_RANDOM", 0xab, master), Counts{Connections: 1, Secrets: 1}, master},
+		{"other labels", line("EXPORTER_SECRET", 0xab, short) + "\nRSA 0123456789abcdef " + strings.Repeat("00", 48) + "\n" + line("ECH_SECRET", 0xab, short) + "\n", Counts{Other: 3}, ""},
+		{"nonsense", "CLIENT_RANDOM\nCLIENT_RANDOM xx yy\nCLIENT_RANDOM " + strings.Repeat("ab", 32) + " " + strings.Repeat("0g", 48) + "\n\x00\x01 a b\na b c d\n" + strings.Repeat("A", 10_000) + "\n", Counts{Malformed: 6}, ""},
+		{"a master secret of 32 bytes", line("CLIENT_RANDOM", 0xab, short) + "\n", Counts{Malformed: 1}, ""},
+	} {
+		for size := range []int{0, 1, 7} {
+			var l Log
+			for rest := []byte(c.lines); len(rest) > 0; {
+				n := len(rest)
+				if size > 0 {
+					n = min(size, n)
+				}
+				l.Add(rest[:n])
+				rest = rest[n:]
+			}
+			l.End()
+			if got := l.Counts(); got != c.want {
+				t.Errorf("%s: %+v, not %+v", c.name, got, c.want)
+			}
+			got := ""
+			if k := l.Find(of(0xab)); k != nil {
+				got = string(k.Master)
+			}
+			if got != c.master {
+				t.Errorf("%s: another secret", c.name)
+			}
+		}
+	}
+}
+
+func TestEachLabelHasItsPlace(t *testing.T) {
+	var l Log
+	for i, label := range []string{"CLIENT_EARLY_TRAFFIC_SECRET", "CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"} {
+		l.Add([]byte(line(label, 1, strings.Repeat(string(rune('a'+i)), 32)) + "\n"))
+	}
+	k := l.Find(of(1))
+	for i, got := range [][]byte{k.ClientEarly, k.ClientHandshake, k.ServerHandshake, k.ClientTraffic, k.ServerTraffic} {
+		if string(got) != strings.Repeat(string(rune('a'+i)), 32) {
+			t.Errorf("secret %d is not in its place", i)
+		}
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	var l Log
+	const more = 100
+	var hexed [64]byte
+	for i := range MaxConnections + more {
+		var r Random
+		binary.BigEndian.PutUint32(r[:], uint32(i))
+		hex.Encode(hexed[:], r[:])
+		l.Add([]byte("CLIENT_RANDOM " + string(hexed[:]) + " " + strings.Repeat("ab", 48) + "\n"))
+	}
+	if got := l.Counts(); got.Connections != MaxConnections || got.Forgotten != more {
+		t.Fatalf("%+v", got)
+	}
+	var first, last Random
+	binary.BigEndian.PutUint32(first[:], more-1)
+	binary.BigEndian.PutUint32(last[:], more)
+	if l.Find(first) != nil || l.Find(last) == nil {
+		t.Error("not the oldest went")
+	}
+}
+
+func TestMoreIsAskedForOnlyWhereNothingIsKnown(t *testing.T) {
+	asked := 0
+	l := Log{More: func(l *Log) {
+		if asked++; asked == 2 {
+			l.Add([]byte(line("CLIENT_RANDOM", 7, master) + "\n"))
+		}
+	}}
+	if l.Find(of(7)) != nil || l.Find(of(7)) == nil || l.Find(of(7)) == nil || asked != 2 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
+// FuzzLog adds bytes in whole and in pieces: they come to the same.
+func FuzzLog(f *testing.F) {
+	f.Add([]byte(line("CLIENT_RANDOM", 0xab, master)+"\r\n# c\n"+line("SERVER_TRAFFIC_SECRET_0", 0xab, short)), uint8(3))
+	f.Add([]byte("CLIENT_RANDOM  \n\n\x00"), uint8(1))
+	f.Add(bytes.Repeat([]byte("A"), 2*maxLine), uint8(200))
+	f.Fuzz(func(t *testing.T, b []byte, size uint8) {
+		var whole, pieces Log
+		whole.Add(b)
+		whole.End()
+		for rest := b; len(rest) > 0; {
+			n := min(int(size)+1, len(rest))
+			pieces.Add(rest[:n])
+			rest = rest[n:]
+		}
+		pieces.End()
+		if a, c := whole.Counts(), pieces.Counts(); a != c {
+			t.Fatalf("%+v, and in pieces %+v", a, c)
+		}
+	})
+}
