@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 
 	"linger"
@@ -527,7 +528,7 @@ func (c *Conversation) url(h *head) string {
 		if len(target) == 1 && target[0] == '*' {
 			target = nil // "OPTIONS *" is of the server
 		}
-		b = append(b, "http://"...)
+		b = append(append(b, cmp.Or(c.Scheme, linger.SchemeHTTP)...), "://"...)
 		if len(h.host) > 0 {
 			b = append(b, h.host...)
 		} else {
@@ -548,12 +549,17 @@ func absolute(from, to string) string {
 	switch {
 	case strings.Contains(to, "://"):
 		return to
-	case strings.HasPrefix(to, "//"):
-		return "http:" + to
 	case strings.HasPrefix(to, "/"):
-		if _, rest, ok := strings.Cut(from, "://"); ok {
+		scheme, rest, ok := strings.Cut(from, "://")
+		switch {
+		case strings.HasPrefix(to, "//"):
+			if !ok {
+				scheme = linger.SchemeHTTP
+			}
+			return scheme + ":" + to
+		case ok:
 			host, _, _ := strings.Cut(rest, "/")
-			return "http://" + host + to
+			return scheme + "://" + host + to
 		}
 	}
 	return ""

@@ -34,8 +34,11 @@ type Shared struct {
 // A Conversation is one connection. The zero value with Shared set is one that begins.
 type Conversation struct {
 	Shared *Shared
-	// Connection is its number.
+	// Connection is its number, Known how its exchanges are known (empty is seen), Scheme what
+	// URLs begin with (empty is http).
 	Connection int64
+	Known      trace.How
+	Scheme     string
 	// Authority is what URLs have where a request names no host.
 	Authority string
 	// Deaf says that nothing of the server has been captured.
@@ -417,6 +420,9 @@ func (c *Conversation) drop(x *pending) {
 	}
 	if c.current == x {
 		c.current = nil
+	}
+	if x.Known == "" {
+		x.Known = c.Known
 	}
 	c.Shared.Emit(c.Protocol(), &x.Exchange)
 	c.Shared.free = append(c.Shared.free, x)

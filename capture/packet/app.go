@@ -9,6 +9,7 @@ import (
 	"linger"
 	"linger/capture/http1"
 	"linger/capture/talk"
+	"linger/capture/tls"
 	"linger/flow"
 	"linger/trace"
 	"linger/wire"
@@ -136,15 +137,15 @@ func (s *sniffer) decide(r *Reader, c *conn, e flow.End, v verdict, all, b []byt
 		c.app = newHTTP(r, c)
 	case isTLS:
 		if all[0] == wire.RecordHandshake {
-			if all[5] == helloServer {
+			if all[5] == tls.ServerHello {
 				client = e.Other()
 			}
 			c.is(client)
 		}
-		c.app = &tlsApp{}
+		c.app = newTLS(r, c)
 	case isH2:
 		c.is(client)
-		c.app = opaque{linger.H2, trace.Seen}
+		c.app = opaque{linger.H2, c.readBy()}
 	case isDNS:
 		c.app = &dnsApp{}
 	default:
@@ -247,7 +248,10 @@ func newHTTP(r *Reader, c *conn) *httpApp {
 		a = &httpApp{}
 	}
 	a.talk.Shared, a.talk.Connection = &r.web, c.id
-	a.talk.Authority = c.authority()
+	a.talk.Authority, a.talk.Known = c.authority(), c.known
+	if c.known == trace.Decrypted {
+		a.talk.Scheme = linger.SchemeHTTPS
+	}
 	return a
 }
 
@@ -330,6 +334,9 @@ func (a *httpApp) tell(t *trace.Connection) {
 	said := &a.talk
 	if said.Version != "" {
 		t.Protocol, t.Known.Protocol = said.Protocol(), trace.Seen
+		if said.Known != "" {
+			t.Known.Protocol = said.Known
+		}
 	}
 	t.Origin, t.Agent, t.Software, t.Requests = said.Host, said.Agent, said.Software, int(said.Requests)
 	if said.Resynced > 0 {

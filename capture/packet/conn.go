@@ -62,6 +62,7 @@ type conn struct {
 	fastOpen             linger.Opt[bool]
 	firstByte            linger.Opt[linger.Instant]
 	near                 time.Duration // as nearly has it
+	known                trace.How     // how what is said on it is: empty is seen
 	missing, gaps        int64
 	probes               trace.Probes
 	probing              flow.End // who sent the last probe that is not answered
@@ -144,9 +145,13 @@ func (c *conn) serverHost() string {
 	return a.String()
 }
 
-// authority is the same with the port, if that is not HTTP's.
+// authority is the same with the port, if that is not the scheme's.
 func (c *conn) authority() string {
-	if port := c.key.Address(c.client.Other()).Port(); port != 80 && c.target == "" {
+	usual := uint16(80)
+	if c.known == trace.Decrypted {
+		usual = 443
+	}
+	if port := c.key.Address(c.client.Other()).Port(); port != usual && c.target == "" {
 		return c.serverHost() + ":" + strconv.Itoa(int(port))
 	}
 	return c.serverHost()
@@ -169,6 +174,14 @@ func (c *conn) side(e flow.End) talk.Side {
 		return talk.Client
 	}
 	return talk.Server
+}
+
+// readBy is how what is said on a connection is known.
+func (c *conn) readBy() trace.How {
+	if c.known != "" {
+		return c.known
+	}
+	return trace.Seen
 }
 
 func (c *conn) peer(e flow.End) trace.Peer {
@@ -228,7 +241,11 @@ func (r *Reader) recycle(c *conn) {
 	if r.finished {
 		return // its memory is for whoever takes the records
 	}
-	if a, ok := c.app.(*httpApp); ok {
+	carried := c.app
+	if a, ok := carried.(*tlsApp); ok && a.inside != nil {
+		carried = a.inside.app
+	}
+	if a, ok := carried.(*httpApp); ok {
 		r.freeHTTP = append(r.freeHTTP, a)
 	}
 	r.free = append(r.free, c)
@@ -290,10 +307,23 @@ func (r *Reader) connection(c *conn, f *flow.Flow, o flow.Outcome) {
 		r.sum.Evicted++
 	}
 	c.tell(&t)
-	if a, ok := c.app.(*httpApp); ok && a.inside != nil {
-		r.inside(a.inside, t)
+	if in := c.tunnelled(); in != nil {
+		r.inside(in, t)
 	}
 	r.write(&t)
+}
+
+// tunnelled is what is in the tunnel that a connection has become, or nil.
+func (c *conn) tunnelled() *conn {
+	switch a := c.app.(type) {
+	case *httpApp:
+		return a.inside
+	case *tlsApp:
+		if a.inside != nil {
+			return a.inside.tunnelled()
+		}
+	}
+	return nil
 }
 
 // inside hands on the record of what was in a tunnel, whose own record is t.
@@ -310,8 +340,8 @@ func (r *Reader) inside(c *conn, t trace.Connection) {
 	}
 	in.Server = c.target
 	c.tell(&in)
-	if a, ok := c.app.(*httpApp); ok && a.inside != nil {
-		r.inside(a.inside, in)
+	if further := c.tunnelled(); further != nil {
+		r.inside(further, in)
 	}
 	r.write(&in)
 }
@@ -323,8 +353,8 @@ func (c *conn) tell(t *trace.Connection) {
 	if t.Origin != "" {
 		t.Known.Origin = trace.Seen
 	}
-	if !t.TLS.IsZero() {
-		t.Connected = linger.Opt[linger.Instant]{} // not before TLS's handshake
+	if a, ok := c.app.(*tlsApp); ok {
+		t.Connected = a.connected(t)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"linger"
 	"linger/capture/pcap"
+	"linger/capture/secrets"
 	"linger/trace"
 )
 
@@ -45,6 +46,9 @@ type Options struct {
 	// belongs to the connection that carries it. Read again, the same files give the same
 	// IDs.
 	Each func(f *pcap.Frame, connection int64)
+	// Keys, if not nil, are the secrets by which what is encrypted is read. They may become
+	// more while packets are added.
+	Keys *secrets.Log
 }
 
 // DefaultTracked flows take some 250 MB of a Reader where each has a request that waits; what

@@ -1,14 +1,15 @@
 package packet
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"time"
 
 	"linger"
 	"linger/capture/http1"
 	"linger/capture/pcap"
+	"linger/capture/secrets"
 	"linger/capture/talk"
+	"linger/capture/tls"
 	"linger/flow"
 	"linger/trace"
 )
@@ -48,7 +49,8 @@ type Reader struct {
 	packet     flow.Packet
 	frame      *pcap.Frame // the one that is added
 	each       func(*pcap.Frame, int64)
-	names      map[[sha256.Size]byte][]string // of certificates, by their digest
+	keys       *secrets.Log
+	tls        tls.Shared
 
 	shift, now linger.Instant // of the clock, after jumps
 	expired    linger.Instant // when the table was last asked for what is over
@@ -70,7 +72,7 @@ func New(o Options, to Sink) *Reader {
 			UnknownLinks: map[pcap.LinkType]int64{}, Connections: map[linger.Protocol]int64{}, Exchanges: map[linger.Protocol]int64{},
 		},
 		duplicates: newDuplicates(),
-		names:      map[[sha256.Size]byte][]string{},
+		keys:       o.Keys,
 		now:        -1 << 62,
 	}
 	r.watcher, _ = to.(Watcher)

@@ -1,13 +1,6 @@
 package packet
 
 import (
-	"crypto/sha256"
-	ciphers "crypto/tls"
-	"crypto/x509"
-	"encoding/binary"
-	"fmt"
-	"strings"
-
 	"linger"
 	"linger/capture/talk"
 	"linger/capture/tls"
@@ -16,19 +9,7 @@ import (
 	"linger/wire"
 )
 
-const (
-	draft = 0x7f // the upper half of the version of drafts of TLS 1.3
-
-	// Types of handshake messages (RFC 8446, 4).
-	helloClient = 1
-	helloServer = 2
-	certificate = 11
-
-	// maxHello bounds what is put together of records and messages.
-	maxHello = 64 << 10
-	// maxPlain is the most that one record holds, with what encryption adds (RFC 5246, 6.2.3).
-	maxPlain = wire.MaxPlaintext + 2048
-)
+const portDNSOverTLS = 853
 
 // looksTLS tells whether b begins with a record of TLS.
 func looksTLS(b []byte) verdict {
@@ -41,264 +22,190 @@ func looksTLS(b []byte) verdict {
 		return anything
 	case len(b) < 6:
 		return tooFew
-	case wire.RecordSize(b) > maxPlain:
+	case !tls.Looks(b):
 		return anything
 	}
 	return isTLS
 }
 
-// A tlsApp reads the hellos of TLS and, where it is in the clear, as up to TLS 1.2, the
-// server's certificate. What comes after is encrypted, or says nothing that is of use
-// without keys.
+// A tlsApp reads TLS: its hellos, its records by their headers, and with the keys what they hold.
+// That goes to an app of its own.
 type tlsApp struct {
-	records  [2][]byte // what has come of the record under way, by flow.End
-	messages [2][]byte // and of the handshake message
-	done     [2]bool
-	hello    linger.Opt[trace.TLS]
-	walk     [2]walker
+	tls      tls.Conn
+	r        *Reader
+	c        *conn
+	inside   *conn   // what was decrypted; it has no packets of its own
+	missed   [2]bool // by talk.Side: something is missing before what was decrypted first
+	told     bool    // the server's hello
 	inferred inferring
 }
 
-func (a *tlsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
+func newTLS(r *Reader, c *conn) *tlsApp {
+	a := &tlsApp{r: r, c: c}
+	a.tls = tls.Conn{Shared: &r.tls, Keys: r.keys, To: a}
 	a.inferred.begin(r, c)
-	skip := a.hellos(r, e, b)
-	return min(skip, a.walk[e].data(b, m, func(kind byte, size int64, began, ended mark) {
-		a.inferred.record(tls.Record{From: c.side(e), Kind: kind, Size: size, Began: began, Ended: ended})
-	}))
+	a.inferred.readable = a.tls.Opens
+	return a
 }
 
-func (a *tlsApp) hellos(r *Reader, e flow.End, b []byte) int64 {
-	if a.done[e] {
-		return talk.Forever
-	}
-	a.records[e] = append(a.records[e], b...)
-	if a.read(r, e) && len(a.records[e])+len(a.messages[e]) <= maxHello {
-		return 0
-	}
-	a.leave(e)
-	return talk.Forever
-}
-
-// leave stops to read one side.
-func (a *tlsApp) leave(e flow.End) { a.done[e], a.records[e], a.messages[e] = true, nil, nil }
-
-// read takes what is whole off the records and messages of one side, and reports whether
-// another message is wanted.
-func (a *tlsApp) read(r *Reader, e flow.End) bool {
-	for {
-		b := a.records[e]
-		if len(b) >= wire.RecordHeaderSize && b[0] != wire.RecordHandshake {
-			return false
-		}
-		_, content, rest, err := wire.ParseRecord(b)
-		if err != nil {
-			return true
-		}
-		a.messages[e], a.records[e] = append(a.messages[e], content...), rest
-		for len(a.messages[e]) >= 4 {
-			m := a.messages[e]
-			size := 4 + int(binary.BigEndian.Uint32(m)&0xffffff)
-			if len(m) < size {
-				break // it goes on in the next record
-			}
-			if a.messages[e] = m[size:]; !a.message(r, m[0], m[4:size]) {
-				return false
-			}
-		}
-	}
-}
-
-// message takes in a handshake message, and reports whether the next one of that side is
-// wanted.
-func (a *tlsApp) message(r *Reader, kind byte, body []byte) bool {
-	t := a.hello.Or(trace.TLS{})
-	switch kind {
-	case helloClient:
-		readClientHello(body, &t)
-	case helloServer:
-		readServerHello(body, &t)
-	case certificate:
-		r.readCertificates(body, &t)
-	default:
-		return false
-	}
-	a.hello = linger.Known(t)
-	if kind == helloServer {
-		a.inferred.hello(t)
-	}
-	return kind == helloServer && t.Version != "1.3" // whose certificate is encrypted
+func (a *tlsApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
+	return a.tls.Data(c.side(e), b, m)
 }
 
 func (a *tlsApp) gap(r *Reader, c *conn, e flow.End, n int64, m mark) {
-	a.leave(e)
-	a.walk[e].lost = true
-	a.inferred.turns.Gap(c.side(e))
-	c.half[e].skip = talk.Forever
+	side := c.side(e)
+	a.inferred.turns.Gap(side)
+	a.tls.Gap(side, n, m)
 }
 
-func (a *tlsApp) end(*Reader, *conn, flow.End, string, int64, mark) {}
-func (a *tlsApp) close(_ *Reader, _ *conn, why string)              { a.inferred.close(why) }
+// Record takes in a record, whether it could be opened or not.
+func (a *tlsApp) Record(rec tls.Record) {
+	if !a.told && a.tls.Handshake().Version != 0 {
+		a.told = true
+		a.inferred.hello(a.tls.Hello().Or(trace.TLS{}))
+	}
+	a.inferred.record(rec)
+}
+
+// end returns which end of the connection a side is.
+func (a *tlsApp) endOf(from talk.Side) flow.End {
+	if from == talk.Client {
+		return a.c.client
+	}
+	return a.c.client.Other()
+}
+
+// Plain hands on what was decrypted.
+func (a *tlsApp) Plain(from talk.Side, b []byte, m mark) {
+	if a.inside == nil {
+		a.open(m)
+	}
+	e := a.endOf(from)
+	in := a.inside
+	h := &in.half[e]
+	if h.ended {
+		return
+	}
+	if int64(len(b)) < h.skip {
+		h.skip -= int64(len(b))
+		return
+	}
+	b, h.skip = b[h.skip:], 0
+	h.skip = in.app.data(a.r, in, e, b, m)
+}
+
+// Gap says that something of what was said is missing, or could not be decrypted.
+func (a *tlsApp) Gap(from talk.Side, n int64, m mark) {
+	in := a.inside
+	if in == nil {
+		a.missed[from] = true
+		return
+	}
+	e := a.endOf(from)
+	h := &in.half[e]
+	if h.ended {
+		return
+	}
+	skipped := min(n, h.skip)
+	if h.skip -= skipped; skipped > 0 && h.skip == 0 {
+		h.skip = in.app.data(a.r, in, e, nil, m)
+	}
+	if n -= skipped; n > 0 {
+		in.app.gap(a.r, in, e, n, m)
+	}
+}
+
+// Closed says that a side says nothing more (RFC 8446, 6.1).
+func (a *tlsApp) Closed(from talk.Side, m mark) {
+	if a.inside != nil {
+		a.finish(a.endOf(from), talk.Cut, m)
+	}
+}
+
+// finish ends one side of what was decrypted.
+func (a *tlsApp) finish(e flow.End, why string, last mark) {
+	in := a.inside
+	h := &in.half[e]
+	if h.ended {
+		return
+	}
+	h.ended = true
+	in.last = last
+	in.app.end(a.r, in, e, why, h.skip, last)
+}
+
+// open begins what was decrypted. It is the same connection: it has its number.
+func (a *tlsApp) open(m mark) {
+	c := a.c
+	in := &conn{
+		key: c.key, kind: c.kind, client: c.client, told: true, id: c.id, within: c.within, target: c.target, depth: c.depth,
+		first: c.first, last: m, near: c.near, known: trace.Decrypted,
+		started: !a.missed[talk.Client] && !a.missed[talk.Server],
+	}
+	in.half[0].started, in.half[1].started = true, true
+	a.inside = in
+	h := a.tls.Handshake()
+	port := c.key.Address(c.client.Other()).Port()
+	switch p := linger.ProtocolByALPN(h.TLS.ALPN); {
+	case p == linger.DNSOverTLS || h.TLS.ALPN == "" && port == portDNSOverTLS && c.target == "":
+		in.app = newDNSOverTLS()
+	default:
+		in.app = &sniffer{}
+	}
+	if in.depth >= deepest {
+		in.app = opaque{protocolOther, trace.Decrypted}
+	}
+}
+
+func (a *tlsApp) end(r *Reader, c *conn, e flow.End, why string, left int64, last mark) {
+	if a.inside != nil {
+		a.finish(e, why, last)
+	}
+}
+
+func (a *tlsApp) close(r *Reader, c *conn, why string) {
+	a.inferred.close(why)
+	a.tls.Done()
+	if a.inside != nil {
+		a.inside.app.close(r, a.inside, why)
+	}
+}
 
 func (a *tlsApp) tell(t *trace.Connection) {
-	hello := a.hello.Or(trace.TLS{})
-	t.TLS, t.Origin = a.hello, hello.ServerName
+	hello := a.tls.Hello()
+	name := hello.Or(trace.TLS{}).ServerName
+	t.TLS, t.Origin, t.Secured = hello, name, a.tls.Secured()
 	t.Protocol, t.Known.Protocol, t.Known.Requests = linger.TLS, trace.Seen, trace.Inferred
-	a.inferred.tell(t)
-	if p := linger.ProtocolByALPN(hello.ALPN); p.IsHTTP() && p.Transport() == linger.TransportTCP {
+	if p := linger.ProtocolByALPN(hello.Or(trace.TLS{}).ALPN); p.IsHTTP() && p.Transport() == linger.TransportTCP {
 		t.Protocol = p
 	}
-}
-
-// A cursor takes fields off a message. Once one is not there, it is empty.
-type cursor []byte
-
-func (c *cursor) take(n int) []byte {
-	if n < 0 || n > len(*c) {
-		*c = nil
-		return nil
+	if last, ok := a.tls.LastByte().Get(); ok {
+		t.LastByte = linger.Known(last)
 	}
-	b := (*c)[:n]
-	*c = (*c)[n:]
-	return b
-}
-
-func (c *cursor) number(size int) (n int) {
-	for _, b := range c.take(size) {
-		n = n<<8 | int(b)
-	}
-	return n
-}
-
-// vector takes what a length of so many bytes stands before.
-func (c *cursor) vector(size int) cursor { return cursor(c.take(c.number(size))) }
-
-// Extensions of TLS (IANA, TLS ExtensionType Values).
-const (
-	extServerName = 0
-	extALPN       = 16
-	extPSK        = 41
-	extVersions   = 43
-)
-
-// readClientHello reads what a client offers (RFC 8446, 4.1.2).
-func readClientHello(b []byte, t *trace.TLS) {
-	c := cursor(b)
-	best := c.number(2)
-	c.take(32)
-	c.vector(1)
-	c.vector(2)
-	c.vector(1)
-	for extensions := c.vector(2); len(extensions) > 0; {
-		kind, body := extensions.number(2), extensions.vector(2)
-		switch kind {
-		case extServerName:
-			for names := body.vector(2); len(names) > 0; {
-				if kind, name := names.number(1), names.vector(2); kind == 0 && t.ServerName == "" {
-					t.ServerName = clean(name)
-				}
-			}
-		case extALPN:
-			for names := body.vector(2); len(names) > 0 && len(t.Offered) < 32; {
-				t.Offered = append(t.Offered, clean(names.vector(1)))
-			}
-		case extVersions:
-			for list := body.vector(1); len(list) >= 2; {
-				if v := list.number(2); v&0x0f0f != 0x0a0a { // GREASE (RFC 8701)
-					best = max(best, v)
-				}
-			}
+	if in := a.inside; in != nil {
+		t.Known.Requests = ""
+		in.app.tell(t)
+		if t.Known.Protocol == trace.Seen && t.Protocol != linger.TLS {
+			t.Known.Protocol = trace.Decrypted
+		}
+		if hello.Or(trace.TLS{}).Keys != trace.AllKeys {
+			t.Known.Requests = trace.Inferred
+		}
+		if name != "" {
+			t.Origin = name
 		}
 	}
-	if t.Version == "" {
-		t.Version = versionName(best)
-	}
+	a.inferred.tell(t)
 }
 
-// readServerHello reads what a server chose (RFC 8446, 4.1.3).
-func readServerHello(b []byte, t *trace.TLS) {
-	c := cursor(b)
-	version := c.number(2)
-	c.take(32)
-	old := version>>8 == draft && version&0xff < 22 // without session and compression
-	if !old {
-		c.vector(1)
+// connected is when the first request might be sent: after the handshake, and with early data that
+// the server took before it.
+func (a *tlsApp) connected(t *trace.Connection) linger.Opt[linger.Instant] {
+	if t.BeganBefore {
+		return linger.Opt[linger.Instant]{}
 	}
-	suite := c.number(2)
-	if !old {
-		c.take(1)
+	if t.TLS.Or(trace.TLS{}).EarlyData.Or(false) {
+		return t.Established
 	}
-	for extensions := c.vector(2); len(extensions) > 0; {
-		kind, body := extensions.number(2), extensions.vector(2)
-		switch kind {
-		case extVersions:
-			version = body.number(2)
-		case extPSK:
-			t.Resumed = true
-		case extALPN:
-			names := body.vector(2)
-			t.ALPN = clean(names.vector(1))
-		}
-	}
-	t.Version, t.Cipher = versionName(version), ciphers.CipherSuiteName(uint16(suite))
-}
-
-// mostNames bounds the certificates whose names are remembered: their servers send them
-// again with each handshake.
-const mostNames = 1024
-
-// readCertificates reads what the server's certificate is good for, and how large its chain
-// is (RFC 5246, 7.4.2).
-func (r *Reader) readCertificates(b []byte, t *trace.TLS) {
-	c := cursor(b)
-	chain := c.vector(3)
-	leaf := chain.vector(3)
-	t.Certificates = int64(len(leaf))
-	for len(chain) > 0 {
-		t.Certificates += int64(len(chain.vector(3)))
-	}
-	key := sha256.Sum256(leaf)
-	names, ok := r.names[key]
-	if !ok {
-		names = namesOf(leaf)
-		if len(r.names) >= mostNames {
-			clear(r.names)
-		}
-		r.names[key] = names
-	}
-	t.Names = names
-}
-
-// namesOf are the names and addresses of a certificate's subjectAltName.
-func namesOf(der []byte) []string {
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, n := range c.DNSNames {
-		names = append(names, clean([]byte(n)))
-	}
-	for _, a := range c.IPAddresses {
-		names = append(names, a.String())
-	}
-	return names
-}
-
-func clean(b []byte) string {
-	if len(b) > 255 {
-		b = b[:255]
-	}
-	return strings.ToValidUTF8(string(b), "�")
-}
-
-func versionName(v int) string {
-	switch {
-	case v == 0x0300:
-		return "SSL 3.0"
-	case v > 0x0300 && v <= 0x0304:
-		return fmt.Sprintf("1.%d", v-0x0301)
-	case v>>8 == draft:
-		return "1.3"
-	}
-	return ""
+	return t.Secured
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"time"
 
 	"linger"
 	"linger/capture/secrets"
@@ -92,6 +93,10 @@ func (h *Handshake) Message(from talk.Side, kind byte, body []byte) {
 		h.certificates(body)
 	case kind == NewSessionTicket && from == talk.Server:
 		h.TLS.Tickets = linger.Known(h.TLS.Tickets.Or(0) + 1)
+		c := cursor(body) // ticket_lifetime comes first, in seconds
+		if life := time.Duration(c.number(4)) * time.Second; len(body) >= 4 {
+			h.TLS.Lifetime = linger.Known(max(h.TLS.Lifetime.Or(0), life))
+		}
 	case kind == Finished:
 		h.finish(from)
 	}
@@ -265,6 +270,7 @@ func (h *Handshake) serverHello(b []byte) {
 		if len(h.session) > 0 && string(h.session) == string(h.echoed) {
 			t.Resumed = true // "this indicates a resumed session" (RFC 5246, 7.4.1.3)
 		}
+		t.Session = len(h.echoed) > 0
 		t.Tickets = linger.Known[int64](0) // they pass in the clear
 	}
 }
