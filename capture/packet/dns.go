@@ -1,8 +1,10 @@
 package packet
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"linger"
@@ -182,7 +184,7 @@ func (a *dnsApp) query(r *Reader, c *conn, e flow.End, msg *dns.Message, began, 
 // describe names the question.
 func (x *asked) describe(c *conn, msg *dns.Message) {
 	x.Method = msg.Query.Type
-	x.URL = fmt.Sprintf("dns://%s/%s?type=%s", c.serverHost(), url.PathEscape(msg.Query.Name), msg.Query.Type)
+	x.URL = dnsURL(c.serverHost(), msg.Query)
 }
 
 // answered takes out the query that a response answers.
@@ -194,4 +196,57 @@ func (a *dnsApp) answered(msg *dns.Message) (x asked, ok bool) {
 		}
 	}
 	return asked{}, false
+}
+
+// overHTTP puts into a record of HTTP what the messages of DNS say that its exchange carried, and
+// returns what it was of (RFC 8484). Where no message can be read it stays what it is, and so
+// does one of HTTP/1, which is no protocol of DNS's.
+func overHTTP(p linger.Protocol, x *trace.Exchange, asked, answered []byte) linger.Protocol {
+	if asked == nil {
+		asked = inURL(x.URL)
+	}
+	query, _ := dns.Read(asked)
+	answer, err := dns.Read(answered)
+	replies := err == nil && answer.Response
+	if query.Response || query.Query == (linger.Query{}) {
+		if query = answer; !replies || query.Query == (linger.Query{}) {
+			return p
+		}
+	}
+	if replies {
+		x.Rcode = dns.Rcode(answer.Rcode)
+	}
+	over := p
+	switch p {
+	case linger.H2:
+		over = linger.DNSOverHTTPS
+	case linger.H3:
+		over = linger.DNSOverHTTP3
+	default:
+		return p
+	}
+	_, rest, _ := strings.Cut(x.URL, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	x.Method, x.URL = query.Query.Type, dnsURL(host, query.Query)
+	return over
+}
+
+// inURL is the message in the URL of a GET, base64url without padding (RFC 8484, 4.1); nil is
+// none.
+func inURL(u string) []byte {
+	_, parameters, _ := strings.Cut(u, "?")
+	for p := range strings.SplitSeq(parameters, "&") {
+		if value, ok := strings.CutPrefix(p, "dns="); ok {
+			message, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(value, "="))
+			if err == nil {
+				return message
+			}
+		}
+	}
+	return nil
+}
+
+// dnsURL is the URL of a query (RFC 4501).
+func dnsURL(host string, q linger.Query) string {
+	return fmt.Sprintf("dns://%s/%s?type=%s", host, url.PathEscape(q.Name), q.Type)
 }

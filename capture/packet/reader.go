@@ -77,7 +77,7 @@ func New(o Options, to Sink) *Reader {
 	}
 	r.watcher, _ = to.(Watcher)
 	r.table = flow.NewTable(flow.Config{Limit: o.MaxTracked, Ended: r.ended, Linger: lingers, Quiet: quiet, Over: max(1, o.MaxTracked/4)})
-	r.shared.Emit = r.exchange
+	r.shared.Emit, r.shared.Content = r.exchange, overHTTP
 	r.web.Shared = &r.shared
 	return r
 }

@@ -1,6 +1,8 @@
 package talk
 
 import (
+	"strings"
+
 	"linger"
 	"linger/trace"
 )
@@ -26,8 +28,17 @@ const (
 
 // Begin takes in the media type that the head of a message names.
 func (k *Content) Begin(s *Shared, from Side, media string) {
-	k.kept[from], k.state[from] = nil, keepsNothing
-	if s.Content != nil && media == DNSMessage {
+	switch wanted := s.Content != nil && media == DNSMessage; {
+	case !wanted:
+		k.kept[from], k.state[from] = nil, keepsNothing
+	case k.state[from] == keepsNothing:
+		k.state[from] = keeps
+	}
+}
+
+// Guess has the content of a message kept whose head is not known yet.
+func (k *Content) Guess(s *Shared, from Side) {
+	if s.Content != nil && k.state[from] == keepsNothing {
 		k.state[from] = keeps
 	}
 }
@@ -56,9 +67,26 @@ func (k *Content) Lose(from Side) {
 // Hand hands an exchange of HTTP on that has ended, and returns what it was of: of DNS, where
 // its messages say so, else of p.
 func (s *Shared) Hand(p linger.Protocol, x *trace.Exchange, k *Content) linger.Protocol {
-	if s.Content != nil && (x.ContentType == DNSMessage || k.state[Client] != keepsNothing) {
+	if s.Content != nil && (x.ContentType == DNSMessage || k.state[Client] != keepsNothing || strings.Contains(x.URL, "?dns=")) {
 		p = s.Content(p, x, k.kept[Client], k.kept[Server])
 	}
 	s.Emit(p, x)
 	return p
+}
+
+// Absolute returns where a Location points to, seen from a URL; empty where that is not known.
+func Absolute(from, to string) string {
+	to = linger.WithoutUser(to)
+	scheme, rest, ok := strings.Cut(from, "://")
+	switch {
+	case strings.Contains(to, "://"):
+		return to
+	case !ok:
+	case strings.HasPrefix(to, "//"):
+		return scheme + ":" + to
+	case strings.HasPrefix(to, "/"):
+		host, _, _ := strings.Cut(rest, "/")
+		return scheme + "://" + host + to
+	}
+	return ""
 }
