@@ -4,13 +4,13 @@ import "bytes"
 
 // Bounds on what is held of one direction of QPACK, in bytes.
 const (
-	maxTable       = 1 << 20
-	maxInstruction = 1 << 20
-	// entryOverhead is what each entry counts beside its name and value (RFC 9204, 3.2.1).
-	entryOverhead = 32
-	// slack is how much more than its capacity is kept of a table: an entry that has been
+	maxQPACK     = 1 << 20
+	maxQPACKText = 1 << 20
+	// qpackOverhead is what each entry counts beside its name and value (RFC 9204, 3.2.1).
+	qpackOverhead = 32
+	// qpackSlack is how much more than its capacity is kept of a table: an entry that has been
 	// evicted may be named by a section that is read late.
-	slack = 64 << 10
+	qpackSlack = 64 << 10
 )
 
 // A QPACK reads the heads that one side of a connection of HTTP/3 sends: what its encoder
@@ -20,7 +20,7 @@ type QPACK struct {
 	max      uint64 // SETTINGS_QPACK_MAX_TABLE_CAPACITY of who reads the sections
 	told     bool   // max is known
 	capacity uint64 // as the encoder has set it
-	entries  []entry
+	entries  []qpackEntry
 	inserted uint64 // entries so far; the last of entries is number inserted-1
 	size     int    // of entries
 	buf      []byte // an instruction that has not ended
@@ -28,8 +28,8 @@ type QPACK struct {
 	scratch  []byte
 }
 
-// An entry is one of a table, static or dynamic.
-type entry struct {
+// A qpackEntry is one of a table, static or dynamic.
+type qpackEntry struct {
 	name  Name
 	gone  bool // the value was not captured
 	value []byte
@@ -37,7 +37,7 @@ type entry struct {
 
 // size is what an entry counts here: less than in the table of the sides, since values that no
 // record needs are not kept.
-func (e entry) size() int { return len(e.value) + entryOverhead }
+func (e qpackEntry) size() int { return len(e.value) + qpackOverhead }
 
 // SetMax takes SETTINGS_QPACK_MAX_TABLE_CAPACITY as who reads the sections has said it: 0 where
 // its SETTINGS do not name it (RFC 9204, 5).
@@ -66,7 +66,7 @@ func (q *QPACK) Instructions(b []byte) {
 		}
 		b = b[n:]
 	}
-	if q.lost || len(b) > maxInstruction {
+	if q.lost || len(b) > maxQPACKText {
 		q.Lose()
 		return
 	}
@@ -86,7 +86,7 @@ func (q *QPACK) instruction(b []byte) int {
 		if b[0]&0x40 == 0 {
 			e, _ := q.entry(q.inserted - 1 - index)
 			name = e.name
-		} else if f, ok := static(index, n); ok > 0 {
+		} else if f, ok := qpackFixed(index, n); ok > 0 {
 			name = f.Name
 		} else {
 			return q.short(ok)
@@ -103,7 +103,7 @@ func (q *QPACK) instruction(b []byte) int {
 		if n <= 0 {
 			return q.short(n)
 		}
-		if capacity > maxTable {
+		if capacity > maxQPACK {
 			q.Lose()
 			return 0
 		}
@@ -117,7 +117,7 @@ func (q *QPACK) instruction(b []byte) int {
 		}
 		e, ok := q.entry(q.inserted - 1 - index)
 		if !ok {
-			e = entry{name: Lost, gone: true}
+			e = qpackEntry{name: Lost, gone: true}
 		}
 		q.add(e)
 		return n
@@ -139,11 +139,11 @@ func (q *QPACK) insert(name Name, b []byte, n int) int {
 	if m <= 0 {
 		return q.short(m)
 	}
-	q.add(entry{name: name, gone: name == Lost, value: bytes.Clone(value)})
+	q.add(qpackEntry{name: name, gone: name == Lost, value: bytes.Clone(value)})
 	return n + m
 }
 
-func (q *QPACK) add(e entry) {
+func (q *QPACK) add(e qpackEntry) {
 	q.entries = append(q.entries, e)
 	q.inserted++
 	q.size += e.size()
@@ -154,7 +154,7 @@ func (q *QPACK) add(e entry) {
 // section that is yet to be sent.
 func (q *QPACK) evict() {
 	n := 0
-	for n < len(q.entries) && q.size > int(q.capacity)+slack {
+	for n < len(q.entries) && q.size > int(q.capacity)+qpackSlack {
 		q.size -= q.entries[n].size()
 		n++
 	}
@@ -164,9 +164,9 @@ func (q *QPACK) evict() {
 }
 
 // entry returns the entry of an absolute index (RFC 9204, 3.2.4), if it is known.
-func (q *QPACK) entry(index uint64) (entry, bool) {
+func (q *QPACK) entry(index uint64) (qpackEntry, bool) {
 	if q.lost || index >= q.inserted || q.inserted-index > uint64(len(q.entries)) {
-		return entry{}, false
+		return qpackEntry{}, false
 	}
 	return q.entries[uint64(len(q.entries))-(q.inserted-index)], true
 }
@@ -199,7 +199,7 @@ func (q *QPACK) count(encoded uint64) uint64 {
 	if !q.told {
 		most = q.capacity // encoders set what they may
 	}
-	entries := most / entryOverhead
+	entries := most / qpackOverhead
 	if entries == 0 {
 		return encoded - 1
 	}
@@ -245,7 +245,7 @@ func (q *QPACK) field(b []byte, base uint64) (f Field, size int) {
 	case b[0]&0x80 != 0: // Indexed Field Line
 		index, n := prefixed(b, 6)
 		if b[0]&0x40 != 0 {
-			return static(index, n)
+			return qpackFixed(index, n)
 		}
 		return q.indexed(base-1-index, n)
 	case b[0]&0x40 != 0: // Literal Field Line with Name Reference
@@ -254,7 +254,7 @@ func (q *QPACK) field(b []byte, base uint64) (f Field, size int) {
 			return f, n
 		}
 		if b[0]&0x10 != 0 {
-			if f, n = static(index, n); n <= 0 {
+			if f, n = qpackFixed(index, n); n <= 0 {
 				return f, n
 			}
 		} else {
@@ -298,8 +298,8 @@ func (q *QPACK) indexed(index uint64, n int) (Field, int) {
 	return Field{Name: e.name, Value: e.value, Gone: e.gone}, n
 }
 
-// static is the field of an entry of the static table.
-func static(index uint64, n int) (Field, int) {
+// qpackFixed is the field of an entry of the static table.
+func qpackFixed(index uint64, n int) (Field, int) {
 	if index >= uint64(len(qpackStatic)) {
 		return Field{}, -1
 	}
@@ -315,7 +315,7 @@ func (q *QPACK) text(b []byte, bits uint8, wanted bool) (s []byte, size int) {
 	switch {
 	case size <= 0:
 		return nil, size
-	case n > maxInstruction:
+	case n > maxQPACKText:
 		return nil, -1
 	case uint64(len(b)-size) < n:
 		return nil, 0
@@ -328,9 +328,35 @@ func (q *QPACK) text(b []byte, bits uint8, wanted bool) (s []byte, size int) {
 	case b[0]&(1<<bits) == 0:
 		return s, size
 	}
-	var ok bool
-	if q.scratch, ok = appendHuffman(q.scratch[:0], s); !ok {
+	var err error
+	if q.scratch, err = appendHuffman(q.scratch[:0], s); err != nil {
 		return nil, -1
 	}
 	return q.scratch, size
+}
+
+// prefixed reads an integer that has the lower so many bits of the first byte (RFC 7541, 5.1;
+// RFC 9204, 4.1.1), and returns how many bytes of b it takes: 0 where it does not end in b,
+// less where it is over 62 bits.
+func prefixed(b []byte, bits uint8) (n uint64, size int) {
+	if len(b) == 0 {
+		return 0, 0
+	}
+	most := uint64(1)<<bits - 1
+	if n = uint64(b[0]) & most; n < most {
+		return n, 1
+	}
+	for i, c := range b[1:] {
+		if i >= 9 || i == 8 && c > 0x3f {
+			return 0, -1
+		}
+		n += uint64(c&0x7f) << (7 * i)
+		if c&0x80 == 0 {
+			if n >= 1<<62 {
+				return 0, -1
+			}
+			return n, i + 2
+		}
+	}
+	return 0, 0
 }

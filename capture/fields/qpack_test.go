@@ -20,7 +20,7 @@ type maker struct {
 	stream   []byte // instructions so far
 }
 
-func integer(b []byte, first byte, bits uint8, n uint64) []byte {
+func qpackInteger(b []byte, first byte, bits uint8, n uint64) []byte {
 	most := uint64(1)<<bits - 1
 	if n < most {
 		return append(b, first|byte(n))
@@ -32,25 +32,25 @@ func integer(b []byte, first byte, bits uint8, n uint64) []byte {
 	return append(b, byte(n))
 }
 
-func plain(b []byte, first byte, bits uint8, s string) []byte {
-	return append(integer(b, first, bits, uint64(len(s))), s...)
+func qpackPlain(b []byte, first byte, bits uint8, s string) []byte {
+	return append(qpackInteger(b, first, bits, uint64(len(s))), s...)
 }
 
 func newMaker(seed uint64, capacity int) *maker {
 	m := &maker{r: rand.New(rand.NewPCG(seed, 1)), capacity: capacity}
-	m.stream = integer(nil, 0x20, 5, uint64(capacity))
+	m.stream = qpackInteger(nil, 0x20, 5, uint64(capacity))
 	return m
 }
 
 // room evicts until an entry fits; floor is the oldest that must stay.
 func (m *maker) room(p pair, floor int) bool {
-	need := len(p.name) + len(p.value) + entryOverhead
+	need := len(p.name) + len(p.value) + qpackOverhead
 	for m.size+need > m.capacity {
 		if m.dropped >= min(floor, len(m.table)) {
 			return false
 		}
 		old := m.table[m.dropped]
-		m.size -= len(old.name) + len(old.value) + entryOverhead
+		m.size -= len(old.name) + len(old.value) + qpackOverhead
 		m.dropped++
 	}
 	m.size += need
@@ -70,13 +70,13 @@ func (m *maker) insert(p pair, floor int) bool {
 	}
 	switch relative := len(m.table) - 1 - same; {
 	case same >= 0 && m.table[same] == p:
-		m.stream = integer(m.stream, 0, 5, uint64(relative))
+		m.stream = qpackInteger(m.stream, 0, 5, uint64(relative))
 	case same >= 0:
-		m.stream = plain(integer(m.stream, 0x80, 6, uint64(relative)), 0, 7, p.value)
+		m.stream = qpackPlain(qpackInteger(m.stream, 0x80, 6, uint64(relative)), 0, 7, p.value)
 	case p.name == ":path" && m.r.IntN(2) == 0:
-		m.stream = plain(integer(m.stream, 0xc0, 6, 1), 0, 7, p.value)
+		m.stream = qpackPlain(qpackInteger(m.stream, 0xc0, 6, 1), 0, 7, p.value)
 	default:
-		m.stream = plain(plain(m.stream, 0x40, 5, p.name), 0, 7, p.value)
+		m.stream = qpackPlain(qpackPlain(m.stream, 0x40, 5, p.name), 0, 7, p.value)
 	}
 	m.table = append(m.table, p)
 	return true
@@ -110,30 +110,30 @@ func (m *maker) section(head []pair) []byte {
 		}
 		switch {
 		case found >= base:
-			lines = integer(lines, 0x10, 4, uint64(found-base))
+			lines = qpackInteger(lines, 0x10, 4, uint64(found-base))
 		case found >= 0:
-			lines = integer(lines, 0x80, 6, uint64(base-1-found))
+			lines = qpackInteger(lines, 0x80, 6, uint64(base-1-found))
 		case p == pair{":method", "GET"}:
-			lines = integer(lines, 0xc0, 6, 17)
+			lines = qpackInteger(lines, 0xc0, 6, 17)
 		case named >= base:
-			lines = plain(integer(lines, 0, 3, uint64(named-base)), 0, 7, p.value)
+			lines = qpackPlain(qpackInteger(lines, 0, 3, uint64(named-base)), 0, 7, p.value)
 		case named >= 0:
-			lines = plain(integer(lines, 0x40, 4, uint64(base-1-named)), 0, 7, p.value)
+			lines = qpackPlain(qpackInteger(lines, 0x40, 4, uint64(base-1-named)), 0, 7, p.value)
 		case p.name == ":path":
-			lines = plain(integer(lines, 0x50, 4, 1), 0, 7, p.value)
+			lines = qpackPlain(qpackInteger(lines, 0x50, 4, 1), 0, 7, p.value)
 		default:
-			lines = plain(plain(lines, 0x20, 3, p.name), 0, 7, p.value)
+			lines = qpackPlain(qpackPlain(lines, 0x20, 3, p.name), 0, 7, p.value)
 		}
 	}
 	if required == 0 {
 		return append([]byte{0, 0}, lines...)
 	}
-	entries := m.capacity / entryOverhead
-	b := integer(nil, 0, 8, uint64(required%(2*entries)+1))
+	entries := m.capacity / qpackOverhead
+	b := qpackInteger(nil, 0, 8, uint64(required%(2*entries)+1))
 	if base >= required {
-		b = integer(b, 0, 7, uint64(base-required))
+		b = qpackInteger(b, 0, 7, uint64(base-required))
 	} else {
-		b = integer(b, 0x80, 7, uint64(required-base-1))
+		b = qpackInteger(b, 0x80, 7, uint64(required-base-1))
 	}
 	return append(b, lines...)
 }
@@ -216,7 +216,7 @@ func TestSectionsThatWait(t *testing.T) {
 	p := pair{":path", "/late"}
 	m.insert(p, 0)
 	m.insert(pair{"server", "made"}, 0)
-	section := append(integer(integer(nil, 0, 8, 3), 0, 7, 0), 0x80, 0x81)
+	section := append(qpackInteger(qpackInteger(nil, 0, 8, 3), 0, 7, 0), 0x80, 0x81)
 	if !q.Waits(section) {
 		t.Error("it does not wait for what its reader allows")
 	}
@@ -303,7 +303,7 @@ func FuzzQPACK(f *testing.F) {
 		if whole.inserted != pieces.inserted || whole.lost != pieces.lost {
 			t.Fatalf("%d entries at once, %d in pieces", whole.inserted, pieces.inserted)
 		}
-		if whole.size > maxTable+slack {
+		if whole.size > maxQPACK+qpackSlack {
 			t.Fatalf("%d bytes are held", whole.size)
 		}
 		whole.Waits(section)

@@ -1,8 +1,10 @@
 package fields
 
-// qpackStatic is the static table of QPACK (RFC 9204, A): of fields that no record needs, the
-// name alone, where it is of use.
-var qpackStatic = [99]entry{
+import "linger"
+
+// qpackStatic is the static table of QPACK (RFC 9204, A): fields that no record
+// needs are Other.
+var qpackStatic = [99]qpackEntry{
 	0:  {name: Authority},
 	1:  {name: Path, value: []byte("/")},
 	2:  {name: Other},
@@ -25,8 +27,8 @@ var qpackStatic = [99]entry{
 	19: {name: Method, value: []byte("OPTIONS")},
 	20: {name: Method, value: []byte("POST")},
 	21: {name: Method, value: []byte("PUT")},
-	22: {name: Scheme, value: []byte("http")},
-	23: {name: Scheme, value: []byte("https")},
+	22: {name: Scheme, value: []byte(linger.SchemeHTTP)},
+	23: {name: Scheme, value: []byte(linger.SchemeHTTPS)},
 	24: {name: Status, value: []byte("103")},
 	25: {name: Status, value: []byte("200")},
 	26: {name: Status, value: []byte("304")},

@@ -57,7 +57,7 @@ var rooms = []room{
 	{"capture/http1", []string{".", "trace", "capture/talk"}, "two streams of bytes into exchanges; how they were captured is for others to know"},
 	{"capture/http2", []string{".", "trace", "wire", "capture/talk", "capture/fields"}, "two streams of bytes into exchanges; how they were captured, or decrypted, is for others to know"},
 	{"capture/http3", []string{".", "trace", "wire", "capture/talk", "capture/fields"}, "streams of QUIC into exchanges; how they were captured and decrypted is for others to know"},
-	{"capture/fields", nil, "compressed heads into the fields that records need; what a head is of is for others to know"},
+	{"capture/fields", []string{"."}, "compressed heads into the fields that records need; what a head is of is for others to know"},
 	{"capture/secrets", nil, "secrets of TLS by the connection that they are of; who uses them is for others to know"},
 	{"capture/tls", []string{".", "trace", "wire", "capture/talk", "capture/secrets"}, "two streams of records into what they carry, and what the handshake tells; what is in them is for others to know"},
 	{"capture/quic", []string{".", "trace", "wire", "capture/talk", "capture/secrets", "capture/tls"}, "datagrams into streams; what the streams carry is for others to know"},
