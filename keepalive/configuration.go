@@ -56,7 +56,7 @@ func ReadConfiguration(name string, text []byte, include Include) (Configuration
 			return c.Configuration, err
 		}
 	case "apache":
-		c.Software, c.Idle, c.Limit = software, 5*time.Second, 100 // core, KeepAliveTimeout, MaxKeepAliveRequests
+		c.Software, c.Idle, c.Limit = software, 5*time.Second, 101 // core, KeepAliveTimeout, MaxKeepAliveRequests
 		if err := c.apache(name, string(text), 0); err != nil {
 			return c.Configuration, err
 		}
@@ -284,7 +284,11 @@ func (c *configuring) apache(name, text string, depth int) error {
 				c.idle(at, d)
 			}
 		case "maxkeepaliverequests":
+			// Those are the requests that a connection is kept after: it carries one more.
 			if n, err := strconv.Atoi(value); err == nil {
+				if n > 0 {
+					n++
+				}
 				c.limit(at, n)
 			}
 		case "logformat":

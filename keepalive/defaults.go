@@ -43,7 +43,8 @@ type Default struct {
 // A Setting is what sets an idle limit, in the words of the program.
 type Setting struct {
 	Where string
-	// Write is what to write. {s} stands for seconds, {ms} for milliseconds, {s+1} and
+	// Write is what to write. {s or ms} stands for seconds where they are whole, and for
+	// milliseconds with their unit otherwise, {s} for seconds, {ms} for milliseconds, {s+1} and
 	// {ms+1000} for a second more, {1/4} for a quarter in milliseconds.
 	Write string
 	Step  time.Duration // what the value is a multiple of
@@ -59,8 +60,12 @@ func (s Setting) For(limit time.Duration) (text string, ok bool) {
 	seconds := func(d time.Duration) string {
 		return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", d.Seconds()), "0"), ".")
 	}
+	whole := fmt.Sprint(int(limit.Seconds()))
+	if limit%time.Second != 0 {
+		whole = fmt.Sprint(limit.Milliseconds()) + "ms"
+	}
 	return strings.NewReplacer(
-		"{s}", seconds(limit), "{s+1}", seconds(limit+time.Second),
+		"{s or ms}", whole, "{s}", seconds(limit), "{s+1}", seconds(limit+time.Second),
 		"{ms}", fmt.Sprint(limit.Milliseconds()), "{ms+1000}", fmt.Sprint(limit.Milliseconds()+1000),
 		"{1/4}", fmt.Sprint((limit / 4).Milliseconds()),
 	).Replace(s.Write), true
@@ -116,7 +121,7 @@ func Softwares() []string {
 var recognised = []beginning{
 	{"apache-coyote", "tomcat"}, {"apache tomcat", "tomcat"}, {"apache", "apache"},
 	{"nginx", "nginx"}, {"openresty", "nginx"}, {"caddy", "caddy"}, {"envoy", "envoy"}, {"istio-envoy", "envoy"},
-	{"awselb", "aws-alb"}, {"gunicorn", "gunicorn"}, {"uvicorn", "uvicorn"}, {"lighttpd", "lighttpd"}, {"linger", "linger"},
+	{"awselb", "aws-alb"}, {"jetty(", "jetty"}, {"gunicorn", "gunicorn"}, {"uvicorn", "uvicorn"}, {"lighttpd", "lighttpd"}, {"linger", "linger"},
 }
 
 // Recognise returns the program that a Server field is of, or "". A program that was
@@ -158,7 +163,7 @@ var defaults = []Default{
 	},
 	{
 		Software: "apache", Title: "Apache httpd", Version: "0cb680442e", Side: Accepts, Limit: 5 * second,
-		Setting: Setting{"server or virtual host", "KeepAliveTimeout {ms}ms", milli, 0},
+		Setting: Setting{"server or virtual host", "KeepAliveTimeout {s or ms}", milli, 0},
 		Source:  "apache/httpd, include/httpd.h",
 	},
 	{
@@ -260,6 +265,12 @@ var defaults = []Default{
 		Setting: Setting{"Connector, in server.xml", `keepAliveTimeout="{ms}"`, milli, 0},
 		Note:    "that of connectionTimeout, which the server.xml that is shipped sets to 20 s",
 		Source:  "apache/tomcat, conf/server.xml; webapps/docs/config/http.xml",
+	},
+	{
+		Software: "jetty", Title: "Jetty", Version: "12", Side: Accepts, Limit: 30 * second,
+		Setting: Setting{"start.d/http.ini", "jetty.http.idleTimeout={ms}", milli, 0},
+		Note:    "of a connection on which a response is being written, too",
+		Source:  "jetty.org, operations guide, module http, jetty.http.idleTimeout",
 	},
 	{
 		Software: "gunicorn", Title: "gunicorn", Version: "65ac1a3a", Side: Accepts, Limit: 2 * second,

@@ -55,7 +55,19 @@ func (a arrivals) of(e *weblog.Entry) tune.Arrival {
 	r.Multiplexed = bytes.Contains(version, version2) || bytes.Contains(version, version3)
 	r.Once = e.Number <= 1 && bytes.HasSuffix(version, version10)
 	r.Secure = r.Multiplexed || e.TLS != nil && string(e.TLS) != linger.SchemeHTTP
+	r.Resumed, r.Full = e.Resumed == 1, e.Resumed == 0 && r.Secure
+	r.Older = olderTLS(e.TLS)
 	return r
+}
+
+// olderTLS reports whether a version of TLS, as a server names it, is 1.2 or older: "TLSv1.2",
+// "TLSv1", "SSLv3", and 771 of Caddy (RFC 8446, 4.2.1).
+func olderTLS(version []byte) bool {
+	switch string(version) {
+	case "TLSv1.2", "TLSv1.1", "TLSv1", "TLSv1.0", "SSLv3", "tls1.2", "tls1.1", "tls1.0", "1.2", "1.1", "1.0", "771", "770", "769":
+		return true
+	}
+	return false
 }
 
 // hash is FNV-1a with its bits mixed, so that any of them may choose a sample: the same in

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"linger/capture/weblog"
@@ -44,6 +45,9 @@ func (l Log) Read(ctx context.Context, sources []Source, asked tune.Asked) (*tun
 	config := l.config(parts)
 	a := tune.New(config)
 	l.merge(ctx, parts, a.Add)
+	if asked.Software == "" {
+		asked.Software = softwareOf(parts)
+	}
 	if asked.RTT == 0 {
 		asked.RTT = medianRTT(parts)
 	}
@@ -52,6 +56,7 @@ func (l Log) Read(ctx context.Context, sources []Source, asked tune.Asked) (*tun
 		return nil, fault.Unmet("no request is left: --from and --to leave none")
 	}
 	r.Log = facts(parts, config)
+	r.Log.Software = asked.Software
 	r.Caveats = append(r.Caveats, logDoubts(parts)...)
 	return r, nil
 }
@@ -132,6 +137,18 @@ func facts(parts []*part, c tune.Config) *tune.Log {
 		facts.Bytes += p.source.Bytes
 	}
 	return facts
+}
+
+// softwareOf is what has written the log, where its format tells and is not one that people
+// give to others, too.
+func softwareOf(parts []*part) string {
+	name := parts[0].layout.Name
+	for _, known := range [][2]string{{"AWS ALB", "aws-alb"}, {"HAProxy", "haproxy"}, {"Envoy", "envoy"}, {"Caddy", "caddy"}, {"Traefik", "traefik"}, {"ingress-nginx", "nginx"}} {
+		if strings.HasPrefix(name, known[0]) {
+			return known[1]
+		}
+	}
+	return ""
 }
 
 // medianRTT is the median of the round trips that the log has, 0 if it has none.

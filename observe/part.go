@@ -111,7 +111,7 @@ func (l Log) layout(name string, block []byte) (found *weblog.Layout, err error)
 
 // wanted are the fields that are read.
 func (l Log) wanted(layout *weblog.Layout) weblog.Fields {
-	want := weblog.Of(weblog.Client, weblog.Duration, weblog.Connection, weblog.ClientPort, weblog.Number, weblog.TLS, weblog.Protocol, weblog.RTT)
+	want := weblog.Of(weblog.Client, weblog.Duration, weblog.Connection, weblog.ClientPort, weblog.Number, weblog.TLS, weblog.Protocol, weblog.RTT, weblog.Resumed)
 	if !layout.Has.Has(weblog.Protocol) {
 		want |= weblog.Of(weblog.Request)
 	}

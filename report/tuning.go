@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"linger"
 	"linger/finding"
 	"linger/report/table"
 	"linger/tune"
@@ -34,7 +35,7 @@ func TuningPoints(r *tune.Result, all bool) (points []tune.Point) {
 func TuningTimeouts(r *tune.Result, all bool) table.Table {
 	t := table.Table{Columns: []table.Column{
 		{Head: "timeout", Align: table.Left}, {Head: "reuse"}, {Head: "conns"}, {Head: "sockets"},
-		{Head: "p99"}, {Head: "peak", Spare: 2}, {Head: "TIME_WAIT", Spare: 3}, {Head: "waited for handshakes", Spare: 1}, {Head: "memory", Spare: 4}, {Head: "", Align: table.Left, Obvious: true},
+		{Head: "p99"}, {Head: "peak", Spare: 2}, {Head: "TIME_WAIT", Spare: 3}, {Head: "waited for handshakes", Spare: 1}, {Head: "memory", Spare: 4}, {Head: "refused"}, {Head: "or closed early"}, {Head: "", Align: table.Left, Obvious: true},
 	}}
 	for _, p := range TuningPoints(r, all) {
 		name := table.Word(finding.Lasting(1000 * p.Timeout))
@@ -56,9 +57,44 @@ func TuningTimeouts(r *tune.Result, all bool) table.Table {
 		if m, ok := p.Memory.Get(); ok {
 			memory = table.Number(m, finding.Bytes)
 		}
+		refused, closed := table.Unknown(), table.Unknown()
+		if b := p.Budget; b != nil {
+			refused, closed = table.Number(float64(b.Refused), finding.Count0), table.Number(float64(b.Closed), finding.Count0)
+		}
 		t.Add(name, between(p.Reuse, finding.Share), between(p.Connections, finding.Count0), between(p.Mean, sockets),
-			table.Number(float64(p.P99), finding.Count0), table.Number(float64(p.Peak), finding.Count0), table.Number(p.TimeWait, sockets), waited, memory, table.Word(note))
+			table.Number(float64(p.P99), finding.Count0), table.Number(float64(p.Peak), finding.Count0), table.Number(p.TimeWait, sockets), waited, memory, refused, closed, table.Word(note))
 		t.Rows[len(t.Rows)-1].Best = isAdvised
+	}
+	// What a budget takes stands there where it takes something.
+	if n := len(t.Columns) - 1; table.Nought(t.Cells(n-2)) && table.Nought(t.Cells(n-1)) {
+		t = t.WithoutColumns(func(c table.Column) bool { return c.Head == t.Columns[n-2].Head || c.Head == t.Columns[n-1].Head })
+	}
+	return t.Without(1, table.Nothing)
+}
+
+// TuningMeasures has a row for no timeout and for each: the measures of 1995.
+func TuningMeasures(r *tune.Result) table.Table {
+	t := table.Table{Columns: []table.Column{
+		{Head: "timeout", Align: table.Left}, {Head: "refusal rate"}, {Head: "re-use rate"}, {Head: "without indexer"}, {Head: "median client"}, {Head: "clients without"},
+		{Head: "forced closes"}, {Head: "PCB table"}, {Head: "TIME_WAIT, peak"}, {Head: "packets / request"},
+	}}
+	if r.Measures == nil {
+		return t
+	}
+	share := func(v linger.Opt[float64]) table.Cell {
+		if n, ok := v.Get(); ok {
+			return table.Number(n, finding.Share)
+		}
+		return table.Unknown()
+	}
+	for _, p := range r.Measures.Points {
+		name := "none"
+		if p.Timeout > 0 {
+			name = finding.Lasting(1000 * p.Timeout)
+		}
+		t.Add(table.Word(name), share(p.RefusalRate), between(p.ReuseRate, finding.Share), share(p.WithoutIndexer), share(p.Success), share(p.SuccessNever),
+			share(p.ForcedCloseRate), table.Number(float64(p.PCBTable), finding.Count0), table.Number(float64(p.TimeWait), finding.Count0),
+			table.Number(p.Packets, func(v float64) string { return finding.Fixed(v, 2) }))
 	}
 	return t.Without(1, table.Nothing)
 }

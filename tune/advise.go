@@ -32,6 +32,7 @@ func (a *Analyzer) advise(r *Result, q Asked) {
 	if share := float64(a.most.crowded) / float64(max(1, a.most.requests)); share > 0.005 && a.least == nil {
 		r.Findings = append(r.Findings, finding.Finding{Code: FoundCrowded, Severity: finding.Note, Figures: finding.Figures{finding.Number("share", share, "share")}})
 	}
+	a.budget(r, q)
 	a.letGo(r, q)
 	a.window(r, q)
 	a.limit(r, q)
@@ -54,12 +55,14 @@ func (a *Analyzer) knee(r *Result, q Asked) *Point {
 	}
 	var best *Point
 	least := math.Inf(1)
+	resumed, _ := a.hands.told()
+	even := q.BreakEven(resumed).Seconds()
 	for i := range r.Points {
 		p := &r.Points[i]
 		if q.Budget > 0 && p.P99 > q.Budget {
 			break
 		}
-		if cost := p.Connections.Mid()*q.BreakEven().Seconds() + p.Mean.Mid()*r.Span; cost < least {
+		if cost := p.Connections.Mid()*even + p.Mean.Mid()*r.Span; cost < least {
 			best, least = p, cost
 		}
 	}
@@ -92,7 +95,8 @@ func (a *Analyzer) timeout(r *Result, q Asked) {
 			saved := (r.Today.Connections.Mid() - p.Connections.Mid()) / math.Max(r.Span, 1) * 86400
 			f.Figures = append(f.Figures, finding.Number("saved_a_day", saved, ""))
 		}
-		f.Figures = append(f.Figures, finding.Number("break_even", 1000*q.BreakEven().Seconds(), "ms"))
+		resumed, _ := a.hands.told()
+		f.Figures = append(f.Figures, finding.Number("break_even", 1000*q.BreakEven(resumed).Seconds(), "ms"))
 		if q.Budget > 0 {
 			f.Figures = append(f.Figures, finding.Number("budget", float64(q.Budget), ""))
 		}
@@ -156,6 +160,34 @@ func bounded(name string, b Bounds, unit string) finding.Figure {
 		f.Interval = linger.Known(finding.Interval{Low: linger.Known(b.Low), High: linger.Known(b.High)})
 	}
 	return f
+}
+
+// budget says what a limit on connections comes to: at today's timeout, or the advised one, or
+// the longest of those that hold no more.
+func (a *Analyzer) budget(r *Result, q Asked) {
+	p := r.Cut()
+	if q.Budget == 0 || r.Today == nil && r.Advised == nil {
+		if p = nil; q.Budget > 0 {
+			p = &r.Points[0]
+		}
+	} else if r.Today != nil {
+		p = r.Today
+	}
+	if p == nil || p.Budget == nil || p.Budget.Refused == 0 && p.Budget.Closed == 0 {
+		return
+	}
+	b := p.Budget
+	f := finding.Finding{Code: FoundBudget, Severity: finding.Note, Figures: finding.Figures{
+		finding.Number("budget", float64(b.Connections), ""), finding.Number("timeout", 1000*p.Timeout, "ms"), reuse(*p, "unlimited"),
+		finding.Number("refused", float64(b.Refused), "").Whose("refusing"), finding.Number("reuse", b.Reuse, "share").Whose("refusing"),
+		finding.Number("refused_share", float64(b.Refused)/float64(max(1, a.requests)), "share").Whose("refusing"),
+		finding.Number("closed_early", float64(b.Closed), "").Whose("closing"), finding.Number("reuse", b.WayReuse, "share").Whose("closing"),
+		finding.Number("refused", float64(b.WayRefused), "").Whose("closing"),
+	}}
+	if b.Refused > 0 && r.Today != nil {
+		f.Severity = finding.Warning
+	}
+	r.Findings = append(r.Findings, f)
 }
 
 // letGo says from what gap on connections are rarely used again, though the timeout of

@@ -23,6 +23,10 @@ const (
 	// clients': requests that meet a connection which has just been closed. "share",
 	// "server", "client".
 	FoundWindow = "danger-window"
+	// FoundBudget is what a limit on connections ("budget") comes to at a "timeout": requests
+	// "refused" and "reuse" of a server that refuses new connections ("refusing"), and
+	// connections "closed_early" and "reuse" of one that closes idle ones for them ("closing").
+	FoundBudget = "connection-limit"
 	// FoundCrowded is the share of requests that needed another connection since those that
 	// their client had were busy; no timeout helps them. "share".
 	FoundCrowded = "concurrency"

@@ -10,33 +10,37 @@ import (
 // maxSteps bounds the steps of a timeline. When a log is longer, steps are joined two by two.
 const maxSteps = 1 << 16
 
-// timelines count the sockets that would be open, step by step, for each of Timeouts. What a
+// timelines count the sockets that would be open, step by step, for each of timeouts. What a
 // request adds does not depend on the timeouts: that its connection had become idle in one
-// step, that it came in another, and how many of Timeouts are no longer than the time in
+// step, that it came in another, and how many timeouts are no longer than the time in
 // between, which is its class.
 type timelines struct {
 	shift   uint  // a step is 2^shift seconds
 	from    int64 // the first step, in steps since 1970
 	started bool
 	opened  []int32 // connections that are opened, whatever the timeout
+	closed  []int32 // connections that end with their only request
+	asked   []int32 // requests that end
+	// classes are one more than the timeouts, and classOf is how many of those are no longer
+	// than so many whole seconds.
+	classes  int
+	classOf  [horizon + 1]uint8
+	timeouts []time.Duration
 	// idled and came have the classes one after the other in each step.
 	idled, came []int32
 }
 
-// classes are one more than Timeouts.
-const classes = 25
-
-// classOf is how many of Timeouts are no longer than so many whole seconds.
-var classOf = func() (list [horizon + 1]uint8) {
-	for s := range list {
-		for _, t := range Timeouts {
-			if int64(t/time.Second) <= int64(s) {
-				list[s]++
+func newTimelines(timeouts []time.Duration) *timelines {
+	t := &timelines{timeouts: timeouts, classes: len(timeouts) + 1}
+	for s := range t.classOf {
+		for _, timeout := range timeouts {
+			if int64(timeout/time.Second) <= int64(s) {
+				t.classOf[s]++
 			}
 		}
 	}
-	return list
-}()
+	return t
+}
 
 // step returns the step of an instant. What comes before the first one counts in it.
 func (t *timelines) step(when linger.Instant) int {
@@ -62,7 +66,8 @@ func (t *timelines) join() {
 		}
 		return out
 	}
-	t.opened, t.idled, t.came = halve(t.opened, 1), halve(t.idled, classes), halve(t.came, classes)
+	t.opened, t.closed, t.asked = halve(t.opened, 1), halve(t.closed, 1), halve(t.asked, 1)
+	t.idled, t.came = halve(t.idled, t.classes), halve(t.came, t.classes)
 	t.shift++
 	t.from >>= 1
 }
@@ -81,14 +86,20 @@ func (t *timelines) open(when linger.Instant, weight int64) {
 	t.opened = count(t.opened, i, weight)
 }
 
+// shut counts one that ends by itself.
+func (t *timelines) shut(when linger.Instant, weight int64) {
+	i := t.step(when)
+	t.closed = count(t.closed, i, weight)
+}
+
 // gap counts a connection that was idle for so many seconds and used again, or ended and
 // replaced, as each timeout has it.
 func (t *timelines) gap(idle, start linger.Instant, seconds, weight int64) {
-	class := int(classOf[seconds])
+	class := int(t.classOf[seconds])
 	begin := t.step(start)
 	end := t.step(idle)
-	t.idled = count(t.idled, end*classes+class, weight)
-	t.came = count(t.came, begin*classes+class, weight)
+	t.idled = count(t.idled, end*t.classes+class, weight)
+	t.came = count(t.came, begin*t.classes+class, weight)
 }
 
 // A Held is how many sockets are open over time.
@@ -98,9 +109,20 @@ type Held struct {
 
 // heldBy returns what the i-th timeout holds until the end of the log.
 func (v *view) heldBy(i int, end linger.Instant, weight int64) Held {
+	steps := v.series(i, end, weight, 0)
+	if len(steps) == 0 {
+		return Held{}
+	}
+	slices.Sort(steps)
+	return Held{P99: steps[(len(steps)-1)*99/100], Peak: steps[len(steps)-1]}
+}
+
+// series is what the i-th timeout holds in each step until the end of the log, if a connection
+// takes its place for so long after it has been closed: for the time of TIME_WAIT, or not at all.
+func (v *view) series(i int, end linger.Instant, weight int64, after time.Duration) []int64 {
 	t := v.held
 	if !t.started {
-		return Held{}
+		return nil
 	}
 	last := t.step(end)
 	steps := make([]int64, last+2)
@@ -108,7 +130,12 @@ func (v *view) heldBy(i int, end linger.Instant, weight int64) Held {
 		steps[min(j, last)] += int64(n)
 	}
 	// It is open in the step in which it ends.
-	shift := int(Timeouts[i]/time.Second)>>t.shift + 1
+	late := int(after/time.Second)>>t.shift + 1
+	for j, n := range t.closed {
+		steps[min(j+late, last+1)] -= int64(n)
+	}
+	shift := int((t.timeouts[i]+after)/time.Second)>>t.shift + 1
+	classes := t.classes
 	for j := 0; j*classes < len(t.idled); j++ {
 		for class := i + 1; class < classes && j*classes+class < len(t.idled); class++ {
 			steps[min(j+shift, last+1)] -= int64(t.idled[j*classes+class])
@@ -129,7 +156,26 @@ func (v *view) heldBy(i int, end linger.Instant, weight int64) Held {
 		open += n
 		steps[j] = open
 	}
-	steps = steps[:last+1]
-	slices.Sort(steps)
-	return Held{P99: steps[(len(steps)-1)*99/100], Peak: steps[len(steps)-1]}
+	return steps[:last+1]
+}
+
+// ask counts a request that ends, whatever the timeout.
+func (t *timelines) ask(end linger.Instant, weight int64) {
+	i := t.step(end)
+	t.asked = count(t.asked, i, weight)
+}
+
+// waiting is how many sockets were in TIME_WAIT at most if each request had a connection of its
+// own, which the server closes: the requests of the last minute.
+func (t *timelines) waiting() (most int64) {
+	within := max(1, timeWait>>t.shift)
+	sum := int64(0)
+	for i, n := range t.asked {
+		sum += int64(n)
+		if i >= within {
+			sum -= int64(t.asked[i-within])
+		}
+		most = max(most, sum)
+	}
+	return most
 }

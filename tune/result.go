@@ -3,6 +3,7 @@ package tune
 import (
 	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"linger"
@@ -25,9 +26,11 @@ type Asked struct {
 	RTT time.Duration
 	// Budget is how many sockets may be open; 0 is no bound.
 	Budget int64
-	// HandshakeCPU is the server's processor time for a connection with its handshakes, and
-	// SocketMemory what holding one takes, in bytes; 0 is what Default… say.
+	// HandshakeCPU is the server's processor time for a connection with its handshakes,
+	// ResumedCPU for one whose TLS is resumed, and SocketMemory what holding one takes, in
+	// bytes; 0 is what Default… say.
 	HandshakeCPU time.Duration
+	ResumedCPU   time.Duration
 	SocketMemory int64
 	// Software is what the lines are for that set a timeout.
 	Software string
@@ -36,6 +39,7 @@ type Asked struct {
 // The prices of a connection, as docs/tune.md has them measured of nginx with TLS.
 const (
 	DefaultHandshakeCPU = 360 * time.Microsecond
+	DefaultResumedCPU   = 240 * time.Microsecond
 	DefaultSocketMemory = 18_000
 	// MemoryPerCore is how many bytes cost as much as a core: general-purpose machines are
 	// sold with 4 GB a core.
@@ -44,9 +48,21 @@ const (
 
 // BreakEven is for how long holding an idle connection costs as much as to open one: the
 // memory of the one against the processor of the other.
-func (q Asked) BreakEven() time.Duration {
-	cpu, memory := cmp.Or(q.HandshakeCPU, DefaultHandshakeCPU), cmp.Or(q.SocketMemory, DefaultSocketMemory)
+//
+// resumed is the share of the handshakes of TLS that are resumed.
+func (q Asked) BreakEven(resumed float64) time.Duration {
+	cpu, memory := q.opening(resumed), cmp.Or(q.SocketMemory, DefaultSocketMemory)
 	return time.Duration(min(float64(cpu)*MemoryPerCore/float64(memory), 1e18))
+}
+
+// opening is what opening a connection takes of the server's processor on average.
+func (q Asked) opening(resumed float64) time.Duration {
+	full := cmp.Or(q.HandshakeCPU, DefaultHandshakeCPU)
+	again := q.ResumedCPU
+	if again == 0 { // as much less as by default
+		again = time.Duration(float64(full) * float64(DefaultResumedCPU) / float64(DefaultHandshakeCPU))
+	}
+	return full - time.Duration(resumed*float64(full-again))
 }
 
 // A Result is what was found.
@@ -71,6 +87,10 @@ type Result struct {
 	Advised  *Point    `json:"advised,omitempty"`
 	Runs     []Run     `json:"max_requests"`
 	Observed *Observed `json:"observed,omitempty"`
+	// Handshakes are those of TLS, as the log has them.
+	Handshakes *Handshakes `json:"tls_handshakes,omitempty"`
+	// Measures are the same in the words of 1995.
+	Measures *Measures `json:"measures_of_1995,omitempty"`
 	// Single is what one connection for each client, multiplexed, would have done at the
 	// advised timeout.
 	Single *Point `json:"multiplexed,omitempty"`
@@ -131,6 +151,12 @@ type Point struct {
 	TimeWait float64 `json:"time_wait_mean"`
 	// ClosedBy is which side's limit ends most connections.
 	ClosedBy string `json:"closed_by"`
+	// Full and Resumed are how many of the connections have a full handshake of TLS, and a
+	// resumed one, if as large a share of them is resumed as in the log.
+	Full    linger.Opt[Bounds] `json:"handshakes_full,omitzero"`
+	Resumed linger.Opt[Bounds] `json:"handshakes_resumed,omitzero"`
+	// Budget is what is left of it on a server with room for so many connections.
+	Budget *Limited `json:"budget,omitempty"`
 	// Memory is what P99 sockets take.
 	Memory linger.Opt[float64] `json:"memory_bytes_p99,omitzero"`
 	// Waiting is what clients wait for handshakes in all, and CPU what those take of the
@@ -200,8 +226,13 @@ func (a *Analyzer) End(q Asked) *Result {
 	if a.shift > 0 {
 		r.Sampled = linger.Known(1 / float64(int64(1)<<a.shift))
 	}
-	for i := range Timeouts {
-		r.Points = append(r.Points, a.point(i, q))
+	for i, t := range a.timeouts {
+		if slices.Contains(Timeouts, t) {
+			r.Points = append(r.Points, a.pointAt(i, t, q))
+		}
+	}
+	if share, ok := a.hands.told(); ok {
+		r.Handshakes = &Handshakes{Full: a.hands.full, Resumed: a.hands.resumed, Share: share}
 	}
 	for _, l := range a.replays.all {
 		r.Runs = append(r.Runs, l.run(a.replays.requests))
@@ -219,21 +250,13 @@ func (a *Analyzer) End(q Asked) *Result {
 	}
 	a.adaptive(r)
 	a.advise(r, q)
+	r.Measures = a.measures(r, q)
 	return r
 }
 
-// at returns the point of any timeout up to an hour: what Timeouts have, or what lies between
-// two of them, of which the sockets over time are those of the longer one.
-func (a *Analyzer) at(t time.Duration, q Asked) Point {
-	for i, have := range Timeouts {
-		if have >= t {
-			return a.pointAt(i, t, q)
-		}
-	}
-	return a.pointAt(len(Timeouts)-1, t, q)
-}
-
-func (a *Analyzer) point(i int, q Asked) Point { return a.pointAt(i, Timeouts[i], q) }
+// at returns the point of any timeout up to an hour. Of one that is not followed, the sockets
+// over time are those of the next longer one.
+func (a *Analyzer) at(t time.Duration, q Asked) Point { return a.pointAt(a.index(t), t, q) }
 
 // pointAt is the point of a timeout of which sockets are followed as if it were the i-th.
 func (a *Analyzer) pointAt(i int, t time.Duration, q Asked) Point {
@@ -258,8 +281,8 @@ func (a *Analyzer) pointAt(i int, t time.Duration, q Asked) Point {
 	mean := func(v *view) float64 { return (float64(v.busySum) + v.idleTime(kept, a.last, weight)) / span }
 	p.Mean = ordered(mean(least), mean(a.most))
 	j := i
-	for j > 0 && Timeouts[j] > kept && Timeouts[j-1] >= kept {
-		j--
+	if kept < t {
+		j = a.index(kept)
 	}
 	h := least.heldBy(j, a.last, weight)
 	if a.least != nil {
@@ -270,10 +293,18 @@ func (a *Analyzer) pointAt(i int, t time.Duration, q Asked) Point {
 	p.TimeWait = p.Connections.Mid() * timeWait / math.Max(timeWait, span/1e9)
 	p.Memory = linger.Known(float64(cmp.Or(q.SocketMemory, DefaultSocketMemory) * p.P99))
 	if q.RTT > 0 {
-		trips := 1 + float64(a.secure)/requests // TLS 1.3 takes one more (RFC 8446, section 2)
+		trips := 1 + a.hands.trips()*float64(a.secure)/requests
 		p.Waiting = linger.Known(p.Connections.scale(trips * q.RTT.Seconds()))
 	}
-	p.CPU = linger.Known(p.Connections.scale(cmp.Or(q.HandshakeCPU, DefaultHandshakeCPU).Seconds()))
+	resumed, told := a.hands.told()
+	if told {
+		secure := p.Connections.scale(float64(a.secure) / requests)
+		p.Full, p.Resumed = linger.Known(secure.scale(1-resumed)), linger.Known(secure.scale(resumed))
+	}
+	p.CPU = linger.Known(p.Connections.scale(q.opening(resumed).Seconds()))
+	if a.bounded != nil {
+		p.Budget = a.bounded.of(j)
+	}
 	return p
 }
 

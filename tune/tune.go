@@ -19,6 +19,7 @@
 package tune
 
 import (
+	"slices"
 	"time"
 
 	"linger"
@@ -37,6 +38,12 @@ type Arrival struct {
 	// Multiplexed requests (HTTP/2, HTTP/3) share a connection while they overlap.
 	Multiplexed bool
 	Secure      bool
+	// Resumed and Full are what the log says of the TLS handshake of the connection; neither
+	// where it does not.
+	Resumed, Full bool
+	// Older is TLS 1.2 or older, of which a full handshake takes two round trips (RFC 5246,
+	// 7.3), and a resumed one one.
+	Older bool
 	// Once is a request whose connection ends with it: HTTP/1.0 keeps none unless it asks
 	// for it (RFC 9112, 9.3), which logs do not show.
 	Once bool
@@ -52,6 +59,11 @@ type Config struct {
 	// the usual ones.
 	Timeout time.Duration
 	Limit   int
+	// ClientIdle is for how long clients keep a connection by themselves; 0 is not known.
+	ClientIdle time.Duration
+	// Budget is how many connections the server has room for; 0 is no bound. What it would
+	// refuse takes a run of each timeout.
+	Budget int64
 	// Parallel is how many connections a client is taken to open at once where the log
 	// does not say which requests overlapped; 0 is 6, as browsers do over HTTP/1.1.
 	Parallel int
@@ -78,16 +90,21 @@ const exact = 10 * time.Millisecond
 
 // An Analyzer takes arrivals in.
 type Analyzer struct {
-	config  Config
-	clients clients
-	least   *view // nil where most is exact
-	most    *view
-	one     *view // as if all requests of a client shared one connection; nil if they do
-	seen    *observed
-	replays *replays
-	order   order
-	inOrder int // arrivals since the last one that was before the one that came before it
-	latest  linger.Instant
+	config Config
+	// timeouts are Timeouts, with those of Config that are not among them.
+	timeouts []time.Duration
+	clients  clients
+	least    *view // nil where most is exact
+	most     *view
+	one      *view // as if all requests of a client shared one connection; nil if they do
+	seen     *observed
+	replays  *replays
+	bounded  *budgeted // nil without a budget
+	tallies  *tallies
+	hands    handshakes
+	order    order
+	inOrder  int // arrivals since the last one that was before the one that came before it
+	latest   linger.Instant
 
 	last     linger.Instant
 	started  bool
@@ -110,19 +127,44 @@ func New(c Config) *Analyzer {
 	if c.Backends == 0 {
 		c.Backends = 4
 	}
-	a := &Analyzer{config: c, seen: newObserved()}
+	a := &Analyzer{config: c, seen: newObserved(), timeouts: followed(c)}
+	a.bounded, a.tallies = newBudgeted(c.Budget, a.timeouts), newTallies(len(a.timeouts)+1)
 	if c.Durations && c.Resolution <= exact {
-		a.most = newView(0, 0, 0)
-		a.one = newView(0, 0, 0)
+		a.most = a.newView(0, 0, 0)
+		a.one = a.newView(0, 0, 0)
 	} else {
 		// Requests may have begun and ended anywhere within the clock's step. Where their
 		// ends are not known, either none overlapped, or all of one step did.
 		step := c.Resolution.Nanoseconds()
-		a.most = newView(0, -step, 0)
-		a.least = newView(step, 2*step, c.Parallel)
+		a.most = a.newView(0, -step, 0)
+		a.least = a.newView(step, 2*step, c.Parallel)
 	}
 	a.replays = newReplays(c)
 	return a
+}
+
+// followed are Timeouts, with those of a Config that are not among them.
+func followed(c Config) []time.Duration {
+	list := slices.Clone(Timeouts)
+	for _, t := range []time.Duration{c.Timeout, c.ClientIdle} {
+		if t > 0 && t <= horizon*time.Second && !slices.Contains(list, t) {
+			list = append(list, t)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// class is how many of the timeouts are no longer than a gap, so that they end the connection.
+func (a *Analyzer) class(gap linger.Instant) int {
+	if gap < linger.Instant(a.timeouts[0]) {
+		return 0
+	}
+	n, found := slices.BinarySearch(a.timeouts, time.Duration(gap))
+	if found {
+		n++
+	}
+	return n
 }
 
 // Add takes an arrival in.
@@ -172,6 +214,16 @@ func (a *Analyzer) add(r *Arrival) {
 		a.one.add(place, &one, w)
 	}
 	a.replays.add(r, w)
+	if a.bounded != nil {
+		a.bounded.add(r, w, a.class)
+	}
+	class := len(a.timeouts)
+	if gap >= 0 {
+		class = a.class(gap)
+	}
+	a.tallies.add(a.most.conns, place, r.Client, class)
+	a.hands.add(r, gap, w)
+	a.most.held.ask(r.End, w)
 	if r.Connection != 0 || r.Number != 0 {
 		a.seen.add(r, gap, w)
 	}
@@ -187,10 +239,14 @@ func (a *Analyzer) halve() {
 	a.clients.forget(gone, func(place int32) {
 		for _, v := range []*view{a.most, a.least, a.one} {
 			if v != nil && int(place) < len(v.conns) {
+				a.tallies.drop(&v.conns[place])
 				v.conns[place] = client{}
 			}
 		}
 	})
 	a.replays.forget(gone)
+	if a.bounded != nil {
+		a.bounded.forget(gone)
+	}
 	a.seen.forget(gone)
 }

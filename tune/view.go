@@ -2,6 +2,7 @@ package tune
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"linger"
@@ -24,9 +25,19 @@ type view struct {
 	gaps    [horizon + 1]gaps
 	busySum int64
 	held    *timelines
+	// fine are those timeouts that are no whole seconds.
+	fine []fine
 	// The same with a timeout of its own for each client.
 	adaptiveReused int64
 	adaptiveIdle   float64
+}
+
+// A fine is a timeout that is no whole number of seconds, so that the gaps by whole seconds
+// do not tell what it reuses.
+type fine struct {
+	timeout linger.Instant
+	reused  int64
+	idle    float64 // for how long connections were, until they were used or ended
 }
 
 // gaps are those of so many whole seconds.
@@ -45,6 +56,8 @@ type client struct {
 	more  []linger.Instant // of those that it had open at once besides
 	multi linger.Instant   // of the one that multiplexes; 0: none
 	mean  linger.Instant   // of its gaps, the late ones weighing most
+	asked uint32           // how often, at most 2^32-1
+	tally int32            // of the client, from 1; 0 is none
 }
 
 // adaptiveFactor is how many times its mean gap a client's own timeout is, and adaptiveFirst
@@ -62,8 +75,14 @@ func (c *client) timeout() time.Duration {
 	return min(max(adaptiveFactor*time.Duration(c.mean), time.Second), horizon*time.Second)
 }
 
-func newView(busy, widen int64, parallel int) *view {
-	return &view{busy: busy, widen: widen, parallel: parallel, held: &timelines{}}
+func (a *Analyzer) newView(busy, widen int64, parallel int) *view {
+	v := &view{busy: busy, widen: widen, parallel: parallel, held: newTimelines(a.timeouts)}
+	for _, t := range a.timeouts {
+		if t%time.Second != 0 {
+			v.fine = append(v.fine, fine{timeout: linger.Instant(t)})
+		}
+	}
+	return v
 }
 
 // add takes an arrival of the client at a place in, and returns for how long the connection
@@ -78,6 +97,8 @@ func (v *view) add(place int32, r *Arrival, weight int64) linger.Instant {
 	if r.Once {
 		v.once += weight
 		v.busySum += int64(end-start) * weight
+		v.held.open(start, weight)
+		v.held.shut(end, weight)
 		return never
 	}
 	if r.Multiplexed {
@@ -151,6 +172,9 @@ func (v *view) share(c *client, start, end linger.Instant, weight int64) linger.
 	} else {
 		v.gaps[0].n += weight
 		v.gaps[0].raw += weight
+		for i := range v.fine {
+			v.fine[i].reused += weight
+		}
 		v.adaptiveReused += weight
 		v.busySum += int64(max(0, end-c.multi)) * weight
 	}
@@ -166,6 +190,14 @@ func (v *view) gap(c *client, idle, start linger.Instant, weight int64) linger.I
 	g := &v.gaps[min(second, horizon)]
 	g.n += weight
 	g.rest += (int64(gap) - second*int64(time.Second)) * weight
+	for i := range v.fine {
+		if f := &v.fine[i]; gap < f.timeout {
+			f.reused += weight
+			f.idle += float64(gap) * float64(weight)
+		} else {
+			f.idle += float64(f.timeout) * float64(weight)
+		}
+	}
 	second = min(second, horizon)
 	if own := linger.Instant(c.timeout()); gap < own {
 		v.adaptiveReused += weight
@@ -185,6 +217,11 @@ func (v *view) gap(c *client, idle, start linger.Instant, weight int64) linger.I
 // reused is how many requests would have found a connection open that is kept for t.
 func (v *view) reused(t time.Duration) int64 {
 	n := int64(0)
+	for _, f := range v.fine {
+		if f.timeout == linger.Instant(t) {
+			return f.reused
+		}
+	}
 	for _, g := range v.gaps[:min(int64(t/time.Second), horizon)] {
 		n += g.n
 	}
@@ -196,7 +233,14 @@ func (v *view) reused(t time.Duration) int64 {
 func (v *view) idleTime(t time.Duration, end linger.Instant, weight int64) float64 {
 	whole := min(int64(t/time.Second), horizon)
 	sum := 0.0
+	fine := slices.IndexFunc(v.fine, func(f fine) bool { return f.timeout == linger.Instant(t) })
+	if fine >= 0 {
+		sum = v.fine[fine].idle
+	}
 	for s, g := range v.gaps {
+		if fine >= 0 {
+			break
+		}
 		if int64(s) < whole {
 			sum += float64(g.n)*float64(s)*float64(time.Second) + float64(g.rest)
 		} else {

@@ -17,6 +17,9 @@ import (
 	"linger/lab"
 )
 
+// roles are what this program can play besides, on a host of a lab; they return an exit status.
+var roles = map[string]func(args []string) int{"load": loadMain, "peak": peakMain}
+
 func TestMain(m *testing.M) {
 	// This binary is also the first process of a lab, and its hosts.
 	if status, inside := lab.Inside(os.Args); inside {
@@ -28,11 +31,8 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "linger" {
 		os.Exit(Main(os.Args[2:], streamsOf(os.Stdin, os.Stdout, os.Stderr, os.Getenv)))
 	}
-	if len(os.Args) > 1 && os.Args[1] == "load" {
-		os.Exit(loadMain(os.Args[2:]))
-	}
-	if len(os.Args) > 1 && os.Args[1] == "peak" {
-		os.Exit(peakMain(os.Args[2:]))
+	if len(os.Args) > 1 && roles[os.Args[1]] != nil {
+		os.Exit(roles[os.Args[1]](os.Args[2:]))
 	}
 	testall.AtOnce(6) // labs and servers wait for most of their time
 	testscript.Main(m, map[string]func(){"linger": main})

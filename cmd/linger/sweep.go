@@ -143,7 +143,7 @@ func (c sweepCmd) crowds(ctx context.Context, std console.Streams) error {
 
 // crowdPlan reads what is to be predicted of crowds.
 func (c sweepCmd) crowdPlan(ctx context.Context, std console.Streams) (p crowdsweep.Plan, err error) {
-	p = crowdsweep.Plan{Seed: c.Seed, Trials: c.trials(1), BreakEven: tune.Asked{}.BreakEven(), Budget: int(c.ConnectionsBudget)}
+	p = crowdsweep.Plan{Seed: c.Seed, Trials: c.trials(1), BreakEven: tune.Asked{}.BreakEven(0), Budget: int(c.ConnectionsBudget)}
 	if p.Grid, p.Crowd, p.Capacity, err = c.CrowdGridFlags.Parse(c.Think, c.IdleTimeout, c.Steps); err != nil {
 		return p, err
 	}

@@ -38,6 +38,7 @@ type tuneCmd struct {
 	RTT               time.Duration  `name:"rtt" placeholder:"TIME" help:"The round trip to clients, for what handshakes cost them; default is what the log says."`
 	ConnectionsBudget int64          `placeholder:"N" help:"How many connections may be open at once."`
 	HandshakeCost     time.Duration  `placeholder:"TIME" help:"What opening a connection takes of the server's processor; default is 360us."`
+	ResumedCost       time.Duration  `placeholder:"TIME" help:"The same of a connection whose TLS is resumed, where the log tells which are; default is two thirds of it."`
 	SocketMemory      string         `placeholder:"SIZE" help:"What an open connection takes of the server's memory, as 18kB, which is the default."`
 	Backends          int            `default:"4" placeholder:"N" help:"Over how many servers behind it connections are spread, for what a limit on requests does."`
 	Software          string         `placeholder:"NAME" help:"What the advice is for: nginx, apache, haproxy, envoy, caddy, node, go, ..."`
@@ -108,7 +109,7 @@ func (c tuneCmd) command() string {
 		{"--log-format", c.LogFormat, ""}, {"--log-fields", c.LogFields, ""}, {"--log-time", c.LogTime, ""}, {"--log-zone", c.LogZone, ""},
 		{"--by", c.By, "client"}, {"--from", c.From, ""}, {"--to", c.To, ""}, {"--check", c.Check, ""}, {"--idle-timeout", idle, ""},
 		{"--max-requests", fmt.Sprint(c.MaxRequests), "0"}, {"--client-idle", c.ClientIdle.String(), "0s"}, {"--rtt", c.RTT.String(), "0s"},
-		{"--connections-budget", fmt.Sprint(c.ConnectionsBudget), "0"}, {"--handshake-cost", c.HandshakeCost.String(), "0s"},
+		{"--connections-budget", fmt.Sprint(c.ConnectionsBudget), "0"}, {"--handshake-cost", c.HandshakeCost.String(), "0s"}, {"--resumed-cost", c.ResumedCost.String(), "0s"},
 		{"--socket-memory", c.SocketMemory, ""}, {"--backends", fmt.Sprint(c.Backends), "4"}, {"--software", c.Software, ""},
 		{"--max-tracked", fmt.Sprint(c.MaxTracked), "0"},
 	})...)
@@ -119,12 +120,12 @@ func (c tuneCmd) command() string {
 func (c tuneCmd) asked() (tune.Asked, error) {
 	q := tune.Asked{
 		Limit: c.MaxRequests, ClientIdle: c.ClientIdle, RTT: c.RTT, Budget: c.ConnectionsBudget,
-		HandshakeCPU: c.HandshakeCost, Software: c.Software,
+		HandshakeCPU: c.HandshakeCost, ResumedCPU: c.ResumedCost, Software: c.Software,
 	}
 	if c.IdleTimeout != nil {
 		q.Today = linger.Known(*c.IdleTimeout)
 	}
-	for name, d := range map[string]time.Duration{"--idle-timeout": q.Today.Or(0), "--client-idle": c.ClientIdle, "--rtt": c.RTT, "--handshake-cost": c.HandshakeCost} {
+	for name, d := range map[string]time.Duration{"--idle-timeout": q.Today.Or(0), "--client-idle": c.ClientIdle, "--rtt": c.RTT, "--handshake-cost": c.HandshakeCost, "--resumed-cost": c.ResumedCost} {
 		if d < 0 {
 			return q, fault.Usage("%s: %v is negative", name, d)
 		}
@@ -180,7 +181,7 @@ func (c tuneCmd) log() (l observe.Log, err error) {
 	}
 	l = observe.Log{
 		Format: c.LogFormat, Fields: c.LogFields, Clock: c.LogTime, Forwarded: c.By == "forwarded",
-		Tuning: tune.Config{Backends: c.Backends, MaxClients: c.MaxTracked, Limit: c.MaxRequests},
+		Tuning: tune.Config{Backends: c.Backends, MaxClients: c.MaxTracked, Limit: c.MaxRequests, ClientIdle: c.ClientIdle, Budget: c.ConnectionsBudget},
 	}
 	if c.IdleTimeout != nil {
 		l.Tuning.Timeout = *c.IdleTimeout

@@ -30,6 +30,16 @@ func TuningCSV(w io.Writer, r *tune.Result) error {
 		f.count("sockets_peak", int(p.Peak))
 		exactly("time_wait_mean", p.TimeWait, "")
 		f.word("closed_by", p.ClosedBy)
+		b := linger.Opt[float64]{}
+		refused, reuse, closed, way := b, b, b, b
+		if p.Budget != nil {
+			refused, reuse = linger.Known(float64(p.Budget.Refused)), linger.Known(p.Budget.Reuse)
+			closed, way = linger.Known(float64(p.Budget.Closed)), linger.Known(p.Budget.WayReuse)
+		}
+		f.number("budget_refused", refused, "")
+		f.number("budget_reuse", reuse, "share")
+		f.number("budget_closed_early", closed, "")
+		f.number("budget_reuse_closing_early", way, "share")
 		return finding.Figures(f)
 	}
 	var lines []finding.Figures

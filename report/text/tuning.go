@@ -51,7 +51,7 @@ func (o Options) tuning(b *bufio.Writer, r *tune.Result, findings, caveats int, 
 		b.WriteString(o.Paint(finding.Plural(float64(more), "finding")+" more; --wide shows all.", terminal.Faint) + "\n")
 	}
 	if wide {
-		for _, t := range []table.Table{report.TuningObserved(r), report.TuningLimits(r)} {
+		for _, t := range []table.Table{report.TuningObserved(r), report.TuningLimits(r), report.TuningMeasures(r)} {
 			if len(t.Rows) > 0 {
 				b.WriteString("\n")
 				o.Table(b, t)

@@ -135,6 +135,14 @@ func TuningFinding(f finding.Finding) string {
 	case tune.FoundWindow:
 		return fmt.Sprintf("Danger: %s of the requests come after the server has let go (%s) and before the client does (%s): they meet a connection that is closed, or being closed. The client's limit must be the shorter one.",
 			finding.Share(number("share")), finding.Lasting(number("server")), finding.Lasting(number("client")))
+	case tune.FoundBudget:
+		way := "none is refused"
+		if n := of("refused", "closing"); n > 0 {
+			way = fmt.Sprintf("%s refused even so", finding.Plural(n, "request"))
+		}
+		return fmt.Sprintf("With room for %s and an idle timeout of %s, a server that refuses new ones when it is full turns away %s (%s) and reuses %s; one that closes the idle ones that were used least recently closes %s early, %s, and it reuses %s. Without a limit, %s are reused.",
+			finding.Plural(number("budget"), "connection"), finding.Lasting(number("timeout")), finding.Plural(of("refused", "refusing"), "request"), share("refused_share", "refusing"), share("reuse", "refusing"),
+			finding.Count0(of("closed_early", "closing")), way, share("reuse", "closing"), spread(figureOf(f, "reuse", "unlimited"), finding.Share))
 	case tune.FoundCrowded:
 		return fmt.Sprintf("%s of the requests came while all connections of their client were busy: no timeout saves those, multiplexing does.", finding.Share(number("share")))
 	}
