@@ -77,6 +77,9 @@ func Tuning(r *tune.Result) []string {
 		}
 		out = append(out, text+".")
 	}
+	if h := r.Handshakes; h != nil {
+		out = append(out, fmt.Sprintf("Of the handshakes of TLS, %s are full and %s resumed (%s), which are cheaper.", finding.Count0(float64(h.Full)), finding.Count0(float64(h.Resumed)), finding.Share(h.Share)))
+	}
 	return out
 }
 
