@@ -179,4 +179,9 @@ const (
 	CaveatClock   = "clock"   // it went back
 	CaveatBroken  = "broken"  // packets that could not be read
 	CaveatEvicted = "evicted" // connections that found no room
+	// Encrypted connections, where there are keys: those that have none, those of which not all
+	// could be decrypted, those whose keys open nothing.
+	CaveatNoKeys    = "keys-none"
+	CaveatSomeKeys  = "keys-some"
+	CaveatWrongKeys = "keys-wrong"
 )

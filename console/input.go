@@ -50,6 +50,14 @@ func OpenInput(ctx context.Context, name string, stdin *os.File) (*Input, error)
 	return in, nil
 }
 
+// At reads anywhere in the file, of so many bytes; nil where it is not a regular one.
+func (in *Input) At() (io.ReaderAt, int64) {
+	if !in.Info.Mode().IsRegular() {
+		return nil, 0
+	}
+	return in.file, in.Info.Size()
+}
+
 // await does what nobody can end who waits for it, and leaves it alone when ctx ends: so
 // does the process soon after.
 func await[T any](ctx context.Context, do func() (T, error)) (T, error) {

@@ -13,6 +13,7 @@ import (
 	"linger/audit"
 	"linger/capture/packet"
 	"linger/capture/pcap"
+	"linger/capture/secrets"
 	"linger/fault"
 	"linger/trace"
 )
@@ -23,7 +24,10 @@ type Reading struct {
 	Audit  audit.Config // its Each, if any, gets each connection whose cause is decided
 	Redact Redaction
 	Find   string // keep the requests whose URL holds this
-	Pick   bool   // remember whose packets are worth keeping, for Seen.WritePackets
+	// KeyLogs are key logs of TLS, which may be written to meanwhile. Secrets that captures hold
+	// are used, too.
+	KeyLogs []Source
+	Pick    bool // remember whose packets are worth keeping, for Seen.WritePackets
 
 	MaxTracked int              // how many connections may be open at once; 0 is the default
 	Pace       *Pace            // of the garbage collector
@@ -36,6 +40,7 @@ type Seen struct {
 	Found  []audit.Found // requests that hold what was to be found
 	picked selection
 	limit  int // of the connections that were tracked
+	keys   *secrets.Log
 }
 
 // Captures reads capture files, of which one may follow the other or lie beside it.
@@ -45,7 +50,8 @@ func (r Reading) Captures(ctx context.Context, sources []Source) (*Seen, error) 
 		return nil, cmp.Or(fault.Stopped(ctx), fault.Unmet("%w", err))
 	}
 	in := r.begin(files.Began(), r.Audit)
-	reader := packet.New(packet.Options{MaxTracked: r.MaxTracked}, in)
+	keys := r.keys(files, sources)
+	reader := packet.New(packet.Options{MaxTracked: r.MaxTracked, Keys: keys.log}, in)
 	for n := 0; ; n++ {
 		if n%4096 == 0 {
 			if ctx.Err() != nil {
@@ -58,6 +64,7 @@ func (r Reading) Captures(ctx context.Context, sources []Source) (*Seen, error) 
 			break
 		}
 		if err == nil {
+			keys.follow()
 			err = reader.Add(f)
 		}
 		if err != nil {
@@ -70,6 +77,7 @@ func (r Reading) Captures(ctx context.Context, sources []Source) (*Seen, error) 
 	sum := reader.Finish()
 	sum.Read(files)
 	seen := in.end(sum.Last.Or(0))
+	seen.keys = keys.log
 	if err := r.summarize(seen.Result, &sum); err != nil {
 		return nil, err
 	}

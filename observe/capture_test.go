@@ -21,7 +21,7 @@ func TestInterruptedReadingSaysSo(t *testing.T) {
 		if stop {
 			cancel()
 		}
-		seen, err := Reading{}.Captures(ctx, []Source{{"a.pcap", bytes.NewReader(head)}})
+		seen, err := Reading{}.Captures(ctx, []Source{{Name: "a.pcap", From: bytes.NewReader(head)}})
 		cancel()
 		if err != nil {
 			t.Fatal(err)

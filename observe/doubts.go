@@ -13,6 +13,7 @@ import (
 	"linger/capture/packet"
 	"linger/fault"
 	"linger/finding"
+	"linger/trace"
 )
 
 // doubt adds that a file was not read to its end, and why.
@@ -56,6 +57,9 @@ func (in Reading) summarize(r *audit.Result, sum *packet.Summary) error {
 		{audit.CaveatClock, sum.Jumps, "times"},
 		{audit.CaveatBroken, sum.Malformed + sum.Incomplete, "frames"},
 		{audit.CaveatEvicted, sum.Evicted, "connections"},
+		{audit.CaveatNoKeys, sum.Keys[trace.NoKeys], "connections"},
+		{audit.CaveatSomeKeys, sum.Keys[trace.SomeKeys], "connections"},
+		{audit.CaveatWrongKeys, sum.Keys[trace.WrongKeys], "connections"},
 	} {
 		if one.n > 0 {
 			caveat(one.code, one.n, one.name)

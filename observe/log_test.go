@@ -30,7 +30,7 @@ func lines(clients ...string) string {
 func read(ctx context.Context, l Log, texts ...string) (*tune.Result, error) {
 	var sources []Source
 	for i, text := range texts {
-		sources = append(sources, Source{fmt.Sprintf("log.%d", i), strings.NewReader(text)})
+		sources = append(sources, Source{Name: fmt.Sprintf("log.%d", i), From: strings.NewReader(text)})
 	}
 	l.Tuning.Backends = 4
 	return l.Read(ctx, sources, tune.Asked{})

@@ -15,6 +15,9 @@ import (
 type Source struct {
 	Name string
 	From io.Reader
+	// At, if not nil, reads anywhere in the same file, of Size bytes.
+	At   io.ReaderAt
+	Size int64
 }
 
 // heard reads on, and remembers the error that ended that, but for its end.

@@ -58,7 +58,7 @@ func (s *Seen) WritePackets(to io.Writer, captures []Source) error {
 		return err
 	}
 	w := pcap.NewWriter(to, files)
-	_, err = packet.Read(files, packet.Options{MaxTracked: s.limit, Each: func(f *pcap.Frame, id int64) {
+	_, err = packet.Read(files, packet.Options{MaxTracked: s.limit, Keys: s.keys, Each: func(f *pcap.Frame, id int64) {
 		if s.picked.wanted[id] {
 			w.Write(f)
 		}

@@ -421,6 +421,9 @@ func (r *Reader) write(t *trace.Connection) {
 		name = "unknown"
 	}
 	r.sum.Connections[name]++
+	if keys := t.TLS.Or(trace.TLS{}).Keys; keys != "" {
+		r.sum.Keys[keys]++
+	}
 	if t.StillOpen {
 		r.sum.StillOpen++
 	}

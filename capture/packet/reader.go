@@ -70,6 +70,7 @@ func New(o Options, to Sink) *Reader {
 		each: o.Each,
 		sum: Summary{
 			UnknownLinks: map[pcap.LinkType]int64{}, Connections: map[linger.Protocol]int64{}, Exchanges: map[linger.Protocol]int64{},
+			Keys: map[trace.Keys]int64{},
 		},
 		duplicates: newDuplicates(),
 		keys:       o.Keys,

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"sync"
+	"sync/atomic"
 )
 
 // A Random is the random of a client's hello, by which secrets are found.
@@ -38,15 +39,23 @@ type Log struct {
 	// secrets: it may call Add. Set it before the first use.
 	More func(*Log)
 
+	version atomic.Int64
 	mu      sync.Mutex
 	of      map[Random]*Keys
 	order   []Random // as they came; a ring once there are MaxConnections
 	oldest  int
-	version int
-	line    []byte // that has not ended
-	long    bool   // it is passed over
 	counts  Counts
 }
+
+// A Feed takes one key log in, as it is written: several may grow at once.
+type Feed struct {
+	log  *Log
+	line []byte // that has not ended
+	long bool   // it is passed over
+}
+
+// Feed returns one that adds to the log.
+func (l *Log) Feed() *Feed { return &Feed{log: l} }
 
 // Counts are what a log has been given.
 type Counts struct {
@@ -66,51 +75,58 @@ func (l *Log) Counts() Counts {
 	return c
 }
 
-// Add takes in the next bytes of a key log, in pieces of any size. Lines that are none are
-// passed over and counted. A last line without its end waits for it: see End.
+// Add takes in lines of a key log. Those that are none are passed over and counted.
 func (l *Log) Add(b []byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for len(b) > 0 {
-		n := bytes.IndexByte(b, '\n')
+	f := l.Feed()
+	f.Write(b)
+	f.End()
+}
+
+// Write takes in the next bytes, in pieces of any size. A last line without its end waits for it.
+// There is no error.
+func (f *Feed) Write(b []byte) (int, error) {
+	f.log.mu.Lock()
+	defer f.log.mu.Unlock()
+	for rest := b; len(rest) > 0; {
+		n := bytes.IndexByte(rest, '\n')
 		if n < 0 {
-			l.hold(b)
-			return
+			f.hold(rest)
+			break
 		}
-		piece := b[:n]
-		b = b[n+1:]
-		if len(l.line) == 0 && !l.long {
-			l.take(piece)
+		piece := rest[:n]
+		rest = rest[n+1:]
+		if len(f.line) == 0 && !f.long {
+			f.log.take(piece)
 			continue
 		}
-		l.hold(piece)
-		l.end()
+		f.hold(piece)
+		f.end()
 	}
+	return len(b), nil
 }
 
-// End says that no more is added to the last line: as where one source of lines ends and
-// another begins.
-func (l *Log) End() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.end()
+// End says that nothing more is added to the last line.
+func (f *Feed) End() {
+	f.log.mu.Lock()
+	defer f.log.mu.Unlock()
+	f.end()
 }
 
-func (l *Log) end() {
-	if l.long {
-		l.counts.Malformed++
-	} else if len(l.line) > 0 {
-		l.take(l.line)
+func (f *Feed) end() {
+	if f.long {
+		f.log.counts.Malformed++
+	} else if len(f.line) > 0 {
+		f.log.take(f.line)
 	}
-	l.line, l.long = l.line[:0], false
+	f.line, f.long = f.line[:0], false
 }
 
-func (l *Log) hold(b []byte) {
-	if len(l.line)+len(b) > maxLine {
-		l.line, l.long = l.line[:0], true
+func (f *Feed) hold(b []byte) {
+	if len(f.line)+len(b) > maxLine {
+		f.line, f.long = f.line[:0], true
 	}
-	if !l.long {
-		l.line = append(l.line, b...)
+	if !f.long {
+		f.line = append(f.line, b...)
 	}
 }
 
@@ -215,7 +231,7 @@ func (l *Log) put(of Random, at func(*Keys) *[]byte, secret []byte) {
 	}
 	*at(one) = secret
 	l.of[of] = one
-	l.version++
+	l.version.Add(1)
 }
 
 func (l *Log) remember(of Random) {
@@ -248,8 +264,4 @@ func (l *Log) find(client Random) *Keys {
 }
 
 // Version grows with what has been added: who found nothing need not ask again before.
-func (l *Log) Version() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.version
-}
+func (l *Log) Version() int { return int(l.version.Load()) }

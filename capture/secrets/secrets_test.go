@@ -45,15 +45,16 @@ func TestLines(t *testing.T) {
 	} {
 		for size := range []int{0, 1, 7} {
 			var l Log
+			feed := l.Feed()
 			for rest := []byte(c.lines); len(rest) > 0; {
 				n := len(rest)
 				if size > 0 {
 					n = min(size, n)
 				}
-				l.Add(rest[:n])
+				feed.Write(rest[:n])
 				rest = rest[n:]
 			}
-			l.End()
+			feed.End()
 			if got := l.Counts(); got != c.want {
 				t.Errorf("%s: %+v, not %+v", c.name, got, c.want)
 			}
@@ -122,13 +123,13 @@ func FuzzLog(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, size uint8) {
 		var whole, pieces Log
 		whole.Add(b)
-		whole.End()
+		feed := pieces.Feed()
 		for rest := b; len(rest) > 0; {
 			n := min(int(size)+1, len(rest))
-			pieces.Add(rest[:n])
+			feed.Write(rest[:n])
 			rest = rest[n:]
 		}
-		pieces.End()
+		feed.End()
 		if a, c := whole.Counts(), pieces.Counts(); a != c {
 			t.Fatalf("%+v, and in pieces %+v", a, c)
 		}

@@ -577,7 +577,7 @@ func (c *Conn) LastByte() linger.Opt[linger.Instant] {
 // Extent is how much of what was encrypted could be decrypted.
 func (c *Conn) Extent() trace.Keys {
 	switch {
-	case c.Keys == nil:
+	case c.Keys == nil || c.Keys.Version() == 0:
 		return ""
 	case c.keys == nil && c.opened == 0:
 		return trace.NoKeys

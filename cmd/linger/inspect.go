@@ -27,6 +27,8 @@ type inspectCmd struct {
 	Files []string `arg:"" optional:"" name:"file" help:"Captures (pcap, pcapng, also .gz and .zst), or a .trace of records; - is standard input, as of tcpdump -w -."`
 	Read  []string `short:"r" sep:"none" placeholder:"FILE" help:"A capture, as tcpdump has it."`
 
+	KeyLog []string `name:"keylog" sep:"none" placeholder:"FILE" help:"Read what is encrypted by the TLS keys in this file, as programs write it that are started with SSLKEYLOGFILE. May stand several times. Keys within a pcapng are used anyway."`
+
 	NoNames bool `short:"n" name:"no-names" help:"Resolve no names of addresses, as of tcpdump: none ever is."`
 
 	FromClient            string        `placeholder:"ADDRESS" help:"Look at connections of this client, or network (192.0.2.0/24)."`
@@ -162,6 +164,12 @@ func (c inspectCmd) read(ctx context.Context, std console.Streams, r observe.Rea
 	if err != nil {
 		return nil, err
 	}
+	var closeKeys func()
+	r.KeyLogs, closeKeys, err = openAll(ctx, c.KeyLog, "key log", nil, func(in *console.Input) io.Reader { return in })
+	defer closeKeys()
+	if err != nil {
+		return nil, err
+	}
 	return r.Captures(ctx, sources)
 }
 
@@ -183,7 +191,9 @@ func openAll(ctx context.Context, names []string, thing string, stdin *os.File, 
 		if f.Info.IsDir() {
 			return nil, closeAll, fault.Usage("%s is a folder; name the %ss in it", name, strings.TrimSuffix(thing, "s"))
 		}
-		sources = append(sources, observe.Source{Name: f.Name, From: of(f)})
+		source := observe.Source{Name: f.Name, From: of(f)}
+		source.At, source.Size = f.At()
+		sources = append(sources, source)
 	}
 	return sources, closeAll, nil
 }

@@ -363,7 +363,10 @@ func auditCaveats() map[string]func(caveat) string {
 		audit.CaveatBroken: func(d caveat) string {
 			return fmt.Sprintf("%s could not be read: headers that contradict each other, or fragments without the rest", d.many("frames", "packet"))
 		},
-		audit.CaveatEvicted: many("%s were let go of for want of room, and what they did later is not known (--max-tracked)"),
+		audit.CaveatEvicted:   many("%s were let go of for want of room, and what they did later is not known (--max-tracked)"),
+		audit.CaveatNoKeys:    many("of %s there are no keys: their requests are inferred, not read"),
+		audit.CaveatSomeKeys:  many("%s could be decrypted in part only, for want of packets or of keys: the rest of their requests is inferred, or not known"),
+		audit.CaveatWrongKeys: many("the keys of %s open nothing: they are damaged; requests are inferred, not read"),
 		audit.CaveatUnplaced: func(d caveat) string {
 			return fmt.Sprintf("of %s the connection is not known", d.many("requests", "request"))
 		},
