@@ -11,5 +11,5 @@
 //   - credit.go: how far this program's clients let a server send ahead
 //
 // The frames of HTTP/2 themselves and its error codes are those of
-// golang.org/x/net/http2 and quic-go, where they are spoken.
+// golang.org/x/net/http2, where they are spoken.
 package wire

@@ -70,6 +70,7 @@ type Conversation struct {
 // pending is an exchange that has not ended.
 type pending struct {
 	trace.Exchange
+	talk.Content
 	target string // of CONNECT
 	head   bool   // the method is HEAD
 	old    bool   // HTTP/0.9
@@ -82,6 +83,7 @@ type state uint8
 const (
 	start   state = iota // the first line of a message, or the rest of its head
 	body                 // the body has ended, once what is skipped has passed
+	keeping              // a body that is kept (talk.Content)
 	chunk                // the size of a chunk
 	trailer              // the fields behind the last chunk
 	toEnd                // a body that lasts until the connection ends
@@ -96,6 +98,7 @@ type reader struct {
 	began   talk.Mark // where that began
 	scanned int       // bytes of it in which no end was found
 	size    int64     // of the body so far
+	want    int64     // bytes of a body that is kept which are to come
 	last    talk.Mark // of the last data that was handed in
 }
 
@@ -112,6 +115,8 @@ func (c *Conversation) Data(from talk.Side, b []byte, m talk.Mark) (skip int64) 
 			n, skip = c.start(from, b, m)
 		case body:
 			c.ended(from, m)
+		case keeping:
+			n = c.keep(from, b)
 		case chunk:
 			n, skip = c.chunk(from, b, m)
 		case trailer:
@@ -173,6 +178,16 @@ func (c *Conversation) Gap(from talk.Side, n int64, m talk.Mark) {
 		}
 	case body:
 		c.ended(from, m)
+	case keeping:
+		if n <= r.want {
+			if x := c.holds(from); x != nil {
+				x.Lose(from)
+			}
+			if r.want -= n; r.want == 0 {
+				r.state = body
+			}
+			return
+		}
 	}
 	r.size += n
 	r.buf, r.scanned, r.state = nil, 0, lost
@@ -188,6 +203,9 @@ func (c *Conversation) End(from talk.Side, why string, left int64, last talk.Mar
 	}
 	if r.state == body && left == 0 {
 		c.ended(from, last) // the last of it was missing
+	}
+	if r.state == keeping {
+		left = r.want
 	}
 	if from == talk.Client {
 		if n := len(c.queue); n > 0 && !c.queue[n-1].whole {
@@ -216,7 +234,7 @@ func (c *Conversation) End(from talk.Side, why string, left int64, last talk.Mar
 	case r.state == lost:
 		c.let(last)
 	default:
-		if r.state != body {
+		if r.state != body && r.state != keeping {
 			x.ResponseBody = r.size
 		}
 		x.ResponseBody = max(x.ResponseBody-left, 0)
@@ -281,6 +299,9 @@ func (c *Conversation) request(h *head, m talk.Mark, cut bool) (skip int64) {
 		x.URL = c.url(h)
 	}
 	c.announce(talk.Client, h, m)
+	if len(h.contentType) > 0 {
+		x.Begin(c.Shared.Shared, talk.Client, c.Shared.Text(mediaType(h.contentType)))
+	}
 	c.queue = append(c.queue, x)
 	if cut {
 		x.Known, x.RequestHead = trace.Inferred, 0
@@ -319,6 +340,7 @@ func (c *Conversation) response(h *head, m talk.Mark, cut bool) (skip int64) {
 	x.FirstByte = linger.Known(r.began.At)
 	x.Status, x.ResponseHead, x.ContentType = h.status, h.size, c.Shared.Text(mediaType(h.contentType))
 	x.Answered = h.said(c.Shared)
+	x.Begin(c.Shared.Shared, talk.Server, x.ContentType)
 	x.AnswerFrames = trace.Frames{First: r.began.Frame, Last: m.Frame, FirstFile: r.began.File, LastFile: m.File}
 	if c.Software == "" {
 		c.Software = c.Shared.Text(h.server)
@@ -373,7 +395,35 @@ func (c *Conversation) framing(from talk.Side, h *head, m talk.Mark, length int6
 		return 0
 	}
 	r.state = body
+	if x := c.holds(from); x != nil && x.Wanted(from) {
+		r.state, r.want = keeping, length
+		return 0
+	}
 	return length
+}
+
+// holds returns the exchange whose message a side is in; nil is one that is over.
+func (c *Conversation) holds(from talk.Side) *pending {
+	switch n := len(c.queue); {
+	case from == talk.Server:
+		return c.current
+	case n > 0 && !c.queue[n-1].whole:
+		return c.queue[n-1]
+	}
+	return nil
+}
+
+// keep takes the next bytes of a body that is kept, and returns how many of b are its.
+func (c *Conversation) keep(from talk.Side, b []byte) int {
+	r := &c.side[from]
+	n := min(int64(len(b)), r.want)
+	if x := c.holds(from); x != nil {
+		x.Add(from, b[:n])
+	}
+	if r.want -= n; r.want == 0 {
+		r.state = body
+	}
+	return int(n)
 }
 
 // ended ends the message of a side.
@@ -424,7 +474,7 @@ func (c *Conversation) drop(x *pending) {
 	if x.Known == "" {
 		x.Known = c.Known
 	}
-	c.Shared.Emit(c.Protocol(), &x.Exchange)
+	c.Shared.Hand(c.Protocol(), &x.Exchange, &x.Content)
 	c.Shared.free = append(c.Shared.free, x)
 }
 

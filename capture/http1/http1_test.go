@@ -246,3 +246,41 @@ func FuzzConversation(f *testing.F) {
 		}
 	})
 }
+
+// TestContentOfDNSIsKept has messages of DNS handed on whose lengths are said, in pieces of any
+// size, and no others.
+func TestContentOfDNSIsKept(t *testing.T) {
+	const kind = "Content-Type: application/dns-message\r\n"
+	up := "POST /q HTTP/1.1\r\nHost: a\r\n" + kind + "Content-Length: 5\r\n\r\nasked" +
+		"POST /q HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nplain" +
+		"POST /q HTTP/1.1\r\nHost: a\r\n" + kind + "Content-Length: 4\r\n\r\nmore"
+	down := "HTTP/1.1 200 OK\r\n" + kind + "Content-Length: 8\r\n\r\nanswered" +
+		"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nplain" +
+		"HTTP/1.1 200 OK\r\n" + kind + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+	for piece := 1; piece < 60; piece++ {
+		var got []string
+		shared := Shared{Shared: &talk.Shared{}}
+		shared.Shared.Content = func(p linger.Protocol, x *trace.Exchange, asked, answered []byte) linger.Protocol {
+			got = append(got, fmt.Sprintf("%d %s %d %s", x.RequestBody, asked, x.ResponseBody, answered))
+			return p
+		}
+		shared.Shared.Emit = func(linger.Protocol, *trace.Exchange) {}
+		c := &Conversation{Shared: &shared}
+		for from, b := range []string{up, down} {
+			skip := int64(0)
+			for len(b) > 0 {
+				n := min(piece, len(b))
+				if int64(n) <= skip {
+					skip -= int64(n)
+				} else {
+					skip = c.Data(talk.Side(from), []byte(b[skip:n]), talk.Mark{})
+				}
+				b = b[n:]
+			}
+		}
+		c.Close(talk.NoResponse)
+		if want := []string{"5 asked 8 answered", "4 more 3 "}; !slices.Equal(got, want) {
+			t.Fatalf("pieces of %d: %q", piece, got)
+		}
+	}
+}

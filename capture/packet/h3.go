@@ -41,7 +41,10 @@ func newOverQUIC(r *Reader, c *conn, alpn string) overQUIC {
 }
 
 // h3App is HTTP/3.
-type h3App struct{ talk http3.Conversation }
+type h3App struct {
+	talk   http3.Conversation
+	closed bool
+}
 
 func (a *h3App) stream(_ *Reader, _ *conn, id int64, from talk.Side, b []byte, fin bool, m mark) {
 	a.talk.Stream(id, from, b, fin, m)
@@ -59,7 +62,13 @@ func (a *h3App) window(_ *Reader, _ *conn, id int64, sender talk.Side, blocked b
 	a.talk.Window(id, sender, blocked, m)
 }
 
-func (a *h3App) close(_ *Reader, _ *conn, why string) { a.talk.Close(why) }
+func (a *h3App) close(r *Reader, _ *conn, why string) {
+	a.talk.Close(why)
+	if !a.closed {
+		a.closed = true
+		r.sum.Unread += a.talk.Unread
+	}
+}
 
 func (a *h3App) codeName(code uint64) string { return http3.CodeName(code) }
 
