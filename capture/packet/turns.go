@@ -98,8 +98,11 @@ type walker struct {
 	began mark
 	size  int64 // of what is in the record under way
 	left  int64 // of it, to come
-	in    bool
-	lost  bool
+	// passed is how many bytes the last call asked to be passed over; before the next one
+	// they are taken off left.
+	passed int64
+	in     bool
+	lost   bool
 }
 
 // data takes in bytes, and returns how many of those that follow are of no use.
