@@ -40,7 +40,7 @@ func nearly(f *flow.Flow, client flow.End) time.Duration {
 	if !ok || !ok2 || f.Sent(client).SYN > 1 || f.Sent(client.Other()).SYN > 1 {
 		return 0
 	}
-	return done.Sub(answered) * 3 / 4
+	return done.Sub(answered) / 2
 }
 
 // hello takes in what the hellos say in the clear.

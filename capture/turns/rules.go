@@ -26,18 +26,19 @@ const (
 	large = 4096
 
 	// Of HTTP/2: a connection begins with 24 bytes and SETTINGS (RFC 9113, 3.4), often with a
-	// WINDOW_UPDATE and on some with PRIORITY. A server begins with SETTINGS.
-	preface, settings = 24 + 9 + 6*8 + 13, 9 + 6*8 + 9 + 13
+	// WINDOW_UPDATE, and may have a request behind them. A server begins with SETTINGS.
+	preface, settings = 24 + 9 + 6*8 + 13 + 9 + 64, 9 + 6*8 + 9 + 13
 
 	// Of QUIC: what acknowledges and no more is hardly larger, and what looks for a larger
 	// packet size is at least so large (RFC 9000, 14.4).
 	acknowledges, probes = 72, 1200
 )
 
-// control are the sizes of frames of HTTP/2 that are no exchange, and of two of them: an
-// acknowledgement of SETTINGS 9, WINDOW_UPDATE and RST_STREAM 13, PING and GOAWAY 17
-// (RFC 9113, 6).
-var control = map[int64]bool{9: true, 13: true, 17: true, 9 + 9: true, 9 + 13: true, 13 + 13: true, 13 + 17: true, 17 + 17: true, alert: true, 5: true}
+// control are the sizes of frames of HTTP/2 that are no exchange (RFC 9113, 6): an
+// acknowledgement of SETTINGS 9, WINDOW_UPDATE and RST_STREAM 13, PING and GOAWAY 17, and of
+// those of the last four that are sent together. A request can be as small, and is then not
+// counted. An alert is 2, a key update 5.
+var control = map[int64]bool{alert: true, 5: true, 9: true, 13: true, 17: true, 13 + 13: true, 13 + 17: true, 17 + 17: true}
 
 // overhead is what encryption adds to a record, at least.
 func overhead(t trace.TLS) int64 {
@@ -111,14 +112,19 @@ func (r *Reader) negligible(p Piece) bool {
 		return r.aside(p)
 	}
 	size := p.Size - r.overhead
+	if r.isTicket(p) || control[size] {
+		return true
+	}
 	if first := !r.greeted[p.From&1]; first && r.stage == talking {
 		r.greeted[p.From&1] = true
 		if most := [2]int64{preface, settings}[p.From&1]; size <= most {
+			if p.From == talk.Client {
+				r.preface = p
+			}
 			return true
 		}
 	}
-	// Where a body goes up while another comes down, its records begin no turn.
-	return r.isTicket(p) || control[size] || p.From == talk.Client && size >= large && r.phase != asking
+	return false
 }
 
 // aside reports whether a record of HTTP/1 belongs to no exchange.
@@ -152,6 +158,7 @@ func (r *Reader) isTicket(p Piece) bool {
 		t.over = t.taken // an answer, after all
 	case t.size == 0 && p.Size >= twinLeast && p.Size <= twinMost:
 		t.size, t.taken = p.Size, r.phase == asking
+		return !t.taken // nobody has asked for anything else
 	case t.size == p.Size:
 		r.untake()
 		return true
@@ -175,10 +182,17 @@ func (r *Reader) untake() {
 }
 
 // goesOn reports whether what a client says after an answer has begun is more of the same
-// request: the answer was only to go on (100 Continue), the client cannot have seen it yet, or
-// a body goes on in records of the same size.
+// request: the answer was only to go on (100 Continue), or a body was under way that goes on in
+// records of the same size, or whose client cannot have seen the answer yet. Where requests are
+// under way together, whatever is so large is more of a body.
 func (r *Reader) goesOn(p Piece) bool {
-	return r.single && r.answers == 1 && r.only == interim ||
-		r.Near > 0 && p.Began.At < r.turn.FirstByte.At.Add(r.Near) ||
-		r.records > 1 && p.Size >= large && p.Size == r.lastUp
+	if r.single && r.answers == 1 && r.only == interim {
+		r.answers = 0
+		return true
+	}
+	if r.lastUp < large || r.packets {
+		return false
+	}
+	return p.Size >= large && (!r.single || r.records > 1 && p.Size == r.lastUp) ||
+		r.Near > 0 && p.Began.At < r.turn.FirstByte.At.Add(r.Near)
 }

@@ -86,6 +86,7 @@ type Reader struct {
 	before   sums // what the client sent and may still be its handshake
 	tickets  ticketing
 	greeted  [2]bool // of HTTP/2: a side has begun
+	preface  Piece   // with what the client did, if that may have a request in it
 
 	turn    Turn
 	records int64 // of the turn's burst up
@@ -165,10 +166,7 @@ func (r *Reader) up(p Piece) {
 	case asking:
 	case answering:
 		if r.goesOn(p) {
-			r.turn.Certain = false
-			if r.only == interim {
-				r.phase, r.answers = asking, 0
-			}
+			r.turn.Certain, r.phase = false, asking
 			break
 		}
 		r.end()
@@ -190,9 +188,12 @@ func (r *Reader) begin(p Piece) {
 
 // down takes in what a server says.
 func (r *Reader) down(p Piece) {
+	if r.phase == idle && r.preface.Size > 0 && r.Turns == 0 {
+		r.begin(r.preface) // which had a request in it, since this answers one
+	}
 	switch r.phase {
 	case idle:
-		return // nobody has asked: a ticket, SETTINGS, 408
+		return // nobody has asked: a ticket, 408
 	case asking:
 		r.phase, r.turn.Answered = answering, true
 		if r.answers == 0 {
