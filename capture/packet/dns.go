@@ -54,7 +54,7 @@ func (r *Reader) datagram(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m 
 		c.app.(*dnsApp).message(r, c, p.From, data, p.Payload, m)
 		return
 	}
-	r.quicDatagram(c, f, p, data)
+	r.quicDatagram(c, f, p, data, m)
 }
 
 // newDNSOverTLS returns what reads DNS inside TLS, decrypted (RFC 7858).

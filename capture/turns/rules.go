@@ -15,6 +15,7 @@ const (
 	// A ticket that is not alone is told by its twin; one that is, by its size (4.6.1).
 	twinLeast, twinMost     = 70, 2000
 	ticketLeast, ticketMost = 150, 400
+	mostTickets             = 8
 	// alert is what close_notify has in it (6).
 	alert = 2
 	// shortest is the least that a request can be: "GET / HTTP/1.0" and an empty line. An
@@ -29,9 +30,10 @@ const (
 	// WINDOW_UPDATE, and may have a request behind them. A server begins with SETTINGS.
 	preface, settings = 24 + 9 + 6*8 + 13 + 9 + 64, 9 + 6*8 + 9 + 13
 
-	// Of QUIC: what acknowledges and no more is hardly larger, and what looks for a larger
-	// packet size is at least so large (RFC 9000, 14.4).
-	acknowledges, probes = 72, 1200
+	// Of QUIC, without header and tag: an acknowledgement has 5 bytes and 2 for each gap in
+	// what came (RFC 9000, 19.3), and what gives windows or connection IDs is as small. What
+	// looks for a larger packet size is at least so large (14.4).
+	acknowledges, probes = 32, 1150
 )
 
 // control are the sizes of frames of HTTP/2 that are no exchange (RFC 9113, 6): an
@@ -107,7 +109,7 @@ func (r *Reader) decide() {
 func (r *Reader) negligible(p Piece) bool {
 	switch {
 	case r.packets:
-		return p.Size <= acknowledges || p.From == talk.Client && p.Size >= probes && r.phase != asking
+		return p.Size <= acknowledges || p.From == talk.Client && p.Size >= probes && r.phase != asking || r.greets(p)
 	case r.single:
 		return r.aside(p)
 	}
@@ -123,6 +125,21 @@ func (r *Reader) negligible(p Piece) bool {
 			}
 			return true
 		}
+	}
+	return false
+}
+
+// greets reports whether a packet of QUIC is the first of a side, in which there are connection
+// IDs, tickets and SETTINGS. The client's may have a request besides, which what the server says
+// after its first shows.
+func (r *Reader) greets(p Piece) bool {
+	if p.From == talk.Client && !r.greeted[talk.Client] {
+		r.greeted[talk.Client], r.preface = true, p
+		return true
+	}
+	if p.From == talk.Server && !r.greeted[talk.Server] && p.Size <= ticketMost {
+		r.greeted[talk.Server] = r.greeted[talk.Client]
+		return true
 	}
 	return false
 }
@@ -144,6 +161,9 @@ type ticketing struct {
 	size  int64 // of the first record of the server; 0 is none yet
 	taken bool  // it was taken for an answer
 	over  bool
+	// What was taken for tickets of what came in answer: they may be an answer after all.
+	sums
+	done talk.Mark
 }
 
 // isTicket reports whether a record is a session ticket, as far as that can be told. The first
@@ -159,8 +179,10 @@ func (r *Reader) isTicket(p Piece) bool {
 	case t.size == 0 && p.Size >= twinLeast && p.Size <= twinMost:
 		t.size, t.taken = p.Size, r.phase == asking
 		return !t.taken // nobody has asked for anything else
-	case t.size == p.Size:
-		r.untake()
+	case t.size == p.Size && t.n < mostTickets:
+		if r.untake(); r.phase == asking {
+			t.withhold(p)
+		}
 		return true
 	default:
 		if alone := t.size >= ticketLeast && t.size <= ticketMost; alone && r.resumed {
@@ -171,10 +193,35 @@ func (r *Reader) isTicket(p Piece) bool {
 	return false
 }
 
+// withhold keeps what was taken for a ticket.
+func (t *ticketing) withhold(p Piece) {
+	if t.n == 0 {
+		t.began = p.Began
+	}
+	t.n++
+	t.sums.size += p.Size
+	t.done = p.Ended
+}
+
+// takeBack takes what seemed to be tickets for an answer, since no other has come, and reports
+// whether there were any.
+func (r *Reader) takeBack() bool {
+	t := &r.tickets
+	if t.n == 0 {
+		return false
+	}
+	r.phase, r.answers = answering, t.n
+	r.turn.Answered, r.turn.Certain = true, false
+	r.turn.FirstByte, r.turn.Done, r.turn.Down = t.began, t.done, r.turn.Down+t.sums.size
+	t.sums, t.over = sums{}, true
+	return true
+}
+
 // untake takes back that the first record of the server answers something.
 func (r *Reader) untake() {
 	if t := &r.tickets; t.taken && r.phase == answering && r.answers == 1 {
 		r.phase, r.answers = asking, 0
+		t.withhold(Piece{Size: t.size, Began: r.turn.FirstByte, Ended: r.turn.Done})
 		r.turn.Down -= t.size
 		r.turn.Answered, r.turn.FirstByte, r.turn.Done = false, talk.Mark{}, talk.Mark{}
 	}

@@ -21,7 +21,7 @@ import (
 // be seen without keys.
 type Piece struct {
 	From talk.Side
-	Size int64 // of what is in it, encrypted, as a record's header says; of QUIC the packet's
+	Size int64 // of what is in it, encrypted, as its header says; of QUIC without header and tag
 	Kind byte  // the record's, as its header says; 0 of QUIC
 	// Began and Ended are where its first and its last byte passed.
 	Began, Ended talk.Mark
@@ -55,7 +55,7 @@ type stage uint8
 const (
 	unseen    stage = iota // no hello was seen
 	greeting               // the client's hello was
-	finishing              // the server's, and what follows hides what it is
+	finishing              // the server's; what follows may hide what it is
 	talking
 )
 
@@ -131,6 +131,8 @@ func (r *Reader) Add(p Piece) {
 		return
 	case r.stage == greeting && p.From == talk.Client:
 		r.early = true
+	case r.stage == finishing && !r.hidden:
+		r.stage = talking
 	case r.stage == finishing && r.handshake(p):
 		return
 	}
@@ -151,10 +153,7 @@ func (r *Reader) visible(p Piece) {
 	case p.From == talk.Client && r.stage == unseen:
 		r.stage = greeting
 	case p.From == talk.Server && r.stage <= greeting:
-		r.stage = talking
-		if r.hidden {
-			r.stage = finishing
-		}
+		r.stage = finishing
 	}
 }
 
@@ -164,6 +163,10 @@ func (r *Reader) up(p Piece) {
 	case idle:
 		r.begin(p)
 	case asking:
+		if r.tickets.n > 0 && r.lastUp < large && r.takeBack() {
+			r.end()
+			r.begin(p)
+		}
 	case answering:
 		if r.goesOn(p) {
 			r.turn.Certain, r.phase = false, asking
@@ -190,6 +193,7 @@ func (r *Reader) begin(p Piece) {
 func (r *Reader) down(p Piece) {
 	if r.phase == idle && r.preface.Size > 0 && r.Turns == 0 {
 		r.begin(r.preface) // which had a request in it, since this answers one
+		r.records, r.turn.Up, r.lastUp = 1, r.preface.Size, r.preface.Size
 	}
 	switch r.phase {
 	case idle:
@@ -213,6 +217,9 @@ func (r *Reader) down(p Piece) {
 func (r *Reader) end() {
 	if r.phase == idle {
 		return
+	}
+	if r.phase == asking && r.tickets.n > 0 && r.answers == 0 {
+		r.takeBack()
 	}
 	r.phase = idle
 	if r.Each != nil {
