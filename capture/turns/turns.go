@@ -123,7 +123,7 @@ func (r *Reader) Exchanges() bool { return r.single && !r.packets && r.stage != 
 // Add takes in a piece.
 func (r *Reader) Add(p Piece) {
 	switch {
-	case p.Size < 0 || p.Size > math.MaxInt32:
+	case p.Size <= 0 || p.Size > math.MaxInt32:
 		return
 	case r.packets:
 	case p.Kind != wire.RecordData:
@@ -187,6 +187,7 @@ func (r *Reader) begin(p Piece) {
 	r.Turns++
 	r.turn = Turn{Number: int(r.Turns), Sent: p.Began, Certain: r.single && r.stage != unseen}
 	r.phase, r.records, r.answers, r.only = asking, 0, 0, 0
+	r.tickets.sums = sums{}
 }
 
 // down takes in what a server says.
