@@ -156,7 +156,7 @@ var doors = []struct {
 	{"github.com/vishvananda/netlink", []string{"lab"}, "addresses and routes are made in the lab only"},
 	{"golang.org/x/perf", []string{"stats"}, "one place decides how sure we are"},
 	{"golang.org/x/sys", []string{"lab", "lab/pump", "dial", "origin/listen", "sockdiag"}, "socket options, namespaces and netlink; cmd asks these rooms"},
-	{"golang.org/x/crypto", []string{"capture/tls"}, "ChaCha20-Poly1305, which the standard library keeps to itself; QUIC's packets are opened beside"},
+	{"golang.org/x/crypto", []string{"capture/quic", "capture/tls"}, "ChaCha20-Poly1305, which the standard library keeps to itself; QUIC's packets are opened beside"},
 	{"golang.org/x/term", []string{"console"}, "one room knows about terminals; cmd hands it the files"},
 	{"golang.org/x/net", []string{"ask", "live", "origin", "origin/listen", "page", "probe/http2", "sim/fields"}, "HTTP/2's frames are spoken where sockets are; page reads HTML; sim/fields compresses heads as they do"},
 	{"github.com/miekg/dns", []string{"dns"}, "one door, so that its successor can come in by it"},
