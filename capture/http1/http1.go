@@ -59,6 +59,9 @@ type Conversation struct {
 	// CONNECT. Upgraded is what it was upgraded to (101). What follows is not HTTP/1; of a
 	// tunnel, Shared.Rest is what of it Data was given, valid until the next call.
 	Tunnel, Upgraded string
+	// Handed is the exchange that goes on in HTTP/2 where the connection was upgraded to that:
+	// it is not emitted here, and Shared.Rest is as of a tunnel. Else it is nil.
+	Handed *trace.Exchange
 
 	side      [2]reader
 	queue     []*pending // requests without a complete response, the oldest first
@@ -360,8 +363,12 @@ func (c *Conversation) response(h *head, m talk.Mark, cut bool) (skip int64) {
 		if c.Upgraded == "" {
 			c.Upgraded = "unknown"
 		}
-		c.finish(x, m, "")
 		c.side[talk.Client].state, r.state = opaque, opaque
+		if c.Upgraded == h2c {
+			c.hand(x)
+			return 0
+		}
+		c.finish(x, m, "")
 		return talk.Forever
 	case x.target != "" && h.status/100 == 2: // RFC 9110, 9.3.6
 		c.Tunnel = x.target
@@ -370,6 +377,22 @@ func (c *Conversation) response(h *head, m talk.Mark, cut bool) (skip int64) {
 		return 0
 	}
 	return c.framing(talk.Server, h, m, h.responseBody(x.head))
+}
+
+// h2c is what a connection in the clear is upgraded to HTTP/2 by (RFC 7540, 3.2).
+const h2c = "h2c"
+
+// hand lets go of an exchange whose response comes in HTTP/2.
+func (c *Conversation) hand(x *pending) {
+	asked := x.Exchange
+	asked.Status, asked.ResponseHead, asked.ContentType, asked.Redirect = 0, 0, "", ""
+	asked.FirstByte, asked.Answered, asked.AnswerFrames = linger.Opt[linger.Instant]{}, trace.Said{}, trace.Frames{}
+	c.Handed = &asked
+	if len(c.queue) > 0 && c.queue[0] == x {
+		c.queue = append(c.queue[:0], c.queue[1:]...)
+	}
+	c.current = nil
+	c.Shared.free = append(c.Shared.free, x)
 }
 
 // framing begins a body.

@@ -72,6 +72,26 @@ func readFrame(b []byte) frame {
 	}
 }
 
+// valid reports whether a frame is of a length and a stream that its type may have. One that is
+// not is a connection error, or no frame.
+func (f frame) valid() bool {
+	switch f.kind {
+	case frameData, frameHeaders, frameContinuation, framePushPromise:
+		return f.stream != 0
+	case frameReset:
+		return f.stream != 0 && f.length == 4
+	case frameSettings:
+		return f.stream == 0 && f.length%wire.SettingSize == 0
+	case framePing:
+		return f.stream == 0 && f.length == 8
+	case frameGoAway:
+		return f.stream == 0 && f.length >= 8
+	case frameWindowUpdate:
+		return f.length == 4
+	}
+	return true
+}
+
 // plausible reports whether b begins with a header that is very likely one: of a type that is
 // known, with no flag that the type lacks, of a length and a stream that it may have.
 func plausible(b []byte, from talk.Side, longest int) (f frame, ok bool) {

@@ -183,6 +183,7 @@ func (c *Conversation) block(from talk.Side, b []byte, m talk.Mark) {
 	case from == talk.Server && x == nil:
 		if (h.status != 0 || h.gone) && c.fresh(r.block.stream) {
 			x = c.begins(r.block.stream) // its request was not captured
+			x.ID = c.Shared.Next()
 			x.Queued, x.whole = r.block.began.At, true
 			x.Frames = trace.Frames{First: r.block.began.Frame, FirstFile: r.block.began.File}
 		}
@@ -257,6 +258,7 @@ func (c *Conversation) request(id uint32, m talk.Mark) *stream {
 	h, b := &c.head, &c.side[talk.Client].block
 	x := c.begins(id)
 	c.Requests++
+	x.ID = c.Shared.Next()
 	x.Number = int(c.Requests)
 	x.Queued, x.Sent = b.began.At, linger.Known(b.began.At)
 	x.Frames = trace.Frames{First: b.began.Frame, Last: m.Frame, FirstFile: b.began.File, LastFile: m.File}

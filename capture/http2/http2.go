@@ -213,6 +213,10 @@ const clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 func (c *Conversation) begin(from talk.Side, m talk.Mark) (skip int64) {
 	r := &c.side[from]
 	f := r.frame
+	if !f.valid() {
+		c.lose(from)
+		return 0
+	}
 	if r.block.open && (f.kind != frameContinuation || f.stream != r.block.stream) {
 		c.cut(from) // "a connection error of type PROTOCOL_ERROR" (RFC 9113, 6.10)
 	}

@@ -227,10 +227,14 @@ func TestEnds(t *testing.T) {
 		why  string
 		want string
 	}{
-		"no response":       {ask(), talk.Cut, "1/1 GET https://h.example/a 0 0+0: no response"},
-		"still going":       {ask(), talk.StillGoing, "1/1 GET https://h.example/a 0 0+0: the capture ended"},
-		"reset by client":   {func() *play { p := ask(); p.fr.WriteRSTStream(1, http2.ErrCodeCancel); return p.say(talk.Client) }(), talk.Cut, "1/1 GET https://h.example/a 0 0+0: CANCEL by client"},
-		"refused by server": {func() *play { p := ask(); p.fr.WriteRSTStream(1, http2.ErrCodeRefusedStream); return p.say(talk.Server) }(), talk.Cut, "1/1 GET https://h.example/a 0 0+0: REFUSED_STREAM by server"},
+		"no response":     {ask(), talk.Cut, "1/1 GET https://h.example/a 0 0+0: no response"},
+		"still going":     {ask(), talk.StillGoing, "1/1 GET https://h.example/a 0 0+0: the capture ended"},
+		"reset by client": {func() *play { p := ask(); p.fr.WriteRSTStream(1, http2.ErrCodeCancel); return p.say(talk.Client) }(), talk.Cut, "1/1 GET https://h.example/a 0 0+0: CANCEL by client"},
+		"refused by server": {func() *play {
+			p := ask()
+			p.fr.WriteRSTStream(1, http2.ErrCodeRefusedStream)
+			return p.say(talk.Server)
+		}(), talk.Cut, "1/1 GET https://h.example/a 0 0+0: REFUSED_STREAM by server"},
 		"not taken": {func() *play {
 			p := ask()
 			p.fr.WriteGoAway(0, http2.ErrCodeNo, []byte("bye"))

@@ -83,7 +83,7 @@ func (c *Conversation) begins(id uint32) *stream {
 	} else {
 		x = &stream{}
 	}
-	x.id, x.ID, x.Connection, x.Attempts = id, c.Shared.Next(), c.Connection, 1
+	x.id, x.Connection, x.Attempts = id, c.Connection, 1
 	x.Stream = linger.Known(int64(id))
 	for side := range x.sends {
 		x.sends[side].window = c.side[side].flow.first
@@ -103,15 +103,10 @@ func (c *Conversation) begins(id uint32) *stream {
 func (c *Conversation) Adopt(x *trace.Exchange) {
 	c.Began = true
 	c.start()
-	number := x.ID
 	s := c.begins(1)
 	stream := s.Stream
 	s.Exchange = *x
-	s.ID, s.Stream, s.Known, s.whole = number, stream, "", true
-	s.Status, s.ContentType, s.AnswerFrames = 0, "", trace.Frames{}
-	s.FirstByte, s.Done = linger.Opt[linger.Instant]{}, linger.Opt[linger.Instant]{}
-	s.content.Begin(c.Shared, talk.Client, "")
-	c.Requests++
+	s.Stream, s.Known, s.whole = stream, "", true
 }
 
 // fresh reports whether a stream may be one that was not heard of, since what opened it was not

@@ -8,6 +8,7 @@ import (
 
 	"linger"
 	"linger/capture/http1"
+	"linger/capture/http2"
 	"linger/capture/talk"
 	"linger/capture/tls"
 	"linger/flow"
@@ -84,6 +85,7 @@ const (
 	isResponse
 	isTLS
 	isH2
+	isFrames // of HTTP/2, without the client's preface
 	isDNS
 	isProxy
 )
@@ -103,6 +105,9 @@ func (s *sniffer) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 		all = append(s.buf[e], b...)
 	}
 	v := r.sniff(c, e, all)
+	if v == anything {
+		v = s.frames(c, e, all)
+	}
 	if v == isProxy {
 		n, from, whole := proxyHead(all)
 		if whole {
@@ -124,12 +129,28 @@ func (s *sniffer) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 	return s.decide(r, c, e, v, all, b, m)
 }
 
+// frames tells whether the bytes of an end are frames of HTTP/2: a server's first, or where the
+// beginning was not captured, any.
+func (s *sniffer) frames(c *conn, e flow.End, b []byte) verdict {
+	looks := http2.No
+	switch {
+	case s.blind:
+		looks = http2.Looks(b, c.side(e))
+	case !c.told || c.client != e:
+		looks = http2.Begins(b)
+	}
+	return [...]verdict{anything, tooFew, isFrames}[looks]
+}
+
 // decide hands over to what reads it, and replays what either end has said: all, of which
 // b is the last piece.
 func (s *sniffer) decide(r *Reader, c *conn, e flow.End, v verdict, all, b []byte, m mark) int64 {
 	client := e
 	if v == isResponse {
 		client = e.Other()
+	}
+	if v == isFrames && !s.blind {
+		c.is(e.Other()) // the server's SETTINGS, before the client's preface
 	}
 	switch v {
 	case isRequest, isResponse:
@@ -145,7 +166,9 @@ func (s *sniffer) decide(r *Reader, c *conn, e flow.End, v verdict, all, b []byt
 		c.app = newTLS(r, c)
 	case isH2:
 		c.is(client)
-		c.app = opaque{linger.H2, c.readBy()}
+		c.app = newHTTP2(r, c, c.readBy(), !s.blind)
+	case isFrames:
+		c.app = newHTTP2(r, c, c.readBy(), !s.blind)
 	case isDNS:
 		c.app = &dnsApp{}
 	default:
@@ -270,6 +293,9 @@ func (a *httpApp) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
 			return a.inner(r, e, rest, m)
 		}
 		return 0
+	}
+	if asked := a.talk.Handed; asked != nil {
+		return a.upgrade(r, c, asked).data(r, c, e, r.web.Rest, m)
 	}
 	return skip
 }

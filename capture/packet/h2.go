@@ -3,6 +3,7 @@ package packet
 import (
 	"linger"
 	"linger/capture/http2"
+	"linger/capture/talk"
 	"linger/flow"
 	"linger/trace"
 )
@@ -19,12 +20,27 @@ type http2App struct {
 func newHTTP2(r *Reader, c *conn, known trace.How, began bool) *http2App {
 	a := &http2App{}
 	a.talk.Shared, a.talk.Connection, a.talk.Known = &r.shared, c.id, known
-	a.talk.Scheme, a.talk.Began = "http://", began
+	a.talk.Scheme, a.talk.Began = linger.SchemeHTTP+"://", began
 	if known == trace.Decrypted {
-		a.talk.Scheme = "https://"
+		a.talk.Scheme = linger.SchemeHTTPS + "://"
 	}
 	a.talk.Authority = c.authority()
+	a.talk.Far[talk.Client] = c.near
+	if client, server := c.half[c.client].syn, c.half[c.client.Other()].syn; client > 0 && server > client {
+		a.talk.Far[talk.Server] = server.Sub(client)
+	}
 	return a
+}
+
+// upgrade goes on in HTTP/2, which the exchange asked for that has been begun (RFC 7540, 3.2).
+func (a *httpApp) upgrade(r *Reader, c *conn, x *trace.Exchange) app {
+	a.close(r, c, talk.NotCaptured)
+	to := newHTTP2(r, c, c.readBy(), true)
+	to.talk.Adopt(x)
+	to.talk.Requests = a.talk.Requests
+	to.talk.Host, to.talk.Agent, to.talk.Software = a.talk.Host, a.talk.Agent, a.talk.Software
+	c.app = to
+	return to
 }
 
 func (a *http2App) data(r *Reader, c *conn, e flow.End, b []byte, m mark) int64 {
@@ -51,7 +67,7 @@ func (a *http2App) close(r *Reader, c *conn, why string) {
 
 func (a *http2App) tell(t *trace.Connection) {
 	said := &a.talk
-	t.Protocol, t.Known.Protocol = linger.H2, said.Known
+	t.Protocol, t.Known.Protocol = said.Protocol(), said.Known
 	t.Origin, t.Agent, t.Software, t.Requests = said.Host, said.Agent, said.Software, int(said.Requests)
 	if said.Resynced > 0 {
 		t.Known.Requests = trace.Inferred

@@ -142,13 +142,17 @@ func (a *tlsApp) open(m mark) {
 		first: c.first, last: m, near: c.near, known: trace.Decrypted,
 		started: !a.missed[talk.Client] && !a.missed[talk.Server],
 	}
-	in.half[0].started, in.half[1].started = true, true
+	for e := range in.half {
+		in.half[e].started, in.half[e].syn = true, c.half[e].syn
+	}
 	a.inside = in
 	h := a.tls.Handshake()
 	port := c.key.Address(c.client.Other()).Port()
 	switch p := linger.ProtocolByALPN(h.TLS.ALPN); {
 	case p == linger.DNSOverTLS || h.TLS.ALPN == "" && port == portDNSOverTLS && c.target == "":
 		in.app = newDNSOverTLS()
+	case p == linger.H2:
+		in.app = newHTTP2(a.r, in, trace.Decrypted, in.started)
 	default:
 		in.app = &sniffer{}
 	}
