@@ -380,7 +380,7 @@ func (c *Conversation) response(h *head, m talk.Mark, cut bool) (skip int64) {
 }
 
 // h2c is what a connection in the clear is upgraded to HTTP/2 by (RFC 7540, 3.2).
-const h2c = "h2c"
+const h2c = string(linger.H2) + "c"
 
 // hand lets go of an exchange whose response comes in HTTP/2.
 func (c *Conversation) hand(x *pending) {
