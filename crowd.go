@@ -40,6 +40,11 @@ type Crowd struct {
 	// of its connections and begins anew; 0 is never.
 	AddAt     time.Duration `json:"add_backend_us,omitempty"`
 	RestartAt time.Duration `json:"restart_backend_us,omitempty"`
+	// Reconnect has a client that loses a kept connection between two pages open another within
+	// that time, at random, though it wants nothing yet, as those do that hold a connection for
+	// what may come (WebSocket, gRPC, pools with a least size). Unknown is when it wants the next
+	// page, and 0 is at once.
+	Reconnect Opt[time.Duration] `json:"reconnect_us,omitzero"`
 }
 
 // A Share is a part of a crowd that goes by one strategy.
@@ -198,6 +203,8 @@ func (c Crowd) Validate() error {
 		return fmt.Errorf("clients that load pages without a pause for %v; give them time to --think, or a number of --visits", c.Duration)
 	case c.Backends < 0 || c.Backends > MaxBackends:
 		return fmt.Errorf("%d back ends; give 1 to %d", c.Backends, MaxBackends)
+	case c.Reconnect.Or(0) < 0 || c.Reconnect.Or(0) > MaxThink:
+		return fmt.Errorf("clients reconnect within %v; give 0s for at once, up to %v", c.Reconnect.Or(0), MaxThink)
 	case c.AddAt < 0 || c.RestartAt < 0:
 		return fmt.Errorf("a back end is added or restarted before the crowd begins; give a time after it")
 	}
@@ -248,6 +255,7 @@ type Member struct {
 
 	seed   uint64
 	think  Think
+	back   Opt[time.Duration]
 	visits int // linger.Unlimited where only time bounds them
 	until  Instant
 }
@@ -273,7 +281,7 @@ func (c Crowd) Members(seed uint64, trial int) []Member {
 		if c.Arrivals > 0 {
 			at = at.Add(time.Duration(r.ExpFloat64() / c.Arrivals * float64(time.Second)))
 		}
-		m := Member{Client: i, Arrives: at, seed: r.Uint64(), think: c.Think, visits: c.Visits, until: until}
+		m := Member{Client: i, Arrives: at, seed: r.Uint64(), think: c.Think, back: c.Reconnect, visits: c.Visits, until: until}
 		// Shares are dealt in turn, so that each has its part whatever the number of clients.
 		place := i % total
 		for m.Share = 0; place >= weights[m.Share]; m.Share++ {
@@ -295,6 +303,22 @@ func (m Member) Next(visit int, ended Instant) (at Instant, more bool) {
 	}
 	at = ended.Add(m.think.draw(rand.New(rand.NewPCG(m.seed, uint64(visit)))))
 	return at, at <= m.until
+}
+
+// reconnectsAfter is how long a client takes to see that it has lost a connection, so that one
+// which loses each at once is not one that never rests.
+const reconnectsAfter = time.Millisecond
+
+// Reconnects returns when the member opens another connection in the place of one that it lost at
+// an instant, the n-th of all, from 0; does is false where it waits until it wants a page.
+func (m Member) Reconnects(n int, lost Instant) (at Instant, does bool) {
+	within, does := m.back.Get()
+	if !does || lost > m.until {
+		return Never, false
+	}
+	// Numbers of visits are below 1<<32, so that no draw is used twice.
+	r := rand.New(rand.NewPCG(m.seed, 1<<32+uint64(n)))
+	return lost.Add(max(reconnectsAfter, time.Duration(r.Float64()*float64(within)))), true
 }
 
 // Alone is a member that comes at once and loads one page.

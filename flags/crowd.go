@@ -21,6 +21,7 @@ type CrowdFlags struct {
 	Balance        string `group:"Many clients:" placeholder:"HOW" help:"Which of them a new connection goes to: ${balances}. Default round-robin."`
 	AddBackend     string `group:"Many clients:" placeholder:"D" help:"One server more takes connections from then on."`
 	RestartBackend string `group:"Many clients:" placeholder:"D" help:"The first server closes all its connections then, and begins anew."`
+	Reconnect      string `group:"Many clients:" placeholder:"D" help:"A client that loses a kept connection opens another within that time, at random, before it wants anything; 0s is at once. Otherwise it waits for its next page."`
 }
 
 // What a crowd does of which nothing is said.
@@ -69,6 +70,11 @@ func (f CrowdFlags) Parse(think string) (c linger.Crowd, err error) {
 		{"--duration", f.Duration, lasting(&c.Duration)},
 		{"--add-backend", f.AddBackend, lasting(&c.AddAt)},
 		{"--restart-backend", f.RestartBackend, lasting(&c.RestartAt)},
+		{"--reconnect", f.Reconnect, func(s string) error {
+			d, err := Duration(s)
+			c.Reconnect = linger.Known(d)
+			return err
+		}},
 	} {
 		if part.value == "" {
 			continue
@@ -126,7 +132,7 @@ func (f CrowdFlags) Words() []string {
 	words := Settings([][3]string{
 		{"--clients", clients, ""}, {"--arrivals", f.Arrivals, ""}, {"--visits", fmt.Sprint(f.Visits), "0"}, {"--duration", f.Duration, ""},
 		{"--mix", f.Mix, ""}, {"--backends", fmt.Sprint(f.Backends), "0"}, {"--balance", f.Balance, ""},
-		{"--add-backend", f.AddBackend, ""}, {"--restart-backend", f.RestartBackend, ""},
+		{"--add-backend", f.AddBackend, ""}, {"--restart-backend", f.RestartBackend, ""}, {"--reconnect", f.Reconnect, ""},
 	})
 	if f.Shared {
 		words = append(words, "--shared")

@@ -26,12 +26,12 @@ func TestCrowdFlags(t *testing.T) {
 		{"as long as there is time", CrowdFlags{Clients: n(9), Arrivals: "3/min", Duration: "10m"}, "~60s",
 			linger.Crowd{Clients: 9, Think: linger.Think{Least: time.Minute, Random: true}, Arrivals: 0.05, Duration: 10 * time.Minute}},
 		{"without a pause all come at one moment", CrowdFlags{Clients: n(9)}, "0s", linger.Crowd{Clients: 9, Visits: 2}},
-		{"several servers", CrowdFlags{Clients: n(4), Arrivals: "1/s", Backends: 4, Balance: "hash", AddBackend: "30s", RestartBackend: "1m", Shared: true}, "1s",
+		{"several servers", CrowdFlags{Clients: n(4), Arrivals: "1/s", Backends: 4, Balance: "hash", AddBackend: "30s", RestartBackend: "1m", Reconnect: "0s", Shared: true}, "1s",
 			linger.Crowd{Clients: 4, Visits: 2, Think: linger.Think{Least: time.Second}, Arrivals: 1, Backends: 4, Balance: linger.HashBalance,
-				AddAt: 30 * time.Second, RestartAt: time.Minute, Shared: true}},
+				AddAt: 30 * time.Second, RestartAt: time.Minute, Reconnect: linger.Known(time.Duration(0)), Shared: true}},
 	} {
 		got, err := test.flags.Parse(test.think)
-		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
+		if diff := cmp.Diff(test.want, got, cmp.Comparer(func(a, b linger.Opt[time.Duration]) bool { return a == b })); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", test.name, err, diff)
 		}
 	}

@@ -84,9 +84,17 @@ type Client struct {
 	visit  VisitEnded     // the page under way, or the last one
 	next   linger.Instant // when the next page is wanted; Never while one is under way, and after the last
 	over   bool           // no page follows
+	spares []spare        // connections that the client opens before it wants that page
+	lost   int            // connections that were ended between two pages
 	visits queue[VisitEnded]
 
 	received int64 // bytes of bodies, of all pages
+}
+
+// A spare is a connection that is to be opened in the place of one that was lost.
+type spare struct {
+	at  linger.Instant
+	key Key
 }
 
 // A VisitEnded is what became of one page: each of its exchanges is delivered or has failed.
@@ -129,6 +137,7 @@ func (c *Client) HandleStart(now linger.Instant) {
 // begin makes the exchanges that have no parent known.
 func (c *Client) begin() {
 	c.visit.Wanted, c.next = c.next, linger.Never
+	c.spares = c.spares[:0] // the page opens what it needs
 	c.page.HandleStart(c.visit.Wanted)
 }
 
@@ -248,6 +257,12 @@ func (c *Client) HandleRefused(now linger.Instant, id int) {
 
 // HandleClosed is as Pool's.
 func (c *Client) HandleClosed(now linger.Instant, id int, cause Cause, reason string) {
+	if k := c.conn(id); c.next != linger.Never && c.pool.Idle(k) {
+		if at, does := c.member.Reconnects(c.lost, now); does {
+			c.spares = append(c.spares, spare{at, c.pool.KeyOf(k)})
+		}
+		c.lost++
+	}
 	c.pool.HandleClosed(c.conn(id), cause, reason)
 	c.settle(now)
 	c.forget(id)
@@ -258,6 +273,7 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 	if c.next <= now {
 		c.begin()
 	}
+	c.reconnect(now)
 	c.page.HandleTimeout(now)
 	c.follow()
 	for {
@@ -269,9 +285,26 @@ func (c *Client) HandleTimeout(now linger.Instant) {
 	}
 }
 
+// reconnect opens the connections that are to be open by now.
+func (c *Client) reconnect(now linger.Instant) {
+	kept := c.spares[:0]
+	for _, s := range c.spares {
+		if s.at <= now {
+			c.pool.HandleSpare(now, s.key)
+		} else {
+			kept = append(kept, s)
+		}
+	}
+	c.spares = kept
+}
+
 // NextTimeout returns when HandleTimeout has something to do, or Never.
 func (c *Client) NextTimeout() linger.Instant {
-	return min(c.next, c.page.NextTimeout(), c.pool.NextTimeout())
+	next := min(c.next, c.page.NextTimeout(), c.pool.NextTimeout())
+	for _, s := range c.spares {
+		next = min(next, s.at)
+	}
+	return next
 }
 
 // Poll returns the next command, and false when there is none for now.

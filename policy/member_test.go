@@ -68,6 +68,26 @@ func TestMember(t *testing.T) {
 1500 send 1 on 1
 1600 close 1: all is fetched`,
 			visits: "0: 0 to 300, 2 of 2000 bytes, 1 dialled; 1: 1300 to 1600, 2 of 2000 bytes, 1 dialled"},
+		{name: "the client opens another at once", strategy: "keep", crowd: linger.Crowd{Visits: 2, Think: second, Reconnect: linger.Known(time.Duration(0))}, idle: 800 * time.Millisecond, want: `
+0 dial 0
+100 send 0 on 0
+200 send 1 on 0
+1100 close 0: idle
+1101 dial 1
+1300 send 0 on 1
+1400 send 1 on 1
+1500 close 1: all is fetched`,
+			visits: "0: 0 to 300, 2 of 2000 bytes, 1 dialled; 1: 1300 to 1500, 2 of 2000 bytes, 1 dialled"},
+		{name: "the page comes before it does", strategy: "keep", crowd: linger.Crowd{Visits: 2, Think: second, Reconnect: linger.Known(linger.MaxThink)}, idle: 800 * time.Millisecond, want: `
+0 dial 0
+100 send 0 on 0
+200 send 1 on 0
+1100 close 0: idle
+1300 dial 1
+1400 send 0 on 1
+1500 send 1 on 1
+1600 close 1: all is fetched`,
+			visits: "0: 0 to 300, 2 of 2000 bytes, 1 dialled; 1: 1300 to 1600, 2 of 2000 bytes, 1 dialled"},
 		{name: "the client closes between visits", strategy: "keep", crowd: linger.Crowd{Visits: 2, Think: second}, client: 400 * time.Millisecond, want: `
 0 dial 0
 100 send 0 on 0

@@ -210,6 +210,27 @@ func (p *Pool) HandleRequest(r int, q Request) {
 	p.touch(l)
 }
 
+// HandleSpare says that a connection is wanted before any request is, where the strategy has
+// room for one.
+func (p *Pool) HandleSpare(now linger.Instant, key Key) {
+	i, known := p.keys[key]
+	if !known {
+		i = p.add(key, false)
+		p.keys[key] = i
+	}
+	if l := &p.pools.all[i]; l.usable < l.allowed {
+		p.dial(now, i)
+	}
+}
+
+// KeyOf returns whose a connection is; 0 of one that is no more.
+func (p *Pool) KeyOf(id Conn) Key {
+	if k := p.conn(id); k != nil {
+		return p.poolOf(k).key
+	}
+	return 0
+}
+
 // add makes an originPool and returns its index.
 func (p *Pool) add(key Key, stream bool) int32 {
 	i := p.pools.take()

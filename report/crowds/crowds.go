@@ -114,6 +114,9 @@ func Servers(e *crowd.Experiment) string {
 	case c.RestartAt > 0:
 		parts = append(parts, "restarted after "+lasting(c.RestartAt))
 	}
+	if within, does := c.Reconnect.Get(); does {
+		parts = append(parts, "clients reconnect "+reconnects(within))
+	}
 	limits := with + strings.Join(limitsOf(e.Capacity, e.Server), ", ")
 	switch {
 	case e.Unsaid():
@@ -295,4 +298,12 @@ func Foremost(v crowd.Verdict) []string {
 		out[i] = words.Finding(f)
 	}
 	return out
+}
+
+// reconnects says when clients open another connection in the place of one that they lost.
+func reconnects(within time.Duration) string {
+	if within == 0 {
+		return "at once"
+	}
+	return "within " + lasting(within)
 }

@@ -50,7 +50,9 @@ type (
 		Think    crowdThink          `json:"think_ms"`
 		Duration linger.Opt[float64] `json:"duration_ms,omitzero"`
 		Shared   bool                `json:"shared_bottleneck"`
-		Mix      []crowdShare        `json:"mix,omitempty"`
+		// Reconnect is within which a client opens another connection for one that it lost.
+		Reconnect linger.Opt[float64] `json:"reconnect_ms,omitzero"`
+		Mix       []crowdShare        `json:"mix,omitempty"`
 	}
 	crowdThink struct {
 		Mean   float64             `json:"mean"`
@@ -226,7 +228,7 @@ func crowdOf(r *crowd.Result, version string) crowdDocument {
 	out := crowdDocument{
 		Format: crowd.Format, Linger: version, Workload: compare.WorkloadOf(e.Workload), Network: compare.NetworkOf(e.Network), Engine: e.Engine, Provenance: e.Provenance,
 		Seed: e.Seed, Trials: e.Trials, Began: e.Began, Machine: e.Machine, Caveats: words.OfCaveats(r.Caveats), Asserted: r.Asserted, Rows: []crowdRow{},
-		Clients: crowdClients{N: c.Clients, Arrivals: c.Arrivals, Visits: c.Visits, Duration: set(c.Duration), Shared: c.Shared, Think: crowdThink{Mean: float64(c.Think.Mean()) / 1e6, Random: c.Think.Random}},
+		Clients: crowdClients{N: c.Clients, Arrivals: c.Arrivals, Visits: c.Visits, Duration: set(c.Duration), Shared: c.Shared, Reconnect: lengthOf(c.Reconnect), Think: crowdThink{Mean: float64(c.Think.Mean()) / 1e6, Random: c.Think.Random}},
 		Servers: crowdServers{
 			N: max(1, c.Backends), Own: e.Own, Balance: c.Balance, Added: set(c.AddAt), Restarted: set(c.RestartAt), Workers: k.Workers, MaxConnections: k.MaxConnections, WhenFull: k.WhenFull, Backlog: k.Backlog,
 			Service: set(k.Service), Cores: k.Cores, IdleTimeout: set(s.IdleTimeout), MaxRequests: s.MaxRequests, MaxAge: set(s.MaxAge),
