@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/audit/handshake"
 	"linger/audit/limit"
 	"linger/trace"
 )
@@ -77,6 +78,7 @@ type Auditor struct {
 	sole     map[*host]string // of servers with one name, of those that are being decided
 	hops     hops
 	tally    tally
+	sessions handshake.Sessions
 	// forgotten are pools and clients of which there is nothing any more.
 	forgotten hashes
 }
@@ -155,12 +157,7 @@ func (a *Auditor) WriteExchange(e *trace.Exchange) error {
 	sum := sumOf(e)
 	t.add(e, sum)
 	if name := hostOf(e.URL); name != "" {
-		switch {
-		case t.name == "":
-			t.name = a.text(name)
-		case t.name != name:
-			t.otherName = true
-		}
+		t.asks(a.text(name), e.Status)
 	}
 	a.hops.add(e, sum)
 	if d, ok := e.Done.Get(); ok {
@@ -206,6 +203,9 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	c.server.software = cmp.Or(c.server.software, c.software)
 	c.client.agent = cmp.Or(c.client.agent, c.agent)
 	c.names = a.list(c.names)
+	if len(c.names) > 0 && c.multiplexed {
+		c.server.certify(c.name, c.names)
+	}
 	a.hops.place(c)
 	at := c.recordedAt()
 	a.tally.places[at]++
@@ -287,6 +287,7 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 		if c.class == Check || c.class == Datagrams {
 			continue
 		}
+		a.judge(c)
 		c.pool = a.poolOf(c)
 		a.decide(c)
 	}
@@ -317,7 +318,7 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 // poolOf returns the connection's pool: client, destination and SNI; in the clear, Host
 // belongs to it only where the client never sent two Hosts on one connection.
 func (a *Auditor) poolOf(c *conn) *pool {
-	k := poolKey{c.client, c.server, c.name}
+	k := poolKey{client: c.client, server: c.server, name: c.name, udp: c.udp, bare: c.withoutCredentials()}
 	if !c.secure && c.client.mixes {
 		k.name = ""
 	}

@@ -130,6 +130,10 @@ const (
 const (
 	// HopReuse is how much the clients of a proxy reuse, and how much it does itself.
 	HopReuse = "hop-reuse"
+	// ResumptionUnused are full TLS handshakes of clients that the server had given what to
+	// resume by; ResumptionRefused those that the client asked to resume and the server did not.
+	ResumptionUnused  = "resumption-unused"
+	ResumptionRefused = "resumption-refused"
 )
 
 // Codes of caveats.
@@ -148,6 +152,10 @@ const (
 	CaveatMissing = "missing"
 	// CaveatOneWay: connections of which one direction alone was recorded.
 	CaveatOneWay = "one-way"
+	// CaveatInferred: encrypted connections, whose requests are concluded from sizes and times.
+	CaveatInferred = "inferred"
+	// CaveatWrongKeys: connections that the keys for them do not open.
+	CaveatWrongKeys = "wrong-keys"
 	// CaveatOpaque: encrypted connections, whose exchanges are not known.
 	CaveatOpaque = "opaque"
 	// CaveatSettled: causes that were decided before the recording ended, to bound memory.

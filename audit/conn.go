@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/audit/handshake"
 	"linger/audit/limit"
 	"linger/trace"
 )
@@ -36,6 +37,7 @@ type conn struct {
 
 	opened, ready, last     linger.Instant
 	closed, released, alive linger.Instant // alive: the last answered probe
+	streams                 int            // how many requests at once the server allows; 0 is not known
 	unansweredSince         linger.Instant
 	closedBy                trace.Peer
 	closedWith              trace.Signal
@@ -61,6 +63,13 @@ type detail struct {
 	price                                     price
 	pool                                      *pool
 	decision                                  decision
+	tls                                       linger.Opt[trace.TLS]
+	offered                                   bool // the protocol is what the client can speak, and not what was chosen
+	goAway                                    linger.Opt[trace.GoAway]
+	idleLimit                                 linger.Opt[time.Duration]
+	reason                                    string
+	turns                                     linger.Opt[int64]
+	session                                   handshake.Verdict
 }
 
 // A price is what opening a connection took.
@@ -81,6 +90,7 @@ type decision struct {
 	before    *conn // whose place it takes, or which was idle
 	lost      []Cause
 	between   bool // something lay within the client's round trip
+	shared    bool // the one before had requests under way, and room for more
 	gap       time.Duration
 }
 
@@ -108,11 +118,16 @@ func (c *conn) take(r *trace.Connection) {
 	}
 	c.beganBefore, c.stillOpen = r.BeganBefore, r.StillOpen
 	if c.secure = secure && tls.ServerName != ""; c.secure {
-		c.name = strings.ToLower(tls.ServerName)
+		c.name = strings.ToLower(tls.ServerName) // whatever was asked on it
 	} else if r.Origin != "" {
 		c.name = strings.ToLower(r.Origin)
 	}
 	c.names = tls.Names
+	c.tls, c.goAway, c.idleLimit, c.reason = r.TLS, r.GoAway, r.IdleLimit, codeOf(r.Reason)
+	c.turns = r.Turns
+	c.offered = r.Known.Protocol == trace.Announced
+	c.streams = int(min(r.Streams.Or(0), math.MaxInt32))
+	c.inferred = c.inferred && secure
 	c.opened, c.established, c.secured = r.Dialled, when(r.Established), when(r.Secured)
 	c.accepted = when(r.SYNACK)
 	c.ready = c.established
@@ -209,19 +224,18 @@ func (c *conn) weigh(r *trace.Connection, up, down trace.Flow, tls trace.TLS, se
 		p.trips = 1
 	}
 	if secure && c.secured != never {
-		from := c.established
+		from, until := c.established, c.secured
 		if from == never {
 			from = c.opened
 		}
-		p.tls = max(0, c.secured.Sub(from))
-		p.waiting, p.measured = p.waiting+p.tls, true
-		switch {
-		case c.udp:
-			p.trips = 1
-		case tls.Version == "1.3" || tls.Resumed:
+		p.tls = max(0, until.Sub(from))
+		if early := tls.EarlyData.Or(false); early && c.ready != never {
+			until = min(until, c.ready) // the first request did not wait for the rest
+		}
+		p.waiting, p.measured = p.waiting+max(0, until.Sub(from)), true
+		p.trips += float64(handshake.Trips(tls))
+		if c.udp && r.QUIC.Or(trace.QUIC{}).Retry {
 			p.trips++
-		default:
-			p.trips += 2
 		}
 	}
 	setup := up.SYN + up.FIN + up.RST + down.SYN + down.FIN + down.RST
@@ -266,10 +280,18 @@ func (c *conn) idleSince(t linger.Instant) linger.Instant {
 		since = c.opened
 	}
 	for i := len(c.spans) - 1; i >= 0; i-- {
-		if s := c.spans[i]; s.begins() < t && s.done != never {
+		s := c.spans[i]
+		if s.begins() >= t || s.done == never {
+			continue
+		}
+		if !c.multiplexed {
 			since = max(since, s.done)
 			break
 		}
+		if s.begins().Add(c.longest) <= since {
+			break // none before it ended later
+		}
+		since = max(since, s.done)
 	}
 	if c.opaque && c.last != never && c.last <= t {
 		since = max(since, c.last)
@@ -306,12 +328,44 @@ type host struct {
 	here     bool // packets were recorded at it
 	used     bool // a connection of it carried something
 
-	last     linger.Instant            // when a connection of it was last seen to be there
-	idle     *limit.Idle               // after which this side closes; nil where nothing was learnt
-	near     linger.Opt[time.Duration] // the shortest seen, of a client
-	far      linger.Opt[time.Duration] // of a server
-	closings []closing                 // by this server, for restarts
-	counts   *limit.Counts             // of a server
+	last      linger.Instant            // when a connection of it was last seen to be there
+	idle      *limit.Idle               // after which this side closes; nil where nothing was learnt
+	near      linger.Opt[time.Duration] // the shortest seen, of a client
+	far       linger.Opt[time.Duration] // of a server
+	closings  []closing                 // by this server, for restarts
+	counts    *limit.Counts             // of a server
+	restarted []linger.Instant          // when it was
+	// certificates are the names that its certificate is good for, by the name that was asked
+	// for: a session that is resumed shows none.
+	certificates map[string][]string
+}
+
+// mostCertificates bounds the names of one server of which the certificate is remembered.
+const mostCertificates = 256
+
+// certify takes in a certificate.
+func (h *host) certify(name string, names []string) {
+	if h.certificates == nil {
+		h.certificates = map[string][]string{}
+	}
+	if _, ok := h.certificates[name]; ok || len(h.certificates) < mostCertificates {
+		h.certificates[name] = names
+	}
+}
+
+// goodFor are the names that a connection's certificate is good for; none are not known.
+func (c *conn) goodFor() []string {
+	if len(c.names) > 0 {
+		return c.names
+	}
+	return c.server.certificates[c.name]
+}
+
+// withoutCredentials reports whether the connection is one of a browser's for requests without
+// credentials, which never share one with those that have some: "a connection pool [...] obtain a
+// connection, given [...] credentials" (Fetch, 2.5).
+func (c *conn) withoutCredentials() bool {
+	return strings.HasPrefix(c.agent, "Mozilla/") && c.requests > 0 && !c.inferred && !c.credentials
 }
 
 // addressOf is an address without its port.

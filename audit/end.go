@@ -3,6 +3,7 @@ package audit
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"linger"
@@ -21,7 +22,8 @@ type end struct {
 	// exact says that the server ended it by itself after idle, and not when a request
 	// came: it had ended before that could have.
 	exact  bool
-	number int // requests that it had carried
+	number int    // requests that it had carried
+	code   string // the error by which it was ended
 	// others is how many other connections of the pool were idle then, and stayed so.
 	others  int
 	restart bool
@@ -71,7 +73,7 @@ func (c *conn) conclude() {
 		return
 	}
 	for _, s := range c.spans {
-		if s.flags&(clientSaid|serverSaid) == 0 || s.flags&stream != 0 {
+		if s.flags&(clientSaid|serverSaid) == 0 || s.flags&stream != 0 || c.multiplexed {
 			continue
 		}
 		if s.done != never {
@@ -89,10 +91,10 @@ func (c *conn) conclude() {
 		e.idle = c.unansweredSince.Sub(c.idleSince(c.unansweredSince))
 		e.age = c.ageAt(e.at)
 		return
-	case c.announced != never && c.announcedBy == trace.AtServer && c.announcedWith() && (c.closed == never || c.announced <= c.closed):
-		e.at = c.announced
-		e.idle, e.age = e.at.Sub(c.idleSince(e.at)), c.ageAt(e.at)
-		e.reason = ServerSaysClose
+	case c.leaves():
+		return
+	case c.closedWith == trace.IdleTimeout:
+		c.expire()
 		return
 	case c.closed == never:
 		return
@@ -101,6 +103,10 @@ func (c *conn) conclude() {
 	since := c.idleSince(c.closed)
 	e.idle, e.age = max(0, c.closed.Sub(since)), c.ageAt(c.closed)
 	open, i := c.outstanding()
+	if e.code = c.broke(); e.code != "" {
+		e.reason = Failure
+		return
+	}
 	if c.closedBy == trace.AtClient {
 		switch {
 		case open:
@@ -126,8 +132,138 @@ func (c *conn) conclude() {
 	}
 }
 
-// announcedWith reports whether what was announced is of the application.
-func (c *conn) announcedWith() bool { return c.multiplexed }
+// leaves finds the end of a connection on which one side said that it takes no new requests
+// (GOAWAY), before either closed it. It reports whether there is one.
+func (c *conn) leaves() bool {
+	at, by := c.announced, c.announcedBy
+	g, seen := c.goAway.Get()
+	if seen {
+		at, by = g.At, g.By
+	}
+	if at == never || !c.multiplexed || c.closed != never && c.closed < at {
+		return false
+	}
+	e := &c.end
+	e.at, e.age = at, c.ageAt(at)
+	working, aborted, crossing, first := c.underWay(at, by)
+	e.number = c.requests - crossing
+	e.idle = max(0, at.Sub(c.idleSince(first)))
+	switch {
+	case seen && !inOrder(g.Code):
+		e.reason, e.code = Failure, g.Code
+	case by == trace.AtClient && aborted:
+		e.reason = ClientAborts
+	case by == trace.AtClient && working:
+		e.reason = ClientSaysClose
+	case by == trace.AtClient && e.idle <= max(c.trip(), c.distance()+clientReacts):
+		e.reason = ClientClosesAtOnce
+	case by == trace.AtClient:
+		e.reason = ClientIdle
+	case working || aborted || e.idle <= max(c.trip(), serverReacts):
+		e.reason = ServerSaysClose
+	case crossing > 0:
+		e.reason, e.lost, e.exact = Race, []Cause{ServerIdle}, true
+		if c.lateAfter(at) {
+			e.reason = StaleReuse
+		}
+	default:
+		e.reason = ServerIdle
+	}
+	return true
+}
+
+// underWay reports whether requests were under way as a side took leave, whether some of them were
+// given up, and how many had left when that had not come to the client, or the server would not
+// take them any more: nothing ever answers those. first is when the first of them left, or at.
+func (c *conn) underWay(at linger.Instant, by trace.Peer) (working, aborted bool, crossing int, first linger.Instant) {
+	late := at
+	first = at
+	if by == trace.AtServer {
+		late = at.Add(-c.remoteness() - reacts) // what passes here by then comes to the server in time
+	}
+	for i := len(c.spans) - 1; i >= 0; i-- {
+		s := c.spans[i]
+		given := s.done == never || s.flags&dropped != 0
+		switch {
+		case s.begins() > late && s.first == never && given:
+			crossing, first = crossing+1+int(s.more), min(first, s.begins())
+		case s.begins() >= at:
+		case c.dangling == 0 && s.begins().Add(c.longest) <= at:
+			return working, aborted, crossing, first
+		case s.done == never || s.flags&dropped != 0 && s.done >= at:
+			aborted = true
+		case s.done > at:
+			working = true
+		}
+	}
+	return working, aborted, crossing, first
+}
+
+// lateAfter reports whether the last request left the client when it must have known that the
+// server had taken leave.
+func (c *conn) lateAfter(at linger.Instant) bool {
+	s := c.spans[len(c.spans)-1]
+	return s.begins().Sub(at) > c.distance()+reacts
+}
+
+// codeOf is the name of an error with which the reason of an end begins: "FLOW_CONTROL_ERROR".
+func codeOf(reason string) string {
+	first, _, _ := strings.Cut(reason, " ")
+	first = strings.Trim(first, ":,;()")
+	if !strings.Contains(first, "_") || strings.Trim(first, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
+		return ""
+	}
+	return strings.Clone(first)
+}
+
+// inOrder reports whether the code of a GOAWAY or a CONNECTION_CLOSE is of an end in order
+// (RFC 9113, 7; RFC 9114, 8.1; RFC 9000, 20.1).
+func inOrder(code string) bool {
+	return code == "" || strings.Contains(code, "NO_ERROR") || strings.Contains(code, "IDLE")
+}
+
+// broke returns the name of the error by which one side ended the connection; empty is none.
+func (c *conn) broke() string {
+	t := c.tls.Or(trace.TLS{})
+	switch t.Alert {
+	case "", "close_notify", "user_canceled", "no_renegotiation", "unrecognized_name": // no errors, or warnings
+	default:
+		return t.Alert
+	}
+	if c.closedWith == trace.ConnectionClose && !inOrder(c.reason) {
+		return c.reason
+	}
+	return ""
+}
+
+// expire is the end of a connection of QUIC that nobody sent anything on for so long that both
+// sides let go of it: "the idle timeout is the minimum of the values advertised by both endpoints"
+// (RFC 9000, 10.1). IdleLimit is the server's where that is the shorter one.
+func (c *conn) expire() {
+	e := &c.end
+	limited, servers := c.idleLimit.Get()
+	if e.at = c.closed; e.at == never {
+		if !servers || c.last == never {
+			return
+		}
+		e.at = c.last.Add(limited)
+	}
+	e.age = c.ageAt(e.at)
+	e.idle = max(0, e.at.Sub(c.idleSince(e.at)))
+	e.reason = ClientIdle
+	if servers {
+		e.reason = ServerIdle
+	}
+	if open, i := c.outstanding(); open {
+		e.reason = Failure
+		if s := c.spans[max(0, i)]; i > 0 && s.first == never && s.sent != never {
+			since := c.idleSince(s.sent)
+			if s.sent.Sub(since) >= limit.Idles {
+				e.reason, e.at, e.idle = SilentDrop, s.sent, s.sent.Sub(since)
+			}
+		}
+	}
+}
 
 // settle is the end of a connection whose exchange said that it would be.
 func (c *conn) settle(s span) {
@@ -194,6 +330,11 @@ func (c *conn) interrupted(i int) {
 		return // a response that was cut short, or the first one
 	}
 	s, previous := c.spans[i], c.spans[i-1].done
+	if c.multiplexed {
+		if previous = c.idleSince(s.begins()); c.dangling > 1 {
+			return // more was outstanding than one request that crossed
+		}
+	}
 	if s.sent == never || previous == never {
 		return
 	}
@@ -231,6 +372,9 @@ type closing struct {
 	conn *conn
 }
 
+// mostRestarts bounds the restarts of a server that are remembered.
+const mostRestarts = 64
+
 // togetherness is within what time a restart ends connections.
 const togetherness = time.Second
 
@@ -249,6 +393,9 @@ func (h *host) restarts() {
 		if len(group) >= 3 && various(group) {
 			for _, c := range group {
 				c.conn.end.restart = true
+			}
+			if n := len(h.restarted); n == 0 || first.Sub(h.restarted[n-1]) > togetherness {
+				h.restarted = append(h.restarted[max(0, n-mostRestarts):], first)
 			}
 			i = j
 			continue
@@ -328,9 +475,12 @@ func (c *conn) learn(ended linger.Instant) {
 		return // how long the first request may take is another limit
 	}
 	server, client := c.server.limits(), c.client.limits()
-	spans := c.spans
+	spans, over := c.spans, never
 	for i, s := range spans[:max(0, len(spans)-1)] {
 		next := spans[i+1].sent
+		if over = max(over, s.done); c.multiplexed && s.done != never {
+			s.done = over // others began before and were under way for longer
+		}
 		gap, ok := s.gap(next)
 		if !ok {
 			continue
@@ -345,7 +495,7 @@ func (c *conn) learn(ended linger.Instant) {
 	}
 	c.learnFolded()
 	if !c.beganBefore && len(spans) > 1 {
-		c.server.counts.Exceeded = max(c.server.counts.Exceeded, c.requests-1)
+		c.server.counts.Exceeded = max(c.server.counts.Exceeded, c.end.number-1)
 	}
 	if c.maxSaid > 0 {
 		c.server.counts.Said = c.maxSaid
@@ -397,8 +547,8 @@ func (c *conn) learn(ended linger.Instant) {
 			c.server.counts.Exceeded = max(c.server.counts.Exceeded, c.requests)
 		}
 	case ServerSaysClose, ServerClosesAtOnce:
-		if !c.beganBefore && c.requests > 0 {
-			c.server.counts.End(c.requests, e.age)
+		if !c.beganBefore && e.number > 0 {
+			c.server.counts.End(e.number, e.age)
 		}
 		c.timed()
 	}

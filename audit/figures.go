@@ -5,6 +5,7 @@ import (
 
 	"linger"
 	"linger/assert"
+	"linger/audit/handshake"
 )
 
 // figures are what assertions can name.
@@ -43,6 +44,13 @@ func figures() []assert.Figure[*Result] {
 		assert.On("avoidable_waiting", assert.Time, "the same of avoidable connections", func(r result) assert.Value { return inSeconds(r.AvoidableWaiting) }),
 		share("handshake_share", "the share of waiting that was handshakes", none, func(r result) linger.Opt[float64] { return r.HandshakeShare }),
 	}
+	secure := func(r result) handshake.Section { return r.TLS.Or(handshake.Section{}) }
+	table = append(table,
+		share("tls_resumed", "TLS handshakes that were resumed", "no TLS handshake was seen to begin", func(r result) linger.Opt[float64] { return secure(r).ResumedShare() }),
+		share("decrypted", "encrypted connections that keys decrypt all of", "there is no encrypted connection, or there are no keys", func(r result) linger.Opt[float64] { return secure(r).DecryptedShare() }),
+		count("resumption_unused", "full TLS handshakes of clients that could have asked to resume", func(r result) int { return secure(r).Unused }),
+		count("resumption_refused", "TLS handshakes that the client asked to resume, and the server did not", func(r result) int { return secure(r).Refused }),
+	)
 	for _, c := range Causes() {
 		name := "cause_" + strings.ReplaceAll(string(c.Code), "-", "_")
 		table = append(table, assert.On(name, assert.Number, "connections with the cause `"+string(c.Code)+"`", func(r result) assert.Value { return r.countOf(c.Code) }))

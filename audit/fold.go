@@ -209,6 +209,7 @@ func (t *talk) join(s *span, next span, behind linger.Instant) {
 		s.first = next.first
 	}
 	s.done = max(s.done, next.done)
+	t.longest = max(t.longest, s.done.Sub(s.begins()))
 	s.more += 1 + next.more
 }
 

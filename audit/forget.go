@@ -131,7 +131,16 @@ func (p *pool) last() (at linger.Instant) {
 	return at
 }
 
-func (k poolKey) hash() uint64 { return hashOf(k.client.name, k.server.name, k.name) }
+func (k poolKey) hash() uint64 {
+	kind := ""
+	if k.udp {
+		kind = "udp"
+	}
+	if k.bare {
+		kind += "-"
+	}
+	return hashOf(k.client.name, k.server.name, k.name, kind)
+}
 
 func (h *host) hash() uint64 { return hashOf(h.name) }
 

@@ -12,10 +12,13 @@ import (
 	"linger/trace"
 )
 
-// A poolKey is what connections may be shared by: client, destination and name.
+// A poolKey is what connections may be shared by: client, destination and name, and what sets
+// them apart: the transport, and for browsers credentials.
 type poolKey struct {
 	client, server *host
 	name           string
+	udp            bool
+	bare           bool // requests have no credentials, where that matters
 }
 
 // A pool is the connections that may be shared, as far as decisions still need them.
@@ -76,14 +79,18 @@ func (c *conn) chosenBy(s, until linger.Instant) (is state, between bool) {
 	if ready == never || ready > seen {
 		return busy, false // it is being opened
 	}
-	if c.multiplexed && !c.opaque {
-		return idle, false
-	}
 	if c.opaque {
 		if c.last != never && c.last <= seen {
 			return idle, false
 		}
 		return unclear, false
+	}
+	if c.multiplexed {
+		is, between, _ = c.takes(s, seen, until)
+		if is == idle && c.ending(s) {
+			return gone, false
+		}
+		return is, between
 	}
 	began := false
 	for i := len(c.spans) - 1; i >= 0; i-- {
@@ -106,25 +113,77 @@ func (c *conn) chosenBy(s, until linger.Instant) (is state, between bool) {
 	if c.beganBefore && !began {
 		return unclear, false // what had been asked before it was seen is not known
 	}
-	if c.end.reason == ClientIdle && c.end.at <= s.Add(decides) {
-		return gone, false // the client looks at its limit when it needs a connection
-	}
-	if c.end.reason == ClientClosesAtOnce && c.end.at != never && (c.end.at <= s.Add(decides) || c.closedWith == trace.RST) {
-		return gone, false // a client that resets has not read what it was sent, and cannot use it
+	if c.ending(s) {
+		return gone, false
 	}
 	return idle, false
+}
+
+// ending reports whether an idle connection was of no use to a client at an instant: it looks at
+// its limit when it needs a connection, and one that resets has not read what it was sent.
+func (c *conn) ending(s linger.Instant) bool {
+	e := &c.end
+	return e.reason == ClientIdle && e.at <= s.Add(decides) ||
+		e.reason == ClientClosesAtOnce && e.at != never && (e.at <= s.Add(decides) || c.closedWith == trace.RST)
+}
+
+// unlimited is how many requests a server takes at once of which that is not known: "it is
+// recommended that this value be no smaller than 100" (RFC 9113, 6.5.2).
+const unlimited = 100
+
+// takes is what a multiplexed connection is at an instant: idle as long as it takes one request
+// more, busy where as many are under way as the server allows at once. shared says that some were.
+func (c *conn) takes(s, seen, until linger.Instant) (is state, between, shared bool) {
+	surely, most := 0, 0
+	for i := len(c.spans) - 1; i >= 0; i-- {
+		b := c.spans[i]
+		if b.begins() > until {
+			continue
+		}
+		if c.dangling == 0 && b.begins().Add(c.longest) <= seen.Add(-sees) {
+			break
+		}
+		switch {
+		case b.more > 0 && b.done > seen.Add(-sees):
+			most += 1 + int(b.more) // now and then
+		case b.begins() > s, b.done == never, b.done > s:
+			surely++
+		case b.done > seen.Add(-sees):
+			most++ // the client may have known or not
+			between = true
+		}
+	}
+	most += surely
+	allowed := c.streams
+	if allowed == 0 {
+		allowed = unlimited
+	}
+	switch {
+	case most < allowed:
+		return idle, false, most > 0
+	case c.streams == 0 || !between && surely < allowed:
+		return unclear, false, true
+	}
+	return busy, between, true
 }
 
 // aliveAfter reports whether the connection was seen to be usable after an instant: it carried
 // an exchange, answered a probe, or was closed in order.
 func (c *conn) aliveAfter(s linger.Instant) bool {
 	for i := len(c.spans) - 1; i >= 0; i-- {
-		if b := c.spans[i]; b.begins() > s && b.first != never {
+		b := c.spans[i]
+		if b.begins() > s && b.first != never || c.multiplexed && b.done > s && b.flags&dropped == 0 {
 			return true
+		}
+		if b.begins() <= s && (!c.multiplexed || b.begins().Add(c.longest) <= s) {
+			break
 		}
 	}
 	if c.alive != never && c.alive > s {
 		return true
+	}
+	if c.closed != never && c.closed > s && c.closedWith == trace.ConnectionClose {
+		return c.closedBy == trace.AtServer
 	}
 	return c.closed != never && c.closed > s && c.closedWith == trace.FIN && c.unansweredSince == never && (c.closedBy == trace.AtServer || c.released != never)
 }
@@ -277,7 +336,10 @@ func (a *Auditor) decide(c *conn) {
 		return
 	}
 	if best != nil {
-		d.before, d.gap = best, s.Sub(best.idleSince(s))
+		d.before, d.gap = best, max(0, s.Sub(best.idleSince(s)))
+		if best.multiplexed && !best.opaque {
+			_, _, d.shared = best.takes(s, s.Add(-best.distance()), until)
+		}
 		d.cause, d.certainty = IdleUnused, Likely
 		if best.aliveAfter(s) {
 			d.certainty = Proven
@@ -293,7 +355,7 @@ func (a *Auditor) decide(c *conn) {
 		d.cause, d.lost, d.certainty = before.end.reason, before.end.lost, Certain
 		if doubtful {
 			d.lost, d.cause, d.certainty = append([]Cause{before.end.reason}, d.lost...), Undecided, ""
-		} else if before.opaque || before.missing > 0 && before.end.at != never {
+		} else if before.opaque || before.inferred || before.missing > 0 && before.end.at != never {
 			d.certainty = Likely
 		}
 		return
@@ -347,6 +409,7 @@ func (a *Auditor) firstOf(c *conn) {
 	if s.Sub(a.began) <= a.longestGap(c) || a.forgotten.has(c.client.hash()) {
 		d.certainty = Likely
 	}
+	doubtful := false
 	for _, p := range a.byClient[c.client] {
 		if p == c.pool || !p.began {
 			continue
@@ -364,15 +427,69 @@ func (a *Auditor) firstOf(c *conn) {
 			is, _ := o.at(s)
 			// A multiplexed one need not be idle to take a request more; the new one is as the
 			// server wants it for that name, which may be without HTTP/2.
-			if o.multiplexed && c.multiplexed && (is == idle || is == unclear) && c.name != "" && covers(o.names, c.name) {
-				d.cause, d.certainty, d.before = NotCoalesced, Likely, o
-				return
+			if o.multiplexed && c.multiplexed && o.udp == c.udp && !same && (is == idle || is == unclear) && c.name != "" {
+				switch o.covers(c) {
+				case yes:
+					d.cause, d.certainty, d.before, d.lost = NotCoalesced, Likely, o, nil
+					if o.provesFor(c, s) {
+						d.certainty = Proven
+					}
+					return
+				case barred:
+					d.lost = []Cause{NotCoalesced}
+				case maybe:
+					doubtful = true
+				}
 			}
 			if is == idle {
 				d.cause, d.certainty = Identity, Certain
+				if p.key.bare != c.pool.key.bare {
+					d.certainty, d.lost = Likely, []Cause{IdleUnused}
+				}
 			}
 		}
 	}
+	if doubtful {
+		d.cause, d.certainty, d.lost = Undecided, "", []Cause{NotCoalesced, Identity}
+	}
+}
+
+// An answer is to the question whether a connection may carry requests for another name.
+type answer uint8
+
+const (
+	no     answer = iota // its certificate does not cover the name
+	yes                  // it does
+	barred               // it does, and there is something in the way
+	maybe                // its certificate is not known
+)
+
+// covers tells whether a connection to the same address may carry the requests of another one
+// (RFC 9113, 9.1.1): if its certificate is good for the name, the server has not refused that, and
+// not just one of both has requests with credentials, which browsers keep apart (Fetch, 2.5).
+func (o *conn) covers(c *conn) answer {
+	names := o.goodFor()
+	switch {
+	case o.refused(c.name):
+		return barred
+	case o.served(c.name):
+	case len(names) == 0:
+		return maybe
+	case !covers(names, c.name):
+		return no
+	}
+	known := o.requests > 0 && c.requests > 0 && !o.inferred && !c.inferred
+	if known && o.credentials != c.credentials {
+		return barred
+	}
+	return yes
+}
+
+// provesFor reports whether nothing that matters is left to doubt: both sides spoke HTTP/2 or 3,
+// all requests could be read, none had credentials, and the connection was alive afterwards.
+func (o *conn) provesFor(c *conn, s linger.Instant) bool {
+	read := func(c *conn) bool { return c.requests > 0 && !c.inferred && !c.credentials }
+	return read(o) && read(c) && o.aliveAfter(s)
 }
 
 // longestGap is how long connections of the client or the server were seen to idle and to

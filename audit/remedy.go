@@ -82,6 +82,14 @@ func (n need) remedies() []finding.Remedy {
 	return nil
 }
 
+// resumes are lines that let handshakes be resumed.
+func (n need) resumes(code string) []finding.Remedy {
+	if code == ResumptionRefused {
+		return keepalive.Remedies(code, n.server, keepalive.Accepts, 0, 0)
+	}
+	return keepalive.Remedies(code, n.client, keepalive.Opens, 0, 0)
+}
+
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 // sortedList sorts numbers that stand behind commas, each once.

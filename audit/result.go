@@ -10,6 +10,7 @@ import (
 
 	"linger"
 	"linger/assert"
+	"linger/audit/handshake"
 	"linger/audit/limit"
 	"linger/finding"
 	"linger/keepalive"
@@ -64,6 +65,11 @@ type Result struct {
 	Datagrams    Aside `json:"datagrams,omitzero"` // flows of DNS over UDP
 	// Filtered counts connections that were not asked for.
 	Filtered int64 `json:"filtered,omitempty"`
+
+	// TLS is of encrypted connections, of every class; Coalesced of those that carried requests
+	// for several origins.
+	TLS       linger.Opt[handshake.Section] `json:"tls,omitzero"`
+	Coalesced Coalesced                     `json:"coalesced,omitzero"`
 
 	Causes  []CauseRow `json:"causes"`
 	Origins []GroupRow `json:"origins"`
@@ -134,9 +140,11 @@ type GroupRow struct {
 	Share       linger.Opt[float64] `json:"handshake_share,omitzero"`
 	// Needed is the most exchanges that one client had under way at once: with so many
 	// connections kept, no request of HTTP/1.1 would have had to wait.
-	Needed int           `json:"concurrency,omitempty"`
-	Main   Cause         `json:"main_cause,omitempty"` // of those that were avoidable
-	Causes map[Cause]int `json:"causes,omitempty"`
+	Needed int   `json:"concurrency,omitempty"`
+	Main   Cause `json:"main_cause,omitempty"` // of those that were avoidable
+	// Resumed is the share of the TLS handshakes that were resumed, of origins.
+	Resumed linger.Opt[float64] `json:"tls_resumed,omitzero"`
+	Causes  map[Cause]int       `json:"causes,omitempty"`
 	// WithPool is what a pool would have done with the requests of an origin.
 	WithPool linger.Opt[WhatIf] `json:"with_pool,omitzero"`
 }
@@ -199,6 +207,10 @@ func (a *Auditor) result() *Result {
 	if m := all.causes[Undecided]; m != nil {
 		r.Undecided = m.connections
 	}
+	if x, ok := t.secure.Section(); ok {
+		r.TLS = linger.Known(x)
+	}
+	r.Coalesced = t.coalesced
 	r.place(a)
 	r.costs(all)
 	if n := t.requests.N(); n > 0 {
@@ -369,6 +381,9 @@ func groupRows(groups map[groupKey]*group) []GroupRow {
 			Name: k.name, Address: k.server, Software: g.software, Connections: g.connections, Opened: g.connections - g.began,
 			Exchanges: g.exchanges, Reuse: g.reuse(), Avoidable: g.avoidable(), Share: g.share(), Needed: g.peak, Causes: map[Cause]int{},
 		}
+		if x, ok := g.handshakes.Section(); ok || x.Full.N+x.Resumed.N > 0 {
+			row.Resumed = x.ResumedShare()
+		}
 		if g.whatIf.Requests > 0 {
 			row.WithPool = linger.Known(g.whatIf)
 		}
@@ -480,14 +495,16 @@ func idleLimit(l *limit.Idle) (Limit, bool) {
 	return out, true
 }
 
+// A costly is a finding with what orders it.
+type costly struct {
+	finding.Finding
+	waiting     time.Duration
+	connections int
+}
+
 // findings are the causes that cost, by origin and price.
 func (a *Auditor) findings() []finding.Finding {
-	type one struct {
-		finding.Finding
-		waiting     time.Duration
-		connections int
-	}
-	var all []one
+	var all []costly
 	for _, k := range slices.SortedFunc(maps.Keys(a.tally.origins), func(a, b groupKey) int { return cmp.Or(cmp.Compare(a.server, b.server), cmp.Compare(a.name, b.name)) }) {
 		g := a.tally.origins[k]
 		for _, cause := range rank(g.causes) {
@@ -495,10 +512,11 @@ func (a *Auditor) findings() []finding.Finding {
 				continue
 			}
 			m := g.causes[cause]
-			all = append(all, one{a.finding(k, g, cause, m), m.waiting, m.connections})
+			all = append(all, costly{a.finding(k, g, cause, m), m.waiting, m.connections})
 		}
+		all = append(all, a.resumptions(k, g)...)
 	}
-	slices.SortStableFunc(all, func(x, y one) int {
+	slices.SortStableFunc(all, func(x, y costly) int {
 		return cmp.Or(cmp.Compare(order(x.Severity), order(y.Severity)), cmp.Compare(y.waiting, x.waiting), cmp.Compare(y.connections, x.connections))
 	})
 	var out []finding.Finding
@@ -555,9 +573,20 @@ func (a *Auditor) finding(k groupKey, g *group, cause Cause, m *amount) finding.
 		asked.gap = gap
 	}
 	proxy := a.proxyBefore(k.server)
-	asked.client = cmp.Or(a.config.Software, openerOf(proxy, server, m.agent(), cause))
+	asked.client = cmp.Or(a.config.Software, openerOf(proxy, server, mostly(m.agents), cause))
 	if proxy != nil && asked.client == "" && cause.Of().Whose == Clients {
 		f.Figures = append(f.Figures, finding.Word("proxy", proxy.name))
+	}
+	for _, one := range []struct {
+		name string
+		n    int
+	}{{"shared", m.shared}, {"credentials", m.credentials}} {
+		if one.n > 0 {
+			f.Figures = append(f.Figures, finding.Number(one.name, float64(one.n), ""))
+		}
+	}
+	if code := mostly(m.codes); code != "" {
+		f.Figures = append(f.Figures, finding.Word("code", code))
 	}
 	if m.resets > 0 {
 		f.Figures = append(f.Figures, finding.Number("resets", float64(m.resets), ""))
@@ -673,6 +702,10 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	}
 	add(CaveatUndecided, r.Undecided)
 	add(CaveatOpaque, t.opaque)
+	if x, ok := r.TLS.Get(); ok {
+		add(CaveatInferred, x.Inferred)
+		add(CaveatWrongKeys, x.Keys.Or(handshake.Keys{}).Wrong)
+	}
 	add(CaveatOneWay, t.oneWay)
 	add(CaveatMissing, t.gappy, finding.Number("bytes", float64(t.missing), "bytes"))
 	add(CaveatBeganBefore, t.beganBefore)

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +34,27 @@ type talk struct {
 	small     bool // as its first response is
 	otherName bool // it carried requests for several Hosts
 	otherPath bool // and for several paths
+	inferred  bool // an exchange is known by sizes and times alone
+
+	// longest is how long a span lasts at most, dangling how many have no end: what was under
+	// way at an instant is found without a look at all.
+	longest  time.Duration
+	dangling int32
+	// credentials says that a request had some, bare that one had none.
+	credentials, bare bool
+	asked             string   // the first Host
+	several           *several // the others, where there are any
 }
+
+// several are the Hosts of one connection besides the first.
+type several struct {
+	hosts       []string
+	requests    int      // for them
+	misdirected []string // Hosts, also the first, that were answered 421
+}
+
+// mostHosts bounds the Hosts that are remembered of one connection.
+const mostHosts = 32
 
 // A span is an exchange as far as decisions need it, or several in a row that were folded into
 // one, from the first one's beginning to the last one's end.
@@ -50,6 +72,7 @@ const (
 	stream                      // it took the connection over
 	unasked                     // no request was seen
 	headless                    // a head was not captured whole: what it says of the connection is not known
+	dropped                     // its stream was given up
 )
 
 // gap is how long it was from the span's end to the next request, which is later.
@@ -85,6 +108,12 @@ func (t *talk) add(e *trace.Exchange, sum uint64) {
 	if s.sent == never && s.first == never {
 		s.sent = e.Queued
 	}
+	if at, ok := e.Dropped.Get(); ok && s.done == never {
+		s.done = at
+		s.flags |= dropped
+	}
+	t.inferred = t.inferred || e.Known == trace.Inferred
+	t.credentials, t.bare = t.credentials || e.Credentials, t.bare || !e.Credentials
 	said := func(m trace.Said) bool {
 		version := m.Version
 		if version == "0.9" {
@@ -120,6 +149,11 @@ func (t *talk) add(e *trace.Exchange, sum uint64) {
 		t.checkLook = t.small && (e.Method == "OPTIONS" || e.Method == "HEAD" || checksPath(path))
 	}
 	t.requests++
+	if s.done == never {
+		t.dangling++
+	} else {
+		t.longest = max(t.longest, s.done.Sub(s.begins()))
+	}
 	t.otherPath = t.otherPath || sum != t.first
 	if e.Method == "GET" && e.ResponseBody <= smallBody && s.sent != never && s.first.Sub(s.sent) >= pollWaits && s.first != never {
 		t.polls++
@@ -171,6 +205,62 @@ func pathOf(raw string) string {
 	return path
 }
 
+// asks takes in for whom a request was, and what was answered.
+func (t *talk) asks(name string, status int) {
+	switch {
+	case t.asked == "":
+		t.name, t.asked = name, name
+	case t.asked != name:
+		t.otherName = true
+	case status != misdirected:
+		return
+	}
+	if t.asked == name && status != misdirected {
+		return
+	}
+	if t.several == nil {
+		t.several = &several{}
+	}
+	if t.asked != name {
+		t.several.requests++
+		t.several.hosts = among(t.several.hosts, name)
+	}
+	if status == misdirected {
+		t.several.misdirected = among(t.several.misdirected, name)
+	}
+}
+
+// misdirected is the status of a server that does not answer for that name here: "the client MAY
+// retry the request over a different connection" (RFC 9110, 15.5.20).
+const misdirected = 421
+
+// among is a list with a name in it.
+func among(list []string, name string) []string {
+	if slices.Contains(list, name) || len(list) >= mostHosts {
+		return list
+	}
+	return append(list, name)
+}
+
+// refused reports whether the server answered for a name that it does not here, served whether it
+// answered for it otherwise.
+func (t *talk) refused(name string) bool {
+	return t.several != nil && slices.ContainsFunc(t.several.misdirected, func(h string) bool { return withoutPort(h) == name })
+}
+
+func (t *talk) served(name string) bool {
+	is := func(h string) bool { return withoutPort(h) == name }
+	return (is(t.asked) || t.several != nil && slices.ContainsFunc(t.several.hosts, is)) && !t.refused(name)
+}
+
+// withoutPort is a Host without its port.
+func withoutPort(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i > 0 && strings.Trim(host[i+1:], "0123456789") == "" && !strings.HasSuffix(host[:i], ":") {
+		return host[:i]
+	}
+	return host
+}
+
 // hostOf is the Host of a request.
 func hostOf(raw string) string {
 	_, rest, ok := strings.Cut(raw, "://")
@@ -207,4 +297,64 @@ func checksPath(path string) bool {
 		return true
 	}
 	return false
+}
+
+// A long poll is a GET that the server answers, in few bytes, when there is something to say
+// or when it has waited for long enough, and that the client then repeats at once (RFC 6202,
+// 2). Its connection waits as that of a stream does. One slow response is none.
+const (
+	// pollWaits is from when on a response was waited for. Long polls end after some tens of
+	// seconds ("timeout values as high as 120 seconds [...] but 30 seconds is a safer value",
+	// RFC 6202, 5.5), and responses that somebody waits for are rarely so slow.
+	pollWaits = 10 * time.Second
+	// pollsAgain is within what time the client repeats it.
+	pollsAgain = time.Second
+	// leastPolls is how many there have to be.
+	leastPolls = 3
+	// smallBody is what a response has at most that says something has happened, in bytes.
+	smallBody = 4096
+)
+
+// findPolls makes streams of the connections on which clients poll and do nothing else: of one
+// client's requests for one path of a server, half waited or more, and nearly all followed
+// each other at once, on one connection or on one each.
+func findPolls(fresh []*conn) {
+	groups := map[checkKey][]*conn{} // of those of which any polled
+	for _, polled := range []bool{true, false} {
+		for _, c := range fresh {
+			if c.class != Requests || c.requests == 0 || c.otherPath || c.concluded || polled != (c.polls > 0) {
+				continue
+			}
+			k := checkKey{c.client, c.server, c.first}
+			if g, ok := groups[k]; ok || polled {
+				groups[k] = append(g, c)
+			}
+		}
+	}
+	for _, g := range groups {
+		if polling(g) {
+			for _, c := range g {
+				c.class = Streaming
+			}
+		}
+	}
+}
+
+// polling reports whether connections with requests for one path are those of long polls.
+func polling(g []*conn) bool {
+	slices.SortFunc(g, func(x, y *conn) int { return cmp.Compare(x.opened, y.opened) })
+	requests, polls, chained := 0, 0, 0
+	for i, c := range g {
+		requests += c.requests
+		polls += int(c.polls)
+		chained += int(c.chained)
+		if i == 0 || len(g[i-1].spans) == 0 {
+			continue
+		}
+		before := g[i-1].spans
+		if gap, ok := before[len(before)-1].gap(c.opened); ok && gap <= pollsAgain {
+			chained++
+		}
+	}
+	return polls >= leastPolls && 2*polls >= requests && 4*chained >= 3*(requests-1)
 }

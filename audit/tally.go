@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/audit/handshake"
 	"linger/audit/limit"
 	"linger/audit/predict"
 	"linger/finding"
@@ -35,12 +36,19 @@ type Row struct {
 	BeforeStream linger.Opt[int64]
 	// Gap is for how long that one had been idle: when it ended, or when this one was
 	// opened.
-	Gap         linger.Opt[time.Duration]
-	ClosedBy    trace.Peer
-	ClosedWith  trace.Signal
-	End         Cause // why it ended; empty where it did not
-	Waiting     linger.Opt[time.Duration]
-	Hidden      bool
+	Gap        linger.Opt[time.Duration]
+	ClosedBy   trace.Peer
+	ClosedWith trace.Signal
+	End        Cause // why it ended; empty where it did not
+	Waiting    linger.Opt[time.Duration]
+	Hidden     bool
+	// TLS is the version, ALPN what was chosen by it (where not known, empty), Keys how much
+	// could be decrypted.
+	TLS         string
+	ALPN        string
+	Resumed     linger.Opt[bool]
+	Keys        trace.Keys
+	Turns       linger.Opt[int64]
 	Frames      trace.Frames
 	ClosedFrame int64
 }
@@ -56,7 +64,10 @@ type amount struct {
 	evidence          []evidence
 	gaps              limit.Values
 	between           int
-	resets            int // of the client, behind a whole response
+	resets            int          // of the client, behind a whole response
+	shared            int          // the one before had requests under way
+	credentials       int          // carried some, and could have been coalesced all the same
+	codes             []agentCount // by which those before were ended in error
 	agents            []agentCount
 	slow              saving
 }
@@ -70,26 +81,27 @@ type agentCount struct {
 // mostAgents bounds the programs that are told apart.
 const mostAgents = 4
 
-// saw counts the program that opened a connection.
-func (m *amount) saw(agent string) {
-	if agent == "" {
-		return
+// saw counts a name in a list: a program that opened a connection, a code.
+func saw(list []agentCount, name string) []agentCount {
+	if name == "" {
+		return list
 	}
-	for i := range m.agents {
-		if m.agents[i].name == agent {
-			m.agents[i].n++
-			return
+	for i := range list {
+		if list[i].name == name {
+			list[i].n++
+			return list
 		}
 	}
-	if len(m.agents) < mostAgents {
-		m.agents = append(m.agents, agentCount{agent, 1})
+	if len(list) < mostAgents {
+		list = append(list, agentCount{name, 1})
 	}
+	return list
 }
 
-// agent is the program that opened most of the connections.
-func (m *amount) agent() string {
+// mostly is the name that was counted most often.
+func mostly(list []agentCount) string {
 	var most agentCount
-	for _, a := range m.agents {
+	for _, a := range list {
 		if a.n > most.n {
 			most = a
 		}
@@ -109,7 +121,16 @@ const Shown = 8
 
 func (m *amount) add(c *conn) {
 	m.connections++
-	m.saw(c.agent)
+	m.agents = saw(m.agents, c.agent)
+	if c.decision.shared {
+		m.shared++
+	}
+	if c.decision.cause == NotCoalesced && c.credentials {
+		m.credentials++
+	}
+	if b := c.decision.before; b != nil && c.decision.cause == Failure {
+		m.codes = saw(m.codes, b.end.code)
+	}
 	if c.decision.certainty == Certain || c.decision.certainty == Proven {
 		m.sure++
 	}
@@ -166,6 +187,8 @@ type group struct {
 	software, agent               string
 	opaque                        int
 	whatIf                        WhatIf
+	handshakes                    handshake.Sum
+	resumption                    map[handshake.Outcome]*resumption
 }
 
 type groupKey struct{ name, server string }
@@ -189,6 +212,8 @@ type tally struct {
 	stillOpen, young, noTrip           int
 	near, far                          limit.Values
 	places                             [places]int64
+	coalesced                          Coalesced
+	secure                             handshake.Sum
 	protocols                          map[linger.Protocol]int
 }
 
@@ -229,6 +254,7 @@ func (a *Auditor) count(c *conn) {
 		a.config.Each(c.row())
 	}
 	t.protocols[cmp.Or(c.protocol, "other")]++
+	a.countSecure(c)
 	switch c.class {
 	case Check:
 		t.checkConnections++
@@ -329,6 +355,13 @@ func (c *conn) row() Row {
 		BeganBefore: c.beganBefore, StillOpen: c.stillOpen, Opened: c.opened, Requests: c.requests, Cause: d.cause, Certainty: d.certainty, Lost: d.lost,
 		Before: -1, ClosedBy: c.closedBy, ClosedWith: c.closedWith, End: c.end.reason, Hidden: c.price.hidden, Frames: c.frames, ClosedFrame: c.closedFrame,
 	}
+	if t, ok := c.tls.Get(); ok && t.Version != "" {
+		r.TLS, r.ALPN, r.Keys = t.Version, t.ALPN, t.Keys
+		if !c.beganBefore {
+			r.Resumed = linger.Known(t.Resumed)
+		}
+	}
+	r.Turns = c.turns
 	if c.class != Requests {
 		r.Cause, r.Certainty, r.Lost = "", "", nil
 	}

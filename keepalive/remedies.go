@@ -97,6 +97,8 @@ func Lines() []Line {
 		closesAnnounced = []string{"server-says-close", "server-closes-at-once"}
 		keepsNone       = []string{"client-says-close", "client-closes-at-once"}
 		forgetsPool     = []string{"client-closes-at-once", "idle-unused"}
+		asksNot         = []string{"resumption-unused"}
+		resumesNot      = []string{"resumption-refused"}
 	)
 	return []Line{
 		{[]string{"request-limit"}, "nginx", Accepts, "http, server or location", "keepalive_requests {n};", "nginx.org, ngx_http_core_module, keepalive_requests"},
@@ -165,6 +167,26 @@ func Lines() []Line {
 		{[]string{"silent-drop"}, "nginx", Opens, "location", "proxy_socket_keepalive on;", "nginx.org, ngx_http_proxy_module, proxy_socket_keepalive"},
 		{[]string{"silent-drop"}, "haproxy", Accepts, "defaults or frontend", "option clitcpka", "haproxy, doc/configuration.txt, option clitcpka"},
 		{[]string{"silent-drop"}, "haproxy", Opens, "defaults or backend", "option srvtcpka", "haproxy, doc/configuration.txt, option srvtcpka"},
+		{resumesNot, "nginx", Accepts, "http or server; shared by all workers", "ssl_session_cache shared:SSL:10m;", "nginx.org, ngx_http_ssl_module, ssl_session_cache"},
+		{resumesNot, "nginx", Accepts, "http or server; one file of 80 random bytes, the same on all servers", "ssl_session_ticket_key ticket.key;", "nginx.org, ngx_http_ssl_module, ssl_session_ticket_key"},
+		{resumesNot, "apache", Accepts, "server; shared by all processes, with mod_socache_shmcb", "SSLSessionCache shmcb:/run/apache2/ssl_scache(512000)", "httpd.apache.org, mod_ssl, SSLSessionCache"},
+		{resumesNot, "apache", Accepts, "server or virtual host; one file of 48 random bytes, the same on all servers", "SSLSessionTicketKeyFile ticket.key", "httpd.apache.org, mod_ssl, SSLSessionTicketKeyFile"},
+		{resumesNot, "haproxy", Accepts, "bind line; the same file on all servers", "tls-ticket-keys ticket.keys", "haproxy, doc/configuration.txt, tls-ticket-keys"},
+		{resumesNot, "caddy", Accepts, "apps/tls in JSON; servers with one storage share the keys", `"session_tickets": {"key_source": {"provider": "distributed"}}`, "caddyserver.com, JSON config, apps/tls/session_tickets"},
+		{resumesNot, "envoy", Accepts, "DownstreamTlsContext; the same on all servers", "session_ticket_keys: {keys: [{filename: ticket.key}]}", "envoyproxy.io, DownstreamTlsContext, session_ticket_keys"},
+		{resumesNot, "node", Accepts, "https.createServer; 48 random bytes, the same in all processes", "ticketKeys: fs.readFileSync('ticket.key')", "nodejs.org, tls, tls.createServer"},
+		{resumesNot, "go", Accepts, "tls.Config of the server; the same in all processes", "config.SetSessionTicketKeys(keys)", "pkg.go.dev, crypto/tls, Config.SetSessionTicketKeys"},
+
+		{asksNot, "nginx", Opens, "location; on unless it was turned off", "proxy_ssl_session_reuse on;", "nginx.org, ngx_http_proxy_module, proxy_ssl_session_reuse"},
+		{asksNot, "haproxy", Opens, "server line; not no-ssl-reuse", "ssl-reuse", "haproxy, doc/configuration.txt, ssl-reuse"},
+		{asksNot, "envoy", Opens, "UpstreamTlsContext; not 0", "max_session_keys: 8", "envoyproxy.io, UpstreamTlsContext, max_session_keys"},
+		{asksNot, "go", Opens, "http.Transport; it has none of its own", "TLSClientConfig: &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(0)}", "pkg.go.dev, crypto/tls, Config.ClientSessionCache"},
+		{asksNot, "node", Opens, "one agent for the process; 0 turns it off", "new https.Agent({ keepAlive: true, maxCachedSessions: 100 })", "nodejs.org, https, new Agent"},
+		{asksNot, "undici", Opens, "one for the process; 0 turns it off", "new Agent({ connect: { maxCachedSessions: 100 } })", "undici.nodejs.org, Client, ConnectOptions"},
+		{asksNot, "curl", Opens, "command line, from 8.12 on; or one process for several URLs", "curl --ssl-sessions FILE", "curl.se, man page, --ssl-sessions"},
+		{asksNot, "java", Opens, "once in the process: it holds the sessions", "static final HttpClient client = HttpClient.newHttpClient();", "docs.oracle.com, javax.net.ssl, SSLSessionContext"},
+		{asksNot, "okhttp", Opens, "once in the process: its SSLSocketFactory holds the sessions", "val client = OkHttpClient()", "square.github.io/okhttp, OkHttpClient"},
+
 		{[]string{"silent-drop"}, "envoy", Opens, "cluster, upstream_connection_options", "tcp_keepalive: {keepalive_time: 15}", "envoyproxy.io, UpstreamConnectionOptions"},
 	}
 }

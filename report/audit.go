@@ -8,6 +8,7 @@ import (
 	"linger"
 	"linger/audit"
 	"linger/audit/change"
+	"linger/audit/handshake"
 	"linger/finding"
 	"linger/report/table"
 )
@@ -116,6 +117,22 @@ func AuditLimits(r *audit.Result) table.Table {
 			longest = table.Word(finding.Duration(1000*l.Longest, 100))
 		}
 		t.Add(table.Word(l.Side+" "+table.Short(l.Address, 24)), table.Word(l.Kind), value, table.Int(l.Ends), table.Int(l.Survived), longest)
+	}
+	return t
+}
+
+// AuditTLS has a row for full and one for resumed handshakes; none where none was seen to begin.
+func AuditTLS(r *audit.Result) table.Table {
+	t := table.Table{Columns: []table.Column{{Head: "TLS handshakes", Align: table.Left}, {Head: "conns"}, {Head: "median"}, {Head: "bytes"}, {Head: "certificates"}, {Head: "RTTs"}}}
+	x, _ := r.TLS.Get()
+	for _, one := range []struct {
+		name string
+		handshake.Kind
+	}{{"full", x.Full}, {"resumed", x.Resumed}} {
+		if one.N == 0 {
+			continue
+		}
+		t.Add(table.Word(one.name), table.Int(one.N), table.Known(one.Time, finding.Waited), table.Known(one.Bytes, finding.Bytes), table.Known(one.Certificate, finding.Bytes), table.Known(one.Trips, finding.Count))
 	}
 	return t
 }

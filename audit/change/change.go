@@ -5,6 +5,7 @@ package change
 import (
 	"linger"
 	"linger/audit"
+	"linger/audit/handshake"
 )
 
 // Format names the document that a Change is, and the version of its form.
@@ -56,6 +57,18 @@ func Of(before, after *audit.Result) Change {
 		}
 		return portion(r.Waiting.Or(0), r.Exchanges)
 	})
+	secure := func(r *audit.Result) handshake.Section { return r.TLS.Or(handshake.Section{}) }
+	for _, one := range []struct {
+		name string
+		of   func(*audit.Result) linger.Opt[float64]
+	}{
+		{"tls_resumed", func(r *audit.Result) linger.Opt[float64] { return secure(r).ResumedShare() }},
+		{"decrypted", func(r *audit.Result) linger.Opt[float64] { return secure(r).DecryptedShare() }},
+	} {
+		if !one.of(before).IsZero() || !one.of(after).IsZero() {
+			row(one.name, "share", one.of)
+		}
+	}
 	for _, c := range audit.Causes() {
 		of := func(r *audit.Result) linger.Opt[float64] {
 			for _, row := range r.Causes {

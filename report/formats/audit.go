@@ -45,6 +45,7 @@ func AuditCSV(w io.Writer, r *audit.Result) error {
 		for _, c := range audit.Causes() {
 			f.count("cause_"+strings.ReplaceAll(string(c.Code), "-", "_"), g.Causes[c.Code])
 		}
+		f.number("tls_resumed", g.Resumed, "share")
 		return finding.Figures(f)
 	}
 	var lines []finding.Figures
@@ -58,6 +59,7 @@ func AuditCSV(w io.Writer, r *audit.Result) error {
 var connectionFields = []string{
 	"connection", "stream", "client", "server", "name", "protocol", "class", "opened_s", "lasted_s", "requests", "cause", "certainty", "others_that_fit", "before", "before_stream", "gap_s",
 	"ended_by", "ended_with", "end_cause", "setup_ms", "setup_hidden", "first_frame", "last_frame", "closing_frame", "began_before", "still_open",
+	"alpn", "tls", "resumed", "keys", "turns",
 }
 
 // ConnectionLines writes a line for each connection, with tabs in between, below a line of
@@ -99,6 +101,10 @@ func (l *ConnectionLines) Add(r audit.Row) error {
 	if r.Before >= 0 {
 		before = strconv.FormatInt(r.Before, 10)
 	}
+	resumed := ""
+	if v, ok := r.Resumed.Get(); ok {
+		resumed = strconv.FormatBool(v)
+	}
 	var lost []string
 	for _, c := range r.Lost {
 		lost = append(lost, string(c))
@@ -107,7 +113,7 @@ func (l *ConnectionLines) Add(r audit.Row) error {
 		strconv.FormatInt(r.ID, 10), optional(r.Stream), legible.Cell(r.Client), legible.Cell(r.Server), legible.Cell(r.Name), legible.Cell(string(r.Protocol)), string(r.Class), finding.Trimmed(float64(r.Opened)/1e9, 6), span(r.Lasted, time.Second),
 		strconv.Itoa(r.Requests), string(r.Cause), string(r.Certainty), strings.Join(lost, " "), before, optional(r.BeforeStream), span(r.Gap, time.Second),
 		string(r.ClosedBy), string(r.ClosedWith), string(r.End), span(r.Waiting, time.Millisecond), strconv.FormatBool(r.Hidden), frame(r.Frames.First), frame(r.Frames.Last), frame(r.ClosedFrame),
-		strconv.FormatBool(r.BeganBefore), strconv.FormatBool(r.StillOpen))
+		strconv.FormatBool(r.BeganBefore), strconv.FormatBool(r.StillOpen), legible.Cell(r.ALPN), legible.Cell(r.TLS), resumed, string(r.Keys), optional(r.Turns))
 	return l.w.Write(l.line)
 }
 
@@ -127,9 +133,13 @@ func Audit(r *audit.Result, version string) Report {
 	for _, f := range r.Findings {
 		text := words.AuditFinding(f)
 		rule := "A connection need not have been opened"
-		if f.Code == audit.HopReuse {
+		switch f.Code {
+		case audit.HopReuse:
 			rule = "A proxy reuses the connections that it opens"
-		} else if !audit.Cause(f.Code).Of().Avoidable {
+		case audit.ResumptionUnused, audit.ResumptionRefused:
+			rule = "A TLS handshake was full, and could have been resumed"
+		}
+		if f.Cause != "" && !audit.Cause(f.Code).Of().Avoidable {
 			rule = "A connection broke, or was ended with others"
 		}
 		t.Findings = append(t.Findings, Finding{Finding: f, Text: strings.TrimSuffix(text, "."), Told: text, Rule: Rule{Group: "audit", Short: rule + ".", Full: rule + ": " + f.Code + ".", Level: f.Severity}})
@@ -152,6 +162,13 @@ func Audit(r *audit.Result, version string) Report {
 	number("waiting_seconds", "seconds", "What requests waited for handshakes, summed.", inSeconds(r.Waiting))
 	number("avoidable_waiting_seconds", "seconds", "What requests waited for handshakes of avoidable connections, summed.", inSeconds(r.AvoidableWaiting))
 	number("handshake_ratio", "", "Share of the time that clients waited which was handshakes.", r.HandshakeShare)
+	if x, ok := r.TLS.Get(); ok {
+		count("connections_encrypted", "Encrypted connections.", x.Connections)
+		number("decrypted_ratio", "", "Share of the encrypted connections that keys decrypt all of.", x.DecryptedShare())
+		number("tls_resumed_ratio", "", "Share of the TLS handshakes that were resumed.", x.ResumedShare())
+		count("resumption_unused", "Full TLS handshakes of clients that could have asked to resume.", x.Unused)
+		count("resumption_refused", "TLS handshakes that clients asked to resume and servers did not.", x.Refused)
+	}
 	for _, c := range r.Causes {
 		count("connections", "Connections by why they were opened.", c.Connections, Label{"cause", string(c.Cause)}, Label{"avoidable", strconv.FormatBool(c.Avoidable)})
 	}

@@ -122,7 +122,7 @@ func numbers(list []int) string {
 
 // auditDetails are the tables that do not fit on a screen.
 func (o Options) auditDetails(b *bufio.Writer, r *audit.Result) {
-	tables := []table.Table{report.AuditCauses(r, words.CauseLabel), report.AuditClients(r, 0, words.CauseLabel), report.AuditHops(r), report.AuditLimits(r)}
+	tables := []table.Table{report.AuditCauses(r, words.CauseLabel), report.AuditClients(r, 0, words.CauseLabel), report.AuditHops(r), report.AuditLimits(r), report.AuditTLS(r)}
 	if r.RequestsPerConnection.N > 0 {
 		tables = append(tables, report.AuditRequests(r))
 	}
@@ -130,6 +130,12 @@ func (o Options) auditDetails(b *bufio.Writer, r *audit.Result) {
 		if len(t.Rows) > 0 {
 			b.WriteString("\n")
 			o.Table(b, t)
+		}
+	}
+	if lines := words.AuditTLS(r); len(lines) > 0 {
+		b.WriteString("\n")
+		for _, line := range lines {
+			o.Write(b, line, "", "  ", terminal.Plain)
 		}
 	}
 }

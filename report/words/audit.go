@@ -1,7 +1,10 @@
 package words
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +13,7 @@ import (
 	"linger/audit/change"
 	"linger/finding"
 	"linger/keepalive"
+	"linger/legible"
 )
 
 // A ToldAudit is what an audit found with its sentences beside the data, as JSON has it.
@@ -70,6 +74,9 @@ func Audit(r *audit.Result) []string {
 		}
 		out = append(out, text+".")
 	}
+	if text := decrypted(r); text != "" {
+		out = append(out, text)
+	}
 	for _, c := range r.Causes {
 		if c.Cause == audit.NoExchange && c.Connections > 0 {
 			text := fmt.Sprintf("Without a request: %s of them, refused, opened ahead or scanned", whole(float64(c.Connections)))
@@ -95,6 +102,75 @@ func Audit(r *audit.Result) []string {
 		out = append(out, fmt.Sprintf("Left out: %s of DNS over UDP, which opens no connection; %s.", finding.Plural(float64(d.Connections), "flow"), finding.Plural(float64(d.Exchanges), "request")))
 	}
 	return out
+}
+
+// decrypted says how much keys decrypt; empty where there were none, or nothing to decrypt.
+func decrypted(r *audit.Result) string {
+	x, _ := r.TLS.Get()
+	k, ok := x.Keys.Get()
+	if !ok {
+		return ""
+	}
+	text := fmt.Sprintf("Decrypted: %s of %s (keys: %s", whole(float64(k.Decrypted)), finding.Plural(float64(x.Connections), "encrypted connection"), whole(float64(k.With)))
+	if k.Partly > 0 {
+		text += fmt.Sprintf("; %s in part", whole(float64(k.Partly)))
+	}
+	return text + ")."
+}
+
+// AuditTLS says of encrypted connections what no table has, a sentence each.
+func AuditTLS(r *audit.Result) []string {
+	x, ok := r.TLS.Get()
+	if !ok {
+		return nil
+	}
+	var out []string
+	if text := listed(x.Versions, func(v string) string { return "TLS " + v }); text != "" {
+		out = append(out, "Versions: "+text+".")
+	}
+	if text := listed(x.ALPN, func(v string) string {
+		if v == "" {
+			return "none"
+		}
+		return v
+	}); text != "" {
+		out = append(out, "ALPN chosen: "+text+".")
+	}
+	if n := x.Full.N + x.Resumed.N; n > 0 {
+		text := fmt.Sprintf("Resumption: asked for in %s of %s, refused in %s", whole(float64(x.Asked)), finding.Plural(float64(n), "handshake"), whole(float64(x.Refused)))
+		out = append(out, text+fmt.Sprintf("; %s could have asked and did not.", whole(float64(x.Unused))))
+	}
+	if x.Ticketed > 0 {
+		out = append(out, fmt.Sprintf("Tickets: %s on %s.", whole(float64(x.Tickets)), finding.Plural(float64(x.Ticketed), "connection")))
+	}
+	for _, one := range []struct {
+		n    int
+		what string
+	}{{x.EarlyData, "early data was taken"}, {x.Retried, "the server wanted another hello, a round trip more"}, {x.ECH, "the client's hello had an encrypted one inside (ECH)"}} {
+		if one.n > 0 {
+			out = append(out, fmt.Sprintf("In %s %s.", finding.Plural(float64(one.n), "handshake"), one.what))
+		}
+	}
+	if text := listed(x.Alerts, func(v string) string { return v }); text != "" {
+		out = append(out, "Alerts: "+text+".")
+	}
+	if u := x.Unnotified; u.Client+u.Server > 0 {
+		out = append(out, fmt.Sprintf("Of %s that a FIN ended, the client sent no close_notify before on %s, the server on %s.", finding.Plural(float64(u.Of), "connection"), whole(float64(u.Client)), whole(float64(u.Server))))
+	}
+	if c := r.Coalesced; c.Connections > 0 {
+		out = append(out, fmt.Sprintf("Coalesced: %s carried %s for %s besides their first.", finding.Plural(float64(c.Connections), "connection"), finding.Plural(float64(c.Requests), "request"), finding.Plural(float64(c.Origins), "origin")))
+	}
+	return out
+}
+
+// listed are names with how often each was counted, the most often first.
+func listed(of map[string]int, say func(string) string) string {
+	names := slices.SortedFunc(maps.Keys(of), func(a, b string) int { return cmp.Or(cmp.Compare(of[b], of[a]), cmp.Compare(a, b)) })
+	var out []string
+	for _, n := range names {
+		out = append(out, fmt.Sprintf("%s %s", legible.Text(say(n)), whole(float64(of[n]))))
+	}
+	return strings.Join(out, ", ")
 }
 
 // nothingIn says what a recording without a connection has instead.
@@ -142,6 +218,9 @@ func auditSays() map[string]func(finding.Finding) string {
 			if sure < all {
 				text += fmt.Sprintf("; %s of the idle ones were seen to be alive afterwards", noneOr(sure))
 			}
+			if shared := f.Figures.Value("shared").Or(0); shared > 0 {
+				text += fmt.Sprintf("; %s had requests under way and room for more streams", whole(shared))
+			}
 			return text
 		},
 		string(audit.ClientSaysClose): plain("the client asked to close the one before (Connection: close, or HTTP/1.0)"),
@@ -179,9 +258,60 @@ func auditSays() map[string]func(finding.Finding) string {
 		string(audit.SilentDrop): func(f finding.Finding) string {
 			return "after idling nothing was answered any more: a NAT, firewall or load balancer forgot it" + needed(f)
 		},
-		string(audit.Failure):      plain("the connection before broke: reset, time-out, or a response cut short"),
-		string(audit.NotCoalesced): plain("an open connection to the same address has a certificate that covers the name"),
+		string(audit.Failure): func(f finding.Finding) string {
+			text := "the connection before broke: reset, time-out, or a response cut short"
+			if code := f.Figures.Text("code"); code != "" {
+				text = "the connection before was ended in error: " + code + " mostly"
+			}
+			return text
+		},
+		string(audit.NotCoalesced): func(f finding.Finding) string {
+			text := "an open connection to the same address has a certificate that covers the name"
+			if n := f.Figures.Value("credentials").Or(0); n > 0 {
+				text += fmt.Sprintf("; %s and that one carried credentials, which a client may want to keep apart", whole(n))
+			}
+			return text
+		},
+		audit.ResumptionUnused: func(f finding.Finding) string {
+			return "a full TLS handshake, though the server had given the client what to resume by; " + handshakes(f)
+		},
+		audit.ResumptionRefused: func(f finding.Finding) string {
+			text := "the client asked to resume, and the server would not"
+			for _, why := range []struct{ name, text string }{
+				{"elsewhere", "asked with what another address had given: servers do not share ticket keys"}, {"restarted", "asked with what was given before a restart"},
+			} {
+				if n := f.Figures.Value(why.name).Or(0); n > 0 {
+					text += fmt.Sprintf("; %s %s", whole(n), why.text)
+				}
+			}
+			return text + "; " + handshakes(f)
+		},
 	}
+}
+
+// handshakes says what full and resumed handshakes take, as medians of TLS's part.
+func handshakes(f finding.Finding) string {
+	say := func(kind string) string {
+		var parts []string
+		if v, ok := f.Figures.Value(kind + "_ms").Get(); ok {
+			parts = append(parts, finding.Duration(v, v/100))
+		}
+		if v, ok := f.Figures.Value(kind + "_bytes").Get(); ok {
+			parts = append(parts, finding.Bytes(v))
+		}
+		if v, ok := f.Figures.Value("certificate_bytes").Get(); ok && kind == "full" && len(parts) > 0 {
+			return strings.Join(parts, ", ") + fmt.Sprintf(" (certificates %s)", finding.Bytes(v))
+		}
+		return strings.Join(parts, ", ")
+	}
+	full, resumed := say("full"), say("resumed")
+	switch {
+	case full == "":
+		return "what it takes was not recorded"
+	case resumed == "":
+		return "full takes " + full + "; no resumed one was seen"
+	}
+	return "full takes " + full + ", resumed " + resumed
 }
 
 // noneOr is a number, and none is a word.
@@ -291,6 +421,12 @@ func AuditHint(f finding.Finding) string {
 	if proxy := f.Figures.Text("proxy"); proxy != "" {
 		return fmt.Sprintf("a setting of the proxy %s, which does not name itself, as HAProxy does not; --software haproxy names its line", proxy)
 	}
+	switch f.Code {
+	case audit.ResumptionUnused:
+		return "a setting of the client: one cache of sessions for the whole process; --software NAME names its line"
+	case audit.ResumptionRefused:
+		return "a setting of the server: one cache of sessions, or one ticket key, for all its processes and machines; --software NAME names its line"
+	}
 	switch audit.Cause(f.Cause).Of().Whose {
 	case audit.Clients:
 		return "a setting of the client; --software NAME names its line"
@@ -323,6 +459,8 @@ func auditCaveats() map[string]func(caveat) string {
 		},
 		audit.CaveatUndecided: many("%s: the recording does not hold why they were opened"),
 		audit.CaveatOpaque:    many("%s are encrypted or of another protocol: how many requests they carried is not known"),
+		audit.CaveatInferred:  many("%s are encrypted: what they carried is inferred from sizes and times, and their causes are likely at best"),
+		audit.CaveatWrongKeys: many("%s: the keys for them decrypt nothing, as where they are of other bytes than were captured"),
 		audit.CaveatOneWay:    many("of %s one direction alone was recorded"),
 		audit.CaveatMissing: func(d caveat) string {
 			return fmt.Sprintf("of %s a part was not recorded, %s in all: what was in it is not known", d.many("connections", "connection"), finding.Bytes(d.Figures.Value("bytes").Or(0)))

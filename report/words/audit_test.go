@@ -7,6 +7,7 @@ import (
 	"linger"
 	"linger/audit"
 	"linger/audit/change"
+	"linger/audit/handshake"
 	"linger/finding"
 )
 
@@ -56,6 +57,14 @@ var auditExamples = []struct {
 	{costs(audit.SilentDrop, 3, n("gap_median", 350000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: after idling nothing was answered any more: a NAT, firewall or load balancer forgot it; one was needed again after 350 s, median."},
 	{costs(audit.Failure, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the connection before broke: reset, time-out, or a response cut short."},
 	{costs(audit.NotCoalesced, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: an open connection to the same address has a certificate that covers the name."},
+	{costs(audit.IdleUnused, 3, n("shared", 2)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: an idle, usable connection was open: the client has no pool, or several (processes, workers, threads); 2 had requests under way and room for more streams."},
+	{costs(audit.NotCoalesced, 3, n("credentials", 2)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: an open connection to the same address has a certificate that covers the name; 2 and that one carried credentials, which a client may want to keep apart."},
+	{costs(audit.Failure, 3, word("code", "ENHANCE_YOUR_CALM")), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the connection before was ended in error: ENHANCE_YOUR_CALM mostly."},
+	{costs(audit.Cause(audit.ResumptionUnused), 3, n("full_ms", 24.2), n("full_bytes", 3100), n("certificate_bytes", 2000), n("resumed_ms", 12.3), n("resumed_bytes", 900)),
+		"3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: a full TLS handshake, though the server had given the client what to resume by; full takes 24.2 ms, 3.1 kB (certificates 2.0 kB), resumed 12.3 ms, 900 B."},
+	{costs(audit.Cause(audit.ResumptionUnused), 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: a full TLS handshake, though the server had given the client what to resume by; what it takes was not recorded."},
+	{costs(audit.Cause(audit.ResumptionRefused), 5, n("full_ms", 24.2), n("elsewhere", 3), n("restarted", 2)),
+		"5 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client asked to resume, and the server would not; 3 asked with what another address had given: servers do not share ticket keys; 2 asked with what was given before a restart; full takes 24.2 ms; no resumed one was seen."},
 	{finding.Finding{Code: audit.HopReuse, Subject: finding.Subject{Kind: "hop", Name: "10.0.0.1:80", Of: "10.0.0.2:8080"}, Figures: figures{n("clients", .97), n("upstream", 0)}},
 		"Proxy 10.0.0.1:80: 97 % of its clients' requests reuse a connection, and 0 % of its own to 10.0.0.2:8080."},
 	{finding.Finding{Code: "later", Figures: figures{n("connections", 3)}}, "later, connections 3."},
@@ -122,6 +131,7 @@ func TestAuditAnswers(t *testing.T) {
 		{audit.Result{Recording: linger.Known(audit.Recording{Frames: 20, OtherUDP: 6})}, "There is no connection in it, but 6 flows of UDP that is neither DNS nor QUIC."},
 		{audit.Result{Connections: 3, Opened: 3, Causes: []audit.CauseRow{{Cause: audit.NoExchange, Connections: 2, Sure: 2}}}, "Reuse is not known: no request could be read. Avoidable: none of 3 opened connections. Without a request: 2 of them, refused, opened ahead or scanned."},
 		{audit.Result{Connections: 3, Opened: 3, Causes: []audit.CauseRow{{Cause: audit.NoExchange, Connections: 2, Sure: 1}}}, "Reuse is not known: no request could be read. Avoidable: none of 3 opened connections. Without a request: 2 of them, refused, opened ahead or scanned, or open at the end."},
+		{audit.Result{Connections: 3, Opened: 3, TLS: linger.Known(handshake.Section{Connections: 1310, Keys: linger.Known(handshake.Keys{With: 1210, Decrypted: 1204, Partly: 4, Wrong: 2})})}, "Reuse is not known: no request could be read. Avoidable: none of 3 opened connections. Decrypted: 1204 of 1310 encrypted connections (keys: 1210; 4 in part)."},
 		{audit.Result{Datagrams: audit.Aside{Connections: 2, Exchanges: 3}}, "No connection is left that carried ordinary requests. Left out: 2 flows of DNS over UDP, which opens no connection; 3 requests."},
 		{audit.Result{Connections: 2, BeganBefore: 2}, "Reuse is not known: no connection was seen to begin."},
 		{audit.Result{Connections: 2, Opened: 2, Undecided: 1}, "Reuse is not known: no request could be read. Avoidable: none of 2 opened connections; why 1 was opened is not known."},
@@ -145,6 +155,22 @@ func TestAuditChange(t *testing.T) {
 	}
 	if got := strings.Join(AuditChange(change.Of(&audit.Result{}, after)), " "); got != "Reuse is not known of both. The share of avoidable connections is not known of both." {
 		t.Error(got)
+	}
+}
+
+// What --wide says of encrypted connections.
+func TestAuditTLS(t *testing.T) {
+	r := &audit.Result{TLS: linger.Known(handshake.Section{
+		Connections: 9, Versions: map[string]int{"1.3": 6, "1.2": 3}, ALPN: map[string]int{"h2": 5, "": 4}, Full: handshake.Kind{N: 7}, Resumed: handshake.Kind{N: 2}, Asked: 3, Refused: 1, Unused: 4,
+		Ticketed: 6, Tickets: 12, EarlyData: 1, Alerts: map[string]int{"unknown_ca": 1}, Unnotified: handshake.Unnotified{Client: 2, Server: 1, Of: 8},
+	}), Coalesced: audit.Coalesced{Connections: 1, Origins: 2, Requests: 30}}
+	want := "Versions: TLS 1.3 6, TLS 1.2 3. ALPN chosen: h2 5, none 4. Resumption: asked for in 3 of 9 handshakes, refused in 1; 4 could have asked and did not. Tickets: 12 on 6 connections. In 1 handshake early data was taken. Alerts: unknown_ca 1. " +
+		"Of 8 connections that a FIN ended, the client sent no close_notify before on 2, the server on 1. Coalesced: 1 connection carried 30 requests for 2 origins besides their first."
+	if got := strings.Join(AuditTLS(r), " "); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if AuditTLS(&audit.Result{}) != nil {
+		t.Error("nothing is encrypted")
 	}
 }
 
