@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"linger/audit"
 	"linger/capture/packet"
 	"linger/capture/pcap"
+	"linger/capture/secrets"
 )
 
 // most is the share of answers that may be wrong: of all, and as the mean of the scenarios'
@@ -99,7 +101,7 @@ func (s *take) judge(t *testing.T, all *score) {
 	t.Helper()
 	hosts := s.hosts()
 	for point, file := range s.captures {
-		rows, result, err := auditOf(file, 0)
+		rows, result, err := auditOf(file, s.secrets(t), 0)
 		if err != nil {
 			t.Errorf("%s: %v", point, err)
 			continue
@@ -154,7 +156,7 @@ func (s *take) judgeLate(t *testing.T, all *score) {
 	t.Helper()
 	hosts := s.hosts()
 	for point, file := range s.captures {
-		rows, _, err := auditOf(file, handshake)
+		rows, _, err := auditOf(file, s.secrets(t), handshake)
 		if err != nil {
 			t.Errorf("%s: %v", point, err)
 			continue
@@ -257,6 +259,9 @@ func (s *take) totals(t *testing.T, point string, r *audit.Result) {
 	if want := 1 - float64(firsts)/float64(exchanges); exchanges > 0 && math.Abs(r.Reuse.Or(-1)-want) > 1e-9 {
 		t.Errorf("%s: a reuse of %v, and the script's is %v", point, r.Reuse, want)
 	}
+	if x, _ := r.TLS.Get(); x.Unused != s.unused || x.Refused != s.refused {
+		t.Errorf("%s: %d handshakes could have asked to resume and %d were refused; the script's are %d and %d", point, x.Unused, x.Refused, s.unused, s.refused)
+	}
 	if sure && r.Avoidable != avoidable {
 		t.Errorf("%s: %d avoidable connections, and the script opens %d", point, r.Avoidable, avoidable)
 	}
@@ -306,8 +311,30 @@ func hostOf(hosts map[netip.Addr]string, address string) string {
 	return name
 }
 
+// secrets are those that the programs wrote; nil is none.
+func (s *take) secrets(t *testing.T) *secrets.Log {
+	if !s.keyed {
+		return nil
+	}
+	files, err := filepath.Glob(filepath.Join(s.dir, "*", secretsName))
+	if err != nil || len(files) == 0 {
+		t.Errorf("no program wrote its secrets: %v", err)
+		return nil
+	}
+	log := &secrets.Log{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Error(err)
+		}
+		log.Add(b)
+		log.End()
+	}
+	return log
+}
+
 // auditOf reads a capture and audits it, but for its first frames.
-func auditOf(file string, without int) ([]audit.Row, *audit.Result, error) {
+func auditOf(file string, keys *secrets.Log, without int) ([]audit.Row, *audit.Result, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, nil, err
@@ -319,7 +346,7 @@ func auditOf(file string, without int) ([]audit.Row, *audit.Result, error) {
 	}
 	var rows []audit.Row
 	a := audit.New(audit.Config{Each: func(r audit.Row) { rows = append(rows, r) }})
-	reader := packet.New(packet.Options{}, a)
+	reader := packet.New(packet.Options{Keys: keys}, a)
 	for n := 0; ; n++ {
 		frame, err := files.Next()
 		if err == io.EOF {

@@ -28,6 +28,7 @@ const atOnce = 8
 type take struct {
 	*scenario
 	captures map[string]string
+	dir      string
 	err      error
 	late     time.Duration // how late the machine was at most, while it was played
 	played   int           // so many times
@@ -92,6 +93,7 @@ func (s *take) play(dir string) {
 	number := slices.IndexFunc(scenarios, func(x scenario) bool { return x.name == s.name })
 	for range tries {
 		own := filepath.Join(dir, fmt.Sprintf("%d-%d", number, s.played))
+		s.dir = own
 		s.played++
 		machine := testall.Watch()
 		if s.err = os.MkdirAll(own, 0o755); s.err == nil {

@@ -29,6 +29,9 @@ type scenario struct {
 	// forgets a connection.
 	loss   float64
 	forget time.Duration
+	// keyed has all programs write the secrets of their connections, with which the captures are
+	// read.
+	keyed bool
 	// parts begin in their order: a server's is waited for until it listens, a client's
 	// until it ends.
 	parts []part
@@ -69,6 +72,8 @@ type truth struct {
 	lost      int
 	// aside has the hops whose connections are outside of the count, with their class.
 	aside map[hop]string
+	// unused and refused are the TLS handshakes that could have been resumed.
+	unused, refused int
 }
 
 // sides are the hosts that there may be. Proxies are on the other side from both of their
@@ -81,6 +86,8 @@ var sides = map[string]lab.Side{
 const (
 	// middle is the point between the two sides.
 	middle = "middle"
+	// keylog names the file of secrets to programs, secretsName is that file.
+	keylog, secretsName = "SSLKEYLOGFILE", "secrets"
 	// inner is what a tunnel leads to: the proxy knows where that is.
 	inner = "inner"
 )
@@ -216,11 +223,14 @@ func start(l *lab.Lab, s *scenario, i int, dir string) (run func() (ended func(t
 	// NetAdmin is what TCP_REPAIR wants.
 	c := lab.Command{Host: p.on, Path: "/proc/self/exe", Dir: own, NetAdmin: true,
 		Env: append(os.Environ(), fmt.Sprintf("%s=%s/%d", roleVar, s.name, i), "GOMAXPROCS=2")}
+	if s.keyed {
+		c.Env = append(c.Env, keylog+"="+filepath.Join(own, secretsName))
+	}
 	if len(p.run) > 0 {
 		if c.Path, err = exec.LookPath(p.run[0]); err != nil {
 			return nil, err
 		}
-		c.NetAdmin, c.Env = false, os.Environ()
+		c.NetAdmin = false
 		for _, a := range p.run[1:] {
 			c.Args = append(c.Args, place(a))
 		}
