@@ -26,6 +26,7 @@ type conn struct {
 
 	secure      bool // the name is an SNI
 	multiplexed bool
+	mayShare    bool // it is, or may be for all that is known
 	udp         bool
 	beganBefore bool
 	stillOpen   bool
@@ -64,7 +65,6 @@ type detail struct {
 	pool                                      *pool
 	decision                                  decision
 	tls                                       linger.Opt[trace.TLS]
-	offered                                   bool // the protocol is what the client can speak, and not what was chosen
 	goAway                                    linger.Opt[trace.GoAway]
 	idleLimit                                 linger.Opt[time.Duration]
 	reason                                    string
@@ -125,9 +125,11 @@ func (c *conn) take(r *trace.Connection) {
 	c.names = tls.Names
 	c.tls, c.goAway, c.idleLimit, c.reason = r.TLS, r.GoAway, r.IdleLimit, codeOf(r.Reason)
 	c.turns = r.Turns
-	c.offered = r.Known.Protocol == trace.Announced
 	c.streams = int(min(r.Streams.Or(0), math.MaxInt32))
 	c.inferred = c.inferred && secure
+	c.mayShare = c.multiplexed || tls.Version == "1.3" && tls.ALPN == "" && tls.Keys != trace.AllKeys && slices.ContainsFunc(tls.Offered, func(token string) bool {
+		return linger.ProtocolByALPN(token).Multiplexed()
+	})
 	c.opened, c.established, c.secured = r.Dialled, when(r.Established), when(r.Secured)
 	c.accepted = when(r.SYNACK)
 	c.ready = c.established
@@ -140,6 +142,9 @@ func (c *conn) take(r *trace.Connection) {
 	c.last, c.closed, c.released = when(r.LastByte), when(r.Closed), when(r.Released)
 	c.announced, c.announcedBy = when(r.Announced), r.AnnouncedBy
 	c.closedBy, c.closedWith = r.ClosedBy, r.ClosedWith
+	if len(tls.Notified) > 0 && c.closedWith == trace.FIN {
+		c.closedBy = tls.Notified[0] // who sends the first FIN after it is a race
+	}
 	out := r.Outstanding.Or(trace.Outstanding{})
 	c.outUp = out.Up
 	if u, ok := r.Unanswered.Get(); ok && u.Sent > 0 {

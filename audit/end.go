@@ -140,7 +140,7 @@ func (c *conn) leaves() bool {
 	if seen {
 		at, by = g.At, g.By
 	}
-	if at == never || !c.multiplexed || c.closed != never && c.closed < at {
+	if at == never || !c.mayShare || c.closed != never && c.closed < at {
 		return false
 	}
 	e := &c.end

@@ -134,7 +134,7 @@ func (p *pool) last() (at linger.Instant) {
 func (k poolKey) hash() uint64 {
 	kind := ""
 	if k.udp {
-		kind = "udp"
+		kind = "+"
 	}
 	if k.bare {
 		kind += "-"

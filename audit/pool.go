@@ -182,6 +182,9 @@ func (c *conn) aliveAfter(s linger.Instant) bool {
 	if c.alive != never && c.alive > s {
 		return true
 	}
+	if c.opaque && c.mayShare {
+		return false // it may have taken leave before, which nobody can read
+	}
 	if c.closed != never && c.closed > s && c.closedWith == trace.ConnectionClose {
 		return c.closedBy == trace.AtServer
 	}
@@ -427,7 +430,7 @@ func (a *Auditor) firstOf(c *conn) {
 			is, _ := o.at(s)
 			// A multiplexed one need not be idle to take a request more; the new one is as the
 			// server wants it for that name, which may be without HTTP/2.
-			if o.multiplexed && c.multiplexed && o.udp == c.udp && !same && (is == idle || is == unclear) && c.name != "" {
+			if o.mayShare && c.mayShare && o.udp == c.udp && !same && (is == idle || is == unclear) && c.name != "" {
 				switch o.covers(c) {
 				case yes:
 					d.cause, d.certainty, d.before, d.lost = NotCoalesced, Likely, o, nil

@@ -21,6 +21,7 @@ func basisFields() []field[Basis] {
 		text("origin", unless, func(b *Basis) *How { return &b.Origin }),
 		text("protocol", unless, func(b *Basis) *How { return &b.Protocol }),
 		text("requests", unless, func(b *Basis) *How { return &b.Requests }),
+		text("announced", unless, func(b *Basis) *How { return &b.Announced }),
 	}
 }
 

@@ -50,6 +50,8 @@ type Basis struct {
 	// Requests is of the number of requests: where it is Inferred, there were at least
 	// so many.
 	Requests How `json:"requests,omitempty"`
+	// Announced is of the announcement of an end: Inferred is a GOAWAY by its size and place.
+	Announced How `json:"announced,omitempty"`
 }
 
 // A Signal is how the end of a connection shows. The set is open, as of How.

@@ -2,6 +2,7 @@ package packet
 
 import (
 	"encoding/binary"
+	"strings"
 	"time"
 
 	"linger"
@@ -24,6 +25,7 @@ type inferring struct {
 	protocol linger.Protocol // of exchanges
 	emitted  int64
 	ids      [2]int // how long the connection IDs are by which a side addresses the other
+	leaving  leaving
 }
 
 // begin begins with a connection. It may be called again.
@@ -48,6 +50,7 @@ func nearly(f *flow.Flow, client flow.End) time.Duration {
 // hello takes in what the hellos say in the clear.
 func (i *inferring) hello(t trace.TLS) {
 	i.turns.Hello(t)
+	i.leaving.hello(t)
 	if i.turns.Exchanges() && len(t.Offered) > 0 {
 		i.protocol = linger.HTTP11
 	}
@@ -55,6 +58,7 @@ func (i *inferring) hello(t trace.TLS) {
 
 // record takes in a record of TLS.
 func (i *inferring) record(rec tls.Record) {
+	i.leaving.record(rec)
 	i.turns.Add(turns.Piece{From: rec.From, Size: rec.Size, Kind: rec.Kind, Began: rec.Began, Ended: rec.Ended})
 }
 
@@ -154,7 +158,67 @@ func (i *inferring) tell(t *trace.Connection) {
 		return
 	}
 	t.Turns = linger.Known(i.turns.Turns)
+	if i.readable == nil || !i.readable() {
+		i.leaving.tell(t)
+	}
 	if i.emitted > 0 && t.Requests == 0 {
 		t.Requests, t.Known.Requests = int(i.emitted), trace.Inferred
 	}
 }
+
+// A leaving looks for the server's GOAWAY where HTTP/2 may be spoken (RFC 9113, 6.8): a last record
+// that has the size of one without debug data, which the client neither asked for by a record of
+// that size, as by PING, nor answered by one. Servers say it when a connection has idled for too
+// long, and some go on to hold the connection for seconds.
+type leaving struct {
+	size   int64 // of a record with a GOAWAY; 0 where none is looked for
+	before mark  // the last record before it
+	at     mark
+	last   mark
+	from   talk.Side
+	of     int64 // the size of the last
+}
+
+// sizeOfGOAWAY is a frame's head, a stream and a code.
+const sizeOfGOAWAY = 9 + 8
+
+func (l *leaving) hello(t trace.TLS) {
+	l.size = 0
+	speaks := t.ALPN == linger.H2.ALPN()
+	for _, o := range t.Offered {
+		speaks = speaks || t.Version == "1.3" && t.ALPN == "" && o == linger.H2.ALPN()
+	}
+	switch {
+	case !speaks:
+	case t.Version == "1.3":
+		l.size = sizeOfGOAWAY + 1 + 16 // what it is, and a tag (RFC 8446, 5.2)
+	case strings.Contains(t.Cipher, "CHACHA20"):
+		l.size = sizeOfGOAWAY + 16 // RFC 7905
+	case strings.Contains(t.Cipher, "GCM"):
+		l.size = sizeOfGOAWAY + 8 + 16 // with a nonce (RFC 5288)
+	}
+}
+
+func (l *leaving) record(rec tls.Record) {
+	if l.size == 0 || rec.Kind != wire.RecordData || rec.Size == sizeOfAlert {
+		return
+	}
+	if rec.From == talk.Server && rec.Size == l.size && (l.from != talk.Client || l.of != l.size) {
+		l.before, l.at = l.last, rec.Ended
+	} else {
+		l.at = mark{}
+	}
+	l.last, l.from, l.of = rec.Ended, rec.From, rec.Size
+}
+
+// sizeOfAlert is that of a record with an alert in TLS 1.3.
+const sizeOfAlert = 2 + 1 + 16
+
+func (l *leaving) tell(t *trace.Connection) {
+	if l.at.Frame == 0 || l.before.Frame == 0 || !t.Announced.IsZero() {
+		return
+	}
+	t.Announced, t.AnnouncedBy, t.AnnouncedWith, t.Known.Announced = linger.Known(l.at.At), trace.AtServer, trace.GOAWAY, trace.Inferred
+	t.LastByte = linger.Known(l.before.At)
+}
+

@@ -54,6 +54,8 @@ func (t truth) withIdle(d time.Duration) truth       { t.idle = d; return t }
 func (t truth) orIdle(d time.Duration) truth         { t.idleOr = d; return t }
 func (t truth) withClientIdle(d time.Duration) truth { t.idleClient = d; return t }
 func (t truth) withAge(d time.Duration) truth        { t.age = d; return t }
+func (t truth) unresumed(n int) truth                { t.unused = n; return t }
+func (t truth) refusing(n int) truth                 { t.refused = n; return t }
 func (t truth) losing(n int) truth                   { t.lost = n; return t }
 func (t truth) withRequests(n int) truth             { t.requests = n; return t }
 
@@ -1017,13 +1019,13 @@ http://server {
 	{
 		name:  "an idle limit of 1 s behind TLS 1.3, without keys",
 		parts: []part{secureServing(tls.VersionTLS13, "server"), client(securely(0, 500*ms, 1300*ms, 500*ms, 1300*ms))},
-		truth: direct(0, after(first, 2, sIdle)...).withIdle(time.Second),
+		truth: direct(5, after(first, 2, sIdle)...).withIdle(time.Second),
 	},
 	{
 		name: "a process a request behind TLS, without keys: curl with nginx",
 		parts: []part{secureNginx("server"), needs("curl", curl(
 			`for i in 1 2 3 4; do curl -sk --http1.1 -o /dev/null https://server/page || exit 1; sleep 0.1; done`))},
-		truth: direct(0, after(first, 3, cAtOnce)...),
+		truth: direct(4, after(first, 3, cAtOnce)...).unresumed(3),
 	},
 	{
 		name: "preconnect: two connections that carry nothing",

@@ -141,12 +141,11 @@ func secureScenarios() []scenario {
 			}
 		}
 	}
-	resumed := func(unused, refused int, t truth) truth { t.unused, t.refused = unused, refused; return t }
 	return []scenario{
 		{
 			name: "an idle limit of 1 s behind TLS 1.3, HTTP/2, with keys", keyed: true,
 			parts: []part{secureServing(tls.VersionTLS13, "server"), client(sharing(0, 500*ms, 1300*ms, 500*ms, 1300*ms))},
-			truth: resumed(2, 0, direct(5, after(first, 2, sIdle)...).withIdle(time.Second)),
+			truth: direct(5, after(first, 2, sIdle)...).withIdle(time.Second).unresumed(2),
 		},
 		{
 			name:  "an idle limit of 1 s behind TLS 1.3, HTTP/2, without keys",
@@ -155,8 +154,8 @@ func secureScenarios() []scenario {
 		},
 		{
 			name: "GOAWAY after four requests, HTTP/2 over TLS 1.3, with keys: nginx", keyed: true,
-			parts: []part{secureNginxWith("keepalive_requests 4;", "server"), client(sharing(0, 60*ms, 90*ms, 70*ms, 200*ms, 50*ms, 120*ms, 80*ms, 300*ms, 40*ms))},
-			truth: resumed(2, 0, direct(10, after(first, 2, limit)...).withRequests(4)),
+			parts: []part{secureNginxWith("ssl_protocols TLSv1.3; keepalive_requests 4;", "server"), client(sharing(0, 60*ms, 90*ms, 70*ms, 200*ms, 50*ms, 120*ms, 80*ms, 300*ms, 40*ms))},
+			truth: direct(10, after(first, 2, limit)...).withRequests(4).unresumed(2),
 		},
 		{
 			name: "two names of one certificate, HTTP/2 over TLS 1.3, with keys", keyed: true,
@@ -191,12 +190,12 @@ func secureScenarios() []scenario {
 				}
 				all.Wait()
 			})},
-			truth: resumed(1, 0, direct(4, first, concurrency)),
+			truth: direct(4, first, concurrency).unresumed(1),
 		},
 		{
 			name: "handshakes that were never resumed: a client without a cache", keyed: true,
 			parts: []part{slowServing(0, 100, nil), client(resuming(nil))},
-			truth: resumed(2, 0, direct(3, after(first, 2, cAtOnce+"|"+cIdle)...)),
+			truth: direct(3, after(first, 2, cAtOnce+"|"+cIdle)...).unresumed(2),
 		},
 		{
 			name: "handshakes that are resumed", keyed: true,
@@ -210,13 +209,13 @@ func secureScenarios() []scenario {
 				own.NextProtos = []string{"h2", "http/1.1"}
 				c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return own.Clone(), nil }
 			}), client(resuming(tls.NewLRUClientSessionCache(0)))},
-			truth: resumed(0, 2, direct(3, after(first, 2, cAtOnce+"|"+cIdle)...)),
+			truth: direct(3, after(first, 2, cAtOnce+"|"+cIdle)...).refusing(2),
 		},
 		{
 			name: "a process a request behind TLS 1.3, with keys: curl with nginx", keyed: true,
-			parts: []part{secureNginx("server"), needs("curl", curl(
+			parts: []part{secureNginxWith("ssl_protocols TLSv1.3;", "server"), needs("curl", curl(
 				`for i in 1 2 3 4; do curl -sk --http2 -o /dev/null https://server/page || exit 1; sleep 0.1; done`))},
-			truth: resumed(3, 0, direct(4, after(first, 3, cAtOnce)...)),
+			truth: direct(4, after(first, 3, cAtOnce)...).unresumed(3),
 		},
 	}
 }

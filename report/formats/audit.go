@@ -59,7 +59,7 @@ func AuditCSV(w io.Writer, r *audit.Result) error {
 var connectionFields = []string{
 	"connection", "stream", "client", "server", "name", "protocol", "class", "opened_s", "lasted_s", "requests", "cause", "certainty", "others_that_fit", "before", "before_stream", "gap_s",
 	"ended_by", "ended_with", "end_cause", "setup_ms", "setup_hidden", "first_frame", "last_frame", "closing_frame", "began_before", "still_open",
-	"alpn", "tls", "resumed", "keys", "turns",
+	"alpn", "tls_version", "resumed", "keys", "turns",
 }
 
 // ConnectionLines writes a line for each connection, with tabs in between, below a line of
