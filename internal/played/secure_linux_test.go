@@ -2,6 +2,7 @@ package played
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -207,7 +208,13 @@ func secureScenarios() []scenario {
 			parts: []part{slowServing(0, 100, func(c *tls.Config) {
 				own := c.Clone()
 				own.NextProtos = []string{"h2", "http/1.1"}
-				c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return own.Clone(), nil }
+				c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+					var key [32]byte
+					rand.Read(key[:]) // it never fails
+					each := own.Clone()
+					each.SetSessionTicketKeys([][32]byte{key})
+					return each, nil
+				}
 			}), client(resuming(tls.NewLRUClientSessionCache(0)))},
 			truth: direct(3, after(first, 2, cAtOnce+"|"+cIdle)...).refusing(2),
 		},
