@@ -154,8 +154,6 @@ const (
 	CaveatOneWay = "one-way"
 	// CaveatInferred: encrypted connections, whose requests are concluded from sizes and times.
 	CaveatInferred = "inferred"
-	// CaveatWrongKeys: connections that the keys for them do not open.
-	CaveatWrongKeys = "wrong-keys"
 	// CaveatOpaque: encrypted connections, whose exchanges are not known.
 	CaveatOpaque = "opaque"
 	// CaveatSettled: causes that were decided before the recording ended, to bound memory.

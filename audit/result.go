@@ -702,9 +702,8 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	}
 	add(CaveatUndecided, r.Undecided)
 	add(CaveatOpaque, t.opaque)
-	if x, ok := r.TLS.Get(); ok {
+	if x, ok := r.TLS.Get(); ok && x.Keys.IsZero() { // else who has the keys says it
 		add(CaveatInferred, x.Inferred)
-		add(CaveatWrongKeys, x.Keys.Or(handshake.Keys{}).Wrong)
 	}
 	add(CaveatOneWay, t.oneWay)
 	add(CaveatMissing, t.gappy, finding.Number("bytes", float64(t.missing), "bytes"))

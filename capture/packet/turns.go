@@ -221,4 +221,3 @@ func (l *leaving) tell(t *trace.Connection) {
 	t.Announced, t.AnnouncedBy, t.AnnouncedWith, t.Known.Announced = linger.Known(l.at.At), trace.AtServer, trace.GOAWAY, trace.Inferred
 	t.LastByte = linger.Known(l.before.At)
 }
-

@@ -328,7 +328,6 @@ func (s *take) secrets(t *testing.T) *secrets.Log {
 			t.Error(err)
 		}
 		log.Add(b)
-		log.End()
 	}
 	return log
 }

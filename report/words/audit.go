@@ -460,7 +460,6 @@ func auditCaveats() map[string]func(caveat) string {
 		audit.CaveatUndecided: many("%s: the recording does not hold why they were opened"),
 		audit.CaveatOpaque:    many("%s are encrypted or of another protocol: how many requests they carried is not known"),
 		audit.CaveatInferred:  many("%s are encrypted: what they carried is inferred from sizes and times, and their causes are likely at best"),
-		audit.CaveatWrongKeys: many("%s: the keys for them decrypt nothing, as where they are of other bytes than were captured"),
 		audit.CaveatOneWay:    many("of %s one direction alone was recorded"),
 		audit.CaveatMissing: func(d caveat) string {
 			return fmt.Sprintf("of %s a part was not recorded, %s in all: what was in it is not known", d.many("connections", "connection"), finding.Bytes(d.Figures.Value("bytes").Or(0)))
