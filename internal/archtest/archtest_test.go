@@ -143,6 +143,7 @@ var rooms = []room{
 	{"internal/testcert", nil, "certificates for the tests of whoever needs one"},
 	{"internal/played", []string{"*"}, "plays hosts, captures and audits them: it needs both ends, and what lies between"},
 	{"internal/inferred", []string{"*"}, "has captures taken whose requests are known, and reads them: it needs both ends, and what lies between"},
+	{"internal/decrypted", []string{"*"}, "captures of encrypted traffic held against whoever else knows it: it needs the lab, programs and readers"},
 	{"internal/archtest", []string{"*"}, "looks at all of them"},
 }
 
@@ -245,7 +246,7 @@ func sources(t *testing.T) []file {
 }
 
 func TestImportsPointTowardsTheNouns(t *testing.T) {
-	seen := map[string]bool{"internal/archtest": true, "internal/played": true, "internal/inferred": true} // hold tests only
+	seen := map[string]bool{"internal/archtest": true, "internal/played": true, "internal/inferred": true, "internal/decrypted": true} // hold tests only
 	for _, f := range sources(t) {
 		i := slices.IndexFunc(rooms, func(r room) bool { return r.name == f.room })
 		if i < 0 {
