@@ -194,4 +194,8 @@ func sClient(args string, texts ...string) client {
 	}
 }
 
-const get1k = `GET /1k HTTP/1.1\r\nHost: localhost\r\n\r\n`
+// Requests, the last of which ends the connection.
+const (
+	get1k  = `GET /1k HTTP/1.1\r\nHost: localhost\r\n\r\n`
+	last1k = `GET /1k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`
+)

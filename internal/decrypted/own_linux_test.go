@@ -70,7 +70,7 @@ func capture(t *testing.T, dir string, i int) (all []kept) {
 		t.Fatal(err)
 	}
 	if load.scheme != "" {
-		w.Scheme = linger.Scheme(load.scheme)
+		w.Scheme = load.scheme
 	}
 	strategies, err := linger.ParseStrategies(load.strategies)
 	if err != nil {

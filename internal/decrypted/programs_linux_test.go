@@ -54,7 +54,8 @@ var programs = []program{
 	{"curl, HTTP/2", "linger serve", "curl", curl("--http2", usual...)},
 	{"curl, HTTP/2, in parallel", "nginx", "curl", curl("--http2 -Z --parallel-max 8", append(usual, usual...)...)},
 	{"curl, HTTP/2, in parallel", "Go", "curl", curl("--http2 -Z --parallel-max 8", append(usual, usual...)...)},
-	{"curl, HTTP/2, upload", "nginx", "curl", curl("--http2 --data-binary @DIR/site/1m", "up", "up")},
+	{"curl, HTTP/2, upload", "Go", "curl", curl("--http2 --data-binary @DIR/site/1m", "up", "up")},
+	{"curl, HTTP/2, upload", "Node", "curl", curl("--http2 --data-binary @DIR/site/1m", "up", "up")},
 	{"curl, HTTP/2, TLS 1.2", "nginx", "curl", curl("--http2 --tls-max 1.2", usual...)},
 	{"h2load, HTTP/2, 4 connections", "Go with a key log", "h2load", loaded("h2load -n 200 -c 4 -m 10 URL")},
 	{"h2load, HTTP/1.1, 4 connections", "Go with a key log", "h2load", loaded("h2load --h1 -n 200 -c 4 -m 5 URL")},
@@ -84,11 +85,11 @@ var programs = []program{
 	{"Node, HTTP/2", "HAProxy", "node", script("node --tls-keylog=KEYLOG", "a.js", nodeHTTP2)},
 	{"Python, requests", "nginx", "python3", script("python3", "a.py", pythonRequests)},
 	{"Python, http.client, TLS 1.2", "nginx", "python3", script("python3", "a.py", pythonPlain)},
-	{"openssl s_client, resumed", "nginx", "openssl", several(sClient("-ign_eof -sess_out DIR/session", get1k), sClient("-ign_eof -sess_in DIR/session", get1k))},
-	{"openssl s_client, resumed, TLS 1.2", "nginx", "openssl", several(sClient("-tls1_2 -ign_eof -sess_out DIR/session", get1k), sClient("-tls1_2 -ign_eof -sess_in DIR/session", get1k))},
-	{"openssl s_client, early data", "nginx", "openssl", several(sClient("-ign_eof -sess_out DIR/session", get1k), earlyData)},
-	{"openssl s_client, key updates", "nginx", "openssl", sClient("", get1k, `K\n`, get1k, `k\n`, get1k)},
-	{"openssl s_client, HelloRetryRequest", "nginx", "openssl", sClient("-ign_eof -groups X448:P-256", get1k)},
+	{"openssl s_client, resumed", "nginx", "openssl", several(sClient("-ign_eof -sess_out DIR/session", last1k), sClient("-ign_eof -sess_in DIR/session", last1k))},
+	{"openssl s_client, resumed, TLS 1.2", "nginx", "openssl", several(sClient("-tls1_2 -ign_eof -sess_out DIR/session", last1k), sClient("-tls1_2 -ign_eof -sess_in DIR/session", last1k))},
+	{"openssl s_client, early data", "nginx", "openssl", several(sClient("-ign_eof -sess_out DIR/session", last1k), earlyData)},
+	{"openssl s_client, key updates", "nginx", "openssl", sClient("", get1k, `K\n`, get1k, `k\n`, last1k)},
+	{"openssl s_client, HelloRetryRequest", "nginx", "openssl", sClient("-ign_eof -groups X448:P-256", last1k)},
 }
 
 // loaded has a program of load ask, of which the server is to say what it did.
@@ -101,7 +102,7 @@ func loaded(line string) client {
 
 // earlyData sends a request in early data, with the session of a client before.
 func earlyData(s *stage) said {
-	s.write("early", strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(get1k))
+	s.write("early", strings.NewReplacer(`\r`, "\r", `\n`, "\n").Replace(last1k))
 	return sClient("-ign_eof -sess_in DIR/session -early_data DIR/early", "")(s)
 }
 

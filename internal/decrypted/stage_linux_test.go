@@ -172,7 +172,7 @@ func (s *stage) record(run func()) (file string) {
 	s.Helper()
 	testall.Needs(s, "tcpdump")
 	file = filepath.Join(s.dir, "capture.pcap")
-	cmd := exec.Command("tcpdump", "-i", "lo", "-B", "32768", "-U", "-Z", "root", "-w", file, "port "+s.port)
+	cmd := exec.Command("tcpdump", "-i", "lo", "--immediate-mode", "-B", "32768", "-U", "-Z", "root", "-w", file, "port "+s.port)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		s.Fatal(err)
@@ -207,7 +207,7 @@ func (s *stage) record(run func()) (file string) {
 // that look for SSLKEYLOGFILE find it.
 func (s *stage) sh(line string) string {
 	s.Helper()
-	cmd := exec.CommandContext(s.Context(), "timeout", "60", "sh", "-c", s.place(line))
+	cmd := exec.CommandContext(s.Context(), "timeout", "20", "sh", "-c", s.place(line))
 	cmd.Env = append(os.Environ(), "SSLKEYLOGFILE="+s.keylog, "PYTHONWARNINGS=ignore", "HOME="+s.dir)
 	cmd.Dir = s.dir
 	var stderr bytes.Buffer

@@ -60,7 +60,7 @@ func read(file string, keys ...string) (tshark.Records, packet.Summary, error) {
 		return tshark.Records{}, packet.Summary{}, err
 	}
 	var got tshark.Records
-	sum, err := packet.Read(files, packet.Options{Keys: log}, &got)
+	sum, err := packet.Read(files, packet.Options{}, &got)
 	return got, sum, err
 }
 
