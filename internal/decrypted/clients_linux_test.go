@@ -101,7 +101,7 @@ func (s *stage) fetch(c *http.Client) said {
 	for _, name := range usual {
 		take(c.Get(s.url(s.path(name))))
 	}
-	if !s.bytes {
+	if s.served != nil { // others answer before they have read it
 		take(c.Post(s.url("/up"), "text/plain", strings.NewReader(strings.Repeat("u", 200_000))))
 		r.up += 200_000
 	}
@@ -162,8 +162,6 @@ s = requests.Session()
 for p in ['1k', '100k', 'none', '1k', '1m']:
     r = s.get('https://127.0.0.1:PORT/' + p, verify=False)
     print(r.status_code, len(r.content))
-r = s.post('https://127.0.0.1:PORT/up', data=b'u' * 100000, verify=False)
-print(r.status_code, len(r.content))
 for i in range(3):
     r = requests.get('https://127.0.0.1:PORT/1k', verify=False)
     print(r.status_code, len(r.content))
