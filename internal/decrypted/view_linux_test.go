@@ -59,8 +59,9 @@ func read(file string, keys ...string) (tshark.Records, packet.Summary, error) {
 	if err != nil {
 		return tshark.Records{}, packet.Summary{}, err
 	}
+	log.Add(files.Secrets)
 	var got tshark.Records
-	sum, err := packet.Read(files, packet.Options{}, &got)
+	sum, err := packet.Read(files, packet.Options{Keys: log}, &got)
 	return got, sum, err
 }
 
