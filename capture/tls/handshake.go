@@ -54,6 +54,8 @@ type Shared struct {
 	free  [][]byte                       // buffers of records
 	held  int                            // bytes of those that are in use
 	plain []byte                         // of the record that is opened
+
+	sessions sessions
 }
 
 // A Handshake is what the messages of a handshake tell, whether records or QUIC carry them.
@@ -77,7 +79,10 @@ type Handshake struct {
 	session, echoed []byte // the IDs of sessions that both hellos have
 	ticket          bool   // the client has one, up to TLS 1.2
 	thenMAC         bool   // encrypt_then_mac
-	finished        [2]bool
+
+	asked    [sha256.Size]byte // the digest of the ticket that the client has, up to TLS 1.2
+	origin   secrets.Random    // of the client's hello that began the session, up to TLS 1.2
+	finished [2]bool
 }
 
 // Message takes in a handshake message of a side, its body as it was sent.
@@ -96,6 +101,9 @@ func (h *Handshake) Message(from talk.Side, kind byte, body []byte) {
 		c := cursor(body) // ticket_lifetime comes first, in seconds
 		if life := time.Duration(c.number(4)) * time.Second; len(body) >= 4 {
 			h.TLS.Lifetime = linger.Known(max(h.TLS.Lifetime.Or(0), life))
+		}
+		if h.Version != 0 && !h.Is13() {
+			h.ticketed(body)
 		}
 	case kind == Finished:
 		h.finish(from)
@@ -160,7 +168,7 @@ func (h *Handshake) clientHello(b []byte) {
 	c.vector(2)
 	c.vector(1)
 	asked := false
-	h.Early, h.ticket = false, false
+	h.Early, h.ticket, h.asked = false, false, [sha256.Size]byte{}
 	var offered []string
 	for extensions := c.vector(2); len(extensions) > 0; {
 		kind, body := extensions.number(2), extensions.vector(2)
@@ -182,7 +190,9 @@ func (h *Handshake) clientHello(b []byte) {
 				}
 			}
 		case extTicket:
-			h.ticket = len(body) > 0
+			if h.ticket = len(body) > 0; h.ticket {
+				h.asked = digest(byTicket, body)
+			}
 		case extPSK:
 			asked = true
 		case extEarlyData:
@@ -272,6 +282,7 @@ func (h *Handshake) serverHello(b []byte) {
 		}
 		t.Session = len(h.echoed) > 0
 		t.Tickets = linger.Known[int64](0) // they pass in the clear
+		h.resumes()
 	}
 }
 

@@ -273,6 +273,9 @@ func (c *Conn) find() bool {
 		return false
 	}
 	c.keys, c.of = c.Keys.Find(c.hand.Client), c.hand.Client
+	if h := &c.hand; c.keys == nil && h.TLS.Resumed && !h.Is13() && h.origin != (secrets.Random{}) {
+		c.keys = c.Keys.Find(h.origin)
+	}
 	c.asked = c.Keys.Version() + 1
 	return c.keys != nil
 }

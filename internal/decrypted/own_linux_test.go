@@ -154,8 +154,7 @@ type fetched struct {
 	url            string
 	status         int
 	rcode          string
-	request        int64
-	response, head int64
+	request, response int64
 }
 
 // againstTrace holds exchanges and connections against the lab's own: each exchange once, on
@@ -172,7 +171,7 @@ func againstTrace(t *testing.T, k kept, got tshark.Records) {
 			if i := strings.Index(url, "?type="); strings.HasPrefix(url, "dns://") && i > 0 {
 				url = url[strings.LastIndexByte(url[:i], '/')+1:] // whom it was asked of is told in other ways
 			}
-			out[fetched{url, x.Status, x.Rcode, x.RequestBody, x.ResponseBody, 0}]++
+			out[fetched{url, x.Status, x.Rcode, x.RequestBody, x.ResponseBody}]++
 		}
 		return out
 	}
@@ -193,9 +192,9 @@ func againstTrace(t *testing.T, k kept, got tshark.Records) {
 		t.Errorf("%s: %d exchanges read, %d in the trace; %d differ, the first:\n\t%s", k.name, len(got.Exchanges), len(k.truth.Exchanges), len(lines),
 			strings.Join(lines[:min(4, len(lines))], "\n\t"))
 	}
-	opened := 0
-	for _, c := range k.truth.Connections {
-		opened += count(!c.Protocol.Datagram() || true)
+	opened := len(k.truth.Connections)
+	if strings.Contains(k.name, "tfo") || strings.Contains(k.name, "0rtt") {
+		opened++ // an earlier visit, whose cookie or ticket it has, is not in the trace
 	}
 	if opened != len(got.Connections) {
 		t.Errorf("%s: %d connections read, %d in the trace", k.name, len(got.Connections), opened)

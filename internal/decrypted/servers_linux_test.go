@@ -2,11 +2,13 @@ package decrypted
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"testing"
+	"path/filepath"
+	"sync"
 
 	"github.com/quic-go/quic-go/http3"
 
@@ -138,18 +140,24 @@ http2.createSecureServer({key:fs.readFileSync('DIR/key'),cert:fs.readFileSync('D
 		s.program("node", "", "DIR/server.js")
 	},
 	"linger serve": func(s *stage) {
-		binary := lingerBinary(s)
+		binary, err := lingerBinary()
+		if err != nil {
+			s.Fatal(err)
+		}
 		s.bytes = true
 		s.program(binary, "", "serve", "-q", "--https", s.address, "--h3", s.address, "--cert", "DIR/certificate", "--key", "DIR/key")
 	},
 }
 
-// lingerBinary builds the program.
-func lingerBinary(t testing.TB) string {
-	t.Helper()
-	out := t.TempDir() + "/linger"
-	if b, err := exec.Command("go", "build", "-o", out, "linger/cmd/linger").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, b)
+// lingerBinary builds the program, once.
+var lingerBinary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "linger-test")
+	if err != nil {
+		return "", err
 	}
-	return out
-}
+	out := filepath.Join(dir, "linger")
+	if b, err := exec.Command("go", "build", "-o", out, "linger/cmd/linger").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, b)
+	}
+	return out, nil
+})

@@ -119,7 +119,7 @@ func ours(r tshark.Records) map[flow]view {
 // fields are what tshark is asked for of each packet.
 var fields = []string{
 	"frame.number", "tcp.stream", "udp.stream", "udp.srcport", "tls.handshake.type", "http.request.method", "http.response.code",
-	"http2.headers.method", "http2.headers.status", "http3.frame_type", "quic.stream.stream_id", "dns.flags.response", "dns.flags.rcode",
+	"http2.headers.method", "http2.headers.status", "http3.frame_type", "quic.stream.stream_id", "dns.flags.response", "dns.flags.rcode", "tcp.flags.syn",
 }
 
 // rcodes are the response codes of DNS that answers here may have.
@@ -158,7 +158,9 @@ func theirs(ctx context.Context, file string, more ...string) (map[flow]view, er
 	}
 	out := map[flow]view{}
 	for f, d := range all {
-		out[f] = d.view()
+		if v := d.view(); v != (view{}) || d.began {
+			out[f] = v // the rest is what came too late of a connection before
+		}
 	}
 	return out, nil
 }
@@ -167,6 +169,7 @@ func theirs(ctx context.Context, file string, more ...string) (map[flow]view, er
 type dissected struct {
 	client                   string // port, of UDP
 	hello, certificate, quic bool
+	began                    bool // by a SYN, or a datagram
 	web, names               statuses
 	requests, queries        int
 	up, down                 int          // HEADERS frames of HTTP/3
@@ -175,6 +178,7 @@ type dissected struct {
 
 func (d *dissected) add(row tshark.Row) {
 	up := row["udp.srcport"] == d.client
+	d.began = d.began || row.Is("tcp.flags.syn") == 1 || d.client != ""
 	for _, kind := range list(row, "tls.handshake.type") {
 		d.hello = d.hello || kind == "2"
 		d.certificate = d.certificate || kind == "11"
