@@ -151,9 +151,9 @@ func againstTshark(t *testing.T, name, file string, got tshark.Records, more ...
 
 // A fetched is what a trace and a capture both say of an exchange.
 type fetched struct {
-	url            string
-	status         int
-	rcode          string
+	url               string
+	status            int
+	rcode             string
 	request, response int64
 }
 
