@@ -2,9 +2,10 @@
 // makes records of its exchanges (RFC 9112). It is a machine without I/O: who has the
 // bytes in order hands them in.
 //
-// Bodies are not read: Data returns how many of the next bytes it has no use for. Where
-// bytes are missing, it goes on; if it was in a head or in chunked framing, it looks for
-// the next message at the beginnings of the pieces that follow, and counts that.
+// Bodies are not read, but for messages of DNS whose length the head says (talk.Content):
+// Data returns how many of the next bytes it has no use for. Where bytes are missing, it goes on;
+// if it was in a head or in chunked framing, it looks for the next message at the beginnings of
+// the pieces that follow, and counts that.
 package http1
 
 import (
