@@ -105,11 +105,13 @@ func (c *Conversation) begin(s *stream, from talk.Side) {
 		}
 		x.Queued = h.first.At
 		x.Frames = trace.Frames{First: h.first.Frame, FirstFile: h.first.File}
+		// Where only the response can be read, as of early data without its secret, it was
+		// a request all the same.
+		c.Requests++
+		x.Number = int(c.Requests)
 	}
 	if from == talk.Client && !s.asked {
 		s.asked = true
-		c.Requests++
-		x.Number = int(c.Requests)
 		if h.spoken {
 			x.Sent = linger.Known(h.first.At)
 		}
@@ -378,7 +380,8 @@ func (c *Conversation) Reset(id int64, from talk.Side, stop bool, code uint64, m
 // settle hands an exchange on if it has ended.
 func (c *Conversation) settle(s *stream) {
 	client, server := &s.half[talk.Client], &s.half[talk.Server]
-	if !client.over || !server.over || len(client.waiting)+len(server.waiting) > 0 {
+	whole := client.over || !s.asked // where nothing of the request was captured, nothing is waited for
+	if !whole || !server.over || len(client.waiting)+len(server.waiting) > 0 {
 		return
 	}
 	if s.begun {
@@ -423,7 +426,7 @@ func (c *Conversation) hand(s *stream, why string) {
 			s.blocked[side].end(x, last.At)
 		}
 	}
-	if s.unread {
+	if s.unread || !s.asked {
 		c.Unread++
 	}
 	if c.Shared.Hand(linger.H3, x, &s.Content).IsDNS() {

@@ -246,6 +246,16 @@ func TestTunnelsAndOtherStreams(t *testing.T) {
 	}
 }
 
+// TestOnlyTheResponseCaptured is early data without its secret: what was asked cannot be read.
+func TestOnlyTheResponseCaptured(t *testing.T) {
+	k := newTaker()
+	c := &Conversation{Shared: &k.Shared}
+	c.Stream(0, talk.Server, join(frame(wire.FrameHeaders, okay), frame(wire.FrameData, []byte("abc"))), true, at(2))
+	if x := k.by(t, 0); x.Status != 200 || x.ResponseBody != 3 || x.Number != 1 || !x.Sent.IsZero() || x.Failed != "" || c.Requests != 1 || c.Unread != 1 {
+		t.Errorf("%+v, %d requests, %d unread", x, c.Requests, c.Unread)
+	}
+}
+
 func TestTimeWithoutRoom(t *testing.T) {
 	k := newTaker()
 	c := &Conversation{Shared: &k.Shared}

@@ -174,9 +174,10 @@ func (a *doqApp) begin(r *Reader, c *conn, s *doqStream, id int64, from talk.Sid
 		ID: r.shared.Next(), Connection: c.id, Attempts: 1, Known: trace.Decrypted, Stream: linger.Known(id), Queued: m.At,
 		Frames: trace.Frames{First: m.Frame, Last: m.Frame, FirstFile: m.File, LastFile: m.File},
 	}
+	a.sent++
+	s.Number = int(a.sent)
 	if from == talk.Client {
-		a.sent++
-		s.Number, s.Sent = int(a.sent), linger.Known(m.At)
+		s.Sent = linger.Known(m.At)
 	}
 }
 
