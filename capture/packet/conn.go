@@ -28,7 +28,7 @@ const (
 	kindNone kind = iota // they are counted by the table alone
 	kindTCP
 	kindDNS // over UDP
-	kindUDP // QUIC, or what else is on its port
+	kindUDP // QUIC, or what else is on its port: the connections are quicConns'
 )
 
 // Ports that say what is spoken, where nothing else does.
@@ -73,7 +73,7 @@ type conn struct {
 }
 
 // begin makes a conn of a flow's first packet.
-func (r *Reader) begin(f *flow.Flow, p *flow.Packet, m mark) *conn {
+func (r *Reader) begin(f *flow.Flow, p *flow.Packet, data []byte, m mark) *conn {
 	c := nobody
 	switch protocol := p.Key.Protocol(); {
 	case p.Transport && protocol == flow.TCP:
@@ -87,9 +87,8 @@ func (r *Reader) begin(f *flow.Flow, p *flow.Packet, m mark) *conn {
 		case low == portDNS || high == portDNS:
 			c = r.take(kindDNS, m)
 			c.app = &dnsApp{udp: true}
-		case low == portQUIC || high == portQUIC || p.Initial:
-			c = r.take(kindUDP, m)
-			c.app = &quicApp{}
+		case low == portQUIC || high == portQUIC || p.Initial || r.quic.knows(data, f.Address(p.From.Other())):
+			c = r.newPath(f, p, data, m)
 		default:
 			r.sum.OtherUDP++
 		}
@@ -204,6 +203,10 @@ func (r *Reader) ended(f *flow.Flow, o flow.Outcome) {
 	if c.kind == kindNone {
 		return
 	}
+	if path, ok := c.app.(*quicPath); ok {
+		r.leavePath(path, o)
+		return
+	}
 	if c.kind == kindTCP && !c.started && f.Opener.IsZero() && f.Sent(flow.Low).Payload+f.Sent(flow.High).Payload == 0 {
 		// Neither SYN nor data: what is left of a connection from before, or none.
 		r.sum.Stray++
@@ -296,11 +299,6 @@ func (r *Reader) connection(c *conn, f *flow.Flow, o flow.Outcome) {
 	}
 	if c.kind == kindTCP {
 		r.transport(c, f, o, &t)
-	} else {
-		t.StillOpen = o == flow.StillOpen && c.kind == kindUDP
-		if o == flow.Silent && c.kind == kindUDP {
-			t.ClosedWith = trace.Silence
-		}
 	}
 	if o == flow.Evicted {
 		t.Reason = outOfRoom

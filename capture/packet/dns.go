@@ -42,7 +42,7 @@ type asked struct {
 }
 
 // datagram takes in a datagram of UDP.
-func (r *Reader) datagram(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m mark) {
+func (r *Reader) datagram(c *conn, p *flow.Packet, data []byte, m mark) {
 	h := &c.half[p.From]
 	if len(data) > 0 {
 		if c.firstByte.IsZero() {
@@ -50,11 +50,7 @@ func (r *Reader) datagram(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m 
 		}
 		h.carried, h.last = true, m
 	}
-	if c.kind == kindDNS {
-		c.app.(*dnsApp).message(r, c, p.From, data, p.Payload, m)
-		return
-	}
-	r.quicDatagram(c, f, p, data, m)
+	c.app.(*dnsApp).message(r, c, p.From, data, p.Payload, m)
 }
 
 // newDNSOverTLS returns what reads DNS inside TLS, decrypted (RFC 7858).

@@ -49,6 +49,7 @@ type Reader struct {
 	packet     flow.Packet
 	frame      *pcap.Frame // the one that is added
 	each       func(*pcap.Frame, int64)
+	quic       quicConns
 	keys       *secrets.Log
 	tls        tls.Shared
 
@@ -78,6 +79,7 @@ func New(o Options, to Sink) *Reader {
 	}
 	r.watcher, _ = to.(Watcher)
 	r.table = flow.NewTable(flow.Config{Limit: o.MaxTracked, Ended: r.ended, Linger: lingers, Quiet: quiet, Over: max(1, o.MaxTracked/4)})
+	r.quic.limit = o.MaxTracked
 	r.shared.Emit, r.shared.Content = r.exchange, overHTTP
 	r.web.Shared = &r.shared
 	return r
@@ -108,6 +110,7 @@ func (r *Reader) Add(f *pcap.Frame) error {
 	if m.At.Sub(r.expired) > time.Second {
 		r.expired = m.At
 		r.table.Expire(m.At)
+		r.expireQUIC(m.At)
 	}
 	return r.err
 }
@@ -179,19 +182,27 @@ func (r *Reader) ip(b []byte, wire int, place uint32, m mark, depth int) {
 	}
 	c := r.conns[f.ID]
 	if c == nil {
-		c = r.begin(f, p, m)
+		c = r.begin(f, p, data, m)
+	}
+	id := c.id
+	var q *quicConn
+	if c.kind == kindUDP {
+		q = r.quicOf(c, f, p, data, m)
+		id = q.id
 	}
 	if r.each != nil && c.kind != kindNone {
-		r.each(r.frame, c.id)
+		r.each(r.frame, id)
 	}
 	r.table.Count(f, p, m.At)
 	switch c.kind {
 	case kindTCP:
 		c.last = m
 		r.segment(c, f, p, data, m)
-	case kindDNS, kindUDP:
+	case kindDNS:
 		c.last = m
-		r.datagram(c, f, p, data, m)
+		r.datagram(c, p, data, m)
+	case kindUDP:
+		r.quicDatagram(q, c, f, p, data, m)
 	}
 }
 
@@ -212,6 +223,7 @@ func (r *Reader) Finish() Summary {
 	r.sum.Incomplete += r.fragments.flush()
 	r.finished, r.free, r.freeHTTP = true, nil, nil
 	r.table.Flush()
+	r.flushQUIC()
 	if r.sum.Frames > 0 {
 		r.sum.Last = linger.Known(r.now)
 	}

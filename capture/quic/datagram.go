@@ -542,3 +542,23 @@ func suiteOf(id uint16) suite {
 	}
 	return 0
 }
+
+// Opens reports whether a datagram begins with the first packet of a client: its keys come from
+// the ID that it is addressed to, as those of no other packet do.
+func Opens(b []byte, s *Scratch) bool {
+	h, ok := ParseHeader(b)
+	if !ok || h.Kind != Initial || h.size > len(b) {
+		return false
+	}
+	client, _ := initial(h.Version, h.To)
+	if client == nil {
+		return false
+	}
+	b = b[:h.size]
+	header, sent, ok := s.unmask(client, b, h.number)
+	if !ok {
+		return false
+	}
+	_, ok = s.open(client, header, b[len(header):], sent)
+	return ok
+}
