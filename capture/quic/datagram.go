@@ -286,12 +286,15 @@ func (c *Conn) openInitial(from talk.Side, h *Header, b []byte, m talk.Mark) (op
 	if from == talk.Client && len(h.token) > 0 && !c.answered && !bytes.Equal(h.To, c.origin) {
 		// The Retry before it was not captured.
 		client, server := initial(h.Version, h.To)
+		before := c.retried
+		c.retried = true
 		if opened, probes = c.openWith(client, from, levelInitial, h, b, m); opened {
-			c.origin, c.retried = bytes.Clone(h.To), true
+			c.origin = bytes.Clone(h.To)
 			clear(c.initial)
 			c.initial[h.Version] = &[2]*protection{client, server}
 			return true, probes
 		}
+		c.retried = before
 	}
 	s.failing++
 	return false, false

@@ -96,8 +96,13 @@ type content struct {
 func (c *Conn) frames(from talk.Side, l level, kind Kind, plain []byte, number int64, m talk.Mark) (bare bool) {
 	s := &c.side[from]
 	s.largest[l] = max(s.largest[l], number)
-	if l == levelApp && !s.seen.add(number) {
-		return false // a copy
+	if l == levelApp {
+		if !s.seen.add(number) {
+			return false // a copy
+		}
+		if s.missed.has(number) {
+			c.facts.Missed--
+		}
 	}
 	p := content{from: from, level: l, kind: kind, number: number, m: m, bare: true}
 	r := &reader{b: plain}
@@ -306,9 +311,12 @@ func (c *Conn) ack(r *reader, p *content, ecn bool) {
 		c.facts.Probes.Answered++
 		c.facts.Probes.Alive = linger.Known(p.m.At)
 	}
-	if missed {
+	// Packets may have been captured in another order than they passed in: what is missing is
+	// given up when the next acknowledgement comes.
+	if sender.overdue {
 		c.fillMissed(p.from.Other())
 	}
+	sender.overdue = missed
 }
 
 // maxAhead bounds how many packets are believed to have been missed at once.

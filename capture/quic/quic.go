@@ -131,6 +131,7 @@ type side struct {
 	probe          int64 // number of the probe that is not answered; -1 is none
 	elicits        int64 // number of the last packet that wants an acknowledgement
 	acked          int64 // largest number that the other side has acknowledged
+	overdue        bool  // some of missed are new
 	tickets        bool  // its messages after the handshake can be read
 }
 
@@ -169,7 +170,10 @@ type Facts struct {
 func (c *Conn) Facts() Facts {
 	f := c.facts
 	f.Began = c.began
-	f.Updates = c.side[talk.Client].updates + c.side[talk.Server].updates
+	client, server := &c.side[talk.Client], &c.side[talk.Server]
+	f.Updates = client.updates + server.updates
+	// What was captured and could not be opened may be what was acknowledged.
+	f.Missed = max(0, f.Missed-(client.sealed-client.opened)-(server.sealed-server.opened))
 	return f
 }
 
