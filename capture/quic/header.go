@@ -105,7 +105,8 @@ func idOf(b []byte) (id, rest []byte, ok bool) {
 	if len(b) < 1 || len(b) < 1+int(b[0]) {
 		return nil, nil, false
 	}
-	return b[1 : 1+b[0]], b[1+b[0]:], true
+	n := 1 + int(b[0])
+	return b[1:n], b[n:], true
 }
 
 // versionName is how a record names a version.
