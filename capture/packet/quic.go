@@ -98,7 +98,7 @@ func (r *Reader) quicOf(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m ma
 				return q
 			}
 		}
-		if h.Kind == quic.Initial && from == talk.Client {
+		if h.Kind == quic.Initial && from == talk.Client && (len(path.on) == 0 || r.begins(&h, p, data)) {
 			path.told = true
 			return r.newQUIC(c, path, f, m)
 		}
@@ -112,6 +112,14 @@ func (r *Reader) quicOf(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m ma
 		return path.on[n-1]
 	}
 	return r.newQUIC(c, path, f, m)
+}
+
+// begins reports whether an Initial packet of a client begins a connection. It may be of one that
+// goes on, under an ID that the server gave in a packet that cannot be read.
+func (r *Reader) begins(h *quic.Header, p *flow.Packet, data []byte) bool {
+	// "This Destination Connection ID MUST be at least 8 bytes in length" (RFC 9000, 7.2).
+	const least = 8
+	return len(h.To) >= least && (p.Missing > 0 || quic.Opens(data, &r.quic.scratch))
 }
 
 // find returns the connection with a server at that address that a packet is of, by its ID.

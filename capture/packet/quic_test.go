@@ -8,10 +8,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
@@ -219,5 +223,49 @@ func TestSeveralOnOneSocket(t *testing.T) {
 	}
 	if n != s.Frames {
 		t.Errorf("%d packets, want all %d", n, s.Frames)
+	}
+}
+
+// TestQUICOfOthers reads captures of other programs, without keys, and holds them against what
+// tshark says of them.
+func TestQUICOfOthers(t *testing.T) {
+	type seen struct {
+		Version, Name, Cipher string
+		Offered               int
+		Resumed, Secured      bool
+		Up, Down              int64
+	}
+	const cipher = "TLS_AES_128_GCM_SHA256"
+	for file, want := range map[string][]seen{
+		"zeek_quic_curl-8.1.2-dev-http3-www-google-de.pcap": {{"1", "www.google.de", cipher, 4, false, true, 21, 27}},
+		"zeek_quic_interop_quic-go_quic-go_zerortt.pcap": {
+			{"1", "server4:443", cipher, 1, false, true, 7, 4}, {"1", "server4:443", cipher, 1, true, true, 45, 44},
+		},
+		"zeek_quic_quicdoq.pcap":          {{"1", "", cipher, 1, false, true, 4, 5}},
+		"zeek_quic_quicv2-http3-443.pcap": {{"2", "", cipher, 1, false, true, 8, 6}},
+	} {
+		t.Run(file, func(t *testing.T) {
+			files := captures(t)
+			at := slices.IndexFunc(files, func(f string) bool { return filepath.Base(f) == file })
+			if at < 0 {
+				t.Skip("the capture is not there")
+			}
+			b, err := os.ReadFile(files[at])
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := read(t, b)
+			var have []seen
+			for _, k := range got.Connections {
+				s := k.TLS.Or(trace.TLS{})
+				have = append(have, seen{
+					k.QUIC.Or(trace.QUIC{}).Version, s.ServerName, s.Cipher, len(s.Offered), s.Resumed, !k.Secured.IsZero(),
+					k.Up.Or(trace.Flow{}).Packets, k.Down.Or(trace.Flow{}).Packets,
+				})
+			}
+			if diff := cmp.Diff(want, have); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
