@@ -269,3 +269,41 @@ func TestQUICOfOthers(t *testing.T) {
 		})
 	}
 }
+
+// TestIdleExpiry lets a connection idle for longer than the server said that it may.
+func TestIdleExpiry(t *testing.T) {
+	q, stop := serveQUIC(t, nil)
+	tr := &quic.Transport{Conn: q.listen(t, "192.0.2.9:5000")}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	c, err := tr.Dial(ctx, q.to, q.tls, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h http3.Transport
+	q.get(t, h.NewClientConn(c), "/a")
+	time.Sleep(100 * time.Millisecond)
+	q.mu.Lock()
+	frames := len(q.film.frames)
+	q.mu.Unlock()
+	tr.Close()
+	stop()
+	for _, wait := range []time.Duration{15 * time.Second, 25 * time.Second} {
+		q.mu.Lock()
+		q.film.frames = q.film.frames[:frames]
+		q.film.now = q.film.frames[frames-1].at + wait
+		q.film.udp("192.0.2.3:53", "192.0.2.4:4000", "no query")
+		q.mu.Unlock()
+		got, _ := q.read(t, true)
+		k := got.Connections[len(got.Connections)-1]
+		for _, one := range got.Connections {
+			if one.Protocol == linger.H3 {
+				k = one
+			}
+		}
+		over := wait > 20*time.Second
+		if k.StillOpen == over || (k.ClosedWith == trace.IdleTimeout) != over || k.ClosedBy != trace.Nobody {
+			t.Errorf("after %v: %+v", wait, k)
+		}
+	}
+}
