@@ -18,6 +18,7 @@ type timelines struct {
 	shift   uint  // a step is 2^shift seconds
 	from    int64 // the first step, in steps since 1970
 	started bool
+	folded  *folded // when all is in
 	opened  []int32 // connections that are opened, whatever the timeout
 	closed  []int32 // connections that end with their only request
 	asked   []int32 // requests that end
@@ -113,8 +114,68 @@ func (v *view) heldBy(i int, end linger.Instant, weight int64) Held {
 	if len(steps) == 0 {
 		return Held{}
 	}
-	slices.Sort(steps)
-	return Held{P99: steps[(len(steps)-1)*99/100], Peak: steps[len(steps)-1]}
+	most := slices.Max(steps)
+	if most > 4*maxSteps {
+		slices.Sort(steps)
+		return Held{P99: steps[(len(steps)-1)*99/100], Peak: most}
+	}
+	// By counting, since there are few values.
+	counts := make([]int32, most+1)
+	for _, n := range steps {
+		counts[max(0, n)]++
+	}
+	rank, p99 := int32((len(steps)-1)*99/100), int64(0)
+	for n, c := range counts {
+		if rank -= c; rank < 0 {
+			p99 = int64(n)
+			break
+		}
+	}
+	return Held{P99: p99, Peak: most}
+}
+
+// A folded is what series of all timeouts are made of, step by step.
+type folded struct {
+	last int
+	// kept and came have for each timeout the connections that it ends, which became idle in a
+	// step, and those that it opens anew.
+	kept, came [][]int32
+	idle       []int32 // connections that became idle, and are not used again
+}
+
+// fold sums up what all series have in common, once the last arrival is there.
+func (v *view) fold(end linger.Instant) *folded {
+	t := v.held
+	if t.folded != nil {
+		return t.folded
+	}
+	f := &folded{last: t.step(end)}
+	rows := f.last + 1
+	over := func(list []int32) (sums [][]int32) {
+		sums = make([][]int32, t.classes-1)
+		for i := range sums {
+			sums[i] = make([]int32, rows)
+		}
+		for j := 0; j*t.classes < len(list); j++ {
+			sum := int32(0)
+			for class := t.classes - 1; class > 0; class-- {
+				if at := j*t.classes + class; at < len(list) {
+					sum += list[at]
+				}
+				sums[class-1][min(j, f.last)] += sum
+			}
+		}
+		return sums
+	}
+	f.kept, f.came = over(t.idled), over(t.came)
+	f.idle = make([]int32, rows)
+	for k := range v.conns {
+		for at := range v.conns[k].all() {
+			f.idle[min(t.step(at), f.last)]++
+		}
+	}
+	t.folded = f
+	return f
 }
 
 // series is what the i-th timeout holds in each step until the end of the log, if a connection
@@ -124,7 +185,8 @@ func (v *view) series(i int, end linger.Instant, weight int64, after time.Durati
 	if !t.started {
 		return nil
 	}
-	last := t.step(end)
+	f := v.fold(end)
+	last := f.last
 	steps := make([]int64, last+2)
 	for j, n := range t.opened {
 		steps[min(j, last)] += int64(n)
@@ -135,21 +197,10 @@ func (v *view) series(i int, end linger.Instant, weight int64, after time.Durati
 		steps[min(j+late, last+1)] -= int64(n)
 	}
 	shift := int((t.timeouts[i]+after)/time.Second)>>t.shift + 1
-	classes := t.classes
-	for j := 0; j*classes < len(t.idled); j++ {
-		for class := i + 1; class < classes && j*classes+class < len(t.idled); class++ {
-			steps[min(j+shift, last+1)] -= int64(t.idled[j*classes+class])
-		}
-	}
-	for j := 0; j*classes < len(t.came); j++ {
-		for class := i + 1; class < classes && j*classes+class < len(t.came); class++ {
-			steps[min(j, last)] += int64(t.came[j*classes+class])
-		}
-	}
-	for k := range v.conns {
-		for at := range v.conns[k].all() {
-			steps[min(t.step(at)+shift, last+1)] -= weight
-		}
+	kept, came, idle := f.kept[i], f.came[i], f.idle
+	for j, n := range came {
+		steps[j] += int64(n)
+		steps[min(j+shift, last+1)] -= int64(kept[j]) + weight*int64(idle[j])
 	}
 	open := int64(0)
 	for j, n := range steps {

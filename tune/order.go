@@ -7,10 +7,18 @@ import (
 )
 
 // An order puts arrivals into the order of their starts. A log that is written when requests
-// end has them in another: by up to their length.
+// end has them in another: by up to their length. What moves in the heap is small.
 type order struct {
-	heap   []Arrival
+	heap   []waiting
+	list   []Arrival
+	free   []int32
 	latest linger.Instant
+}
+
+// A waiting is an arrival's place in the list.
+type waiting struct {
+	start linger.Instant
+	at    int32
 }
 
 // What is out of order by more than this, in time or in number, stays so.
@@ -20,43 +28,58 @@ const (
 )
 
 // push takes an arrival in, and hands on those that no earlier one can be before.
-func (o *order) push(r Arrival, on func(*Arrival)) {
+func (o *order) push(r *Arrival, on func(*Arrival)) {
 	o.latest = max(o.latest, r.End)
-	o.heap = append(o.heap, r)
-	for i := len(o.heap) - 1; i > 0; {
+	at := int32(len(o.list))
+	if n := len(o.free); n > 0 {
+		at, o.free = o.free[n-1], o.free[:n-1]
+		o.list[at] = *r
+	} else {
+		o.list = append(o.list, *r)
+	}
+	w := waiting{r.Start, at}
+	o.heap = append(o.heap, w)
+	i := len(o.heap) - 1
+	for i > 0 {
 		up := (i - 1) / 2
-		if o.heap[up].Start <= o.heap[i].Start {
+		if o.heap[up].start <= w.start {
 			break
 		}
-		o.heap[up], o.heap[i] = o.heap[i], o.heap[up]
+		o.heap[i] = o.heap[up]
 		i = up
 	}
-	for len(o.heap) > orderMost || len(o.heap) > 0 && o.heap[0].Start < o.latest-orderFor {
+	o.heap[i] = w
+	for len(o.heap) > orderMost || len(o.heap) > 0 && o.heap[0].start < o.latest-orderFor {
 		o.pop(on)
 	}
 }
 
 // pop hands on the first one.
 func (o *order) pop(on func(*Arrival)) {
-	first := o.heap[0]
+	first := o.heap[0].at
 	last := len(o.heap) - 1
-	o.heap[0] = o.heap[last]
+	w := o.heap[last]
 	o.heap = o.heap[:last]
-	for i := 0; ; {
+	i := 0
+	for {
 		least := 2*i + 1
 		if least >= last {
 			break
 		}
-		if right := least + 1; right < last && o.heap[right].Start < o.heap[least].Start {
+		if right := least + 1; right < last && o.heap[right].start < o.heap[least].start {
 			least = right
 		}
-		if o.heap[i].Start <= o.heap[least].Start {
+		if w.start <= o.heap[least].start {
 			break
 		}
-		o.heap[i], o.heap[least] = o.heap[least], o.heap[i]
+		o.heap[i] = o.heap[least]
 		i = least
 	}
-	on(&first)
+	if last > 0 {
+		o.heap[i] = w
+	}
+	on(&o.list[first])
+	o.free = append(o.free, first)
 }
 
 // rest hands on all that are left.

@@ -176,9 +176,9 @@ func (a *Analyzer) Add(r Arrival) {
 	a.latest = r.Start
 	switch {
 	case a.inOrder < calm:
-		a.order.push(r, a.add)
+		a.order.push(&r, a.add)
 	case a.inOrder == calm:
-		a.order.push(r, a.add)
+		a.order.push(&r, a.add)
 		a.order.rest(a.add)
 	default:
 		a.add(&r)

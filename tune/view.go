@@ -27,6 +27,9 @@ type view struct {
 	held    *timelines
 	// fine are those timeouts that are no whole seconds.
 	fine []fine
+	// tails are for how long connections had been idle when the log ended, by whole seconds; nil
+	// until it has.
+	tails []gaps
 	// The same with a timeout of its own for each client.
 	adaptiveReused int64
 	adaptiveIdle   float64
@@ -247,9 +250,37 @@ func (v *view) idleTime(t time.Duration, end linger.Instant, weight int64) float
 			sum += float64(g.n) * float64(t)
 		}
 	}
-	for i := range v.conns {
-		for at := range v.conns[i].all() {
-			sum += float64(max(0, min(int64(end-at), int64(t)))) * float64(weight)
+	return sum + v.tail(t, end)*float64(weight)
+}
+
+// tail is for how long connections are idle that are not used again, until they end or the log
+// does.
+func (v *view) tail(t time.Duration, end linger.Instant) (sum float64) {
+	if v.tails == nil {
+		v.tails = make([]gaps, horizon+1)
+		for i := range v.conns {
+			for at := range v.conns[i].all() {
+				idle := max(0, int64(end-at))
+				second := min(idle/int64(time.Second), horizon)
+				v.tails[second].n++
+				v.tails[second].rest += min(idle-second*int64(time.Second), int64(time.Second))
+			}
+		}
+	}
+	if t%time.Second != 0 || t > horizon*time.Second {
+		for i := range v.conns {
+			for at := range v.conns[i].all() {
+				sum += float64(max(0, min(int64(end-at), int64(t))))
+			}
+		}
+		return sum
+	}
+	whole := int64(t / time.Second)
+	for s, g := range v.tails {
+		if int64(s) < whole {
+			sum += float64(g.n)*float64(s)*float64(time.Second) + float64(g.rest)
+		} else {
+			sum += float64(g.n) * float64(t)
 		}
 	}
 	return sum
