@@ -22,6 +22,7 @@ type Log struct {
 	// Forwarded says that those share connections who are first in X-Forwarded-For, and not
 	// whose address connected.
 	Forwarded bool
+	Now       time.Time // against which a log of the future is told; the zero Time is not known
 	From, To  time.Time // of the requests that count; the zero Time is no bound
 
 	// Tuning says what is held against what, as far as the log does not.
@@ -30,6 +31,9 @@ type Log struct {
 
 // batchSize is how many arrivals are handed on at once.
 const batchSize = 4096
+
+// slack is by how much clocks may differ.
+const slack = 5 * time.Minute
 
 // Read takes all files in, in order of time, and says what was found.
 func (l Log) Read(ctx context.Context, sources []Source, asked tune.Asked) (*tune.Result, error) {
@@ -58,6 +62,12 @@ func (l Log) Read(ctx context.Context, sources []Source, asked tune.Asked) (*tun
 	r.Log = facts(parts, config)
 	r.Log.Software = asked.Software
 	r.Caveats = append(r.Caveats, logDoubts(parts)...)
+	if began, err := time.Parse(time.RFC3339, r.Began); err == nil && !l.Now.IsZero() {
+		last := began.Add(time.Duration(r.Span * float64(time.Second)))
+		if ahead := last.Sub(l.Now); ahead > slack {
+			r.Caveats = append(r.Caveats, finding.Caveat{Code: tune.CaveatFuture, Decisive: true, Figures: finding.Figures{finding.Number("ahead", 1000*ahead.Seconds(), "ms")}})
+		}
+	}
 	return r, nil
 }
 

@@ -345,7 +345,7 @@ func (a *Analyzer) caveats(r *Result, q Asked) {
 		add(CaveatSpan, true, finding.Number("span", 1000*r.Span, "ms"), finding.Number("timeout", 1000*longest, "ms"))
 	}
 	if share, ok := r.Sampled.Get(); ok {
-		add(CaveatSampled, false, finding.Number("share", share, "share"), finding.Number("clients", float64(a.clients.n), ""))
+		add(CaveatSampled, false, finding.Number("share", share, "share"), finding.Number("clients", float64(a.clients.n), ""), finding.Number("error", a.samplingError(share, r.Cut()), "share"))
 	}
 	// Servers look at their timers once a second.
 	if today, ok := q.Today.Get(); ok && r.Observed != nil && r.Observed.Longest > today.Seconds()+2 {

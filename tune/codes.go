@@ -55,7 +55,8 @@ const (
 	CaveatSpan = "span"
 	// CaveatBad: lines that are not of the format.
 	CaveatBad = "bad-lines"
-	// CaveatSampled: not all clients were followed.
+	// CaveatSampled: not all clients were followed: "share", and the "error" of the reuse, as
+	// half of an interval of 95 %.
 	CaveatSampled = "sampled"
 	// CaveatClosed: connections had been closed by today's timeout, so that what a longer
 	// one gives lies between bounds.
@@ -65,6 +66,8 @@ const (
 	CaveatToday = "not-todays"
 	// CaveatStart: whether times are of the start or of the end is not stated.
 	CaveatStart = "start-or-end"
+	// CaveatFuture: requests are later than now by "ahead" ms: a clock or a zone is wrong.
+	CaveatFuture = "future"
 	// CaveatFile: a file could not be read to its end.
 	CaveatFile = "file"
 )

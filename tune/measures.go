@@ -328,3 +328,30 @@ func (h *handshakes) trips() float64 {
 	}
 	return 1 + float64(h.older+h.olderUnknown)/float64(all)
 }
+
+// samplingError is by how much the reuse of a share of the clients may differ from that of all,
+// at 95 %: that of a ratio of two sums over a sample of clusters (Cochran, "Sampling
+// Techniques", 6.3), from those clients of which each is followed.
+func (a *Analyzer) samplingError(share float64, p *Point) float64 {
+	i := len(a.timeouts) - 1
+	if p != nil {
+		i = a.index(time.Duration(p.Timeout * float64(time.Second)))
+	}
+	n, requests, hits := 0.0, 0.0, 0.0
+	for j := range a.tallies.list {
+		if y := &a.tallies.list[j]; y.count != nil && y.sampled {
+			n, requests, hits = n+1, requests+float64(y.requests()), hits+float64(y.hits(i))
+		}
+	}
+	if n < 2 || requests == 0 {
+		return 1
+	}
+	sum := 0.0
+	for j := range a.tallies.list {
+		if y := &a.tallies.list[j]; y.count != nil && y.sampled {
+			off := float64(y.hits(i)) - hits/requests*float64(y.requests())
+			sum += off * off
+		}
+	}
+	return 1.96 * math.Sqrt((1-share)*sum/(n-1)/float64(a.clients.n)) / (requests / n)
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -210,5 +211,69 @@ func TestTalliesAreBounded(t *testing.T) {
 	}
 	if r.Measures.Indexer == nil || r.Measures.Indexer.Requests < 7000 {
 		t.Errorf("indexer %+v", r.Measures.Indexer)
+	}
+}
+
+// TestMemory holds what a client takes, at a million of them, and the error that is stated where
+// a part of them stands for all.
+func TestMemory(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	const clients = 1 << 20
+	for _, c := range []Config{exactly, {Resolution: time.Second}} {
+		c.MaxClients = clients
+		before := heap()
+		a := New(c)
+		at := 1e6 * sec
+		for i := range uint64(2 * clients) {
+			at += sec / 10000
+			a.Add(Arrival{Client: (i%clients + 1) * 0x9e3779b97f4a7c15, Start: at, End: at})
+		}
+		each := float64(heap()-before) / clients
+		t.Logf("durations %v: %.0f bytes a client", c.Durations, each)
+		if each > 256 {
+			t.Errorf("a client takes %.0f bytes", each)
+		}
+		runtime.KeepAlive(a)
+	}
+}
+
+// The reuse of a part of the clients is as near to that of all as is said.
+func TestSamplingError(t *testing.T) {
+	misses := 0
+	for seed := range uint64(20) {
+		luck := rand.New(rand.NewPCG(seed, 1))
+		var all []Arrival
+		for client := range uint64(3000) {
+			id, at := luck.Uint64(), 0.0
+			for range 1 + luck.IntN(20) {
+				at += luck.ExpFloat64() * float64(1+client%50)
+				all = append(all, arrivals(id, at, 0.01)...)
+			}
+		}
+		sorted(all)
+		c := exactly
+		c.MaxClients = 500
+		whole, part := analyzed(exactly, all), analyzed(c, all)
+		r := part.End(Asked{})
+		share, ok := r.Sampled.Get()
+		if !ok {
+			t.Fatal("all are followed")
+		}
+		p := part.at(15*time.Second, Asked{})
+		off := math.Abs(p.Reuse.Low - whole.at(15*time.Second, Asked{}).Reuse.Low)
+		if e := part.samplingError(share, &p); off > e {
+			misses++
+			t.Logf("seed %d: off by %.4f, said %.4f", seed, off, e)
+		} else if e > 0.2 {
+			t.Errorf("seed %d: an error of %.3f says nothing", seed, e)
+		}
+	}
+	if misses > 4 {
+		t.Errorf("%d of 20 are outside", misses)
 	}
 }

@@ -180,7 +180,7 @@ func (c tuneCmd) log() (l observe.Log, err error) {
 		}
 	}
 	l = observe.Log{
-		Format: c.LogFormat, Fields: c.LogFields, Clock: c.LogTime, Forwarded: c.By == "forwarded",
+		Now: time.Now(), Format: c.LogFormat, Fields: c.LogFields, Clock: c.LogTime, Forwarded: c.By == "forwarded",
 		Tuning: tune.Config{Backends: c.Backends, MaxClients: c.MaxTracked, Limit: c.MaxRequests, ClientIdle: c.ClientIdle, Budget: c.ConnectionsBudget},
 	}
 	if c.IdleTimeout != nil {

@@ -40,7 +40,11 @@ func TestTuneAsDuckDB(t *testing.T) {
 	if out, err := exec.Command(node, "-e", `require("@duckdb/node-api")`).CombinedOutput(); err != nil {
 		skip(t, "npm's @duckdb/node-api is not in NODE_PATH: %.200s", out)
 	}
-	logs := map[string]string{"made": madeLog(t, 300_000)}
+	n := 300_000
+	if testall.Asked() {
+		n = 10_000_000
+	}
+	logs := map[string]string{"made": madeLog(t, n)}
 	if recorded := "../../../shared/data/weblog/combined_2015_10k.log.gz"; exists(recorded) {
 		logs["recorded"] = recorded
 	}

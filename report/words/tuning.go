@@ -208,13 +208,15 @@ func TuningCaveat(c finding.Caveat) string {
 	case tune.CaveatBad:
 		return fmt.Sprintf("%s of %s of %s are not of the format and left out; the first is %q", finding.Count0(number("lines")), finding.Plural(number("of"), "line"), c.Subject.Name, c.Figures.Text("first"))
 	case tune.CaveatSampled:
-		return fmt.Sprintf("Not all clients were followed, since there were too many at once: %s of them stand for all; --max-tracked follows more", finding.Share(number("share")))
+		return fmt.Sprintf("Not all clients were followed, since there were too many at once: %s of them stand for all; --max-tracked follows more. Their reuse is within %s points of that of all, at 95 %%", finding.Share(number("share")), finding.Trimmed(100*number("error"), 2))
 	case tune.CaveatClosed:
 		return fmt.Sprintf("Connections were closed by then: no gap longer than %s was survived, so that what a longer timeout gives lies between nothing more and all", finding.Lasting(number("longest")))
 	case tune.CaveatToday:
 		return fmt.Sprintf("Connections were used again after %s, so that today's timeout of %s was not in force when the log was written, or is that of another hop", finding.Lasting(number("longest")), finding.Lasting(number("today")))
 	case tune.CaveatStart:
 		return "The format does not say whether its time is that of a request's start (Apache) or end (nginx); --log-time says it"
+	case tune.CaveatFuture:
+		return fmt.Sprintf("The log's last request is %s later than now: a clock or the zone of its times is wrong; --log-zone says the zone where they lack it", lasted(number("ahead")/1000))
 	case tune.CaveatFile:
 		return fmt.Sprintf("%s was not read to its end: %s", c.Subject.Name, c.Figures.Text("reason"))
 	}
