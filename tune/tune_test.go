@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/finding"
 	"linger/policy"
 )
 
@@ -242,6 +243,20 @@ func TestTruthBetween(t *testing.T) {
 	}
 }
 
+// Every program that people have before an application has a line to write.
+func TestLinesOfEachSoftware(t *testing.T) {
+	for name, want := range map[string]string{
+		"nginx": "keepalive_timeout 75s;", "apache": "KeepAliveTimeout 75", "haproxy": "timeout http-keep-alive 75000ms", "envoy": "idle_timeout: 75s",
+		"caddy": "idle 75s", "traefik": "idleTimeout: 75s", "node": "server.keepAliveTimeout = 75000; server.headersTimeout = 76000;", "go": "IdleTimeout: 75000 * time.Millisecond",
+		"tomcat": `keepAliveTimeout="75000"`, "jetty": "jetty.http.idleTimeout=75000", "gunicorn": "keepalive = 75", "uvicorn": "--timeout-keep-alive 75", "aws-alb": "idle_timeout.timeout_seconds=75",
+	} {
+		got := remedies(AdviceRaise, name, 75*time.Second)
+		if !slices.ContainsFunc(got, func(r finding.Remedy) bool { return r.Write == want }) {
+			t.Errorf("%s: %+v, want %s", name, got, want)
+		}
+	}
+}
+
 // A long log has longer steps, and the same sockets.
 func TestHeldOfALongLog(t *testing.T) {
 	var all []Arrival
@@ -294,6 +309,11 @@ func TestShapesOf1995(t *testing.T) {
 	}
 	if none := of(0); none.TimeWait < 10*long.TimeWait {
 		t.Errorf("TIME_WAIT falls from %v to %v", none.TimeWait, long.TimeWait)
+	}
+	// And so in the words of 1995: the table of protocol control blocks shrinks, too.
+	points := r.Measures.Points
+	if none, two := points[0], points[14]; two.Timeout != 120 || none.TimeWait < 10*two.TimeWait || none.PCBTable < 3*two.PCBTable || none.Packets < 10*two.Packets {
+		t.Errorf("of the measures of 1995, without timeout %+v, at 2 min %+v", none, two)
 	}
 	if d := r.Adaptive; math.Abs(d.Reuse-d.Fixed) > 0.03 {
 		t.Errorf("a timeout for each client reuses %v, a fixed one %v", d.Reuse, d.Fixed)
