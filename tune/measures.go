@@ -92,28 +92,27 @@ type tally struct {
 
 func newTallies(classes int) *tallies { return &tallies{classes: classes} }
 
-// add counts a request of the client at a place of conns.
-func (t *tallies) add(conns []client, at int32, number uint64, class int) {
+// follows notes a request of the client at a place of conns, and reports whether the client has
+// a tally.
+func (t *tallies) follows(conns []client, at int32, number uint64) bool {
 	t.requests++
 	c := &conns[at]
 	if c.asked < math.MaxUint32 {
 		c.asked++
 	}
-	if c.tally == 0 && !t.begin(conns, at, number) {
-		return
+	sampled := c.asked == 1 && t.samples(number)
+	if c.tally == 0 && (sampled || c.asked >= busyFrom && t.busy(c) && t.indexers < mostIndexers) {
+		t.begin(conns, at, sampled)
 	}
-	if c.tally != 0 { // beginning one may have ended it
-		t.list[c.tally-1].count[class]++
-	}
+	return c.tally != 0
 }
 
-// begin gives a client a tally, if it is of the sample or may be an indexer.
-func (t *tallies) begin(conns []client, at int32, number uint64) bool {
+// add counts a request of a client that has a tally.
+func (t *tallies) add(c *client, class int) { t.list[c.tally-1].count[class]++ }
+
+// begin gives a client a tally; to make room, it may be ended at once.
+func (t *tallies) begin(conns []client, at int32, sampled bool) {
 	c := &conns[at]
-	sampled := c.asked == 1 && t.samples(number)
-	if !sampled && (c.asked < busyFrom || !t.busy(c) || t.indexers == mostIndexers) {
-		return false
-	}
 	i := int32(len(t.list))
 	if n := len(t.free); n > 0 {
 		i, t.free = t.free[n-1], t.free[:n-1]
@@ -127,7 +126,6 @@ func (t *tallies) begin(conns []client, at int32, number uint64) bool {
 	} else if t.sampled++; t.sampled > mostTallies {
 		t.thin(conns)
 	}
-	return true
 }
 
 // samples tells by other bits of a client's number than those by which all clients are sampled.

@@ -155,10 +155,11 @@ func followed(c Config) []time.Duration {
 	return list
 }
 
-// class is how many of the timeouts are no longer than a gap, so that they end the connection.
+// class is how many of the timeouts are no longer than a gap, so that they end the connection;
+// all are no longer than never.
 func (a *Analyzer) class(gap linger.Instant) int {
-	if gap < linger.Instant(a.timeouts[0]) {
-		return 0
+	if gap < 0 {
+		return len(a.timeouts)
 	}
 	n, found := slices.BinarySearch(a.timeouts, time.Duration(gap))
 	if found {
@@ -217,12 +218,12 @@ func (a *Analyzer) add(r *Arrival) {
 	if a.bounded != nil {
 		a.bounded.add(r, w, a.class)
 	}
-	class := len(a.timeouts)
-	if gap >= 0 {
-		class = a.class(gap)
+	if a.tallies.follows(a.most.conns, place, r.Client) {
+		a.tallies.add(&a.most.conns[place], a.class(gap))
 	}
-	a.tallies.add(a.most.conns, place, r.Client, class)
-	a.hands.add(r, gap, w)
+	if r.Secure {
+		a.hands.add(r, gap, w)
+	}
 	a.most.held.ask(r.End, w)
 	if r.Connection != 0 || r.Number != 0 {
 		a.seen.add(r, gap, w)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,38 +99,98 @@ func madeLog(t testing.TB, n int) string {
 	return name
 }
 
-// BenchmarkTune reads a log of 300,000 lines, beside wc -l.
+// jsonLog writes the same log as lines of JSON.
+func jsonLog(t testing.TB, log string) string {
+	t.Helper()
+	in, err := os.Open(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	name := filepath.Join(t.TempDir(), "access.json")
+	out, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	w := bufio.NewWriter(out)
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		line := lines.Text()
+		client, rest, _ := strings.Cut(line, " ")
+		_, rest, _ = strings.Cut(rest, "[")
+		when, rest, _ := strings.Cut(rest, "]")
+		_, rest, _ = strings.Cut(rest, "GET ")
+		path, _, _ := strings.Cut(rest, " ")
+		at, err := time.Parse("02/Jan/2006:15:04:05 -0700", when)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(w, "{\"time\":%d.000,\"remote_addr\":%q,\"method\":\"GET\",\"path\":%q,\"status\":200,\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64)\",\"referer\":\"https://example.com/board\"}\n", at.Unix(), client, path)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// jsonGapsBySQL is gapsBySQL for lines of JSON.
+var jsonGapsBySQL = strings.NewReplacer(
+	`select regexp_extract(line, '^(\\S+) \\S+ .*?\\[([^\\]]+)\\]', ['client', 'time']) f`, `select remote_addr client, time::BIGINT t`,
+	`from read_csv('${process.argv[1]}', columns = {'line': 'VARCHAR'}, delim = '\\x01', quote = '', escape = '', header = false, auto_detect = false) where not contains(line, 'HTTP/1.0"')),`,
+	`from read_json('${process.argv[1]}', format = 'newline_delimited', columns = {'time': 'DOUBLE', 'remote_addr': 'VARCHAR'})),`,
+	`times as (select f.client, epoch(strptime(f.time, '%d/%b/%Y:%H:%M:%S %z'))::BIGINT t from lines),`, `times as (select * from lines),`,
+).Replace(gapsBySQL)
+
+// BenchmarkTune reads a log of 300,000 lines, as text, as JSON and compressed, beside a database
+// that computes the gaps by SQL on one thread, wc -l and gzip -d. With -cpu 1,2 it says what two
+// cores give.
 func BenchmarkTune(b *testing.B) {
 	n := 300_000
 	if testing.Short() {
 		n = 3_000
 	}
 	log := madeLog(b, n)
-	info, err := os.Stat(log)
-	if err != nil {
-		b.Fatal(err)
-	}
+	lines, packed := jsonLog(b, log), log+".gz"
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer null.Close()
-	b.Run("tune", func(b *testing.B) {
-		b.SetBytes(info.Size())
-		for b.Loop() {
-			if err := dispatch(b.Context(), []string{"tune", "--json", log}, streamsOf(nil, null, null, os.Getenv)); err != nil {
+	bench := func(name, file string, run func(b *testing.B)) {
+		info, err := os.Stat(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(info.Size())
+			for b.Loop() {
+				run(b)
+			}
+			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
+		})
+	}
+	tuning := func(file string) func(b *testing.B) {
+		return func(b *testing.B) {
+			if err := dispatch(b.Context(), []string{"tune", "--json", file}, streamsOf(nil, null, null, os.Getenv)); err != nil {
 				b.Fatal(err)
 			}
 		}
-		b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
-	})
-	b.Run("wc", func(b *testing.B) {
-		b.SetBytes(info.Size())
-		for b.Loop() {
-			if err := exec.Command("wc", "-l", log).Run(); err != nil {
-				testall.Lacks(b, "wc is not there")
+	}
+	program := func(words ...string) func(b *testing.B) {
+		return func(b *testing.B) {
+			if err := exec.Command(words[0], words[1:]...).Run(); err != nil {
+				testall.Lacks(b, "%s: %v", words[0], err)
 			}
 		}
-		b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
-	})
+	}
+	bench("combined/tune", log, tuning(log))
+	bench("combined/duckdb", log, program("node", "-e", gapsBySQL, log))
+	bench("combined/wc", log, program("wc", "-l", log))
+	bench("json/tune", lines, tuning(lines))
+	bench("json/duckdb", lines, program("node", "-e", jsonGapsBySQL, lines))
+	if err := exec.Command("gzip", "-k1", log).Run(); err != nil {
+		return // there is no gzip
+	}
+	bench("gzip/tune", log, tuning(packed)) // bytes are those of the text
+	bench("gzip/gzip", log, program("gzip", "-dc", packed))
 }
