@@ -56,6 +56,9 @@ func (l Log) part(from Source) (_ *part, err error) {
 		}
 	}()
 	p.block, err = p.source.Next(make([]byte, weblog.BlockSize))
+	if err == io.EOF && p.source.TooLong > 0 {
+		return nil, fault.Unmet("%s: all that it has are lines of more than %d KiB: it is no access log", p.name, weblog.MaxLine>>10)
+	}
 	if err == io.EOF {
 		return nil, nil
 	}
