@@ -48,7 +48,13 @@ func figures() []assert.Figure[*Result] {
 	table = append(table,
 		share("tls_resumed", "TLS handshakes that were resumed", "no TLS handshake was seen to begin", func(r result) linger.Opt[float64] { return secure(r).ResumedShare() }),
 		share("decrypted", "encrypted connections that keys decrypt all of", "there is no encrypted connection, or there are no keys", func(r result) linger.Opt[float64] { return secure(r).DecryptedShare() }),
-		count("resumption_unused", "full TLS handshakes of clients that could have asked to resume", func(r result) int { return secure(r).Unused }),
+		assert.On("resumption_unused", assert.Number, "full TLS handshakes of clients that could have asked to resume", func(r result) assert.Value {
+			n, ok := secure(r).Unused.Get()
+			if !ok && secure(r).Connections > 0 {
+				return assert.Unknown("what servers gave clients to resume by is encrypted")
+			}
+			return assert.Exactly(float64(n))
+		}),
 		count("resumption_refused", "TLS handshakes that the client asked to resume, and the server did not", func(r result) int { return secure(r).Refused }),
 	)
 	for _, c := range Causes() {

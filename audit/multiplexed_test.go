@@ -372,8 +372,8 @@ func TestResumption(t *testing.T) {
 			test.play(s)
 			r, _ := s.run(t)
 			x, _ := r.TLS.Get()
-			if x.Unused != test.unused || x.Refused != test.refused {
-				t.Errorf("%d unused, %d refused; want %d, %d", x.Unused, x.Refused, test.unused, test.refused)
+			if x.Unused.Or(0) != test.unused || x.Refused != test.refused {
+				t.Errorf("%d unused, %d refused; want %d, %d", x.Unused.Or(0), x.Refused, test.unused, test.refused)
 			}
 			if (find(r, ResumptionUnused) != nil) != (test.unused > 0) || (find(r, ResumptionRefused) != nil) != (test.refused > 0) {
 				t.Errorf("%+v", r.Findings)

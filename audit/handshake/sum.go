@@ -22,10 +22,11 @@ type Section struct {
 	Full    Kind `json:"full,omitzero"`
 	Resumed Kind `json:"resumed,omitzero"`
 	// Asked counts the clients' hellos that asked to resume, Refused those of them to which the
-	// server did not, Unused full handshakes of clients that had been given what to ask by.
-	Asked   int `json:"asked"`
-	Refused int `json:"refused"`
-	Unused  int `json:"unused"`
+	// server did not, Unused full handshakes of clients that had been given what to ask by,
+	// which is not known where that cannot be seen of any connection.
+	Asked   int             `json:"asked"`
+	Refused int             `json:"refused"`
+	Unused  linger.Opt[int] `json:"unused,omitzero"`
 	// Ticketed are connections on which the server gave tickets, Tickets how many.
 	Ticketed int   `json:"ticketed,omitempty"`
 	Tickets  int64 `json:"tickets,omitempty"`
@@ -119,7 +120,9 @@ func (s *Sum) Add(t trace.TLS, inferred bool, end Ending) {
 			*one.n++
 		}
 	}
-	x.Tickets += t.Tickets.Or(0)
+	if x.Tickets += t.Tickets.Or(0); !t.Tickets.IsZero() || t.Session {
+		x.Unused = linger.Known(x.Unused.Or(0))
+	}
 	if t.Alert != "" {
 		count(&x.Alerts, t.Alert)
 	}
@@ -176,7 +179,7 @@ func (s *Sum) Judged(o Outcome) {
 	case Refused:
 		s.section.Refused++
 	case Unused:
-		s.section.Unused++
+		s.section.Unused = linger.Known(s.section.Unused.Or(0) + 1)
 	}
 }
 

@@ -259,8 +259,8 @@ func (s *take) totals(t *testing.T, point string, r *audit.Result) {
 	if want := 1 - float64(firsts)/float64(exchanges); exchanges > 0 && math.Abs(r.Reuse.Or(-1)-want) > 1e-9 {
 		t.Errorf("%s: a reuse of %v, and the script's is %v", point, r.Reuse, want)
 	}
-	if x, _ := r.TLS.Get(); x.Unused != s.unused || x.Refused != s.refused {
-		t.Errorf("%s: %d handshakes could have asked to resume and %d were refused; the script's are %d and %d", point, x.Unused, x.Refused, s.unused, s.refused)
+	if x, _ := r.TLS.Get(); x.Unused.Or(0) != s.unused || x.Refused != s.refused {
+		t.Errorf("%s: %d handshakes could have asked to resume and %d were refused; the script's are %d and %d", point, x.Unused.Or(0), x.Refused, s.unused, s.refused)
 	}
 	if sure && r.Avoidable != avoidable {
 		t.Errorf("%s: %d avoidable connections, and the script opens %d", point, r.Avoidable, avoidable)

@@ -166,7 +166,9 @@ func Audit(r *audit.Result, version string) Report {
 		count("connections_encrypted", "Encrypted connections.", x.Connections)
 		number("decrypted_ratio", "", "Share of the encrypted connections that keys decrypt all of.", x.DecryptedShare())
 		number("tls_resumed_ratio", "", "Share of the TLS handshakes that were resumed.", x.ResumedShare())
-		count("resumption_unused", "Full TLS handshakes of clients that could have asked to resume.", x.Unused)
+		if n, ok := x.Unused.Get(); ok {
+			count("resumption_unused", "Full TLS handshakes of clients that could have asked to resume.", n)
+		}
 		count("resumption_refused", "TLS handshakes that clients asked to resume and servers did not.", x.Refused)
 	}
 	for _, c := range r.Causes {

@@ -138,7 +138,10 @@ func AuditTLS(r *audit.Result) []string {
 	}
 	if n := x.Full.N + x.Resumed.N; n > 0 {
 		text := fmt.Sprintf("Resumption: asked for in %s of %s, refused in %s", whole(float64(x.Asked)), finding.Plural(float64(n), "handshake"), whole(float64(x.Refused)))
-		out = append(out, text+fmt.Sprintf("; %s could have asked and did not.", whole(float64(x.Unused))))
+		if n, ok := x.Unused.Get(); ok {
+			text += fmt.Sprintf("; %s could have asked and did not", whole(float64(n)))
+		}
+		out = append(out, text+".")
 	}
 	if x.Ticketed > 0 {
 		out = append(out, fmt.Sprintf("Tickets: %s on %s.", whole(float64(x.Tickets)), finding.Plural(float64(x.Ticketed), "connection")))

@@ -161,7 +161,7 @@ func TestAuditChange(t *testing.T) {
 // What --wide says of encrypted connections.
 func TestAuditTLS(t *testing.T) {
 	r := &audit.Result{TLS: linger.Known(handshake.Section{
-		Connections: 9, Versions: map[string]int{"1.3": 6, "1.2": 3}, ALPN: map[string]int{"h2": 5, "": 4}, Full: handshake.Kind{N: 7}, Resumed: handshake.Kind{N: 2}, Asked: 3, Refused: 1, Unused: 4,
+		Connections: 9, Versions: map[string]int{"1.3": 6, "1.2": 3}, ALPN: map[string]int{"h2": 5, "": 4}, Full: handshake.Kind{N: 7}, Resumed: handshake.Kind{N: 2}, Asked: 3, Refused: 1, Unused: linger.Known(4),
 		Ticketed: 6, Tickets: 12, EarlyData: 1, Alerts: map[string]int{"unknown_ca": 1}, Unnotified: handshake.Unnotified{Client: 2, Server: 1, Of: 8},
 	}), Coalesced: audit.Coalesced{Connections: 1, Origins: 2, Requests: 30}}
 	want := "Versions: TLS 1.3 6, TLS 1.2 3. ALPN chosen: h2 5, none 4. Resumption: asked for in 3 of 9 handshakes, refused in 1; 4 could have asked and did not. Tickets: 12 on 6 connections. In 1 handshake early data was taken. Alerts: unknown_ca 1. " +
