@@ -112,7 +112,7 @@ func (t *talk) add(e *trace.Exchange, sum uint64) {
 		s.done = at
 		s.flags |= dropped
 	}
-	t.inferred = t.inferred || e.Known == trace.Inferred
+	t.inferred = t.inferred || e.Known == trace.Inferred && e.Method == "" && e.Status == 0
 	t.credentials, t.bare = t.credentials || e.Credentials, t.bare || !e.Credentials
 	said := func(m trace.Said) bool {
 		version := m.Version

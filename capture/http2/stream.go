@@ -151,6 +151,7 @@ func (c *Conversation) finish(x *stream, m talk.Mark) {
 func (c *Conversation) reset(from talk.Side, x *stream, code uint32, m talk.Mark) {
 	if x.Done.IsZero() {
 		x.Failed = errorName(code) + " by " + string(from.Peer())
+		x.Dropped = linger.Known(m.At)
 		x.Frames.Last, x.Frames.LastFile = m.Frame, m.File
 		if x.answered {
 			x.AnswerFrames.Last, x.AnswerFrames.LastFile = m.Frame, m.File

@@ -357,6 +357,7 @@ func (c *Conversation) Reset(id int64, from talk.Side, stop bool, code uint64, m
 			who = "client"
 		}
 		s.reason = who + " ended the exchange with " + CodeName(code)
+		s.Dropped = linger.Known(m.At)
 	}
 	switch {
 	case from == talk.Client && stop:
