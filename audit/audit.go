@@ -203,6 +203,10 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	c.server.software = cmp.Or(c.server.software, c.software)
 	c.client.agent = cmp.Or(c.client.agent, c.agent)
 	c.names = a.list(c.names)
+	if t, ok := c.sealed.tls.Get(); ok {
+		t.Version, t.ALPN, t.Alert = a.text(t.Version), a.text(t.ALPN), a.text(t.Alert)
+		c.sealed.tls = linger.Known(t)
+	}
 	if len(c.names) > 0 && c.multiplexed {
 		c.server.certify(c.name, c.names)
 	}
@@ -213,7 +217,7 @@ func (a *Auditor) WriteConnection(r *trace.Connection) error {
 	c.server.here = c.server.here || at == atServer
 	c.client.used, c.server.used = c.client.used || c.carried(), c.server.used || c.carried()
 	a.fresh = append(a.fresh, c)
-	weight := weightOfConn + weightOfSpan*len(c.spans)
+	weight := c.weight()
 	a.weight += weight
 	a.ripe += weight
 	a.bound()

@@ -64,12 +64,34 @@ type detail struct {
 	price                                     price
 	pool                                      *pool
 	decision                                  decision
-	tls                                       linger.Opt[trace.TLS]
-	goAway                                    linger.Opt[trace.GoAway]
-	idleLimit                                 linger.Opt[time.Duration]
-	reason                                    string
-	turns                                     linger.Opt[int64]
-	session                                   handshake.Verdict
+	sealed                                    *sealed
+}
+
+// A sealed is what is not needed either of one that is decided, and is there of encrypted ones and
+// of those that said how they end.
+type sealed struct {
+	tls       linger.Opt[trace.TLS] // without its lists
+	goAway    linger.Opt[trace.GoAway]
+	idleLimit linger.Opt[time.Duration]
+	reason    string
+	turns     linger.Opt[int64]
+	session   handshake.Verdict
+}
+
+// unsealed is that of all that have none. It is never changed.
+var unsealed = &sealed{}
+
+// seal takes in what of a record is rarely there.
+func (c *conn) seal(r *trace.Connection) {
+	c.sealed = unsealed
+	t, secure := r.TLS.Get()
+	if reason := codeOf(r.Reason); secure || !r.GoAway.IsZero() || !r.IdleLimit.IsZero() || reason != "" {
+		c.sealed = &sealed{goAway: r.GoAway, idleLimit: r.IdleLimit, reason: reason, turns: r.Turns}
+		if secure {
+			t.ServerName, t.Offered, t.Names, t.Cipher = "", nil, nil, ""
+			c.sealed.tls = linger.Known(t)
+		}
+	}
 }
 
 // A price is what opening a connection took.
@@ -123,8 +145,7 @@ func (c *conn) take(r *trace.Connection) {
 		c.name = strings.ToLower(r.Origin)
 	}
 	c.names = tls.Names
-	c.tls, c.goAway, c.idleLimit, c.reason = r.TLS, r.GoAway, r.IdleLimit, codeOf(r.Reason)
-	c.turns = r.Turns
+	c.seal(r)
 	c.streams = int(min(r.Streams.Or(0), math.MaxInt32))
 	c.inferred = c.inferred && secure
 	c.mayShare = c.multiplexed || tls.Version == "1.3" && tls.ALPN == "" && tls.Keys != trace.AllKeys && slices.ContainsFunc(tls.Offered, func(token string) bool {

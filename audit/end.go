@@ -136,7 +136,7 @@ func (c *conn) conclude() {
 // (GOAWAY), before either closed it. It reports whether there is one.
 func (c *conn) leaves() bool {
 	at, by := c.announced, c.announcedBy
-	g, seen := c.goAway.Get()
+	g, seen := c.sealed.goAway.Get()
 	if seen {
 		at, by = g.At, g.By
 	}
@@ -224,14 +224,14 @@ func inOrder(code string) bool {
 
 // broke returns the name of the error by which one side ended the connection; empty is none.
 func (c *conn) broke() string {
-	t := c.tls.Or(trace.TLS{})
+	t := c.sealed.tls.Or(trace.TLS{})
 	switch t.Alert {
 	case "", "close_notify", "user_canceled", "no_renegotiation", "unrecognized_name": // no errors, or warnings
 	default:
 		return t.Alert
 	}
-	if c.closedWith == trace.ConnectionClose && !inOrder(c.reason) {
-		return c.reason
+	if c.closedWith == trace.ConnectionClose && !inOrder(c.sealed.reason) {
+		return c.sealed.reason
 	}
 	return ""
 }
@@ -241,7 +241,7 @@ func (c *conn) broke() string {
 // (RFC 9000, 10.1). IdleLimit is the server's where that is the shorter one.
 func (c *conn) expire() {
 	e := &c.end
-	limited, servers := c.idleLimit.Get()
+	limited, servers := c.sealed.idleLimit.Get()
 	if e.at = c.closed; e.at == never {
 		if !servers || c.last == never {
 			return

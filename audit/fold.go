@@ -220,7 +220,7 @@ func (a *Auditor) reweigh() {
 		a.weight += weightOfTalk + weightOfSpan*len(t.spans)
 	}
 	for _, c := range a.fresh {
-		a.ripe += weightOfConn + weightOfSpan*len(c.spans)
+		a.ripe += c.weight()
 	}
 	a.weight += a.ripe
 }

@@ -30,7 +30,7 @@ type resumption struct {
 // judge finds what became of resumption in a connection's handshake. Connections come in the order
 // in which they were opened.
 func (a *Auditor) judge(c *conn) {
-	t, ok := c.tls.Get()
+	t, ok := c.sealed.tls.Get()
 	if !ok || t.Version == "" || c.beganBefore || c.oneWay {
 		return
 	}
@@ -50,7 +50,7 @@ func (a *Auditor) judge(c *conn) {
 	if c.secure {
 		where = c.name + c.server.name[strings.LastIndexByte(c.server.name, ':')+1:]
 	}
-	c.session = a.sessions.Judge(handshake.Handshake{
+	c.sealed.session = a.sessions.Judge(handshake.Handshake{
 		Key: handshake.Key{Client: c.client.name, Server: where, QUIC: c.udp}, Address: c.server.name, At: c.opened.Add(-c.distance()), Given: given, TLS: t,
 	})
 }
@@ -61,7 +61,7 @@ func (a *Auditor) countSecure(c *conn) {
 		x := &a.tally.coalesced
 		x.Connections, x.Origins, x.Requests = x.Connections+1, x.Origins+len(m.hosts), x.Requests+m.requests
 	}
-	t, ok := c.tls.Get()
+	t, ok := c.sealed.tls.Get()
 	if !ok {
 		return
 	}
@@ -80,9 +80,9 @@ func (a *Auditor) countSecure(c *conn) {
 	g := in(a.tally.origins, a.originOf(c.name, c.server))
 	for _, sum := range []*handshake.Sum{&a.tally.secure, &g.handshakes} {
 		sum.Took(t, lasted, handshake.Trips(t))
-		sum.Judged(c.session.Outcome)
+		sum.Judged(c.sealed.session.Outcome)
 	}
-	if o := c.session.Outcome; o == handshake.Unused || o == handshake.Refused {
+	if o := c.sealed.session.Outcome; o == handshake.Unused || o == handshake.Refused {
 		g.judged(c)
 	}
 }
@@ -92,7 +92,7 @@ func (g *group) judged(c *conn) {
 	if g.resumption == nil {
 		g.resumption = map[handshake.Outcome]*resumption{}
 	}
-	v := c.session
+	v := c.sealed.session
 	m := g.resumption[v.Outcome]
 	if m == nil {
 		m = &resumption{}

@@ -180,10 +180,20 @@ func (t *talk) add(e *trace.Exchange, sum uint64) {
 // The weights of what is kept of connections that are not decided, some 32 bytes each, with
 // what hangs on it.
 const (
-	weightOfConn = 16
-	weightOfTalk = 6 // of one without its own record
-	weightOfSpan = 1
+	weightOfConn   = 16
+	weightOfSealed = 16 // of an encrypted one, besides
+	weightOfTalk   = 6  // of one without its own record
+	weightOfSpan   = 1
 )
+
+// weight is that of a connection that is not decided.
+func (c *conn) weight() int {
+	n := weightOfConn + weightOfSpan*len(c.spans)
+	if c.sealed != unsealed {
+		n += weightOfSealed
+	}
+	return n
+}
 
 // sumOf is a hash of a request's method and path.
 func sumOf(e *trace.Exchange) uint64 { return hashOf(e.Method, pathOf(e.URL)) }

@@ -355,13 +355,13 @@ func (c *conn) row() Row {
 		BeganBefore: c.beganBefore, StillOpen: c.stillOpen, Opened: c.opened, Requests: c.requests, Cause: d.cause, Certainty: d.certainty, Lost: d.lost,
 		Before: -1, ClosedBy: c.closedBy, ClosedWith: c.closedWith, End: c.end.reason, Hidden: c.price.hidden, Frames: c.frames, ClosedFrame: c.closedFrame,
 	}
-	if t, ok := c.tls.Get(); ok && t.Version != "" {
+	if t, ok := c.sealed.tls.Get(); ok && t.Version != "" {
 		r.TLS, r.ALPN, r.Keys = t.Version, t.ALPN, t.Keys
 		if !c.beganBefore {
 			r.Resumed = linger.Known(t.Resumed)
 		}
 	}
-	r.Turns = c.turns
+	r.Turns = c.sealed.turns
 	if c.class != Requests {
 		r.Cause, r.Certainty, r.Lost = "", "", nil
 	}
