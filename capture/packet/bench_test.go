@@ -137,12 +137,9 @@ func BenchmarkRead(b *testing.B) {
 // others on the machine make slower. go test -bench Peers -benchtime 5x is five runs of each.
 // tshark, which would take minutes, reads a shorter file.
 func BenchmarkPeers(b *testing.B) {
-	testall.Needs(b, "taskset")
 	folder := b.TempDir()
 	program := filepath.Join(folder, "linger")
-	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/linger").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
+	build(b, program)
 	for _, l := range loads {
 		// Heads take longer than bodies, and less of them tells as much.
 		size := 256 << 20
@@ -162,6 +159,14 @@ func BenchmarkPeers(b *testing.B) {
 				short.runs(b, "/images/", "tshark", "-n", "-Y", "http", "-T", "fields", "-e", "tcp.stream", "-e", "http.request.uri", "-e", "http.response.code", "-r")
 			})
 		})
+	}
+}
+
+// build builds what is measured.
+func build(b *testing.B, program string) {
+	testall.Needs(b, "taskset")
+	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/linger").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
 	}
 }
 

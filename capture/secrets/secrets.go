@@ -265,3 +265,17 @@ func (l *Log) find(client Random) *Keys {
 
 // Version grows with what has been added: who found nothing need not ask again before.
 func (l *Log) Version() int { return int(l.version.Load()) }
+
+// Put adds what is known of a connection otherwise than by lines. It keeps k, which is not changed.
+func (l *Log) Put(client Random, k *Keys) {
+	if k == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.of[client] == nil {
+		l.remember(client)
+	}
+	l.of[client] = k
+	l.version.Add(1)
+}

@@ -99,7 +99,9 @@ func (h *Handshake) Message(from talk.Side, kind byte, body []byte) {
 	case kind == NewSessionTicket && from == talk.Server:
 		h.TLS.Tickets = linger.Known(h.TLS.Tickets.Or(0) + 1)
 		c := cursor(body) // ticket_lifetime comes first, in seconds
-		if life := time.Duration(c.number(4)) * time.Second; len(body) >= 4 {
+		// "A value of zero is reserved to indicate that the lifetime of the ticket is unspecified"
+		// (RFC 5077, 3.3), but in TLS 1.3.
+		if life := time.Duration(c.number(4)) * time.Second; len(body) >= 4 && (life > 0 || h.Is13()) {
 			h.TLS.Lifetime = linger.Known(max(h.TLS.Lifetime.Or(0), life))
 		}
 		if h.Version != 0 && !h.Is13() {
@@ -207,12 +209,16 @@ func (h *Handshake) clientHello(b []byte) {
 	if t.Version == "" {
 		t.Version = versionName(best)
 	}
-	// An ID of a session is a request to resume only up to TLS 1.2: "A client which has a cached
-	// session ID set by a pre-TLS 1.3 server SHOULD set this field to that value. In
-	// compatibility mode [...] this field MUST be non-empty, so a client not offering a
-	// pre-TLS 1.3 session MUST generate a new 32-byte value" (RFC 8446, 4.1.2).
-	asked = asked || h.ticket || len(h.session) > 0 && best < tls.VersionTLS13
-	t.Asked = linger.Known(asked)
+	// An ID of a session may be a request to resume, or be made up: in TLS 1.3 always (RFC 8446,
+	// 4.1.2), before it by clients that want to see whether their ticket is taken (RFC 5077, 3.4).
+	switch {
+	case asked || h.ticket:
+		t.Asked = linger.Known(true)
+	case len(h.session) == 0 || best >= tls.VersionTLS13:
+		t.Asked = linger.Known(false)
+	default:
+		t.Asked = linger.Opt[bool]{}
+	}
 	if h.Early {
 		t.EarlyData = linger.Known(false) // until the server takes it
 	}
@@ -278,7 +284,8 @@ func (h *Handshake) serverHello(b []byte) {
 	t.Version, t.Cipher = versionName(version), tls.CipherSuiteName(uint16(suite))
 	if !h.Is13() {
 		if len(h.session) > 0 && string(h.session) == string(h.echoed) {
-			t.Resumed = true // "this indicates a resumed session" (RFC 5246, 7.4.1.3)
+			// "this indicates a resumed session" (RFC 5246, 7.4.1.3)
+			t.Resumed, t.Asked = true, linger.Known(true)
 		}
 		t.Session = len(h.echoed) > 0
 		t.Tickets = linger.Known[int64](0) // they pass in the clear

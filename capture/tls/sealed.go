@@ -7,12 +7,16 @@ import (
 )
 
 const (
-	// maxTries bounds the keys and numbers that are tried on one connection, and triesRecord on
-	// one record.
-	maxTries, triesRecord = 1 << 14, 1 << 12
+	// maxTries bounds the keys and numbers that are tried on one connection where the next one
+	// does not open a record, in bytes of these records. triesRecord bounds those on one record.
+	maxTries, triesRecord = 32 << 20, 1 << 12
 	// patience is how many records of a side may fail in a row, where none are missing, before
 	// no more are tried.
 	patience = 16
+	// tryCost is what a try costs beside its bytes, as so many more.
+	tryCost = 64
+	// finishedSize is that of the head of a Finished message.
+	finishedSize = 4
 )
 
 // sealedRecord takes in a record that is encrypted; content is nil where it was not captured
@@ -36,13 +40,17 @@ func (c *Conn) sealedRecord(from talk.Side, r *Record, content []byte) {
 	s.seq++
 	c.byPlace(from, r)
 	c.To.Record(*r)
-	if c.keys == nil || s.failed && s.key != earlyEpoch {
+	if c.keys == nil {
+		s.before += r.Size
+		return
+	}
+	if s.failed && s.key != earlyEpoch {
 		return
 	}
 	switch {
 	case from == talk.Client && c.hand.Early && s.key <= earlyEpoch:
 		c.early.lost += r.Size
-	case s.finishedBefore() || c.said:
+	case s.finishedBefore():
 		c.To.Gap(from, c.within(s, r.Size), r.Ended)
 	}
 	if c.tries >= maxTries || s.missed >= patience && s.gone == 0 && content != nil && !(from == talk.Client && c.hand.Early) {
@@ -120,6 +128,10 @@ func (c *Conn) openedRecord(from talk.Side, r *Record, plain []byte) {
 			c.earlyData(plain, r.Ended)
 		} else if len(plain) > 0 {
 			c.said = true
+			if s.before > 0 {
+				c.To.Gap(from, s.before, r.Began)
+				s.before = 0
+			}
 			c.To.Plain(from, plain, r.Ended)
 		}
 	case wire.RecordHandshake:
@@ -245,7 +257,7 @@ func (c *Conn) otherwise(from talk.Side, head, content []byte, missed int64) ([]
 			}
 		}
 		for seq := g.from; seq <= g.to; seq++ {
-			if c.tries++; c.tries > maxTries {
+			if c.tries += tryCost + len(content); c.tries > maxTries {
 				return nil, false
 			}
 			plain, ok := c.try(g.open, seq, head, content)
@@ -368,10 +380,13 @@ func (c *Conn) accept(from talk.Side, at, end int) bool {
 		c.end(from, content)
 		return true
 	}
+	if c.tries > maxTries {
+		s.failed = true
+		return false
+	}
 	// Up to so many records are missing: each has a header and what encryption adds.
 	gone := s.gone + int64(at)
-	before := s.seq
-	was := s.open
+	before, was, epoch := s.seq, s.open, s.key
 	missed := s.missed + gone/int64(len(s.head)+17) + 1
 	if !s.ccs && !c.hand.Is13() && !c.arm(from) {
 		return false
@@ -381,12 +396,17 @@ func (c *Conn) accept(from talk.Side, at, end int) bool {
 		return false
 	}
 	c.foundAgain(s, head)
-	if c.said || s.finishedBefore() {
-		n := gone
-		if skipped := int64(s.seq - 1 - before); was == s.open && skipped > 0 {
-			n = max(gone-skipped*int64(len(s.head)+s.open.overhead()), 0)
-		}
-		c.To.Gap(from, n, s.last)
+	skipped := int64(s.seq - 1)
+	n := gone
+	switch each := int64(len(s.head) + s.open.overhead()); {
+	case was == s.open:
+		skipped -= int64(before)
+		n -= skipped * each
+	case epoch < trafficEpoch && s.key == trafficEpoch: // Finished is lost, too
+		n -= skipped*each + int64(len(s.head)+finishedSize+suites[c.hand.Suite].digest().Size()+s.open.overhead())
+	}
+	if s.finishedBefore() && skipped > 0 {
+		c.To.Gap(from, max(n, 1), s.last)
 	}
 	r := Record{From: from, Kind: head[0], Size: int64(len(content)), Began: s.last, Ended: s.last}
 	c.sealed += 2 // at least one is missing
@@ -403,6 +423,9 @@ func (c *Conn) accept(from talk.Side, at, end int) bool {
 // openLost opens a record before which up to so many are missing.
 func (c *Conn) openLost(from talk.Side, head, content []byte, missed int64) ([]byte, bool) {
 	s := &c.side[from]
+	if s.lost {
+		c.tries += tryCost + len(content)
+	}
 	if c.arm(from) {
 		if plain, ok := c.try(s.open, s.seq, head, content); ok {
 			s.seq++

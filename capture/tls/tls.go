@@ -94,6 +94,7 @@ type side struct {
 	open     *protection
 	seq      uint64
 	missed   int64 // sealed records that were not opened since one was
+	before   int64 // bytes of those before there were keys
 	failed   bool  // nothing can be opened any more
 	sealed   int64 // records
 	bytes    int64 // of the handshake, headers of records too
@@ -184,7 +185,10 @@ func (c *Conn) Data(from talk.Side, b []byte, m talk.Mark) (skip int64) {
 			c.end(from, b[:size:size])
 			b = b[size:]
 		default:
-			if len(s.buf) == 0 {
+			if len(b) == 0 {
+				return 0
+			}
+			if s.buf == nil {
 				if s.buf = c.take(nil); s.buf == nil { // no room
 					s.broken, s.pass = true, int64(size)
 					return c.Data(from, b, m)

@@ -129,10 +129,26 @@ var byRSA = sync.OnceValue(func() tls.Certificate {
 
 const question, answer = "GET / HTTP/1.1\r\nHost: h.example\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 
+// pair returns the ends of a connection: neither waits until the other reads.
+func pair(t testing.TB) (a, b net.Conn) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if a, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return a, b
+}
+
 // converse has two sides of crypto/tls talk: a question, an answer of some 100 kB, and that again.
 func converse(t testing.TB, client, server *tls.Config) (*tape, *secrets.Log, [2][]byte) {
 	var tp tape
-	a, b := net.Pipe()
+	a, b := pair(t)
 	var log bytes.Buffer
 	client, server = client.Clone(), server.Clone()
 	client.ServerName, client.InsecureSkipVerify, client.KeyLogWriter = "h.example", true, &log
