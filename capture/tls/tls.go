@@ -571,7 +571,12 @@ func (c *Conn) Handshake() *Handshake { return &c.hand }
 func (c *Conn) Secured() linger.Opt[linger.Instant] { return c.secured }
 
 // Opens reports whether what the sides say can be decrypted, as far as is known by now.
-func (c *Conn) Opens() bool { return c.said && !c.side[0].failed && !c.side[1].failed }
+func (c *Conn) Opens() bool {
+	if c.opened == 0 || c.side[0].failed || c.side[1].failed {
+		return false
+	}
+	return c.said || c.complete()
+}
 
 // LastByte is when the last record ended that is no alert, where all of them could be read.
 func (c *Conn) LastByte() linger.Opt[linger.Instant] {
