@@ -1,6 +1,9 @@
 package tls
 
 import (
+	"crypto/tls"
+	"encoding/binary"
+
 	"linger"
 	"linger/capture/talk"
 	"linger/wire"
@@ -384,10 +387,13 @@ func (c *Conn) accept(from talk.Side, at, end int) bool {
 		s.failed = true
 		return false
 	}
+	if !c.likely(s, head) {
+		return false
+	}
 	// Up to so many records are missing: each has a header and what encryption adds.
 	gone := s.gone + int64(at)
 	before, was, epoch := s.seq, s.open, s.key
-	missed := s.missed + gone/int64(len(s.head)+17) + 1
+	missed := min(s.missed+gone/int64(len(s.head)+17)+1, maxTries/4/int64(tryCost+len(content)))
 	if !s.ccs && !c.hand.Is13() && !c.arm(from) {
 		return false
 	}
@@ -418,6 +424,16 @@ func (c *Conn) accept(from talk.Side, at, end int) bool {
 		s.content = r.Ended
 	}
 	return true
+}
+
+// likely reports whether a header is one of the connection's: of the version that was chosen, and
+// in TLS 1.3 of the type that all sealed records have.
+func (c *Conn) likely(s *side, head []byte) bool {
+	version := c.hand.Version
+	if c.hand.Is13() {
+		version = tls.VersionTLS12 // "MUST be set to 0x0303" (RFC 8446, 5.2)
+	}
+	return binary.BigEndian.Uint16(head[1:]) == version && (s.ccs || head[0] == wire.RecordData)
 }
 
 // openLost opens a record before which up to so many are missing.
