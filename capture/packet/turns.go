@@ -160,6 +160,9 @@ func (i *inferring) tell(t *trace.Connection) {
 	t.Turns = linger.Known(i.turns.Turns)
 	if i.readable == nil || !i.readable() {
 		i.leaving.tell(t)
+		if active, ok := i.turns.Active.Get(); ok && !i.turns.Exchanges() && active.At < t.LastByte.Or(0) {
+			t.LastByte = linger.Known(active.At) // PING and its like are no use of a connection
+		}
 	}
 	if i.emitted > 0 && t.Requests == 0 {
 		t.Requests, t.Known.Requests = int(i.emitted), trace.Inferred

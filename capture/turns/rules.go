@@ -220,7 +220,7 @@ func (r *Reader) takeBack() bool {
 // untake takes back that the first record of the server answers something.
 func (r *Reader) untake() {
 	if t := &r.tickets; t.taken && r.phase == answering && r.answers == 1 {
-		r.phase, r.answers = asking, 0
+		r.phase, r.answers, r.greeted[talk.Server] = asking, 0, false
 		t.withhold(Piece{Size: t.size, Began: r.turn.FirstByte, Ended: r.turn.Done})
 		r.turn.Down -= t.size
 		r.turn.Answered, r.turn.FirstByte, r.turn.Done = false, talk.Mark{}, talk.Mark{}

@@ -70,7 +70,7 @@ type Reader struct {
 
 	// Turns counts those that have begun, as numbers of exchanges.
 	Turns int64
-	// Active is where the last piece passed that belongs to a turn.
+	// Active is where the last piece passed that may belong to an exchange.
 	Active linger.Opt[talk.Mark]
 
 	stage    stage
@@ -163,7 +163,7 @@ func (r *Reader) up(p Piece) {
 	case idle:
 		r.begin(p)
 	case asking:
-		if r.tickets.n > 0 && r.lastUp < large && r.takeBack() {
+		if r.tickets.n > 0 && r.lastUp < large && p.Size < large && r.takeBack() {
 			r.end()
 			r.begin(p)
 		}
@@ -196,6 +196,7 @@ func (r *Reader) down(p Piece) {
 		r.begin(r.preface) // which had a request in it, since this answers one
 		r.records, r.turn.Up, r.lastUp = 1, r.preface.Size, r.preface.Size
 	}
+	r.Active = linger.Known(p.Ended)
 	switch r.phase {
 	case idle:
 		return // nobody has asked: a ticket, 408
@@ -211,7 +212,6 @@ func (r *Reader) down(p Piece) {
 	}
 	r.turn.Down += p.Size
 	r.turn.Done = p.Ended
-	r.Active = linger.Known(p.Ended)
 }
 
 // end hands on the turn under way.

@@ -89,6 +89,7 @@ func TestTurns(t *testing.T) {
 		{name: "pipelined", tls: tls13, line: hello13 + "> 100 100 100 < 300 300 300", want: "300/900?"},
 		{name: "an answer in two records of a size", tls: tls13, line: hello13 + "> 100 < 300 300 > 100 < 300", want: "100/600? 100/300"},
 		{name: "two tickets within an upload", tls: tls13, line: hello13 + "> 150 16401 < 250 250 > 16401 < 300", want: "32952/300?"},
+		{name: "two tickets before a body", tls: tls13, line: hello13 + "> 150 < 250 250 > 16401 < 300 > 100 < 300", want: "16551/300? 100/300"},
 		{name: "nobody asked", tls: tls13, line: hello13 + "1s < 230 19", want: ""},
 		{name: "TLS 1.2, whose handshake is seen", tls: tls12, line: hello12 + "> 100 < 300 50ms > 100 < 300 > 26A < 26A", want: "100/300 100/300"},
 		{name: "TLS 1.2, a ticket and a new handshake", tls: tls12, line: "> 512H < 106H 900H 4H > 37H 40H < 200H 40H > 100 < 300 < 28H > 520H < 900H > 100 < 300", want: "100/300 100/300"},

@@ -116,9 +116,11 @@ var kinds = []struct{ name, title string }{
 	{"h1-early", "HTTP/1.1, resumed"},
 	{"h1-pipelined", "HTTP/1.1, pipelined"},
 	{"h1-offered", "HTTP/1.1, where HTTP/2 was offered"},
-	{"h2", "HTTP/2"},
+	{"h2", "HTTP/2, one request at a time"},
+	{"h2-side", "HTTP/2, requests side by side"},
 	{"h2-upload", "HTTP/2, uploads"},
-	{"h3", "HTTP/3"},
+	{"h3", "HTTP/3, one request at a time"},
+	{"h3-side", "HTTP/3, requests side by side"},
 	{"h3-upload", "HTTP/3, uploads"},
 }
 

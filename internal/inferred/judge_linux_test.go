@@ -3,6 +3,7 @@ package inferred
 import (
 	"cmp"
 	"context"
+	"io"
 	"math"
 	"os"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"linger"
 	"linger/capture/packet"
 	"linger/capture/pcap"
+	"linger/capture/secrets"
 	"linger/internal/testall"
 	"linger/lab"
 	"linger/rig/host"
@@ -49,8 +51,14 @@ func (r *reading) WriteExchange(e *trace.Exchange) error {
 	return nil
 }
 
-func readCapture(t *testing.T, name string, o packet.Options) *reading {
+// readCapture reads a capture, with the keys, if there are any.
+func readCapture(t *testing.T, name string, keys []byte) *reading {
 	t.Helper()
+	var o packet.Options
+	if len(keys) > 0 {
+		o.Keys = &secrets.Log{}
+		o.Keys.Add(append(keys[:len(keys):len(keys)], 10))
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +73,24 @@ func readCapture(t *testing.T, name string, o packet.Options) *reading {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// keysIn are the keys in a capture.
+func keysIn(t *testing.T, name string) []byte {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	files, err := pcap.Open([]pcap.Input{{Name: name, From: f}})
+	for err == nil {
+		_, err = files.Next()
+	}
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+	return files.Secrets
 }
 
 // judge holds what was inferred against how many requests each connection carried, by its
@@ -106,7 +132,9 @@ func (r *run) times(seen *reading, decrypted *reading) {
 	var sent, first, done []float64
 	by := map[string][]trace.Exchange{}
 	for _, c := range decrypted.connections {
-		by[c.Client] = decrypted.exchanges[c.ID]
+		if tls, _ := c.TLS.Get(); tls.Keys == trace.AllKeys {
+			by[c.Client] = decrypted.exchanges[c.ID]
+		}
 	}
 	for _, c := range seen.connections {
 		inferred, truth := seen.exchanges[c.ID], by[c.Client]
@@ -168,7 +196,10 @@ func TestInference(t *testing.T) {
 					requests[at[strings.LastIndexByte(at, ':')+1:]] = len(exchanges)
 				}
 				r := run{kind: c.kind, client: "linger", server: "linger", over: c.strategy, where: "middle", loss: c.loss}
-				out = []run{judge(t, r, readCapture(t, capture, packet.Options{}), requests)}
+				seen := readCapture(t, capture, nil)
+				r = judge(t, r, seen, requests)
+				r.times(seen, readCapture(t, capture, keysIn(t, capture)))
+				out = []run{r}
 			})
 		}
 		for i, p := range programs {
@@ -177,10 +208,13 @@ func TestInference(t *testing.T) {
 				t.Parallel()
 				var out []run
 				defer func() { go func() { took <- out }() }()
-				captures, requests := performProgram(t, t.Context(), i, dir)
+				captures, requests, keys := performProgram(t, t.Context(), i, dir)
 				for where, capture := range captures {
 					r := run{kind: p.kind, client: p.client, server: p.server, over: p.over, where: where, loss: p.loss}
-					out = append(out, judge(t, r, readCapture(t, capture, packet.Options{}), requests))
+					seen := readCapture(t, capture, nil)
+					r = judge(t, r, seen, requests)
+					r.times(seen, readCapture(t, capture, keys))
+					out = append(out, r)
 				}
 			})
 		}

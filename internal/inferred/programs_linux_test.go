@@ -40,9 +40,9 @@ var programs = []struct {
 	{kind: "h1", client: "curl", server: "node", over: "TLS 1.3", ask: curl1 + `"https://server/small?[1-50]"`},
 	{kind: "h1", client: "curl", server: "node", over: "chunks with pauses", ask: curl1 + `"https://server/slow?[1-10]"`},
 	{kind: "h1", client: "curl", server: "caddy", over: "TLS 1.3", ask: curl1 + `"https://server/small?[1-50]"`},
-	{kind: "h1", client: "node", server: "nginx", over: "kept", ask: "node get.js 60"},
-	{kind: "h1", client: "node", server: "caddy", over: "kept", ask: "node get.js 60"},
-	{kind: "h1", client: "node", server: "node", over: "kept", loss: 0.02, ask: "node get.js 60"},
+	{kind: "h1", client: "node", server: "nginx", over: "kept", ask: "node --tls-keylog=keys get.js 60"},
+	{kind: "h1", client: "node", server: "caddy", over: "kept", ask: "node --tls-keylog=keys get.js 60"},
+	{kind: "h1", client: "node", server: "node", over: "kept", loss: 0.02, ask: "node --tls-keylog=keys get.js 60"},
 	{kind: "h1", client: "Python", server: "nginx", over: "http.client", ask: "python3 get.py 60"},
 	{kind: "h1", client: "Python", server: "node", over: "http.client", ask: "python3 get.py 60"},
 	{kind: "h1", client: "Go", server: "nginx", over: "kept", ask: "ask 1 60"},
@@ -56,25 +56,25 @@ var programs = []struct {
 	{kind: "h1-upload", client: "curl", server: "node", over: "as it is", loss: 0.02, ask: curl1 + `-T "{big,small,big,small,big,small,small,small}" https://server/`},
 	{kind: "h1-upload", client: "Go", server: "node", over: "kept", ask: "ask 1 20 post"},
 	{kind: "h1-upload", client: "Python", server: "node", over: "http.client", ask: "python3 get.py 20 post"},
-	{kind: "h1-upload", client: "node", server: "node", over: "kept", ask: "node get.js 20 post"},
+	{kind: "h1-upload", client: "node", server: "node", over: "kept", ask: "node --tls-keylog=keys get.js 20 post"},
 	{kind: "h1-pipelined", client: "openssl", server: "nginx", over: "21 at once", ask: `(for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do printf "GET /small HTTP/1.1\r\nHost: server\r\n\r\n"; done; printf "GET /small HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n"; sleep 2) | openssl s_client -quiet -connect server:443`},
 	{kind: "h2", client: "curl", server: "nginx", over: "one after another", ask: `curl -sk --http2 -o out "https://server/small?[1-40]"`},
-	{kind: "h2", client: "curl", server: "nginx", over: "side by side", ask: `curl -sk --http2 -Z -o "out#1" "https://server/small?[1-40]"`},
+	{kind: "h2-side", client: "curl", server: "nginx", over: "side by side", ask: `curl -sk --http2 -Z -o "out#1" "https://server/small?[1-40]"`},
 	{kind: "h2", client: "curl", server: "caddy", over: "one after another", ask: `curl -sk --http2 -o out "https://server/small?[1-40]"`},
 	{kind: "h2", client: "curl", server: "nginx", over: "large", loss: 0.01, ask: `curl -sk --http2 -o out "https://server/large?[1-10]"`},
-	{kind: "h2", client: "node", server: "nginx", over: "one after another", ask: "node get2.js 40"},
-	{kind: "h2", client: "node", server: "nodeh2", over: "one after another", ask: "node get2.js 40"},
+	{kind: "h2", client: "node", server: "nginx", over: "one after another", ask: "node --tls-keylog=keys get2.js 40"},
+	{kind: "h2", client: "node", server: "nodeh2", over: "one after another", ask: "node --tls-keylog=keys get2.js 40"},
 	{kind: "h2", client: "Go", server: "nginx", over: "one after another", ask: "ask 2 40"},
 	{kind: "h2", client: "Go", server: "caddy", over: "one after another", ask: "ask 2 40"},
-	{kind: "h2", client: "h2load", server: "nginx", over: "2 connections, 10 streams", ask: "h2load -n 100 -c 2 -m 10 https://server/small"},
-	{kind: "h2", client: "Chromium", server: "nginx", over: "a page", ask: chromium},
+	{kind: "h2-side", client: "h2load", server: "nginx", over: "2 connections, 10 streams", ask: "h2load -n 100 -c 2 -m 10 https://server/small"},
+	{kind: "h2-side", client: "Chromium", server: "nginx", over: "a page", ask: chromium},
 	{kind: "h2-upload", client: "curl", server: "nodeh2", over: "one after another", ask: `curl -sk --http2 -T "{big,small,big,small,big,small}" https://server/`},
 	{kind: "h2-upload", client: "Go", server: "nodeh2", over: "one after another", ask: "ask 2 20 post"},
 }
 
 const (
 	curl1    = `curl -sk --http1.1 -o out `
-	chromium = `chromium --headless=new --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --ignore-certificate-errors --user-data-dir=user --dump-dom https://server/page.html`
+	chromium = `chromium --headless=new --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --ignore-certificate-errors --ssl-key-log-file=keys --user-data-dir=user --dump-dom https://server/page.html`
 )
 
 // scripts are the files beside the client.
@@ -170,8 +170,8 @@ const answer = (q, r) => { fs.appendFileSync("log", "port=" + (q.stream ? q.stre
 }
 
 // performProgram takes captures at both hosts, and returns them with how many requests the
-// server logged of each port of the client.
-func performProgram(t *testing.T, ctx context.Context, i int, dir string) (captures map[string]string, requests map[string]int) {
+// server logged of each port of the client, and the keys that the client wrote.
+func performProgram(t *testing.T, ctx context.Context, i int, dir string) (captures map[string]string, requests map[string]int, keys []byte) {
 	p := programs[i]
 	extra := ""
 	if strings.HasPrefix(p.kind, "h2") {
@@ -245,7 +245,7 @@ func performProgram(t *testing.T, ctx context.Context, i int, dir string) (captu
 		}
 	}
 	ask := []string{"sh", "-c", p.ask}
-	env := []string{"HOME=" + by}
+	env := []string{"HOME=" + by, "SSLKEYLOGFILE=" + filepath.Join(by, "keys")}
 	if words := strings.Fields(p.ask); words[0] == "ask" {
 		ask, env = []string{"/proc/self/exe"}, append(env, askVar+"="+strings.Join(words[1:], " "))
 	}
@@ -272,7 +272,8 @@ func performProgram(t *testing.T, ctx context.Context, i int, dir string) (captu
 	for _, m := range s.port.FindAllSubmatch(log, -1) {
 		requests[string(m[1])]++
 	}
-	return captures, requests
+	keys, _ = os.ReadFile(filepath.Join(by, "keys")) // not all write them
+	return captures, requests, keys
 }
 
 // place makes a folder with files in it, in which DIR stands for the folder.
@@ -300,7 +301,12 @@ func asked() (status int, inside bool) {
 	}
 	n := 0
 	fmt.Sscan(words[1], &n)
-	c := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: words[0] == "2", TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	keys, err := os.Create(os.Getenv("SSLKEYLOGFILE"))
+	if err != nil {
+		return 1, true
+	}
+	defer keys.Close()
+	c := &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: words[0] == "2", TLSClientConfig: &tls.Config{InsecureSkipVerify: true, KeyLogWriter: keys}}}
 	for i := range n {
 		var r *http.Response
 		var err error
