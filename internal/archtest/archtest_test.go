@@ -96,6 +96,7 @@ var rooms = []room{
 	{"audit/limit", []string{"."}, "gaps, numbers and ages into limits; whose they are is for others to know"},
 	{"audit/handshake", []string{".", "trace", "audit/limit"}, "handshakes of TLS into what they took and could have saved; why a connection was opened is for others to know"},
 	{"audit/predict", []string{".", "policy"}, "requests into what other connections would have taken; it knows no record"},
+	{"audit/inference", nil, "counts inferred beside counts that are known; whose they are is for others to know"},
 	{"audit/change", []string{".", "audit", "audit/handshake"}, "reads results only"},
 	{"audit", []string{".", "trace", "policy", "stats", "finding", "assert", "keepalive", "audit/handshake", "audit/limit", "audit/predict"}, "observed records into causes and their prices; knows no capture, no socket and no clock"},
 	{"probe", []string{".", "ask", "page", "dial", "finding", "profile", "conformance", "probe/prober", "probe/http1", "probe/http2", "probe/http3", "probe/secure", "probe/dns"}, "the way in: chooses what a server is asked, and asks it"},
