@@ -154,6 +154,9 @@ const (
 	CaveatOneWay = "one-way"
 	// CaveatInferred: encrypted connections, whose requests are concluded from sizes and times.
 	CaveatInferred = "inferred"
+	// CaveatInference: how far inference is off on connections that were decrypted, where there
+	// are others whose requests are inferred.
+	CaveatInference = "inference"
 	// CaveatOpaque: encrypted connections, whose exchanges are not known.
 	CaveatOpaque = "opaque"
 	// CaveatSettled: causes that were decided before the recording ended, to bound memory.

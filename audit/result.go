@@ -11,6 +11,7 @@ import (
 	"linger"
 	"linger/assert"
 	"linger/audit/handshake"
+	"linger/audit/inference"
 	"linger/audit/limit"
 	"linger/finding"
 	"linger/keepalive"
@@ -67,9 +68,11 @@ type Result struct {
 	Filtered int64 `json:"filtered,omitempty"`
 
 	// TLS is of encrypted connections, of every class; Coalesced of those that carried requests
-	// for several origins.
+	// for several origins. Inference holds what is inferred without keys against what keys showed,
+	// of connections that were decrypted whole.
 	TLS       linger.Opt[handshake.Section] `json:"tls,omitzero"`
 	Coalesced Coalesced                     `json:"coalesced,omitzero"`
+	Inference inference.Sums                `json:"inference,omitzero"`
 
 	Causes  []CauseRow `json:"causes"`
 	Origins []GroupRow `json:"origins"`
@@ -210,7 +213,7 @@ func (a *Auditor) result() *Result {
 	if x, ok := t.secure.Section(); ok {
 		r.TLS = linger.Known(x)
 	}
-	r.Coalesced = t.coalesced
+	r.Coalesced, r.Inference = t.coalesced, t.inference
 	r.place(a)
 	r.costs(all)
 	if n := t.requests.N(); n > 0 {
@@ -704,6 +707,8 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	add(CaveatOpaque, t.opaque)
 	if x, ok := r.TLS.Get(); ok && x.Keys.IsZero() { // else who has the keys says it
 		add(CaveatInferred, x.Inferred)
+	} else if s := r.Inference.Alone; ok && x.Inferred > 0 && s.Requests > 0 {
+		add(CaveatInference, s.Connections, finding.Number("exact", float64(s.Exact), ""), finding.Number("off", s.Off(), "share"))
 	}
 	add(CaveatOneWay, t.oneWay)
 	add(CaveatMissing, t.gappy, finding.Number("bytes", float64(t.missing), "bytes"))

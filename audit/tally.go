@@ -7,6 +7,7 @@ import (
 
 	"linger"
 	"linger/audit/handshake"
+	"linger/audit/inference"
 	"linger/audit/limit"
 	"linger/audit/predict"
 	"linger/finding"
@@ -214,6 +215,7 @@ type tally struct {
 	places                             [places]int64
 	coalesced                          Coalesced
 	secure                             handshake.Sum
+	inference                          inference.Sums
 	protocols                          map[linger.Protocol]int
 }
 

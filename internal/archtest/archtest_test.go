@@ -98,7 +98,7 @@ var rooms = []room{
 	{"audit/predict", []string{".", "policy"}, "requests into what other connections would have taken; it knows no record"},
 	{"audit/inference", nil, "counts inferred beside counts that are known; whose they are is for others to know"},
 	{"audit/change", []string{".", "audit", "audit/handshake"}, "reads results only"},
-	{"audit", []string{".", "trace", "policy", "stats", "finding", "assert", "keepalive", "audit/handshake", "audit/limit", "audit/predict"}, "observed records into causes and their prices; knows no capture, no socket and no clock"},
+	{"audit", []string{".", "trace", "policy", "stats", "finding", "assert", "keepalive", "audit/handshake", "audit/inference", "audit/limit", "audit/predict"}, "observed records into causes and their prices; knows no capture, no socket and no clock"},
 	{"probe", []string{".", "ask", "page", "dial", "finding", "profile", "conformance", "probe/prober", "probe/http1", "probe/http2", "probe/http3", "probe/secure", "probe/dns"}, "the way in: chooses what a server is asked, and asks it"},
 	{"probe/prober", []string{".", "trace", "dial", "ask", "finding", "profile", "conformance", "probe/limits"}, "what all experiments share: connections, bounds, waits, the profile; it knows no protocol above TLS"},
 	{"probe/limits", []string{".", "profile", "conformance"}, "what was seen of connections into limits; knows no sockets, so that it can be tested by tables"},

@@ -160,9 +160,24 @@ func AuditTLS(r *audit.Result) []string {
 	if u := x.Unnotified; u.Client+u.Server > 0 {
 		out = append(out, fmt.Sprintf("Of %s that a FIN ended, the client sent no close_notify before on %s, the server on %s.", finding.Plural(float64(u.Of), "connection"), whole(float64(u.Client)), whole(float64(u.Server))))
 	}
+	out = append(out, inferences(r)...)
 	if c := r.Coalesced; c.Connections > 0 {
 		out = append(out, fmt.Sprintf("Coalesced: %s carried %s for %s besides their first.", finding.Plural(float64(c.Connections), "connection"), finding.Plural(float64(c.Requests), "request"), finding.Plural(float64(c.Origins), "origin")))
 	}
+	return out
+}
+
+// inferences say how far requests inferred from sizes and times are off where keys show them.
+func inferences(r *audit.Result) (out []string) {
+	say := func(connections, requests, inferred, exact int, what string) {
+		if connections > 0 {
+			out = append(out, fmt.Sprintf("Without keys, %s of %s would be inferred on %s%s, exactly on %s.", whole(float64(inferred)), finding.Plural(float64(requests), "request"),
+				finding.Plural(float64(connections), "connection"), what, whole(float64(exact))))
+		}
+	}
+	alone, together := r.Inference.Alone, r.Inference.Together
+	say(alone.Connections, alone.Requests, alone.Inferred, alone.Exact, "")
+	say(together.Connections, together.Requests, together.Inferred, together.Exact, " with several at once")
 	return out
 }
 
@@ -503,7 +518,18 @@ func auditCaveats() map[string]func(caveat) string {
 		audit.CaveatBroken: func(d caveat) string {
 			return fmt.Sprintf("%s could not be read: headers that contradict each other, or fragments without the rest", d.many("frames", "packet"))
 		},
-		audit.CaveatEvicted:   many("%s were let go of for want of room, and what they did later is not known (--max-tracked)"),
+		audit.CaveatEvicted: many("%s were let go of for want of room, and what they did later is not known (--max-tracked)"),
+		audit.CaveatInference: func(d caveat) string {
+			off, of := d.Figures.Value("off").Or(0), d.many("connections", "decrypted connection")
+			if off == 0 {
+				return fmt.Sprintf("some requests are inferred: on %s inference counts as many as there were", of)
+			}
+			more := "more"
+			if off < 0 {
+				more, off = "fewer", -off
+			}
+			return fmt.Sprintf("some requests are inferred: on %s inference counts %s %s than there were", of, finding.Share(off), more)
+		},
 		audit.CaveatNoKeys:    many("of %s there are no keys: their requests are inferred, not read"),
 		audit.CaveatSomeKeys:  many("%s could be decrypted in part only, for want of packets or of keys: the rest of their requests is inferred, or not known"),
 		audit.CaveatWrongKeys: many("the keys of %s open nothing: they are damaged; requests are inferred, not read"),

@@ -164,8 +164,11 @@ func TestAuditTLS(t *testing.T) {
 		Connections: 9, Versions: map[string]int{"1.3": 6, "1.2": 3}, ALPN: map[string]int{"h2": 5, "": 4}, Full: handshake.Kind{N: 7}, Resumed: handshake.Kind{N: 2}, Asked: 3, Refused: 1, Unused: linger.Known(4),
 		Ticketed: 6, Tickets: 12, EarlyData: 1, Alerts: map[string]int{"unknown_ca": 1}, Unnotified: handshake.Unnotified{Client: 2, Server: 1, Of: 8},
 	}), Coalesced: audit.Coalesced{Connections: 1, Origins: 2, Requests: 30}}
+	r.Inference.Add(false, 40, 40)
+	r.Inference.Add(false, 20, 17)
+	r.Inference.Add(true, 41, 5)
 	want := "Versions: TLS 1.3 6, TLS 1.2 3. ALPN chosen: h2 5, none 4. Resumption: asked for in 3 of 9 handshakes, refused in 1; 4 could have asked and did not. Tickets: 12 on 6 connections. In 1 handshake early data was taken. Alerts: unknown_ca 1. " +
-		"Of 8 connections that a FIN ended, the client sent no close_notify before on 2, the server on 1. Coalesced: 1 connection carried 30 requests for 2 origins besides their first."
+		"Of 8 connections that a FIN ended, the client sent no close_notify before on 2, the server on 1. Without keys, 57 of 60 requests would be inferred on 2 connections, exactly on 1. Without keys, 5 of 41 requests would be inferred on 1 connection with several at once, exactly on 0. Coalesced: 1 connection carried 30 requests for 2 origins besides their first."
 	if got := strings.Join(AuditTLS(r), " "); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
