@@ -70,7 +70,7 @@ func (a *Auditor) countSecure(c *conn) {
 		end.FIN = c.closedBy
 	}
 	a.tally.secure.Add(t, c.inferred, end)
-	if turns, ok := c.turns.Get(); ok && t.Keys == trace.AllKeys && c.requests > 0 && end.Whole {
+	if turns, ok := c.sealed.turns.Get(); ok && t.Keys == trace.AllKeys && c.requests > 0 && end.Whole {
 		a.tally.inference.Add(c.multiplexed, c.requests, int(turns))
 	}
 	if c.beganBefore || t.Version == "" {
