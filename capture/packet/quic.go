@@ -32,7 +32,8 @@ const (
 // quicConns are the connections of QUIC. They are told apart by connection IDs, not by
 // addresses and ports: several may be on the same ones, and one may change them (RFC 9000, 9).
 type quicConns struct {
-	all     []*quicConn          // in the order in which they began
+	all     []*quicConn          // in the order in which they began, with those that are over
+	over    int                  // how many of these are
 	byID    map[string]*quicConn // by the IDs that servers chose
 	lengths [21]int              // how many of these have so many bytes
 	resting map[flow.Key]*quicPath
@@ -65,6 +66,7 @@ type quicConn struct {
 	sent     [2]trace.Flow // by talk.Side
 	moved    int64
 	inferred inferring
+	ended    bool
 }
 
 // newPath returns what stands for a flow of QUIC, in place of a conn with a record.
@@ -146,7 +148,7 @@ func (t *quicConns) knows(data []byte, server netip.AddrPort) bool {
 
 // newQUIC begins a connection.
 func (r *Reader) newQUIC(c *conn, path *quicPath, f *flow.Flow, m mark) *quicConn {
-	if len(r.quic.all) >= r.quic.limit {
+	if len(r.quic.all)-r.quic.over >= r.quic.limit {
 		r.evictQUIC()
 	}
 	q := &quicConn{conn: r.take(kindUDP, m), r: r}
@@ -281,6 +283,9 @@ func (r *Reader) expireQUIC(now linger.Instant) {
 	}
 	r.quic.scan = now
 	for _, q := range slices.Clone(r.quic.all) {
+		if q.ended {
+			continue
+		}
 		wait := quiet
 		if f := q.quic.Facts(); q.quic.Over() {
 			wait = lingers
@@ -295,7 +300,7 @@ func (r *Reader) expireQUIC(now linger.Instant) {
 
 // evictQUIC makes room: it lets go of the connections that have been quiet longest.
 func (r *Reader) evictQUIC() {
-	list := slices.Clone(r.quic.all)
+	list := slices.DeleteFunc(slices.Clone(r.quic.all), func(q *quicConn) bool { return q.ended })
 	slices.SortStableFunc(list, func(a, b *quicConn) int { return cmp.Compare(a.last.At, b.last.At) })
 	for _, q := range list[:min(len(list), len(list)/16+1)] {
 		r.endQUIC(q, flow.Evicted)
@@ -312,7 +317,13 @@ func (r *Reader) flushQUIC() {
 // endQUIC takes leave of a connection, and hands on its record.
 func (r *Reader) endQUIC(q *quicConn, o flow.Outcome) {
 	t := &r.quic
-	t.all = slices.DeleteFunc(t.all, func(x *quicConn) bool { return x == q })
+	if q.ended {
+		return
+	}
+	q.ended = true
+	if t.over++; t.over > len(t.all)/2 {
+		t.all, t.over = slices.DeleteFunc(t.all, func(x *quicConn) bool { return x.ended }), 0
+	}
 	for _, id := range q.ids {
 		delete(t.byID, id)
 		t.lengths[len(id)]--
