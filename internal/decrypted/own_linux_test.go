@@ -161,6 +161,8 @@ type fetched struct {
 // connections of the same number, with the same status and the same sizes.
 func againstTrace(t *testing.T, k kept, got tshark.Records) {
 	t.Helper()
+	// Go's TLS logs no secret of early data: the request in it is not read, its response is.
+	early := strings.Contains(k.name, "0rtt")
 	of := func(list []trace.Exchange) map[fetched]int {
 		out := map[fetched]int{}
 		for _, x := range list {
@@ -170,6 +172,9 @@ func againstTrace(t *testing.T, k kept, got tshark.Records) {
 			url := x.URL
 			if i := strings.Index(url, "?type="); strings.HasPrefix(url, "dns://") && i > 0 {
 				url = url[strings.LastIndexByte(url[:i], '/')+1:] // whom it was asked of is told in other ways
+			}
+			if early {
+				url, x.RequestBody = "", 0
 			}
 			out[fetched{url, x.Status, x.Rcode, x.RequestBody, x.ResponseBody}]++
 		}
