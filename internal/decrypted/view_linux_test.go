@@ -167,13 +167,13 @@ func theirs(ctx context.Context, file string, more ...string) (map[flow]view, er
 
 // dissected is what tshark says of one flow.
 type dissected struct {
-	client                   string // port, of UDP
-	hello, certificate       bool
-	began                    bool // by a SYN, or a datagram
-	web, names               statuses
-	requests, queries        int
-	down                     int          // HEADERS frames of HTTP/3 towards the client
-	asked                    map[int]bool // the client's streams of QUIC
+	client             string // port, of UDP
+	hello, certificate bool
+	began              bool // by a SYN, or a datagram
+	web, names         statuses
+	requests, queries  int
+	down               int          // HEADERS frames of HTTP/3 towards the client
+	asked              map[int]bool // the client's streams of QUIC
 }
 
 func (d *dissected) add(row tshark.Row) {
