@@ -211,8 +211,9 @@ func (d *dissected) view() (v view) {
 	v.full, v.resumed = count(d.hello && d.certificate), count(d.hello && !d.certificate)
 	said := d.web
 	v.requests = d.requests
-	if d.queries > 0 {
-		said, v.requests = d.names, d.queries
+	if len(d.names) > 0 {
+		// What HTTP carries. Of GET the query is in the URL, where tshark does not look for it.
+		said, v.requests = d.names, max(d.requests, d.queries)
 	}
 	for _, n := range said {
 		v.responses += n
