@@ -59,7 +59,7 @@ var programs = []program{
 	{"curl, HTTP/2, TLS 1.2", "nginx", "curl", curl("--http2 --tls-max 1.2", usual...)},
 	{"h2load, HTTP/2, 4 connections", "Go with a key log", "h2load", loaded("h2load -n 200 -c 4 -m 10 URL")},
 	{"h2load, HTTP/1.1, 4 connections", "Go with a key log", "h2load", loaded("h2load --h1 -n 200 -c 4 -m 5 URL")},
-	{"wrk, HTTP/1.1", "Go with a key log", "wrk", loaded("wrk -t 1 -c 10 -d 1s URL")},
+	{"h2load, HTTP/1.1, 10 connections", "Go with a key log", "h2load", loaded("h2load --h1 -n 2000 -c 10 URL")},
 	{"Go, HTTP/1.1", "nginx", "", ofGo(func(*http.Transport) {})},
 	{"Go, HTTP/1.1, a connection each, resumed", "nginx", "", ofGo(func(t *http.Transport) { t.DisableKeepAlives = true })},
 	{"Go, HTTP/1.1, a connection each, resumed, TLS 1.2", "nginx", "", ofGo(func(t *http.Transport) { t.DisableKeepAlives = true; t.TLSClientConfig.MaxVersion = 0x0303 })},
