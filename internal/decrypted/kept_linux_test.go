@@ -26,7 +26,9 @@ func TestKept(t *testing.T) {
 			for _, c := range got.Connections {
 				port = c.Server[strings.LastIndexByte(c.Server, ':')+1:]
 			}
-			againstTshark(t, filepath.Base(file), file, got, "-o", "tls.keylog_file:"+keys, "-d", "tcp.port=="+port+",tls", "-d", "udp.port=="+port+",quic")
+			more := []string{"-o", "tls.keylog_file:" + keys, "-d", "tcp.port==" + port + ",tls", "-d", "udp.port==" + port + ",quic"}
+			againstTshark(t, filepath.Base(file), file, got, more...)
+			againstFrames(t, filepath.Base(file), file, got, more...)
 		})
 	}
 }

@@ -124,7 +124,9 @@ func TestPrograms(t *testing.T) {
 				t.Fatal(err)
 			}
 			againstProgram(t, s, says, got)
-			againstTshark(t, p.name+" > "+p.server, file, got, "-o", "tls.keylog_file:"+s.keylog, "-d", "tcp.port=="+s.port+",tls", "-d", "udp.port=="+s.port+",quic")
+			more := []string{"-o", "tls.keylog_file:" + s.keylog, "-d", "tcp.port==" + s.port + ",tls", "-d", "udp.port==" + s.port + ",quic"}
+			againstTshark(t, p.name+" > "+p.server, file, got, more...)
+			againstFrames(t, p.name+" > "+p.server, file, got, more...)
 		})
 	}
 }
