@@ -19,6 +19,7 @@ type timelines struct {
 	from    int64 // the first step, in steps since 1970
 	started bool
 	folded  *folded // when all is in
+	scratch [2][]int64
 	opened  []int32 // connections that are opened, whatever the timeout
 	closed  []int32 // connections that end with their only request
 	asked   []int32 // requests that end
@@ -110,14 +111,21 @@ type Held struct {
 
 // heldBy returns what the i-th timeout holds until the end of the log.
 func (v *view) heldBy(i int, end linger.Instant, weight int64) Held {
-	steps := v.series(i, end, weight, 0)
-	if len(steps) == 0 {
+	if !v.held.started {
 		return Held{}
 	}
+	f := v.fold(end, weight)
+	if f.held[i] == nil {
+		f.held[i] = heldOf(v.series(&v.held.scratch[0], i, end, weight, 0))
+	}
+	return *f.held[i]
+}
+
+func heldOf(steps []int64) *Held {
 	most := slices.Max(steps)
 	if most > 4*maxSteps {
 		slices.Sort(steps)
-		return Held{P99: steps[(len(steps)-1)*99/100], Peak: most}
+		return &Held{P99: steps[(len(steps)-1)*99/100], Peak: most}
 	}
 	// By counting, since there are few values.
 	counts := make([]int32, most+1)
@@ -131,83 +139,89 @@ func (v *view) heldBy(i int, end linger.Instant, weight int64) Held {
 			break
 		}
 	}
-	return Held{P99: p99, Peak: most}
+	return &Held{P99: p99, Peak: most}
 }
 
 // A folded is what series of all timeouts are made of, step by step.
 type folded struct {
-	last int
-	// kept and came have for each timeout the connections that it ends, which became idle in a
-	// step, and those that it opens anew.
-	kept, came [][]int32
-	idle       []int32 // connections that became idle, and are not used again
+	last           int
+	opened, closed []int32 // as those of timelines, up to the last step
+	// ended and came have for each timeout the connections that became idle in a step and that
+	// it ends, whether they are replaced or not used again, and those that it opens anew.
+	ended, came [][]int32
+	held        []*Held // by timeout, as far as it is known
 }
 
 // fold sums up what all series have in common, once the last arrival is there.
-func (v *view) fold(end linger.Instant) *folded {
+func (v *view) fold(end linger.Instant, weight int64) *folded {
 	t := v.held
 	if t.folded != nil {
 		return t.folded
 	}
-	f := &folded{last: t.step(end)}
+	f := &folded{last: t.step(end), held: make([]*Held, t.classes-1)}
 	rows := f.last + 1
-	over := func(list []int32) (sums [][]int32) {
+	within := func(list []int32) []int32 {
+		out := make([]int32, rows)
+		for j, n := range list {
+			out[min(j, f.last)] += n
+		}
+		return out
+	}
+	f.opened, f.closed = within(t.opened), within(t.closed)
+	idle := make([]int32, rows) // connections that became idle, and are not used again
+	for k := range v.conns {
+		for at := range v.conns[k].all() {
+			idle[t.step(min(at, end))] += int32(weight)
+		}
+	}
+	over := func(list, more []int32) (sums [][]int32) {
 		sums = make([][]int32, t.classes-1)
 		for i := range sums {
 			sums[i] = make([]int32, rows)
+			copy(sums[i], more)
 		}
 		for j := 0; j*t.classes < len(list); j++ {
 			sum := int32(0)
-			for class := t.classes - 1; class > 0; class-- {
-				if at := j*t.classes + class; at < len(list) {
-					sum += list[at]
-				}
+			row := list[j*t.classes : min((j+1)*t.classes, len(list))]
+			for class := len(row) - 1; class > 0; class-- {
+				sum += row[class]
 				sums[class-1][min(j, f.last)] += sum
 			}
 		}
 		return sums
 	}
-	f.kept, f.came = over(t.idled), over(t.came)
-	f.idle = make([]int32, rows)
-	for k := range v.conns {
-		for at := range v.conns[k].all() {
-			f.idle[min(t.step(at), f.last)]++
-		}
-	}
+	f.ended, f.came = over(t.idled, idle), over(t.came, nil)
 	t.folded = f
 	return f
 }
 
 // series is what the i-th timeout holds in each step until the end of the log, if a connection
 // takes its place for so long after it has been closed: for the time of TIME_WAIT, or not at all.
-func (v *view) series(i int, end linger.Instant, weight int64, after time.Duration) []int64 {
+// It is put where to points to, as far as there is room.
+func (v *view) series(to *[]int64, i int, end linger.Instant, weight int64, after time.Duration) []int64 {
 	t := v.held
 	if !t.started {
 		return nil
 	}
-	f := v.fold(end)
-	last := f.last
-	steps := make([]int64, last+2)
-	for j, n := range t.opened {
-		steps[min(j, last)] += int64(n)
-	}
+	f := v.fold(end, weight)
+	steps := slices.Grow((*to)[:0], f.last+1)[:f.last+1]
+	*to = steps
 	// It is open in the step in which it ends.
 	late := int(after/time.Second)>>t.shift + 1
-	for j, n := range t.closed {
-		steps[min(j+late, last+1)] -= int64(n)
-	}
 	shift := int((t.timeouts[i]+after)/time.Second)>>t.shift + 1
-	kept, came, idle := f.kept[i], f.came[i], f.idle
-	for j, n := range came {
-		steps[j] += int64(n)
-		steps[min(j+shift, last+1)] -= int64(kept[j]) + weight*int64(idle[j])
-	}
+	ended, came := f.ended[i], f.came[i]
 	open := int64(0)
-	for j, n := range steps {
-		open += n
+	for j := range steps {
+		open += int64(f.opened[j]) + int64(came[j])
+		if j >= late {
+			open -= int64(f.closed[j-late])
+		}
+		if j >= shift {
+			open -= int64(ended[j-shift])
+		}
 		steps[j] = open
 	}
-	return steps[:last+1]
+	return steps
 }
 
 // ask counts a request that ends, whatever the timeout.

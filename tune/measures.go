@@ -222,8 +222,8 @@ func (a *Analyzer) measures(r *Result, q Asked) *Measures {
 				of.ForcedCloseRate = linger.Known(float64(b.Closed) / opened)
 			}
 		}
-		open := v.series(kept, a.last, weight, 0)
-		for j, n := range v.series(kept, a.last, weight, timeWait*time.Second) {
+		open := v.series(&v.held.scratch[0], kept, a.last, weight, 0)
+		for j, n := range v.series(&v.held.scratch[1], kept, a.last, weight, timeWait*time.Second) {
 			of.PCBTable, of.TimeWait = max(of.PCBTable, n), max(of.TimeWait, n-open[j])
 		}
 		if told {
