@@ -54,3 +54,17 @@ type Field struct {
 	// Gone says that the value was not captured.
 	Gone bool
 }
+
+// StatusCode reads the value of Status, 0 where it is none (RFC 9110, 15).
+func StatusCode(b []byte) (code int) {
+	if len(b) != 3 {
+		return 0
+	}
+	for _, d := range b {
+		if d < '0' || d > '9' {
+			return 0
+		}
+		code = 10*code + int(d-'0')
+	}
+	return code
+}

@@ -17,10 +17,11 @@ const (
 // stream inserts into the dynamic table, and sections of fields that refer to it (RFC 9204).
 // The zero value is that of a connection that begins.
 type QPACK struct {
-	max      uint64 // SETTINGS_QPACK_MAX_TABLE_CAPACITY of who reads the sections
-	told     bool   // max is known
-	capacity uint64 // as the encoder has set it
-	entries  []qpackEntry
+	max      uint64       // SETTINGS_QPACK_MAX_TABLE_CAPACITY of who reads the sections
+	told     bool         // max is known
+	capacity uint64       // as the encoder has set it
+	entries  []qpackEntry // from first on, the newest last
+	first    int
 	inserted uint64 // entries so far; the last of entries is number inserted-1
 	size     int    // of entries
 	buf      []byte // an instruction that has not ended
@@ -45,7 +46,7 @@ func (q *QPACK) SetMax(n uint64) { q.max, q.told = n, true }
 
 // Lose says that a part of the encoder stream is missing. Fields that refer to the dynamic table
 // are lost from then on, since its entries go by their number.
-func (q *QPACK) Lose() { q.lost, q.entries, q.buf, q.size = true, nil, nil, 0 }
+func (q *QPACK) Lose() { q.lost, q.entries, q.first, q.buf, q.size = true, nil, 0, nil, 0 }
 
 // Lost reports whether that is so.
 func (q *QPACK) Lost() bool { return q.lost }
@@ -153,19 +154,21 @@ func (q *QPACK) add(e qpackEntry) {
 // evict lets go of the oldest entries. Those that the encoder has evicted are named by no
 // section that is yet to be sent.
 func (q *QPACK) evict() {
-	n := 0
-	for n < len(q.entries) && q.size > int(q.capacity)+qpackSlack {
-		q.size -= q.entries[n].size()
-		n++
+	for q.first < len(q.entries) && q.size > int(q.capacity)+qpackSlack {
+		q.size -= q.entries[q.first].size()
+		q.entries[q.first] = qpackEntry{}
+		q.first++
 	}
-	if n > 0 {
-		q.entries = append(q.entries[:0], q.entries[n:]...)
+	if q.first > 64 && q.first > len(q.entries)/2 { // else each insertion would move the whole table
+		n := copy(q.entries, q.entries[q.first:])
+		clear(q.entries[n:])
+		q.entries, q.first = q.entries[:n], 0
 	}
 }
 
 // entry returns the entry of an absolute index (RFC 9204, 3.2.4), if it is known.
 func (q *QPACK) entry(index uint64) (qpackEntry, bool) {
-	if q.lost || index >= q.inserted || q.inserted-index > uint64(len(q.entries)) {
+	if q.lost || index >= q.inserted || q.inserted-index > uint64(len(q.entries)-q.first) {
 		return qpackEntry{}, false
 	}
 	return q.entries[uint64(len(q.entries))-(q.inserted-index)], true

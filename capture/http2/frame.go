@@ -47,8 +47,7 @@ var errors = [...]string{
 	"INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
 }
 
-// errorName returns the name of an error code; one that no standard has is INTERNAL_ERROR:
-// unknown codes "MAY be treated by an implementation as being equivalent" to it.
+// errorName returns the name of an error code, or that no standard has it.
 func errorName(code uint32) string {
 	if code < uint32(len(errors)) {
 		return errors[code]

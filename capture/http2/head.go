@@ -3,7 +3,6 @@ package http2
 import (
 	"bytes"
 	"encoding/binary"
-	"strings"
 
 	"linger"
 	"linger/capture/fields"
@@ -91,6 +90,7 @@ func (c *Conversation) read(from talk.Side, b []byte, m talk.Mark) {
 
 // settings takes in what a side says that the other may do.
 func (c *Conversation) settings(from talk.Side, b []byte, m talk.Mark) {
+	window := int64(-1)
 	for ; len(b) >= wire.SettingSize; b = b[wire.SettingSize:] {
 		value := int64(binary.BigEndian.Uint32(b[2:]))
 		switch binary.BigEndian.Uint16(b) {
@@ -100,9 +100,12 @@ func (c *Conversation) settings(from talk.Side, b []byte, m talk.Mark) {
 			}
 		case settingWindow:
 			if value <= wire.MaxWindow {
-				c.widen(from.Other(), value, m)
+				window = value
 			}
 		}
+	}
+	if window >= 0 && window != c.side[from.Other()].flow.first {
+		c.widen(from.Other(), window, m) // once for all: that looks at each stream
 	}
 }
 
@@ -220,7 +223,7 @@ func (h *head) add(s *talk.Shared, f *fields.Field) {
 	case fields.Path:
 		h.path = append(h.path[:0], v[:min(len(v), talk.MaxURL)]...)
 	case fields.Status:
-		h.status = status(v)
+		h.status = fields.StatusCode(v)
 	case fields.Protocol:
 		h.protocol = s.Text(v)
 	case fields.UserAgent:
@@ -237,20 +240,6 @@ func (h *head) add(s *talk.Shared, f *fields.Field) {
 	case fields.Cookie, fields.Authorization:
 		h.credentials = true
 	}
-}
-
-// status reads a status code, 0 if it is none.
-func status(b []byte) (n int) {
-	if len(b) != 3 {
-		return 0
-	}
-	for _, d := range b {
-		if d < '0' || d > '9' {
-			return 0
-		}
-		n = n*10 + int(d-'0')
-	}
-	return n
 }
 
 // request takes in the head of a request.
@@ -291,7 +280,7 @@ func (c *Conversation) response(x *stream, m talk.Mark) {
 		c.Software = h.software
 	}
 	if h.location != "" {
-		x.Redirect = c.redirect(x.URL, h.location)
+		x.Redirect = talk.Absolute(x.URL, h.location)
 	}
 	x.unread = x.unread || h.status == 0
 	x.content.Begin(c.Shared, talk.Server, h.kind)
@@ -335,20 +324,4 @@ func (c *Conversation) absolute() string {
 		c.url = url
 	}
 	return url
-}
-
-// redirect returns where a Location points to, seen from a URL; empty where that is not known.
-func (c *Conversation) redirect(from, to string) string {
-	to = linger.WithoutUser(to)
-	scheme, rest, ok := strings.Cut(from, "://")
-	switch {
-	case strings.Contains(to, "://"):
-		return to
-	case ok && strings.HasPrefix(to, "//"):
-		return scheme + ":" + to
-	case ok && strings.HasPrefix(to, "/"):
-		host, _, _ := strings.Cut(rest, "/")
-		return scheme + "://" + host + to
-	}
-	return ""
 }

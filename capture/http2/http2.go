@@ -231,7 +231,10 @@ func (c *Conversation) begin(from talk.Side, m talk.Mark) (skip int64) {
 		r.padded = 0
 		return c.content(from, f.length)
 	case frameHeaders, framePushPromise, frameContinuation:
-		if most = maxBlock - len(r.block.bytes); f.length > most {
+		if most = maxBlock; r.block.open {
+			most -= len(r.block.bytes)
+		}
+		if f.length > most {
 			c.cut(from)
 			r.fields.Lose()
 		}

@@ -39,6 +39,9 @@ type section struct {
 	first, last talk.Mark
 }
 
+// holds is what a section that waits counts for: an empty one takes room, too.
+func (s *section) holds() int { return len(s.b) + 128 }
+
 // An exchange is what a stream of a request is.
 type exchange struct {
 	trace.Exchange
@@ -165,9 +168,9 @@ func (c *Conversation) section(s *stream, from talk.Side, b []byte, m talk.Mark)
 	h := &s.half[from]
 	got := section{b: b, size: h.length, first: h.began, last: m}
 	waits := len(h.waiting) > 0 || c.tables[from].Waits(b)
-	if waits && c.held+len(b) <= maxHeld && len(c.waiting) < maxWaiting {
+	if waits && c.held+got.holds() <= maxHeld && len(c.waiting) < maxWaiting {
 		got.b = bytes.Clone(b)
-		c.held += len(b)
+		c.held += got.holds()
 		h.waiting = append(h.waiting, got)
 		c.wait(s)
 		return
@@ -189,8 +192,9 @@ func (c *Conversation) drain(s *stream, from talk.Side, all bool) {
 	h := &s.half[from]
 	for len(h.waiting) > 0 && (all || !c.tables[from].Waits(h.waiting[0].b)) {
 		got := h.waiting[0]
-		h.waiting = append(h.waiting[:0], h.waiting[1:]...)
-		c.held -= len(got.b)
+		h.waiting[0] = section{}
+		h.waiting = h.waiting[1:]
+		c.held -= got.holds()
 		c.read(s, from, got)
 	}
 	if len(h.waiting) > 0 {
@@ -229,19 +233,19 @@ func (c *Conversation) field(f fields.Field) {
 	case fields.Method:
 		h.method = c.Shared.Text(f.Value)
 	case fields.Scheme:
-		h.scheme = append(h.scheme[:0], f.Value...)
+		h.scheme = append(h.scheme[:0], clipped(f.Value)...)
 	case fields.Authority:
-		h.authority = append(h.authority[:0], f.Value...)
+		h.authority = append(h.authority[:0], clipped(f.Value)...)
 	case fields.Host:
 		if len(h.authority) == 0 {
-			h.authority = append(h.authority, f.Value...)
+			h.authority = append(h.authority, clipped(f.Value)...)
 		}
 	case fields.Path:
 		h.path = append(h.path[:0], f.Value[:min(len(f.Value), talk.MaxURL)]...)
 	case fields.Protocol:
 		h.protocol = true
 	case fields.Status:
-		h.status = statusOf(f.Value)
+		h.status = fields.StatusCode(f.Value)
 	case fields.UserAgent:
 		h.agent = c.Shared.Text(f.Value)
 	case fields.Server:
@@ -258,19 +262,8 @@ func (c *Conversation) field(f fields.Field) {
 	}
 }
 
-// statusOf reads a status code; 0 is none.
-func statusOf(b []byte) (status int) {
-	if len(b) != 3 {
-		return 0
-	}
-	for _, d := range b {
-		if d < '0' || d > '9' {
-			return 0
-		}
-		status = 10*status + int(d-'0')
-	}
-	return status
-}
+// clipped is what is kept of a part of a URL.
+func clipped(b []byte) []byte { return b[:min(len(b), talk.MaxValue)] }
 
 // request puts the head of a request into its record.
 func (c *Conversation) request(s *stream) {

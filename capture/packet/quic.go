@@ -18,6 +18,8 @@ const (
 	// maxOnPath bounds the connections of QUIC between one address and port and another that
 	// are told apart.
 	maxOnPath = 16
+	// maxPaths bounds the paths that a connection is remembered to have been on.
+	maxPaths = 64
 	// leastID is how long an ID must be to find a connection whose packets come from another
 	// address than before.
 	leastID = 4
@@ -171,8 +173,21 @@ func (q *quicConn) join(path *quicPath) {
 	if len(path.on) >= maxOnPath {
 		path.on = slices.Delete(path.on, 0, 1)
 	}
+	if len(q.paths) >= maxPaths {
+		q.leave(q.paths[0])
+		q.paths = slices.Delete(q.paths, 0, 1)
+	}
 	path.on = append(path.on, q)
 	q.paths = append(q.paths, path)
+}
+
+// leave takes a connection off a path, and forgets that if it has no packets and no connections any
+// more.
+func (q *quicConn) leave(path *quicPath) {
+	path.on = slices.DeleteFunc(path.on, func(x *quicConn) bool { return x == q })
+	if len(path.on) == 0 {
+		delete(q.r.quic.resting, path.key)
+	}
 }
 
 // newID hears of an ID that a side has chosen.
@@ -329,10 +344,7 @@ func (r *Reader) endQUIC(q *quicConn, o flow.Outcome) {
 		t.lengths[len(id)]--
 	}
 	for _, p := range q.paths {
-		p.on = slices.DeleteFunc(p.on, func(x *quicConn) bool { return x == q })
-		if len(p.on) == 0 {
-			delete(t.resting, p.key)
-		}
+		q.leave(p)
 	}
 	q.quic.Close(q.last)
 	rec := q.record(o)

@@ -257,6 +257,20 @@ func (l *Log) Find(client Random) *Keys {
 	return l.find(client)
 }
 
+// Renew returns what is known of a connection of which had was known, and not all that is needed:
+// had if nothing has been added.
+func (l *Log) Renew(client Random, had *Keys) *Keys {
+	k := l.find(client)
+	if k == had && l.More != nil {
+		l.More(l)
+		k = l.find(client)
+	}
+	if k == nil {
+		return had // they went for want of room
+	}
+	return k
+}
+
 func (l *Log) find(client Random) *Keys {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -115,6 +115,31 @@ func TestMoreIsAskedForOnlyWhereNothingIsKnown(t *testing.T) {
 	}
 }
 
+func TestRenew(t *testing.T) {
+	asked := 0
+	var l Log
+	l.Add([]byte(line("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 7, short)))
+	l.More = func(l *Log) {
+		if asked++; asked == 2 {
+			l.Add([]byte(line("CLIENT_TRAFFIC_SECRET_0", 7, short) + "\n"))
+		}
+	}
+	had := l.Find(of(7))
+	if l.Renew(of(7), had) != had {
+		t.Error("nothing has been added")
+	}
+	now := l.Renew(of(7), had)
+	if now == had || now.ClientTraffic == nil || now.ClientHandshake == nil {
+		t.Error("what has been added is not there")
+	}
+	if l.Renew(of(7), had) != now || asked != 2 {
+		t.Errorf("asked %d times", asked)
+	}
+	if l.Renew(of(8), had) != had {
+		t.Error("what is there no longer was forgotten")
+	}
+}
+
 // FuzzLog adds bytes in whole and in pieces: they come to the same.
 func FuzzLog(f *testing.F) {
 	f.Add([]byte(line("CLIENT_RANDOM", 0xab, master)+"\r\n# c\n"+line("SERVER_TRAFFIC_SECRET_0", 0xab, short)), uint8(3))

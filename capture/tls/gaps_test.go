@@ -98,6 +98,32 @@ func TestKeysThatComeLate(t *testing.T) {
 	}
 }
 
+// A program that is at work writes its secrets one after another: those of the data may not be
+// there yet when the handshake's are found.
+func TestKeysThatComeOneAfterAnother(t *testing.T) {
+	config := &tls.Config{MaxVersion: tls.VersionTLS13}
+	tape, keys, want := converse(t, config, config)
+	client := tape.client()
+	all := keys.Find(client)
+	some := &secrets.Log{}
+	some.Put(client, &secrets.Keys{ClientHandshake: all.ClientHandshake, ServerHandshake: all.ServerHandshake})
+	asked := 0
+	some.More = func(l *secrets.Log) {
+		asked++
+		l.Put(client, all)
+	}
+	_, h := tape.read(some, 1000)
+	if !bytes.Equal(h.plain[talk.Client], want[0]) || !bytes.Equal(h.plain[talk.Server], want[1]) || asked != 1 {
+		t.Errorf("%d and %d bytes of %d and %d, asked %d times", len(h.plain[0]), len(h.plain[1]), len(want[0]), len(want[1]), asked)
+	}
+}
+
+// client is the random of the client's hello.
+func (t *tape) client() secrets.Random {
+	c, _ := t.read(nil, 1000)
+	return c.Handshake().Client
+}
+
 // A tapeOf is some pieces of a tape.
 type tapeOf struct{ pieces []piece }
 

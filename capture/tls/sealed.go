@@ -181,7 +181,11 @@ func (c *Conn) arm(from talk.Side) bool {
 	}
 	suite := c.hand.Suite
 	if s.secret == nil {
-		s.secret = c.secretOf(from, s.key)
+		if s.secret = c.secretOf(from, s.key); s.secret == nil {
+			// A program that is at work writes them one after another.
+			c.keys = c.Keys.Renew(c.hand.Client, c.keys)
+			s.secret = c.secretOf(from, s.key)
+		}
 	}
 	if s.key == earlyEpoch && suite == 0 {
 		return false
@@ -328,21 +332,24 @@ func (c *Conn) resync(from talk.Side, b []byte) (rest []byte) {
 		}
 		n := min(len(b), cap(s.buf)-len(s.buf))
 		s.buf = append(s.buf, b[:n]...)
-		b = b[n:]
-		if used, ok := c.found(from, len(b) == 0); ok {
-			// What the buffer holds beyond the record is the end of what has just been handed in,
-			// but for what came in pieces: that is read again.
-			left := append([]byte(nil), s.buf[used:]...)
+		if used, ok := c.found(from); ok {
+			left := len(s.buf) - used
+			if left <= n {
+				c.free(s)
+				return b[n-left:]
+			}
+			// A part of what the buffer holds beyond the record came before: that is read again.
+			again := append([]byte(nil), s.buf[used:]...)
 			c.free(s)
-			return append(left, b...)
+			return append(again, b[n:]...)
 		}
+		b = b[n:]
 	}
 	return nil
 }
 
-// found looks for a record in the buffer of a side. last says that nothing more has come. It
-// drops what cannot be the beginning of one.
-func (c *Conn) found(from talk.Side, last bool) (used int, ok bool) {
+// found looks for a record in the buffer of a side. It drops what cannot be the beginning of one.
+func (c *Conn) found(from talk.Side) (used int, ok bool) {
 	s := &c.side[from]
 	at := 0
 	for ; len(s.buf)-at >= len(s.head); at++ {
