@@ -18,6 +18,8 @@ type timelines struct {
 	shift   uint  // a step is 2^shift seconds
 	from    int64 // the first step, in steps since 1970
 	started bool
+	lately  linger.Instant // the one that was asked for last, and its step
+	place   int
 	folded  *folded // when all is in
 	scratch [2][]int64
 	opened  []int32 // connections that are opened, whatever the timeout
@@ -46,6 +48,9 @@ func newTimelines(timeouts []time.Duration) *timelines {
 
 // step returns the step of an instant. What comes before the first one counts in it.
 func (t *timelines) step(when linger.Instant) int {
+	if when == t.lately && t.started {
+		return t.place
+	}
 	s := int64(when) / int64(time.Second) >> t.shift
 	if !t.started {
 		t.started, t.from = true, s
@@ -54,7 +59,13 @@ func (t *timelines) step(when linger.Instant) int {
 		t.join()
 		s = int64(when) / int64(time.Second) >> t.shift
 	}
-	return max(0, int(s-t.from))
+	t.lately, t.place = when, max(0, int(s-t.from))
+	return t.place
+}
+
+// before returns the step of an instant that is not behind the one that was asked for last.
+func (t *timelines) before(when linger.Instant) int {
+	return max(0, int(int64(when)/int64(time.Second)>>t.shift-t.from))
 }
 
 // join makes one step of two.
@@ -62,9 +73,12 @@ func (t *timelines) join() {
 	odd := int(t.from & 1)
 	halve := func(list []int32, width int) []int32 {
 		rows := (len(list) + width - 1) / width
-		out := make([]int32, (rows+odd+1)/2*width)
-		for i, n := range list {
-			out[(i/width+odd)/2*width+i%width] += n
+		out := make([]int32, (rows+odd+1)/2*width, maxSteps*width)
+		for i := range rows {
+			row := out[(i+odd)/2*width:]
+			for j, n := range list[i*width : min((i+1)*width, len(list))] {
+				row[j] += n
+			}
 		}
 		return out
 	}
@@ -72,26 +86,33 @@ func (t *timelines) join() {
 	t.idled, t.came = halve(t.idled, t.classes), halve(t.came, t.classes)
 	t.shift++
 	t.from >>= 1
+	t.lately = never
 }
 
-func count(list []int32, at int, n int64) []int32 {
-	if at >= len(list) {
-		list = slices.Grow(list, at+1-len(list))[:at+1]
+// count adds n at a place of a list of steps, each so wide. Lists grow by much at once: what is not
+// yet used of them takes no memory of the system's.
+func count(list *[]int32, width, at int, n int64) {
+	if at >= len(*list) {
+		if at >= cap(*list) {
+			longer := make([]int32, at+1, max(at+1, min(1<<10+4*at, maxSteps*width)))
+			copy(longer, *list)
+			*list = longer
+		}
+		*list = (*list)[:at+1]
 	}
-	list[at] += int32(n)
-	return list
+	(*list)[at] += int32(n)
 }
 
 // open counts a connection that is opened, whatever the timeout.
 func (t *timelines) open(when linger.Instant, weight int64) {
 	i := t.step(when) // first: it may join steps
-	t.opened = count(t.opened, i, weight)
+	count(&t.opened, 1, i, weight)
 }
 
 // shut counts one that ends by itself.
 func (t *timelines) shut(when linger.Instant, weight int64) {
 	i := t.step(when)
-	t.closed = count(t.closed, i, weight)
+	count(&t.closed, 1, i, weight)
 }
 
 // gap counts a connection that was idle for so many seconds and used again, or ended and
@@ -99,9 +120,9 @@ func (t *timelines) shut(when linger.Instant, weight int64) {
 func (t *timelines) gap(idle, start linger.Instant, seconds, weight int64) {
 	class := int(t.classOf[seconds])
 	begin := t.step(start)
-	end := t.step(idle)
-	t.idled = count(t.idled, end*t.classes+class, weight)
-	t.came = count(t.came, begin*t.classes+class, weight)
+	end := t.before(idle)
+	count(&t.idled, t.classes, end*t.classes+class, weight)
+	count(&t.came, t.classes, begin*t.classes+class, weight)
 }
 
 // A Held is how many sockets are open over time.
@@ -227,7 +248,7 @@ func (v *view) series(to *[]int64, i int, end linger.Instant, weight int64, afte
 // ask counts a request that ends, whatever the timeout.
 func (t *timelines) ask(end linger.Instant, weight int64) {
 	i := t.step(end)
-	t.asked = count(t.asked, i, weight)
+	count(&t.asked, 1, i, weight)
 }
 
 // waiting is how many sockets were in TIME_WAIT at most if each request had a connection of its

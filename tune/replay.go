@@ -77,6 +77,10 @@ func (s *replays) add(r *Arrival, weight int64) {
 	conns := s.clients[r.Client]
 	if conns == nil {
 		conns = make([][]kept, len(s.all))
+		first := make([]kept, len(s.all)) // most have one connection
+		for i := range conns {
+			conns[i] = first[i : i : i+1]
+		}
 		s.clients[r.Client] = conns
 	}
 	for i, l := range s.all {

@@ -158,8 +158,11 @@ func followed(c Config) []time.Duration {
 // class is how many of the timeouts are no longer than a gap, so that they end the connection;
 // all are no longer than never.
 func (a *Analyzer) class(gap linger.Instant) int {
-	if gap < 0 {
+	if gap < 0 || gap > horizon*linger.Instant(time.Second) {
 		return len(a.timeouts)
+	}
+	if len(a.most.fine) == 0 {
+		return int(a.most.held.classOf[gap/linger.Instant(time.Second)])
 	}
 	n, found := slices.BinarySearch(a.timeouts, time.Duration(gap))
 	if found {
