@@ -84,7 +84,9 @@ func (s *replays) add(r *Arrival, weight int64) {
 		s.clients[r.Client] = conns
 	}
 	for i, l := range s.all {
-		conns[i] = l.add(conns[i], r, weight)
+		if !l.again(conns[i], r, weight) {
+			conns[i] = l.add(conns[i], r, weight)
+		}
 	}
 	if s.until--; s.until == 0 {
 		s.until = replayedRequests
@@ -99,6 +101,23 @@ func (s *replays) forget(gone func(uint64) bool) {
 			delete(s.clients, id)
 		}
 	}
+}
+
+// again hands a request to a client's only connection, if that is idle and stays; so it is for most.
+func (l *replay) again(conns []kept, r *Arrival, weight int64) bool {
+	if len(conns) != 1 || r.Once {
+		return false
+	}
+	c := &conns[0]
+	if c.idle > r.Start || c.idle+l.idle < r.Start || c.multi != r.Multiplexed || c.carried == l.limit && l.limit > 0 {
+		return false
+	}
+	if c.carried++; c.carried == l.limit {
+		l.limited += weight
+	}
+	c.idle = r.End
+	l.backends[c.backend] += weight
+	return true
 }
 
 // add hands a request to one of a client's connections, and returns those that are open.

@@ -103,6 +103,9 @@ type Analyzer struct {
 	tallies  *tallies
 	hands    handshakes
 	order    order
+	on       func(*Arrival) // add
+	now      Arrival
+	shared   Arrival // as one has it
 	inOrder  int // arrivals since the last one that was before the one that came before it
 	latest   linger.Instant
 
@@ -140,6 +143,7 @@ func New(c Config) *Analyzer {
 		a.least = a.newView(step, 2*step, c.Parallel)
 	}
 	a.replays = newReplays(c)
+	a.on = a.add
 	return a
 }
 
@@ -178,14 +182,15 @@ func (a *Analyzer) Add(r Arrival) {
 		a.inOrder = 0
 	}
 	a.latest = r.Start
+	a.now = r // which stays where it is: nothing is allocated for an arrival
 	switch {
 	case a.inOrder < calm:
-		a.order.push(&r, a.add)
+		a.order.push(&a.now, a.on)
 	case a.inOrder == calm:
-		a.order.push(&r, a.add)
-		a.order.rest(a.add)
+		a.order.push(&a.now, a.on)
+		a.order.rest(a.on)
 	default:
-		a.add(&r)
+		a.add(&a.now)
 	}
 }
 
@@ -213,9 +218,9 @@ func (a *Analyzer) add(r *Arrival) {
 		a.least.add(place, r, w)
 	}
 	if a.one != nil {
-		one := *r
-		one.Multiplexed = true
-		a.one.add(place, &one, w)
+		a.shared = *r
+		a.shared.Multiplexed = true
+		a.one.add(place, &a.shared, w)
 	}
 	a.replays.add(r, w)
 	if a.bounded != nil {
