@@ -18,8 +18,9 @@ type arrivals struct {
 }
 
 var (
-	version2 = []byte(linger.H2.Title())
-	version3 = []byte(linger.H3.Title())
+	version2  = []byte(linger.H2.Title())
+	version3  = []byte(linger.H3.Title())
+	version11 = []byte(linger.HTTP11.Title())
 	// version10 is HTTP/1.0, which keeps no connection unless it asks for that.
 	version10 = []byte("HTTP/1.0")
 )
@@ -52,8 +53,10 @@ func (a arrivals) of(e *weblog.Entry) tune.Arrival {
 	if version == nil && len(e.Request) > 8 {
 		version = e.Request[len(e.Request)-8:]
 	}
-	r.Multiplexed = bytes.Contains(version, version2) || bytes.Contains(version, version3)
-	r.Once = e.Number <= 1 && bytes.HasSuffix(version, version10)
+	if !bytes.Equal(version, version11) { // which most are
+		r.Multiplexed = bytes.Contains(version, version2) || bytes.Contains(version, version3)
+		r.Once = e.Number <= 1 && bytes.HasSuffix(version, version10)
+	}
 	r.Secure = r.Multiplexed || e.TLS != nil && string(e.TLS) != linger.SchemeHTTP
 	r.Resumed, r.Full = e.Resumed == 1, e.Resumed == 0 && r.Secure
 	r.Older = olderTLS(e.TLS)

@@ -106,7 +106,7 @@ type Analyzer struct {
 	on       func(*Arrival) // add
 	now      Arrival
 	shared   Arrival // as one has it
-	inOrder  int // arrivals since the last one that was before the one that came before it
+	inOrder  int     // arrivals since the last one that was before the one that came before it
 	latest   linger.Instant
 
 	last     linger.Instant
