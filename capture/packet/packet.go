@@ -113,6 +113,9 @@ type Summary struct {
 	// Unread counts the exchanges whose method, path or status refers to what was said before
 	// the capture, or in what is missing of it (HPACK, QPACK): there they are empty.
 	Unread int64
+	// Joined counts the payloads of UDP that may hold several datagrams of QUIC, as the host
+	// that captured them has joined them, and that could not be taken apart: each counts as one.
+	Joined int64
 	// Keys counts the connections of TLS by how much of them the keys decrypted, where there
 	// were keys.
 	Keys map[trace.Keys]int64

@@ -209,22 +209,32 @@ func (r *Reader) quicDatagram(q *quicConn, c *conn, f *flow.Flow, p *flow.Packet
 	path := c.app.(*quicPath)
 	side := path.side(p.From)
 	q.last = m
+	each, sure := q.quic.Datagram(side, data, p.Payload, m)
+	if !sure {
+		r.sum.Joined++
+	}
+	// Datagrams that the host has joined are counted as on the way.
+	datagrams := int64(1)
+	if each > 0 && each < p.Payload {
+		datagrams = int64((p.Payload + each - 1) / each)
+	}
 	n := &q.sent[side]
-	n.Packets++
-	n.Header += int64(p.Headers)
+	n.Packets += datagrams
+	n.Header += datagrams * int64(p.Headers)
 	n.Payload += int64(p.Payload)
 	if p.Initial {
 		n.Initial++
 	}
-	q.quic.Datagram(side, data, p.Payload, m)
 	if at := f.Address(p.From); side == talk.Client && at != q.at && !q.quic.Bare() && (at != q.left || m.At.Sub(q.leftAt) > lateness) {
 		q.left, q.leftAt, q.at = q.at, m.At, at
 		q.moved++
 	}
-	if t, ok := q.quic.Hello().Get(); ok && side == talk.Server && q.sent[side].Packets == 1 {
+	if t, ok := q.quic.Hello().Get(); ok && side == talk.Server && n.Packets == datagrams {
 		q.inferred.hello(t)
 	}
-	q.inferred.datagram(side, data, p.Payload, m)
+	for at := 0; at < p.Payload || at == 0; at += max(each, 1) {
+		q.inferred.datagram(side, data[min(at, len(data)):min(at+each, len(data))], min(each, p.Payload-at), m)
+	}
 }
 
 // Methods of quic.Handler.

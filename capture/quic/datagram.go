@@ -40,17 +40,44 @@ func (c *Conn) ready() {
 	}
 }
 
-// Datagram takes in a datagram that belongs to the connection: b is what was captured of its
-// payload of size bytes.
-func (c *Conn) Datagram(from talk.Side, b []byte, size int, m talk.Mark) {
+// Datagram takes in a payload of UDP that belongs to the connection: b is what was captured of
+// its size bytes. It holds one datagram, or where the host that captured it has joined them
+// several, of which each has so many bytes and the last may have less. sure is false where it may
+// be several and cannot be taken apart: it counts as one then.
+func (c *Conn) Datagram(from talk.Side, b []byte, size int, m talk.Mark) (each int, sure bool) {
 	if c.initial == nil {
 		c.ready()
 	}
-	c.bare = false
 	if c.facts.FirstByte.IsZero() && size > 0 {
 		c.facts.FirstByte = linger.Known(m.At)
 	}
+	each, sure = c.segment(from, b, size)
+	bare := true
+	for at := 0; at < size; {
+		n := min(each, size-at)
+		part := b[min(at, len(b)):min(at+n, len(b))]
+		if less := c.datagram(from, part, n, m); less > 0 {
+			if n = less; each == size {
+				each = less
+			}
+		}
+		bare = bare && c.bare
+		at += n
+	}
+	c.bare = bare
+	c.tellClose()
+	return each, sure
+}
+
+// datagram takes in one datagram. Where it turned out to be several, it returns the size of the
+// first, and has taken in that.
+func (c *Conn) datagram(from talk.Side, b []byte, size int, m talk.Mark) (less int) {
 	missing := size - len(b)
+	if len(b) == 0 && missing > 0 {
+		c.facts.Cut++
+		c.side[from].sealed++
+		c.To.Packet(from, int64(size), false, m)
+	}
 	bare := true
 	for first := true; len(b) > 0; first = false {
 		if !first && b[0]&0xc0 == 0 {
@@ -74,7 +101,11 @@ func (c *Conn) Datagram(from talk.Side, b []byte, size int, m talk.Mark) {
 		if cut {
 			c.facts.Cut++
 		}
+		c.alone, c.apart = first && !cut && h.Kind == Short, 0
 		opened, probes := c.packet(from, &h, packet, cut, wire, m)
+		if c.apart > 0 {
+			less, wire, packet, b = c.apart, int64(c.apart), packet[:c.apart], b[:c.apart]
+		}
 		c.To.Packet(from, wire, opened, m)
 		if c.verdict != undecided {
 			c.decide(c.verdict)
@@ -83,7 +114,7 @@ func (c *Conn) Datagram(from talk.Side, b []byte, size int, m talk.Mark) {
 		b = b[len(packet):]
 	}
 	c.bare = bare
-	c.tellClose()
+	return less
 }
 
 // packet takes in one packet, and reports whether it was decrypted, and whether nothing was in
@@ -220,7 +251,12 @@ func (c *Conn) open(from talk.Side, kind Kind, h *Header, b []byte, m talk.Mark)
 	case Handshake:
 		opened, probes = c.openLevel(from, levelHandshake, h, b, m)
 	case Short:
-		opened, probes = c.openShort(from, b, m)
+		if opened, probes = c.openShort(from, b, m); !opened && c.alone {
+			if n := c.shorter(from, b); n > 0 {
+				c.apart = n
+				opened, probes = c.openShort(from, b[:n], m)
+			}
+		}
 	}
 	s.sealed++
 	if opened {

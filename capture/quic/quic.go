@@ -66,6 +66,8 @@ type Conn struct {
 	origin     []byte // the ID that the keys of Initial packets come from
 	ids        [2]ids // by who chose them
 	bare       bool   // the last datagram was none but of what probes a path
+	alone      bool   // the packet that is read fills what may be one datagram
+	apart      int    // of that, what turned out to be the first of several; 0 is all
 	answered   bool   // a packet of the server that belongs to the handshake was seen
 
 	hand    tls.Handshake
@@ -133,6 +135,9 @@ type side struct {
 	acked          int64 // largest number that the other side has acknowledged
 	overdue        bool  // some of missed are new
 	tickets        bool  // its messages after the handshake can be read
+	segment        int   // size of the datagrams of the last payload that held several
+	large          bool  // the last payload that was larger than usual was one datagram
+	trials         int   // sizes that were tried since one fitted
 }
 
 // Facts are what was learnt of a connection.
