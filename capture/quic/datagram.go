@@ -56,9 +56,11 @@ func (c *Conn) Datagram(from talk.Side, b []byte, size int, m talk.Mark) (each i
 	for at := 0; at < size; {
 		n := min(each, size-at)
 		part := b[min(at, len(b)):min(at+n, len(b))]
-		if less := c.datagram(from, part, n, m); less > 0 {
-			if n = less; each == size {
-				each = less
+		c.each, c.end = 0, 0
+		c.datagram(from, part, n, m)
+		if c.each > 0 {
+			if n = c.end; each == size {
+				each = c.each
 			}
 		}
 		bare = bare && c.bare
@@ -69,10 +71,13 @@ func (c *Conn) Datagram(from talk.Side, b []byte, size int, m talk.Mark) (each i
 	return each, sure
 }
 
-// datagram takes in one datagram. Where it turned out to be several, it returns the size of the
-// first, and has taken in that.
-func (c *Conn) datagram(from talk.Side, b []byte, size int, m talk.Mark) (less int) {
+// datagram takes in one datagram. Where it turns out to be several, it takes in those up to c.end.
+func (c *Conn) datagram(from talk.Side, b []byte, size int, m talk.Mark) {
 	missing := size - len(b)
+	all := len(b)
+	if c.whole = nil; missing == 0 {
+		c.whole = b
+	}
 	if len(b) == 0 && missing > 0 {
 		c.facts.Cut++
 		c.side[from].sealed++
@@ -101,10 +106,10 @@ func (c *Conn) datagram(from talk.Side, b []byte, size int, m talk.Mark) (less i
 		if cut {
 			c.facts.Cut++
 		}
-		c.alone, c.apart = first && !cut && h.Kind == Short, 0
+		c.at = all - len(b)
 		opened, probes := c.packet(from, &h, packet, cut, wire, m)
-		if c.apart > 0 {
-			less, wire, packet, b = c.apart, int64(c.apart), packet[:c.apart], b[:c.apart]
+		if c.each > 0 {
+			wire, b = int64(c.end-c.at), packet
 		}
 		c.To.Packet(from, wire, opened, m)
 		if c.verdict != undecided {
@@ -114,7 +119,6 @@ func (c *Conn) datagram(from talk.Side, b []byte, size int, m talk.Mark) (less i
 		b = b[len(packet):]
 	}
 	c.bare = bare
-	return less
 }
 
 // packet takes in one packet, and reports whether it was decrypted, and whether nothing was in
@@ -251,10 +255,10 @@ func (c *Conn) open(from talk.Side, kind Kind, h *Header, b []byte, m talk.Mark)
 	case Handshake:
 		opened, probes = c.openLevel(from, levelHandshake, h, b, m)
 	case Short:
-		if opened, probes = c.openShort(from, b, m); !opened && c.alone {
-			if n := c.shorter(from, b); n > 0 {
-				c.apart = n
-				opened, probes = c.openShort(from, b[:n], m)
+		if opened, probes = c.openShort(from, b, m); !opened && c.whole != nil {
+			if each, end := c.shorter(from, c.whole, c.at); each > 0 {
+				c.each, c.end = each, end
+				opened, probes = c.openShort(from, b[:end-c.at], m)
 			}
 		}
 	}

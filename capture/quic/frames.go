@@ -312,12 +312,24 @@ func (c *Conn) ack(r *reader, p *content, ecn bool) {
 		c.facts.Probes.Alive = linger.Known(p.m.At)
 	}
 	// Packets may have been captured in another order than they passed in: what is missing is
-	// given up when the next acknowledgement comes.
-	if sender.overdue {
-		c.fillMissed(p.from.Other())
+	// given up some acknowledgements later.
+	if sender.overdue > 0 {
+		if sender.overdue--; sender.overdue == 0 {
+			c.fillMissed(p.from.Other(), sender.due)
+			missed, sender.later = missed || sender.later, false
+		}
 	}
-	sender.overdue = missed
+	switch {
+	case missed && sender.overdue > 0:
+		sender.later = true
+	case missed:
+		sender.overdue, sender.due = lateAcks, sender.acked
+	}
 }
+
+// lateAcks is with which acknowledgement after the one that told of missing packets they are
+// given up.
+const lateAcks = 3
 
 // maxAhead bounds how many packets are believed to have been missed at once.
 const maxAhead = 1 << 20

@@ -63,7 +63,13 @@ func (c *Conn) walk(p *payload) bool {
 
 // fits is how many bits tell that each datagram but the last has n bytes; 0 is that they do not.
 func (c *Conn) fits(p *payload, n int) (bits int) {
+	// The ID may be one that was given in a packet that cannot be opened: it is the same in all.
 	to := &c.ids[p.from.Other()]
+	var id []byte
+	if to.some && p.short < len(p.b) {
+		id = p.b[p.short+1:]
+		id = id[:min(len(id), c.length(p.from.Other(), p.b[p.short:]))]
+	}
 	next := 0
 	for at := n; at < p.size && at < len(p.b); at += n {
 		if at < p.short {
@@ -83,13 +89,10 @@ func (c *Conn) fits(p *payload, n int) (bits int) {
 				return 0
 			}
 			bits += 32
-		case b[0]&0x40 == 0 || to.some && !to.begins(b[1:]):
+		case b[0]&0x40 == 0 || !bytes.HasPrefix(b[1:], id) && !to.begins(b[1:]):
 			return 0 // "Packets containing a zero value for this bit are not valid" (RFC 9000, 17.3.1)
 		default:
-			bits += 2
-			if to.some {
-				bits += 8 * to.length
-			}
+			bits += 2 + 8*len(id)
 		}
 	}
 	return bits
@@ -251,8 +254,7 @@ func (c *Conn) twice(p *payload) int {
 		return p.size
 	}
 	n := c.length(p.from.Other(), b)
-	to := &c.ids[p.from.Other()]
-	if n < least || len(b) < 1+n || !to.begins(b[1:]) {
+	if n < least || !c.ids[p.from.Other()].some {
 		return p.size
 	}
 	if i := bytes.Index(b[leastShort+1:], b[1:1+n]); i >= 0 && c.fits(p, leastShort+i) > 0 {
@@ -261,22 +263,23 @@ func (c *Conn) twice(p *payload) int {
 	return p.size
 }
 
-// shorter finds where a packet ends that a datagram begins with, where it does not open as a
-// whole and there may be several in it; 0 is unknown.
-func (c *Conn) shorter(from talk.Side, b []byte) int {
+// shorter finds how long each datagram is where the packet that stands at an offset of b does not
+// open to its end: there may be several in it. It returns where that packet ends, and 0 where it
+// is not known.
+func (c *Conn) shorter(from talk.Side, b []byte, at int) (each, end int) {
 	s := &c.side[from]
-	if s.key[levelApp] == nil || s.trials >= maxTrials {
-		return 0
-	}
 	p := &payload{from: from, b: b, size: len(b)}
+	if s.key[levelApp] == nil || s.trials >= maxTrials || !c.walk(p) || p.short != at {
+		return 0, 0
+	}
 	list := c.locks(p)
 	if len(list) == 0 {
-		return 0
+		return 0, 0
 	}
 	for n := leastShort; n < len(b) && s.trials < maxTrials; n++ {
 		if c.fits(p, n) > 0 && c.unlocks(p, list, n) {
-			return n
+			return n, p.end(n)
 		}
 	}
-	return 0
+	return 0, 0
 }

@@ -66,8 +66,9 @@ type Conn struct {
 	origin     []byte // the ID that the keys of Initial packets come from
 	ids        [2]ids // by who chose them
 	bare       bool   // the last datagram was none but of what probes a path
-	alone      bool   // the packet that is read fills what may be one datagram
-	apart      int    // of that, what turned out to be the first of several; 0 is all
+	whole      []byte // the datagram that is read, if it was captured to its end
+	at         int    // where in it the packet stands that is read
+	each, end  int    // it turned out to be several, of so many bytes, and the packet ends there
 	answered   bool   // a packet of the server that belongs to the handshake was seen
 
 	hand    tls.Handshake
@@ -133,11 +134,13 @@ type side struct {
 	probe          int64 // number of the probe that is not answered; -1 is none
 	elicits        int64 // number of the last packet that wants an acknowledgement
 	acked          int64 // largest number that the other side has acknowledged
-	overdue        bool  // some of missed are new
-	tickets        bool  // its messages after the handshake can be read
-	segment        int   // size of the datagrams of the last payload that held several
-	large          bool  // the last payload that was larger than usual was one datagram
-	trials         int   // sizes that were tried since one fitted
+	overdue        int   // after so many acknowledgements those of missed up to due are given up
+	due            int64
+	later          bool // some of missed are larger than due
+	tickets        bool // its messages after the handshake can be read
+	segment        int  // size of the datagrams of the last payload that held several
+	large          bool // the last payload that was larger than usual was one datagram
+	trials         int  // sizes that were tried since one fitted
 }
 
 // Facts are what was learnt of a connection.

@@ -128,12 +128,13 @@ func (c *Conn) gap(s *stream) {
 	c.release(s, m)
 }
 
-// fillMissed gives up what was in packets of a side that were received and not captured: those
-// between the packet that holds the byte before a gap and the one that holds the next byte.
-func (c *Conn) fillMissed(from talk.Side) {
+// fillMissed gives up what was in packets of a side, up to a number, that were received and not
+// captured: those between the packet that holds the byte before a gap and the one that holds the
+// next byte.
+func (c *Conn) fillMissed(from talk.Side, to int64) {
 	missed := c.side[from].missed
 	for _, s := range c.incomplete() {
-		for s.from == from && len(s.held) > 0 && missed.meets(s.before, s.held[0].number) {
+		for s.from == from && len(s.held) > 0 && missed.meets(s.before, min(s.held[0].number, to+1)) {
 			c.gap(s)
 		}
 	}

@@ -178,3 +178,42 @@ func keep(t *testing.T, name, file, keylog string) {
 		}
 	}
 }
+
+// TestJoined captures servers of HTTP/3 that hand the kernel several datagrams as one
+// (UDP_SEGMENT), on their own host: they are taken apart, and all is read. tshark 4.0 cannot.
+func TestJoined(t *testing.T) {
+	t.Setenv("QUIC_GO_DISABLE_GSO", "")
+	for _, p := range programs {
+		if !strings.Contains(p.name, "HTTP/3") {
+			continue
+		}
+		t.Run(p.name+" > "+p.server, func(t *testing.T) {
+			if p.needs != "" {
+				testall.Needs(t, strings.Split(p.needs, ",")...)
+			}
+			s := newStage(t)
+			servers[p.server](s)
+			var says said
+			file := s.record(func() { says = p.client(s) })
+			keep(t, "joined "+p.name+" "+p.server, file, s.keylog)
+			got, sum, err := read(file, s.keylog)
+			if err != nil {
+				t.Fatal(err)
+			}
+			againstProgram(t, s, says, got)
+			packets := int64(0)
+			for _, c := range got.Connections {
+				if !c.QUIC.IsZero() {
+					packets += c.Up.Or(trace.Flow{}).Packets + c.Down.Or(trace.Flow{}).Packets
+					if keys := c.TLS.Or(trace.TLS{}).Keys; keys != trace.AllKeys {
+						t.Errorf("keys of %s: %q", c.Protocol, keys)
+					}
+				}
+			}
+			if sum.Joined != 0 {
+				t.Errorf("%d were not taken apart", sum.Joined)
+			}
+			t.Logf("%-32s %d frames, %d datagrams of QUIC, %d exchanges", p.name+" > "+p.server, sum.Frames, packets, len(got.Exchanges))
+		})
+	}
+}
