@@ -193,4 +193,6 @@ const (
 	CaveatNoKeys    = "keys-none"
 	CaveatSomeKeys  = "keys-some"
 	CaveatWrongKeys = "keys-wrong"
+	// CaveatKeyLog: a key log in which there is no key.
+	CaveatKeyLog = "keylog"
 )

@@ -736,6 +736,12 @@ func (a *Auditor) caveats(r *Result) []finding.Caveat {
 	return out
 }
 
+// Unread is how many encrypted connections were not decrypted.
+func (r *Result) Unread() int {
+	x, _ := r.TLS.Get()
+	return x.Connections - x.Keys.Or(handshake.Keys{}).Decrypted
+}
+
 // Check reports why a saved result is none.
 func (r *Result) Check() error {
 	switch {

@@ -81,6 +81,7 @@ func (r Reading) Captures(ctx context.Context, sources []Source) (*Seen, error) 
 	if err := r.summarize(seen.Result, &sum); err != nil {
 		return nil, err
 	}
+	keys.doubt(seen.Result, len(r.Redact) > 0)
 	if ctx.Err() != nil {
 		doubt(seen.Result, "the recording", "interrupted")
 	}
@@ -228,6 +229,9 @@ func (in *auditing) find(e *trace.Exchange) {
 		return
 	}
 	one := *e
-	one.URL, one.Method = strings.Clone(e.URL), strings.Clone(e.Method)
+	if len(in.Redact) > 0 {
+		one = in.Redact.found(one)
+	}
+	one.URL, one.Method = strings.Clone(one.URL), strings.Clone(one.Method)
 	in.hits = append(in.hits, audit.Found{Exchange: one})
 }

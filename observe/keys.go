@@ -1,10 +1,14 @@
 package observe
 
 import (
+	"fmt"
 	"io"
+	"path/filepath"
 
+	"linger/audit"
 	"linger/capture/pcap"
 	"linger/capture/secrets"
+	"linger/finding"
 )
 
 // A keyring gathers the secrets by which captures are read: of key logs, and of what the captures
@@ -21,8 +25,10 @@ type keyring struct {
 
 // growing is a key log that may be written to.
 type growing struct {
+	name string
 	from io.Reader
 	feed *secrets.Feed
+	held bool // some key
 }
 
 // keys begins with what is there. Secrets of the captures themselves come as they are read.
@@ -34,7 +40,7 @@ func (r Reading) keys(files *pcap.Files, captures []Source) *keyring {
 		}
 	}
 	for _, s := range r.KeyLogs {
-		k.growing = append(k.growing, growing{s.From, k.log.Feed()})
+		k.growing = append(k.growing, growing{name: filepath.Base(s.Name), from: s.From, feed: k.log.Feed()})
 	}
 	k.log.More = func(*secrets.Log) { k.more() }
 	k.grow()
@@ -61,7 +67,9 @@ func (k *keyring) more() {
 
 // grow takes in what has been appended to key logs. What cannot be read adds nothing.
 func (k *keyring) grow() {
-	for _, g := range k.growing {
+	for i := range k.growing {
+		g := &k.growing[i]
+		before := k.log.Counts().Secrets
 		for {
 			n, err := g.from.Read(k.buf)
 			g.feed.Write(k.buf[:n])
@@ -69,6 +77,20 @@ func (k *keyring) grow() {
 				break
 			}
 		}
+		g.feed.Peek()
+		g.held = g.held || k.log.Counts().Secrets > before
 	}
 	clear(k.buf)
+}
+
+// doubt adds which key logs held no key.
+func (k *keyring) doubt(r *audit.Result, redacted bool) {
+	for i, g := range k.growing {
+		if redacted {
+			g.name = fmt.Sprintf("key log %d", i+1)
+		}
+		if !g.held {
+			r.Caveats = append(r.Caveats, finding.Caveat{Code: audit.CaveatKeyLog, Subject: finding.Subject{Kind: "file", Name: g.name}})
+		}
+	}
 }

@@ -58,6 +58,18 @@ func (r Redaction) name(s string) string {
 	return "name-" + r.keyed(host) + port
 }
 
+// found returns an exchange that was looked for without what names anybody, or what was asked.
+func (r Redaction) found(e trace.Exchange) trace.Exchange {
+	e = r.exchange(e)
+	if scheme, rest, ok := strings.Cut(e.URL, "://"); ok {
+		host, _, _ := strings.Cut(rest, "/")
+		e.URL = scheme + "://" + host + "/…"
+	} else {
+		e.URL = "…"
+	}
+	return e
+}
+
 // url has another host; the path is compared, and never written.
 func (r Redaction) url(u string) string {
 	scheme, rest, ok := strings.Cut(u, "://")

@@ -44,11 +44,7 @@ func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cau
 	for _, g := range shown {
 		full := groupName(g)
 		if len(addresses[full]) > 1 && g.Address != "" && g.Address != full {
-			// A proxy hands Host on: the same name at another address is another server.
-			host, _, _ := strings.Cut(g.Address, ":")
-			if full = full + " " + g.Address; strings.HasPrefix(g.Name, host+":") {
-				full = g.Address
-			}
+			full = apart(full, g.Address, addresses[full])
 		}
 		name := table.Word(table.Short(full, 30))
 		main := table.Word("")
@@ -75,6 +71,29 @@ func auditGroups(kind string, rows []audit.GroupRow, n int, label func(audit.Cau
 		t.Add(name, table.Int(g.Opened), table.Int(g.Exchanges), reuse, avoidable, waiting, needed, main)
 	}
 	return t
+}
+
+// apart is a name with what tells its servers apart: the port, where all have one address.
+func apart(name, address string, all map[string]bool) string {
+	// A proxy hands Host on: the same name at another address is another server.
+	host := withoutPort(address)
+	if strings.HasPrefix(name, host+":") {
+		return address
+	}
+	for a := range all {
+		if withoutPort(a) != host || strings.Contains(name, ":") {
+			return name + " " + address
+		}
+	}
+	return name + strings.TrimPrefix(address, host)
+}
+
+// withoutPort is an address without its port.
+func withoutPort(address string) string {
+	if i := strings.LastIndexByte(address, ':'); i >= 0 {
+		return address[:i]
+	}
+	return address
 }
 
 // groupName is an origin as clients name it, with the port where that is not in it.

@@ -14,8 +14,9 @@ func TestAuditOriginsOfOneName(t *testing.T) {
 	r := &audit.Result{Origins: []audit.GroupRow{
 		{Name: "192.0.2.1:80", Address: "192.0.2.1:80"}, {Name: "192.0.2.1:80", Address: "192.0.2.1:8080"},
 		{Name: "shop.example", Address: "192.0.2.9:80"}, {Name: "shop.example", Address: "192.0.2.7:80"}, {Name: "one.example", Address: "192.0.2.7:80"},
+		{Name: "many.example", Address: "192.0.2.9:8443"}, {Name: "many.example", Address: "192.0.2.9:9443"}, {Name: "p.example:80", Address: "192.0.2.9:80"}, {Name: "p.example:80", Address: "192.0.2.9:81"},
 	}}
-	for i, want := range []string{"192.0.2.1:80", "192.0.2.1:8080", "shop.example 192.0.2.9:80", "shop.example 192.0.2.7:80", "one.example"} {
+	for i, want := range []string{"192.0.2.1:80", "192.0.2.1:8080", "shop.example 192.0.2.9:80", "shop.example 192.0.2.7:80", "one.example", "many.example:8443", "many.example:9443", "p.example:80 192.0.2.9:80", "p.example:80 192.0.2.9:81"} {
 		if got := AuditOrigins(r, 0, func(c audit.Cause) string { return string(c) }).Rows[i].Cells[0].Text; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}

@@ -105,6 +105,18 @@ func (f *Feed) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Peek takes in the last line as it stands, if it is whole but for its end: files that were put
+// together by hand lack that. What is written behind it still belongs to it.
+func (f *Feed) Peek() {
+	f.log.mu.Lock()
+	defer f.log.mu.Unlock()
+	if counts := &f.log.counts; !f.long && len(f.line) > 0 {
+		other, malformed := counts.Other, counts.Malformed
+		f.log.take(f.line)
+		counts.Other, counts.Malformed = other, malformed
+	}
+}
+
 // End says that nothing more is added to the last line.
 func (f *Feed) End() {
 	f.log.mu.Lock()

@@ -69,6 +69,31 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// A last line without its end counts, and is completed by what is written behind it.
+func TestPeek(t *testing.T) {
+	var l Log
+	f := l.Feed()
+	whole := line("CLIENT_TRAFFIC_SECRET_0", 1, strings.Repeat("s", 48))
+	for _, step := range []struct {
+		write string
+		known int
+	}{{"# a comment\n" + whole[:70], 0}, {whole[70:], 48}, {"\n", 48}} {
+		f.Write([]byte(step.write))
+		f.Peek()
+		f.Peek()
+		got := 0
+		if k := l.Find(of(1)); k != nil {
+			got = len(k.ClientTraffic)
+		}
+		if got != step.known {
+			t.Errorf("behind %q a secret of %d bytes is known; want %d", step.write, got, step.known)
+		}
+	}
+	if c := l.Counts(); c.Connections != 1 || c.Malformed != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestEachLabelHasItsPlace(t *testing.T) {
 	var l Log
 	for i, label := range []string{"CLIENT_EARLY_TRAFFIC_SECRET", "CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"} {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ type inspectCmd struct {
 	Files []string `arg:"" optional:"" name:"file" help:"Captures (pcap, pcapng, also .gz and .zst), or a .trace of records; - is standard input, as of tcpdump -w -."`
 	Read  []string `short:"r" sep:"none" placeholder:"FILE" help:"A capture, as tcpdump has it."`
 
-	KeyLog []string `name:"keylog" sep:"none" placeholder:"FILE" help:"Read what is encrypted by the TLS keys in this file, as programs write it that are started with SSLKEYLOGFILE. May stand several times. Keys within a pcapng are used anyway."`
+	KeyLog []string `name:"keylog" sep:"none" placeholder:"FILE" help:"Read what is encrypted, by the TLS keys in this file, as curl, Chrome and Firefox write it that are started with SSLKEYLOGFILE=FILE, and Node with --tls-keylog=FILE. May stand several times; - is standard input. Keys within a pcapng are used anyway."`
 
 	NoNames bool `short:"n" name:"no-names" help:"Resolve no names of addresses, as of tcpdump: none ever is."`
 
@@ -98,7 +99,7 @@ func (c inspectCmd) Run(ctx context.Context, std console.Streams) error {
 	}
 	err = writeAs(out, "", false, func(w io.Writer, ending string, o document.Options) error {
 		if c.Find != "" && ending == ".txt" {
-			return text.Found(w, c.Find, seen.Found)
+			return text.Found(w, c.Find, seen.Found, seen.Unread())
 		}
 		return document.WriteAudit(w, ending, seen.Result, o)
 	})
@@ -152,6 +153,9 @@ func (c inspectCmd) parse() (names []string, r observe.Reading, err error) {
 // read opens the files, of records or of packets, and has them read.
 func (c inspectCmd) read(ctx context.Context, std console.Streams, r observe.Reading, names []string, progress *console.Reading) (*observe.Seen, error) {
 	if len(names) == 1 && strings.EqualFold(filepath.Ext(names[0]), ".trace") {
+		if len(c.KeyLog) > 0 {
+			return nil, fault.Usage("--keylog is of captures; the records in a .trace are read already")
+		}
 		sources, closeAll, err := openAll(ctx, names, "records", nil, progress.Of)
 		defer closeAll()
 		if err != nil {
@@ -165,7 +169,10 @@ func (c inspectCmd) read(ctx context.Context, std console.Streams, r observe.Rea
 		return nil, err
 	}
 	var closeKeys func()
-	r.KeyLogs, closeKeys, err = openAll(ctx, c.KeyLog, "key log", nil, func(in *console.Input) io.Reader { return in })
+	if slices.Contains(names, "-") && slices.Contains(c.KeyLog, "-") {
+		return nil, fault.Usage("standard input is one thing, the capture or the keys; name the file of the other")
+	}
+	r.KeyLogs, closeKeys, err = openAll(ctx, c.KeyLog, "key log", std.In, func(in *console.Input) io.Reader { return in })
 	defer closeKeys()
 	if err != nil {
 		return nil, err

@@ -102,6 +102,15 @@ func TestSecretsStayInside(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.WriteFile(at("empty"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, _ := command(t, "inspect", at("a.pcap"), "--keylog", at("empty")); !strings.Contains(out, "empty holds no TLS keys") {
+		t.Errorf("a key log without keys passes for one:\n%s", out)
+	}
+	if out, _, _ := command(t, "inspect", at("a.pcap"), "--keylog", at("keys"), "--find", "/found", "--redact"); !strings.Contains(out, "/…") || strings.Contains(out, "found") || strings.Contains(out, "h.example") || strings.Contains(out, "192.0.2") {
+		t.Errorf("it is redacted:\n%s", out)
+	}
 	var all strings.Builder
 	for _, args := range [][]string{
 		{"--wide"}, {"--json"}, {"--find", "/found"}, {"--keylog", at("damaged"), "--wide"}, {"--keylog", at("absent")},

@@ -19,8 +19,8 @@ import (
 // A room is how much of an audit is shown.
 type room struct{ findings, origins, caveats int }
 
-// rooms are tried until one fits: caveats go first, then origins.
-var rooms = []room{{3, 4, 3}, {3, 4, 2}, {3, 4, 1}, {3, 3, 1}, {3, 2, 1}, {3, 2, 0}, {3, 1, 0}, {2, 2, 0}, {2, 1, 0}, {1, 1, 0}}
+// rooms are tried until one fits: caveats go first, then origins, then findings, which take most.
+var rooms = []room{{3, 4, 3}, {3, 4, 2}, {3, 4, 1}, {3, 3, 1}, {3, 2, 1}, {3, 2, 0}, {3, 1, 0}, {2, 2, 0}, {2, 1, 0}, {1, 4, 1}, {1, 3, 1}, {1, 2, 1}, {1, 2, 0}, {1, 1, 0}}
 
 // Audit writes what an audit found: the answer, the dearest causes with what ends them, and
 // the origins. It fits on a screen, unless all there is was asked for.
@@ -162,10 +162,14 @@ func (o Options) someCaveats(b *bufio.Writer, list []finding.Caveat, show int, s
 const mostFound = 5
 
 // Found writes the requests whose URL holds what was looked for, each with its connection.
-func Found(w io.Writer, what string, all []audit.Found) error {
+// unread is how many encrypted connections there are whose requests could not be read.
+func Found(w io.Writer, what string, all []audit.Found, unread int) error {
 	return Options{}.Buffered(w, func(b *bufio.Writer) {
 		if len(all) == 0 {
 			fmt.Fprintf(b, "No request has %q in its URL.\n", what)
+			if unread > 0 {
+				fmt.Fprintf(b, "%s encrypted: --keylog FILE reads what keys are there for.\n", linger.Plural(unread, "connection"))
+			}
 		}
 		for i, f := range all {
 			if i == mostFound {

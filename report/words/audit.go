@@ -74,9 +74,7 @@ func Audit(r *audit.Result) []string {
 		}
 		out = append(out, text+".")
 	}
-	if text := decrypted(r); text != "" {
-		out = append(out, text)
-	}
+	out = append(out, encrypted(r)...)
 	for _, c := range r.Causes {
 		if c.Cause == audit.NoExchange && c.Connections > 0 {
 			text := fmt.Sprintf("Without a request: %s of them, refused, opened ahead or scanned", whole(float64(c.Connections)))
@@ -104,18 +102,49 @@ func Audit(r *audit.Result) []string {
 	return out
 }
 
-// decrypted says how much keys decrypt; empty where there were none, or nothing to decrypt.
-func decrypted(r *audit.Result) string {
-	x, _ := r.TLS.Get()
-	k, ok := x.Keys.Get()
+// encrypted says how much is encrypted, how much of that keys decrypt, and how many handshakes
+// were resumed; nothing where nothing is encrypted.
+func encrypted(r *audit.Result) (out []string) {
+	x, ok := r.TLS.Get()
 	if !ok {
-		return ""
+		return nil
 	}
-	text := fmt.Sprintf("Decrypted: %s of %s (keys: %s", whole(float64(k.Decrypted)), finding.Plural(float64(x.Connections), "encrypted connection"), whole(float64(k.With)))
-	if k.Partly > 0 {
-		text += fmt.Sprintf("; %s in part", whole(float64(k.Partly)))
+	k, keyed := x.Keys.Get()
+	switch {
+	case !keyed:
+		text := "Encrypted: " + finding.Plural(float64(x.Connections), "connection")
+		if x.Inferred > 0 {
+			text += fmt.Sprintf(", requests inferred on %s", whole(float64(x.Inferred)))
+		} else {
+			text += ", requests not known"
+		}
+		way := "--keylog FILE reads them"
+		if i := slices.IndexFunc(r.Caveats, func(c finding.Caveat) bool { return c.Code == audit.CaveatKeyLog }); i >= 0 {
+			way = r.Caveats[i].Subject.Name + " holds no TLS keys"
+		}
+		out = append(out, text+"; "+way+".")
+	case k.With == 0:
+		out = append(out, fmt.Sprintf("Decrypted: none of %s: the keys are of others.", finding.Plural(float64(x.Connections), "encrypted connection")))
+	default:
+		text := fmt.Sprintf("Decrypted: %s of %s (keys for %s", noneOr(float64(k.Decrypted)), finding.Plural(float64(x.Connections), "encrypted connection"), whole(float64(k.With)))
+		for _, one := range []struct {
+			n    int
+			what string
+		}{{k.Partly, "in part"}, {k.Wrong, "wrong"}} {
+			if one.n > 0 {
+				text += fmt.Sprintf("; %s %s", whole(float64(one.n)), one.what)
+			}
+		}
+		out = append(out, text+").")
 	}
-	return text + ")."
+	if n := x.Full.N + x.Resumed.N; n > 0 {
+		text := fmt.Sprintf("Resumed: %s of %s", noneOr(float64(x.Resumed.N)), finding.Plural(float64(n), "TLS handshake"))
+		if n, ok := x.Unused.Get(); ok && n > 0 {
+			text += fmt.Sprintf("; at most %s more could have been", whole(float64(n)))
+		}
+		out = append(out, text+".")
+	}
+	return out
 }
 
 // AuditTLS says of encrypted connections what no table has, a sentence each.
@@ -391,6 +420,9 @@ func AuditFinding(f finding.Finding) string {
 	return text + ": " + say(f) + "."
 }
 
+// leastSlowStart is what is worth a word, in ms: on one machine slow start costs nothing.
+const leastSlowStart = 0.1
+
 // slowStart says what a window that had grown would have saved besides.
 func slowStart(f finding.Finding) string {
 	s, _ := f.Figures.Get("slow_start_predicted")
@@ -399,11 +431,14 @@ func slowStart(f finding.Finding) string {
 		return ""
 	}
 	high := i.High.Or(0)
-	text := "up to " + finding.Duration(high, high/100)
+	if high < leastSlowStart {
+		return ""
+	}
+	text := "up to " + finding.Waited(high)
 	if low := i.Low.Or(0); low == high {
-		text = finding.Duration(high, high/100)
+		text = finding.Waited(high)
 	} else if low > 0 {
-		text = finding.Duration(low, low/100) + " to " + finding.Duration(high, high/100)
+		text = finding.Waited(low) + " to " + finding.Waited(high)
 	}
 	return fmt.Sprintf(" and %s of slow start (predicted)", text)
 }
@@ -477,7 +512,7 @@ func auditCaveats() map[string]func(caveat) string {
 		},
 		audit.CaveatUndecided: many("%s: the recording does not hold why they were opened"),
 		audit.CaveatOpaque:    many("%s are encrypted or of another protocol: how many requests they carried is not known"),
-		audit.CaveatInferred:  many("%s are encrypted: what they carried is inferred from sizes and times, and their causes are likely at best"),
+		audit.CaveatInferred:  many("%s are encrypted: what they carried is inferred from sizes and times, and their causes are likely at best (keys show it: --keylog)"),
 		audit.CaveatOneWay:    many("of %s one direction alone was recorded"),
 		audit.CaveatMissing: func(d caveat) string {
 			return fmt.Sprintf("of %s a part was not recorded, %s in all: what was in it is not known", d.many("connections", "connection"), finding.Bytes(d.Figures.Value("bytes").Or(0)))
@@ -530,9 +565,12 @@ func auditCaveats() map[string]func(caveat) string {
 			}
 			return fmt.Sprintf("some requests are inferred: on %s inference counts %s %s than there were", of, finding.Share(off), more)
 		},
-		audit.CaveatNoKeys:    many("of %s there are no keys: their requests are inferred, not read"),
-		audit.CaveatSomeKeys:  many("%s could be decrypted in part only, for want of packets or of keys: the rest of their requests is inferred, or not known"),
-		audit.CaveatWrongKeys: many("the keys of %s open nothing: they are damaged; requests are inferred, not read"),
+		audit.CaveatNoKeys:    many("no keys for %s, as of another program or session, or where the hello was not captured: what they carried is inferred, or not known"),
+		audit.CaveatSomeKeys:  many("%s could be decrypted in part only, for want of packets (tcpdump -B, -s 0) or of keys, as of early data: the rest is inferred, or not known"),
+		audit.CaveatWrongKeys: many("the keys of %s open nothing, as damaged ones: what they carried is inferred, or not known"),
+		audit.CaveatKeyLog: func(d caveat) string {
+			return fmt.Sprintf("%s holds no TLS keys: start curl, Chrome, Firefox or Java's agent with SSLKEYLOGFILE=FILE, Node with --tls-keylog=FILE", d.Subject.Name)
+		},
 		audit.CaveatUnplaced: func(d caveat) string {
 			return fmt.Sprintf("of %s the connection is not known", d.many("requests", "request"))
 		},
