@@ -96,7 +96,8 @@ type Analyzer struct {
 	clients  clients
 	least    *view // nil where most is exact
 	most     *view
-	one      *view // as if all requests of a client shared one connection; nil if they do
+	beside   beside // of least
+	one      *view  // as if all requests of a client shared one connection; nil if they do
 	seen     *observed
 	replays  *replays
 	bounded  *budgeted // nil without a budget
@@ -141,6 +142,7 @@ func New(c Config) *Analyzer {
 		step := c.Resolution.Nanoseconds()
 		a.most = a.newView(0, -step, 0)
 		a.least = a.newView(step, 2*step, c.Parallel)
+		a.beside = newBeside(a.least)
 	}
 	a.replays = newReplays(c)
 	a.on = a.add
@@ -215,7 +217,7 @@ func (a *Analyzer) add(r *Arrival) {
 	place, _ := a.clients.place(r.Client)
 	gap := a.most.add(place, r, w)
 	if a.least != nil {
-		a.least.add(place, r, w)
+		a.beside.add(place, r, w)
 	}
 	if a.one != nil {
 		a.shared = *r
@@ -243,6 +245,7 @@ func (a *Analyzer) add(r *Arrival) {
 
 // halve lets one half of the clients stand for all from now on.
 func (a *Analyzer) halve() {
+	a.beside.wait()
 	a.shift++
 	gone := func(client uint64) bool { return client>>(64-a.shift) != 0 }
 	a.clients.forget(gone, func(place int32) {

@@ -35,6 +35,7 @@ func analyzed(c Config, all []Arrival) *Analyzer {
 		a.Add(r)
 	}
 	a.order.rest(a.add)
+	a.beside.wait()
 	return a
 }
 
