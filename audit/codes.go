@@ -187,6 +187,7 @@ const (
 	CaveatDropped = "dropped" // packets that the capture lost
 	CaveatClock   = "clock"   // it went back
 	CaveatBroken  = "broken"  // packets that could not be read
+	CaveatJoined  = "joined"  // frames that may hold several datagrams, and count as one
 	CaveatEvicted = "evicted" // connections that found no room
 	// Encrypted connections, where there are keys: those that have none, those of which not all
 	// could be decrypted, those whose keys open nothing.

@@ -46,7 +46,11 @@ func (in Reading) summarize(r *audit.Result, sum *packet.Summary) error {
 		caveat(audit.CaveatLink, n, "frames", finding.Word("link", fmt.Sprint(link)))
 	}
 	if sum.Cut > 0 {
-		caveat(audit.CaveatCut, sum.Cut, "frames", finding.Number("bytes", float64(sum.CutAt), "bytes"))
+		figures := finding.Figures{finding.Number("bytes", float64(sum.CutAt), "bytes")}
+		if sum.CutQUIC > 0 {
+			figures = append(figures, finding.Number("sealed", float64(sum.CutQUIC), "packets"))
+		}
+		caveat(audit.CaveatCut, sum.Cut, "frames", figures...)
 	}
 	for _, one := range []struct {
 		code string
@@ -56,6 +60,7 @@ func (in Reading) summarize(r *audit.Result, sum *packet.Summary) error {
 		{audit.CaveatDropped, sum.Dropped.Or(0), "frames"},
 		{audit.CaveatClock, sum.Jumps, "times"},
 		{audit.CaveatBroken, sum.Malformed + sum.Incomplete, "frames"},
+		{audit.CaveatJoined, sum.Joined, "frames"},
 		{audit.CaveatEvicted, sum.Evicted, "connections"},
 		{audit.CaveatNoKeys, sum.Keys[trace.NoKeys], "connections"},
 		{audit.CaveatSomeKeys, sum.Keys[trace.SomeKeys], "connections"},

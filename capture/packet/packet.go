@@ -116,6 +116,9 @@ type Summary struct {
 	// Joined counts the payloads of UDP that may hold several datagrams of QUIC, as the host
 	// that captured them has joined them, and that could not be taken apart: each counts as one.
 	Joined int64
+	// CutQUIC counts the packets of QUIC that were not captured whole where there are keys:
+	// none of these can be decrypted.
+	CutQUIC int64
 	// Keys counts the connections of TLS by how much of them the keys decrypted, where there
 	// were keys.
 	Keys map[trace.Keys]int64

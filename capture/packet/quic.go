@@ -397,6 +397,12 @@ func (q *quicConn) record(o flow.Outcome) *trace.Connection {
 	if q.guessed {
 		t.Known.Client, t.Known.Server = trace.Inferred, trace.Inferred
 	}
+	if hello.IsZero() {
+		t.TLS = q.r.keyless()
+	}
+	if q.r.keyed() {
+		q.r.sum.CutQUIC += f.Cut
+	}
 	if q.numbered {
 		t.Stream = linger.Known(q.conn.stream)
 	}

@@ -179,6 +179,9 @@ func (a *tlsApp) tell(t *trace.Connection) {
 	hello := a.tls.Hello()
 	name := hello.Or(trace.TLS{}).ServerName
 	t.TLS, t.Origin, t.Secured = hello, name, a.tls.Secured()
+	if hello.IsZero() {
+		t.TLS = a.r.keyless()
+	}
 	t.Protocol, t.Known.Protocol, t.Known.Requests = linger.TLS, trace.Seen, trace.Inferred
 	if p := linger.ProtocolByALPN(hello.Or(trace.TLS{}).ALPN); p.IsHTTP() && p.Transport() == linger.TransportTCP {
 		t.Protocol = p
@@ -200,6 +203,17 @@ func (a *tlsApp) tell(t *trace.Connection) {
 		}
 	}
 	a.inferred.tell(t)
+}
+
+// keyed reports whether there are keys, of whatever connection.
+func (r *Reader) keyed() bool { return r.keys != nil && r.keys.Version() > 0 }
+
+// keyless is what there is to say of TLS where no hello was captured: keys are found by it.
+func (r *Reader) keyless() (o linger.Opt[trace.TLS]) {
+	if r.keyed() {
+		o = linger.Known(trace.TLS{Keys: trace.NoKeys})
+	}
+	return o
 }
 
 // connected is when the first request might be sent: after the handshake, and with early data that

@@ -544,7 +544,11 @@ func auditCaveats() map[string]func(caveat) string {
 			return fmt.Sprintf("%s have link type %s, which is not read: capture on another interface, or convert them (editcap -T)", d.many("frames", "frame"), d.Figures.Text("link"))
 		},
 		audit.CaveatCut: func(d caveat) string {
-			return fmt.Sprintf("%s were captured in part, %s of the shortest: heads of HTTP beyond that are not known (tcpdump -s 0)", d.many("frames", "frame"), finding.Bytes(d.Figures.Value("bytes").Or(0)))
+			sealed := ""
+			if n := d.Figures.Value("sealed").Or(0); n > 0 {
+				sealed = fmt.Sprintf(", and %s of QUIC cannot be decrypted", finding.Plural(n, "packet"))
+			}
+			return fmt.Sprintf("%s were captured in part, %s of the shortest: heads of HTTP beyond that are not known%s (tcpdump -s 0)", d.many("frames", "frame"), finding.Bytes(d.Figures.Value("bytes").Or(0)), sealed)
 		},
 		audit.CaveatDropped: func(d caveat) string {
 			return fmt.Sprintf("the capture dropped %s (tcpdump -B enlarges its buffer)", d.many("frames", "packet"))
@@ -552,6 +556,9 @@ func auditCaveats() map[string]func(caveat) string {
 		audit.CaveatClock: func(d caveat) string { return fmt.Sprintf("the clock went back %s", d.many("times", "time")) },
 		audit.CaveatBroken: func(d caveat) string {
 			return fmt.Sprintf("%s could not be read: headers that contradict each other, or fragments without the rest", d.many("frames", "packet"))
+		},
+		audit.CaveatJoined: func(d caveat) string {
+			return fmt.Sprintf("%s may hold several datagrams of QUIC each, joined by the host that captured them: packets are at least as many as counted", d.many("frames", "frame"))
 		},
 		audit.CaveatEvicted: many("%s were let go of for want of room, and what they did later is not known (--max-tracked)"),
 		audit.CaveatInference: func(d caveat) string {
