@@ -262,7 +262,11 @@ func (c *Conversation) request(id uint32, m talk.Mark) *stream {
 	if c.Agent == "" {
 		c.Agent = h.agent
 	}
-	x.URL = c.absolute()
+	// A few bytes may name a long one that the table has: streams alone do not bound them.
+	if url := c.absolute(); c.urls+len(url) <= maxURLs {
+		x.URL = url
+		c.urls += len(url)
+	}
 	x.unread = h.method == "" || x.URL == ""
 	x.content.Begin(c.Shared, talk.Client, h.kind)
 	return x

@@ -23,6 +23,7 @@ const (
 	maxStreams = 10_000  // that are open at once
 	maxBlock   = 1 << 20 // a head, in bytes
 	maxControl = 1 << 14 // a frame of any other type that is read
+	maxURLs    = 4 << 20 // the URLs of open streams, in bytes; those beyond are not kept
 	recents    = 64      // streams that have ended, remembered where the history has holes
 )
 
@@ -71,6 +72,7 @@ type Conversation struct {
 	head    head            // the one that is read
 	line    []byte          // room for a URL
 	url     string          // the last one
+	urls    int             // bytes of those of open streams
 }
 
 // A state is what a reader expects next.

@@ -107,6 +107,7 @@ func (c *Conversation) Adopt(x *trace.Exchange) {
 	stream := s.Stream
 	s.Exchange = *x
 	s.Stream, s.Known, s.whole = stream, "", true
+	c.urls += len(s.URL)
 }
 
 // fresh reports whether a stream may be one that was not heard of, since what opened it was not
@@ -164,6 +165,7 @@ func (c *Conversation) reset(from talk.Side, x *stream, code uint32, m talk.Mark
 func (c *Conversation) drop(x *stream) {
 	i := c.place(x.id)
 	c.open = append(c.open[:i], c.open[i+1:]...)
+	c.urls -= len(x.URL)
 	c.recent[c.ended%recents] = x.id
 	c.ended++
 	if x.torn[talk.Client] || x.torn[talk.Server] {

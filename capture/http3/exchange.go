@@ -276,6 +276,11 @@ func (c *Conversation) request(s *stream) {
 	case len(h.path) > 0:
 		x.URL = c.urlOf(h)
 	}
+	// A few bytes may name a long one that the table has: streams alone do not bound them.
+	if c.urls+len(x.URL) > maxURLs {
+		x.URL = ""
+	}
+	c.urls += len(x.URL)
 	s.unread = h.method == "" || x.URL == ""
 	if c.Host == "" {
 		c.Host = c.Shared.Text(h.authority)
@@ -388,6 +393,7 @@ func (c *Conversation) settle(s *stream) {
 // gave up.
 func (c *Conversation) hand(s *stream, why string) {
 	client, server, x := &s.half[talk.Client], &s.half[talk.Server], &s.Exchange
+	c.urls -= len(x.URL)
 	x.RequestBody, x.ResponseBody = client.body, server.body
 	last := client.last
 	if server.spoken {

@@ -23,6 +23,7 @@ const (
 	maxSection = 1 << 20 // a compressed head, in bytes
 	maxHeld    = 1 << 20 // of heads that wait for what they refer to, in bytes
 	maxControl = 16 << 10
+	maxURLs    = 4 << 20 // the URLs of open streams, in bytes; those beyond are not kept
 )
 
 // A Conversation is one connection. The zero value with Shared set is one that begins.
@@ -50,6 +51,7 @@ type Conversation struct {
 	done    finished
 	free    []*stream
 	url     []byte // room for a URL that is put together
+	urls    int    // bytes of those of open streams
 	head    head
 	emit    func(fields.Field)
 	blocked [2]bool // a side has no room left on the connection
