@@ -163,8 +163,12 @@ func (c *Conversation) reset(from talk.Side, x *stream, code uint32, m talk.Mark
 
 // drop hands an exchange on as it is.
 func (c *Conversation) drop(x *stream) {
-	i := c.place(x.id)
-	c.open = append(c.open[:i], c.open[i+1:]...)
+	if i := c.place(x.id); i == 0 { // as each of them at the end
+		c.open[0] = nil
+		c.open = c.open[1:]
+	} else {
+		c.open = append(c.open[:i], c.open[i+1:]...)
+	}
 	c.urls -= len(x.URL)
 	c.recent[c.ended%recents] = x.id
 	c.ended++
