@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -160,13 +161,22 @@ func dispatch(ctx context.Context, args []string, std console.Streams) (err erro
 			panic(r)
 		}
 	}()
+	args = asHelp(args)
 	var c cli
-	parser, err := newParser(&c, std.Out, std.Err)
+	parser, err := newParser(&c, std.Out, std.Err, only(args[0]))
 	if err != nil {
 		return err
 	}
-	parsed, err := parser.Parse(asHelp(args))
-	if wrong := new(kong.ParseError); err != nil && !errors.As(err, &wrong) {
+	parsed, err := parser.Parse(args)
+	wrong := new(kong.ParseError)
+	if errors.As(err, &wrong) { // what is meant may be another verb
+		c = cli{}
+		if parser, err = newParser(&c, std.Out, std.Err); err != nil {
+			return err
+		}
+		parsed, err = parser.Parse(args)
+	}
+	if err != nil && !errors.As(err, &wrong) {
 		return err // of writing the help
 	} else if err != nil {
 		return advise(wrong, args)
@@ -187,8 +197,20 @@ func namesOf[T any](all []T, name func(T) string) string {
 
 func nameOf(f linger.Form) string { return f.Name }
 
-func newParser(c *cli, out, err io.Writer) (*kong.Kong, error) {
-	return kong.New(c,
+// only has a parser know one verb, where that is its name. To put together what the flags of all
+// verbs say takes longer than all else before a verb runs.
+func only(verb string) kong.Option {
+	return kong.PostBuild(func(k *kong.Kong) error {
+		i := slices.IndexFunc(k.Model.Children, func(n *kong.Node) bool { return n.Name == verb })
+		if i >= 0 && verb != "help" && verb != "complete" { // these tell of all
+			k.Model.Children = k.Model.Children[i : i+1]
+		}
+		return nil
+	})
+}
+
+func newParser(c *cli, out, err io.Writer, more ...kong.Option) (*kong.Kong, error) {
+	return kong.New(c, append(more,
 		kong.Name("linger"),
 		kong.Description("What keeping an HTTP connection open is worth, measured on real TCP."),
 		kong.Vars{
@@ -213,5 +235,5 @@ func newParser(c *cli, out, err io.Writer) (*kong.Kong, error) {
 		kong.Writers(out, err),
 		kong.Exit(func(status int) { panic(exited(status)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80, FlagsLast: true}),
-	)
+	)...)
 }
