@@ -3,11 +3,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
-	"slices"
+	"reflect"
 	"strings"
 	"syscall"
 
@@ -52,8 +53,29 @@ type cli struct {
 	Complete   completeCmd   `cmd:"" hidden:"" help:"Say what may stand at the end of a command line."`
 	Host       hostCmd       `cmd:"" hidden:"" help:"Be one host of a lab."`
 
+	common
+}
+
+// common are the flags of every verb.
+type common struct {
 	Quiet   bool             `short:"q" help:"No notes and no progress on standard error; errors stay."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// alone returns the grammar of one verb, with what is common to all, or nil. To put together what
+// the flags of all verbs say takes longer than all else before a verb runs.
+func alone(verb string) (grammar any, set *common) {
+	if verb == "help" || verb == "complete" {
+		return nil, nil // they tell of all
+	}
+	for f := range reflect.TypeFor[cli]().Fields() {
+		if !f.Anonymous && cmp.Or(f.Tag.Get("name"), strings.ToLower(f.Name)) == verb {
+			all := reflect.StructField{Name: "Common", Type: reflect.TypeFor[common](), Tag: `embed:""`}
+			one := reflect.New(reflect.StructOf([]reflect.StructField{f, all}))
+			return one.Interface(), one.Elem().Field(1).Addr().Interface().(*common)
+		}
+	}
+	return nil, nil
 }
 
 // A statusError ends the process with the status of a program that it has run, or could not.
@@ -162,16 +184,19 @@ func dispatch(ctx context.Context, args []string, std console.Streams) (err erro
 		}
 	}()
 	args = asHelp(args)
-	var c cli
-	parser, err := newParser(&c, std.Out, std.Err, only(args[0]))
+	grammar, set := alone(args[0])
+	if grammar == nil {
+		grammar, set = every()
+	}
+	parser, err := newParser(grammar, std.Out, std.Err)
 	if err != nil {
 		return err
 	}
 	parsed, err := parser.Parse(args)
 	wrong := new(kong.ParseError)
 	if errors.As(err, &wrong) { // what is meant may be another verb
-		c = cli{}
-		if parser, err = newParser(&c, std.Out, std.Err); err != nil {
+		grammar, set = every()
+		if parser, err = newParser(grammar, std.Out, std.Err); err != nil {
 			return err
 		}
 		parsed, err = parser.Parse(args)
@@ -181,7 +206,7 @@ func dispatch(ctx context.Context, args []string, std console.Streams) (err erro
 	} else if err != nil {
 		return advise(wrong, args)
 	}
-	std.Quiet = c.Quiet
+	std.Quiet = set.Quiet
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run(std, parser)
 }
@@ -197,20 +222,14 @@ func namesOf[T any](all []T, name func(T) string) string {
 
 func nameOf(f linger.Form) string { return f.Name }
 
-// only has a parser know one verb, where that is its name. To put together what the flags of all
-// verbs say takes longer than all else before a verb runs.
-func only(verb string) kong.Option {
-	return kong.PostBuild(func(k *kong.Kong) error {
-		i := slices.IndexFunc(k.Model.Children, func(n *kong.Node) bool { return n.Name == verb })
-		if i >= 0 && verb != "help" && verb != "complete" { // these tell of all
-			k.Model.Children = k.Model.Children[i : i+1]
-		}
-		return nil
-	})
+// every returns the grammar of all verbs.
+func every() (grammar any, set *common) {
+	c := &cli{}
+	return c, &c.common
 }
 
-func newParser(c *cli, out, err io.Writer, more ...kong.Option) (*kong.Kong, error) {
-	return kong.New(c, append(more,
+func newParser(grammar any, out, err io.Writer) (*kong.Kong, error) {
+	return kong.New(grammar,
 		kong.Name("linger"),
 		kong.Description("What keeping an HTTP connection open is worth, measured on real TCP."),
 		kong.Vars{
@@ -235,5 +254,5 @@ func newParser(c *cli, out, err io.Writer, more ...kong.Option) (*kong.Kong, err
 		kong.Writers(out, err),
 		kong.Exit(func(status int) { panic(exited(status)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80, FlagsLast: true}),
-	)...)
+	)
 }
