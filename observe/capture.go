@@ -58,6 +58,9 @@ func (r Reading) Captures(ctx context.Context, sources []Source) (*Seen, error) 
 				break
 			}
 			r.Pace.adapt()
+			if r.Tell != nil {
+				r.Tell(n)
+			}
 		}
 		f, err := files.Next()
 		if err == io.EOF {
@@ -69,9 +72,6 @@ func (r Reading) Captures(ctx context.Context, sources []Source) (*Seen, error) 
 		}
 		if err != nil {
 			return nil, err
-		}
-		if r.Tell != nil {
-			r.Tell(n)
 		}
 	}
 	sum := reader.Finish()

@@ -97,6 +97,16 @@ func (r *Reader) segment(c *conn, f *flow.Flow, p *flow.Packet, data []byte, m m
 			h.skip -= int64(n)
 			h.last = m
 			return
+		case h.carried && !h.fin && !before(other.next, p.Ack) && len(data) == n:
+			// The middle of what is read, as a record that is to be decrypted.
+			if h.idle() {
+				h.starts(p.Seq, m)
+			}
+			if h.last.At <= m.At {
+				h.last = m
+			}
+			r.deliver(c, p.From, data, n, m)
+			return
 		}
 	}
 	r.uncommon(c, f, p, h, other, data, m)
