@@ -79,7 +79,7 @@ type protection struct {
 	aead     cipher.AEAD
 	iv       [12]byte     // of AEAD: all of it, or the implicit part
 	explicit int          // bytes of the nonce that each record has
-	cipher   cipher.Block // of CBC
+	blocks   chaining     // of CBC
 	rc4      *rc4.Cipher
 	mac      hash.Hash
 	thenMAC  bool
@@ -88,6 +88,15 @@ type protection struct {
 	nonce [12]byte
 	aad   [13]byte
 	sum   []byte
+
+	digested [sha512.Size]byte // what the MAC is, of the record that is opened
+}
+
+// chaining is CBC whose first block may be set, as those of the standard library are: a new one
+// for each record would be garbage.
+type chaining interface {
+	cipher.BlockMode
+	SetIV([]byte)
 }
 
 // newAEAD returns the cipher of a suite, or nil.
@@ -170,13 +179,18 @@ func protections12(h *Handshake, master []byte) [2]*protection {
 		copy(p.iv[:], iv)
 		switch s.kind {
 		case cbc:
+			var block cipher.Block
 			var err error
 			if s.block == des.BlockSize {
-				p.cipher, err = des.NewTripleDESCipher(secrets[i])
+				block, err = des.NewTripleDESCipher(secrets[i])
 			} else {
-				p.cipher, err = aes.NewCipher(secrets[i])
+				block, err = aes.NewCipher(secrets[i])
 			}
 			if err != nil {
+				return [2]*protection{}
+			}
+			p.blocks, _ = cipher.NewCBCDecrypter(block, make([]byte, s.block)).(chaining)
+			if p.blocks == nil {
 				return [2]*protection{}
 			}
 			if explicit == 0 {
@@ -329,7 +343,8 @@ func (p *protection) openOld(dst []byte, seq uint64, header, content []byte) ([]
 	}
 	next := append(p.sum[:0], encrypted[len(encrypted)-p.block:]...)
 	dst = dst[:len(encrypted)]
-	cipher.NewCBCDecrypter(p.cipher, iv).CryptBlocks(dst, encrypted)
+	p.blocks.SetIV(iv)
+	p.blocks.CryptBlocks(dst, encrypted)
 	if p.explicit == 0 {
 		p.chained = append(p.chained[:0], next...)
 	}
@@ -368,6 +383,5 @@ func (p *protection) authentic(seq uint64, header, content, mac []byte) bool {
 	p.mac.Reset()
 	p.mac.Write(p.additional(seq, header, len(content)))
 	p.mac.Write(content)
-	var sum [64]byte
-	return hmac.Equal(p.mac.Sum(sum[:0]), mac)
+	return hmac.Equal(p.mac.Sum(p.digested[:0]), mac)
 }
