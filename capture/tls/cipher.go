@@ -77,9 +77,9 @@ type protection struct {
 	suite
 	version  uint16
 	aead     cipher.AEAD
-	iv       [12]byte     // of AEAD: all of it, or the implicit part
-	explicit int          // bytes of the nonce that each record has
-	blocks   chaining     // of CBC
+	iv       [12]byte // of AEAD: all of it, or the implicit part
+	explicit int      // bytes of the nonce that each record has
+	blocks   chaining // of CBC
 	rc4      *rc4.Cipher
 	mac      hash.Hash
 	thenMAC  bool
