@@ -282,7 +282,8 @@ type TLS struct {
 	// Keys is how much of what was encrypted could be decrypted; empty where no keys were
 	// given.
 	Keys Keys `json:"keys,omitempty"`
-	// Notified are those who sent close_notify (RFC 8446, 6.1), in their order. Alert is
+	// Notified are those who sent close_notify (RFC 8446, 6.1) before the connection was
+	// closed, in their order: one behind the other side's FIN ends nothing. Alert is
 	// the name of the first other alert, AlertBy who sent it.
 	Notified []Peer `json:"close_notify_by,omitempty"`
 	Alert    string `json:"alert,omitempty"`

@@ -177,6 +177,11 @@ func (a *tlsApp) close(r *Reader, c *conn, why string) {
 
 func (a *tlsApp) tell(t *trace.Connection) {
 	hello := a.tls.Hello()
+	if at, ok := t.Closed.Get(); ok && t.ClosedWith == trace.FIN && !hello.IsZero() {
+		said := hello.Or(trace.TLS{})
+		said.Notified = a.tls.NotifiedBy(at)
+		hello = linger.Known(said)
+	}
 	name := hello.Or(trace.TLS{}).ServerName
 	t.TLS, t.Origin, t.Secured = hello, name, a.tls.Secured()
 	if hello.IsZero() {

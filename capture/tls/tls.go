@@ -10,6 +10,7 @@ package tls
 
 import (
 	"cmp"
+	"math"
 
 	"linger"
 	"linger/capture/secrets"
@@ -67,7 +68,7 @@ type Conn struct {
 		name string
 		by   talk.Side
 	}
-	notified []talk.Side
+	notified []parted
 	early    early
 }
 
@@ -494,8 +495,8 @@ func (c *Conn) finish(from talk.Side, m talk.Mark) {
 // alerts takes in an alert (RFC 8446, 6).
 func (c *Conn) alerts(from talk.Side, b []byte, m talk.Mark) {
 	if b[1] == 0 {
-		if len(c.notified) < 2 && (len(c.notified) == 0 || c.notified[0] != from) {
-			c.notified = append(c.notified, from)
+		if len(c.notified) < 2 && (len(c.notified) == 0 || c.notified[0].by != from) {
+			c.notified = append(c.notified, parted{from, m.At})
 		}
 		c.To.Closed(from, m)
 		return
@@ -527,10 +528,7 @@ func (c *Conn) Hello() linger.Opt[trace.TLS] {
 	if c.side[talk.Server].torn || c.hand.Is13() && t.Keys != trace.AllKeys && t.Tickets.Or(0) == 0 {
 		t.Tickets = linger.Opt[int64]{} // some may have been missed
 	}
-	t.Notified = nil
-	for _, by := range c.partings() {
-		t.Notified = append(t.Notified, by.Peer())
-	}
+	t.Notified = c.NotifiedBy(math.MaxInt64)
 	if t.Alert = c.alert.name; t.Alert != "" {
 		t.AlertBy = c.alert.by.Peer()
 	}
@@ -546,18 +544,35 @@ func unlessRejected(o linger.Opt[bool], h *Handshake) linger.Opt[bool] {
 	return linger.Opt[bool]{}
 }
 
+// NotifiedBy are those who said close_notify until then, in their order. One that follows upon the
+// other side's FIN answers it, and ends nothing.
+func (c *Conn) NotifiedBy(then linger.Instant) (list []trace.Peer) {
+	for _, p := range c.partings() {
+		if p.at <= then {
+			list = append(list, p.by.Peer())
+		}
+	}
+	return list
+}
+
+// A parted is who said close_notify, and when.
+type parted struct {
+	by talk.Side
+	at linger.Instant
+}
+
 // partings are those who said close_notify, in their order. Where it could not be read, a record
 // tells it that is an alert by its type or, in TLS 1.3, by its size, and the last of its side:
 // what else ends a connection that works are alerts of other kinds, which are rare.
-func (c *Conn) partings() []talk.Side {
-	list := append([]talk.Side(nil), c.notified...)
+func (c *Conn) partings() []parted {
+	list := append([]parted(nil), c.notified...)
 	first := talk.Client
 	if a, b := c.side[0].parting, c.side[1].parting; b.is && (!a.is || b.m.At < a.m.At) {
 		first = talk.Server
 	}
 	for _, by := range []talk.Side{first, first.Other()} {
 		if c.side[by].parting.is {
-			list = append(list, by)
+			list = append(list, parted{by, c.side[by].parting.m.At})
 		}
 	}
 	return list
