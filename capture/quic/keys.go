@@ -135,7 +135,7 @@ func initial(version uint32, id []byte) (client, server *protection) {
 // A Scratch is the memory in which packets are decrypted.
 type Scratch struct {
 	header, plain []byte
-	mask, sample  [16]byte
+	mask          [16]byte
 	nonce         [12]byte
 	// held counts the bytes of all connections that wait for earlier ones.
 	held int

@@ -23,9 +23,6 @@ import (
 	"linger/internal/testcert"
 )
 
-// patience bounds whatever a script waits for; no truth hangs on it.
-const patience = 30 * time.Second
-
 // A stage is a folder with a certificate, a site and a key log, and one server.
 type stage struct {
 	*testing.T
