@@ -125,6 +125,11 @@ func identity(p *flow.Packet, b []byte) (sum uint64, ok bool) {
 		x ^= mix(uint64(le.Uint16(t[4:]))^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
 		if rest := b[p.Headers:]; len(rest) >= 16 {
 			x ^= mix(le.Uint64(rest)^0x2545f4914f6cdd1d, le.Uint64(rest[8:])^0xa0761d6478bd642f)
+			// The IDs of a long header of QUIC may take all of that, and its packets have
+			// nothing else that differs: they end with what does.
+			if n := p.Payload; rest[0]&0x80 != 0 && n >= 32 && len(rest) >= n {
+				x ^= mix(le.Uint64(rest[n-16:])^0x8bb84b93962eacc9, le.Uint64(rest[n-8:])^0x4b33a62ed433d4a3)
+			}
 		}
 		return mix(a^0xe7037ed1a0b428db, x^uint64(le.Uint32(t))), true
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -305,5 +306,22 @@ func TestIdleExpiry(t *testing.T) {
 		if k.StillOpen == over || (k.ClosedWith == trace.IdleTimeout) != over || k.ClosedBy != trace.Nobody {
 			t.Errorf("after %v: %+v", wait, k)
 		}
+	}
+}
+
+// TestAlike has two Initial packets whose headers begin alike, as those of one hello: the second
+// is no copy of the first, and one that is is left out.
+func TestAlike(t *testing.T) {
+	f := newFilm()
+	f.step = 0
+	head := "\xc7\x00\x00\x00\x01\x0b\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x04\x01\x02\x03\x04\x00\x44\xe7"
+	first, second := head+strings.Repeat("a", 1255), head+strings.Repeat("b", 1255)
+	for _, b := range []string{first, second, second} {
+		f.id = 0 // Linux numbers no datagrams that may not be fragmented
+		f.udp("192.0.2.9:5000", "192.0.2.1:443", b)
+	}
+	_, s := read(t, f.pcap(raw, whole))
+	if s.Duplicates != 1 {
+		t.Errorf("%d copies, want 1", s.Duplicates)
 	}
 }

@@ -56,6 +56,7 @@ func (c *Conn) message(p *content, kind byte, body []byte, m talk.Mark) {
 	c.hand.Message(p.from, kind, body)
 	switch {
 	case kind == tls.ClientHello && p.from == talk.Client:
+		c.asked = 0 // keys may have been looked for before it was whole
 		c.parameters(talk.Client)
 	case kind == tls.ServerHello && p.from == talk.Server:
 		c.suite = suiteOf(c.hand.Suite)

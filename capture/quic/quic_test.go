@@ -316,3 +316,27 @@ func (silent) Reset(int64, talk.Side, bool, uint64, talk.Mark)        {}
 func (silent) Window(int64, talk.Side, bool, talk.Mark)               {}
 func (silent) Packet(from talk.Side, size int64, o bool, m talk.Mark) {}
 func (silent) Closed(quic.Close, talk.Mark)                           {}
+
+// TestLateHello captures a part of the client's hello behind the server's answer to it: keys are
+// found once it is whole.
+func TestLateHello(t *testing.T) {
+	w := serve(t, nil, nil)
+	q, _ := w.dial(t, 5000, 4, nil, false)
+	ask(t, q, 100_000)
+	log := w.settle()
+	parts := 0 // the client's first datagrams, before the server has said anything of size
+	for i, d := range log {
+		if d.from == "192.0.2.1:443" && len(d.b) >= 1200 {
+			late := append([]datagram{d}, log[:i]...)
+			log = append(late, log[i+1:]...)
+			break
+		}
+		parts++
+	}
+	// The first stays first: without it, nothing opens.
+	log[0], log[1] = log[1], log[0]
+	_, h := readRotated(t, log, w.keys.log())
+	if n := len(h.streams[talk.Server][0]); parts < 2 || n != 200_000 {
+		t.Errorf("%d datagrams of the client's, %d bytes down, want 200000", parts, n)
+	}
+}
