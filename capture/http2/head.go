@@ -265,7 +265,7 @@ func (c *Conversation) request(id uint32, m talk.Mark) *stream {
 	// A few bytes may name a long one that the table has: streams alone do not bound them.
 	if url := c.absolute(); c.urls+len(url) <= maxURLs {
 		x.URL = url
-		c.urls += len(url)
+		c.holdURL(len(url))
 	}
 	x.unread = h.method == "" || x.URL == ""
 	x.content.Begin(c.Shared, talk.Client, h.kind)

@@ -20,11 +20,14 @@ import (
 
 // Bounds on what is held of one connection.
 const (
-	maxStreams = 10_000  // that are open at once
-	maxBlock   = 1 << 20 // a head, in bytes
-	maxControl = 1 << 14 // a frame of any other type that is read
-	maxURLs    = 4 << 20 // the URLs of open streams, in bytes; those beyond are not kept
-	recents    = 64      // streams that have ended, remembered where the history has holes
+	maxStreams = 10_000 // that are open at once
+	fewStreams = 100    // that a connection may have open however many all have
+	// streamBytes is what an open stream takes, beside its URL.
+	streamBytes = 1 << 10
+	maxBlock    = 1 << 20 // a head, in bytes
+	maxControl  = 1 << 14 // a frame of any other type that is read
+	maxURLs     = 4 << 20 // the URLs of open streams, in bytes; those beyond are not kept
+	recents     = 64      // streams that have ended, remembered where the history has holes
 )
 
 // A Conversation is one connection. The zero value with Shared and Began set is one that begins.

@@ -72,7 +72,7 @@ func (c *Conversation) stream(id uint32) *stream {
 
 // begins returns a stream that begins.
 func (c *Conversation) begins(id uint32) *stream {
-	if len(c.open) >= maxStreams {
+	if len(c.open) >= maxStreams || len(c.open) >= fewStreams && c.Shared.Full() {
 		c.open[0].Failed = talk.NotCaptured
 		c.drop(c.open[0])
 	}
@@ -88,6 +88,7 @@ func (c *Conversation) begins(id uint32) *stream {
 	for side := range x.sends {
 		x.sends[side].window = c.side[side].flow.first
 	}
+	c.Shared.Hold(streamBytes)
 	i := c.place(id)
 	c.open = append(c.open, nil)
 	copy(c.open[i+1:], c.open[i:])
@@ -107,7 +108,7 @@ func (c *Conversation) Adopt(x *trace.Exchange) {
 	stream := s.Stream
 	s.Exchange = *x
 	s.Stream, s.Known, s.whole = stream, "", true
-	c.urls += len(s.URL)
+	c.holdURL(len(s.URL))
 }
 
 // fresh reports whether a stream may be one that was not heard of, since what opened it was not
@@ -161,6 +162,12 @@ func (c *Conversation) reset(from talk.Side, x *stream, code uint32, m talk.Mark
 	c.drop(x)
 }
 
+// holdURL counts n bytes more of the URLs of open streams.
+func (c *Conversation) holdURL(n int) {
+	c.urls += n
+	c.Shared.Hold(n)
+}
+
 // drop hands an exchange on as it is.
 func (c *Conversation) drop(x *stream) {
 	if i := c.place(x.id); i == 0 { // as each of them at the end
@@ -169,7 +176,8 @@ func (c *Conversation) drop(x *stream) {
 	} else {
 		c.open = append(c.open[:i], c.open[i+1:]...)
 	}
-	c.urls -= len(x.URL)
+	c.holdURL(-len(x.URL))
+	c.Shared.Hold(-streamBytes)
 	c.recent[c.ended%recents] = x.id
 	c.ended++
 	if x.torn[talk.Client] || x.torn[talk.Server] {

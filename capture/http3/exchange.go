@@ -281,6 +281,7 @@ func (c *Conversation) request(s *stream) {
 		x.URL = ""
 	}
 	c.urls += len(x.URL)
+	c.Shared.Hold(len(x.URL))
 	s.unread = h.method == "" || x.URL == ""
 	if c.Host == "" {
 		c.Host = c.Shared.Text(h.authority)
@@ -394,6 +395,7 @@ func (c *Conversation) settle(s *stream) {
 func (c *Conversation) hand(s *stream, why string) {
 	client, server, x := &s.half[talk.Client], &s.half[talk.Server], &s.Exchange
 	c.urls -= len(x.URL)
+	c.Shared.Hold(-len(x.URL))
 	x.RequestBody, x.ResponseBody = client.body, server.body
 	last := client.last
 	if server.spoken {

@@ -17,6 +17,7 @@ type reader struct {
 	torn    bool  // a part of it is missing
 	lost    bool  // where the next frame begins is not known
 	payload []byte
+	counted int       // bytes of it that the reader of all connections counts
 	began   talk.Mark // of the frame
 }
 
@@ -63,6 +64,12 @@ func (r *reader) skip(n int64) bool {
 	return true
 }
 
+// empty lets go of the payload.
+func (c *Conversation) empty(r *reader) {
+	c.Shared.Hold(-r.counted)
+	r.payload, r.counted = r.payload[:0], 0
+}
+
 // frames takes the next bytes of a side of a stream of frames.
 func (c *Conversation) frames(s *stream, from talk.Side, b []byte, m talk.Mark) {
 	r := &s.half[from].reader
@@ -79,7 +86,7 @@ func (c *Conversation) frames(s *stream, from talk.Side, b []byte, m talk.Mark) 
 				return
 			}
 			r.kept = c.begins(s, from, m)
-			r.payload = r.payload[:0]
+			c.empty(r)
 		}
 		n := min(int64(len(b)), r.left)
 		piece := b[:n]
@@ -94,11 +101,17 @@ func (c *Conversation) frames(s *stream, from talk.Side, b []byte, m talk.Mark) 
 			r.inside = false
 			c.ends(s, from, piece, !r.torn, m)
 		default:
-			r.payload = append(r.payload, piece...)
+			if c.Shared.Full() && len(r.payload) > 0 {
+				r.torn = true // what is to come of it is not read
+			} else {
+				r.payload = append(r.payload, piece...)
+				r.counted += len(piece)
+				c.Shared.Hold(len(piece))
+			}
 			if r.left == 0 {
 				r.inside = false
 				c.ends(s, from, r.payload, !r.torn, m)
-				r.payload = r.payload[:0]
+				c.empty(r)
 			}
 		}
 		if r.left > 0 {

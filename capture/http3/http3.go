@@ -19,11 +19,14 @@ import (
 
 // Bounds on what is held of one connection.
 const (
-	maxStreams = 10_000  // that have not ended
-	maxSection = 1 << 20 // a compressed head, in bytes
-	maxHeld    = 1 << 20 // of heads that wait for what they refer to, in bytes
-	maxControl = 16 << 10
-	maxURLs    = 4 << 20 // the URLs of open streams, in bytes; those beyond are not kept
+	maxStreams = 10_000 // that have not ended
+	fewStreams = 100    // that a connection may have however many all have
+	// streamBytes is what a stream takes, beside its URL and a head that has not ended.
+	streamBytes = 1 << 10
+	maxSection  = 1 << 20 // a compressed head, in bytes
+	maxHeld     = 1 << 20 // of heads that wait for what they refer to, in bytes
+	maxControl  = 16 << 10
+	maxURLs     = 4 << 20 // the URLs of open streams, in bytes; those beyond are not kept
 )
 
 // A Conversation is one connection. The zero value with Shared set is one that begins.
@@ -116,7 +119,7 @@ func (c *Conversation) stream(id int64) *stream {
 	if s := c.streams[id]; s != nil {
 		return s
 	}
-	if c.done.has(id) || len(c.streams) >= maxStreams {
+	if c.done.has(id) || len(c.streams) >= maxStreams || len(c.streams) >= fewStreams && c.Shared.Full() {
 		return nil
 	}
 	var s *stream
@@ -139,12 +142,22 @@ func (c *Conversation) stream(id int64) *stream {
 		c.streams = map[int64]*stream{}
 	}
 	c.streams[id] = s
+	c.Shared.Hold(streamBytes)
 	return s
+}
+
+// release gives back what a stream took.
+func (c *Conversation) release(s *stream) {
+	c.Shared.Hold(-streamBytes)
+	for side := range s.half {
+		c.empty(&s.half[side].reader)
+	}
 }
 
 // forget lets go of a stream that is over.
 func (c *Conversation) forget(s *stream) {
 	delete(c.streams, s.id)
+	c.release(s)
 	c.done.add(s.id)
 	if len(c.free) < 64 && cap(s.half[0].payload)+cap(s.half[1].payload) <= 64<<10 {
 		c.free = append(c.free, s)
@@ -287,6 +300,9 @@ func (c *Conversation) Close(why string) {
 		if s.begun {
 			c.hand(s, why)
 		}
+	}
+	for _, s := range c.streams {
+		c.release(s)
 	}
 	c.streams, c.waiting, c.held = nil, nil, 0
 }

@@ -69,9 +69,19 @@ type Shared struct {
 	Content func(p linger.Protocol, x *trace.Exchange, asked, answered []byte) linger.Protocol
 
 	next  int // number of the next exchange
+	held  int // bytes that requests under way take, of HTTP/2 and HTTP/3
 	texts map[string]string
 	last  [16]string // the last text of each length, modulo 16
 }
+
+// maxHeld bounds what requests under way take, on all connections together.
+const maxHeld = 256 << 20
+
+// Hold counts n bytes that a request under way takes, or with less than none gives back.
+func (s *Shared) Hold(n int) { s.held += n }
+
+// Full says that nothing more is to be held: a connection makes room among its own.
+func (s *Shared) Full() bool { return s.held >= maxHeld }
 
 // Next returns a number for an exchange that begins, from 0.
 func (s *Shared) Next() int {
