@@ -173,7 +173,8 @@ type Connection struct {
 	// GoAway is the first GOAWAY of HTTP/2 or HTTP/3, where one could be read.
 	GoAway linger.Opt[GoAway] `json:"goaway,omitzero"`
 	// Turns counts the exchanges that sizes, times and directions alone tell where what was
-	// said is encrypted: where several may be under way at once, there were at least so many.
+	// said is encrypted: where several may be under way at once, there were at least so many,
+	// but for what QUIC sends again, which cannot be told.
 	// Of what was decrypted too, so that both can be held against each other.
 	Turns linger.Opt[int64] `json:"turns,omitzero"`
 	// Within is the ID of the connection whose tunnel carried it (CONNECT; RFC 9110,
