@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"linger/internal/testall"
+	"linger/tune"
 )
 
 // gapsBySQL counts, for each client, the whole seconds from one line to the next in order of
@@ -193,4 +195,26 @@ func BenchmarkTune(b *testing.B) {
 	}
 	bench("gzip/tune", log, tuning(packed)) // bytes are those of the text
 	bench("gzip/gzip", log, program("gzip", "-dc", packed))
+}
+
+// tuned runs the verb, and returns what it found.
+func tuned(t *testing.T, args ...string) tune.Result {
+	t.Helper()
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if err := dispatch(context.Background(), append([]string{"tune", "--json"}, args...), streamsOf(nil, out, os.Stderr, os.Getenv)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r tune.Result
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return r
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,7 +21,6 @@ import (
 	"linger/internal/testall"
 	"linger/lab"
 	"linger/service"
-	"linger/tune"
 )
 
 func init() { roles["plan"], roles["took"] = planMain, tookMain }
@@ -169,28 +167,6 @@ func (s *replayed) format() string {
 		return apacheFormat
 	}
 	return ""
-}
-
-// tuned runs the verb, and returns what it found.
-func tuned(t *testing.T, args ...string) tune.Result {
-	t.Helper()
-	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	if err := dispatch(context.Background(), append([]string{"tune", "--json"}, args...), streamsOf(nil, out, os.Stderr, os.Getenv)); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(out.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r tune.Result
-	if err := json.Unmarshal(text, &r); err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	return r
 }
 
 // replayedPrograms are the commands that start the servers, each with all its settings.
