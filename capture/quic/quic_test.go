@@ -225,7 +225,9 @@ func TestLossAndDisorder(t *testing.T) {
 	if f := conn.Facts(); f.Missed == 0 || f.Missing == 0 || f.Missing != h.gaps {
 		t.Errorf("captured in part: %+v, gaps of %d bytes", f, h.gaps)
 	}
-	if up, down := len(h.streams[talk.Client][0]), len(h.streams[talk.Server][0]); up != 100_000 || down != 200_000 {
+	// Of a stream whose last datagram is among those that were not captured the end is not known.
+	near := func(n, want int) bool { return want-1500 <= n && n <= want }
+	if up, down := len(h.streams[talk.Client][0]), len(h.streams[talk.Server][0]); !near(up, 100_000) || !near(down, 200_000) {
 		t.Errorf("captured in part: %d bytes up, %d down, with the gaps", up, down)
 	}
 }
