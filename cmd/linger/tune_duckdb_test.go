@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,12 @@ func TestTuneAsDuckDB(t *testing.T) {
 	}
 	n := 300_000
 	if testall.Asked() {
-		n = 10_000_000
+		n = 1_000_000
+	}
+	if lines := os.Getenv("LINGER_TEST_LINES"); lines != "" { // as 10000000, which takes minutes
+		if n, err = strconv.Atoi(lines); err != nil {
+			t.Fatal(err)
+		}
 	}
 	logs := map[string]string{"made": madeLog(t, n)}
 	if recorded := "../../../shared/data/weblog/combined_2015_10k.log.gz"; exists(recorded) {
