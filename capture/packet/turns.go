@@ -1,11 +1,11 @@
 package packet
 
 import (
-	"encoding/binary"
 	"strings"
 	"time"
 
 	"linger"
+	"linger/capture/quic"
 	"linger/capture/talk"
 	"linger/capture/tls"
 	"linger/capture/turns"
@@ -71,17 +71,22 @@ func (i *inferring) datagram(from talk.Side, b []byte, size int, m mark) {
 			i.packet(from, size, m)
 			return
 		}
-		early, own, n := longHeader(b)
-		if n <= 0 {
+		h, ok := quic.ParseHeader(b)
+		if !ok {
 			return
 		}
-		if i.ids[from.Other()] == 0 {
-			i.ids[from.Other()] = own
+		switch n := h.Size(); h.Kind {
+		case quic.Initial, quic.Handshake, quic.ZeroRTT:
+			if i.ids[from.Other()] == 0 { // by which its sender wants to be addressed
+				i.ids[from.Other()] = len(h.From)
+			}
+			if h.Kind == quic.ZeroRTT {
+				i.packet(from, min(n, size), m)
+			}
+			b, size = b[min(n, len(b)):], size-n
+		default:
+			return
 		}
-		if early {
-			i.packet(from, min(n, size), m)
-		}
-		b, size = b[min(n, len(b)):], size-n
 	}
 }
 
@@ -91,42 +96,6 @@ func (i *inferring) packet(from talk.Side, size int, m mark) {
 	size -= header + i.ids[from] + tag
 	i.turns.Add(turns.Piece{From: from, Size: int64(max(size, 0)), Began: m, Ended: m})
 }
-
-// longHeader reads how long the packet is that b begins with, whether it is one of 0-RTT, and
-// how long the connection ID is by which its sender wants to be addressed. n is 0 where nothing
-// follows that can be found.
-func longHeader(b []byte) (early bool, own, n int) {
-	if len(b) < 7 {
-		return false, 0, 0
-	}
-	version, kind := binary.BigEndian.Uint32(b[1:]), b[0]>>4&3
-	if version == versionQUIC2 {
-		kind = (kind + 3) & 3 // RFC 9369, 3.2
-	}
-	at := 6 + int(b[5])
-	if version == 0 || kind == 3 || len(b) <= at {
-		return false, 0, 0 // a negotiation, or a Retry
-	}
-	own = int(b[at])
-	if at += 1 + own; kind == 0 && at < len(b) {
-		token, size, err := wire.ParseVarint(b[at:])
-		if err != nil || token > uint64(len(b)) {
-			return false, own, 0
-		}
-		at += size + int(token)
-	}
-	if at >= len(b) {
-		return false, own, 0
-	}
-	rest, size, err := wire.ParseVarint(b[at:])
-	if err != nil || rest > 1<<16 {
-		return false, own, 0
-	}
-	return kind == 1, own, at + size + int(rest)
-}
-
-// versionQUIC2 is QUIC's version 2 (RFC 9369, 3.1).
-const versionQUIC2 = 0x6b3343cf
 
 // turn hands on an exchange, where a turn is taken for one and it is not known otherwise.
 func (i *inferring) turn(t turns.Turn) {

@@ -44,6 +44,9 @@ type Header struct {
 	size     int    // of the whole packet; beyond what was captured where that was cut
 }
 
+// Size is that of the whole packet, in bytes; beyond what was captured where that was cut.
+func (h Header) Size() int { return h.size }
+
 // ParseHeader reads the header of the packet that a datagram begins with. It returns false where
 // that can be none, or was not captured.
 func ParseHeader(b []byte) (h Header, ok bool) {
