@@ -246,9 +246,6 @@ func ExpandLabel(digest func() hash.Hash, secret []byte, label string, size int)
 	return out[:size]
 }
 
-// Digest returns the hash of a cipher suite of TLS 1.3, nil if it is not known.
-func Digest(id uint16) func() hash.Hash { return suites[id].digest }
-
 // updated is the secret after a key update (RFC 8446, 7.2).
 func updated(id uint16, secret []byte) []byte {
 	digest := suites[id].digest
