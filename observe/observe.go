@@ -1,5 +1,5 @@
-// Package observe reads observed traffic into the analyses: captures, or records of one, into an
-// audit (Reading), and access logs into a tuning (Log). It says what to look at, in which order
+// Package observe reads observed traffic into an audit: captures, or records of one (Reading).
+// Access logs are read by observe/logs. It says what to look at, in which order
 // several files are read, and what of them gives reason to doubt; what it means is the analysis's
 // to say. What has been read when the context ends is a result, too.
 //

@@ -14,7 +14,7 @@ import (
 	"linger/fault"
 	"linger/flags"
 	"linger/keepalive"
-	"linger/observe"
+	"linger/observe/logs"
 	"linger/report/document"
 	"linger/report/formats"
 	"linger/tune"
@@ -153,7 +153,7 @@ func (c *tuneCmd) check() error {
 	if c.Check == "" {
 		return nil
 	}
-	conf, err := observe.Configuration(c.Check)
+	conf, err := logs.Configuration(c.Check)
 	if err != nil && c.IdleTimeout == nil {
 		return fault.Usage("--check: %w", err)
 	}
@@ -170,7 +170,7 @@ func (c *tuneCmd) check() error {
 }
 
 // log is how the logs are read.
-func (c tuneCmd) log() (l observe.Log, err error) {
+func (c tuneCmd) log() (l logs.Log, err error) {
 	if len(c.Files) == 0 {
 		return l, fault.Usage("name an access log, or - for standard input")
 	}
@@ -179,20 +179,20 @@ func (c tuneCmd) log() (l observe.Log, err error) {
 			return l, fault.Usage("%s is named twice, and would count twice", name)
 		}
 	}
-	l = observe.Log{
+	l = logs.Log{
 		Now: time.Now(), Format: c.LogFormat, Fields: c.LogFields, Clock: c.LogTime, Forwarded: c.By == "forwarded",
 		Tuning: tune.Config{Backends: c.Backends, MaxClients: c.MaxTracked, Limit: c.MaxRequests, ClientIdle: c.ClientIdle, Budget: c.ConnectionsBudget},
 	}
 	if c.IdleTimeout != nil {
 		l.Tuning.Timeout = *c.IdleTimeout
 	}
-	if l.Zone, err = observe.ParseZone(c.LogZone); err != nil {
+	if l.Zone, err = logs.ParseZone(c.LogZone); err != nil {
 		return l, fault.Usage("--log-zone: %w", err)
 	}
-	if l.From, err = observe.ParseTime(c.From); err != nil {
+	if l.From, err = logs.ParseTime(c.From); err != nil {
 		return l, fault.Usage("--from: %w", err)
 	}
-	if l.To, err = observe.ParseTime(c.To); err != nil {
+	if l.To, err = logs.ParseTime(c.To); err != nil {
 		return l, fault.Usage("--to: %w", err)
 	}
 	return l, nil

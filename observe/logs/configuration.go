@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"os"

@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 
 	"linger/capture/weblog"
 	"linger/fault"
+	"linger/observe"
 	"linger/report/table"
 	"linger/tune"
 )
@@ -45,7 +46,7 @@ func (s *rttSample) add(v int64) {
 }
 
 // part begins to read a file; nil if it is empty.
-func (l Log) part(from Source) (_ *part, err error) {
+func (l Log) part(from observe.Source) (_ *part, err error) {
 	p := &part{name: filepath.Base(from.Name)}
 	if p.source, err = weblog.NewSource(from.From); err != nil {
 		return nil, fault.Unmet("%s: %w", p.name, err)

@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"linger/fault"
+	"linger/observe"
 	"linger/tune"
 )
 
@@ -28,9 +29,9 @@ func lines(clients ...string) string {
 }
 
 func read(ctx context.Context, l Log, texts ...string) (*tune.Result, error) {
-	var sources []Source
+	var sources []observe.Source
 	for i, text := range texts {
-		sources = append(sources, Source{Name: fmt.Sprintf("log.%d", i), From: strings.NewReader(text)})
+		sources = append(sources, observe.Source{Name: fmt.Sprintf("log.%d", i), From: strings.NewReader(text)})
 	}
 	l.Tuning.Backends = 4
 	return l.Read(ctx, sources, tune.Asked{})

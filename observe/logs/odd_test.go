@@ -1,4 +1,4 @@
-package observe
+package logs
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 
 	"linger/finding"
 	"linger/internal/testall"
+	"linger/observe"
 	"linger/tune"
 )
 
@@ -66,14 +67,14 @@ func TestGarbage(t *testing.T) {
 		block[i] = byte(luck.Uint32())
 	}
 	// From the beginning it is no log, which is said at once.
-	_, err := Log{}.Read(t.Context(), []Source{{Name: "garbage", From: &repeated{block, size(), 0}}}, tune.Asked{})
+	_, err := Log{}.Read(t.Context(), []observe.Source{{Name: "garbage", From: &repeated{block, size(), 0}}}, tune.Asked{})
 	if err == nil || !strings.Contains(err.Error(), "its format is none that is known") || strings.ContainsAny(err.Error(), "\n\x00\x1b") {
 		t.Errorf("garbage: %.200q", fmt.Sprint(err))
 	}
 	// Behind a log its lines are counted, and the first is shown.
 	hold(t, 128<<20, func() {
 		good := lines(strings.Fields(strings.Repeat("10.0.0.1 10.0.0.2 ", 200))...) + strings.Repeat("\n", 1<<20)
-		r, err := Log{}.Read(t.Context(), []Source{{Name: "log", From: io.MultiReader(strings.NewReader(good), &repeated{block, size(), 0})}}, tune.Asked{})
+		r, err := Log{}.Read(t.Context(), []observe.Source{{Name: "log", From: io.MultiReader(strings.NewReader(good), &repeated{block, size(), 0})}}, tune.Asked{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,11 +86,11 @@ func TestGarbage(t *testing.T) {
 
 func TestOneHugeLine(t *testing.T) {
 	hold(t, 128<<20, func() {
-		_, err := Log{}.Read(t.Context(), []Source{{Name: "line", From: &repeated{[]byte("abcdefgh"), size(), 0}}}, tune.Asked{})
+		_, err := Log{}.Read(t.Context(), []observe.Source{{Name: "line", From: &repeated{[]byte("abcdefgh"), size(), 0}}}, tune.Asked{})
 		if err == nil || !strings.Contains(err.Error(), "lines of more than 64 KiB") {
 			t.Errorf("a line without an end: %v", err)
 		}
-		r, err := Log{}.Read(t.Context(), []Source{{Name: "log", From: io.MultiReader(strings.NewReader(lines("10.0.0.1", "10.0.0.2")), &repeated{[]byte("abcdefgh"), size(), 0}, strings.NewReader("\n"+line("10.0.0.1", noon.Add(time.Minute))))}}, tune.Asked{})
+		r, err := Log{}.Read(t.Context(), []observe.Source{{Name: "log", From: io.MultiReader(strings.NewReader(lines("10.0.0.1", "10.0.0.2")), &repeated{[]byte("abcdefgh"), size(), 0}, strings.NewReader("\n"+line("10.0.0.1", noon.Add(time.Minute))))}}, tune.Asked{})
 		if err != nil || r.Requests != 3 || r.Log.Bad != 1 {
 			t.Errorf("a huge line within a log: %+v, %v", r, err)
 		}

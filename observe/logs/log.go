@@ -1,4 +1,6 @@
-package observe
+// Package logs reads access logs, in one file or several, into a tuning: their formats, their order
+// of time, what of them gives reason to doubt, and a server's configuration beside them.
+package logs
 
 import (
 	"cmp"
@@ -10,6 +12,7 @@ import (
 	"linger/capture/weblog"
 	"linger/fault"
 	"linger/finding"
+	"linger/observe"
 	"linger/tune"
 )
 
@@ -36,7 +39,7 @@ const batchSize = 4096
 const slack = 5 * time.Minute
 
 // Read takes all files in, in order of time, and says what was found.
-func (l Log) Read(ctx context.Context, sources []Source, asked tune.Asked) (*tune.Result, error) {
+func (l Log) Read(ctx context.Context, sources []observe.Source, asked tune.Asked) (*tune.Result, error) {
 	parts, err := l.open(sources)
 	defer func() {
 		for _, p := range parts {
@@ -73,7 +76,7 @@ func (l Log) Read(ctx context.Context, sources []Source, asked tune.Asked) (*tun
 
 // open begins to read the files, and finds their format. What is returned has to be closed,
 // whatever the error.
-func (l Log) open(sources []Source) (parts []*part, err error) {
+func (l Log) open(sources []observe.Source) (parts []*part, err error) {
 	for _, s := range sources {
 		p, err := l.part(s)
 		if err != nil {
