@@ -1,6 +1,8 @@
 package stats
 
 import (
+	"encoding/json"
+	"errors"
 	"math"
 	"math/bits"
 )
@@ -58,6 +60,59 @@ func (h *Histogram) Quantile(q float64) (int64, bool) {
 		}
 	}
 	return h.max, true
+}
+
+// A histogramDocument is a Histogram in JSON: buckets that count something, by their number.
+type histogramDocument struct {
+	N       int64      `json:"n"`
+	Max     int64      `json:"max"`
+	Buckets [][2]int64 `json:"buckets"`
+}
+
+// MarshalJSON writes what was counted: {"n", "max", "buckets": [[NUMBER, COUNT], …]}. Bucket
+// NUMBER ends at NUMBER where that is below 64, and else, with s = NUMBER/32 - 1, at
+// ((NUMBER - 32 s + 1) << s) - 1.
+func (h Histogram) MarshalJSON() ([]byte, error) {
+	d := histogramDocument{N: h.n, Max: h.max, Buckets: [][2]int64{}}
+	for i, n := range h.buckets {
+		if n > 0 {
+			d.Buckets = append(d.Buckets, [2]int64{int64(i), n})
+		}
+	}
+	return json.Marshal(d)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes; what does not add up is an error.
+func (h *Histogram) UnmarshalJSON(b []byte) error {
+	var d histogramDocument
+	if err := json.Unmarshal(b, &d); err != nil {
+		return err
+	}
+	*h = Histogram{n: d.N, max: d.Max}
+	sum, last := int64(0), int64(-1)
+	for _, one := range d.Buckets {
+		i, n := one[0], one[1]
+		if i <= last || i >= int64(len(h.buckets)) || n <= 0 || n > d.N-sum {
+			return errHistogram
+		}
+		h.buckets[i], last, sum = n, i, sum+n
+	}
+	if sum != d.N || d.Max < 0 || d.N == 0 && d.Max != 0 || d.N > 0 && bucketOf(d.Max) != int(last) {
+		return errHistogram
+	}
+	return nil
+}
+
+var errHistogram = errors.New("a histogram's buckets do not come to what it says that it counted")
+
+// Each calls f with each bucket that counted something: the greatest value of it and how many it
+// counted, least values first.
+func (h *Histogram) Each(f func(top, n int64)) {
+	for i, n := range h.buckets {
+		if n > 0 {
+			f(min(bucketTop(i), h.max), n)
+		}
+	}
 }
 
 // nearestRank returns which of n values in order, from 1, is the least at or below which a

@@ -133,6 +133,8 @@ var rooms = []room{
 	{"observe", []string{".", "trace", "capture/packet", "capture/pcap", "capture/secrets", "finding", "fault", "audit"}, "what was captured into an audit; it knows neither flags nor what is written"},
 	{"observe/logs", []string{".", "capture/weblog", "finding", "fault", "keepalive", "observe", "report/table", "tune"}, "what was logged into a tuning; it knows neither flags nor what is written"},
 	{"tally", []string{".", "stats"}, "what a load came to, counted; who drives it and what it means are others' to know"},
+	{"load/plan", []string{".", "policy"}, "when requests of a load are sent; whoever sends them has clock and sockets"},
+	{"load", []string{".", "ask", "dial", "load/plan", "stats", "tally"}, "an engine: a stranger to the other engines; what it counts is for others to judge"},
 	{"build", nil, "how this program was built; who says so is cmd's to know"},
 	{"complete", []string{".", "compare/assertion", "conformance", "keepalive", "origin/misbehave"}, "what may stand at a cursor; which verbs and flags there are it is told"},
 	{"console", []string{".", "fault", "legible", "whole", "report/terminal", "report/text"}, "where words go, whatever they are about: it knows neither verbs nor results"},
@@ -170,7 +172,7 @@ var doors = []struct {
 
 // outside are the rooms where time, luck and sockets come from the world; in all
 // others they are arguments, so that what they compute can be computed again.
-var outside = []string{"live/seen", "dial", "live", "browser", "origin", "origin/authority", "origin/listen", "lab", "lab/pump", "service", "relay", "run", "probe", "probe/prober", "probe/http1", "probe/http2", "probe/http3", "probe/dns", "rig", "rig/crowds", "rig/far", "rig/host", "console", "cmd/linger", "internal/archtest", "internal/testall", "internal/testcert"}
+var outside = []string{"live/seen", "dial", "live", "load", "browser", "origin", "origin/authority", "origin/listen", "lab", "lab/pump", "service", "relay", "run", "probe", "probe/prober", "probe/http1", "probe/http2", "probe/http3", "probe/dns", "rig", "rig/crowds", "rig/far", "rig/host", "console", "cmd/linger", "internal/archtest", "internal/testall", "internal/testcert"}
 
 // worldly are the names that read the world, and who besides outside may not.
 var worldly = map[string][]string{
