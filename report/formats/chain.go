@@ -1,6 +1,7 @@
 package formats
 
 import (
+	"io"
 	"math"
 	"strings"
 	"time"
@@ -104,4 +105,9 @@ func (m *metrics) limit(l keepalive.Limit, labels ...Label) {
 			m.seconds("chain_idle_uncertainty", "How far the limit may be off, either way.", l.Uncertainty, labels...)
 		}
 	}
+}
+
+// ChainJSON writes what was found of a chain.
+func ChainJSON(w io.Writer, c keepalive.Chain) error {
+	return indented(w, words.OfChain(c))
 }

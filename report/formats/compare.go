@@ -17,6 +17,7 @@ import (
 	"linger/compare/facts"
 	"linger/compare/times"
 	"linger/finding"
+	"linger/report/trial"
 	"linger/report/words"
 )
 
@@ -388,4 +389,15 @@ func metricsOfRow(r compare.Row) []Metric {
 		number("query_bytes", "bytes", "Bytes on the wire for a query.", d.Bytes)
 	}
 	return m
+}
+
+// ReuseFormat names the document that ReuseJSON writes, and the version of its form.
+const ReuseFormat = "linger reuse 2"
+
+// ReuseJSON writes what get --at found.
+func ReuseJSON(w io.Writer, f trial.Reuses) error {
+	return indented(w, struct {
+		Format string `json:"format"`
+		trial.Reuses
+	}{ReuseFormat, f})
 }

@@ -4,6 +4,7 @@
 package formats
 
 import (
+	"encoding/json"
 	"io"
 	"strings"
 	"time"
@@ -103,3 +104,10 @@ type Label struct{ Name, Value string }
 // dotted and snake are the tool's name as JUnit and OpenMetrics have names.
 func (r Report) dotted() string { return strings.ReplaceAll(r.Tool, " ", ".") }
 func (r Report) snake() string  { return strings.ReplaceAll(r.Tool, " ", "_") }
+
+func indented(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

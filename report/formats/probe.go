@@ -3,6 +3,7 @@ package formats
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -145,4 +146,20 @@ func (m *metrics) protocol(q *profile.Protocol) {
 		m.add("announced_requests", "", "The requests on a connection that the server announces.", float64(n), on...)
 	}
 	m.count("requests_per_connection", "Requests that one connection may carry", q.Requests, on...)
+}
+
+// ProfileJSON writes the document; docs/probe.md describes it.
+func ProfileJSON(w io.Writer, p *profile.Profile) error { return indented(w, words.OfProfile(p)) }
+
+// CasesJSON writes the list of cases.
+func CasesJSON(w io.Writer, cases []profile.Case) error {
+	type one struct {
+		Format string `json:"format"`
+		profile.Case
+	}
+	all := make([]one, 0, len(cases))
+	for _, c := range cases {
+		all = append(all, one{profile.CaseFormat, c})
+	}
+	return indented(w, all)
 }

@@ -10,6 +10,7 @@ import (
 	"linger/finding"
 	"linger/profile"
 	"linger/report"
+	"linger/report/words"
 )
 
 // SurveyCSV writes a row for each line of a list.
@@ -91,4 +92,17 @@ func failed(p *profile.Profile) []string {
 		}
 	}
 	return names
+}
+
+// SurveyJSON writes what became of each line of a list, as an array.
+func SurveyJSON(w io.Writer, s []profile.Probed) error {
+	type one struct {
+		Format string `json:"format"`
+		words.ToldProbed
+	}
+	all := make([]one, 0, len(s))
+	for _, p := range words.OfProbed(s) {
+		all = append(all, one{profile.ProbedFormat, p})
+	}
+	return indented(w, all)
 }
