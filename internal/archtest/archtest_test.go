@@ -86,6 +86,7 @@ var rooms = []room{
 	{"compare/difference", []string{".", "trace", "stats", "finding", "compare", "compare/facts", "compare/times"}, "reads results only"},
 	{"compare/across", []string{".", "finding", "assert", "compare"}, "reads results only"},
 	{"compare/crowd", []string{".", "trace", "stats", "finding", "assert", "policy"}, "records of many clients into figures; no engine, no sentence"},
+	{"compare/capacity", []string{".", "trace", "stats", "finding", "assert", "tally"}, "counts of loads into what connections cost; it knows no engine"},
 	{"compare/crowdsweep", []string{".", "trace", "finding", "policy", "compare", "compare/crowd", "compare/times"}, "one crowd at a time, so that a sweep keeps no records"},
 	{"compare/sweep", []string{".", "trace", "stats", "finding", "compare", "compare/facts", "compare/times"}, "one trial at a time, so that a sweep keeps no traces"},
 	{"ladder", []string{".", "trace"}, "reads a trace only, whichever engine wrote it; returns messages, no words"},
@@ -109,20 +110,20 @@ var rooms = []room{
 	{"probe/secure", []string{".", "wire", "profile", "conformance", "probe/prober", "probe/http1"}, "TLS by itself; a request of HTTP/1 shows tickets and ends"},
 	{"report/table", []string{".", "finding", "legible"}, "tables as data, whatever they are of and however they are laid out"},
 	{"tune", []string{".", "stats", "finding", "assert", "keepalive"}, "arrivals into settings; knows no log, no socket and no clock"},
-	{"report/words", []string{".", "finding", "compare", "compare/across", "compare/crowd", "compare/crowdsweep", "compare/difference", "compare/sweep", "compare/times", "assert", "profile", "keepalive", "legible", "audit", "audit/change", "tune"}, "sentences from findings; no layout"},
-	{"report", []string{".", "trace", "finding", "compare", "compare/across", "compare/difference", "compare/facts", "compare/times", "assert", "profile", "report/table", "audit", "audit/change", "audit/handshake", "tune"}, "what is to be seen of a result; no engine, no layout"},
+	{"report/words", []string{".", "finding", "compare", "compare/across", "compare/capacity", "compare/crowd", "compare/crowdsweep", "compare/difference", "compare/sweep", "compare/times", "assert", "profile", "keepalive", "legible", "audit", "audit/change", "tune", "tally"}, "sentences from findings; no layout"},
+	{"report", []string{".", "trace", "finding", "compare", "compare/across", "compare/capacity", "compare/difference", "compare/facts", "compare/times", "assert", "profile", "report/table", "audit", "audit/change", "audit/handshake", "tune", "tally"}, "what is to be seen of a result; no engine, no layout"},
 	{"report/trial", []string{".", "trace", "stats", "finding", "compare/facts", "ladder", "report/table"}, "what is to be seen of one trial; it knows nothing of what several come to"},
 	{"report/sweepmap", []string{".", "finding", "compare/sweep", "compare/times", "report/table"}, "the part of a sweep that is drawn, for whoever draws it; it holds no more than that"},
 	{"report/crowds", []string{".", "finding", "compare", "compare/crowd", "policy", "report", "report/table", "report/words", "trace"}, "what is to be seen of many clients, for whoever draws it; no layout"},
 	{"report/crowdmap", []string{".", "finding", "compare/crowd", "compare/crowdsweep", "report", "report/crowds", "report/sweepmap", "report/table", "report/words"}, "what is to be seen of a sweep of crowds, for whoever draws it; no layout"},
 	{"report/terminal", []string{".", "report/table"}, "paragraphs and tables in the room of a terminal; it knows nothing of what is in them"},
-	{"report/text", []string{".", "trace", "finding", "compare", "compare/across", "compare/difference", "compare/facts", "compare/crowd", "compare/crowdsweep", "compare/sweep", "compare/times", "ladder", "assert", "profile", "keepalive", "report", "report/crowds", "report/trial", "report/crowdmap", "report/sweepmap", "report/table", "report/terminal", "report/words", "audit", "audit/change", "tune"}, "one rendering, for terminals: a stranger to the page"},
+	{"report/text", []string{".", "trace", "finding", "compare", "compare/across", "compare/capacity", "compare/difference", "compare/facts", "compare/crowd", "compare/crowdsweep", "compare/sweep", "compare/times", "ladder", "assert", "profile", "keepalive", "report", "report/crowds", "report/trial", "report/crowdmap", "report/sweepmap", "report/table", "report/terminal", "report/words", "audit", "audit/change", "tune", "tally"}, "one rendering, for terminals: a stranger to the page"},
 	{"report/html/draw", []string{".", "finding", "report/table"}, "what templates draw: strips, marks, tables; it knows nothing of what is in them"},
 	{"report/html/overtime", []string{".", "trace", "finding", "compare/crowd", "report", "report/html/draw", "report/table"}, "charts of a crowd over time; it knows no page"},
 	{"report/html", []string{".", "trace", "finding", "compare", "compare/across", "compare/crowd", "compare/difference", "compare/facts", "compare/crowdsweep", "compare/sweep", "compare/times", "ladder", "assert", "profile", "report", "report/crowds", "report/html/draw", "report/html/overtime", "report/trial", "report/crowdmap", "report/sweepmap", "report/table", "report/words", "tune"}, "another rendering, as pages: a stranger to the text"},
-	{"report/formats", []string{".", "trace", "finding", "legible", "compare", "compare/across", "compare/crowd", "compare/difference", "compare/facts", "compare/crowdsweep", "compare/sweep", "compare/times", "assert", "policy", "profile", "keepalive", "report", "report/trial", "report/crowdmap", "report/crowds", "report/sweepmap", "report/words", "audit", "audit/change", "tune"}, "what programs read; it reads nothing that is made for people"},
+	{"report/formats", []string{".", "trace", "finding", "legible", "compare", "compare/across", "compare/capacity", "compare/crowd", "compare/difference", "compare/facts", "compare/crowdsweep", "compare/sweep", "compare/times", "assert", "policy", "profile", "keepalive", "report", "report/trial", "report/crowdmap", "report/crowds", "report/sweepmap", "report/words", "audit", "audit/change", "tune", "tally"}, "what programs read; it reads nothing that is made for people"},
 	{"report/underway", []string{"trace", "run", "compare", "console", "report/text"}, "figures so far on a terminal; it knows no engine and runs nothing"},
-	{"report/document", []string{".", "trace", "finding", "fault", "docs", "compare", "compare/across", "compare/assertion", "compare/crowd", "compare/difference", "compare/facts", "compare/crowdsweep", "compare/sweep", "assert", "audit", "audit/change", "keepalive", "profile", "tune", "report", "report/trial", "report/crowdmap", "report/crowds", "report/sweepmap", "report/words", "report/text", "report/html", "report/formats"}, "one result in every format: it chooses a rendering, and lays nothing out itself"},
+	{"report/document", []string{".", "trace", "finding", "fault", "docs", "compare", "compare/across", "compare/assertion", "compare/capacity", "compare/crowd", "compare/difference", "compare/facts", "compare/crowdsweep", "compare/sweep", "assert", "audit", "audit/change", "keepalive", "profile", "tune", "report", "report/trial", "report/crowdmap", "report/crowds", "report/sweepmap", "report/words", "report/text", "report/html", "report/formats"}, "one result in every format: it chooses a rendering, and lays nothing out itself"},
 	{"rig", []string{".", "trace", "policy", "dns", "page", "fault", "legible", "whole", "lab", "live", "browser", "sim", "capture/har", "infer", "run", "dial", "rig/far", "rig/host"}, "worlds put together as engines; it knows neither command lines nor terminals"},
 	{"rig/crowds", []string{".", "trace", "policy", "fault", "lab", "live", "sim", "run", "compare/crowd", "rig", "rig/far", "rig/host"}, "worlds of many clients put together as engines; what their records come to is for others to know"},
 	{"rig/far", []string{".", "trace", "policy", "fault", "whole", "lab", "live", "service", "relay", "rig/host"}, "what serves at the far end of a lab's path; it knows no experiment"},
@@ -191,7 +192,7 @@ var processWide = map[string][]string{
 
 // wordless are the rooms that return codes and figures: what they found is said in
 // report/words, and nowhere else. What they may say in English are errors.
-var wordless = []string{"audit", "audit/change", "audit/limit", "audit/predict", "compare", "compare/across", "compare/assertion", "compare/crowd", "compare/crowdsweep", "compare/difference", "compare/facts", "compare/sweep", "compare/times", "finding", "tune"}
+var wordless = []string{"audit", "audit/change", "audit/limit", "audit/predict", "compare", "compare/across", "compare/assertion", "compare/capacity", "compare/crowd", "compare/crowdsweep", "compare/difference", "compare/facts", "compare/sweep", "compare/times", "finding", "tune"}
 
 // worded are their files that may say more, with the reason.
 var worded = map[string]string{
@@ -199,6 +200,7 @@ var worded = map[string]string{
 	"tune/figures.go":                "what an assertion may name, in the words of its help",
 	"compare/assertion/assertion.go": "what the names of assertions stand for is documentation, and why one is not known stands in their results",
 	"compare/assertion/crowd.go":     "the same",
+	"compare/capacity/figures.go":    "the same",
 	"compare/assertion/traffic.go":   "the same",
 }
 
