@@ -12,7 +12,6 @@ import (
 	"linger/report/table"
 	"linger/report/terminal"
 	"linger/report/words"
-	"linger/stats"
 	"linger/tally"
 )
 
@@ -102,12 +101,9 @@ func (l Loading) Lines(o Options, rows int) []string {
 // line says what the turn comes to: over its latest whole second.
 func (l Loading) line() string {
 	n := l.Now
-	rate, p99 := capacity.RateOf(n), ""
-	var latest stats.Histogram
+	rate, p99, latest := capacity.RateOf(n), "", n.Latency.Intended
 	if k := len(n.Seconds); k > 1 {
 		rate, latest = float64(n.Seconds[k-2].Answered), n.Seconds[k-2].Latency
-	} else {
-		latest = n.Latency.Intended
 	}
 	if q := capacity.QuantilesOf(&latest); !q.P99.IsZero() {
 		p99 = ", p99 " + words.LoadTime(q.P99.Or(0))
