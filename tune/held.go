@@ -68,6 +68,14 @@ func (t *timelines) before(when linger.Instant) int {
 	return max(0, int(int64(when)/int64(time.Second)>>t.shift-t.from))
 }
 
+// fetch reads of the step of an instant, so that it is in the cache.
+func (t *timelines) fetch(when linger.Instant) int32 {
+	if i := t.before(when)*t.classes + t.classes/2; i < len(t.idled) {
+		return t.idled[i]
+	}
+	return 0
+}
+
 // join makes one step of two.
 func (t *timelines) join() {
 	odd := int(t.from & 1)

@@ -22,16 +22,18 @@ type replay struct {
 
 	opened   int64
 	limited  int64   // connections that ended by the limit
-	turn     int32   // the backend of the next connection
+	turn     int16   // the backend of the next connection
 	backends []int64 // requests that each got
+	one      [2]kept // scratch
 }
 
 // kept is an open connection.
 type kept struct {
 	idle    linger.Instant // when it becomes so
 	carried int32
-	backend int32
+	backend int16
 	multi   bool
+	more    bool // of a client's only one: it has several, which are in replays.more
 }
 
 // replayedRequests is after how many requests a half of the clients stands for all of those that
@@ -41,14 +43,16 @@ const replayedRequests = 1 << 16
 // replays are the runs of all settings.
 type replays struct {
 	all      []*replay
-	clients  map[uint64][][]kept // of each replay
+	clients  clients
+	conns    []kept         // the only connection of each client in each replay, by its place
+	more     map[int][]kept // by the place of the only one in conns: all of those that have several
 	requests int64
 	until    int64
 	shift    uint
 }
 
 func newReplays(c Config) *replays {
-	s := &replays{clients: map[uint64][][]kept{}, until: replayedRequests}
+	s := &replays{more: map[int][]kept{}, until: replayedRequests}
 	timeouts, limits := slices.Clone(replayedTimeouts), slices.Clone(replayedLimits)
 	if c.Timeout > 0 && !slices.Contains(timeouts, c.Timeout) {
 		timeouts = append(timeouts, c.Timeout)
@@ -74,18 +78,14 @@ func (s *replays) add(r *Arrival, weight int64) {
 	}
 	weight <<= s.shift
 	s.requests += weight
-	conns := s.clients[r.Client]
-	if conns == nil {
-		conns = make([][]kept, len(s.all))
-		first := make([]kept, len(s.all)) // most have one connection
-		for i := range conns {
-			conns[i] = first[i : i : i+1]
-		}
-		s.clients[r.Client] = conns
+	place, _ := s.clients.place(r.Client)
+	from := int(place) * len(s.all)
+	for len(s.conns) < from+len(s.all) {
+		s.conns = append(s.conns, make([]kept, len(s.all))...)
 	}
 	for i, l := range s.all {
-		if !l.again(conns[i], r, weight) {
-			conns[i] = l.add(conns[i], r, weight)
+		if !l.again(&s.conns[from+i], r, weight) {
+			s.several(l, from+i, r, weight)
 		}
 	}
 	if s.until--; s.until == 0 {
@@ -96,20 +96,18 @@ func (s *replays) add(r *Arrival, weight int64) {
 }
 
 func (s *replays) forget(gone func(uint64) bool) {
-	for id := range s.clients {
-		if gone(id) {
-			delete(s.clients, id)
+	s.clients.forget(gone, func(place int32) {
+		from := int(place) * len(s.all)
+		for i := range s.conns[from : from+len(s.all)] {
+			delete(s.more, from+i)
 		}
-	}
+		clear(s.conns[from : from+len(s.all)])
+	})
 }
 
 // again hands a request to a client's only connection, if that is idle and stays; so it is for most.
-func (l *replay) again(conns []kept, r *Arrival, weight int64) bool {
-	if len(conns) != 1 || r.Once {
-		return false
-	}
-	c := &conns[0]
-	if c.idle > r.Start || c.idle+l.idle < r.Start || c.multi != r.Multiplexed || c.carried == l.limit && l.limit > 0 {
+func (l *replay) again(c *kept, r *Arrival, weight int64) bool {
+	if c.carried == 0 || c.more || r.Once || c.idle > r.Start || c.idle+l.idle < r.Start || c.multi != r.Multiplexed || c.carried == l.limit && l.limit > 0 {
 		return false
 	}
 	if c.carried++; c.carried == l.limit {
@@ -120,12 +118,39 @@ func (l *replay) again(conns []kept, r *Arrival, weight int64) bool {
 	return true
 }
 
+// several hands a request to one of the connections of a client, whichever it has, in a replay that
+// has the only one at a place of conns: one that has carried nothing is none.
+func (s *replays) several(l *replay, place int, r *Arrival, weight int64) {
+	only, before := &s.conns[place], l.one[:0]
+	switch {
+	case only.more:
+		before = s.more[place]
+	case only.carried > 0:
+		before = append(before, *only)
+	}
+	open := l.add(before, r, weight)
+	if len(open) > 1 {
+		if !only.more {
+			open = slices.Clone(open)
+		}
+		*only, s.more[place] = kept{more: true}, open
+		return
+	}
+	if only.more {
+		delete(s.more, place)
+	}
+	*only = kept{}
+	if len(open) == 1 {
+		*only = open[0]
+	}
+}
+
 // add hands a request to one of a client's connections, and returns those that are open.
 func (l *replay) add(conns []kept, r *Arrival, weight int64) []kept {
 	if r.Once {
 		l.opened += weight
 		l.backends[l.turn] += weight
-		l.turn = (l.turn + 1) % int32(len(l.backends))
+		l.turn = (l.turn + 1) % int16(len(l.backends))
 		return conns
 	}
 	best, n := -1, 0
@@ -145,7 +170,7 @@ func (l *replay) add(conns []kept, r *Arrival, weight int64) []kept {
 		l.opened += weight
 		conns = append(conns, kept{idle: r.End, backend: l.turn, multi: r.Multiplexed})
 		best = len(conns) - 1
-		l.turn = (l.turn + 1) % int32(len(l.backends))
+		l.turn = (l.turn + 1) % int16(len(l.backends))
 	}
 	c := &conns[best]
 	c.carried++

@@ -214,8 +214,7 @@ const timeWait = 60
 
 // End returns the result.
 func (a *Analyzer) End(q Asked) *Result {
-	a.order.rest(a.add)
-	a.beside.wait()
+	a.finish()
 	r := &Result{
 		Format: Format, Requests: a.requests, Exact: a.least == nil, Hours: a.hours[:],
 		Clients: int64(a.clients.n) << a.shift, Span: time.Duration(a.last - a.first).Seconds(),

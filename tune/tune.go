@@ -107,7 +107,10 @@ type Analyzer struct {
 	on       func(*Arrival) // add
 	now      Arrival
 	shared   Arrival // as one has it
-	inOrder  int     // arrivals since the last one that was before the one that came before it
+	batch    []Arrival
+	places   [atOnce]int32
+	fetched  linger.Instant // what fetch has read, so that it is read
+	inOrder  int            // arrivals since the last one that was before the one that came before it
 	latest   linger.Instant
 
 	last     linger.Instant
@@ -145,7 +148,7 @@ func New(c Config) *Analyzer {
 		a.beside = newBeside(a.least)
 	}
 	a.replays = newReplays(c)
-	a.on = a.add
+	a.on, a.batch = a.add, make([]Arrival, 0, atOnce)
 	return a
 }
 
@@ -199,7 +202,70 @@ func (a *Analyzer) Add(r Arrival) {
 // calm is how many arrivals in order make the next ones be taken as they come.
 const calm = 1 << 16
 
+// add takes arrivals in that are in order: a batch at once, since to find what is known of a client
+// takes longer than all else, and of many clients hardly longer than of one.
 func (a *Analyzer) add(r *Arrival) {
+	if a.batch = append(a.batch, *r); len(a.batch) == cap(a.batch) {
+		a.take()
+	}
+}
+
+// atOnce is how many arrivals are a batch.
+const atOnce = 64
+
+// take takes the batch in.
+func (a *Analyzer) take() {
+	for batch := a.batch; len(batch) > 0; {
+		n := 0
+		for full := false; n < len(batch) && !full; n++ {
+			a.places[n] = nowhere
+			if client := batch[n].Client; client>>(64-a.shift) == 0 {
+				a.places[n], _ = a.clients.place(client)
+				full = a.clients.n > a.config.MaxClients
+			}
+		}
+		a.fetch(a.places[:n])
+		for i := range n {
+			a.arrive(&batch[i], a.places[i])
+		}
+		batch = batch[n:]
+		if a.clients.n > a.config.MaxClients {
+			a.halve()
+		}
+	}
+	a.batch = a.batch[:0]
+}
+
+// finish takes in what still waits.
+func (a *Analyzer) finish() {
+	a.order.rest(a.add)
+	a.take()
+	a.beside.wait()
+}
+
+// nowhere is the place of a client that is not followed.
+const nowhere = -1
+
+// fetch reads what is known of clients, so that it is in the cache when it is needed: none of these
+// reads waits for another.
+func (a *Analyzer) fetch(places []int32) {
+	sum := a.most.fetch(places)
+	for _, at := range places {
+		if at >= 0 && int(at) < len(a.most.conns) {
+			if i := a.most.conns[at].tally; i > 0 {
+				count := a.tallies.list[i-1].count
+				sum += linger.Instant(count[0] + count[len(count)/2])
+			}
+		}
+	}
+	if a.least != nil && a.beside.alone {
+		sum += a.least.fetch(places)
+	}
+	a.fetched = sum
+}
+
+// arrive takes an arrival in, of the client at a place.
+func (a *Analyzer) arrive(r *Arrival, place int32) {
 	if !a.started {
 		a.started, a.first = true, r.Start
 	}
@@ -210,11 +276,10 @@ func (a *Analyzer) add(r *Arrival) {
 	if r.Secure {
 		a.secure++
 	}
-	if r.Client>>(64-a.shift) != 0 {
+	if place == nowhere {
 		return
 	}
 	w := int64(1) << a.shift
-	place, _ := a.clients.place(r.Client)
 	gap := a.most.add(place, r, w)
 	if a.least != nil {
 		a.beside.add(place, r, w)
@@ -237,9 +302,6 @@ func (a *Analyzer) add(r *Arrival) {
 	a.most.held.ask(r.End, w)
 	if r.Connection != 0 || r.Number != 0 {
 		a.seen.add(r, gap, w)
-	}
-	if a.clients.n > a.config.MaxClients {
-		a.halve()
 	}
 }
 

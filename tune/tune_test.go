@@ -34,8 +34,7 @@ func analyzed(c Config, all []Arrival) *Analyzer {
 	for _, r := range all {
 		a.Add(r)
 	}
-	a.order.rest(a.add)
-	a.beside.wait()
+	a.finish()
 	return a
 }
 

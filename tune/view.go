@@ -137,6 +137,16 @@ func (v *view) add(place int32, r *Arrival, weight int64) linger.Instant {
 	return gap
 }
 
+// fetch reads what is known of the clients at places.
+func (v *view) fetch(places []int32) (sum linger.Instant) {
+	for _, at := range places {
+		if at >= 0 && int(at) < len(v.conns) {
+			sum += v.conns[at].first + v.conns[at].mean + linger.Instant(v.held.fetch(v.conns[at].first))
+		}
+	}
+	return sum
+}
+
 // best returns which of a client's connections has become idle last by then, and which one is
 // idle first of all.
 func (c *client) best(start linger.Instant) (best, soonest *linger.Instant) {

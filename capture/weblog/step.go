@@ -187,19 +187,26 @@ func (s *step) end(line []byte, at int) int {
 	if s.after == "" {
 		return len(line)
 	}
-	first := s.after[0]
+	if at+1 < len(line) && line[at] == '-' && line[at+1] == s.after[0] && len(s.after) == 1 && !s.listed {
+		return at + 1 // there is no value, which most of some fields are
+	}
 	for from := at; ; {
-		i := bytes.IndexByte(line[from:], first)
+		i := bytes.IndexByte(line[from:], s.after[0])
 		if i < 0 {
 			return -1
 		}
 		i += from
-		if len(line)-i >= len(s.after) && (len(s.after) == 1 || string(line[i:i+len(s.after)]) == s.after) &&
-			!(s.quoted && escaped(line[at:i])) && !(s.listed && goesOn(line, at, i)) {
+		if s.stands(line[i:]) && !(s.quoted && i > at && line[i-1] == '\\' && escaped(line[at:i])) && !(s.listed && goesOn(line, at, i)) {
 			return i
 		}
 		from = i + 1
 	}
+}
+
+// stands reports whether what stands behind the value stands where its first byte does.
+func (s *step) stands(rest []byte) bool {
+	n := len(s.after)
+	return n == 1 || len(rest) >= n && rest[1] == s.after[1] && (n == 2 || string(rest[2:n]) == s.after[2:])
 }
 
 // goesOn reports whether the blank at i is one within nginx's list of upstreams, "a, b : c".
