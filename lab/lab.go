@@ -96,6 +96,9 @@ type HostConfig struct {
 	Captured bool `json:"captured,omitempty"`
 	// Processes asks for the CPU time and the memory of all processes on the host.
 	Processes bool `json:"processes,omitempty"`
+	// Sysctls are parameters of the host's network that differ from the lab's own, by their
+	// names: "net.ipv4.tcp_tw_reuse". One that cannot be set is an error of [Open].
+	Sysctls map[string]string `json:"sysctls,omitempty"`
 }
 
 // A Config is a path with the hosts on it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -257,7 +258,7 @@ func newNetns(c HostConfig, addr netip.Addr, ranges map[string]netip.Prefix) (*n
 	go func() {
 		// Never unlocked: the thread ends with the goroutine, and the namespace with it.
 		runtime.LockOSThread()
-		err := h.build(ranges)
+		err := h.build(c.Sysctls, ranges)
 		made <- err
 		if err != nil {
 			return
@@ -279,7 +280,7 @@ func (h *netns) do(f func()) {
 	<-done
 }
 
-func (h *netns) build(ranges map[string]netip.Prefix) error {
+func (h *netns) build(wanted map[string]string, ranges map[string]netip.Prefix) error {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
@@ -297,6 +298,11 @@ func (h *netns) build(ranges map[string]netip.Prefix) error {
 	if len(refusals) > 0 {
 		h.notes = append(h.notes, fmt.Sprintf("%d of the %d sysctls of a host cannot be set and stay as this machine has them; the first: %v", len(refusals), len(table), refusals[0]))
 	}
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if err := wantSysctl(name, wanted[name]); err != nil {
+			return err
+		}
+	}
 	var err error
 	if h.port.FD, err = pump.OpenTUN(pump.DeviceName); err != nil {
 		return err
@@ -311,6 +317,19 @@ func (h *netns) build(ranges map[string]netip.Prefix) error {
 		return err
 	}
 	h.diag, h.diagErr = sockdiag.Open()
+	return nil
+}
+
+// wantSysctl sets a parameter that was asked for by name, "net.ipv4.tcp_tw_reuse", in the
+// calling thread's network namespace.
+func wantSysctl(name, value string) error {
+	below, ok := strings.CutPrefix(strings.ReplaceAll(name, ".", "/"), "net/")
+	if _, err := os.Stat("/proc/sys/net/" + below); !ok || err != nil || strings.Contains(below, "//") {
+		return fmt.Errorf("%s is no parameter of a network namespace on this kernel", name)
+	}
+	if err := setSysctl(below, value); err != nil {
+		return fmt.Errorf("%s cannot be set to %q: %w", name, value, err)
+	}
 	return nil
 }
 

@@ -19,6 +19,8 @@ type Command struct {
 	End     far.End
 	// Capture is where every packet goes; nil is nowhere.
 	Capture *os.File
+	// Sysctls are parameters of the network of all hosts that differ from the lab's own.
+	Sysctls map[string]string
 	// Process is the program, without the host that it runs on.
 	Process lab.Command
 	// Environ is its environment, where the end adds to it; else it has this process's.
@@ -45,6 +47,9 @@ func (e NotStarted) Unwrap() error { return e.error }
 func (c Command) Run(ctx context.Context, note func(string, ...any)) (out CommandSeen, err error) {
 	config := labConfig(linger.Scenario{Network: c.Network, Seed: c.Seed}, 0, c.End.Servers())
 	c.End.Configure(&config)
+	for i := range config.Hosts {
+		config.Hosts[i].Sysctls = c.Sysctls
+	}
 	if c.Capture != nil {
 		config.Capture, config.CaptureLimit = c.Capture, captureLimit
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 
 	"linger"
 	"linger/assert"
@@ -40,6 +41,7 @@ type labCmd struct {
 	Authority string   `placeholder:"FILE" help:"Write the certificate, in PEM, of the authority that vouches for https://origin/, and keep it. The command finds it by SSL_CERT_FILE, CURL_CA_BUNDLE and the like in any case (docs/lab.md)."`
 	Connect   []string `sep:"none" placeholder:"[NAME=]HOST:PORT" help:"Instead of the origin, have the command reach this one server outside, through a relay at the path's far end, and nothing else: at HOST:PORT, of an address at origin:PORT, with NAME at NAME:PORT. May stand several times."`
 	flags.OriginCommandFlag
+	Sysctl []string `sep:"none" placeholder:"NAME=VALUE" help:"A parameter of the network of all hosts of the lab, as of docker run: 'net.ipv4.ip_local_port_range=40000 40099'. May stand several times."`
 	Assert []string `sep:"none" placeholder:"WHAT" help:"A condition, as 'reuse>=0.9 && connections<=6'; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
 	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write what was seen: .json, or .pcapng with every packet."`
 	flags.WideFlag
@@ -65,6 +67,10 @@ func (c labCmd) Run(ctx context.Context, std console.Streams) error {
 	if err != nil {
 		return err
 	}
+	sysctls, err := c.sysctls()
+	if err != nil {
+		return err
+	}
 	// Standard output is the command's.
 	out, err := console.Open(std, console.Wanted{Files: c.Output, Wide: c.Wide, NoText: true}, ".json", ".pcapng")
 	if err != nil {
@@ -75,7 +81,7 @@ func (c labCmd) Run(ctx context.Context, std console.Streams) error {
 		std.Note("%s", note)
 	}
 	run := rig.Command{
-		Network: network, Seed: c.Seed, End: end, Environ: os.Environ(), Terminal: console.IsTerminal(std.In),
+		Network: network, Seed: c.Seed, End: end, Sysctls: sysctls, Environ: os.Environ(), Terminal: console.IsTerminal(std.In),
 		Process: lab.Command{Path: path, Args: command[1:], Stdin: std.In, Stdout: std.Out.File, Stderr: std.Err.File},
 	}
 	packets, err := c.capture(out, &run)
@@ -106,6 +112,19 @@ func (c labCmd) Run(ctx context.Context, std console.Streams) error {
 func (c labCmd) write(std console.Streams, out *console.Outputs, r document.Command) error {
 	layout := out.Layout(std.Err)
 	return errors.Join(text.Ledger(std.Err, r.Ledger, r.Requests, r.Relays, layout), text.Asserted(std.Err, r.Asserted, layout))
+}
+
+// sysctls are the parameters of hosts that were asked for, by name.
+func (c labCmd) sysctls() (map[string]string, error) {
+	out := map[string]string{}
+	for _, one := range c.Sysctl {
+		name, value, ok := strings.Cut(one, "=")
+		if name, value = strings.TrimSpace(name), strings.TrimSpace(value); !ok || !strings.HasPrefix(name, "net.") || value == "" {
+			return nil, fault.Usage("--sysctl %s: write a parameter of the network and its value, as net.ipv4.tcp_tw_reuse=1", one)
+		}
+		out[name] = value
+	}
+	return out, nil
 }
 
 // capture begins the file of packets; nil is that none is wanted.
