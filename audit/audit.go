@@ -24,6 +24,7 @@ import (
 	"linger"
 	"linger/audit/handshake"
 	"linger/audit/limit"
+	"linger/audit/predict"
 	"linger/trace"
 )
 
@@ -46,6 +47,10 @@ type Config struct {
 	WhatIf   bool
 	PoolSize int
 	PoolIdle time.Duration
+	// Settings are asked for: Result.WhatIf has what each would have come to. Grid asks for
+	// those of predict.Grid, of which Result.Grid has the outcomes.
+	Settings []predict.Setting
+	Grid     bool
 	// Software is what servers and clients are, where they do not say so.
 	Software string
 }

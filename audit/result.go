@@ -13,6 +13,7 @@ import (
 	"linger/audit/handshake"
 	"linger/audit/inference"
 	"linger/audit/limit"
+	"linger/audit/predict"
 	"linger/finding"
 	"linger/keepalive"
 )
@@ -79,6 +80,12 @@ type Result struct {
 	Clients []GroupRow `json:"clients"`
 	Hops    []Hop      `json:"hops,omitempty"`
 	Limits  []Limit    `json:"limits,omitempty"`
+
+	// WhatIf is what the settings asked for would have come to, Grid those of predict.Grid; Best
+	// is the one change that saves most, where one is worth it. All are predicted.
+	WhatIf []predict.Prediction           `json:"what_if,omitempty"`
+	Grid   []predict.Prediction           `json:"what_if_grid,omitempty"`
+	Best   linger.Opt[predict.Prediction] `json:"best_change,omitzero"`
 
 	Findings []finding.Finding `json:"findings"`
 	Caveats  []finding.Caveat  `json:"caveats,omitempty"`
