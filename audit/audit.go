@@ -41,8 +41,8 @@ type Config struct {
 	// Each, if not nil, is called with each connection whose cause is decided, in no
 	// particular order.
 	Each func(Row)
-	// WhatIf has the requests of each origin replayed, which takes as long as an eighth of
-	// all else. PoolSize and PoolIdle are the pool that it is about: connections of each client to
+	// WhatIf has the requests of each origin replayed, which takes as long as a quarter of
+	// all else, for the pool that GroupRow.WithPool is about. PoolSize and PoolIdle are the pool that it is about: connections of each client to
 	// an origin, and for how long they are kept. 0 is what remedies advise.
 	WhatIf   bool
 	PoolSize int
@@ -310,7 +310,7 @@ func (a *Auditor) settle(until linger.Instant, last bool) {
 	}
 	byPool := inPools(now)
 	a.peaks(byPool)
-	if last && a.config.WhatIf {
+	if last {
 		a.whatIf(byPool)
 	}
 	for _, c := range now {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"linger"
+	"linger/audit/predict"
 	"linger/trace"
 )
 
@@ -115,6 +116,7 @@ func TestFoldingChangesNothing(t *testing.T) {
 			for i := range r.Limits {
 				r.Limits[i].Curve, r.Limits[i].Value = nil, linger.Opt[float64]{} // of samples
 			}
+			r.Best = linger.Opt[predict.Prediction]{} // needs each request
 			for i := range r.Origins {
 				r.Origins[i].WithPool = linger.Opt[WhatIf]{} // needs each request
 			}

@@ -234,6 +234,7 @@ func (a *Auditor) result() *Result {
 	r.Origins, r.Clients = append([]GroupRow{}, groupRows(t.origins)...), append([]GroupRow{}, groupRows(t.clients)...)
 	r.Limits = a.limitRows()
 	r.Hops = a.hopRows()
+	a.predicted(r)
 	r.Findings = a.findings()
 	r.Caveats = a.caveats(r)
 	return r

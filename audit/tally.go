@@ -216,6 +216,7 @@ type tally struct {
 	coalesced                          Coalesced
 	secure                             handshake.Sum
 	inference                          inference.Sums
+	whatIf                             trials
 	protocols                          map[linger.Protocol]int
 }
 

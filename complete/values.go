@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"linger"
+	"linger/audit/predict"
 	"linger/compare/assertion"
 	"linger/conformance"
 	"linger/keepalive"
@@ -84,6 +85,8 @@ func (l Line) values(f Flag, verb, typed string) Answer {
 		c := begins(typed, plainWords(assertable()...))
 		c.More = true
 		return c
+	case "what-if":
+		return listed(typed, among(plainWords(predict.Words()...)))
 	case "scheme":
 		return begins(typed, plainWords(linger.SchemeHTTP, linger.SchemeHTTPS))
 	case "software":

@@ -9,6 +9,7 @@ import (
 	"linger/audit"
 	"linger/audit/change"
 	"linger/audit/handshake"
+	"linger/audit/predict"
 	"linger/finding"
 	"linger/report/table"
 )
@@ -98,6 +99,35 @@ func withoutPort(address string) string {
 
 // groupName is an origin as clients name it, with the port where that is not in it.
 func groupName(g audit.GroupRow) string { return cmp.Or(g.Name, g.Address, "others") }
+
+// AuditWhatIf has a row for each setting that was asked for; with origins one for each of them, too.
+func AuditWhatIf(r *audit.Result, origins bool) table.Table {
+	t := table.Table{Columns: []table.Column{
+		{Head: "what if (predicted)", Align: table.Left, Short: 12}, {Head: "conns"}, {Head: "now"}, {Head: "waited"}, {Head: "now"}, {Head: "queued", Spare: 1},
+		{Head: "TLS full", Spare: 3}, {Head: "resumed", Spare: 4}, {Head: "reuse", Spare: 2},
+	}}
+	add := func(name string, o predict.Outcome) {
+		opened := finding.Count(float64(o.Opened))
+		if o.High > o.Opened {
+			opened = fmt.Sprintf("%s-%s", finding.Count(float64(o.Low)), finding.Count(float64(o.High)))
+		}
+		full, resumed := table.Word(""), table.Word("")
+		if o.Full+o.Resumed+o.Instead.Full+o.Instead.Resumed > 0 {
+			full, resumed = table.Int(o.Full), table.Int(o.Resumed)
+		}
+		t.Add(table.Word(name), table.Word(opened), table.Int(o.Instead.Opened), table.Known(o.Waiting, finding.Waited), table.Known(o.Instead.Waiting, finding.Waited),
+			table.Known(o.Queueing, finding.Waited), full, resumed, table.Number(o.Reuse(), finding.SharpShare))
+	}
+	for _, p := range r.WhatIf {
+		add(p.Text, p.All)
+		for _, o := range p.Origins {
+			if origins && len(p.Origins) > 1 {
+				add("  "+table.Short(cmp.Or(o.Name, o.Address), 28), o.Outcome)
+			}
+		}
+	}
+	return t
+}
 
 // AuditCauses has a row for each cause.
 func AuditCauses(r *audit.Result, label func(audit.Cause) string) table.Table {

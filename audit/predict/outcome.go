@@ -14,8 +14,9 @@ type Outcome struct {
 	// Full and Resumed are the handshakes of TLS among them.
 	Full    int `json:"tls_full"`
 	Resumed int `json:"tls_resumed"`
-	// Waiting is for handshakes, summed over requests, in ms; Queueing for a connection that is
-	// allowed to be used. Unknown where no handshake was recorded whole.
+	// Waiting is for handshakes, in ms, once for each connection for which a request waited, as
+	// what was observed; Queueing what requests waited besides, for a connection that was there
+	// or that others waited for, too. Unknown where no handshake was recorded whole.
 	Waiting  linger.Opt[float64] `json:"waiting_ms,omitzero"`
 	Queueing linger.Opt[float64] `json:"queueing_ms,omitzero"`
 	// Instead is what was observed of the same requests.
@@ -99,6 +100,7 @@ const (
 	Unanswered  CaveatCode = "unanswered"   // requests without a whole response are not replayed
 	Inferred    CaveatCode = "inferred"     // requests are known by sizes and times alone
 	Saturated   CaveatCode = "saturated"    // requests were sent as soon as a connection was free: when they were wanted is not known
+	LeftOut     CaveatCode = "left-out"     // requests were not replayed, since there are too many
 	NotKept     CaveatCode = "not-kept"     // connections of which the requests are not known any more, or never were
 	Adrift      CaveatCode = "adrift"       // the replay that changes nothing is off by so many connections
 )

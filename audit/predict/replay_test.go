@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"linger"
+	"linger/policy"
 )
 
 // A request hangs on the latest response that had come when it was wanted.
@@ -12,7 +13,7 @@ func TestInOrder(t *testing.T) {
 	wants := InOrder([]Want{{At: 30, Done: 40, After: -1}, {At: 0, Done: 10, After: -1}, {At: 5, Done: 25, After: -1}, {At: 26, Done: 28, After: -1}})
 	for i, want := range []struct {
 		at    linger.Instant
-		after int
+		after int32
 	}{{0, -1}, {5, -1}, {26, 1}, {30, 2}} {
 		if wants[i].At != want.at || wants[i].After != want.after {
 			t.Errorf("%d: %+v, want at %d after %d", i, wants[i], want.at, want.after)
@@ -20,33 +21,116 @@ func TestInOrder(t *testing.T) {
 	}
 }
 
-func TestOpened(t *testing.T) {
-	ms := func(n int) linger.Instant { return linger.Instant(time.Duration(n) * time.Millisecond) }
-	// Requests at some ms that take 10 ms each.
-	at := func(list ...int) (wants []Want) {
-		for _, n := range list {
-			wants = append(wants, Want{At: ms(n), Done: ms(n + 10), Takes: 10 * time.Millisecond, After: -1})
-		}
-		return InOrder(wants)
+func at(n int) linger.Instant { return linger.Instant(time.Duration(n) * time.Millisecond) }
+
+// requests at some ms, that take 10 ms each.
+func requests(list ...int) (wants []Want) {
+	for _, n := range list {
+		wants = append(wants, Want{At: at(n), Done: at(n + 10), Takes: 10 * time.Millisecond})
 	}
-	pool := func(connections int, idle time.Duration, most int) linger.Strategy {
-		return linger.Strategy{Name: "keep", Version: "1.1", Persistent: true, Connections: connections, InFlight: 1, IdleTimeout: idle, MaxRequests: most}
+	return InOrder(wants)
+}
+
+// ending has each request be the last on its connection.
+func ending(wants []Want, end End, kept time.Duration) []Want {
+	for i := range wants {
+		wants[i].End, wants[i].Kept = end, kept
 	}
+	return wants
+}
+
+// parted has each request be of another pool than the one before.
+func parted(wants []Want, parts int) []Want {
+	for i := range wants {
+		wants[i].Part = int32(i % parts)
+	}
+	return wants
+}
+
+func TestWith(t *testing.T) {
 	for _, test := range []struct {
-		name     string
-		wants    []Want
-		strategy linger.Strategy
-		want     int
+		name    string
+		traffic Traffic
+		setting string // empty changes nothing
+		opened  int
+		waiting float64 // in ms, of 5 each
+		queued  float64
 	}{
-		{"none", nil, pool(6, time.Second, 0), 0},
-		{"one after the other", at(0, 100, 200, 300), pool(6, time.Second, 0), 1},
-		{"at once", at(0, 0, 0), pool(6, time.Second, 0), 3},
-		{"at once, and one connection", at(0, 0, 0), pool(1, time.Second, 0), 1},
-		{"longer apart than they are kept", at(0, 1500, 3000), pool(6, time.Second, 0), 3},
-		{"a limit of two requests", at(0, 100, 200, 300), pool(6, time.Second, 2), 2},
+		{"none", Traffic{}, "", 0, 0, 0},
+		{"one after the other", Traffic{Wants: requests(0, 100, 200, 300)}, "", 1, 5, 0},
+		{"at once", Traffic{Wants: requests(0, 0, 0)}, "", 3, 15, 0},
+		{"at once, and one connection", Traffic{Wants: requests(0, 0, 0)}, "connections=1", 1, 5, 15 + 25},
+		{"at once, multiplexed", Traffic{Wants: requests(0, 0, 0)}, "h2", 1, 5, 10},
+		{"at once, multiplexed, and two streams", Traffic{Wants: requests(0, 0, 0), Streams: 2}, "h2", 1, 5, 20},
+		{"longer apart than the client keeps", Traffic{Wants: requests(0, 1500, 3000), Idle: time.Second}, "", 3, 15, 0},
+		{"and it keeps for longer", Traffic{Wants: requests(0, 1500, 3000), Idle: time.Second}, "idle=2s", 1, 5, 0},
+		{"but the server does not", Traffic{Wants: requests(0, 1500, 3000), Idle: time.Second, ServerIdle: time.Second}, "idle=2s", 3, 15, 0},
+		{"nor does the client with a server that does", Traffic{Wants: requests(0, 1500, 3000), Idle: time.Second, ServerIdle: time.Second}, "server-idle=2s", 3, 15, 0},
+		{"a limit of two requests", Traffic{Wants: requests(0, 100, 200, 300), Requests: 2}, "", 2, 10, 0},
+		{"raised", Traffic{Wants: requests(0, 100, 200, 300), Requests: 2}, "max-requests=10", 1, 5, 0},
+		{"at an age", Traffic{Wants: requests(0, 100, 200, 300), Age: 150 * time.Millisecond}, "", 2, 10, 0},
+		{"never kept", Traffic{Wants: ending(requests(0, 100, 200), ClientAtOnce, 0)}, "", 3, 15, 0},
+		{"never kept, and now it is", Traffic{Wants: ending(requests(0, 100, 200), ClientAtOnce, 0)}, "idle=1s", 1, 5, 0},
+		{"never kept by the server, whatever the client does", Traffic{Wants: ending(requests(0, 100, 200), ServerAtOnce, 0)}, "idle=1s", 3, 15, 0},
+		{"never kept by the server, and now it is", Traffic{Wants: ending(requests(0, 100, 200), ServerAtOnce, 0)}, "server-idle=1s", 1, 5, 0},
+		{"ended in error, whatever the setting", Traffic{Wants: ending(requests(0, 100, 200), Otherwise, 0)}, "server-idle=1s,idle=1s,connections=6", 3, 15, 0},
+		{"ended after a while, and used before", Traffic{Wants: ending(requests(0, 100, 200), Otherwise, 99*time.Millisecond)}, "", 1, 5, 0},
+		{"ended after a while", Traffic{Wants: ending(requests(0, 100, 200), Otherwise, 80*time.Millisecond)}, "", 3, 15, 0},
+		{"two processes, each with a pool", Traffic{Wants: parted(requests(0, 100, 200, 300), 2)}, "", 2, 10, 0},
+		{"two processes, kept for longer", Traffic{Wants: parted(requests(0, 100, 200, 300), 2)}, "idle=9s", 2, 10, 0},
+		{"one pool for both", Traffic{Wants: parted(requests(0, 100, 200, 300), 2)}, "connections=6", 1, 5, 0},
+		{"there before", Traffic{Wants: requests(0, 100, 200, 300), Before: []int{1}}, "", 0, 0, 0},
+		{"one of two idles, and the other is enough", Traffic{Wants: requests(0, 0, 80, 160, 240, 320), Idle: 100 * time.Millisecond, Order: policy.MostRecent}, "", 2, 10, 0},
 	} {
-		if got := Opened(test.wants, test.strategy, 5*time.Millisecond); got != test.want {
-			t.Errorf("%s: %d, want %d", test.name, got, test.want)
+		t.Run(test.name, func(t *testing.T) {
+			x := test.traffic
+			x.Full, x.Measured = 5*time.Millisecond, true
+			x.Observed.Opened = 2
+			var setting Setting
+			if test.setting != "" {
+				var err error
+				if setting, err = ParseSetting(test.setting); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := x.With(setting)
+			if w, q := got.Waiting.Or(-1), got.Queueing.Or(-1); got.Opened != test.opened || w != test.waiting || q != test.queued {
+				t.Errorf("%d opened, %v ms waiting, %v ms for a connection; want %d, %v, %v", got.Opened, w, q, test.opened, test.waiting, test.queued)
+			}
+			if got.Known != "predicted" || got.Instead.Opened != 2 {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// Which connection idles for too long hangs on which one is used.
+func TestOrders(t *testing.T) {
+	// Two at once, then one each 80 ms: the least recently used one takes turns, so that each
+	// idles for 150 ms; else one idles for good, and is gone when two are wanted again.
+	x := Traffic{Wants: requests(0, 0, 80, 160, 240, 320, 400, 400), Idle: 200 * time.Millisecond, Full: 5 * time.Millisecond, Measured: true}
+	if n := x.With(Setting{Order: MRU}).Opened; n != 3 {
+		t.Errorf("mru: %d", n)
+	}
+	if n := x.With(Setting{Order: LRU}).Opened; n != 2 {
+		t.Errorf("lru: %d", n)
+	}
+}
+
+// The first of a client's handshakes is full, and as many of the others are as were.
+func TestHandshakes(t *testing.T) {
+	x := Traffic{Wants: ending(requests(0, 100, 200, 300, 400), ClientAtOnce, 0), Secure: true, Measured: true, Full: 10 * time.Millisecond, Resumed: 4 * time.Millisecond, Share: .5}
+	for _, test := range []struct {
+		setting       string
+		full, resumed int
+		waiting       float64
+	}{{"order=mru", 3, 2, 38}, {"resume", 1, 4, 26}, {"connections=2", 1, 0, 10}} {
+		s, err := ParseSetting(test.setting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := x.With(s); o.Full != test.full || o.Resumed != test.resumed || o.Waiting.Or(0) != test.waiting {
+			t.Errorf("%s: %+v", test.setting, o)
 		}
 	}
 }

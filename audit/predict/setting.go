@@ -61,6 +61,7 @@ var words = []word{
 
 func seconds(to *float64, v string) bool {
 	d, err := time.ParseDuration(v)
+	d = d.Round(time.Millisecond)
 	*to = d.Seconds()
 	return err == nil && d > 0 && d <= longest
 }
@@ -81,7 +82,7 @@ func lasting(s float64) string {
 	if s == 0 {
 		return ""
 	}
-	text := time.Duration(s * float64(time.Second)).String()
+	text := duration(s).Round(time.Millisecond).String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"linger/audit"
+	"linger/audit/predict"
 	"linger/console"
 	"linger/fault"
 	"linger/flags"
@@ -42,6 +43,7 @@ type inspectCmd struct {
 	Find                  string        `placeholder:"TEXT" help:"Show the connection on which the first request was whose URL holds this, and who closed it."`
 	Redact                bool          `help:"Replace addresses and names by others, the same for the same, so that the result may be shared."`
 	Wide                  bool          `help:"Show all: every cause, origin, client, limit and proxy."`
+	WhatIf                []string      `name:"what-if" sep:"none" placeholder:"SETTINGS" help:"Predict what the same requests would have taken with other settings, all else as it was: idle=75s (clients keep connections for so long), connections=6 (of a client to an origin), order=mru or lru (which idle one is taken), server-idle=75s, max-requests=1000 (limits of the server), h2, resume; or several, as connections=6,idle=90s. May stand several times."`
 	ConnectionPool        int           `name:"connection-pool" placeholder:"N" help:"With --wide and in JSON: what if each client had kept at most N connections to an origin; default is what the remedies advise."`
 	ConnectionIdleTimeout time.Duration `name:"connection-idle-timeout" placeholder:"TIME" help:"The same: for how long it had kept each."`
 
@@ -77,6 +79,7 @@ func (c inspectCmd) Run(ctx context.Context, std console.Streams) error {
 	lines := document.NewConnectionLines(files)
 	progress := console.NewReading(std, table.Clean(strings.Join(names, ", "))+": are connections reused, and why not")
 	reading.Audit.WhatIf = out.Named(".json") != "" || out.Layout(std.Out).IsWide() || c.ConnectionPool > 0 || c.ConnectionIdleTimeout > 0
+	reading.Audit.Grid = out.Named(".html") != ""
 	reading.Audit.Each, reading.Pick, reading.Tell = lines.Add, out.Named(".pcapng") != "", progress.Tell
 	if std.Env("GOGC") == "" {
 		reading.Pace = observe.NewPace(c.MaxTracked)
@@ -122,9 +125,13 @@ func (c inspectCmd) parse() (names []string, r observe.Reading, err error) {
 	case c.ConnectionPool < 0 || c.ConnectionIdleTimeout < 0:
 		return nil, r, fault.Usage("--connection-pool and --connection-idle-timeout are of a pool that keeps something; write 8 and 60s")
 	}
+	settings, err := c.settings()
+	if err != nil {
+		return nil, r, err
+	}
 	r = observe.Reading{
 		Scope: observe.Scope{Origin: c.Origin, Port: c.Port},
-		Audit: audit.Config{Software: c.Software, PoolSize: c.ConnectionPool, PoolIdle: c.ConnectionIdleTimeout},
+		Audit: audit.Config{Software: c.Software, PoolSize: c.ConnectionPool, PoolIdle: c.ConnectionIdleTimeout, Settings: settings},
 		Find:  c.Find, MaxTracked: c.MaxTracked,
 	}
 	if c.Redact {
@@ -149,6 +156,27 @@ func (c inspectCmd) parse() (names []string, r observe.Reading, err error) {
 	}
 	return names, r, nil
 }
+
+// settings are those of --what-if.
+func (c inspectCmd) settings() (out []predict.Setting, err error) {
+	for _, text := range c.WhatIf {
+		s, err := predict.ParseSetting(text)
+		if err != nil {
+			return nil, fault.Usage("--what-if: %w", err)
+		}
+		if slices.Contains(out, s) {
+			return nil, fault.Usage("--what-if %s stands twice", s)
+		}
+		out = append(out, s)
+	}
+	if len(out) > mostWhatIfs {
+		return nil, fault.Usage("--what-if: %d settings are more than the %d that are replayed at once", len(out), mostWhatIfs)
+	}
+	return out, nil
+}
+
+// mostWhatIfs bounds how often a recording is replayed.
+const mostWhatIfs = 64
 
 // read opens the files, of records or of packets, and has them read.
 func (c inspectCmd) read(ctx context.Context, std console.Streams, r observe.Reading, names []string, progress *console.Reading) (*observe.Seen, error) {

@@ -36,6 +36,13 @@ func (o Options) audit(b *bufio.Writer, r *audit.Result, show room, wide bool) {
 	for _, line := range words.Audit(r) {
 		o.Write(b, line, "", "  ", terminal.Plain)
 	}
+	if len(r.WhatIf) > 0 {
+		b.WriteString("\n")
+		o.Table(b, report.AuditWhatIf(r, wide))
+		for _, line := range words.AuditWhatIfs(r) {
+			o.Write(b, line, "  ! ", "    ", terminal.Plain)
+		}
+	}
 	shown, pooled := 0, map[finding.Subject]bool{}
 	for _, f := range r.Findings {
 		if shown >= show.findings || !wide && f.Severity != finding.Warning {

@@ -11,6 +11,7 @@ import (
 	"linger"
 	"linger/audit"
 	"linger/audit/change"
+	"linger/audit/predict"
 	"linger/finding"
 	"linger/keepalive"
 	"linger/legible"
@@ -86,6 +87,9 @@ func Audit(r *audit.Result) []string {
 	}
 	if share, ok := r.HandshakeShare.Get(); ok {
 		out = append(out, fmt.Sprintf("Handshakes are %s of the time that clients waited.", finding.Share(share)))
+	}
+	if text := AuditBest(r); text != "" {
+		out = append(out, text)
 	}
 	checks, streams := r.HealthChecks.Connections, r.Streams.Connections
 	switch {
@@ -451,6 +455,80 @@ func AuditPool(g audit.GroupRow) string {
 	}
 	return fmt.Sprintf("With a pool of at most %s for each client, kept for %s: %s instead of %s, %s of requests reused (predicted).",
 		finding.Plural(float64(w.Connections), "connection"), time.Duration(w.Idle*float64(time.Second)), finding.Count(float64(w.Opened)), finding.Count(float64(w.Instead)), finding.SharpShare(w.Reuse()))
+}
+
+// AuditBest says which one change saves most; empty where none is worth it.
+func AuditBest(r *audit.Result) string {
+	p, ok := r.Best.Get()
+	if !ok {
+		return ""
+	}
+	of := ""
+	for _, o := range p.Origins {
+		of = " at " + cmp.Or(o.Name, o.Address)
+	}
+	text := fmt.Sprintf("Saves most (predicted): %s%s: %s instead of %s", settingIn(p.Setting), of, finding.Plural(float64(p.All.Opened), "connection"), whole(float64(p.All.Instead.Opened)))
+	now, ok := p.All.Waiting.Get()
+	was, ok2 := p.All.Instead.Waiting.Get()
+	if ok && ok2 && was > 0 {
+		text += fmt.Sprintf(", %s of waiting instead of %s", finding.Waited(now+p.All.Queueing.Or(0)), finding.Waited(was))
+	}
+	return text + " (--what-if " + p.Text + ")."
+}
+
+// settingIn says what a setting has otherwise than it was.
+func settingIn(s predict.Setting) string {
+	var out []string
+	say := func(is bool, format string, args ...any) {
+		if is {
+			out = append(out, fmt.Sprintf(format, args...))
+		}
+	}
+	long := func(seconds float64) string { return finding.Duration(1000*seconds, 0) }
+	say(s.H2, "each client sends all on one connection of HTTP/2")
+	say(s.Connections > 0 && s.Idle > 0, "each client has a pool of at most %d, and keeps them for %s", s.Connections, long(s.Idle))
+	say(s.Connections > 0 && s.Idle == 0, "each client has a pool of at most %d, and keeps them", s.Connections)
+	say(s.Connections == 0 && s.Idle > 0, "clients keep idle connections for %s", long(s.Idle))
+	say(s.Order == predict.LRU, "clients use the connection first that has idled for longest")
+	say(s.Order == predict.MRU, "clients use the connection first that was used last")
+	say(s.ServerIdle > 0, "the server keeps idle connections for %s", long(s.ServerIdle))
+	say(s.MaxRequests > 0, "the server takes %s on a connection", finding.Plural(float64(s.MaxRequests), "request"))
+	say(s.Resume, "TLS sessions are resumed")
+	return strings.Join(out, ", ")
+}
+
+// AuditWhatIfs are what to doubt of the predictions that were asked for, each a sentence.
+func AuditWhatIfs(r *audit.Result) (out []string) {
+	for _, p := range r.WhatIf {
+		for _, c := range p.Caveats {
+			if text := "What if: " + whatIfCaveat(c) + "."; !slices.Contains(out, text) {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
+}
+
+// whatIfCaveat says what may make a prediction wrong.
+func whatIfCaveat(c predict.Caveat) string {
+	n := func(thing string) string { return finding.Plural(float64(c.N), thing) }
+	switch c.Code {
+	case predict.BeganBefore:
+		return n("connection") + " had begun before the recording; what they carried is replayed on connections that are there, and counted nowhere"
+	case predict.Unanswered:
+		return n("request") + " without a whole response " + verb(c.N, "is", "are") + " not replayed"
+	case predict.Inferred:
+		return "the requests of " + n("connection") + " are known by sizes and times alone"
+	case predict.LeftOut:
+		return n("request") + " are not replayed: there are too many"
+	case predict.NotKept:
+		return "the requests of " + n("connection") + " are not known, and not replayed"
+	case predict.Saturated:
+		return n("request") + " left as soon as a connection was free: when they were wanted is not known, so that more connections may have been opened"
+	case predict.Adrift:
+		return "the replay is off by " + n("connection") + " where it changes nothing"
+	}
+	return string(c.Code) + ": " + whole(float64(c.N))
 }
 
 // AuditRemedy says what a remedy is: where to write what.
