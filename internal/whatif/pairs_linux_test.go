@@ -1,0 +1,181 @@
+package whatif
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"linger/audit/predict"
+	"linger/internal/testall"
+	"linger/lab"
+)
+
+var update = flag.Bool("update", false, "write the table of docs/inspect.md anew")
+
+// A twin is a world as it is observed, a setting, and what it comes to in the world that has it.
+type twin struct {
+	name    string
+	as      world
+	setting string
+	with    func(*world)
+}
+
+// busy are eight workers that mostly think for a little, and sometimes for seconds.
+func busy(seed uint64) plan {
+	return plan{Seed: seed, Workers: 8, Requests: 30, Think: 200 * ms, LongThink: 4 * time.Second, Long: .15, Takes: 20 * ms}
+}
+
+// slow are four workers that think for a second or two.
+func slow(seed uint64) plan {
+	return plan{Seed: seed, Workers: 4, Requests: 15, Think: 1500 * ms, Takes: 20 * ms}
+}
+
+func idle(d time.Duration) func(*world)       { return func(w *world) { w.Idle = d } }
+func serverIdle(d time.Duration) func(*world) { return func(w *world) { w.ServerIdle = d } }
+
+const s = time.Second
+
+var twins = []twin{
+	{"longer", world{Client: goClient, Server: goServer, Idle: s, Plan: busy(1)}, "idle=3s", idle(3 * s)},
+	{"shorter", world{Client: goClient, Server: goServer, Idle: 3 * s, Plan: busy(2)}, "idle=1s", idle(s)},
+	{"for long", world{Client: goClient, Server: goServer, Idle: s, Plan: busy(3)}, "idle=1m", idle(time.Minute)},
+	{"a little longer, slow", world{Client: goClient, Server: goServer, Idle: s, Plan: slow(4)}, "idle=1500ms", idle(1500 * ms)},
+	{"longer, LIFO", world{Client: nodeClient, Server: goServer, Idle: s, Plan: busy(5)}, "idle=3s", idle(3 * s)},
+	{"longer, FIFO", world{Client: nodeClient, Server: goServer, Idle: s, FIFO: true, Plan: busy(6)}, "idle=3s", idle(3 * s)},
+	{"shorter, FIFO", world{Client: nodeClient, Server: goServer, Idle: 2 * s, FIFO: true, Plan: busy(7)}, "idle=1s", idle(s)},
+	{"slow, FIFO", world{Client: nodeClient, Server: goServer, Idle: s, FIFO: true, Plan: slow(8)}, "idle=2s", idle(2 * s)},
+	{"LIFO to FIFO", world{Client: nodeClient, Server: goServer, Idle: s, Plan: busy(9)}, "order=lru", func(w *world) { w.FIFO = true }},
+	{"FIFO to LIFO", world{Client: nodeClient, Server: goServer, Idle: s, FIFO: true, Plan: busy(10)}, "order=mru", func(w *world) { w.FIFO = false }},
+	{"LIFO to FIFO, the server's limit", world{Client: nodeClient, Server: nginxServer, ServerIdle: s, Plan: busy(11)}, "order=lru", func(w *world) { w.FIFO = true }},
+	{"the server's limit raised", world{Client: goClient, Server: goServer, ServerIdle: s, Plan: busy(12)}, "server-idle=3s", serverIdle(3 * s)},
+	{"the server's limit lowered", world{Client: goClient, Server: goServer, ServerIdle: 3 * s, Plan: busy(13)}, "server-idle=1s", serverIdle(s)},
+	{"nginx's limit raised, FIFO", world{Client: nodeClient, Server: nginxServer, ServerIdle: s, FIFO: true, Plan: busy(14)}, "server-idle=4s", serverIdle(4 * s)},
+	{"the client's raised, and the server closes", world{Client: goClient, Server: nginxServer, Idle: time.Minute, ServerIdle: s, Plan: busy(15)}, "idle=5m", idle(5 * time.Minute)},
+	{"more requests on a connection", world{Client: goClient, Server: nginxServer, Requests: 5, Plan: busy(16)}, "max-requests=20", func(w *world) { w.Requests = 20 }},
+	{"fewer, FIFO", world{Client: nodeClient, Server: nginxServer, Requests: 20, FIFO: true, Plan: busy(17)}, "max-requests=4", func(w *world) { w.Requests = 4 }},
+	{"a pool that is large enough", world{Client: goClient, Server: goServer, Kept: 1, Idle: 3 * s, Plan: busy(18)}, "connections=8", func(w *world) { w.Kept, w.Most = 8, 8 }},
+	{"a pool at all", world{Client: goClient, Server: goServer, Close: true, Plan: busy(19)}, "connections=8,idle=2s", func(w *world) { w.Close, w.Most, w.Idle = false, 8, 2*s }},
+	{"a pool at all, FIFO", world{Client: nodeClient, Server: goServer, Close: true, Plan: busy(20)}, "connections=8,idle=2s,order=lru", func(w *world) { w.Close, w.Most, w.Idle, w.FIFO = false, 8, 2*s, true }},
+	{"fewer connections", world{Client: goClient, Server: goServer, Idle: s, Plan: busy(21)}, "connections=2", func(w *world) { w.Most = 2 }},
+	{"TLS, longer", world{Client: goClient, Server: goServer, TLS: true, Idle: s, Plan: busy(22)}, "idle=2s", idle(2 * s)},
+	{"TLS, FIFO", world{Client: nodeClient, Server: nginxServer, TLS: true, Idle: s, FIFO: true, Plan: busy(23)}, "idle=2s", idle(2 * s)},
+	{"TLS to HTTP/2", world{Client: goClient, Server: goServer, TLS: true, Idle: 600 * ms, Plan: slow(24)}, "h2", func(w *world) { w.H2 = true }},
+	{"HTTP/2, longer", world{Client: goClient, Server: goServer, TLS: true, H2: true, Idle: 600 * ms, Plan: slow(25)}, "idle=1s", idle(s)},
+	{"sessions resumed", world{Client: goClient, Server: goServer, TLS: true, Idle: s, Plan: slow(26)}, "resume", func(w *world) { w.Tickets = true }},
+}
+
+// A result is what a twin came to.
+type result struct {
+	before, after count
+	predicted     predict.Outcome
+	err           error
+	late          time.Duration // how late the machine woke up, at most
+}
+
+// tooLate is how late a machine may be before what was played on it proves nothing.
+const tooLate = 100 * ms
+
+// run plays both worlds.
+func (x twin) run(t *testing.T, dir string) (r result) {
+	setting, err := predict.ParseSetting(x.setting)
+	if err != nil {
+		return result{err: err}
+	}
+	if r.before, r.err = run(t.Context(), x.as, filepath.Join(dir, "as"), setting); r.err != nil {
+		return r
+	}
+	r.predicted = r.before.predicted[0].All
+	changed := x.as
+	x.with(&changed)
+	r.after, r.err = run(t.Context(), changed, filepath.Join(dir, "with"))
+	return r
+}
+
+// off is how far a prediction is from what was then measured, of connections and, in shares, of
+// waiting.
+func (r result) off() (connections int, share, waiting float64) {
+	connections = r.predicted.Opened - r.after.connections
+	share = float64(connections) / float64(max(1, r.after.connections))
+	waiting = r.predicted.Waiting.Or(math.NaN())/max(1, r.after.waiting) - 1
+	return connections, share, waiting
+}
+
+// good reports whether a prediction is as near as is promised: connections within 3 % or one,
+// waiting within 10 %, or one connection's.
+func (r result) good() bool {
+	n, share, waiting := r.off()
+	few := math.Abs(waiting)*r.after.waiting <= 1.1*r.after.waiting/float64(max(1, r.after.connections))
+	return (math.Abs(share) <= .03 || n >= -1 && n <= 1) && (math.Abs(waiting) <= .1 || few)
+}
+
+// atOnce is how many twins are played side by side. They wait for most of their time.
+const atOnce = 6
+
+// Predictions hold in the world that has the setting.
+//
+//	LINGER_TEST_ALL=1 go test ./internal/whatif -run TestTwins -update
+func TestTwins(t *testing.T) {
+	testall.Long(t, "five minutes")
+	for _, f := range lab.Check() {
+		if !f.OK && f.Needed {
+			testall.Lacks(t, "no lab can be made here: %s: %s; %s", f.Name, f.Found, f.Fix)
+		}
+	}
+	only, dir := os.Getenv("LINGER_WHATIF_ONLY"), t.TempDir()
+	if kept := os.Getenv("LINGER_WHATIF"); kept != "" {
+		dir = kept
+	}
+	results := make([]result, len(twins))
+	slots := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for i, x := range twins {
+		if !strings.Contains(x.name, only) {
+			continue
+		}
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			for try := range 3 { // a busy machine spoils what is timed
+				machine := testall.Watch()
+				results[i] = x.run(t, filepath.Join(dir, fmt.Sprintf("%d-%d", i, try)))
+				if results[i].late = machine(); results[i].err != nil || results[i].late < tooLate {
+					break
+				}
+			}
+		})
+	}
+	all.Wait()
+	good := 0
+	for i, x := range twins {
+		r := results[i]
+		if !strings.Contains(x.name, only) {
+			continue
+		}
+		t.Run(x.name, func(t *testing.T) {
+			switch {
+			case errors.Is(r.err, errLacks):
+				testall.Lacks(t, "%v", r.err)
+			case r.err != nil:
+				t.Fatal(r.err)
+			}
+			n, share, waiting := r.off()
+			t.Logf("%v late", r.late)
+			t.Logf("%s: %d requests, %d connections (replayed %d), %.0f ms; predicted %d, %.0f ms (queued %.0f); measured %d, %.0f ms: off by %d (%.1f %%), %.1f %%",
+				x.setting, r.before.requests, r.before.connections, r.predicted.Instead.Replayed, r.before.waiting, r.predicted.Opened, r.predicted.Waiting.Or(-1), r.predicted.Queueing.Or(-1),
+				r.after.connections, r.after.waiting, n, 100*share, 100*waiting)
+			if !r.good() {
+				t.Errorf("predicted %d connections and %.0f ms of waiting, measured %d and %.0f", r.predicted.Opened, r.predicted.Waiting.Or(-1), r.after.connections, r.after.waiting)
+				return
+			}
+			good++
+		})
+	}
+	t.Logf("%d of %d are good", good, len(twins))
+}
