@@ -10,6 +10,7 @@ import (
 	"linger/audit/limit"
 	"linger/audit/predict"
 	"linger/policy"
+	"linger/trace"
 )
 
 // A WhatIf is what a pool for each client would have done with the requests of an origin, as
@@ -340,7 +341,7 @@ func (a *Auditor) trafficOf(p *pool, conns []*conn) (t predict.Traffic, l lacks)
 	atOnce, multiplexed := 0, 0
 	for _, c := range conns {
 		switch {
-		case c.folded != nil || c.opaque:
+		case c.folded != nil || c.opaque && c.sealed.tls.Or(trace.TLS{}).Keys != trace.AllKeys:
 			l.notKept++
 			continue
 		case c.requests == 0:
@@ -357,13 +358,15 @@ func (a *Auditor) trafficOf(p *pool, conns []*conn) (t predict.Traffic, l lacks)
 	}
 	t.Multiplexed = 2*multiplexed > len(used)
 	parts := partsOf(used)
+	var early map[place]linger.Instant
+	early, t.Bound = racesOf(conns)
 	for _, c := range used {
 		part := parts[c]
 		for int(part) >= len(t.Before) {
 			t.Before = append(t.Before, 0)
 		}
 		n := len(t.Wants)
-		l.unanswered += wantsOf(c, part, &t)
+		l.unanswered += wantsOf(c, part, early, &t)
 		if len(t.Wants) == n {
 			continue
 		}
@@ -389,7 +392,7 @@ func (a *Auditor) trafficOf(p *pool, conns []*conn) (t predict.Traffic, l lacks)
 // wantsOf takes in the requests of a connection by when they were wanted. The first one was
 // wanted when that was opened, unless it had been opened ahead. Requests that were not answered
 // in full are left out, and counted.
-func wantsOf(c *conn, part int32, t *predict.Traffic) (lacking int) {
+func wantsOf(c *conn, part int32, early map[place]linger.Instant, t *predict.Traffic) (lacking int) {
 	half := c.distance() / 2
 	for i, s := range c.spans {
 		if s.sent == never || s.done == never || s.done < s.sent {
@@ -403,10 +406,72 @@ func wantsOf(c *conn, part int32, t *predict.Traffic) (lacking int) {
 				w.At = min(w.At, c.opened.Add(-half))
 			}
 		}
+		if at, ok := early[place{c, i}]; ok {
+			w.At = min(w.At, at)
+		}
 		t.Wants = append(t.Wants, w)
 	}
 	return lacking
 }
+
+// A place is that of a request on its connection.
+type place struct {
+	c *conn
+	i int
+}
+
+// racesOf finds the requests for which a connection was opened, and that another one carried,
+// which was free before, with when that was. bound says that there are none, and that requests
+// waited for their own connections although others became free.
+func racesOf(conns []*conn) (early map[place]linger.Instant, bound bool) {
+	type freed struct {
+		at   linger.Instant
+		next place // what came then at once; none has no connection
+		by   *conn
+	}
+	var all []freed
+	for _, c := range conns {
+		if c.multiplexed || c.folded != nil {
+			continue
+		}
+		for i, s := range c.spans {
+			if s.done == never {
+				continue
+			}
+			f := freed{at: s.done, by: c}
+			if i+1 < len(c.spans) {
+				if gap, ok := s.gap(c.spans[i+1].sent); ok && gap <= c.distance()+atOnceAgain {
+					f.next = place{c, i + 1}
+				}
+			}
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(x, y freed) int { return cmp.Compare(x.at, y.at) })
+	early = map[place]linger.Instant{}
+	waited := 0
+	for _, c := range conns {
+		if c.beganBefore || c.multiplexed || c.ready == never {
+			continue
+		}
+		d := c.distance()
+		i, _ := slices.BinarySearchFunc(all, c.opened.Add(-d), func(f freed, t linger.Instant) int { return cmp.Compare(f.at, t) })
+		for ; i < len(all) && all[i].at < c.ready.Add(-d); i++ {
+			_, taken := early[all[i].next]
+			switch {
+			case all[i].next.c == nil && c.requests > 0 && !c.price.hidden:
+				waited++
+			case all[i].next.c != nil && !taken && (c.requests == 0 || c.price.hidden):
+				early[all[i].next] = c.opened.Add(-d / 2)
+				i = len(all)
+			}
+		}
+	}
+	return early, waited > len(early)
+}
+
+// atOnceAgain is within what time a connection that is free takes a request that waits.
+const atOnceAgain = 2 * time.Millisecond
 
 // endFor is how a connection ended as a replay has it, and how long after its last response. What
 // a limit explains that is claimed needs no more.
@@ -560,9 +625,10 @@ func turnsOf(conns []*conn) (out []turn) {
 		if c.multiplexed {
 			continue
 		}
+		half := c.distance() / 2
 		for _, s := range c.spans {
 			if s.begins() != never && s.done != never && s.done >= s.begins() {
-				out = append(out, turn{s.begins(), c, false}, turn{s.done, c, true})
+				out = append(out, turn{s.begins().Add(-half), c, false}, turn{s.done.Add(half), c, true})
 			}
 		}
 		if c.end.at != never {
@@ -595,7 +661,7 @@ func orderOf(conns []*conn) (order policy.Order, chained int) {
 			continue
 		case x.at == x.c.end.at:
 		case len(idle) == 1:
-			if x.at.Sub(idle[0].at) <= time.Millisecond {
+			if x.at.Sub(idle[0].at) <= atOnceAgain {
 				chained++
 			}
 		case i == len(idle)-1:

@@ -117,6 +117,10 @@ type dialled struct {
 	free      bool  // no request waits for it
 	waited    bool  // a request waited for its handshake
 	resumed   bool
+	idle      bool
+	gone      bool
+	bound     int32 // the request, and one, that it was opened for, and that waits for no other
+	key       policy.Key
 }
 
 // A replay has a pool serve requests.
@@ -128,12 +132,16 @@ type replay struct {
 	streams int
 	age     time.Duration
 	onePool bool
+	most    int // connections of a key at once
+	// idle and open are how many connections of a key are, where requests are bound.
+	idle, open map[policy.Key]int
 
 	due    []doing
 	number int32
 	conns  []dialled
 	asked  []linger.Instant // when each request was wanted, this time
 	cause  int32            // the request that was wanted last: connections are dialled for it
+	spare  bool             // the next one is dialled for it alone
 	last   []bool           // requests after which their connection ends
 	queued time.Duration
 }
@@ -159,7 +167,8 @@ func (r *replay) run() {
 	}
 	for c, ok := r.pool.Poll(start); ok; c, ok = r.pool.Poll(start) {
 		if c.Kind == policy.Dial {
-			r.conns = append(r.conns, dialled{at: start, ready: start, before: true, free: true})
+			r.conns = append(r.conns, dialled{at: start, ready: start, before: true, free: true, key: c.Key})
+			r.open[c.Key]++
 			r.connect(start, c.Conn)
 		}
 	}
@@ -220,7 +229,13 @@ func (r *replay) happen(d doing) {
 		r.connect(d.at, d.conn)
 	case wanted:
 		r.asked[d.request], r.cause = d.at, d.request
-		r.pool.HandleRequest(int(d.request), policy.Request{Key: r.key(&r.t.Wants[d.request]), Safe: true, Idempotent: true})
+		key := r.key(&r.t.Wants[d.request])
+		if r.t.Bound && !r.multi && r.idle[key] == 0 && r.open[key] < r.most {
+			r.spare = true
+			r.pool.HandleSpare(d.at, key)
+			return
+		}
+		r.want(d.request, key)
 	case answered:
 		r.answer(d)
 	case over:
@@ -231,8 +246,34 @@ func (r *replay) happen(d doing) {
 	}
 }
 
+func (r *replay) want(request int32, key policy.Key) {
+	r.pool.HandleRequest(int(request), policy.Request{Key: key, Safe: true, Idempotent: true})
+}
+
+// rest counts a connection among those that are idle, or not.
+func (r *replay) rest(c *dialled, idle bool) {
+	if c.idle != idle && !c.gone {
+		c.idle = idle
+		r.idle[c.key] += map[bool]int{true: 1, false: -1}[idle]
+	}
+}
+
+// lose has a connection be no more.
+func (r *replay) lose(c *dialled) {
+	if !c.gone {
+		r.rest(c, false)
+		c.gone = true
+		r.open[c.key]--
+	}
+}
+
 func (r *replay) connect(now linger.Instant, conn policy.Conn) {
-	r.conns[conn.Number].ready = now
+	c := &r.conns[conn.Number]
+	c.ready = now
+	r.rest(c, true)
+	if c.bound > 0 {
+		defer r.want(c.bound-1, c.key)
+	}
 	if r.multi && r.streams > 0 {
 		r.pool.HandleStreams(now, conn, r.streams)
 	}
@@ -241,6 +282,7 @@ func (r *replay) connect(now linger.Instant, conn policy.Conn) {
 
 // end has the other side end a connection, or the client.
 func (r *replay) end(conn policy.Conn) {
+	r.lose(&r.conns[conn.Number])
 	if r.multi {
 		r.pool.HandleGoAway(conn, nil, "") // what is under way is answered
 		return
@@ -255,6 +297,7 @@ func (r *replay) answer(d doing) {
 	old := r.age > 0 && d.at.Sub(c.ready) >= r.age
 	ended := r.last[d.request] || old || w.Kept <= 0 && !r.setting.lifts(w.End)
 	r.pool.HandleResponse(d.at, d.conn, int(d.request), true)
+	r.rest(c, c.under == 0)
 	switch {
 	case ended:
 		r.end(d.conn)
@@ -271,7 +314,10 @@ func (r *replay) poll(now linger.Instant) {
 	for c, ok := r.pool.Poll(now); ok; c, ok = r.pool.Poll(now) {
 		switch c.Kind {
 		case policy.Dial:
-			x := dialled{at: now}
+			x := dialled{at: now, key: c.Key}
+			if r.open[c.Key]++; r.spare {
+				x.bound, r.spare = r.cause+1, false
+			}
 			x.setup, x.resumed = r.t.setup(r.setting, len(r.conns))
 			if x.free = r.cause >= 0 && r.t.Wants[r.cause].Ahead && r.asked[r.cause] == now; x.free {
 				x.setup = 0
@@ -280,6 +326,8 @@ func (r *replay) poll(now linger.Instant) {
 			r.in(doing{at: now.Add(x.setup), what: established, conn: c.Conn})
 		case policy.Send:
 			r.send(now, c)
+		case policy.Close:
+			r.lose(&r.conns[c.Conn.Number])
 		}
 	}
 }
@@ -295,6 +343,7 @@ func (r *replay) send(now linger.Instant, c policy.PoolCommand) {
 	r.queued += delay
 	x.used++
 	x.under++
+	r.rest(x, false)
 	r.pool.HandleSent(now, c.Conn, c.Request)
 	r.in(doing{at: now.Add(w.Takes), request: int32(c.Request), what: answered, conn: c.Conn})
 }

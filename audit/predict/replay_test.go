@@ -80,6 +80,7 @@ func TestWith(t *testing.T) {
 		{"two processes, kept for longer", Traffic{Wants: parted(requests(0, 100, 200, 300), 2)}, "idle=9s", 2, 10, 0},
 		{"one pool for both", Traffic{Wants: parted(requests(0, 100, 200, 300), 2)}, "connections=6", 1, 5, 0},
 		{"there before", Traffic{Wants: requests(0, 100, 200, 300), Before: []int{1}}, "", 0, 0, 0},
+		{"each its own, and two at most", Traffic{Wants: requests(0, 0, 0, 0), Bound: true}, "connections=2", 2, 10, 15 + 15},
 		{"one of two idles, and the other is enough", Traffic{Wants: requests(0, 0, 80, 160, 240, 320), Idle: 100 * time.Millisecond, Order: policy.MostRecent}, "", 2, 10, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -114,6 +115,19 @@ func TestOrders(t *testing.T) {
 	}
 	if n := x.With(Setting{Order: LRU}).Opened; n != 2 {
 		t.Errorf("lru: %d", n)
+	}
+}
+
+// Of two requests the second finds the connection busy. Another one takes long to open: the first
+// is free before that, and takes it, unless each waits for its own.
+func TestBound(t *testing.T) {
+	x := Traffic{Wants: requests(0, 100, 105), Full: 20 * time.Millisecond, Measured: true}
+	if o := x.With(Setting{}); o.Opened != 1 || o.Waiting.Or(0) != 20 || o.Queueing.Or(0) != 5 {
+		t.Errorf("whichever is free first: %+v", o)
+	}
+	x = Traffic{Wants: x.Wants, Bound: true, Full: x.Full, Measured: true}
+	if o := x.With(Setting{}); o.Opened != 2 || o.Waiting.Or(0) != 40 || o.Queueing.Or(-1) != 0 {
+		t.Errorf("each its own: %+v", o)
 	}
 }
 

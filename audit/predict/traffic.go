@@ -20,6 +20,9 @@ type Traffic struct {
 	Idle, ServerIdle, Age time.Duration
 	Requests              int
 	Order                 policy.Order
+	// Bound says that a request for which a connection is opened waits for that one, as of Node
+	// and curl, and not for whichever is free first, as of Go and browsers.
+	Bound bool
 	// Multiplexed says that requests shared connections; Streams is how many at once; 0 is not
 	// known.
 	Multiplexed bool
@@ -115,7 +118,7 @@ func (t *Traffic) play(s Setting) *replay {
 	r := &replay{
 		t: t, setting: s, multi: strategy.Multiplexed, age: t.Age, onePool: s.OnePool(), cause: -1,
 		asked: make([]linger.Instant, len(t.Wants)), last: make([]bool, len(t.Wants)),
-		streams: t.Streams,
+		streams: t.Streams, most: strategy.Connections, idle: map[policy.Key]int{}, open: map[policy.Key]int{},
 	}
 	if s.H2 && r.streams == 0 {
 		r.streams = streams

@@ -27,14 +27,14 @@ type twin struct {
 	with    func(*world)
 }
 
-// busy are eight workers that mostly think for a little, and sometimes for seconds.
-func busy(seed uint64) plan {
-	return plan{Seed: seed, Workers: 8, Requests: 30, Think: 200 * ms, LongThink: 4 * time.Second, Long: .15, Takes: 20 * ms}
+// pages are bursts of up to six requests, with pauses of half a second, of nearly two, or of four.
+func pages(seed uint64) plan {
+	return plan{Seed: seed, Bursts: 24, Width: 6, Pauses: []time.Duration{400 * ms, 400 * ms, 400 * ms, 1700 * ms, 4 * s}, Takes: 90 * ms, Between: 20 * ms}
 }
 
-// slow are four workers that think for a second or two.
-func slow(seed uint64) plan {
-	return plan{Seed: seed, Workers: 4, Requests: 15, Think: 1500 * ms, Takes: 20 * ms}
+// chain is one request after the other.
+func chain(seed uint64) plan {
+	return plan{Seed: seed, Bursts: 30, Width: 1, Pauses: []time.Duration{300 * ms, 300 * ms, 1700 * ms, 2500 * ms}, Takes: 30 * ms}
 }
 
 func idle(d time.Duration) func(*world)       { return func(w *world) { w.Idle = d } }
@@ -43,32 +43,32 @@ func serverIdle(d time.Duration) func(*world) { return func(w *world) { w.Server
 const s = time.Second
 
 var twins = []twin{
-	{"longer", world{Client: goClient, Server: goServer, Idle: s, Plan: busy(1)}, "idle=3s", idle(3 * s)},
-	{"shorter", world{Client: goClient, Server: goServer, Idle: 3 * s, Plan: busy(2)}, "idle=1s", idle(s)},
-	{"for long", world{Client: goClient, Server: goServer, Idle: s, Plan: busy(3)}, "idle=1m", idle(time.Minute)},
-	{"a little longer, slow", world{Client: goClient, Server: goServer, Idle: s, Plan: slow(4)}, "idle=1500ms", idle(1500 * ms)},
-	{"longer, LIFO", world{Client: nodeClient, Server: goServer, Idle: s, Plan: busy(5)}, "idle=3s", idle(3 * s)},
-	{"longer, FIFO", world{Client: nodeClient, Server: goServer, Idle: s, FIFO: true, Plan: busy(6)}, "idle=3s", idle(3 * s)},
-	{"shorter, FIFO", world{Client: nodeClient, Server: goServer, Idle: 2 * s, FIFO: true, Plan: busy(7)}, "idle=1s", idle(s)},
-	{"slow, FIFO", world{Client: nodeClient, Server: goServer, Idle: s, FIFO: true, Plan: slow(8)}, "idle=2s", idle(2 * s)},
-	{"LIFO to FIFO", world{Client: nodeClient, Server: goServer, Idle: s, Plan: busy(9)}, "order=lru", func(w *world) { w.FIFO = true }},
-	{"FIFO to LIFO", world{Client: nodeClient, Server: goServer, Idle: s, FIFO: true, Plan: busy(10)}, "order=mru", func(w *world) { w.FIFO = false }},
-	{"LIFO to FIFO, the server's limit", world{Client: nodeClient, Server: nginxServer, ServerIdle: s, Plan: busy(11)}, "order=lru", func(w *world) { w.FIFO = true }},
-	{"the server's limit raised", world{Client: goClient, Server: goServer, ServerIdle: s, Plan: busy(12)}, "server-idle=3s", serverIdle(3 * s)},
-	{"the server's limit lowered", world{Client: goClient, Server: goServer, ServerIdle: 3 * s, Plan: busy(13)}, "server-idle=1s", serverIdle(s)},
-	{"nginx's limit raised, FIFO", world{Client: nodeClient, Server: nginxServer, ServerIdle: s, FIFO: true, Plan: busy(14)}, "server-idle=4s", serverIdle(4 * s)},
-	{"the client's raised, and the server closes", world{Client: goClient, Server: nginxServer, Idle: time.Minute, ServerIdle: s, Plan: busy(15)}, "idle=5m", idle(5 * time.Minute)},
-	{"more requests on a connection", world{Client: goClient, Server: nginxServer, Requests: 5, Plan: busy(16)}, "max-requests=20", func(w *world) { w.Requests = 20 }},
-	{"fewer, FIFO", world{Client: nodeClient, Server: nginxServer, Requests: 20, FIFO: true, Plan: busy(17)}, "max-requests=4", func(w *world) { w.Requests = 4 }},
-	{"a pool that is large enough", world{Client: goClient, Server: goServer, Kept: 1, Idle: 3 * s, Plan: busy(18)}, "connections=8", func(w *world) { w.Kept, w.Most = 8, 8 }},
-	{"a pool at all", world{Client: goClient, Server: goServer, Close: true, Plan: busy(19)}, "connections=8,idle=2s", func(w *world) { w.Close, w.Most, w.Idle = false, 8, 2*s }},
-	{"a pool at all, FIFO", world{Client: nodeClient, Server: goServer, Close: true, Plan: busy(20)}, "connections=8,idle=2s,order=lru", func(w *world) { w.Close, w.Most, w.Idle, w.FIFO = false, 8, 2*s, true }},
-	{"fewer connections", world{Client: goClient, Server: goServer, Idle: s, Plan: busy(21)}, "connections=2", func(w *world) { w.Most = 2 }},
-	{"TLS, longer", world{Client: goClient, Server: goServer, TLS: true, Idle: s, Plan: busy(22)}, "idle=2s", idle(2 * s)},
-	{"TLS, FIFO", world{Client: nodeClient, Server: nginxServer, TLS: true, Idle: s, FIFO: true, Plan: busy(23)}, "idle=2s", idle(2 * s)},
-	{"TLS to HTTP/2", world{Client: goClient, Server: goServer, TLS: true, Idle: 600 * ms, Plan: slow(24)}, "h2", func(w *world) { w.H2 = true }},
-	{"HTTP/2, longer", world{Client: goClient, Server: goServer, TLS: true, H2: true, Idle: 600 * ms, Plan: slow(25)}, "idle=1s", idle(s)},
-	{"sessions resumed", world{Client: goClient, Server: goServer, TLS: true, Idle: s, Plan: slow(26)}, "resume", func(w *world) { w.Tickets = true }},
+	{"longer", world{Client: goClient, Server: goServer, Idle: s, Plan: pages(1)}, "idle=3s", idle(3 * s)},
+	{"shorter", world{Client: goClient, Server: goServer, Idle: 3 * s, Plan: pages(2)}, "idle=1s", idle(s)},
+	{"for long", world{Client: goClient, Server: goServer, Idle: s, Plan: pages(3)}, "idle=1m", idle(time.Minute)},
+	{"a little longer, slow", world{Client: goClient, Server: goServer, Idle: s, Plan: chain(4)}, "idle=1500ms", idle(1500 * ms)},
+	{"longer, LIFO", world{Client: nodeClient, Server: goServer, Idle: s, Plan: pages(5)}, "idle=3s", idle(3 * s)},
+	{"longer, FIFO", world{Client: nodeClient, Server: goServer, Idle: s, FIFO: true, Plan: pages(6)}, "idle=3s", idle(3 * s)},
+	{"shorter, FIFO", world{Client: nodeClient, Server: goServer, Idle: 2 * s, FIFO: true, Plan: pages(7)}, "idle=1s", idle(s)},
+	{"slow, FIFO", world{Client: nodeClient, Server: goServer, Idle: s, FIFO: true, Plan: chain(8)}, "idle=2s", idle(2 * s)},
+	{"LIFO to FIFO", world{Client: nodeClient, Server: goServer, Idle: s, Plan: pages(9)}, "order=lru", func(w *world) { w.FIFO = true }},
+	{"FIFO to LIFO", world{Client: nodeClient, Server: goServer, Idle: s, FIFO: true, Plan: pages(10)}, "order=mru", func(w *world) { w.FIFO = false }},
+	{"LIFO to FIFO, the server's limit", world{Client: nodeClient, Server: nginxServer, ServerIdle: s, Plan: pages(11)}, "order=lru", func(w *world) { w.FIFO = true }},
+	{"the server's limit raised", world{Client: goClient, Server: goServer, ServerIdle: s, Plan: pages(12)}, "server-idle=3s", serverIdle(3 * s)},
+	{"the server's limit lowered", world{Client: goClient, Server: goServer, ServerIdle: 3 * s, Plan: pages(13)}, "server-idle=1s", serverIdle(s)},
+	{"nginx's limit raised, FIFO", world{Client: nodeClient, Server: nginxServer, ServerIdle: s, FIFO: true, Plan: pages(14)}, "server-idle=4s", serverIdle(4 * s)},
+	{"the client's raised, and the server closes", world{Client: goClient, Server: nginxServer, Idle: time.Minute, ServerIdle: s, Plan: chain(15)}, "idle=5m", idle(5 * time.Minute)},
+	{"more requests on a connection", world{Client: nodeClient, Server: nginxServer, Requests: 5, Plan: pages(16)}, "max-requests=20", func(w *world) { w.Requests = 20 }},
+	{"fewer, FIFO", world{Client: nodeClient, Server: nginxServer, Requests: 20, FIFO: true, Plan: pages(17)}, "max-requests=4", func(w *world) { w.Requests = 4 }},
+	{"a pool that is large enough", world{Client: goClient, Server: goServer, Kept: 1, Idle: 3 * s, Plan: pages(18)}, "connections=8", func(w *world) { w.Kept, w.Most = 8, 8 }},
+	{"a pool at all", world{Client: goClient, Server: goServer, Close: true, Plan: pages(19)}, "connections=8,idle=2s", func(w *world) { w.Close, w.Most, w.Idle = false, 8, 2*s }},
+	{"a pool at all, FIFO", world{Client: nodeClient, Server: goServer, Close: true, Plan: pages(20)}, "connections=8,idle=2s,order=lru", func(w *world) { w.Close, w.Most, w.Idle, w.FIFO = false, 8, 2*s, true }},
+	{"fewer connections", world{Client: goClient, Server: goServer, Idle: s, Plan: pages(21)}, "connections=2", func(w *world) { w.Most = 2 }},
+	{"TLS, longer", world{Client: goClient, Server: goServer, TLS: true, Idle: s, Plan: pages(22)}, "idle=2s", idle(2 * s)},
+	{"TLS, FIFO", world{Client: nodeClient, Server: nginxServer, TLS: true, Idle: s, FIFO: true, Plan: pages(23)}, "idle=2s", idle(2 * s)},
+	{"TLS to HTTP/2", world{Client: goClient, Server: goServer, TLS: true, Idle: 600 * ms, Plan: chain(24)}, "h2", func(w *world) { w.H2 = true }},
+	{"HTTP/2, longer", world{Client: goClient, Server: goServer, TLS: true, H2: true, Idle: 600 * ms, Plan: chain(25)}, "idle=1s", idle(s)},
+	{"sessions resumed", world{Client: goClient, Server: goServer, TLS: true, Idle: s, Plan: chain(26)}, "resume", func(w *world) { w.Tickets = true }},
 }
 
 // A result is what a twin came to.
@@ -116,7 +116,7 @@ func (r result) good() bool {
 }
 
 // atOnce is how many twins are played side by side. They wait for most of their time.
-const atOnce = 6
+const atOnce = 9
 
 // Predictions hold in the world that has the setting.
 //

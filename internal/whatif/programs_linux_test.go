@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"linger/internal/testcert"
@@ -66,8 +65,13 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const get = (takes) => new Promise((done, fail) => {
   http.get('URL/?takes=' + takes, {agent}, (r) => { r.resume(); r.on('end', done); r.on('error', fail); }).on('error', fail);
 });
-const work = async (steps) => { for (const s of steps) { await wait(s.Think); try { await get(s.Takes); } catch (e) { await get(s.Takes); } } };
-Promise.all(JSON.parse(fs.readFileSync('plan.json')).map(work)).then(() => process.exit(0), (e) => { console.error(e); process.exit(1); });
+const again = (takes) => get(takes).catch(() => get(takes));
+(async () => {
+  for (const b of JSON.parse(fs.readFileSync('plan.json'))) {
+    await wait(b.Pause);
+    await Promise.all(b.Takes.map(again));
+  }
+})().then(() => process.exit(0), (e) => { console.error(e); process.exit(1); });
 `
 
 // askWithGo is the client of Go.
@@ -76,7 +80,7 @@ func askWithGo(w world) error {
 	if err != nil {
 		return err
 	}
-	var plan [][]step
+	var plan []burst
 	if err := json.Unmarshal(b, &plan); err != nil {
 		return err
 	}
@@ -99,25 +103,30 @@ func askWithGo(w world) error {
 		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	}
 	client := &http.Client{Transport: transport}
-	errs := make(chan error, len(plan))
-	var all sync.WaitGroup
-	for _, steps := range plan {
-		all.Go(func() {
-			for _, s := range steps {
-				time.Sleep(time.Duration(s.Think) * ms)
-				r, err := client.Get(fmt.Sprintf("%s/?takes=%d", w.url(), s.Takes))
-				if err != nil {
-					errs <- err
-					return
-				}
-				io.Copy(io.Discard, r.Body)
-				r.Body.Close()
+	for _, b := range plan {
+		time.Sleep(time.Duration(b.Pause) * ms)
+		errs := make(chan error, len(b.Takes))
+		for _, takes := range b.Takes {
+			go func() { errs <- fetch(client, fmt.Sprintf("%s/?takes=%d", w.url(), takes)) }()
+			time.Sleep(2 * ms) // so that they come in their order
+		}
+		for range b.Takes {
+			if err := <-errs; err != nil {
+				return err
 			}
-		})
+		}
 	}
-	all.Wait()
-	close(errs)
-	return <-errs
+	return nil
+}
+
+func fetch(client *http.Client, url string) error {
+	r, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer r.Body.Close()
+	_, err = io.Copy(io.Discard, r.Body)
+	return err
 }
 
 // server is the command of the server.

@@ -52,34 +52,35 @@ const (
 	nginxServer = "nginx"
 )
 
-// A plan is what each of some workers does, one after the other: it thinks, and then asks for
-// something that takes the server so long. All in ms.
+// A plan is what a client wants: bursts of requests, as pages are, each a pause after the last
+// response of the one before. What the pauses are of is far enough from the limits, and from each
+// other, that it does not hang on a few ms which connections are open.
 type plan struct {
-	Seed              uint64
-	Workers, Requests int
-	// Long is the share of pauses that are of LongThink, a mean; others are of Think.
-	Think, LongThink, Takes time.Duration
-	Long                    float64
+	Seed    uint64
+	Bursts  int
+	Width   int             // requests of a burst, at most
+	Pauses  []time.Duration // as often as they stand here
+	Takes   time.Duration   // of the first response to come of a burst at the server
+	Between time.Duration   // from each response of a burst to the next
 }
 
-// A step is one request of a worker.
-type step struct{ Think, Takes int }
+// A burst is what is asked for at once, and how long each takes, in ms.
+type burst struct {
+	Pause int
+	Takes []int
+}
 
-func (p plan) steps() [][]step {
+func (p plan) bursts() (out []burst) {
 	rng := rand.New(rand.NewPCG(p.Seed, 1))
-	about := func(d time.Duration) int { return int((.25 + 1.5*rng.Float64()) * float64(d/ms)) }
-	out := make([][]step, p.Workers)
-	for i := range out {
-		for n := range p.Requests {
-			s := step{about(p.Think), about(p.Takes)}
-			if rng.Float64() < p.Long {
-				s.Think = about(p.LongThink)
-			}
-			if n == 0 {
-				s.Think = rng.IntN(1000)
-			}
-			out[i] = append(out[i], s)
+	for n := range p.Bursts {
+		b := burst{Pause: int(p.Pauses[rng.IntN(len(p.Pauses))] / ms)}
+		if n == 0 {
+			b.Pause = 100
 		}
+		for i := range 1 + rng.IntN(p.Width) {
+			b.Takes = append(b.Takes, int((p.Takes+time.Duration(i)*p.Between)/ms))
+		}
+		out = append(out, b)
 	}
 	return out
 }
@@ -200,7 +201,7 @@ func play(ctx context.Context, w world, dir, capture string) error {
 
 // write writes what programs read: the plan, the key, the certificate.
 func (w world) write(dir string) error {
-	b, err := json.Marshal(w.Plan.steps())
+	b, err := json.Marshal(w.Plan.bursts())
 	if err != nil {
 		return err
 	}
