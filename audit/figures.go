@@ -57,12 +57,33 @@ func figures() []assert.Figure[*Result] {
 		}),
 		count("resumption_refused", "TLS handshakes that the client asked to resume, and the server did not", func(r result) int { return secure(r).Refused }),
 	)
+	table = append(table,
+		assert.On("what_if_connections", assert.Number, "connections that there would have been with the first `--what-if`, predicted", func(r result) assert.Value {
+			if len(r.WhatIf) == 0 {
+				return assert.Unknown(noWhatIf)
+			}
+			return assert.Between(float64(r.WhatIf[0].All.Low), float64(r.WhatIf[0].All.High))
+		}),
+		assert.On("what_if_waiting", assert.Time, "how long requests would have waited for them, predicted", func(r result) assert.Value {
+			if len(r.WhatIf) == 0 {
+				return assert.Unknown(noWhatIf)
+			}
+			o := r.WhatIf[0].All
+			if v, ok := o.Waiting.Get(); ok {
+				return inSeconds(linger.Known(v + o.Queueing.Or(0)))
+			}
+			return inSeconds(o.Waiting)
+		}),
+	)
 	for _, c := range Causes() {
 		name := "cause_" + strings.ReplaceAll(string(c.Code), "-", "_")
 		table = append(table, assert.On(name, assert.Number, "connections with the cause `"+string(c.Code)+"`", func(r result) assert.Value { return r.countOf(c.Code) }))
 	}
 	return table
 }
+
+// noWhatIf is why nothing is predicted.
+const noWhatIf = "nothing was asked by --what-if"
 
 // countOf is how many connections have a cause; those without one may have it.
 func (r *Result) countOf(cause Cause) assert.Value {
