@@ -1,6 +1,7 @@
 package dial
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -122,4 +123,33 @@ func (u *connectedUDP) WriteTo(b []byte, _ net.Addr) (int, error) { return u.Wri
 
 func (u *connectedUDP) WriteMsgUDP(b, oob []byte, _ *net.UDPAddr) (n, oobn int, err error) {
 	return u.UDPConn.WriteMsgUDP(b, oob, nil)
+}
+
+// OwnSessions gives each connection of QUIC a session of its own: the stack notes in it whether
+// early data may be sent, and several connections may begin at once.
+type OwnSessions struct{ tls.ClientSessionCache }
+
+// Get returns a copy of the session of a server.
+func (o OwnSessions) Get(key string) (*tls.ClientSessionState, bool) {
+	shared, ok := o.ClientSessionCache.Get(key)
+	if !ok {
+		return nil, false
+	}
+	own, err := ownSession(shared)
+	return own, err == nil
+}
+
+func ownSession(shared *tls.ClientSessionState) (*tls.ClientSessionState, error) {
+	ticket, state, err := shared.ResumptionState()
+	if err != nil || state == nil {
+		return nil, cmp.Or(err, errors.New("no session"))
+	}
+	b, err := state.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	if state, err = tls.ParseSessionState(b); err != nil {
+		return nil, err
+	}
+	return tls.NewResumptionState(ticket, state)
 }

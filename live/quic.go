@@ -54,7 +54,7 @@ func newOverQUIC(ctx context.Context, r *run, to Config) (*overQUIC, error) {
 	p := &overQUIC{run: r, to: to, hosts: hosts, tls: to.clientTLS(r.scenario.Strategy, r.speaks.ALPN())}
 	if r.scenario.Strategy.Resume {
 		p.tokens = quic.NewLRUTokenStore(1, 16)
-		p.tls.ClientSessionCache = ownSessions{p.tls.ClientSessionCache}
+		p.tls.ClientSessionCache = dial.OwnSessions{ClientSessionCache: p.tls.ClientSessionCache}
 	}
 	return p, nil
 }
@@ -105,34 +105,6 @@ func (p *overQUIC) visit(ctx context.Context) error {
 		p.run.trace.Notes = append(p.run.trace.Notes, fmt.Sprintf("The server gave no session ticket within %v, so that no early data could be sent.", ticketWait))
 	}
 	return nil
-}
-
-// ownSessions gives each connection a session of its own: the QUIC stack notes in it
-// whether early data may be sent, and several connections may begin at once.
-type ownSessions struct{ tls.ClientSessionCache }
-
-func (o ownSessions) Get(key string) (*tls.ClientSessionState, bool) {
-	shared, ok := o.ClientSessionCache.Get(key)
-	if !ok {
-		return nil, false
-	}
-	own, err := ownSession(shared)
-	return own, err == nil
-}
-
-func ownSession(shared *tls.ClientSessionState) (*tls.ClientSessionState, error) {
-	ticket, state, err := shared.ResumptionState()
-	if err != nil || state == nil {
-		return nil, cmp.Or(err, errors.New("no session"))
-	}
-	b, err := state.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	if state, err = tls.ParseSessionState(b); err != nil {
-		return nil, err
-	}
-	return tls.NewResumptionState(ticket, state)
 }
 
 // watchedCache says when a session has been put into it.

@@ -74,9 +74,6 @@ func (l *loop) lose(i int32, kind tally.Failure, c tally.Close) {
 	l.depart(i, c)
 }
 
-// maxTries is how often a request is retried.
-const maxTries = 2
-
 // keepOn fails what was sent of a slot's requests, unless it is to be sent again. What was not sent
 // stays.
 func (l *loop) keepOn(s *slot, kind tally.Failure, again bool) {

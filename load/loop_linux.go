@@ -91,14 +91,6 @@ func newLoop(s *setup, worker int) (*loop, error) {
 	return l, err
 }
 
-// orLong is d, or, of one that never comes, a long time.
-func orLong(d time.Duration) time.Duration {
-	if d == 0 {
-		return time.Hour
-	}
-	return d
-}
-
 // run drives the loop to its end.
 func (l *loop) run() {
 	runtime.LockOSThread()
@@ -117,16 +109,11 @@ func (l *loop) run() {
 		l.begin()
 	}
 	l.first()
-	idle := false
 	for !l.over() {
 		wait := l.until()
-		if idle = idle && wait > shortWait; !idle {
-			wait = min(wait, shortWait)
-		}
 		l.Unlock()
 		n := l.poll.wait(wait)
 		l.Lock()
-		idle = n == 0
 		l.clock = l.now()
 		if !l.counting && l.clock >= l.begins {
 			l.begin()

@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,4 +25,23 @@ func enoughFiles(connections int) error {
 		return fmt.Errorf("%d connections need %d open files, and this process may have %d; raise ulimit -n, or take fewer connections", connections, need, limit.Cur)
 	}
 	return nil
+}
+
+// hasFIN reports whether the other side's FIN has come (tcp(7), TCP_INFO).
+func hasFIN(c net.Conn) bool {
+	t, ok := c.(*net.TCPConn)
+	if !ok {
+		return false
+	}
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return false
+	}
+	const closeWait = 8 // of the kernel's tcp_states.h
+	has := false
+	_ = raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		has = err == nil && info.State == closeWait
+	})
+	return has
 }

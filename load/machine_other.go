@@ -2,7 +2,10 @@
 
 package load
 
-import "errors"
+import (
+	"errors"
+	"net"
+)
 
 // hasLoop says that there is an event loop.
 const hasLoop = false
@@ -10,3 +13,6 @@ const hasLoop = false
 func newWorker(*setup, int) (worker, error) { return nil, errors.ErrUnsupported }
 
 func enoughFiles(int) error { return nil }
+
+// hasFIN reports whether the other side's FIN has come, which is not known here.
+func hasFIN(net.Conn) bool { return false }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -43,8 +44,9 @@ type target struct {
 	Target
 	method     string
 	origin     int
-	idempotent bool   // RFC 9110, 9.2.2
-	wire, last []byte // in HTTP/1; last asks for the connection to be closed
+	idempotent bool          // RFC 9110, 9.2.2
+	wire, last []byte        // in HTTP/1; last asks for the connection to be closed
+	streamed   *http.Request // in HTTP/2 and HTTP/3
 }
 
 // An origin is where connections go. Targets that differ in nothing but what is asked for have the
@@ -179,6 +181,7 @@ func (s *setup) add(ctx context.Context, t Target) error {
 			x.wire = b
 		}
 	}
+	x.streamed = s.streamed(&x)
 	s.targets = append(s.targets, x)
 	o := &s.origins[at]
 	o.targets = append(o.targets, len(s.targets)-1)
@@ -255,6 +258,14 @@ func (s *setup) divide() {
 	for _, o := range s.origins {
 		s.workers = min(s.workers, o.connections)
 	}
+}
+
+// orLong is d, or, of one that never comes, a long time.
+func orLong(d time.Duration) time.Duration {
+	if d == 0 {
+		return time.Hour
+	}
+	return d
 }
 
 // A turns says which of several is next, so that each comes as often as its weight says and as evenly

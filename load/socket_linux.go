@@ -156,19 +156,16 @@ func (p *poller) watch(fd int, e *unix.EpollEvent) syscall.Errno {
 	return errno
 }
 
-// wait returns how many events there are, after a time at the latest. A long wait is one that the
-// scheduler is told of.
+// wait returns how many events there are, after a time at the latest, or earlier. The scheduler is not
+// told that the thread waits, which would cost more than many a wait lasts: whoever stops the
+// world, as the garbage collector does, ends the wait by a signal.
 func (p *poller) wait(most time.Duration) int {
 	most = max(most, 0)
 	var n uintptr
 	var errno syscall.Errno
 	if !p.old {
 		*p.after = unix.NsecToTimespec(int64(most))
-		call := syscall.RawSyscall6
-		if most > shortWait {
-			call = syscall.Syscall6
-		}
-		n, _, errno = call(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), uintptr(unsafe.Pointer(p.after)), 0, 0)
+		n, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)), uintptr(unsafe.Pointer(p.after)), 0, 0)
 		p.old = errno == syscall.ENOSYS
 	}
 	if p.old {
@@ -179,10 +176,6 @@ func (p *poller) wait(most time.Duration) int {
 	}
 	return int(n)
 }
-
-// shortWait is how long a wait may be that the scheduler does not know of. The garbage collector
-// waits for its end.
-const shortWait = time.Millisecond
 
 func (p *poller) close() { closeSocket(p.fd) }
 

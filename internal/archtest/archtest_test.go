@@ -170,7 +170,7 @@ var doors = []struct {
 	{"golang.org/x/net", []string{"ask", "live", "origin", "origin/listen", "page", "probe/http2", "sim/fields"}, "HTTP/2's frames are spoken where sockets are; page reads HTML; sim/fields compresses heads as they do"},
 	{"github.com/miekg/dns", []string{"dns"}, "one door, so that its successor can come in by it"},
 	{"github.com/klauspost/compress", []string{"capture/pcap", "capture/weblog"}, "captures and logs are kept compressed, with zstd too; what is decompressed goes on as bytes"},
-	{"github.com/quic-go", []string{"live/seen", "dial", "live", "origin", "probe/http3"}, "QUIC is spoken where sockets are"},
+	{"github.com/quic-go", []string{"live/seen", "dial", "live", "load", "origin", "probe/http3"}, "QUIC is spoken where sockets are"},
 }
 
 // outside are the rooms where time, luck and sockets come from the world; in all
