@@ -53,12 +53,15 @@ func LoadRates(r *capacity.Result, rate, duration func(float64) string) table.Ta
 // became of them.
 func LoadConnections(r *capacity.Result) table.Table {
 	t := table.Table{Caption: "Connections", Columns: []table.Column{
-		{Head: "strategy", Align: table.Left, Short: 16}, {Head: "asked"}, {Head: "most held"}, {Head: "attempted", Spare: 3}, {Head: "established", Spare: 2}, {Head: "opened"}, {Head: "ideal"}, {Head: "failed"}, {Head: "TLS full"}, {Head: "TLS resumed"},
-		{Head: "req/conn"}, {Head: "ended by client"}, {Head: "ended by server"}, {Head: "TIME_WAIT client"}, {Head: "TIME_WAIT server"}, {Head: "retries", Spare: 1},
+		{Head: "strategy", Align: table.Left, Short: 16}, {Head: "asked"}, {Head: "held"}, {Head: "attempted", Spare: 3}, {Head: "established", Spare: 2}, {Head: "opened"}, {Head: "ideal"}, {Head: "failed"}, {Head: "TLS full"}, {Head: "TLS resumed"},
+		{Head: "req/conn"}, {Head: "ended by client/server"}, {Head: "TIME_WAIT client/server"}, {Head: "retries", Spare: 1},
 	}}
 	for _, row := range r.Rows {
 		c := row.Connections
 		count := func(n int64) table.Cell { return table.Int(int(n)) }
+		pair := func(a, b int64) table.Cell {
+			return table.Pair(linger.Known(float64(a)), linger.Known(float64(b)), finding.Count0)
+		}
 		by := map[string]int64{}
 		for how, n := range c.Closed {
 			by[how.By] += n
@@ -79,7 +82,7 @@ func LoadConnections(r *capacity.Result) table.Table {
 			full, resumed = table.Unknown(), table.Unknown()
 		}
 		t.Add(table.Word(row.Strategy), table.Int(row.Asked), count(c.Most), count(c.Attempted), count(c.Established), count(row.Opened), ideal, count(failed), full, resumed,
-			each, count(by[tally.ByClient]), count(by[tally.ByServer]), count(c.TimeWait.Client), count(c.TimeWait.Server), count(row.Requests.Retried))
+			each, pair(by[tally.ByClient], by[tally.ByServer]), pair(c.TimeWait.Client, c.TimeWait.Server), count(row.Requests.Retried))
 	}
 	return t.Without(1, table.Nothing)
 }

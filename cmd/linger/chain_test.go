@@ -33,10 +33,10 @@ const (
 	wavesForAll  = 25
 )
 
-// A tally is what became of requests, by what the client saw.
-type tally map[string]int
+// An answers is what became of requests, by what the client saw.
+type answers map[string]int
 
-func (t tally) failed() (n int) {
+func (t answers) failed() (n int) {
 	for what, count := range t {
 		if what != answered {
 			n += count
@@ -50,8 +50,8 @@ const answered = "answered"
 // askInWaves asks every service so many times, POST by each of its clients at once,
 // after random gaps: half of them around the application's limit, half from 5 ms to
 // 3 s. Clients keep their connections, or have a new one for each request.
-func askInWaves(waves int, keep bool) tally {
-	seen := tally{}
+func askInWaves(waves int, keep bool) answers {
+	seen := answers{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for service := range services {
@@ -166,7 +166,7 @@ type balancing struct {
 }
 
 // run puts the load on it in the lab, and probes the chain meanwhile.
-func (b balancing) run(t *testing.T) (tally, words.ToldChain) {
+func (b balancing) run(t *testing.T) (answers, words.ToldChain) {
 	t.Helper()
 	needLab(t)
 	haproxy := program(t, "haproxy", "haproxy")
@@ -220,7 +220,7 @@ exit $status
 			t.Fatal(err)
 		}
 	}
-	var seen tally
+	var seen answers
 	var judged words.ToldChain
 	read("load.json", &seen)
 	read("chain.json", &judged)

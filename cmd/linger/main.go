@@ -45,6 +45,7 @@ type cli struct {
 	Probe   probeCmd   `cmd:"" help:"Measure a server's connection policy, and where it violates the standards."`
 	Inspect inspectCmd `cmd:"" help:"Read a capture: are connections reused, who closes them, why, and what does it cost."`
 	Tune    tuneCmd    `cmd:"" help:"Read an access log: which keep-alive settings does this traffic want?"`
+	Bench   benchCmd   `cmd:"" help:"Load a server by each strategy in turns: what do connections cost it?"`
 	Doctor  doctorCmd  `cmd:"" help:"Check what the lab needs of this machine, and how to get it."`
 
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`

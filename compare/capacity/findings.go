@@ -11,8 +11,9 @@ import (
 )
 
 // A Ratio holds a strategy against the first that keeps connections, or else the first of all:
-// its figure divided by the other's. A figure without interval is of one turn, one that is
-// absent of none, or not known.
+// its figure divided by the other's. Rates and processor times are divided turn by turn, since
+// what the machine does besides changes from one to the next; the ratio is the median of those. One without
+// interval is of one turn, one that is absent of none, or not known.
 type Ratio struct {
 	Strategy  string               `json:"strategy"`
 	To        string               `json:"to"`
@@ -25,12 +26,14 @@ type Ratio struct {
 
 // ratioOf holds a against b.
 func ratioOf(a, b Row) Ratio {
-	of := func(a, b stats.Sample) linger.Opt[Estimate] {
-		e, ok := stats.Ratio(a, b)
-		if !ok {
-			return linger.Opt[Estimate]{}
+	of := func(a, b []float64) linger.Opt[Estimate] {
+		var each []float64
+		for i := range min(len(a), len(b)) {
+			if b[i] > 0 {
+				each = append(each, a[i]/b[i])
+			}
 		}
-		return linger.Known(estimateOf(e))
+		return median(stats.New(each...), min(len(a), len(b)))
 	}
 	by := func(a, b linger.Opt[float64]) linger.Opt[float64] {
 		x, ok := a.Get()
@@ -41,7 +44,7 @@ func ratioOf(a, b Row) Ratio {
 		return linger.Known(x / y)
 	}
 	return Ratio{
-		Strategy: a.Strategy, To: b.Strategy, Rate: of(stats.New(a.Rates...), stats.New(b.Rates...)),
+		Strategy: a.Strategy, To: b.Strategy, Rate: of(a.Rates, b.Rates),
 		CPU: of(a.cpus[0], b.cpus[0]), ServerCPU: of(a.cpus[1], b.cpus[1]),
 		P50: by(a.Latency.P50, b.Latency.P50), P99: by(a.Latency.P99, b.Latency.P99),
 	}
@@ -230,8 +233,8 @@ func ended(row Row, runs []tally.Run) (f finding.Finding, ok bool) {
 		finding.Number("closed", float64(closed), ""), finding.Number("opened", float64(row.Opened), ""), finding.Number("carried", float64(carried), ""),
 	}}
 	switch {
-	// More than half carried the most that any did: a histogram's buckets are as wide as its error.
-	case carried > 0 && float64(most) <= float64(carried)*(1+stats.HistogramError) && closed > int64(row.Asked):
+	// As many as were closed had carried the most that any did.
+	case 10*atMost(&row.Connections.Carried) >= 9*closed:
 		f.Cause = CauseLimit
 		f.Figures = append(f.Figures, finding.Number("limit", float64(most), ""))
 	case row.Connections.SaidClose*2 > closed:
@@ -241,6 +244,18 @@ func ended(row Row, runs []tally.Run) (f finding.Finding, ok bool) {
 		f.Severity = finding.Warning
 	}
 	return f, true
+}
+
+// atMost counts the values that are in the bucket of the greatest, which is as narrow as the
+// histogram's error.
+func atMost(h *stats.Histogram) (n int64) {
+	most, _ := h.Max()
+	h.Each(func(top, count int64) {
+		if top >= most {
+			n = count
+		}
+	})
+	return n
 }
 
 // timeWait finds that sockets are left in TIME_WAIT, where they are many.

@@ -52,7 +52,7 @@ type Row struct {
 	Limited tally.Limit `json:"limited,omitempty"`
 
 	latency stats.Histogram
-	cpus    [2]stats.Sample // of the client, of the server
+	cpus    [2][]float64 // of the client, of the server, of each turn; nil where one is not known
 }
 
 // An Estimate is a median with its interval. Where there are too few turns for one, it has none.
@@ -148,8 +148,13 @@ func rowOf(s linger.Strategy, set Settings, runs []tally.Run) Row {
 	if e, ok := stats.New(r.Rates...).Interval(); ok {
 		r.Rate = estimateOf(e)
 	}
-	r.cpus = [2]stats.Sample{stats.New(cpu...), stats.New(server...)}
-	r.CPU, r.ServerCPU = median(r.cpus[0], len(runs)), median(r.cpus[1], len(runs))
+	r.CPU, r.ServerCPU = median(stats.New(cpu...), len(runs)), median(stats.New(server...), len(runs))
+	if len(cpu) == len(runs) {
+		r.cpus[0] = cpu
+	}
+	if len(server) == len(runs) {
+		r.cpus[1] = server
+	}
 	return r
 }
 

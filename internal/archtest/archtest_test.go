@@ -126,6 +126,7 @@ var rooms = []room{
 	{"report/document", []string{".", "trace", "finding", "fault", "docs", "compare", "compare/across", "compare/assertion", "compare/capacity", "compare/crowd", "compare/difference", "compare/facts", "compare/crowdsweep", "compare/sweep", "assert", "audit", "audit/change", "keepalive", "profile", "tune", "report", "report/trial", "report/crowdmap", "report/crowds", "report/sweepmap", "report/words", "report/text", "report/html", "report/formats"}, "one result in every format: it chooses a rendering, and lays nothing out itself"},
 	{"rig", []string{".", "trace", "policy", "dns", "page", "fault", "legible", "whole", "lab", "live", "browser", "sim", "capture/har", "infer", "run", "dial", "rig/far", "rig/host"}, "worlds put together as engines; it knows neither command lines nor terminals"},
 	{"rig/crowds", []string{".", "trace", "policy", "fault", "lab", "live", "sim", "run", "compare/crowd", "rig", "rig/far", "rig/host"}, "worlds of many clients put together as engines; what their records come to is for others to know"},
+	{"rig/loads", []string{".", "fault", "load", "tally"}, "loads in turns, and a server's processes beside; it knows neither command lines nor what the turns come to"},
 	{"rig/far", []string{".", "trace", "policy", "fault", "whole", "lab", "live", "service", "relay", "rig/host"}, "what serves at the far end of a lab's path; it knows no experiment"},
 	{"rig/host", []string{".", "ask", "trace", "policy", "lab", "dial", "live", "browser", "origin", "origin/accesslog", "origin/authority", "origin/gate", "origin/listen"}, "both ends of the conversation with a process on a host of a lab; it knows no experiment"},
 	{"rig/sweeps", []string{".", "fault", "compare/crowd", "compare/crowdsweep", "rig", "rig/crowds"}, "crowds of a grid by the simulator; it knows neither command lines nor what is written"},
@@ -175,7 +176,7 @@ var doors = []struct {
 
 // outside are the rooms where time, luck and sockets come from the world; in all
 // others they are arguments, so that what they compute can be computed again.
-var outside = []string{"live/seen", "dial", "live", "load", "browser", "origin", "origin/authority", "origin/listen", "lab", "lab/pump", "service", "relay", "run", "probe", "probe/prober", "probe/http1", "probe/http2", "probe/http3", "probe/dns", "rig", "rig/crowds", "rig/far", "rig/host", "console", "cmd/linger", "internal/archtest", "internal/testall", "internal/testcert"}
+var outside = []string{"live/seen", "dial", "live", "load", "browser", "origin", "origin/authority", "origin/listen", "lab", "lab/pump", "service", "relay", "run", "probe", "probe/prober", "probe/http1", "probe/http2", "probe/http3", "probe/dns", "rig", "rig/crowds", "rig/far", "rig/host", "rig/loads", "console", "cmd/linger", "internal/archtest", "internal/testall", "internal/testcert"}
 
 // worldly are the names that read the world, and who besides outside may not.
 var worldly = map[string][]string{

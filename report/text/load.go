@@ -53,6 +53,9 @@ func (o Options) load(b *bufio.Writer, r *capacity.Result, room loadRoom, wide b
 	shown := 0
 	for _, f := range r.Findings[min(1, len(r.Findings)):] {
 		if shown == room.findings {
+			if shown == 0 {
+				b.WriteString("\n")
+			}
 			b.WriteString(o.Paint(finding.Plural(float64(len(r.Findings)-1-shown), "finding")+" more; --wide shows all.", terminal.Faint) + "\n")
 			break
 		}
@@ -77,8 +80,8 @@ func (o Options) load(b *bufio.Writer, r *capacity.Result, room loadRoom, wide b
 type Loading struct {
 	Title    string
 	Strategy string
-	Turn, Of int // of all strategies, from 1; 0 is not begun
-	Now      tally.Run
+	Turn, Of int        // of all strategies, from 1
+	Now      *tally.Run // nil is not begun
 	Elapsed  time.Duration
 	Total    time.Duration // 0 is not known
 }
@@ -86,7 +89,7 @@ type Loading struct {
 // Lines are what is to be seen of it by now.
 func (l Loading) Lines(o Options, rows int) []string {
 	out := []string{o.Paint(table.Short(l.Title, o.Columns()), terminal.Bold)}
-	if l.Turn > 0 {
+	if l.Now != nil {
 		state := fmt.Sprintf("turn %d of %d: %s", l.Turn, l.Of, l.Strategy)
 		if l.Total > 0 {
 			share := min(1, float64(l.Elapsed)/float64(l.Total))
@@ -101,7 +104,7 @@ func (l Loading) Lines(o Options, rows int) []string {
 // line says what the turn comes to: over its latest whole second.
 func (l Loading) line() string {
 	n := l.Now
-	rate, p99, latest := capacity.RateOf(n), "", n.Latency.Intended
+	rate, p99, latest := capacity.RateOf(*n), "", n.Latency.Intended
 	if k := len(n.Seconds); k > 1 {
 		rate, latest = float64(n.Seconds[k-2].Answered), n.Seconds[k-2].Latency
 	}
