@@ -174,7 +174,10 @@ func (a *Arrivals) Next() (linger.Instant, bool) {
 
 // reach returns after how long the rate, summed up, comes to n; false where it never does.
 func (s Stage) reach(n float64) (time.Duration, bool) {
-	if n <= 0 {
+	switch {
+	case s.From == 0 && s.To == 0:
+		return 0, false
+	case n <= 0:
 		return 0, true
 	}
 	seconds := n / s.From
