@@ -384,14 +384,19 @@ func (a *Auditor) originOf(name string, server *host) groupKey {
 	return groupKey{cmp.Or(name, a.sole[server]), server.name}
 }
 
-// findChecks marks what is a health check: connections of one client and server with one
-// small request each, all the same, at even distances. It has to be of a kind that checks
+// findChecks marks what is a health check: a connection that is kept for checks alone, or
+// connections of one client and server with one small request each, all the same, at even
+// distances. One of these has to be of a kind that checks
 // ask for, or to stand beside other traffic of the client with the server, which never asks
 // for that.
 func (a *Auditor) findChecks(now []*conn) {
 	groups, others := map[checkKey][]*conn{}, map[checkKey]map[uint64]bool{}
 	for _, c := range now {
 		if c.class != Requests || c.requests == 0 {
+			continue
+		}
+		if keptCheck(c) {
+			c.class = Check
 			continue
 		}
 		if c.requests == 1 && !c.beganBefore && c.small {
@@ -408,7 +413,7 @@ func (a *Auditor) findChecks(now []*conn) {
 	for k, g := range groups {
 		beside := others[checkKey{k.client, k.server, 0}]
 		looks := g[0].checkLook
-		if known := a.tally.checks[k]; !known && !(looks && len(g) >= 4 || len(beside) > 0 && !beside[k.first] && len(g) >= 8) || !known && !even(g, looks) {
+		if known := a.tally.checks[k]; !known && !(looks && len(g) >= leastChecks || len(beside) > 0 && !beside[k.first] && len(g) >= 8) || !known && !even(g, looks) {
 			continue
 		}
 		a.tally.checks[k] = true
@@ -423,12 +428,39 @@ type checkKey struct {
 	first          uint64
 }
 
-// even reports whether connections were opened at even distances of half a second or more,
-// within a twentieth, or where they look like checks a fifth.
+// leastChecks is how many there are at least where they look like checks.
+const leastChecks = 4
+
+// keptCheck reports whether a connection is kept for health checks alone, as Envoy does: they
+// look like checks, are all for one thing, and come at even distances.
+func keptCheck(c *conn) bool {
+	if c.requests < leastChecks || len(c.spans) != c.requests || c.otherPath || !c.small || !c.checkLook {
+		return false
+	}
+	sent := make([]linger.Instant, len(c.spans))
+	for i, s := range c.spans {
+		if sent[i] = s.begins(); sent[i] == never {
+			return false
+		}
+	}
+	return evenly(sent, true)
+}
+
+// even reports whether connections were opened at even distances.
 func even(g []*conn, looks bool) bool {
+	opened := make([]linger.Instant, len(g))
+	for i, c := range g {
+		opened[i] = c.opened
+	}
+	return evenly(opened, looks)
+}
+
+// evenly reports whether instants are at even distances of half a second or more, within a
+// twentieth, or of what looks like checks within a fifth.
+func evenly(at []linger.Instant, looks bool) bool {
 	var gaps []time.Duration
-	for i := 1; i < len(g); i++ {
-		gaps = append(gaps, g[i].opened.Sub(g[i-1].opened))
+	for i := 1; i < len(at); i++ {
+		gaps = append(gaps, at[i].Sub(at[i-1]))
 	}
 	slices.Sort(gaps)
 	middle, n := gaps[len(gaps)/2], 0

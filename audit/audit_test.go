@@ -794,6 +794,17 @@ func TestClasses(t *testing.T) {
 	if r, _ := s.run(t); r.HealthChecks.Connections != 12 || r.Avoidable != 0 {
 		t.Errorf("%+v", r)
 	}
+	// Checks may keep their connection, which is then for nothing else.
+	for path, want := range map[string]int{"/healthz": 1, "/buy": 0} {
+		s = &script{}
+		kept := s.open(.5)
+		for i := range 6 {
+			kept.ask(float64(1+2*i), .02).asks(func(x *trace.Exchange) { x.URL = "http://shop.example" + path })
+		}
+		if r, _ := s.run(t); r.HealthChecks.Connections != want || r.Connections != 1-want {
+			t.Errorf("%s: %+v", path, r)
+		}
+	}
 	// A program that asks for the same page again and again is no health check.
 	s = &script{}
 	for i := range 10 {

@@ -25,19 +25,19 @@ func ofTraffic() []assert.Figure[used] {
 			if u.requests == nil {
 				return assert.Unknown(unread)
 			}
-			return u.count(u.asked(all))
+			return u.count(u.asked())
 		}),
 		assert.On("requests_per_connection", assert.Number, "requests on a connection that carried any", func(u used) assert.Value {
 			if len(u.requests) == 0 {
 				return assert.Unknown(u.noRequest())
 			}
-			return u.count(u.asked(all) / float64(len(u.requests)))
+			return u.count(u.asked() / u.carrying())
 		}),
 		assert.On("reuse", assert.Share, "requests that were not the first on their connection", func(u used) assert.Value {
-			if u.asked(all) == 0 {
+			if u.asked() == 0 {
 				return assert.Unknown(u.noRequest())
 			}
-			return u.count(u.asked(further) / u.asked(all))
+			return u.count(max(0, u.asked()-u.carrying()) / u.asked())
 		}),
 		assert.On("packets", assert.Number, "packets, both ways", func(u used) assert.Value { return u.count(u.Packets.Sum()) }),
 		assert.On("packets_up", assert.Number, "packets towards the origin", func(u used) assert.Value { return u.count(u.Packets.Up) }),
@@ -75,17 +75,30 @@ func (u used) count(v float64) assert.Value {
 	return assert.Exactly(v)
 }
 
-// asked adds up what a number of requests on one connection comes to.
-func (u used) asked(of func(n int) int) float64 {
+// asked is how many requests there were.
+func (u used) asked() float64 {
 	sum := 0
 	for _, n := range u.requests {
-		sum += of(n)
+		sum += n
 	}
 	return float64(sum)
 }
 
-func all(n int) int     { return n }
-func further(n int) int { return max(0, n-1) }
+// carrying is how many connections carried a request. A client may take a port again, whose
+// connections are counted together: each of them has carried one.
+func (u used) carrying() float64 {
+	opened := map[string]int{}
+	for _, f := range u.ledger.Connections {
+		opened[f.Client]++
+	}
+	sum := 0
+	for client, n := range u.requests {
+		if n > 0 {
+			sum += min(n, max(1, opened[client]))
+		}
+	}
+	return float64(sum)
+}
 
 // TrafficVocabulary is what an assertion about a program's connections can name.
 func TrafficVocabulary() assert.Vocabulary {

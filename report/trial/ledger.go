@@ -48,7 +48,9 @@ func LedgerTitle(l trace.Ledger) string {
 // nothing where they were not read on every connection.
 func Reused(l trace.Ledger, requests map[string]int) string {
 	all, again := 0, 0
-	for _, f := range FlowsOf(l) {
+	flows := FlowsOf(l)
+	shared := onPort(flows)
+	for _, f := range flows {
 		n, ok := requests[f.Client]
 		switch {
 		case ok:
@@ -57,12 +59,26 @@ func Reused(l trace.Ledger, requests map[string]int) string {
 		default:
 			return ""
 		}
-		all, again = all+n, again+max(0, n-1)
+		if of := shared[f.Client]; of > 0 {
+			// All connections of a port are counted together, each of which has carried one first.
+			all, again = all+n, again+max(0, n-of)
+			shared[f.Client] = 0
+		}
 	}
 	if all == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%s, %s over a reused connection.", linger.Plural(all, "request"), finding.Share(float64(again)/float64(all)))
+}
+
+// onPort is how many connections had the address and port of each client: a port is taken
+// again once TIME_WAIT is over, or not on its side.
+func onPort(flows []trace.Flows) map[string]int {
+	out := map[string]int{}
+	for _, f := range flows {
+		out[f.Client]++
+	}
+	return out
 }
 
 // server names the far end of a connection.
@@ -109,9 +125,10 @@ func Flows(flows []trace.Flows, requests map[string]int, most int) table.Table {
 		{Head: "packets up/down", Spare: 2}, {Head: "kB up/down", Spare: 1}, {Head: "retrans", Spare: 3},
 		{Head: "closed by", Align: table.Left},
 	}}
+	shared := onPort(flows)
 	for i, f := range flows[:min(len(flows), most)] {
 		asked := table.Unknown()
-		if n, ok := requests[f.Client]; ok {
+		if n, ok := requests[f.Client]; ok && shared[f.Client] == 1 {
 			asked = table.Int(n)
 		}
 		again := table.Unknown() // UDP has no sequence numbers, and QUIC encrypts its own

@@ -194,6 +194,14 @@ func TestReused(t *testing.T) {
 			t.Errorf("%v: %q; want %q", requests, got, want)
 		}
 	}
+	// A port that is taken again is counted once, and what each of its connections carried is not known.
+	again := trace.Ledger{Connections: []trace.Flows{flow(linger.TransportTCP, "c:1", "s:80", 7, 9), flow(linger.TransportTCP, "c:1", "s:80", 7, 9)}}
+	if got, want := Reused(again, map[string]int{"c:1": 2}), "2 requests, 0 % over a reused connection."; got != want {
+		t.Errorf("%q; want %q", got, want)
+	}
+	if got := cells(Flows(again.Connections, map[string]int{"c:1": 2}, 1)); got != "1 | 0.0 | 1000.0 | - | 7/9 | 0.0/0.0 | 0 | -" {
+		t.Errorf("%s", got)
+	}
 	if got := LedgerTitle(trace.Ledger{}); got != "No connection crossed the link." {
 		t.Errorf("%q", got)
 	}
