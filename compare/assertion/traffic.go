@@ -28,7 +28,7 @@ func ofTraffic() []assert.Figure[used] {
 			return u.count(u.asked())
 		}),
 		assert.On("requests_per_connection", assert.Number, "requests on a connection that carried any", func(u used) assert.Value {
-			if len(u.requests) == 0 {
+			if u.asked() == 0 {
 				return assert.Unknown(u.noRequest())
 			}
 			return u.count(u.asked() / u.carrying())
