@@ -325,10 +325,10 @@ func (l lacks) caveats(i int, o predict.Outcome) (out []predict.Caveat) {
 // client: half a round trip lies between it and where packets were recorded.
 func (a *Auditor) trafficOf(p *pool, conns []*conn) (t predict.Traffic, l lacks) {
 	server, client := p.key.server, p.key.client
-	if idle, ok := client.idle.Single(); ok {
+	if idle, ok := client.idle.Usual(); ok {
 		t.Idle = limit.Seconds(idle)
 	}
-	if idle, ok := server.idle.Single(); ok {
+	if idle, ok := server.idle.Usual(); ok {
 		t.ServerIdle = limit.Seconds(idle)
 	}
 	if most, _, ok := server.counts.SoleRequests(); ok {
@@ -487,19 +487,27 @@ func (c *conn) endFor(t *predict.Traffic, off bool, done linger.Instant) (end pr
 		}
 		return end
 	}
+	idle := func(of time.Duration, end predict.End) (predict.End, time.Duration) {
+		if of > 0 && limit.Early(e.idle.Seconds(), of.Seconds()) {
+			return predict.Otherwise, kept // a process has ended
+		}
+		return unless(of > 0, end), kept
+	}
 	switch e.reason {
 	case ClientSaysClose, ClientClosesAtOnce:
 		return predict.ClientAtOnce, 0
 	case ClientPoolFull:
 		return predict.ClientFull, 0
 	case ClientIdle:
-		return unless(t.Idle > 0, predict.ClientIdle), kept
+		return idle(t.Idle, predict.ClientIdle)
 	case ServerSaysClose, ServerClosesAtOnce:
 		if off {
 			return predict.ServerAtOnce, 0
 		}
 		return predict.Otherwise, 0
-	case ServerIdle, Race, StaleReuse:
+	case ServerIdle:
+		return idle(t.ServerIdle, predict.ServerIdle)
+	case Race, StaleReuse:
 		return unless(t.ServerIdle > 0, predict.ServerIdle), kept
 	case RequestLimit:
 		return unless(t.Requests > 0, predict.ServerCount), 0

@@ -3,6 +3,8 @@ package audit
 import (
 	"testing"
 	"time"
+
+	"linger/audit/predict"
 )
 
 // What a pool would have done with traffic of which that is known: every request came on a
@@ -75,5 +77,119 @@ func TestWhatIfOfRemedies(t *testing.T) {
 	r, _ = s.run(t)
 	if w := r.Origins[0].WithPool.Or(WhatIf{}); w.Opened != 12 || w.Requests != 120 {
 		t.Errorf("%+v", w)
+	}
+}
+
+// setting parses one.
+func setting(t *testing.T, text string) predict.Setting {
+	t.Helper()
+	s, err := predict.ParseSetting(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// What a setting comes to hangs on who ended connections, as it was observed.
+func TestSettings(t *testing.T) {
+	// apart are requests with that many seconds in between, each on a connection that the server
+	// ends after it has idled for a second.
+	apart := func(s *script) {
+		for i := range 8 {
+			at := 1 + 3*float64(i)
+			s.open(at).ask(at+.01, .1).server(at + .11 + 1)
+		}
+	}
+	// two is a client of two processes, each with a pool that it keeps.
+	two := func(s *script) {
+		x, y := s.open(1).ask(1.01, .1), s.open(2).ask(2.01, .1)
+		for i := range 5 {
+			x.ask(3+2*float64(i), .1)
+			y.ask(4+2*float64(i), .1)
+		}
+	}
+	fifo := func(s *script) {
+		// Two at once, which then take turns.
+		x, y := s.open(1).ask(1.01, .1), s.open(1).ask(1.01, .12)
+		for i := range 5 {
+			x.ask(2+float64(i), .1)
+			y.ask(2.5+float64(i), .1)
+		}
+		x.client(9.1)
+		y.client(9.6)
+	}
+	for _, test := range []struct {
+		name, setting   string
+		play            func(s *script)
+		opened, instead int
+	}{
+		{"the server's limit stays", "idle=60s", apart, 8, 8},
+		{"or is raised", "server-idle=60s", apart, 1, 8},
+		{"to what is still too short", "server-idle=2s", apart, 8, 8},
+		{"processes keep their pools", "idle=60s", two, 2, 2},
+		{"or share one", "connections=6", two, 1, 2},
+		{"or share one of HTTP/2", "h2", two, 1, 2},
+		{"two at once that were two", "connections=6", fifo, 2, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := &script{at: "middle"}
+			test.play(s)
+			r, _ := s.run(t, func(c *Config) { c.Settings = []predict.Setting{setting(t, test.setting)} })
+			w := r.WhatIf[0]
+			if w.All.Opened != test.opened || w.All.Instead.Opened != test.instead || w.All.Instead.Replayed != test.instead || w.Text == "" || len(w.Origins) != 1 || w.Origins[0].Name != "shop.example" {
+				t.Errorf("%+v, want %d instead of %d", w, test.opened, test.instead)
+			}
+		})
+	}
+	s := &script{at: "client"}
+	fifo(s)
+	var conns []*conn
+	a := New(Config{})
+	for _, c := range s.list {
+		for i := range c.xs {
+			a.WriteExchange(&c.xs[i])
+		}
+		a.WriteConnection(&c.r)
+	}
+	conns = append(conns, a.fresh...)
+	if order, _ := orderOf(conns); order != 1 {
+		t.Errorf("turns are taken in order %d", order)
+	}
+}
+
+// The change that saves most is told where one is worth it.
+func TestBest(t *testing.T) {
+	s := &script{at: "client", trip: 40 * time.Millisecond}
+	for i := range 30 {
+		at := float64(1 + 3*i)
+		s.open(at).ask(at+.05, .1).server(at + 1.15)
+	}
+	r, _ := s.run(t)
+	best, ok := r.Best.Get()
+	if !ok || best.Setting.ServerIdle == 0 || best.All.Opened != 1 || best.All.Instead.Opened != 30 || best.All.Waiting.Or(0) != 40 || best.All.Instead.Waiting.Or(0) != 1200 {
+		t.Errorf("%+v", best)
+	}
+	s = &script{at: "client"}
+	c := s.open(1)
+	for i := range 30 {
+		c.ask(1.02+float64(i), .1)
+	}
+	if r, _ := s.run(t); !r.Best.IsZero() {
+		t.Errorf("nothing is avoidable: %+v", r.Best)
+	}
+}
+
+// The grid is there where it is asked for, in its order.
+func TestGridOfResult(t *testing.T) {
+	s := &script{at: "client"}
+	for i := range 5 {
+		at := float64(1 + 3*i)
+		s.open(at).ask(at+.02, .1).asked("close").server(at + .13)
+	}
+	r, _ := s.run(t, func(c *Config) { c.Grid = true })
+	for i, g := range predict.Grid() {
+		if len(r.Grid) != len(predict.Grid()) || r.Grid[i].Setting != g || r.Grid[i].All.Requests != 5 {
+			t.Fatalf("%d: %+v", i, r.Grid)
+		}
 	}
 }

@@ -110,6 +110,31 @@ func (l *Idle) Single() (value float64, ok bool) {
 	return value, l.Greatest-l.Least <= off && l.Longest <= l.Least+off
 }
 
+// Usual returns the limit, in seconds, that most gaps agree on that ended, where no one limit is
+// claimed: what ended earlier did so for another reason, as the end of a process, and later by a
+// timer that was late. None that survived is longer.
+func (l *Idle) Usual() (value float64, ok bool) {
+	if value, ok = l.Single(); ok || l == nil || l.Moments < leastUsual {
+		return value, ok
+	}
+	sorted := slices.Sorted(slices.Values(l.Ended.Kept))
+	value = sorted[len(sorted)/2]
+	off := uncertainty(value)
+	agree := 0
+	for _, g := range sorted {
+		if g >= value-off && g <= value+2*off {
+			agree++
+		}
+	}
+	return value, 4*agree >= 3*len(sorted) && l.Longest <= value+2*off
+}
+
+// Early reports whether a gap is too short to have been ended by a limit.
+func Early(gap, limit float64) bool { return gap < limit-uncertainty(limit) }
+
+// leastUsual is from how many ends on most of them are told from others.
+const leastUsual = 4
+
 // A Point is a step of a survival curve.
 type Point struct {
 	Seconds float64 `json:"seconds"`

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"testing"
+	"time"
 
 	"linger"
 )
@@ -83,5 +84,36 @@ func TestValuesAreBounded(t *testing.T) {
 	}
 	if !(Values{}).Median().IsZero() {
 		t.Error("a median of none")
+	}
+}
+
+// What most ends agree on is the limit, though a process has ended before it and a timer was late.
+func TestUsual(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		ended    []float64
+		survived []float64
+		want     float64
+		ok       bool
+	}{
+		{"one limit", []float64{5, 5.01, 5, 5.02}, []float64{4}, 5.01, true},
+		{"one end is early, one late", []float64{5, 5.01, 5, 5.02, 1.2, 5.15}, []float64{4}, 5.01, true},
+		{"one survived", []float64{5, 5.01, 5, 5.02, 1.2}, []float64{7}, 5, false},
+		{"none that most agree on", []float64{5, 3, 4, 5.02, 1.2}, nil, 4, false},
+		{"too few", []float64{5, 1, 5}, nil, 5, false},
+	} {
+		l := &Idle{}
+		for i, g := range test.ended {
+			l.End(linger.Instant(i)*linger.Instant(time.Minute), time.Duration(g*1e9))
+		}
+		for _, g := range test.survived {
+			l.Survive(time.Duration(g * 1e9))
+		}
+		if got, ok := l.Usual(); ok != test.ok || got != test.want {
+			t.Errorf("%s: %v, %v; want %v, %v", test.name, got, ok, test.want, test.ok)
+		}
+	}
+	if !Early(3, 5) || Early(4.95, 5) || Early(6, 5) {
+		t.Error("what is early")
 	}
 }

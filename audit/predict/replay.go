@@ -272,6 +272,10 @@ func (r *replay) connect(now linger.Instant, conn policy.Conn) {
 	c.ready = now
 	r.rest(c, true)
 	if c.bound > 0 {
+		// The pool may put it on another that is free by now, which is as good: that it has
+		// waited for this one is counted here.
+		c.waited = true
+		r.asked[c.bound-1] = now
 		defer r.want(c.bound-1, c.key)
 	}
 	if r.multi && r.streams > 0 {

@@ -86,7 +86,7 @@ func (p plan) bursts() (out []burst) {
 }
 
 // roundTrip is that of the path.
-const roundTrip = 40 * ms
+const roundTrip = 100 * ms
 
 // patience bounds a run.
 const patience = 3 * time.Minute
