@@ -210,6 +210,16 @@ func (p *Pool) HandleRequest(r int, q Request) {
 	p.touch(l)
 }
 
+// HandleRequestOn is HandleRequest for a request that has waited for a connection of its own,
+// which it is put on, unless that takes none.
+func (p *Pool) HandleRequestOn(now linger.Instant, r int, q Request, id Conn) {
+	p.HandleRequest(r, q)
+	if k := p.conn(id); k != nil && p.takes(k) && p.poolOf(k).index == p.requests[r].pool {
+		p.poolOf(k).queue.remove(p.requests, int32(r))
+		p.send(now, k.index, int32(r))
+	}
+}
+
 // HandleSpare says that a connection is wanted before any request is, where the strategy has
 // room for one.
 func (p *Pool) HandleSpare(now linger.Instant, key Key) {

@@ -376,3 +376,33 @@ func FuzzPool(f *testing.F) {
 		})
 	})
 }
+
+// A request that has waited for a connection of its own goes on that, and not on the one that has
+// become free meanwhile.
+func TestRequestOn(t *testing.T) {
+	p := NewPool(PoolPolicy{Strategy: linger.Strategy{Name: "keep", Version: "1.1", Persistent: true, Connections: 6, InFlight: 1}})
+	q := Request{Safe: true, Idempotent: true}
+	var dialled, sent []Conn
+	poll := func() {
+		for c, ok := p.Poll(1); ok; c, ok = p.Poll(1) {
+			switch c.Kind {
+			case Dial:
+				dialled = append(dialled, c.Conn)
+			case Send:
+				sent = append(sent, c.Conn)
+			}
+		}
+	}
+	p.HandleSpare(0, 0)
+	p.HandleSpare(0, 0)
+	poll()
+	p.HandleConnected(1, dialled[0])
+	p.HandleConnected(1, dialled[1])
+	p.HandleRequestOn(1, 7, q, dialled[1])
+	poll()
+	p.HandleRequestOn(1, 8, q, dialled[1]) // it is taken
+	poll()
+	if len(dialled) != 2 || len(sent) != 2 || sent[0] != dialled[1] || sent[1] != dialled[0] {
+		t.Errorf("dialled %v, sent on %v", dialled, sent)
+	}
+}

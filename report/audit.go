@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"linger"
@@ -103,20 +104,23 @@ func groupName(g audit.GroupRow) string { return cmp.Or(g.Name, g.Address, "othe
 // AuditWhatIf has a row for each setting that was asked for; with origins one for each of them, too.
 func AuditWhatIf(r *audit.Result, origins bool) table.Table {
 	t := table.Table{Columns: []table.Column{
-		{Head: "what if (predicted)", Align: table.Left, Short: 12}, {Head: "conns"}, {Head: "now"}, {Head: "waited"}, {Head: "now"}, {Head: "queued", Spare: 1},
-		{Head: "TLS full", Spare: 3}, {Head: "resumed", Spare: 4}, {Head: "reuse", Spare: 2},
+		{Head: "what if (predicted)", Align: table.Left, Short: 24}, {Head: "conns"}, {Head: "was"}, {Head: "waited"}, {Head: "was"}, {Head: "queued", Spare: 1}, {Head: "reuse", Spare: 2},
 	}}
+	secure := slices.ContainsFunc(r.WhatIf, func(p predict.Prediction) bool { return p.All.Instead.Full+p.All.Instead.Resumed > 0 })
+	if secure {
+		t.Columns = append(t.Columns, table.Column{Head: "TLS full", Spare: 3}, table.Column{Head: "resumed", Spare: 4})
+	}
 	add := func(name string, o predict.Outcome) {
 		opened := finding.Count(float64(o.Opened))
 		if o.High > o.Opened {
 			opened = fmt.Sprintf("%s-%s", finding.Count(float64(o.Low)), finding.Count(float64(o.High)))
 		}
-		full, resumed := table.Word(""), table.Word("")
-		if o.Full+o.Resumed+o.Instead.Full+o.Instead.Resumed > 0 {
-			full, resumed = table.Int(o.Full), table.Int(o.Resumed)
+		cells := []table.Cell{table.Word(name), table.Word(opened), table.Int(o.Instead.Opened), table.Known(o.Waiting, finding.Waited), table.Known(o.Instead.Waiting, finding.Waited),
+			table.Known(o.Queueing, finding.Waited), table.Number(o.Reuse(), finding.SharpShare)}
+		if secure {
+			cells = append(cells, table.Int(o.Full), table.Int(o.Resumed))
 		}
-		t.Add(table.Word(name), table.Word(opened), table.Int(o.Instead.Opened), table.Known(o.Waiting, finding.Waited), table.Known(o.Instead.Waiting, finding.Waited),
-			table.Known(o.Queueing, finding.Waited), full, resumed, table.Number(o.Reuse(), finding.SharpShare))
+		t.Add(cells...)
 	}
 	for _, p := range r.WhatIf {
 		add(p.Text, p.All)

@@ -110,29 +110,29 @@ func (l *Idle) Single() (value float64, ok bool) {
 	return value, l.Greatest-l.Least <= off && l.Longest <= l.Least+off
 }
 
-// Usual returns the limit, in seconds, that most gaps agree on that ended, where no one limit is
-// claimed: what ended earlier did so for another reason, as the end of a process, and later by a
-// timer that was late. None that survived is longer.
+// Usual returns the limit, in seconds, that more gaps agree on that ended than on any other, where
+// no one limit is claimed: what ended earlier did so for another reason, as the end of a process.
+// None that survived is longer, and of those that ended one of ten at most, by a timer that was
+// late.
 func (l *Idle) Usual() (value float64, ok bool) {
 	if value, ok = l.Single(); ok || l == nil || l.Moments < leastUsual {
 		return value, ok
 	}
 	sorted := slices.Sorted(slices.Values(l.Ended.Kept))
-	value = sorted[len(sorted)/2]
-	off := uncertainty(value)
-	agree := 0
-	for _, g := range sorted {
-		if g >= value-off && g <= value+2*off {
-			agree++
+	most, over := 0, 0
+	for i, first := range sorted {
+		end, _ := slices.BinarySearch(sorted, first+3*uncertainty(first))
+		if end-i > most {
+			most, over, value = end-i, len(sorted)-end, sorted[(i+end)/2]
 		}
 	}
-	return value, 4*agree >= 3*len(sorted) && l.Longest <= value+2*off
+	return value, most >= leastUsual-1 && 5*most >= 2*len(sorted) && over <= max(1, len(sorted)/10) && l.Longest <= value+2*uncertainty(value)
 }
 
 // Early reports whether a gap is too short to have been ended by a limit.
 func Early(gap, limit float64) bool { return gap < limit-uncertainty(limit) }
 
-// leastUsual is from how many ends on most of them are told from others.
+// leastUsual is from how many ends on, one of which may be another's, most are told from others.
 const leastUsual = 4
 
 // A Point is a step of a survival curve.

@@ -99,7 +99,9 @@ func TestUsual(t *testing.T) {
 		{"one limit", []float64{5, 5.01, 5, 5.02}, []float64{4}, 5.01, true},
 		{"one end is early, one late", []float64{5, 5.01, 5, 5.02, 1.2, 5.15}, []float64{4}, 5.01, true},
 		{"one survived", []float64{5, 5.01, 5, 5.02, 1.2}, []float64{7}, 5, false},
-		{"none that most agree on", []float64{5, 3, 4, 5.02, 1.2}, nil, 4, false},
+		{"half were early", []float64{5, 3, 5.02, 5, 1.2, .3}, nil, 5, true},
+		{"none that most agree on", []float64{5, 3, 4, 5.02, 1.2}, nil, 5.02, false},
+		{"some are later", []float64{5, 5, 5, 5, 9, 8, 7}, nil, 5, false},
 		{"too few", []float64{5, 1, 5}, nil, 5, false},
 	} {
 		l := &Idle{}
@@ -109,7 +111,7 @@ func TestUsual(t *testing.T) {
 		for _, g := range test.survived {
 			l.Survive(time.Duration(g * 1e9))
 		}
-		if got, ok := l.Usual(); ok != test.ok || got != test.want {
+		if got, ok := l.Usual(); ok != test.ok || ok && got != test.want {
 			t.Errorf("%s: %v, %v; want %v, %v", test.name, got, ok, test.want, test.ok)
 		}
 	}

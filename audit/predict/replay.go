@@ -235,7 +235,7 @@ func (r *replay) happen(d doing) {
 			r.pool.HandleSpare(d.at, key)
 			return
 		}
-		r.want(d.request, key)
+		r.pool.HandleRequest(int(d.request), policy.Request{Key: key, Safe: true, Idempotent: true})
 	case answered:
 		r.answer(d)
 	case over:
@@ -244,10 +244,6 @@ func (r *replay) happen(d doing) {
 			r.end(d.conn)
 		}
 	}
-}
-
-func (r *replay) want(request int32, key policy.Key) {
-	r.pool.HandleRequest(int(request), policy.Request{Key: key, Safe: true, Idempotent: true})
 }
 
 // rest counts a connection among those that are idle, or not.
@@ -271,17 +267,13 @@ func (r *replay) connect(now linger.Instant, conn policy.Conn) {
 	c := &r.conns[conn.Number]
 	c.ready = now
 	r.rest(c, true)
-	if c.bound > 0 {
-		// The pool may put it on another that is free by now, which is as good: that it has
-		// waited for this one is counted here.
-		c.waited = true
-		r.asked[c.bound-1] = now
-		defer r.want(c.bound-1, c.key)
-	}
 	if r.multi && r.streams > 0 {
 		r.pool.HandleStreams(now, conn, r.streams)
 	}
 	r.pool.HandleConnected(now, conn)
+	if c.bound > 0 {
+		r.pool.HandleRequestOn(now, int(c.bound-1), policy.Request{Key: c.key, Safe: true, Idempotent: true}, conn)
+	}
 }
 
 // end has the other side end a connection, or the client.

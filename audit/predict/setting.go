@@ -82,7 +82,11 @@ func lasting(s float64) string {
 	if s == 0 {
 		return ""
 	}
-	text := duration(s).Round(time.Millisecond).String()
+	d := duration(s).Round(time.Millisecond)
+	if d%time.Second == 0 && d < 10*time.Minute {
+		return strconv.Itoa(int(d/time.Second)) + "s" // as servers have it
+	}
+	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
 	}

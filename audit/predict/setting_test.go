@@ -7,9 +7,10 @@ import (
 
 func TestParseSetting(t *testing.T) {
 	for _, test := range []struct{ text, same, wrong string }{
-		{text: "idle=75s", same: "idle=1m15s"},
+		{text: "idle=1m15s", same: "idle=75s"},
+		{text: "idle=15m"},
 		{text: "idle=2h"},
-		{text: "connections=6,idle=90s", same: "idle=1m30s,connections=6"},
+		{text: "connections=6,idle=90s", same: "idle=90s,connections=6"},
 		{text: " order=lru , max-requests=1000 ", same: "order=lru,max-requests=1000"},
 		{text: "server-idle=500ms,h2,resume"},
 		{text: "", wrong: `"" is not known; known are idle=75s`},

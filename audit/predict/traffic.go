@@ -161,7 +161,7 @@ func (r *replay) outcome() Outcome {
 	waiting := time.Duration(0)
 	for i := range r.conns {
 		c := &r.conns[i]
-		if c.before || c.used == 0 && c.bound == 0 {
+		if c.before || c.used == 0 {
 			continue // not opened, or to no purpose, as are those that are left out of what was observed
 		}
 		o.Opened++

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -465,9 +466,9 @@ func AuditBest(r *audit.Result) string {
 	}
 	of := ""
 	for _, o := range p.Origins {
-		of = " at " + cmp.Or(o.Name, o.Address)
+		of = "at " + cmp.Or(o.Name, o.Address) + ", "
 	}
-	text := fmt.Sprintf("Saves most (predicted): %s%s: %s instead of %s", settingIn(p.Setting), of, finding.Plural(float64(p.All.Opened), "connection"), whole(float64(p.All.Instead.Opened)))
+	text := fmt.Sprintf("Saves most (predicted): %s%s: %s instead of %s", of, settingIn(p.Setting), finding.Plural(float64(p.All.Opened), "connection"), whole(float64(p.All.Instead.Opened)))
 	now, ok := p.All.Waiting.Get()
 	was, ok2 := p.All.Instead.Waiting.Get()
 	if ok && ok2 && was > 0 {
@@ -484,7 +485,12 @@ func settingIn(s predict.Setting) string {
 			out = append(out, fmt.Sprintf(format, args...))
 		}
 	}
-	long := func(seconds float64) string { return finding.Duration(1000*seconds, 0) }
+	long := func(seconds float64) string {
+		if seconds == math.Trunc(seconds) {
+			return finding.Duration(1000*seconds, 1000)
+		}
+		return finding.Duration(1000*seconds, 0)
+	}
 	say(s.H2, "each client sends all on one connection of HTTP/2")
 	say(s.Connections > 0 && s.Idle > 0, "each client has a pool of at most %d, and keeps them for %s", s.Connections, long(s.Idle))
 	say(s.Connections > 0 && s.Idle == 0, "each client has a pool of at most %d, and keeps them", s.Connections)

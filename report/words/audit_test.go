@@ -8,6 +8,7 @@ import (
 	"linger/audit"
 	"linger/audit/change"
 	"linger/audit/handshake"
+	"linger/audit/predict"
 	"linger/finding"
 )
 
@@ -117,6 +118,42 @@ func TestAuditCaveats(t *testing.T) {
 	}
 	if got := AuditCaveat(finding.Caveat{Code: audit.CaveatMissing, Figures: figures{n("connections", 3), n("bytes", 4096)}}); got != "of 3 connections a part was not recorded, 4.1 kB in all: what was in it is not known" {
 		t.Error(got)
+	}
+}
+
+// What a change would save is said in the words of the setting, and how to ask for it.
+func TestAuditBest(t *testing.T) {
+	for _, test := range []struct{ setting, want string }{
+		{"server-idle=75s", "Saves most (predicted): at shop.example, the server keeps idle connections for 75 s: 12 connections instead of 340, 451 ms of waiting instead of 12.1 s (--what-if server-idle=75s)."},
+		{"idle=90s", "clients keep idle connections for 90 s"},
+		{"connections=8", "each client has a pool of at most 8, and keeps them"},
+		{"connections=8,idle=90s", "each client has a pool of at most 8, and keeps them for 90 s"},
+		{"order=lru", "clients use the connection first that has idled for longest"},
+		{"order=mru", "clients use the connection first that was used last"},
+		{"max-requests=1000", "the server takes 1000 requests on a connection"},
+		{"h2,resume", "each client sends all on one connection of HTTP/2, TLS sessions are resumed"},
+	} {
+		setting, err := predict.ParseSetting(test.setting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := predict.Outcome{Opened: 12, Waiting: linger.Known(450.), Queueing: linger.Known(1.), Instead: predict.Observed{Opened: 340, Waiting: linger.Known(12_100.)}}
+		r := audit.Result{Best: linger.Known(predict.Prediction{Setting: setting, Text: setting.String(), All: o, Origins: []predict.Of{{Name: "shop.example", Outcome: o}}})}
+		if got := AuditBest(&r); !strings.Contains(got, test.want) {
+			t.Errorf("%s\nwant\n%s", got, test.want)
+		}
+	}
+	if got := AuditBest(&audit.Result{}); got != "" {
+		t.Errorf("none is best: %s", got)
+	}
+}
+
+func TestAuditWhatIfs(t *testing.T) {
+	for _, code := range []predict.CaveatCode{predict.BeganBefore, predict.Unanswered, predict.Inferred, predict.Saturated, predict.LeftOut, predict.NotKept, predict.Adrift} {
+		r := audit.Result{WhatIf: []predict.Prediction{{Caveats: []predict.Caveat{{Code: code, N: 3}}}, {Caveats: []predict.Caveat{{Code: code, N: 3}}}}}
+		if got := AuditWhatIfs(&r); len(got) != 1 || strings.Contains(got[0], string(code)+": 3") || !strings.Contains(got[0], "3 ") {
+			t.Errorf("%s: %q", code, got)
+		}
 	}
 }
 
