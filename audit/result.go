@@ -490,9 +490,7 @@ func idleLimit(l *limit.Idle) (Limit, bool) {
 	curve := limit.Survival(l.Ended.Kept, l.Survived.Kept)
 	if value, ok := l.Single(); ok {
 		out.Value, out.Claimed = linger.Known(value), true
-		return out, true
-	}
-	if median, ok := limit.Quantile(curve, 0.5); ok {
+	} else if median, ok := limit.Quantile(curve, 0.5); ok {
 		out.Value = linger.Known(median)
 	}
 	if step := (len(curve) + 31) / 32; step > 1 {

@@ -11,6 +11,7 @@ import (
 
 	"linger"
 	"linger/audit"
+	"linger/audit/timeline"
 	"linger/capture/packet"
 	"linger/capture/pcap"
 	"linger/capture/secrets"
@@ -24,6 +25,8 @@ type Reading struct {
 	Audit  audit.Config // its Each, if any, gets each connection whose cause is decided
 	Redact Redaction
 	Find   string // keep the requests whose URL holds this
+	// Timeline, if not nil, takes in what is looked at, to be drawn.
+	Timeline *timeline.Collector
 	// KeyLogs are key logs of TLS, which may be written to meanwhile. Secrets that captures hold
 	// are used, too.
 	KeyLogs []Source
@@ -37,10 +40,11 @@ type Reading struct {
 // A Seen is what came of a reading.
 type Seen struct {
 	*audit.Result
-	Found  []audit.Found // requests that hold what was to be found
-	picked selection
-	limit  int // of the connections that were tracked
-	keys   *secrets.Log
+	Timeline *timeline.Timeline // nil where none was asked for
+	Found    []audit.Found      // requests that hold what was to be found
+	picked   selection
+	limit    int // of the connections that were tracked
+	keys     *secrets.Log
 }
 
 // Captures reads capture files, of which one may follow the other or lie beside it.
@@ -155,6 +159,9 @@ type auditing struct {
 
 // begin begins with a recording that began then.
 func (r Reading) begin(began time.Time, config audit.Config) *auditing {
+	if r.Timeline != nil {
+		r.Timeline.Paths = len(r.Redact) == 0
+	}
 	in := &auditing{Reading: r, began: began, picked: selection{on: r.Pick}}
 	in.from, in.to = r.Scope.window(began)
 	config.Each = in.each
@@ -168,7 +175,7 @@ func (in *auditing) end(at linger.Instant) *Seen {
 	if !in.began.IsZero() {
 		r.Began = in.began.Format(time.RFC3339Nano)
 	}
-	return &Seen{Result: r, Found: in.hits, picked: in.picked, limit: in.MaxTracked}
+	return &Seen{Result: r, Timeline: in.Timeline.End(linger.Instant(r.Recorded * 1e6)), Found: in.hits, picked: in.picked, limit: in.MaxTracked}
 }
 
 // Turn hands on that a connection comes or goes.
@@ -181,8 +188,9 @@ func (in *auditing) WriteExchange(e *trace.Exchange) error {
 	in.find(e)
 	if len(in.Redact) > 0 {
 		one := in.Redact.exchange(*e)
-		return in.audit.WriteExchange(&one)
+		e = &one
 	}
+	in.Timeline.Exchange(e)
 	return in.audit.WriteExchange(e)
 }
 
@@ -191,23 +199,31 @@ func (in *auditing) WriteExchange(e *trace.Exchange) error {
 func (in *auditing) WriteConnection(c *trace.Connection) error {
 	in.picked.tunnel(c)
 	if !in.Scope.fits(c) {
-		return in.audit.Ignore(c.ID)
+		return in.ignore(c.ID)
 	}
 	one := *c
 	switch ended := c.Closed.Or(c.LastByte.Or(c.Dialled)); {
 	case c.Dialled > in.to, c.Dialled < in.from && ended < in.from && !c.StillOpen:
-		return in.audit.Ignore(c.ID)
+		return in.ignore(c.ID)
 	case c.Dialled < in.from:
 		one.BeganBefore = true
 	}
 	if len(in.Redact) > 0 {
 		one = in.Redact.connection(one)
 	}
+	in.Timeline.Connection(&one)
 	return in.audit.WriteConnection(&one)
+}
+
+// ignore says that a connection is not looked at.
+func (in *auditing) ignore(id int64) error {
+	in.Timeline.Ignore(id)
+	return in.audit.Ignore(id)
 }
 
 // each takes in a connection whose cause is decided.
 func (in *auditing) each(r audit.Row) {
+	in.Timeline.Row(r)
 	if each := in.Audit.Each; each != nil {
 		each(r)
 	}

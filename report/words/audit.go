@@ -247,6 +247,36 @@ func CauseLabel(c audit.Cause) string {
 	return string(c)
 }
 
+// AuditLimit says after how long a side closes what is idle, and how that is known.
+func AuditLimit(l audit.Limit) string {
+	who := l.Side + " " + legible.Text(l.Address)
+	say := func(seconds float64) string { return finding.Duration(1000*seconds, 10) }
+	low, high := say(l.Low.Or(0)), say(l.High.Or(0))
+	how := finding.Plural(float64(l.Ends), "close")
+	if l.Survived > 0 {
+		how += " and " + finding.Plural(float64(l.Survived), "gap") + " that ended otherwise"
+	}
+	if l.Claimed {
+		return fmt.Sprintf("%s closes after %s (%s to %s; %s)", who, say(l.Value.Or(0)), low, high, how)
+	}
+	return fmt.Sprintf("%s has no single limit: it closes after %s to %s, median %s (%s)", who, low, high, say(l.Value.Or(0)), how)
+}
+
+// KindLabel is a cause in a few words, or what a connection without one is.
+func KindLabel(kind string) string {
+	switch kind {
+	case audit.CaveatBeganBefore:
+		return "open before the recording"
+	case string(audit.Check):
+		return "health check"
+	case string(audit.Streaming):
+		return "stream or tunnel"
+	case string(audit.Datagrams):
+		return "DNS over UDP"
+	}
+	return CauseLabel(audit.Cause(kind))
+}
+
 func causeLabels() map[audit.Cause]string {
 	return map[audit.Cause]string{
 		audit.First: "the first to its origin", audit.Concurrency: "all others were busy", audit.IdleUnused: "an idle one was not used",
