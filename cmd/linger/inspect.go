@@ -13,6 +13,7 @@ import (
 
 	"linger/audit"
 	"linger/audit/predict"
+	"linger/audit/timeline"
 	"linger/console"
 	"linger/fault"
 	"linger/flags"
@@ -50,7 +51,7 @@ type inspectCmd struct {
 	MaxTracked int `name:"max-tracked" placeholder:"N" help:"How many connections may be open at once, which bounds memory."`
 
 	Assert []string `sep:"none" placeholder:"WHAT" help:"A condition, as reuse>=0.95; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
-	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write too: .json, .txt, .csv (origins), .tsv (a line a connection), .xml (JUnit), .sarif, .prom (OpenMetrics), .pcapng (just the packets of avoidable connections, or with --find of those that it shows); - is standard output, in JSON. May stand several times."`
+	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write too: .json, .html (connections over time, findings first), .txt, .csv (origins), .tsv (a line a connection), .xml (JUnit), .sarif, .prom (OpenMetrics), .pcapng (just the packets of avoidable connections, or with --find of those that it shows); - is standard output, in JSON. May stand several times."`
 	JSON   bool     `help:"Print JSON, as -o -."`
 }
 
@@ -64,7 +65,7 @@ func (c inspectCmd) Run(ctx context.Context, std console.Streams) error {
 	if err != nil {
 		return err
 	}
-	out, err := console.Open(std, console.Wanted{Files: c.Output, JSON: c.JSON, Wide: c.Wide}, append([]string{".json", ".txt", ".csv", ".tsv", ".pcapng"}, formats.Endings...)...)
+	out, err := console.Open(std, console.Wanted{Files: c.Output, JSON: c.JSON, Wide: c.Wide}, append([]string{".json", ".html", ".txt", ".csv", ".tsv", ".pcapng"}, formats.Endings...)...)
 	if err != nil {
 		return err
 	}
@@ -78,8 +79,10 @@ func (c inspectCmd) Run(ctx context.Context, std console.Streams) error {
 	}
 	lines := document.NewConnectionLines(files)
 	progress := console.NewReading(std, table.Clean(strings.Join(names, ", "))+": are connections reused, and why not")
-	reading.Audit.WhatIf = out.Named(".json") != "" || out.Layout(std.Out).IsWide() || c.ConnectionPool > 0 || c.ConnectionIdleTimeout > 0
-	reading.Audit.Grid = out.Named(".html") != ""
+	if reading.Audit.Grid = out.Named(".html") != ""; reading.Audit.Grid {
+		reading.Timeline = timeline.New()
+	}
+	reading.Audit.WhatIf = out.Named(".json") != "" || reading.Timeline != nil || out.Layout(std.Out).IsWide() || c.ConnectionPool > 0 || c.ConnectionIdleTimeout > 0
 	reading.Audit.Each, reading.Pick, reading.Tell = lines.Add, out.Named(".pcapng") != "", progress.Tell
 	if std.Env("GOGC") == "" {
 		reading.Pace = observe.NewPace(c.MaxTracked)
@@ -104,7 +107,7 @@ func (c inspectCmd) Run(ctx context.Context, std console.Streams) error {
 		if c.Find != "" && ending == ".txt" {
 			return text.Found(w, c.Find, seen.Found, seen.Unread())
 		}
-		return document.WriteAudit(w, ending, seen.Result, o)
+		return document.WriteAudit(w, ending, seen.Result, seen.Timeline, o)
 	})
 	if err == nil && ctx.Err() != nil {
 		return fault.Silent(fault.StoppedEarly)

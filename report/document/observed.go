@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"linger/audit"
+	"linger/audit/timeline"
 	"linger/keepalive"
 	"linger/profile"
 	"linger/report/formats"
@@ -17,13 +18,15 @@ func (o Options) pageOf() html.Options {
 	return html.Options{Version: o.Text.Version, Command: o.Command, Queries: o.Queries}
 }
 
-// WriteAudit writes what captures hold in the format of an ending.
-func WriteAudit(w io.Writer, ending string, r *audit.Result, o Options) error {
+// WriteAudit writes what captures hold in the format of an ending. Pages draw t, if it is not nil.
+func WriteAudit(w io.Writer, ending string, r *audit.Result, t *timeline.Timeline, o Options) error {
 	switch ending {
 	case ".json":
 		return formats.AuditJSON(w, r)
 	case ".csv":
 		return formats.AuditCSV(w, r)
+	case ".html":
+		return html.Audit(w, r, t, o.pageOf())
 	case ".txt":
 		return text.Audit(w, r, o.Text)
 	}

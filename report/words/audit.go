@@ -262,6 +262,15 @@ func AuditLimit(l audit.Limit) string {
 	return fmt.Sprintf("%s has no single limit: it closes after %s to %s, median %s (%s)", who, low, high, say(l.Value.Or(0)), how)
 }
 
+// AuditDrawn says how many of the connections of a drawing are drawn singly.
+func AuditDrawn(singles, all, each int) string {
+	if singles == all {
+		return fmt.Sprintf("Each of %s is drawn singly.", finding.Plural(float64(all), "connection"))
+	}
+	return fmt.Sprintf("%s of %s are kept singly: those that findings name, and of the others one in %s, evenly. All are counted.",
+		whole(float64(singles)), finding.Plural(float64(all), "connection"), whole(float64(each)))
+}
+
 // KindLabel is a cause in a few words, or what a connection without one is.
 func KindLabel(kind string) string {
 	switch kind {
