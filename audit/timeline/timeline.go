@@ -5,7 +5,7 @@
 // A [Collector] is the way in: [Collector.Exchange] and [Collector.Connection] for each record,
 // [Collector.Row] for each connection whose cause is decided, then [Collector.End]. What it keeps
 // singly depends on the input alone: the connections that findings name as evidence, those before
-// them whose place they took, and of all others each n-th as they came, n as small as fits. It has
+// them whose place they took, and of all others one in n, by a hash of their order, n as small as fits. It has
 // no words, no clock and no luck.
 package timeline
 
@@ -108,7 +108,7 @@ type Timeline struct {
 	Bins  int
 	// Connections is how many there were, of every kind.
 	Connections int
-	// Each says that every n-th connection is kept singly; 1 is that all are.
+	// Each says that one connection in so many is kept singly, but for evidence; 1 is that all are.
 	Each    int
 	Singles []Single // in the order in which they were opened
 	// Origins and Clients are those with the most connections, and last the others together, if
@@ -271,7 +271,7 @@ func (c *Collector) shed() {
 	}
 	for each := max(2, c.each); c.held > mostPending/2 || len(c.pending) > mostPending/2; each *= 2 {
 		for id, p := range c.pending {
-			if p.number%each == 0 && each < mostPending {
+			if among(p.number, each) && each < mostPending {
 				continue
 			}
 			c.held -= len(p.exchanges)
@@ -343,13 +343,13 @@ func (c *Collector) choose(n numbered, kind Kind) {
 		n.Evidence = true
 		c.keepProof(n)
 		for _, r := range c.recent {
-			if r.Single != nil && r.ID == n.Before && n.Before >= 0 && r.number%c.each != 0 {
+			if r.Single != nil && r.ID == n.Before && n.Before >= 0 && !among(r.number, c.each) {
 				c.keepProof(r)
 			}
 		}
 		return
 	}
-	if n.number%c.each == 0 {
+	if among(n.number, c.each) {
 		c.singles = append(c.singles, n)
 		c.sum += len(n.Exchanges)
 		c.thin()
@@ -361,6 +361,13 @@ func (c *Collector) choose(n numbered, kind Kind) {
 	}
 	c.recent[c.next] = n
 	c.next = (c.next + 1) % mostRecent
+}
+
+// among reports whether a connection is one of those that are kept of so many, a power of two.
+// Those of twice as many are some of them. It goes by a hash, as what comes may have a period.
+func among(number, each int) bool {
+	h := uint64(number) * 0x9e3779b97f4a7c15 // 2^64 over the golden ratio (Knuth, 6.4)
+	return h>>32&uint64(each-1) == 0
 }
 
 // named reports whether findings name connections of a cause.
@@ -381,7 +388,7 @@ func (c *Collector) thin() {
 		before := len(c.singles)
 		c.each *= 2
 		c.singles = slices.DeleteFunc(c.singles, func(n numbered) bool {
-			gone := n.number%c.each != 0
+			gone := !among(n.number, c.each)
 			if gone {
 				c.sum -= len(n.Exchanges)
 			}

@@ -53,12 +53,12 @@
   };
   const binned = lanes => { for (const lane of lanes) { lane.opened = new Map(); for (let n = number(); n > 0; n--) { const kind = number(); lane.opened.set(kind, sums()); } lane.closed = sums(); } };
   if (!head.whole) { binned(head.origins); binned(head.clients); }
-  const end = Math.max(head.ended, 0.001), stillOpen = 1, overUDP = 2, evidence = 8, beganBefore = 16;
+  const end = Math.max(head.ended, 0.001), stillOpen = 1, overUDP = 2, beganBefore = 16;
   const ends = i => isNaN(one.lasted[i]) ? end : one.opened[i] + one.lasted[i];
 
   const clean = n => (+n.toPrecision(4)).toString();
   const time = ms => ms === 0 ? '0' : Math.abs(ms) < 1 ? clean(ms * 1000) + ' µs' : Math.abs(ms) < 1000 ? clean(ms) + ' ms' : Math.abs(ms) < 120e3 ? clean(ms / 1000) + ' s' : Math.abs(ms) < 7200e3 ? clean(ms / 60e3) + ' min' : clean(ms / 3600e3) + ' h';
-  const count = n => Math.round(n).toLocaleString('en-GB').replaceAll(',', ' ');
+  const count = n => String(Math.round(n));
   const many = (n, noun) => count(n) + ' ' + noun + (n === 1 ? '' : 's');
   const address = i => text(one.host[i]) + (one.port[i] ? ':' + one.port[i] : '');
   const called = i => one.stream[i] ? (one.flags[i] & overUDP ? 'udp' : 'tcp') + '.stream ' + (one.stream[i] - 1) : 'connection ' + one.id[i];
@@ -113,7 +113,6 @@
     (c, s) => { for (let k = 1.5; k < s; k += 4) { c.moveTo(0, k); c.lineTo(s, k); c.moveTo(k, 0); c.lineTo(k, s); } }, (c, s) => { for (let k = 3; k < s; k += 8) { c.moveTo(k, 0); c.lineTo(k, s); } },
   ];
   const paint = () => {
-    const style = getComputedStyle(document.body), probe = document.createElement('canvas').getContext('2d');
     for (const name of ['paper', 'ink', 'soft', 'line', 'off', 'on', 'tcp', 'receive', 'wash', 'fail']) {
       box.style.color = 'var(--' + name + ')';
       colour[name] = getComputedStyle(box).color;
@@ -139,7 +138,12 @@
   };
 
   const scaleOf = width => ({ x: t => (t - state.from) / (state.to - state.from) * width, t: x => state.from + x / width * (state.to - state.from) });
-  const stepOf = (span, room) => { const rough = span / room, ten = 10 ** Math.floor(Math.log10(rough)); return [1, 2, 5, 10].map(n => n * ten).find(n => n >= rough); };
+  // Steps of an axis: 1, 2 or 5, and from a second on what clocks have.
+  const clock = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200].map(s => 1000 * s);
+  const stepOf = (span, room) => {
+    const rough = span / room, ten = 10 ** Math.floor(Math.log10(rough)), day = 24 * 3600e3;
+    return rough > 1000 ? clock.find(s => s >= rough) ?? Math.ceil(rough / day) * day : [1, 2, 5, 10].map(n => n * ten).find(n => n >= rough);
+  };
 
   // How many connections were opened in each column of a lane, by kind, and how many were open.
   const columnsOf = (l, width) => {
@@ -212,7 +216,9 @@
     ink.fillRect(0, base, width, 1);
     ink.fillStyle = colour.soft;
     ink.textAlign = 'right';
-    ink.fillText('opened, at most ' + count(c.most.opened) + ' at once' + (c.most.level > 1 && c.level.some(v => v) ? '; line: open, at most ' + count(c.most.level) : ''), width - 4, y + 13);
+    const peak = 'opened: up to ' + count(c.most.opened) + ' in ' + time(c.wide) + (c.level.some(v => v) ? '; line, open: up to ' + count(c.most.level) : '');
+    const beside = ink.measureText(l.lane.name).width + 30;
+    if (ink.measureText(peak).width < width - beside) ink.fillText(peak, width - 4, y + 13);
     ink.textAlign = 'left';
     return total;
   };
