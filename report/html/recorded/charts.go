@@ -115,7 +115,7 @@ func opened(t *timeline.Timeline, l timeline.Lane, scale draw.Scale, row string)
 	wide := scale.At(linger.Instant(step) * linger.Instant(t.Width))
 	for i, c := range columns {
 		y, x := base, scale.At(linger.Instant(i*step)*linger.Instant(t.Width))
-		for which, class := range []string{"tcp", "off"} {
+		for which, class := range []string{"avoidable", "off"} {
 			if n := c[which]; n > 0 {
 				high := max(1, draw.PX(n)/draw.PX(most)*(base-2))
 				y -= high
