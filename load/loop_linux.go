@@ -231,7 +231,10 @@ func (l *loop) place(r request) {
 		p.queue = append(p.queue, r)
 		return
 	}
-	l.slots[at].push(r)
+	s := &l.slots[at]
+	if s.push(r); s.n == 1 {
+		s.asked = l.clock
+	}
 	l.reorder(at)
 	l.advance(at)
 }
@@ -260,7 +263,7 @@ func (l *loop) sweep() {
 				l.notEstablished(int32(i), tally.TimedOut)
 			}
 		case established:
-			if s.n > 0 && s.ring[s.head].sent != 0 && now.Sub(s.asked) > l.Answer {
+			if s.n > 0 && now.Sub(s.asked) > l.Answer {
 				l.lose(int32(i), tally.TimedOut, tally.Close{By: tally.ByClient, Why: tally.WhyFailed})
 			} else if s.n == 0 && l.Life.Idle > 0 && now.Sub(s.used) >= l.Life.Idle {
 				l.end(int32(i), tally.WhyIdle)

@@ -85,6 +85,7 @@ func (l *loop) fill(i int32) {
 			break
 		}
 		if s.push(r); s.n == 1 {
+			s.asked = l.clock
 			s.m.Begin(l.isHead(s))
 		}
 	}
@@ -277,6 +278,9 @@ func (l *loop) flush(i int32) {
 			continue
 		case errno != 0 && s.state == connecting:
 			l.notEstablished(i, failureOf(errno))
+			return
+		case errno == syscall.ECONNRESET:
+			l.lose(i, tally.ResetByPeer, tally.Close{By: tally.ByServer, With: withRST})
 			return
 		case errno != 0:
 			// What the server had said before is still to be read.

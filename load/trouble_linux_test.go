@@ -7,11 +7,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"linger/load/plan"
+	"linger/policy"
 	"linger/tally"
 )
 
@@ -200,6 +204,104 @@ func TestWarmUpIsNotCounted(t *testing.T) {
 		r := run(t, c)
 		if r.Connections.Before != 8 || r.Connections.Established != 0 || r.Connections.Left != 8 || r.Requests.Answered == 0 || r.Requests.Answered >= s.requests.Load() {
 			t.Errorf("%+v %+v; the server saw %d", r.Connections, r.Requests, s.requests.Load())
+		}
+	})
+}
+
+// Bodies are counted to the byte, whether they are looked at or not.
+func TestBodiesAreCounted(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		const size = 3 << 20
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/length" {
+				w.Header().Set("Content-Length", strconv.Itoa(size))
+			}
+			_, _ = w.Write(make([]byte, size))
+		})
+		for path, least := range map[string]int64{"/length": size, "/chunks": size + 6} {
+			c := s.config(t, "keep")
+			c.Portable, c.Plan.Requests, c.Connections, c.Targets[0].Path = portable, 20, 3, path
+			r := run(t, c)
+			if down := r.Requests.Down / 20; r.Requests.Answered != 20 || down < least || down > least+8000 {
+				t.Errorf("%s: %d bytes an answer, of %d; %+v", path, down, least, r.Requests)
+			}
+		}
+	})
+}
+
+// What is sent arrives, also where it is more than a socket takes at once.
+func TestContentIsSent(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		var got atomic.Int64
+		s := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			n, _ := io.Copy(io.Discard, r.Body)
+			got.Add(n)
+		})
+		c := s.config(t, "keep")
+		c.Portable, c.Plan.Requests = portable, 30
+		c.Targets[0].Message.Content = make([]byte, 5<<20)
+		if r := run(t, c); r.Requests.Answered != 30 || got.Load() != 30*5<<20 || r.Requests.Up < got.Load() {
+			t.Errorf("%+v; the server read %d", r.Requests, got.Load())
+		}
+	})
+}
+
+func TestTargetsAndAddressesTakeTurns(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		var mu sync.Mutex
+		paths, from := map[string]int{}, map[string]int{}
+		s := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			host, _, _ := net.SplitHostPort(r.RemoteAddr)
+			mu.Lock()
+			defer mu.Unlock()
+			paths[r.URL.Path]++
+			from[host]++
+		})
+		c := s.config(t, "close")
+		c.Portable, c.Workers, c.Plan = portable, 1, plan.Plan{Stages: []plan.Stage{{From: 2000, To: 2000}}, Requests: 400}
+		c.Targets = append(c.Targets, c.Targets[0])
+		c.Targets[1].Path, c.Targets[1].Weight = "/other", 3
+		c.Locals = []netip.Addr{netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")}
+		run(t, c)
+		if paths["/"] != 100 || paths["/other"] != 300 || from["127.0.0.2"] != 200 || from["127.0.0.3"] != 200 {
+			t.Errorf("%v from %v", paths, from)
+		}
+	})
+}
+
+func TestSoFarIsTold(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		c := serve(t, hello).config(t, "keep")
+		c.Portable, c.Plan, c.Every = portable, plan.Plan{Time: 400 * time.Millisecond}, 50*time.Millisecond
+		var last, n int64
+		r, err := Run(t.Context(), c, func(r tally.Run) {
+			if r.Requests.Answered < last {
+				t.Errorf("%d answers after %d", r.Requests.Answered, last)
+			}
+			last = r.Requests.Answered
+			n++
+		})
+		if err != nil || n < 2 || last == 0 || last > r.Requests.Answered {
+			t.Errorf("told %d times, %d of %d at last: %v", n, last, r.Requests.Answered, err)
+		}
+	})
+}
+
+// Which idle connection takes a request is as asked: the one used last leaves the others idle.
+func TestReuse(t *testing.T) {
+	both(t, func(t *testing.T, portable bool) {
+		carried := map[policy.Order]int64{}
+		for _, order := range []policy.Order{policy.MostRecent, policy.LeastRecent} {
+			s := serve(t, func(http.ResponseWriter, *http.Request) { time.Sleep(3 * time.Millisecond) })
+			c := s.config(t, "keep")
+			// Two at once now and then: at the start of each second of the plan.
+			c.Portable, c.Workers, c.Life.Reuse = portable, 1, order
+			c.Plan = plan.Plan{Stages: []plan.Stage{{From: 2000, To: 2000, Time: 20 * time.Millisecond}, {From: 50, To: 50, Time: time.Second}}}
+			r := run(t, c)
+			carried[order], _ = r.Connections.Carried.Max()
+		}
+		if carried[policy.MostRecent] < 2*carried[policy.LeastRecent] {
+			t.Errorf("the most that a connection carried: %v", carried)
 		}
 	})
 }
