@@ -14,7 +14,7 @@ import (
 // BenchmarkLoad is what a request costs the client, user and system time, of nginx that serves 1 KiB,
 // with 64 connections.
 func BenchmarkLoad(b *testing.B) {
-	n := startNginx(b, 1024)
+	n := startNginx(b, 1024, "auto")
 	for _, one := range []struct {
 		strategy string
 		closing  tally.Closing
@@ -39,7 +39,7 @@ func BenchmarkLoad(b *testing.B) {
 
 // BenchmarkHeld is what a connection takes that is held: memory of this process.
 func BenchmarkHeld(b *testing.B) {
-	n := startNginx(b, 10)
+	n := startNginx(b, 10, "auto")
 	s, err := linger.ParseStrategy("keep")
 	if err != nil {
 		b.Fatal(err)

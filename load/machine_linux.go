@@ -1,8 +1,11 @@
 package load
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,4 +47,42 @@ func hasFIN(c net.Conn) bool {
 		has = err == nil && info.State == closeWait
 	})
 	return has
+}
+
+// Ports returns how many local ports connections to one address and port may have, for each local
+// address (ip(7), ip_local_port_range), and how many sockets of this machine are in TIME_WAIT, each of
+// which holds one for a minute. ok is false where that is not known.
+func Ports() (ports, timeWait int, ok bool) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return 0, 0, false
+	}
+	var first, last int
+	if _, err := fmt.Sscan(string(text), &first, &last); err != nil || last < first {
+		return 0, 0, false
+	}
+	if text, err = os.ReadFile("/proc/net/sockstat"); err != nil {
+		return 0, 0, false
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		var inUse, orphan int
+		if n, _ := fmt.Sscanf(lines.Text(), "TCP: inuse %d orphan %d tw %d", &inUse, &orphan, &timeWait); n == 3 {
+			return last - first + 1, timeWait, true
+		}
+	}
+	return 0, 0, false
+}
+
+// enoughPorts reports that there are fewer ports than connections that an origin is to have.
+func (s *setup) enoughPorts() error {
+	ports, _, ok := Ports()
+	if !ok || s.Route.Unix != "" || s.Strategy.QUIC() {
+		return nil
+	}
+	for _, o := range s.origins {
+		if have := ports * max(len(s.Locals), 1); o.connections > have {
+			return fmt.Errorf("%d connections to one address need as many local ports, and there are %d; widen sysctl net.ipv4.ip_local_port_range, give several local addresses, or take fewer connections", o.connections, have)
+		}
+	}
+	return nil
 }

@@ -27,8 +27,9 @@ type nginx struct {
 	trust                 *tls.Config
 }
 
-// startNginx starts one that serves so many bytes. It needs no rights.
-func startNginx(t testing.TB, size int) nginx {
+// startNginx starts one that serves so many bytes, on the cores that its worker_cpu_affinity is to name. It
+// needs no rights.
+func startNginx(t testing.TB, size int, cores string) nginx {
 	testall.Needs(t, "nginx")
 	dir := testall.OpenDir(t)
 	certificate := testcert.SelfSigned(x509.Certificate{DNSNames: []string{"localhost"}})
@@ -37,7 +38,7 @@ func startNginx(t testing.TB, size int) nginx {
 		trust: &tls.Config{RootCAs: testcert.Roots(certificate), ServerName: "localhost"}}
 	for name, content := range map[string][]byte{
 		"body": bytes.Repeat([]byte("x"), size), "public": public, "key": key,
-		"conf": fmt.Appendf(nil, `daemon off; worker_processes 1; pid %[1]s/pid; error_log %[1]s/error;
+		"conf": fmt.Appendf(nil, `daemon off; worker_processes 1; worker_cpu_affinity %[5]s; pid %[1]s/pid; error_log %[1]s/error;
 events { worker_connections 4096; }
 http {
 	client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/c; uwsgi_temp_path %[1]s/d; scgi_temp_path %[1]s/e;
@@ -45,7 +46,7 @@ http {
 	server { listen %[2]s backlog=4096; access_log %[1]s/log; }
 	server { listen %[3]s ssl http2 backlog=4096; access_log %[1]s/log; ssl_certificate %[1]s/public; ssl_certificate_key %[1]s/key; }
 	server { listen %[4]s; access_log off; location / { stub_status; } }
-}`, dir, n.clear, n.secure, n.status),
+}`, dir, n.clear, n.secure, n.status, cores),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 			t.Fatal(err)
@@ -63,7 +64,7 @@ http {
 }
 
 // counts are what nginx has counted: connections accepted, requests read, lines logged.
-func (n nginx) counts(t *testing.T) (accepted, requests, lines int64) {
+func (n nginx) counts(t testing.TB) (accepted, requests, lines int64) {
 	t.Helper()
 	once := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := once.Get("http://" + n.status)
@@ -87,7 +88,7 @@ func (n nginx) counts(t *testing.T) (accepted, requests, lines int64) {
 }
 
 func TestCountsAreNginxs(t *testing.T) {
-	n := startNginx(t, 1024)
+	n := startNginx(t, 1024, "auto")
 	for _, test := range []struct {
 		strategy string
 		secure   bool

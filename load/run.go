@@ -33,7 +33,9 @@ func Run(ctx context.Context, c Config, tell func(tally.Run)) (tally.Run, error)
 	if err := enoughFiles(s.Connections); err != nil {
 		return tally.Run{}, err
 	}
-	s.start = time.Now()
+	if err := s.enoughPorts(); err != nil {
+		return tally.Run{}, err
+	}
 	workers, err := s.makeWorkers()
 	if err != nil {
 		return tally.Run{}, err

@@ -208,6 +208,18 @@ func TestWarmUpIsNotCounted(t *testing.T) {
 	})
 }
 
+func TestPortsAreForeseen(t *testing.T) {
+	ports, _, ok := Ports()
+	if !ok || ports < 1 {
+		t.Fatalf("%d ports, %v", ports, ok)
+	}
+	c := serve(t, hello).config(t, "close")
+	c.Connections = ports + 1
+	if _, err := Run(t.Context(), c, nil); err == nil {
+		t.Error("more connections than ports are begun")
+	}
+}
+
 // Bodies are counted to the byte, whether they are looked at or not.
 func TestBodiesAreCounted(t *testing.T) {
 	both(t, func(t *testing.T, portable bool) {
