@@ -23,6 +23,7 @@ import (
 	"linger/report/formats"
 	"linger/report/table"
 	"linger/report/text"
+	"linger/report/words"
 	"linger/whole"
 )
 
@@ -102,6 +103,9 @@ func (c inspectCmd) Run(ctx context.Context, std console.Streams) error {
 	seen.Linger = version
 	for _, a := range asserted {
 		seen.Asserted = append(seen.Asserted, a.Of(seen.Figures()))
+	}
+	if note := words.AuditAsserted(seen.Result); note != "" {
+		std.Note("%s", note)
 	}
 	err = writeAs(out, "", false, func(w io.Writer, ending string, o document.Options) error {
 		if c.Find != "" && ending == ".txt" {

@@ -142,14 +142,26 @@ func encrypted(r *audit.Result) (out []string) {
 		}
 		out = append(out, text+").")
 	}
-	if n := x.Full.N + x.Resumed.N; n > 0 {
+	// One handshake alone, and those that could not have been resumed, say nothing.
+	unused, known := x.Unused.Get()
+	if n := x.Full.N + x.Resumed.N; n > 0 && (x.Resumed.N > 0 || x.Refused > 0 || unused > 0 || !known && n > 1) {
 		text := fmt.Sprintf("Resumed: %s of %s", noneOr(float64(x.Resumed.N)), finding.Plural(float64(n), "TLS handshake"))
-		if n, ok := x.Unused.Get(); ok && n > 0 {
-			text += fmt.Sprintf("; at most %s more could have been", whole(float64(n)))
+		if unused > 0 {
+			text += fmt.Sprintf("; at most %s more could have been", whole(float64(unused)))
 		}
 		out = append(out, text+".")
 	}
 	return out
+}
+
+// AuditAsserted says what assertions stand on that was inferred; "" is nothing.
+func AuditAsserted(r *audit.Result) string {
+	x, _ := r.TLS.Get()
+	if len(r.Asserted) == 0 || x.Inferred == 0 {
+		return ""
+	}
+	return fmt.Sprintf("requests, and reuse, are inferred on %s (docs/inference.md): what is asserted of them is so, too; --keylog reads them",
+		finding.Plural(float64(x.Inferred), "connection"))
 }
 
 // AuditTLS says of encrypted connections what no table has, a sentence each.

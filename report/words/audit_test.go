@@ -172,7 +172,7 @@ func TestAuditAnswers(t *testing.T) {
 		{audit.Result{Connections: 3, Opened: 3, TLS: linger.Known(handshake.Section{Connections: 3, Inferred: 2, Full: handshake.Kind{N: 2}, Resumed: handshake.Kind{N: 1}, Unused: linger.Known(1)})},
 			"Reuse is not known: no request could be read. Avoidable: none of 3 opened connections. Encrypted: 3 connections, requests inferred on 2; --keylog FILE reads them. Resumed: 1 of 3 TLS handshakes; at most 1 more could have been."},
 		{audit.Result{Connections: 1, Opened: 1, TLS: linger.Known(handshake.Section{Connections: 1, Full: handshake.Kind{N: 1}}), Caveats: []finding.Caveat{{Code: audit.CaveatKeyLog, Subject: finding.Subject{Name: "keys"}}}},
-			"Reuse is not known: no request could be read. Avoidable: none of 1 opened connection. Encrypted: 1 connection, requests not known; keys holds no TLS keys. Resumed: none of 1 TLS handshake."},
+			"Reuse is not known: no request could be read. Avoidable: none of 1 opened connection. Encrypted: 1 connection, requests not known; keys holds no TLS keys."},
 		{audit.Result{Connections: 3, Opened: 3, TLS: linger.Known(handshake.Section{Connections: 3, Keys: linger.Known(handshake.Keys{})})}, "Reuse is not known: no request could be read. Avoidable: none of 3 opened connections. Decrypted: none of 3 encrypted connections: the keys are of others."},
 		{audit.Result{Datagrams: audit.Aside{Connections: 2, Exchanges: 3}}, "No connection is left that carried ordinary requests. Left out: 2 flows of DNS over UDP, which opens no connection; 3 requests."},
 		{audit.Result{Connections: 2, BeganBefore: 2}, "Reuse is not known: no connection was seen to begin."},
