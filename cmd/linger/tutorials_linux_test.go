@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"linger/internal/testall"
 )
@@ -90,7 +91,7 @@ func lessons(lines []string) (out []lesson, err error) {
 func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // do runs the commands of a block in a folder, and returns what they said.
-func (l lesson) do(t *testing.T, dir, path string) (said string) {
+func (l lesson) do(t testing.TB, dir, path string) (said string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", l.commands)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "PATH="+path, "COLUMNS=80")
@@ -102,7 +103,7 @@ func (l lesson) do(t *testing.T, dir, path string) (said string) {
 		t.Fatal(err)
 	}
 	if status != l.status {
-		t.Fatalf("line %d: %s\nstatus %d, want %d:\n%s", l.line, l.commands, status, l.status, out)
+		t.Errorf("line %d: %s\nstatus %d, want %d:\n%s", l.line, l.commands, status, l.status, out)
 	}
 	return strings.TrimRight(string(out), "\n") + "\n"
 }
@@ -163,14 +164,17 @@ func follow(t *testing.T, all []lesson, lines []string, file string) {
 		}
 	}
 	shown := make([]string, len(all))
-	for i, l := range all {
-		shown[i] = l.do(t, dir, path)
-		for _, r := range l.holds {
-			if !r.MatchString(flat(shown[i])) {
-				t.Errorf("line %d: %s\ndoes not say %q:\n%s", l.line, l.commands, r, shown[i])
+	// Pauses have to be as long as they are said to be, within some hundredths of a second.
+	testall.InTime(t, 25*time.Millisecond, func(a *testall.Attempt) {
+		for i, l := range all {
+			shown[i] = l.do(a, dir, path)
+			for _, r := range l.holds {
+				if !r.MatchString(flat(shown[i])) {
+					a.Errorf("line %d: %s\ndoes not say %q:\n%s", l.line, l.commands, r, shown[i])
+				}
 			}
 		}
-	}
+	})
 	if !*writeTutorials || t.Failed() {
 		return
 	}
