@@ -15,7 +15,7 @@ import (
 // requests, and one is never asked to keep any. Its texts are hostile.
 func Audit(connections int) (*audit.Result, *timeline.Timeline) {
 	drawn := timeline.New()
-	a := audit.New(audit.Config{Each: drawn.Row})
+	a := audit.New(audit.Config{Each: drawn.Row, WhatIf: true, Grid: connections <= 1000})
 	const began, whole = linger.Instant(0), time.Hour
 	origins := []struct{ name, server, software string }{{"shop.example", "192.0.2.1:80", "nginx/1.27"}, {"api.example", "192.0.2.2:8080", "gunicorn"}, {"</script><img src=x onerror=alert(1)>", "192.0.2.3:80", "\x1b[31mred"}}
 	exchanges := 0

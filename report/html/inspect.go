@@ -31,9 +31,11 @@ type auditView struct {
 	Asserted *draw.Table
 	OverTime *draw.Chart
 	// Packed is what the script draws; empty is nothing. Drawn says how much of it is single.
-	Packed       template.HTML
-	Inspect      template.JS
-	Drawn        string
+	Packed  template.HTML
+	Inspect template.JS
+	Drawn   string
+	// WhatIf is a row for each setting of a grid, predicted.
+	WhatIf       *draw.Table
 	Requests     *draw.Chart
 	Survival     *draw.Chart
 	Causes       *draw.Table
@@ -75,7 +77,7 @@ func Audit(w io.Writer, r *audit.Result, t *timeline.Timeline, o Options) error 
 	v := auditView{first: first{Lead: firstOf(lines), Sub: sub, Broken: unmet(r.Asserted, redact)}, Asserted: asserted(r.Asserted, redact)}
 	v.frame, v.Also = newFrame(v.Lead, sub, redact(o.Command)), lines[min(1, len(lines)):]
 	v.Style = template.CSS(pageStyle + inspectStyle)
-	v.Policy = auditPolicy()
+	v.Policy, v.Inspect = auditPolicy(), template.JS(inspectScript)
 	v.Tiles = auditTiles(r)
 	for _, c := range decisive(r.Caveats[:min(len(r.Caveats), mostCaveats)]) {
 		v.Caveats = append(v.Caveats, table.Short(redact(words.AuditCaveat(c)), 600))
@@ -83,9 +85,11 @@ func Audit(w io.Writer, r *audit.Result, t *timeline.Timeline, o Options) error 
 	v.Caveat = firstOf(v.Caveats)
 	v.findings(r)
 	v.draw(r, t)
+	v.WhatIf = gridTable(r)
 	v.tables(r)
 	v.Facets = auditFacets(r, t, o.Version)
 	v.to(len(v.Findings) > 0, "findings", "Findings")
+	v.to(v.WhatIf != nil, "what-if", "What if")
 	v.to(v.OverTime != nil, "connections", "Over time")
 	v.to(v.Requests != nil, "requests", "Requests")
 	v.to(v.Survival != nil, "survival", "Idle limits")
@@ -175,7 +179,6 @@ func numbered(frames []int) string {
 func (v *auditView) draw(r *audit.Result, t *timeline.Timeline) {
 	if c, ok := recorded.OverTime(t); ok {
 		v.OverTime = &c
-		v.Inspect = template.JS(inspectScript)
 		packed := recorded.Pack(t)
 		for len(packed) > mostPacked && len(t.Singles) > 1 {
 			t = t.Thinner()
@@ -190,6 +193,24 @@ func (v *auditView) draw(r *audit.Result, t *timeline.Timeline) {
 	if c, ok := recorded.Survival(r); ok {
 		v.Survival = &c
 	}
+}
+
+// gridTable has a row for each setting of the grid; nil is none.
+func gridTable(r *audit.Result) *draw.Table {
+	if len(r.Grid) == 0 {
+		return nil
+	}
+	t := table.Table{Caption: "Every setting, predicted", Columns: []table.Column{{Head: "setting", Align: table.Left}, {Head: "connections"}, {Head: "instead of"}, {Head: "reuse"}, {Head: "waiting for handshakes"}, {Head: "instead of"}, {Head: "waiting for a connection"}}}
+	for i, p := range r.Grid {
+		opened := table.Word(fmt.Sprint(p.All.Opened))
+		if p.All.Low < p.All.High {
+			opened = table.Word(fmt.Sprintf("%d (%d to %d)", p.All.Opened, p.All.Low, p.All.High))
+		}
+		t.Add(table.Word(p.Text), opened, table.Int(p.All.Instead.Opened), table.Number(p.All.Reuse(), finding.SharpShare), table.Known(p.All.Waiting, finding.Waited),
+			table.Known(p.All.Instead.Waiting, finding.Waited), table.Known(p.All.Queueing, finding.Waited)).ID = fmt.Sprintf("what-if-row-%d", i)
+	}
+	d := draw.TableOf(t)
+	return &d
 }
 
 // tables adds what the drawings and findings do not say.

@@ -1,3 +1,24 @@
+// A slider over the rows of predictions: what it shows is read from the row.
+(() => {
+  'use strict';
+  const slider = document.getElementById('what-if-setting');
+  if (!slider) return;
+  const rows = [...document.querySelectorAll('[id^="what-if-row-"]')], fields = [...document.querySelectorAll('#what-if-figures dd')], name = document.getElementById('what-if-name');
+  slider.max = rows.length - 1;
+  const choose = () => {
+    const cells = [...rows[slider.value].cells].map(c => c.textContent.trim());
+    name.textContent = cells[0];
+    fields.forEach((field, i) => { field.textContent = cells[i + 1] || '–'; });
+    slider.setAttribute('aria-valuetext', cells[0] + ': ' + cells[1] + ' connections instead of ' + cells[2]);
+  };
+  slider.addEventListener('input', () => { choose(); window.linger.keep('what-if', { setting: rows[slider.value].cells[0].textContent }); });
+  window.linger.watch(state => {
+    const at = rows.findIndex(row => row.cells[0].textContent === state.get('setting'));
+    if (at >= 0) slider.value = at;
+    choose();
+  });
+})();
+
 (async () => {
   'use strict';
   const $ = id => document.getElementById('lanes-' + id);
