@@ -64,6 +64,9 @@ func (a *Auditor) whatIf(byPool map[*pool][]*conn) {
 		w.lacks.add(l)
 		for i, s := range a.config.Settings {
 			w.settings.add(i, k, t.With(s))
+			if s.OnePool() && s.Idle == 0 && t.Idle == 0 {
+				w.lacks.unlimited[i] += l.unkept
+			}
 			if s.H2 || s.Connections > l.open {
 				w.lacks.saturated[i] += l.chained
 			}
@@ -254,7 +257,7 @@ func (a *Auditor) predicted(r *Result) {
 	asked.leftOut = 0 // what is asked for is replayed whole
 	r.WhatIf = w.settings.predictions(a.config.Settings, asked, true)
 	if a.config.Grid {
-		w.lacks.saturated = nil
+		w.lacks.saturated, w.lacks.unlimited = nil, nil
 		r.Grid = w.grid.predictions(predict.Grid(), w.lacks, false)
 	}
 	r.Best = w.best()
@@ -290,12 +293,13 @@ type lacks struct {
 	began, unanswered, inferred, notKept, leftOut int
 	open                                          int // most connections of a pool
 	chained                                       int // requests sent as soon as a connection was free
-	saturated                                     map[int]int
+	unkept                                        int // connections that the client did not keep
+	saturated, unlimited                          map[int]int
 }
 
 func (l *lacks) add(m lacks) {
 	if l.saturated == nil {
-		l.saturated = map[int]int{}
+		l.saturated, l.unlimited = map[int]int{}, map[int]int{}
 	}
 	l.began, l.unanswered, l.inferred, l.notKept = l.began+m.began, l.unanswered+m.unanswered, l.inferred+m.inferred, l.notKept+m.notKept
 }
@@ -312,6 +316,7 @@ func (l lacks) caveats(i int, o predict.Outcome) (out []predict.Caveat) {
 	add(predict.Inferred, l.inferred)
 	add(predict.NotKept, l.notKept)
 	add(predict.LeftOut, l.leftOut)
+	add(predict.Unlimited, l.unlimited[i])
 	if n := l.saturated[i]; n > o.Requests/10 {
 		add(predict.Saturated, n)
 	}
@@ -372,6 +377,9 @@ func (a *Auditor) trafficOf(p *pool, conns []*conn) (t predict.Traffic, l lacks)
 		}
 		last := &t.Wants[len(t.Wants)-1]
 		last.End, last.Kept = c.endFor(&t, 2*atOnce >= len(used), last.Done)
+		if last.End == predict.ClientAtOnce || last.End == predict.ClientFull {
+			l.unkept++
+		}
 		if c.beganBefore {
 			l.began++
 			t.Before[part]++

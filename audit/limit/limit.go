@@ -65,6 +65,7 @@ type Idle struct {
 	// moments is how often some ended: all at once, as when a process ends, is once.
 	Moments int
 	moment  linger.Instant
+	apart   Values // the first gap of each moment
 }
 
 // atOnce is within what time ends are one event.
@@ -75,6 +76,7 @@ func (l *Idle) End(at linger.Instant, gap time.Duration) {
 	g := gap.Seconds()
 	if l.Moments == 0 || at.Sub(l.moment).Abs() > atOnce {
 		l.Moments++
+		l.apart.Add(g)
 	}
 	l.moment = at
 	if l.Ended.N == 0 {
@@ -118,7 +120,7 @@ func (l *Idle) Usual() (value float64, ok bool) {
 	if value, ok = l.Single(); ok || l == nil || l.Moments < leastUsual {
 		return value, ok
 	}
-	sorted := slices.Sorted(slices.Values(l.Ended.Kept))
+	sorted := slices.Sorted(slices.Values(l.apart.Kept)) // a process that ends, ends all at once
 	most, over := 0, 0
 	for i, first := range sorted {
 		end, _ := slices.BinarySearch(sorted, first+3*uncertainty(first))
@@ -126,14 +128,14 @@ func (l *Idle) Usual() (value float64, ok bool) {
 			most, over, value = end-i, len(sorted)-end, sorted[(i+end)/2]
 		}
 	}
-	return value, most >= leastUsual-1 && 5*most >= 2*len(sorted) && over <= max(1, len(sorted)/10) && l.Longest <= value+2*uncertainty(value)
+	return value, most > 1 && 2*most >= len(sorted) && over <= max(1, len(sorted)/10) && l.Longest <= value+2*uncertainty(value)
 }
 
 // Early reports whether a gap is too short to have been ended by a limit.
 func Early(gap, limit float64) bool { return gap < limit-uncertainty(limit) }
 
-// leastUsual is from how many ends on, one of which may be another's, most are told from others.
-const leastUsual = 4
+// leastUsual is from how many moments on most are told from others, of which one may be another's.
+const leastUsual = 3
 
 // A Point is a step of a survival curve.
 type Point struct {

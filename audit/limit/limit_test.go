@@ -102,7 +102,8 @@ func TestUsual(t *testing.T) {
 		{"half were early", []float64{5, 3, 5.02, 5, 1.2, .3}, nil, 5, true},
 		{"none that most agree on", []float64{5, 3, 4, 5.02, 1.2}, nil, 5.02, false},
 		{"some are later", []float64{5, 5, 5, 5, 9, 8, 7}, nil, 5, false},
-		{"too few", []float64{5, 1, 5}, nil, 5, false},
+		{"two of three", []float64{5, 1, 5.01}, nil, 5.01, true},
+		{"too few", []float64{5, 1}, nil, 5, false},
 	} {
 		l := &Idle{}
 		for i, g := range test.ended {

@@ -100,6 +100,7 @@ const (
 	Unanswered  CaveatCode = "unanswered"   // requests without a whole response are not replayed
 	Inferred    CaveatCode = "inferred"     // requests are known by sizes and times alone
 	Saturated   CaveatCode = "saturated"    // requests were sent as soon as a connection was free: when they were wanted is not known
+	Unlimited   CaveatCode = "unlimited"    // connections that clients did not keep, and now keep for good, as nothing tells for how long they would
 	LeftOut     CaveatCode = "left-out"     // requests were not replayed, since there are too many
 	NotKept     CaveatCode = "not-kept"     // connections of which the requests are not known any more, or never were
 	Adrift      CaveatCode = "adrift"       // the replay that changes nothing is off by so many connections

@@ -65,7 +65,12 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const get = (takes) => new Promise((done, fail) => {
   http.get('URL/?takes=' + takes, {agent}, (r) => { r.resume(); r.on('end', done); r.on('error', fail); }).on('error', fail);
 });
-const again = (takes) => get(takes).catch(() => get(takes));
+const again = async (takes) => {
+  for (let n = 0; n < 9; n++) { // the server may close just then
+    try { return await get(takes); } catch (e) {}
+  }
+  throw new Error('nine requests failed');
+};
 (async () => {
   for (const b of JSON.parse(fs.readFileSync('plan.json'))) {
     await wait(b.Pause);

@@ -576,6 +576,8 @@ func whatIfCaveat(c predict.Caveat) string {
 		return n("request") + " without a whole response " + verb(c.N, "is", "are") + " not replayed"
 	case predict.Inferred:
 		return "the requests of " + n("connection") + " are known by sizes and times alone"
+	case predict.Unlimited:
+		return n("connection") + " that clients did not keep " + verb(c.N, "is", "are") + " kept for good, since nothing tells for how long they would; idle=60s says it"
 	case predict.LeftOut:
 		return n("request") + " are not replayed: there are too many"
 	case predict.NotKept:

@@ -149,7 +149,7 @@ func TestAuditBest(t *testing.T) {
 }
 
 func TestAuditWhatIfs(t *testing.T) {
-	for _, code := range []predict.CaveatCode{predict.BeganBefore, predict.Unanswered, predict.Inferred, predict.Saturated, predict.LeftOut, predict.NotKept, predict.Adrift} {
+	for _, code := range []predict.CaveatCode{predict.BeganBefore, predict.Unanswered, predict.Inferred, predict.Saturated, predict.Unlimited, predict.LeftOut, predict.NotKept, predict.Adrift} {
 		r := audit.Result{WhatIf: []predict.Prediction{{Caveats: []predict.Caveat{{Code: code, N: 3}}}, {Caveats: []predict.Caveat{{Code: code, N: 3}}}}}
 		if got := AuditWhatIfs(&r); len(got) != 1 || strings.Contains(got[0], string(code)+": 3") || !strings.Contains(got[0], "3 ") {
 			t.Errorf("%s: %q", code, got)
