@@ -175,6 +175,9 @@ func (a *Auditor) changes(k groupKey, g *group, conns []*conn) (out []predict.Se
 	if n(ClientSaysClose, ClientClosesAtOnce, ClientPoolFull, IdleUnused, ClientIdle) > 0 {
 		out = append(out, predict.Setting{Connections: keptFor(g.peak), Idle: long})
 	}
+	if n(ClientIdle) > 0 {
+		out = append(out, predict.Setting{Idle: long})
+	}
 	if g.connections > 1 && slices.ContainsFunc(conns, func(c *conn) bool { return c.mayShare }) && !slices.ContainsFunc(conns, func(c *conn) bool { return c.multiplexed }) {
 		out = append(out, predict.Setting{H2: true, Idle: long})
 	}
@@ -268,7 +271,9 @@ func (a *Auditor) predicted(r *Result) {
 func (w *trials) best() (best linger.Opt[predict.Prediction]) {
 	most := 0.0
 	for _, k := range slices.SortedFunc(maps.Keys(w.changes), func(x, y groupKey) int { return cmp.Or(cmp.Compare(x.server, y.server), cmp.Compare(x.name, y.name)) }) {
-		for _, s := range slices.SortedFunc(maps.Keys(w.changes[k]), func(x, y predict.Setting) int { return cmp.Compare(x.String(), y.String()) }) {
+		for _, s := range slices.SortedFunc(maps.Keys(w.changes[k]), func(x, y predict.Setting) int {
+			return cmp.Or(cmp.Compare(len(x.String()), len(y.String())), cmp.Compare(x.String(), y.String())) // of equals the simpler one
+		}) {
 			o := w.changes[k][s]
 			score, known := o.Saved()
 			whole := o.Instead.Waiting.Or(0)
