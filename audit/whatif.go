@@ -30,9 +30,12 @@ type WhatIf struct {
 // Reuse is the share of requests that would not have been the first on their connection.
 func (w WhatIf) Reuse() float64 { return 1 - float64(w.Opened)/float64(max(1, w.Requests)) }
 
-// mostReplayed is how many requests are replayed for what nobody asked for by a flag: the grid
-// of a page, and changes that may be the best. A replay of one takes half a microsecond.
-const mostReplayed = 20_000
+// How many requests are replayed for what nobody asked for by a flag: changes that may be the
+// best, and the grid of a page. A replay of one takes half a microsecond.
+const (
+	mostTried = 10_000
+	mostDrawn = 20_000
+)
 
 // leastSaved is which share of connections or of waiting a change has to save that is told, and
 // which share of the connections the replay may be off.
@@ -44,7 +47,10 @@ func (a *Auditor) whatIf(byPool map[*pool][]*conn) {
 	w := &a.tally.whatIf
 	pools := a.costliest(byPool)
 	unknown := map[groupKey]bool{}
-	room := mostReplayed
+	room := mostTried
+	if a.config.Grid {
+		room = mostDrawn
+	}
 	for _, p := range pools {
 		k := a.originOf(p.label, p.key.server)
 		g := in(a.tally.origins, k)
