@@ -44,6 +44,9 @@ const (
 	StaleReuse Cause = "stale-reuse"
 	// SilentDrop: after idling, data was retransmitted and never answered.
 	SilentDrop Cause = "silent-drop"
+	// EndedBetween: a device between both ends sent one of them, or both, an RST or a FIN that the
+	// other never sent. Captures of both ends tell.
+	EndedBetween Cause = "ended-between"
 	// Failure: a reset with something outstanding, a time-out, a response cut short.
 	Failure Cause = "error"
 	// NotCoalesced: an open connection of HTTP/2 or 3 to the same address has a
@@ -79,7 +82,7 @@ type CauseInfo struct {
 
 // causes are in the order in which they are told where their prices are the same.
 var causes = []CauseInfo{
-	{Race, true, Orders}, {StaleReuse, true, Clients}, {SilentDrop, true, Networks},
+	{Race, true, Orders}, {StaleReuse, true, Clients}, {SilentDrop, true, Networks}, {EndedBetween, true, Networks},
 	{ServerIdle, true, Servers}, {RequestLimit, true, Servers}, {MaxAge, true, Servers},
 	{ServerSaysClose, true, Servers}, {ServerClosesAtOnce, true, Servers},
 	{ClientSaysClose, true, Clients}, {ClientClosesAtOnce, true, Clients}, {ClientPoolFull, true, Clients},
@@ -187,6 +190,8 @@ const (
 	CaveatDropped = "dropped" // packets that the capture lost
 	CaveatClock   = "clock"   // it went back
 	CaveatBroken  = "broken"  // packets that could not be read
+	// CaveatPlaces: files that hold the same connections, as seen in two places.
+	CaveatPlaces  = "two-places"
 	CaveatJoined  = "joined"  // frames that may hold several datagrams, and count as one
 	CaveatEvicted = "evicted" // connections that found no room
 	// Encrypted connections, where there are keys: those that have none, those of which not all

@@ -75,6 +75,7 @@ type sealed struct {
 	idleLimit linger.Opt[time.Duration]
 	reason    string
 	turns     linger.Opt[int64]
+	between   linger.Opt[trace.Between]
 	session   handshake.Verdict
 }
 
@@ -85,8 +86,8 @@ var unsealed = &sealed{}
 func (c *conn) seal(r *trace.Connection) {
 	c.sealed = unsealed
 	t, secure := r.TLS.Get()
-	if reason := codeOf(r.Reason); secure || !r.GoAway.IsZero() || !r.IdleLimit.IsZero() || reason != "" {
-		c.sealed = &sealed{goAway: r.GoAway, idleLimit: r.IdleLimit, reason: reason, turns: r.Turns}
+	if reason := codeOf(r.Reason); secure || !r.GoAway.IsZero() || !r.IdleLimit.IsZero() || !r.Between.IsZero() || reason != "" {
+		c.sealed = &sealed{goAway: r.GoAway, idleLimit: r.IdleLimit, reason: reason, turns: r.Turns, between: r.Between}
 		if secure {
 			t.ServerName, t.Offered, t.Names, t.Cipher = "", nil, nil, ""
 			c.sealed.tls = linger.Known(t)

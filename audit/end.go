@@ -84,6 +84,10 @@ func (c *conn) conclude() {
 		c.settle(s)
 		return
 	}
+	if b, ok := c.sealed.between.Get(); ok {
+		c.cutOff(b)
+		return
+	}
 	switch {
 	case c.unansweredSince != never && c.dropped():
 		e.at = c.unansweredSince
@@ -129,6 +133,17 @@ func (c *conn) conclude() {
 		e.reason = ServerClosesAtOnce
 	default:
 		e.reason = ServerIdle
+	}
+}
+
+// cutOff is the end of a connection that a device between both ends made, as records of both tell.
+func (c *conn) cutOff(b trace.Between) {
+	e := &c.end
+	e.at = b.At
+	e.idle, e.age = max(0, b.At.Sub(c.idleSince(b.At))), c.ageAt(b.At)
+	e.reason = EndedBetween
+	if b.Act == trace.ActForgot && e.idle >= limit.Idles {
+		e.reason = SilentDrop
 	}
 }
 

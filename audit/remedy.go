@@ -73,7 +73,7 @@ func (n need) remedies() []finding.Remedy {
 			shorter = n.limit / 2
 		}
 		return append(client(shorter), server(up(n.gap+n.limit), 0)...)
-	case SilentDrop:
+	case SilentDrop, EndedBetween:
 		return append(client(0), server(0, 0)...)
 	}
 	if n.cause.Of().Whose == Clients {

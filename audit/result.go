@@ -16,6 +16,7 @@ import (
 	"linger/audit/predict"
 	"linger/finding"
 	"linger/keepalive"
+	"linger/trace"
 )
 
 // Format names the document that a Result is, and the version of its form.
@@ -65,6 +66,9 @@ type Result struct {
 	HealthChecks Aside `json:"health_checks,omitzero"`
 	Streams      Aside `json:"streams,omitzero"`
 	Datagrams    Aside `json:"datagrams,omitzero"` // flows of DNS over UDP
+	// Joined is what came of joining captures of both ends.
+	Joined linger.Opt[trace.Joined] `json:"joined,omitzero"`
+
 	// Filtered counts connections that were not asked for.
 	Filtered int64 `json:"filtered,omitempty"`
 

@@ -134,12 +134,12 @@ func Lines() []Line {
 		{forgetsPool, "go", Opens, "once in the process, not in each call", "var client = &http.Client{}", "pkg.go.dev, net/http, Client"},
 		{[]string{"client-pool-full"}, "go", Opens, "http.Transport; the default is 2", "MaxIdleConnsPerHost: {n}", "pkg.go.dev, net/http, Transport.MaxIdleConnsPerHost"},
 		{[]string{"client-aborts"}, "go", Opens, "before Close", "io.Copy(io.Discard, resp.Body)", "pkg.go.dev, net/http, Response.Body"},
-		{[]string{"silent-drop"}, "go", Opens, "net.Dialer of the Transport; NAT forgets sooner than that", "KeepAlive: 15 * time.Second", "pkg.go.dev, net, Dialer.KeepAlive"},
+		{[]string{"silent-drop", "ended-between"}, "go", Opens, "net.Dialer of the Transport; NAT forgets sooner than that", "KeepAlive: 15 * time.Second", "pkg.go.dev, net, Dialer.KeepAlive"},
 
 		{append([]string{"idle-unused"}, keepsNone...), "node", Opens, "one for the process", "new http.Agent({ keepAlive: true })", "nodejs.org, http, new Agent"},
 		{[]string{"client-pool-full"}, "node", Opens, "the agent", "new http.Agent({ keepAlive: true, maxFreeSockets: {n} })", "nodejs.org, http, new Agent"},
 		{[]string{"client-aborts"}, "node", Opens, "on each response that is not read", "response.resume();", "nodejs.org, http, http.ClientRequest"},
-		{[]string{"silent-drop"}, "node", Opens, "the agent", "new http.Agent({ keepAlive: true, keepAliveMsecs: 15000 })", "nodejs.org, http, new Agent"},
+		{[]string{"silent-drop", "ended-between"}, "node", Opens, "the agent", "new http.Agent({ keepAlive: true, keepAliveMsecs: 15000 })", "nodejs.org, http, new Agent"},
 		{append([]string{"idle-unused"}, keepsNone...), "undici", Opens, "once in the process", "setGlobalDispatcher(new Agent({ connections: {n} }))", "undici.nodejs.org, Agent"},
 
 		{append([]string{"idle-unused"}, keepsNone...), "requests", Opens, "once in the process, not in each call", "session = requests.Session()", "requests.readthedocs.io, advanced usage, session objects"},
@@ -160,13 +160,13 @@ func Lines() []Line {
 
 		{forgetsPool, "curl", Opens, "one process for several URLs", "curl URL1 URL2", "curl.se, man page, URL"},
 		{[]string{"client-says-close"}, "curl", Opens, "without the field Connection, by HTTP/1.1", "curl --http1.1 URL1 URL2", "curl.se, man page, --http1.1"},
-		{[]string{"silent-drop"}, "curl", Opens, "command line", "--keepalive-time 15", "curl.se, man page, --keepalive-time"},
+		{[]string{"silent-drop", "ended-between"}, "curl", Opens, "command line", "--keepalive-time 15", "curl.se, man page, --keepalive-time"},
 		{append([]string{"idle-unused"}, keepsNone...), "ab", Opens, "command line", "ab -k", "httpd.apache.org, ab, -k"},
 
-		{[]string{"silent-drop"}, "nginx", Accepts, "listen", "listen 80 so_keepalive=15s::;", "nginx.org, ngx_http_core_module, listen"},
-		{[]string{"silent-drop"}, "nginx", Opens, "location", "proxy_socket_keepalive on;", "nginx.org, ngx_http_proxy_module, proxy_socket_keepalive"},
-		{[]string{"silent-drop"}, "haproxy", Accepts, "defaults or frontend", "option clitcpka", "haproxy, doc/configuration.txt, option clitcpka"},
-		{[]string{"silent-drop"}, "haproxy", Opens, "defaults or backend", "option srvtcpka", "haproxy, doc/configuration.txt, option srvtcpka"},
+		{[]string{"silent-drop", "ended-between"}, "nginx", Accepts, "listen", "listen 80 so_keepalive=15s::;", "nginx.org, ngx_http_core_module, listen"},
+		{[]string{"silent-drop", "ended-between"}, "nginx", Opens, "location", "proxy_socket_keepalive on;", "nginx.org, ngx_http_proxy_module, proxy_socket_keepalive"},
+		{[]string{"silent-drop", "ended-between"}, "haproxy", Accepts, "defaults or frontend", "option clitcpka", "haproxy, doc/configuration.txt, option clitcpka"},
+		{[]string{"silent-drop", "ended-between"}, "haproxy", Opens, "defaults or backend", "option srvtcpka", "haproxy, doc/configuration.txt, option srvtcpka"},
 		{resumesNot, "nginx", Accepts, "http or server; shared by all workers", "ssl_session_cache shared:SSL:10m;", "nginx.org, ngx_http_ssl_module, ssl_session_cache"},
 		{resumesNot, "nginx", Accepts, "http or server; one file of 80 random bytes, the same on all servers", "ssl_session_ticket_key ticket.key;", "nginx.org, ngx_http_ssl_module, ssl_session_ticket_key"},
 		{resumesNot, "apache", Accepts, "server; shared by all processes, with mod_socache_shmcb", "SSLSessionCache shmcb:/run/apache2/ssl_scache(512000)", "httpd.apache.org, mod_ssl, SSLSessionCache"},
@@ -187,6 +187,6 @@ func Lines() []Line {
 		{asksNot, "java", Opens, "once in the process: it holds the sessions", "static final HttpClient client = HttpClient.newHttpClient();", "docs.oracle.com, javax.net.ssl, SSLSessionContext"},
 		{asksNot, "okhttp", Opens, "once in the process: its SSLSocketFactory holds the sessions", "val client = OkHttpClient()", "square.github.io/okhttp, OkHttpClient"},
 
-		{[]string{"silent-drop"}, "envoy", Opens, "cluster, upstream_connection_options", "tcp_keepalive: {keepalive_time: 15}", "envoyproxy.io, UpstreamConnectionOptions"},
+		{[]string{"silent-drop", "ended-between"}, "envoy", Opens, "cluster, upstream_connection_options", "tcp_keepalive: {keepalive_time: 15}", "envoyproxy.io, UpstreamConnectionOptions"},
 	}
 }

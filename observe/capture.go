@@ -30,7 +30,10 @@ type Reading struct {
 	// KeyLogs are key logs of TLS, which may be written to meanwhile. Secrets that captures hold
 	// are used, too.
 	KeyLogs []Source
-	Pick    bool // remember whose packets are worth keeping, for Seen.WritePackets
+	// Join is the capture of the same traffic at the servers, where what is read is that of the
+	// clients; nil is none.
+	Join *Source
+	Pick bool // remember whose packets are worth keeping, for Seen.WritePackets
 
 	MaxTracked int              // how many connections may be open at once; 0 is the default
 	Pace       *Pace            // of the garbage collector
@@ -55,6 +58,12 @@ func (r Reading) Captures(ctx context.Context, sources []Source) (*Seen, error) 
 	}
 	in := r.begin(files.Began(), r.Audit)
 	keys := r.keys(files, sources)
+	if in.far, err = r.farEnd(ctx, sources[0].Name); err != nil {
+		return nil, err
+	}
+	if in.far != nil {
+		keys.log.Add(in.far.secrets)
+	}
 	reader := packet.New(packet.Options{MaxTracked: r.MaxTracked, Keys: keys.log}, in)
 	for n := 0; ; n++ {
 		if n%4096 == 0 {
@@ -84,6 +93,11 @@ func (r Reading) Captures(ctx context.Context, sources []Source) (*Seen, error) 
 	seen.keys = keys.log
 	if err := r.summarize(seen.Result, &sum); err != nil {
 		return nil, err
+	}
+	if in.far != nil && ctx.Err() == nil {
+		if err := in.far.tell(r, seen.Result, in.began, sum.Last.Or(0)); err != nil {
+			return nil, err
+		}
 	}
 	keys.doubt(seen.Result, len(r.Redact) > 0)
 	if ctx.Err() != nil {
@@ -155,6 +169,7 @@ type auditing struct {
 	from, to linger.Instant
 	hits     []audit.Found
 	picked   selection
+	far      *farEnd // of the other end, or nil
 }
 
 // begin begins with a recording that began then.
@@ -198,6 +213,11 @@ func (in *auditing) WriteExchange(e *trace.Exchange) error {
 // beginning of what is looked at is one that began before.
 func (in *auditing) WriteConnection(c *trace.Connection) error {
 	in.picked.tunnel(c)
+	if in.far != nil {
+		both := *c
+		in.far.Near(&both, in.began)
+		c = &both
+	}
 	if !in.Scope.fits(c) {
 		return in.ignore(c.ID)
 	}

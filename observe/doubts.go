@@ -70,6 +70,9 @@ func (in Reading) summarize(r *audit.Result, sum *packet.Summary) error {
 			caveat(one.code, one.n, one.name)
 		}
 	}
+	if len(sum.Files) > 1 && sum.Again > 0 {
+		caveat(audit.CaveatPlaces, sum.Again, "connections")
+	}
 	r.Recording = linger.Known(audit.Recording{
 		Frames: sum.Frames, Bytes: sum.Bytes, Cut: sum.Cut, Dropped: sum.Dropped, Duplicates: sum.Duplicates, NotIP: sum.NotIP, Malformed: sum.Malformed,
 		UnknownLinks: links, OtherUDP: sum.OtherUDP, Evicted: sum.Evicted, Missing: sum.Missing,

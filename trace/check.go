@@ -3,6 +3,7 @@ package trace
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 	"unsafe"
 
@@ -195,11 +196,12 @@ func (c *Connection) check(b bounds) error {
 	case c.ID < 0 || c.ID > MaxID:
 		return fmt.Errorf("its number %d is none from 0 to %d", c.ID, int64(MaxID))
 	case !within(b.far, linger.Known(c.Dialled), c.Resolving, c.SYN, c.SYNACK, c.Established, c.Connected, c.Secured,
-		c.FirstByte, c.LastByte, c.Announced, c.Closed, c.Released, p.Alive, linger.Known(u.Since), linger.Known(g.At)):
+		c.FirstByte, c.LastByte, c.Announced, c.Closed, c.Released, p.Alive, linger.Known(u.Since), linger.Known(g.At), linger.Known(c.Between.Or(Between{}).At)):
 		return errors.New("an instant is out of bounds")
 	case c.Requests < 0 || s.Up < 0 || s.Down < 0 || s.Certificates < 0 || q.Lost < 0 || q.RTT < 0 || c.IdleLimit.Or(0) < 0 || c.Streams.Or(0) < 0 ||
 		c.Missing.Or(0) < 0 || p.Sent < 0 || p.Answered < 0 || !c.Frames.counts() || c.ClosedFrame < 0 || c.ClosedFrame > MaxID ||
 		o.Up < 0 || o.Down < 0 || u.Sent < 0 || c.Stream.Or(0) < 0 || c.Stream.Or(0) > MaxID ||
+		c.SequenceUp.Or(0) < 0 || c.SequenceDown.Or(0) < 0 || c.SequenceUp.Or(0) > math.MaxUint32 || c.SequenceDown.Or(0) > math.MaxUint32 ||
 		g.Last < 0 || c.Turns.Or(0) < 0 || s.Tickets.Or(0) < 0 || s.Lifetime.Or(0) < 0 || q.Migrations < 0:
 		return errors.New("a count is less than nothing")
 	case c.Within.Or(0) < 0 || c.Within.Or(0) > MaxID:

@@ -74,6 +74,17 @@ func connectionFields() []field[Connection] {
 		knownNumber("stream", func(c *Connection) *amount { return &c.Stream }),
 		part("frames", framesFields(), func(c *Connection) *Frames { return &c.Frames }),
 		number("closed_frame", unless, func(c *Connection) *int64 { return &c.ClosedFrame }),
+		knownNumber("sequence_up", func(c *Connection) *amount { return &c.SequenceUp }),
+		knownNumber("sequence_down", func(c *Connection) *amount { return &c.SequenceDown }),
+		knownPart("between", betweenFields(), func(c *Connection) *linger.Opt[Between] { return &c.Between }),
+	}
+}
+
+func betweenFields() []field[Between] {
+	return []field[Between]{
+		text("act", always, func(b *Between) *Act { return &b.Act }),
+		lasting("at_us", func(b *Between) *linger.Instant { return &b.At }),
+		text("to", always, func(b *Between) *Peer { return &b.To }),
 	}
 }
 

@@ -187,6 +187,36 @@ type Connection struct {
 	// ClosedFrame is the frame of the first FIN or RST, as Closed; 0 is none.
 	Frames      Frames `json:"frames,omitzero"`
 	ClosedFrame int64  `json:"closed_frame,omitempty"`
+	// SequenceUp and SequenceDown are TCP's initial sequence numbers of the client and the
+	// server (RFC 9293, 3.4.1), where their SYNs were seen. With them the records of one
+	// connection are found that were made in two places.
+	SequenceUp   linger.Opt[int64] `json:"sequence_up,omitzero"`
+	SequenceDown linger.Opt[int64] `json:"sequence_down,omitzero"`
+	// Between is what a device between both ends did to the connection, where records of both
+	// ends were joined; unknown is of one end alone, too.
+	Between linger.Opt[Between] `json:"between,omitzero"`
+}
+
+// An Act is what a device between both ends does to a connection. The set is open, as of How.
+type Act string
+
+const (
+	// ActReset: an RST came to one end, or to both, which the other never sent.
+	ActReset Act = "reset"
+	// ActForgot: what one end sent on an open connection never came to the other, and was not
+	// answered, or by an RST that the other end did not send.
+	ActForgot Act = "forgot"
+	// ActClosed: a FIN came to one end which the other never sent.
+	ActClosed Act = "closed"
+)
+
+// Between is what a device between both ends did to a connection.
+type Between struct {
+	Act Act `json:"act"`
+	// At is from when on the connection could not be used, To to whom the device sent what
+	// ended it; Nobody is to both, or that it sent nothing.
+	At linger.Instant `json:"at_us"`
+	To Peer           `json:"to"`
 }
 
 // GoAway says that a connection takes no new requests (RFC 9113, 6.8; RFC 9114, 5.2).
@@ -483,4 +513,54 @@ func (q *QUIC) UnmarshalJSON(b []byte) error {
 		*plain
 		RTT *linger.Micros `json:"rtt_us"`
 	}{(*plain)(q), (*linger.Micros)(&q.RTT)})
+}
+
+// Joined is what came of joining the records of both ends. Counts are of connections over TCP.
+type Joined struct {
+	// Matched are those that both captures hold, Sure those of them that both initial sequence
+	// numbers tell; of the others addresses, ports and times do. Translated are those whose
+	// addresses or ports differ.
+	Matched    int `json:"matched"`
+	Sure       int `json:"certain"`
+	Translated int `json:"translated,omitempty"`
+	// OnlyClient and OnlyServer are those that one capture alone holds, though the other was
+	// taken at that time; Outside were there when the other was not taken.
+	OnlyClient int `json:"only_at_client,omitempty"`
+	OnlyServer int `json:"only_at_server,omitempty"`
+	Outside    int `json:"outside,omitempty"`
+	// Unheld are those of the server's capture that found no room.
+	Unheld int `json:"unheld,omitempty"`
+	// Reset, Forgot and Closed count what was done in between, as Act has it. SYNs are
+	// connections of which a SYN did not come to the server.
+	Reset  int `json:"reset_between,omitempty"`
+	Forgot int `json:"forgotten_between,omitempty"`
+	Closed int `json:"closed_between,omitempty"`
+	SYNs   int `json:"syns_lost,omitempty"`
+	// Up and Down are the packets that were sent towards the server and the client, and how many
+	// of them did not come, of connections that both hold whole and nothing joined or split.
+	Up   Path `json:"up,omitzero"`
+	Down Path `json:"down,omitzero"`
+	// Clock is how the server's clock is to the client's.
+	Clock linger.Opt[Clock] `json:"clock,omitzero"`
+	// RTT is the shortest round trip between both places, in ms.
+	RTT linger.Opt[float64] `json:"round_trip_ms,omitzero"`
+}
+
+// A Path counts the packets of a direction.
+type Path struct {
+	Sent int64 `json:"sent_packets"`
+	Lost int64 `json:"lost_packets"`
+}
+
+// A Clock is how the server's clock is to the client's.
+type Clock struct {
+	// Offset is how far the server's is ahead of the client's, in ms, as the first handshake of
+	// both captures passed; Error is by how much it may be off.
+	Offset float64 `json:"offset_ms"`
+	Error  float64 `json:"error_ms"`
+	// Drift is how much faster it goes, in parts of a million, where captures are long enough.
+	Drift linger.Opt[float64] `json:"drift_ppm,omitzero"`
+	// Handshakes is how many there were to tell, Jumps how often one of both clocks was set.
+	Handshakes int `json:"handshakes"`
+	Jumps      int `json:"jumps,omitempty"`
 }

@@ -74,6 +74,9 @@ func fill(t *testing.T, v reflect.Value, n *int64) {
 			case *linger.Opt[GoAway]:
 				*o = filled[GoAway](t, n)
 				return
+			case *linger.Opt[Between]:
+				*o = filled[Between](t, n)
+				return
 			}
 		}
 		for i := range v.NumField() {
@@ -160,6 +163,7 @@ var asTheyAre = cmp.Options{
 	cmp.Comparer(func(a, b linger.Opt[Outstanding]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[Unanswered]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[GoAway]) bool { return a == b }),
+	cmp.Comparer(func(a, b linger.Opt[Between]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[Surplus]) bool { return a == b }),
 	cmp.Comparer(func(a, b linger.Opt[TLS]) bool { return reflect.DeepEqual(a, b) }),
 }

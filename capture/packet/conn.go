@@ -369,6 +369,7 @@ func (r *Reader) transport(c *conn, f *flow.Flow, o flow.Outcome, t *trace.Conne
 	if t.SYNACK.IsZero() {
 		t.SYN = linger.Opt[linger.Instant]{} // none was answered
 	}
+	t.SequenceUp, t.SequenceDown = c.half[client].initial(), c.half[server].initial()
 	t.Connected = t.Established
 	t.BeganBefore = f.Opener.IsZero()
 	t.StillOpen = o == flow.StillOpen && !f.Over()

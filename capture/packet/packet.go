@@ -116,6 +116,8 @@ type Summary struct {
 	// Joined counts the payloads of UDP that may hold several datagrams of QUIC, as the host
 	// that captured them has joined them, and that could not be taken apart: each counts as one.
 	Joined int64
+	// Again counts the connections whose SYN was captured in several places.
+	Again int64
 	// CutQUIC counts the packets of QUIC that were not captured whole where there are keys:
 	// none of these can be decrypted.
 	CutQUIC int64

@@ -169,6 +169,9 @@ func (r *Reader) ip(b []byte, wire int, place uint32, m mark, depth int) {
 		r.duplicates.remember(p, b, place, m.At)
 	} else if r.duplicates.again(p, b, place, m.At) {
 		r.sum.Duplicates++
+		if p.Flags&(flow.SYN|flow.ACK) == flow.SYN {
+			r.sum.Again++
+		}
 		return
 	}
 	if f == nil {

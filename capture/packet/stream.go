@@ -29,11 +29,13 @@ type half struct {
 	next    uint32 // the sequence number after what is accounted for
 	acked   uint32 // the highest that the other end has acknowledged
 	skip    int64  // of the bytes from next on, those that nobody reads
-	started bool   // next is known
-	heard   bool   // acked is
-	carried bool   // there was payload
-	ended   bool   // the application knows that nothing follows
-	fin     bool   // a FIN was seen, at finAt
+	isn     uint32 // the initial sequence number, where began
+	began   bool
+	started bool // next is known
+	heard   bool // acked is
+	carried bool // there was payload
+	ended   bool // the application knows that nothing follows
+	fin     bool // a FIN was seen, at finAt
 	finAt   uint32
 	early   uint32 // the payload of a SYN
 
@@ -183,6 +185,7 @@ func (r *Reader) turn(c *conn, m mark) {
 // opening takes in a SYN.
 func (r *Reader) opening(c *conn, f *flow.Flow, p *flow.Packet, h, other *half, m mark) {
 	c.started = true
+	h.isn, h.began = p.Seq, true
 	r.turn(c, m)
 	if opener, ok := f.Opener.Get(); ok {
 		c.is(opener)
@@ -208,6 +211,14 @@ func (r *Reader) opening(c *conn, f *flow.Flow, p *flow.Packet, h, other *half, 
 	if other.early > 0 {
 		c.fastOpen = linger.Known(!before(p.Ack, other.next))
 	}
+}
+
+// initial is the initial sequence number of an end, where its SYN was seen.
+func (h *half) initial() (n linger.Opt[int64]) {
+	if h.began {
+		n = linger.Known(int64(h.isn))
+	}
+	return n
 }
 
 func (h *half) repeat(since linger.Instant) {

@@ -33,6 +33,8 @@ type inspectCmd struct {
 
 	KeyLog []string `name:"keylog" sep:"none" placeholder:"FILE" help:"Read what is encrypted, by the TLS keys in this file, as curl, Chrome and Firefox write it that are started with SSLKEYLOGFILE=FILE, and Node with --tls-keylog=FILE. May stand several times; - is standard input. Keys within a pcapng are used anyway."`
 
+	Join bool `help:"Two captures of one traffic, the one at the client first and the one at the server behind it, are joined: which connections both hold, how far their clocks are apart, and what a device in between did. See docs/joined.md."`
+
 	NoNames bool `short:"n" name:"no-names" help:"Resolve no names of addresses, as of tcpdump: none ever is."`
 
 	FromClient            string        `placeholder:"ADDRESS" help:"Look at connections of this client, or network (192.0.2.0/24)."`
@@ -92,7 +94,11 @@ func (c inspectCmd) Run(ctx context.Context, std console.Streams) error {
 	seen, err := c.read(ctx, std, reading, names, progress)
 	progress.Clear()
 	if err == nil {
-		err = pickPackets(out.Named(".pcapng"), names, seen)
+		picked := names
+		if c.Join {
+			picked = names[:1] // the frames that records name are the client's
+		}
+		err = pickPackets(out.Named(".pcapng"), picked, seen)
 	}
 	if err == nil {
 		err = lines.End()
@@ -127,6 +133,10 @@ func (c inspectCmd) parse() (names []string, r observe.Reading, err error) {
 		return nil, r, fault.Usage("--filter and %q behind the files are two filters; join them by and", trailing)
 	case len(names) == 0:
 		return nil, r, fault.Usage("name a capture, as tcpdump -w writes it, or - for standard input")
+	case c.Join && len(names) != 2:
+		return nil, r, fault.Usage("--join is of two captures, the client's and the server's: linger inspect client.pcap server.pcap --join")
+	case c.Join && names[0] == names[1]:
+		return nil, r, fault.Usage("--join: %s stands twice; name the capture at the client, then the one at the server", names[0])
 	case c.Software != "" && !keepalive.Settles(c.Software):
 		return nil, r, fault.Usage("--software: there is nothing on %s; known are %s", c.Software, strings.Join(keepalive.Settled(), ", "))
 	case c.ConnectionPool < 0 || c.ConnectionIdleTimeout < 0:
@@ -211,6 +221,9 @@ func (c inspectCmd) read(ctx context.Context, std console.Streams, r observe.Rea
 	defer closeKeys()
 	if err != nil {
 		return nil, err
+	}
+	if c.Join {
+		r.Join, sources = &sources[1], sources[:1]
 	}
 	return r.Captures(ctx, sources)
 }

@@ -20,7 +20,8 @@ const (
 
 // unplayed says of the causes that no scenario has why it has none.
 var unplayed = map[string]string{
-	"unknown": "the absence of a cause",
+	"unknown":       "the absence of a cause",
+	"ended-between": "it takes two captures ([joined](joined.md))",
 }
 
 // The table of docs/inspect.md is what is held here.

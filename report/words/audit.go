@@ -77,6 +77,7 @@ func Audit(r *audit.Result) []string {
 		out = append(out, text+".")
 	}
 	out = append(out, encrypted(r)...)
+	out = append(out, joined(r)...)
 	for _, c := range r.Causes {
 		if c.Cause == audit.NoExchange && c.Connections > 0 {
 			text := fmt.Sprintf("Without a request: %s of them, refused, opened ahead or scanned", whole(float64(c.Connections)))
@@ -105,6 +106,59 @@ func Audit(r *audit.Result) []string {
 		out = append(out, fmt.Sprintf("Left out: %s of DNS over UDP, which opens no connection; %s.", finding.Plural(float64(d.Connections), "flow"), finding.Plural(float64(d.Exchanges), "request")))
 	}
 	return out
+}
+
+// joined says what came of joining captures of both ends; nothing where there is one alone.
+func joined(r *audit.Result) (out []string) {
+	j, ok := r.Joined.Get()
+	if !ok {
+		return nil
+	}
+	all := j.Matched + j.OnlyClient + j.OnlyServer
+	text := fmt.Sprintf("Joined: %s of %s in both captures", whole(float64(j.Matched)), finding.Plural(float64(all), "connection"))
+	for _, one := range []struct {
+		n    int
+		what string
+	}{
+		{j.OnlyClient, "at the client only"}, {j.OnlyServer, "at the server only"}, {j.Matched - j.Sure, "matched by addresses, ports and times alone"},
+		{j.Translated, "with other addresses or ports at the server"}, {j.Outside, "outside of the time of the other capture"},
+	} {
+		if one.n > 0 {
+			text += fmt.Sprintf("; %s %s", whole(float64(one.n)), one.what)
+		}
+	}
+	out = append(out, text+".")
+	if c, ok := j.Clock.Get(); ok {
+		way := "ahead of"
+		if c.Offset < 0 {
+			way = "behind"
+		}
+		text := fmt.Sprintf("Clocks: the server's is %.2f ms %s the client's, ± %.2f ms, by %s", max(c.Offset, -c.Offset), way, c.Error, finding.Plural(float64(c.Handshakes), "handshake"))
+		if drift, ok := c.Drift.Get(); ok {
+			text += fmt.Sprintf("; it drifts by %.1f ppm", drift)
+		}
+		if c.Jumps > 0 {
+			text += fmt.Sprintf("; one of both was set %s", finding.Plural(float64(c.Jumps), "time"))
+		}
+		out = append(out, text+".")
+	}
+	var acts []string
+	for _, one := range []struct {
+		n    int
+		what string
+	}{{j.Reset, "reset, and neither end sent that RST"}, {j.Forgot, "forgotten"}, {j.Closed, "closed, and the other end never sent that FIN"}, {j.SYNs, "whose SYN did not come at first"}} {
+		if one.n > 0 {
+			acts = append(acts, fmt.Sprintf("%s %s", whole(float64(one.n)), one.what))
+		}
+	}
+	text = "In between: nothing was done to a connection"
+	if len(acts) > 0 {
+		text = "In between: " + strings.Join(acts, "; ")
+	}
+	if sent, lost := j.Up.Sent+j.Down.Sent, j.Up.Lost+j.Down.Lost; sent > 0 && lost > 0 {
+		text += fmt.Sprintf("; %d of %d packets towards the server were lost, %d of %d towards the client", j.Up.Lost, j.Up.Sent, j.Down.Lost, j.Down.Sent)
+	}
+	return append(out, text+".")
 }
 
 // encrypted says how much is encrypted, how much of that keys decrypt, and how many handshakes
@@ -305,7 +359,7 @@ func causeLabels() map[audit.Cause]string {
 		audit.ClientAborts: "client broke off", audit.ClientIdle: "client's idle limit", audit.ServerSaysClose: "server announced close",
 		audit.ServerClosesAtOnce: "server closed at once", audit.ServerIdle: "server's idle limit", audit.RequestLimit: "server's request limit",
 		audit.MaxAge: "server's age limit", audit.Restart: "server was restarted", audit.Race: "race with the server's close",
-		audit.StaleReuse: "closed one was used", audit.SilentDrop: "forgotten on the way", audit.Failure: "the one before broke",
+		audit.StaleReuse: "closed one was used", audit.SilentDrop: "forgotten on the way", audit.EndedBetween: "ended on the way", audit.Failure: "the one before broke",
 		audit.NotCoalesced: "not coalesced", audit.OtherAddress: "another address", audit.Identity: "another name or protocol",
 		audit.NoExchange: "carried no request", audit.Undecided: "not known",
 	}
@@ -360,6 +414,9 @@ func auditSays() map[string]func(finding.Finding) string {
 		},
 		string(audit.SilentDrop): func(f finding.Finding) string {
 			return "after idling nothing was answered any more: a NAT, firewall or load balancer forgot it" + needed(f)
+		},
+		string(audit.EndedBetween): func(f finding.Finding) string {
+			return "a device in between ended the one before, by an RST or a FIN that the other end never sent" + needed(f)
 		},
 		string(audit.Failure): func(f finding.Finding) string {
 			text := "the connection before broke: reset, time-out, or a response cut short"
@@ -693,6 +750,9 @@ func auditCaveats() map[string]func(caveat) string {
 		audit.CaveatClock: func(d caveat) string { return fmt.Sprintf("the clock went back %s", d.many("times", "time")) },
 		audit.CaveatBroken: func(d caveat) string {
 			return fmt.Sprintf("%s could not be read: headers that contradict each other, or fragments without the rest", d.many("frames", "packet"))
+		},
+		audit.CaveatPlaces: func(d caveat) string {
+			return fmt.Sprintf("%s in several files, as where two captures of one traffic are read: --join holds what each end saw against the other", d.many("connections", "connection"))
 		},
 		audit.CaveatJoined: func(d caveat) string {
 			return fmt.Sprintf("%s may hold several datagrams of QUIC each, joined by the host that captured them: packets are at least as many as counted", d.many("frames", "frame"))

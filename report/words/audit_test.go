@@ -56,6 +56,7 @@ var auditExamples = []struct {
 	{costs(audit.StaleReuse, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: a request was sent on a connection that the server had closed: the pool does not look."},
 	{costs(audit.StaleReuse, 3, idleFor(5000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: a request was sent on a connection that the server had closed after idling for 5.00 s: the pool does not look."},
 	{costs(audit.SilentDrop, 3, n("gap_median", 350000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: after idling nothing was answered any more: a NAT, firewall or load balancer forgot it; one was needed again after 350 s, median."},
+	{costs(audit.EndedBetween, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: a device in between ended the one before, by an RST or a FIN that the other end never sent."},
 	{costs(audit.Failure, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the connection before broke: reset, time-out, or a response cut short."},
 	{costs(audit.NotCoalesced, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: an open connection to the same address has a certificate that covers the name."},
 	{costs(audit.IdleUnused, 3, n("shared", 2)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: an idle, usable connection was open: the client has no pool, or several (processes, workers, threads); 2 had requests under way and room for more streams."},
