@@ -207,3 +207,13 @@ func TestInspectNeedsNoScript(t *testing.T) {
 		}
 	}
 }
+
+// axe-core finds nothing that keeps anybody from reading the page, with a connection chosen.
+func TestBrowserInspectHasNoBarrier(t *testing.T) {
+	axe := axeCore(t)
+	b := newBrowser(t)
+	b.open(t, inspected(t, 30))
+	eval[float64](t, b, drawnLanes)
+	b.run(t, chromedp.Focus(chromedp.CSS("#lanes-box")), chromedp.KeyEvent("\u0301"))
+	b.barriers(t, "inspect", axe)
+}
