@@ -28,7 +28,7 @@ import (
 )
 
 type inspectCmd struct {
-	Files []string `arg:"" optional:"" name:"file" help:"Captures (pcap, pcapng, also .gz and .zst), or a .trace of records; - is standard input, as of tcpdump -w -."`
+	Files []string `arg:"" optional:"" name:"file" help:"Captures (pcap, pcapng, also .gz and .zst), HARs, logs of Zeek, qlogs, or a .trace: what it is, its first bytes say. - is standard input, as of tcpdump -w -."`
 	Read  []string `short:"r" sep:"none" placeholder:"FILE" help:"A capture, as tcpdump has it."`
 
 	KeyLog []string `name:"keylog" sep:"none" placeholder:"FILE" help:"Read what is encrypted, by the TLS keys in this file, as curl, Chrome and Firefox write it that are started with SSLKEYLOGFILE=FILE, and Node with --tls-keylog=FILE. May stand several times; - is standard input. Keys within a pcapng are used anyway."`
@@ -195,20 +195,9 @@ func (c inspectCmd) settings() (out []predict.Setting, err error) {
 // mostWhatIfs bounds how often a recording is replayed.
 const mostWhatIfs = 64
 
-// read opens the files, of records or of packets, and has them read.
+// read opens the files, whatever they are, and has them read.
 func (c inspectCmd) read(ctx context.Context, std console.Streams, r observe.Reading, names []string, progress *console.Reading) (*observe.Seen, error) {
-	if len(names) == 1 && strings.EqualFold(filepath.Ext(names[0]), ".trace") {
-		if len(c.KeyLog) > 0 {
-			return nil, fault.Usage("--keylog is of captures; the records in a .trace are read already")
-		}
-		sources, closeAll, err := openAll(ctx, names, "records", nil, progress.Of)
-		defer closeAll()
-		if err != nil {
-			return nil, err
-		}
-		return r.Records(ctx, sources[0])
-	}
-	sources, closeAll, err := openAll(ctx, names, "capture", std.In, progress.Of)
+	sources, closeAll, err := openAll(ctx, names, "file", std.In, progress.Of)
 	defer closeAll()
 	if err != nil {
 		return nil, err
@@ -225,7 +214,7 @@ func (c inspectCmd) read(ctx context.Context, std console.Streams, r observe.Rea
 	if c.Join {
 		r.Join, sources = &sources[1], sources[:1]
 	}
-	return r.Captures(ctx, sources)
+	return r.Files(ctx, sources)
 }
 
 // openAll opens files, each of which is a thing; of is what is read of one. What is returned
@@ -263,7 +252,7 @@ func (c inspectCmd) pickable(out *console.Outputs, names []string) error {
 		return fault.Usage("-o %s: packets hold the addresses that --redact hides; write them without it", picked)
 	}
 	for _, name := range names {
-		if name == "-" || filepath.Ext(name) == ".trace" {
+		if name == "-" {
 			return fault.Usage("-o %s: captures are read twice for that; name their files", picked)
 		}
 	}

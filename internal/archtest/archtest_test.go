@@ -173,7 +173,7 @@ var doors = []struct {
 	{"golang.org/x/term", []string{"console"}, "one room knows about terminals; cmd hands it the files"},
 	{"golang.org/x/net", []string{"ask", "live", "origin", "origin/listen", "page", "probe/http2", "sim/fields"}, "HTTP/2's frames are spoken where sockets are; page reads HTML; sim/fields compresses heads as they do"},
 	{"github.com/miekg/dns", []string{"dns"}, "one door, so that its successor can come in by it"},
-	{"github.com/klauspost/compress", []string{"capture/pcap", "capture/weblog"}, "captures and logs are kept compressed, with zstd too; what is decompressed goes on as bytes"},
+	{"github.com/klauspost/compress", []string{"capture/pcap", "capture/weblog", "observe"}, "captures and logs are kept compressed, with zstd too; what is decompressed goes on as bytes"},
 	{"github.com/quic-go", []string{"live/seen", "dial", "live", "load", "origin", "probe/http3"}, "QUIC is spoken where sockets are"},
 }
 
