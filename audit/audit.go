@@ -162,6 +162,7 @@ func (a *Auditor) WriteExchange(e *trace.Exchange) error {
 	sum := sumOf(e)
 	t.add(e, sum)
 	if name := hostOf(e.URL); name != "" {
+		t.https = t.https || t.asked == "" && strings.HasPrefix(e.URL, linger.SchemeHTTPS+":")
 		t.asks(a.text(name), e.Status)
 	}
 	a.hops.add(e, sum)

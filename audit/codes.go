@@ -201,4 +201,9 @@ const (
 	CaveatWrongKeys = "keys-wrong"
 	// CaveatKeyLog: a key log in which there is no key.
 	CaveatKeyLog = "keylog"
+	// CaveatSource: what was read is no capture; its subject is what it is, of which
+	// docs/sources.md says what it knows and what it cannot. CaveatNote: what had to be guessed
+	// or left out of it.
+	CaveatSource = "source"
+	CaveatNote   = "note"
 )

@@ -30,6 +30,7 @@ type conn struct {
 	udp         bool
 	beganBefore bool
 	stillOpen   bool
+	endless     bool // whether and when it ended is not known
 	opaque      bool // its exchanges are not known
 	inner       bool // it was in a tunnel
 	oneWay      bool
@@ -145,6 +146,9 @@ func (c *conn) take(r *trace.Connection) {
 	} else if r.Origin != "" {
 		c.name = strings.ToLower(r.Origin)
 	}
+	if !secure && c.https && c.name != "" {
+		c.secure, c.name = true, withoutPort(c.name) // whoever recorded it knows no more of TLS
+	}
 	c.names = tls.Names
 	c.seal(r)
 	c.streams = int(min(r.Streams.Or(0), math.MaxInt32))
@@ -164,6 +168,7 @@ func (c *conn) take(r *trace.Connection) {
 	c.last, c.closed, c.released = when(r.LastByte), when(r.Closed), when(r.Released)
 	c.announced, c.announcedBy = when(r.Announced), r.AnnouncedBy
 	c.closedBy, c.closedWith = r.ClosedBy, r.ClosedWith
+	c.endless = !r.StillOpen && r.Closed.IsZero() && r.ClosedWith == "" && r.GoAway.IsZero() && r.Announced.IsZero() && r.Unanswered.IsZero()
 	if len(tls.Notified) > 0 && c.closedWith == trace.FIN {
 		c.closedBy = tls.Notified[0] // who sends the first FIN after it is a race
 	}
@@ -199,7 +204,7 @@ func (c *conn) take(r *trace.Connection) {
 		c.ready = c.established // when TLS's handshake was done is not known
 	}
 	c.checkLook = c.checkLook || checks(r.Agent)
-	c.weigh(r, up, down, tls, secure)
+	c.weigh(r, up, down, tls, secure || !r.Secured.IsZero())
 }
 
 // OverUDP reports whether a connection runs over UDP.

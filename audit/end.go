@@ -106,6 +106,9 @@ func (c *conn) conclude() {
 	e.at = c.closed
 	since := c.idleSince(c.closed)
 	e.idle, e.age = max(0, c.closed.Sub(since)), c.ageAt(c.closed)
+	if c.endsSomewhen() {
+		return
+	}
 	open, i := c.outstanding()
 	if e.code = c.broke(); e.code != "" {
 		e.reason = Failure
@@ -145,6 +148,22 @@ func (c *conn) cutOff(b trace.Between) {
 	if b.Act == trace.ActForgot && e.idle >= limit.Idles {
 		e.reason = SilentDrop
 	}
+}
+
+// endsSomewhen finds the end of a connection of which nobody says when its last response had
+// ended: only by whom it was closed is known then, and not whether it had idled. It reports whether
+// it is such a one.
+func (c *conn) endsSomewhen() bool {
+	n := len(c.spans)
+	if n == 0 || c.spans[n-1].flags&somewhen == 0 {
+		return false
+	}
+	c.end.reason, c.end.lost = Undecided, []Cause{ServerIdle, ServerClosesAtOnce, ServerSaysClose}
+	if c.closedBy == trace.AtClient {
+		c.end.lost = []Cause{ClientIdle, ClientClosesAtOnce, ClientSaysClose}
+	}
+	c.end.idle = 0
+	return true
 }
 
 // leaves finds the end of a connection on which one side said that it takes no new requests

@@ -100,7 +100,7 @@ func (c *conn) chosenBy(s, until linger.Instant) (is state, between bool) {
 			continue
 		case b.begins() > s:
 			return busy, false // it was chosen already
-		case b.more > 0 && b.done > s:
+		case (b.more > 0 || b.flags&somewhen != 0) && b.done > s:
 			return unclear, false // it had something to do now and then
 		case b.done == never, b.done > s:
 			return busy, false
@@ -144,7 +144,7 @@ func (c *conn) takes(s, seen, until linger.Instant) (is state, between, shared b
 			break
 		}
 		switch {
-		case b.more > 0 && b.done > seen.Add(-sees):
+		case (b.more > 0 || b.flags&somewhen != 0) && b.done > seen.Add(-sees):
 			most += 1 + int(b.more) // now and then
 		case b.begins() > s, b.done == never, b.done > s:
 			surely++
@@ -343,12 +343,7 @@ func (a *Auditor) decide(c *conn) {
 		if best.multiplexed && !best.opaque {
 			_, _, d.shared = best.takes(s, s.Add(-best.distance()), until)
 		}
-		d.cause, d.certainty = IdleUnused, Likely
-		if best.aliveAfter(s) {
-			d.certainty = Proven
-		} else if a.mayBeGone(best, s) {
-			d.cause, d.lost = Undecided, []Cause{IdleUnused, SilentDrop}
-		}
+		a.unused(d, s)
 		return
 	}
 	if n := len(p.ended); n > 0 {
@@ -358,6 +353,8 @@ func (a *Auditor) decide(c *conn) {
 		d.cause, d.lost, d.certainty = before.end.reason, before.end.lost, Certain
 		if doubtful {
 			d.lost, d.cause, d.certainty = append([]Cause{before.end.reason}, d.lost...), Undecided, ""
+		} else if d.cause == Undecided {
+			d.certainty = ""
 		} else if before.opaque || before.inferred || before.missing > 0 && before.end.at != never {
 			d.certainty = Likely
 		}
@@ -373,6 +370,19 @@ func (a *Auditor) decide(c *conn) {
 		d.cause = Undecided
 	default:
 		a.firstOf(c)
+	}
+}
+
+// unused decides of a connection that one before it was idle, and was not used.
+func (a *Auditor) unused(d *decision, s linger.Instant) {
+	d.cause, d.certainty = IdleUnused, Likely
+	switch {
+	case d.before.aliveAfter(s):
+		d.certainty = Proven
+	case d.before.endless:
+		d.cause, d.certainty, d.lost = Undecided, "", []Cause{IdleUnused}
+	case a.mayBeGone(d.before, s):
+		d.cause, d.lost = Undecided, []Cause{IdleUnused, SilentDrop}
 	}
 }
 

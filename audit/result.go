@@ -29,6 +29,9 @@ type Result struct {
 	Files    []string `json:"files,omitempty"`
 	Began    string   `json:"began,omitempty"` // the wall clock at the first packet, RFC 3339
 	Recorded float64  `json:"recorded_ms"`     // how long
+	// Source is what was read where that is no capture of packets: "har", "zeek", "qlog", or the
+	// engine of a trace.
+	Source string `json:"source,omitempty"`
 	// Recording is what was read.
 	Recording linger.Opt[Recording] `json:"recording,omitzero"`
 	// At is where the packets were recorded: "client", "server" or "middle", or "both" at a

@@ -43,6 +43,7 @@ type talk struct {
 	// credentials says that a request had some, bare that one had none.
 	credentials, bare bool
 	asked             string   // the first Host
+	https             bool     // the first request says that it is secured
 	several           *several // the others, where there are any
 }
 
@@ -73,11 +74,12 @@ const (
 	unasked                     // no request was seen
 	headless                    // a head was not captured whole: what it says of the connection is not known
 	dropped                     // its stream was given up
+	somewhen                    // done is by when it had ended at the latest
 )
 
 // gap is how long it was from the span's end to the next request, which is later.
 func (s span) gap(next linger.Instant) (d time.Duration, ok bool) {
-	if s.done == never || next == never || next < s.done {
+	if s.done == never || next == never || next < s.done || s.flags&somewhen != 0 {
 		return 0, false
 	}
 	return next.Sub(s.done), true
@@ -85,7 +87,7 @@ func (s span) gap(next linger.Instant) (d time.Duration, ok bool) {
 
 // lasted is how long the client waited; nothing of what was folded, which folded has.
 func (s span) lasted() time.Duration {
-	if s.sent == never || s.done == never || s.more > 0 {
+	if s.sent == never || s.done == never || s.more > 0 || s.flags&somewhen != 0 {
 		return 0
 	}
 	return max(0, s.done.Sub(s.sent))
@@ -111,6 +113,10 @@ func (t *talk) add(e *trace.Exchange, sum uint64) {
 	if at, ok := e.Dropped.Get(); ok && s.done == never {
 		s.done = at
 		s.flags |= dropped
+	}
+	if by, ok := e.DoneBy.Get(); ok && s.done == never {
+		s.done = max(by, s.begins())
+		s.flags |= somewhen
 	}
 	t.inferred = t.inferred || e.Known == trace.Inferred && e.Method == "" && e.Status == 0
 	t.credentials, t.bare = t.credentials || e.Credentials, t.bare || !e.Credentials

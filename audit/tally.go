@@ -283,7 +283,7 @@ func (a *Auditor) count(c *conn) {
 		n  *int
 	}{
 		{c.missing > 0 && !c.oneWay, &t.gappy}, {c.oneWay, &t.oneWay}, {c.opaque, &t.opaque}, {c.beganBefore, &t.beganBefore},
-		{c.stillOpen, &t.stillOpen}, {d.cause == First && d.certainty == Likely, &t.young}, {c.near.IsZero() && !c.beganBefore && !c.udp && !c.inner && c.carried(), &t.noTrip},
+		{c.stillOpen, &t.stillOpen}, {d.cause == First && d.certainty == Likely, &t.young}, {c.near.IsZero() && a.config.At != trace.AtClient && !c.beganBefore && !c.udp && !c.inner && c.carried(), &t.noTrip},
 	} {
 		if one.is {
 			*one.n++
@@ -391,7 +391,7 @@ type overlapEvent struct {
 // add takes in exchanges, but for those that were folded.
 func (o *overlap) add(spans []span) {
 	for _, s := range spans {
-		if s.more == 0 && s.begins() != never && s.done != never && s.done >= s.begins() {
+		if s.more == 0 && s.flags&somewhen == 0 && s.begins() != never && s.done != never && s.done >= s.begins() {
 			o.events = append(o.events, overlapEvent{s.begins(), 1}, overlapEvent{s.done, -1})
 		}
 	}

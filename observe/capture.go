@@ -115,12 +115,16 @@ func open(sources []Source) (*pcap.Files, error) {
 	return pcap.Open(inputs)
 }
 
-// Records reads a stream of records, as a capture was written to a trace file.
+// Records reads a trace file: a stream of records, as a capture was written to one, or the trials
+// of a comparison or a fetch.
 func (r Reading) Records(ctx context.Context, source Source) (*Seen, error) {
 	name, from := filepath.Base(source.Name), &heard{Reader: source.From}
 	file, err := trace.Open(from)
 	if err != nil {
 		return nil, fault.Usage("%s: %w", name, from.because(err))
+	}
+	if file.Kind != trace.KindStream {
+		return r.trials(ctx, source, file, from)
 	}
 	stream, err := file.Stream()
 	if err != nil {

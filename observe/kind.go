@@ -32,10 +32,11 @@ type kind struct {
 var kinds = []kind{
 	{name: "a capture", is: isCapture, read: Reading.Captures, packets: true, packed: true},
 	{name: "a trace", is: isTrace, read: alone(Reading.Records), packed: true, alone: true},
+	{name: "a HAR", is: isHAR, read: Reading.HARs},
 }
 
 // others is what is read besides captures, for messages.
-const others = "a .trace of records"
+const others = "a .trace and HARs"
 
 // alone makes the reading of one file that of several, of which there is one.
 func alone(read func(Reading, context.Context, Source) (*Seen, error)) func(Reading, context.Context, []Source) (*Seen, error) {
@@ -166,6 +167,12 @@ func isCapture(head []byte) bool {
 // isTrace reports whether a file is one of this program's own traces.
 func isTrace(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(`{"format":"linger-trace"`))
+}
+
+// isHAR reports whether a file is an HTTP Archive: an object with a log.
+func isHAR(head []byte) bool {
+	s := text(head)
+	return strings.HasPrefix(s, "{") && strings.Contains(s, `"log"`) || len(head) > 2 && head[0] == 0x78 && binary.BigEndian.Uint16(head)%31 == 0
 }
 
 // text is the beginning of a text, without a byte order mark, spaces before it and the zero bytes

@@ -18,6 +18,8 @@ var beginnings = []struct{ name, head, want string }{
 	{"pcap of a big-endian machine, in ns", "\xa1\xb2\x3c\x4d\x00\x02", "a capture"},
 	{"pcapng", "\x0a\x0d\x0d\x0a\x1c\x00\x00\x00", "a capture"},
 	{"a trace of ours", `{"format":"linger-trace","version":2,"kind":"stream"}`, "a trace"},
+	{"a HAR", "\ufeff{\n  \"log\": {\"version\": \"1.2\"", "a HAR"},
+	{"a HAR in UTF-16", "\xff\xfe{\x00\"\x00l\x00o\x00g\x00\"\x00:\x00", "a HAR"},
 	{"nothing", "", ""},
 	{"a web page", "<!DOCTYPE html><html>", ""},
 	{"two bytes", "\x1f\x8b", ""},

@@ -216,7 +216,7 @@ func (c *Connection) check(b bounds) error {
 
 // check reports what no exchange can be.
 func (e *Exchange) check(b bounds) error {
-	if !within(b.far, linger.Known(e.Queued), e.Sent, e.FirstByte, e.Done, e.Dropped) {
+	if !within(b.far, linger.Known(e.Queued), e.Sent, e.FirstByte, e.Done, e.DoneBy, e.Dropped) {
 		return errors.New("an instant is out of bounds")
 	}
 	for _, n := range []int64{e.RequestHead, e.RequestBody, e.ResponseHead, e.ResponseBody} {

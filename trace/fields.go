@@ -218,6 +218,7 @@ func exchangeFields() []field[Exchange] {
 		known("sent_us", func(e *Exchange) *instant { return &e.Sent }),
 		known("first_byte_us", func(e *Exchange) *instant { return &e.FirstByte }),
 		known("done_us", func(e *Exchange) *instant { return &e.Done }),
+		known("done_by_us", func(e *Exchange) *instant { return &e.DoneBy }),
 		known("dropped_us", func(e *Exchange) *instant { return &e.Dropped }),
 		number("request_head", always, func(e *Exchange) *int64 { return &e.RequestHead }),
 		number("request_body", always, func(e *Exchange) *int64 { return &e.RequestBody }),

@@ -406,6 +406,9 @@ type Exchange struct {
 	Sent      linger.Opt[linger.Instant] `json:"sent_us,omitzero"`
 	FirstByte linger.Opt[linger.Instant] `json:"first_byte_us,omitzero"`
 	Done      linger.Opt[linger.Instant] `json:"done_us,omitzero"`
+	// DoneBy is by when the response had ended at the latest, where nobody said when it did:
+	// Done is unknown then.
+	DoneBy linger.Opt[linger.Instant] `json:"done_by_us,omitzero"`
 	// Dropped is when either side gave up its stream (RST_STREAM; RFC 9113, 6.4; RESET_STREAM
 	// and STOP_SENDING; RFC 9000, 19.4 and 19.5), where that was seen.
 	Dropped linger.Opt[linger.Instant] `json:"dropped_us,omitzero"`

@@ -135,7 +135,7 @@ var rooms = []room{
 	{"rig/sweeps", []string{".", "fault", "compare/crowd", "compare/crowdsweep", "rig", "rig/crowds"}, "crowds of a grid by the simulator; it knows neither command lines nor what is written"},
 	{"predictor", []string{".", "trace", "sim", "compare/sweep", "report/words"}, "the simulator as a page has it: wiring, without sockets, clock and files"},
 	{"docs", nil, "what the program shows of its documents; it reads nothing but them"},
-	{"observe", []string{".", "trace", "capture/joined", "capture/packet", "capture/pcap", "capture/secrets", "finding", "fault", "audit", "audit/timeline"}, "what was captured into an audit; it knows neither flags nor what is written"},
+	{"observe", []string{".", "trace", "capture/joined", "capture/packet", "capture/pcap", "capture/secrets", "finding", "fault", "audit", "audit/timeline", "capture/har"}, "what was captured into an audit; it knows neither flags nor what is written"},
 	{"observe/logs", []string{".", "capture/weblog", "finding", "fault", "keepalive", "observe", "report/table", "tune"}, "what was logged into a tuning; it knows neither flags nor what is written"},
 	{"tally", []string{".", "stats"}, "what a load came to, counted; who drives it and what it means are others' to know"},
 	{"load/plan", []string{".", "policy"}, "when requests of a load are sent; whoever sends them has clock and sockets"},

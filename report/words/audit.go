@@ -170,6 +170,8 @@ func encrypted(r *audit.Result) (out []string) {
 	}
 	k, keyed := x.Keys.Get()
 	switch {
+	case r.Source != "" && x.Inferred == 0:
+		// Whoever recorded it knew what was said, or keys would not help.
 	case !keyed:
 		text := "Encrypted: " + finding.Plural(float64(x.Connections), "connection")
 		if x.Inferred > 0 {
@@ -687,6 +689,22 @@ func AuditHint(f finding.Finding) string {
 	return ""
 }
 
+// sources say what is known and what is not where something else than a capture was read, by
+// audit.Result.Source.
+var sources = map[string]string{
+	"har":  "read from HARs, which is what a browser or proxy knew: when connections were opened and what was asked on them, but not who closed them, when, or how; where a cause depends on that, it is unknown",
+	"zeek": "read from logs of Zeek, as its documentation describes them: who closed a connection and how, but not when a response ended without files.log, nor what fields said of the connection; where a cause depends on that, it is unknown",
+	"qlog": "read from qlogs, each of one connection of QUIC as one side saw it: connections without a qlog are not there",
+}
+
+// sourceOf is the sentence of a source; of a trace's engine there is no other.
+func sourceOf(source string) string {
+	if text, ok := sources[source]; ok {
+		return text
+	}
+	return fmt.Sprintf("read from a trace of this program's own (%s), each trial as one client: what its client saw", source)
+}
+
 // auditCaveats are the sentences of caveats by code.
 func auditCaveats() map[string]func(caveat) string {
 	// is takes the place of "are", and was of "were", where there is one.
@@ -774,6 +792,10 @@ func auditCaveats() map[string]func(caveat) string {
 		audit.CaveatWrongKeys: many("the keys of %s open nothing, as damaged ones: what they carried is inferred, or not known"),
 		audit.CaveatKeyLog: func(d caveat) string {
 			return fmt.Sprintf("%s holds no TLS keys: start curl, Chrome, Firefox or Java's agent with SSLKEYLOGFILE=FILE, Node with --tls-keylog=FILE", d.Subject.Name)
+		},
+		audit.CaveatSource: func(d caveat) string { return sourceOf(d.Subject.Name) },
+		audit.CaveatNote: func(d caveat) string {
+			return fmt.Sprintf("%s: %s", legible.Text(d.Subject.Name), legible.Text(d.text("note")))
 		},
 		audit.CaveatUnplaced: func(d caveat) string {
 			return fmt.Sprintf("of %s the connection is not known", d.many("requests", "request"))
