@@ -165,6 +165,12 @@ func (c *conn) take(r *trace.Connection) {
 	if connected, ok := r.Connected.Get(); ok {
 		c.ready = connected
 	}
+	if c.ready == never && !r.BeganBefore && r.SYN.IsZero() && r.SYNACK.IsZero() {
+		// Whoever recorded it does not say when it was set up: by its first request.
+		if c.ready = c.opened; len(c.spans) > 0 {
+			c.ready = max(c.opened, c.spans[0].begins())
+		}
+	}
 	c.last, c.closed, c.released = when(r.LastByte), when(r.Closed), when(r.Released)
 	c.announced, c.announcedBy = when(r.Announced), r.AnnouncedBy
 	c.closedBy, c.closedWith = r.ClosedBy, r.ClosedWith

@@ -32,11 +32,12 @@ type kind struct {
 var kinds = []kind{
 	{name: "a capture", is: isCapture, read: Reading.Captures, packets: true, packed: true},
 	{name: "a trace", is: isTrace, read: alone(Reading.Records), packed: true, alone: true},
+	{name: "a log of Zeek", is: isZeek, read: Reading.Zeek},
 	{name: "a HAR", is: isHAR, read: Reading.HARs},
 }
 
 // others is what is read besides captures, for messages.
-const others = "a .trace and HARs"
+const others = "a .trace, HARs and logs of Zeek"
 
 // alone makes the reading of one file that of several, of which there is one.
 func alone(read func(Reading, context.Context, Source) (*Seen, error)) func(Reading, context.Context, []Source) (*Seen, error) {
@@ -167,6 +168,17 @@ func isCapture(head []byte) bool {
 // isTrace reports whether a file is one of this program's own traces.
 func isTrace(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(`{"format":"linger-trace"`))
+}
+
+// isZeek reports whether a file is a log of Zeek: columns below a head, or lines of JSON of which
+// each has the connection's uid, or a file's.
+func isZeek(head []byte) bool {
+	s := text(head)
+	line, _, _ := strings.Cut(s, "\n")
+	if strings.HasPrefix(s, "{") {
+		return strings.Contains(line, `"uid":`) && strings.Contains(line, `"id.orig_h":`) || strings.Contains(line, `"fuid":`)
+	}
+	return strings.HasPrefix(s, "#separator ") || strings.HasPrefix(s, "#fields\t")
 }
 
 // isHAR reports whether a file is an HTTP Archive: an object with a log.

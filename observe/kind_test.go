@@ -20,6 +20,8 @@ var beginnings = []struct{ name, head, want string }{
 	{"a trace of ours", `{"format":"linger-trace","version":2,"kind":"stream"}`, "a trace"},
 	{"a HAR", "\ufeff{\n  \"log\": {\"version\": \"1.2\"", "a HAR"},
 	{"a HAR in UTF-16", "\xff\xfe{\x00\"\x00l\x00o\x00g\x00\"\x00:\x00", "a HAR"},
+	{"columns of Zeek", "#separator \\x09\n#set_separator\t,\n", "a log of Zeek"},
+	{"JSON of Zeek", `{"ts":1.5,"uid":"C1","id.orig_h":"192.0.2.1"}` + "\n", "a log of Zeek"},
 	{"nothing", "", ""},
 	{"a web page", "<!DOCTYPE html><html>", ""},
 	{"two bytes", "\x1f\x8b", ""},

@@ -15,13 +15,17 @@ import (
 	"linger"
 	"linger/audit"
 	"linger/capture/har"
+	"linger/capture/zeek"
 	"linger/fault"
 	"linger/finding"
 	"linger/trace"
 )
 
 // Names of what is read besides captures, as audit.Result.Source and its caveat have them.
-const ofHAR = "har"
+const (
+	ofHAR  = "har"
+	ofZeek = "zeek"
+)
 
 // name is what a file is called in messages.
 func (s Source) name() string { return filepath.Base(s.Name) }
@@ -98,6 +102,55 @@ func (r Reading) HARs(ctx context.Context, sources []Source) (*Seen, error) {
 		}
 	}
 	return seen, nil
+}
+
+// Zeek reads logs of Zeek, which are read together.
+func (r Reading) Zeek(ctx context.Context, sources []Source) (*Seen, error) {
+	var inputs []zeek.Input
+	for _, s := range sources {
+		inputs = append(inputs, zeek.Input{Name: s.name(), From: s.From})
+	}
+	logs, err := zeek.Open(inputs)
+	if err != nil {
+		return nil, cmp.Or(fault.Stopped(ctx), fault.Unmet("%w", err))
+	}
+	in := r.begin(logs.Began(), r.Audit)
+	sum, err := logs.Read(stopping{ctx, in})
+	if err != nil && ctx.Err() == nil {
+		return nil, err
+	}
+	seen := in.end(sum.Last)
+	r.sourced(seen, sources, ofZeek)
+	for _, p := range sum.Problems {
+		i := slices.IndexFunc(sources, func(s Source) bool { return s.name() == p.Name })
+		doubt(seen.Result, r.label(sources, i), p.Err.Error())
+	}
+	for _, one := range []struct {
+		n    int64
+		text string
+	}{
+		{sum.Passed, "neither of TCP nor of QUIC, or of other logs, passed over"},
+		{sum.Wrong, "without a time or a uid, passed over"},
+		{sum.Unplaced, "of http.log whose connection is in no conn.log that is read, passed over"},
+	} {
+		if one.n > 0 {
+			note(seen.Result, "logs", linger.Plural(int(one.n), "row")+" "+one.text)
+		}
+	}
+	if ctx.Err() != nil {
+		doubt(seen.Result, "the logs", "interrupted")
+	}
+	return seen, nil
+}
+
+// stopping is a sink that takes nothing more when its context has ended.
+type stopping struct {
+	ctx context.Context
+	sink
+}
+
+func (s stopping) WriteConnection(c *trace.Connection) error {
+	return cmp.Or(s.ctx.Err(), s.sink.WriteConnection(c))
 }
 
 // openings completes what a HAR says of connections: to which server each was, by the requests on
