@@ -33,11 +33,12 @@ var kinds = []kind{
 	{name: "a capture", is: isCapture, read: Reading.Captures, packets: true, packed: true},
 	{name: "a trace", is: isTrace, read: alone(Reading.Records), packed: true, alone: true},
 	{name: "a log of Zeek", is: isZeek, read: Reading.Zeek},
+	{name: "a qlog", is: isQlog, read: Reading.Qlogs},
 	{name: "a HAR", is: isHAR, read: Reading.HARs},
 }
 
 // others is what is read besides captures, for messages.
-const others = "a .trace, HARs and logs of Zeek"
+const others = "a .trace, HARs, qlogs and logs of Zeek"
 
 // alone makes the reading of one file that of several, of which there is one.
 func alone(read func(Reading, context.Context, Source) (*Seen, error)) func(Reading, context.Context, []Source) (*Seen, error) {
@@ -179,6 +180,17 @@ func isZeek(head []byte) bool {
 		return strings.Contains(line, `"uid":`) && strings.Contains(line, `"id.orig_h":`) || strings.Contains(line, `"fuid":`)
 	}
 	return strings.HasPrefix(s, "#separator ") || strings.HasPrefix(s, "#fields\t")
+}
+
+// isQlog reports whether a file is a qlog: its head names the format, in the first record of a
+// sequence or at the beginning of a document.
+func isQlog(head []byte) bool {
+	s := strings.TrimPrefix(text(head), "\x1e")
+	if !strings.HasPrefix(s, "{") {
+		return false
+	}
+	s = s[:min(len(s), 4096)]
+	return strings.Contains(s, `"qlog_version"`) || strings.Contains(s, `"qlog_format"`) || strings.Contains(s, `"file_schema"`)
 }
 
 // isHAR reports whether a file is an HTTP Archive: an object with a log.

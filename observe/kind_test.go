@@ -22,6 +22,8 @@ var beginnings = []struct{ name, head, want string }{
 	{"a HAR in UTF-16", "\xff\xfe{\x00\"\x00l\x00o\x00g\x00\"\x00:\x00", "a HAR"},
 	{"columns of Zeek", "#separator \\x09\n#set_separator\t,\n", "a log of Zeek"},
 	{"JSON of Zeek", `{"ts":1.5,"uid":"C1","id.orig_h":"192.0.2.1"}` + "\n", "a log of Zeek"},
+	{"a qlog in a sequence", "\x1e{\"file_schema\":\"urn:ietf:params:qlog:file:sequential\"}\n", "a qlog"},
+	{"a qlog in a document", "{\n  \"qlog_version\": \"0.3\", \"traces\": []}", "a qlog"},
 	{"nothing", "", ""},
 	{"a web page", "<!DOCTYPE html><html>", ""},
 	{"two bytes", "\x1f\x8b", ""},

@@ -15,6 +15,7 @@ import (
 	"linger"
 	"linger/audit"
 	"linger/capture/har"
+	"linger/capture/qlog"
 	"linger/capture/zeek"
 	"linger/fault"
 	"linger/finding"
@@ -25,6 +26,7 @@ import (
 const (
 	ofHAR  = "har"
 	ofZeek = "zeek"
+	ofQlog = "qlog"
 )
 
 // name is what a file is called in messages.
@@ -62,32 +64,56 @@ func (r Reading) HARs(ctx context.Context, sources []Source) (*Seen, error) {
 	if r.Scope.Client.IsValid() {
 		return nil, fault.Usage("--from-client: a HAR does not say what address its client had")
 	}
+	return r.traces(ctx, sources, ofHAR, func(s Source, in io.Reader) (*trace.Trace, trace.Peer, error) {
+		t, err := har.Read(in)
+		if err == nil {
+			openings(t)
+			for i := range t.Connections {
+				t.Connections[i].Client = s.name()
+			}
+		}
+		return t, trace.AtClient, err
+	})
+}
+
+// Qlogs reads qlogs, of which each has a connection or some.
+func (r Reading) Qlogs(ctx context.Context, sources []Source) (*Seen, error) {
+	return r.traces(ctx, sources, ofQlog, func(_ Source, in io.Reader) (*trace.Trace, trace.Peer, error) { return qlog.Read(in) })
+}
+
+// traces reads files of which each is a trace, as one recording.
+func (r Reading) traces(ctx context.Context, sources []Source, what string, read func(Source, io.Reader) (*trace.Trace, trace.Peer, error)) (*Seen, error) {
 	var all []*trace.Trace
 	var began time.Time
-	for _, s := range sources {
+	config := r.Audit
+	timeless := 0
+	for i, s := range sources {
 		in := &heard{Reader: s.From}
-		t, err := har.Read(in)
+		t, at, err := read(s, in)
 		if err != nil {
 			return nil, cmp.Or(fault.Stopped(ctx), fault.Unmet("%s: %w", s.name(), in.because(err)))
 		}
-		if began.IsZero() || t.Began.Before(began) {
+		if i == 0 {
+			config.At = at
+		} else if config.At != at {
+			config.At = trace.Nobody
+		}
+		if t.Began.IsZero() {
+			timeless++
+		} else if began.IsZero() || t.Began.Before(began) {
 			began = t.Began
 		}
 		all = append(all, t)
 	}
-	config := r.Audit
-	config.At = trace.AtClient
 	in := r.begin(began, config)
 	var ended linger.Instant
 	ids := offsets{}
-	for i, t := range all {
-		ids.later = t.Began.Sub(began)
-		openings(t)
+	for _, t := range all {
+		if ids.later = 0; !t.Began.IsZero() {
+			ids.later = t.Began.Sub(began)
+		}
 		for one := range t.Records() {
-			if c := one.Connection; c != nil {
-				c.Client = sources[i].name()
-			}
-			if err := ids.hand(in, one); err != nil {
+			if err := cmp.Or(ids.hand(in, one), fault.Stopped(ctx)); err != nil {
 				return nil, err
 			}
 		}
@@ -95,11 +121,17 @@ func (r Reading) HARs(ctx context.Context, sources []Source) (*Seen, error) {
 		ended = max(ended, t.Ended.Add(ids.later))
 	}
 	seen := in.end(ended)
-	r.sourced(seen, sources, ofHAR)
+	r.sourced(seen, sources, what)
 	for i, t := range all {
 		for _, n := range t.Notes {
 			note(seen.Result, r.label(sources, i), n)
 		}
+		if t.Interrupted {
+			doubt(seen.Result, r.label(sources, i), "it is cut off")
+		}
+	}
+	if timeless > 0 && len(all) > 1 {
+		note(seen.Result, "times", fmt.Sprintf("%d of %d files have no time of the day, and are taken to begin with the first", timeless, len(all)))
 	}
 	return seen, nil
 }
