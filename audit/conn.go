@@ -31,6 +31,7 @@ type conn struct {
 	beganBefore bool
 	stillOpen   bool
 	endless     bool // whether and when it ended is not known
+	endsBy      bool // it had been closed by closed at the latest
 	opaque      bool // its exchanges are not known
 	inner       bool // it was in a tunnel
 	oneWay      bool
@@ -174,6 +175,7 @@ func (c *conn) take(r *trace.Connection) {
 	c.last, c.closed, c.released = when(r.LastByte), when(r.Closed), when(r.Released)
 	c.announced, c.announcedBy = when(r.Announced), r.AnnouncedBy
 	c.closedBy, c.closedWith = r.ClosedBy, r.ClosedWith
+	c.endsBy = r.Known.Closed == trace.Inferred
 	c.endless = !r.StillOpen && r.Closed.IsZero() && r.ClosedWith == "" && r.GoAway.IsZero() && r.Announced.IsZero() && r.Unanswered.IsZero()
 	if len(tls.Notified) > 0 && c.closedWith == trace.FIN {
 		c.closedBy = tls.Notified[0] // who sends the first FIN after it is a race

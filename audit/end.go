@@ -150,17 +150,17 @@ func (c *conn) cutOff(b trace.Between) {
 	}
 }
 
-// endsSomewhen finds the end of a connection of which nobody says when its last response had
-// ended: only by whom it was closed is known then, and not whether it had idled. It reports whether
-// it is such a one.
+// endsSomewhen finds the end of a connection of which nobody says when it was closed, or when its
+// last response had ended: only by whom it was closed is known then, and not whether it had idled.
+// It reports whether it is such a one.
 func (c *conn) endsSomewhen() bool {
 	n := len(c.spans)
-	if n == 0 || c.spans[n-1].flags&somewhen == 0 {
+	if n == 0 || !c.endsBy && c.spans[n-1].flags&somewhen == 0 {
 		return false
 	}
-	c.end.reason, c.end.lost = Undecided, []Cause{ServerIdle, ServerClosesAtOnce, ServerSaysClose}
+	c.end.reason, c.end.lost = Undecided, []Cause{ServerIdle, ServerClosesAtOnce, ServerSaysClose, RequestLimit, MaxAge, Race, StaleReuse, Failure}
 	if c.closedBy == trace.AtClient {
-		c.end.lost = []Cause{ClientIdle, ClientClosesAtOnce, ClientSaysClose}
+		c.end.lost = []Cause{ClientIdle, ClientClosesAtOnce, ClientSaysClose, ClientAborts}
 	}
 	c.end.idle = 0
 	return true

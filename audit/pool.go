@@ -116,6 +116,9 @@ func (c *conn) chosenBy(s, until linger.Instant) (is state, between bool) {
 	if c.ending(s) {
 		return gone, false
 	}
+	if c.endsBy && (len(c.spans) == 0 || c.spans[len(c.spans)-1].begins() <= s) {
+		return unclear, false // it may have been closed already
+	}
 	return idle, false
 }
 

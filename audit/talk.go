@@ -137,8 +137,8 @@ func (t *talk) add(e *trace.Exchange, sum uint64) {
 		s.flags |= stream
 		t.class = Streaming
 	}
-	if e.Known == "" && e.Status != 0 && e.RequestHead == 0 && e.ResponseHead == 0 {
-		s.flags |= headless // whoever recorded it does not say what they were
+	if e.Known == trace.Announced {
+		s.flags |= headless // a log has no fields
 	}
 	if e.Known == trace.Inferred {
 		if e.Method != "" && e.RequestHead == 0 || e.Status != 0 && e.ResponseHead == 0 {

@@ -22,6 +22,7 @@ func basisFields() []field[Basis] {
 		text("protocol", unless, func(b *Basis) *How { return &b.Protocol }),
 		text("requests", unless, func(b *Basis) *How { return &b.Requests }),
 		text("announced", unless, func(b *Basis) *How { return &b.Announced }),
+		text("closed", unless, func(b *Basis) *How { return &b.Closed }),
 	}
 }
 

@@ -52,6 +52,8 @@ type Basis struct {
 	Requests How `json:"requests,omitempty"`
 	// Announced is of the announcement of an end: Inferred is a GOAWAY by its size and place.
 	Announced How `json:"announced,omitempty"`
+	// Closed is of when it was closed: where it is Inferred, it was by then at the latest.
+	Closed How `json:"closed,omitempty"`
 }
 
 // A Signal is how the end of a connection shows. The set is open, as of How.
@@ -406,8 +408,8 @@ type Exchange struct {
 	Sent      linger.Opt[linger.Instant] `json:"sent_us,omitzero"`
 	FirstByte linger.Opt[linger.Instant] `json:"first_byte_us,omitzero"`
 	Done      linger.Opt[linger.Instant] `json:"done_us,omitzero"`
-	// DoneBy is by when the response had ended at the latest, where nobody said when it did:
-	// Done is unknown then.
+	// DoneBy is by when all of it was over at the latest, where nobody said when the response
+	// ended, or whether: Done is unknown then.
 	DoneBy linger.Opt[linger.Instant] `json:"done_by_us,omitzero"`
 	// Dropped is when either side gave up its stream (RST_STREAM; RFC 9113, 6.4; RESET_STREAM
 	// and STOP_SENDING; RFC 9000, 19.4 and 19.5), where that was seen.

@@ -129,8 +129,9 @@ func (l *Logs) ends(c *trace.Connection, r *row) {
 		if upper[i] == 'R' {
 			c.ClosedWith = trace.RST
 		}
-		if state == "SF" || strings.HasPrefix(state, "RST") {
-			c.Released = linger.Known(last)
+		if strings.ContainsAny(history[i+1:], "FfRr") {
+			// Its last packet is what the other side said to it, or a later word.
+			c.Released, c.Known.Closed = linger.Known(last), trace.Inferred
 		}
 	case state == "S2", state == "S3", state == "RSTO", state == "RSTR", state == "REJ", state == "RSTOS0":
 		c.Closed = linger.Known(last)
@@ -226,7 +227,7 @@ func (l *Logs) exchangesOf(t *talk, connection int64, last linger.Instant) []tra
 		ts, _ := r.instant("ts")
 		status, answered := r.count("status_code")
 		number, _ := r.count("trans_depth")
-		e := trace.Exchange{ID: l.exchanges, Connection: connection, Number: int(min(number, 1<<31)), Attempts: 1, URL: urlOf(r), Queued: l.at(ts), Sent: linger.Known(l.at(ts))}
+		e := trace.Exchange{ID: l.exchanges, Connection: connection, Number: int(min(number, 1<<31)), Attempts: 1, Known: trace.Announced, URL: urlOf(r), Queued: l.at(ts), Sent: linger.Known(l.at(ts))}
 		l.exchanges++
 		e.Method, _ = r.text("method")
 		e.RequestBody, _ = r.count("request_body_len")
@@ -236,12 +237,9 @@ func (l *Logs) exchangesOf(t *talk, connection int64, last linger.Instant) []tra
 		if types := r.list("resp_mime_types"); len(types) > 0 {
 			e.ContentType = types[0]
 		}
-		if !answered || status > 999 {
-			e.Failed = "no response"
-			out[i] = e
-			continue
+		if e.Status = int(status); !answered || status > 999 {
+			e.Status, e.Failed = 0, "no response"
 		}
-		e.Status = int(status)
 		by := last
 		if i+1 < len(t.requests) {
 			next, _ := t.requests[i+1].instant("ts")
