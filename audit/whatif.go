@@ -414,7 +414,7 @@ func (a *Auditor) trafficOf(p *pool, conns []*conn) (t predict.Traffic, l lacks)
 func wantsOf(c *conn, part int32, early map[place]linger.Instant, t *predict.Traffic) (lacking int) {
 	half := c.distance() / 2
 	for i, s := range c.spans {
-		if s.sent == never || s.done == never || s.done < s.sent {
+		if s.sent == never || s.done == never || s.done < s.sent || s.flags&somewhen != 0 {
 			lacking++
 			continue
 		}
