@@ -100,7 +100,7 @@ func (c *conn) chosenBy(s, until linger.Instant) (is state, between bool) {
 			continue
 		case b.begins() > s:
 			return busy, false // it was chosen already
-		case (b.more > 0 || b.flags&somewhen != 0) && b.done > s:
+		case b.more > 0 && b.done > s, b.flags&somewhen != 0 && (b.done == never || b.done > s):
 			return unclear, false // it had something to do now and then
 		case b.done == never, b.done > s:
 			return busy, false
@@ -457,6 +457,7 @@ func (a *Auditor) firstOf(c *conn) {
 					doubtful = true
 				}
 			}
+			doubtful = doubtful || o.endsBy && is == unclear && o.carried()
 			if is == idle {
 				d.cause, d.certainty = Identity, Certain
 				if p.key.bare != c.pool.key.bare {

@@ -139,6 +139,9 @@ func (t *talk) add(e *trace.Exchange, sum uint64) {
 	}
 	if e.Known == trace.Announced {
 		s.flags |= headless // a log has no fields
+		if s.done == never {
+			s.flags |= somewhen
+		}
 	}
 	if e.Known == trace.Inferred {
 		if e.Method != "" && e.RequestHead == 0 || e.Status != 0 && e.ResponseHead == 0 {

@@ -27,6 +27,11 @@ func (l *Logs) hand(to Sink, r *row) error {
 	}
 	last := l.since(r)
 	exchanges := l.exchangesOf(t, c.ID, last)
+	for i := range exchanges {
+		if e := &exchanges[i]; e.Failed != "" && c.StillOpen {
+			e.DoneBy = linger.Opt[linger.Instant]{} // the client may wait for it still
+		}
+	}
 	if c.Requests = len(exchanges); c.Requests > 0 {
 		agent, _ := t.requests[0].text("user_agent")
 		c.Agent = agent
