@@ -65,7 +65,7 @@ var twins = []twin{
 	{"a pool at all, FIFO", world{Client: nodeClient, Server: goServer, Close: true, Plan: pages(20)}, "connections=8,idle=2s,order=lru", func(w *world) { w.Close, w.Most, w.Idle, w.FIFO = false, 8, 2*s, true }},
 	{"fewer connections", world{Client: goClient, Server: goServer, Idle: s, Plan: pages(21)}, "connections=2", func(w *world) { w.Most = 2 }},
 	{"TLS, longer", world{Client: goClient, Server: goServer, TLS: true, Idle: s, Plan: pages(22)}, "idle=2s", idle(2 * s)},
-	{"TLS, FIFO", world{Client: nodeClient, Server: nginxServer, TLS: true, Idle: s, FIFO: true, Plan: pages(23)}, "idle=2s", idle(2 * s)},
+	{"TLS, FIFO", world{Client: nodeClient, Server: nginxServer, TLS: true, Idle: s, FIFO: true, Plan: pages(23)}, "idle=3s", idle(3 * s)},
 	{"TLS to HTTP/2", world{Client: goClient, Server: goServer, TLS: true, Idle: 600 * ms, Plan: chain(24)}, "h2", func(w *world) { w.H2 = true }},
 	{"HTTP/2, longer", world{Client: goClient, Server: goServer, TLS: true, H2: true, Idle: 600 * ms, Plan: chain(25)}, "idle=1s", idle(s)},
 	{"sessions resumed", world{Client: goClient, Server: goServer, TLS: true, Idle: s, Plan: chain(26)}, "resume", func(w *world) { w.Tickets = true }},
