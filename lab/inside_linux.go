@@ -281,7 +281,7 @@ func (in *inside) lay(c Config, processes *roll) error {
 	in.pump, err = pump.New(pump.Config{
 		Network: c.Network, Seed: c.Seed, Ports: ports,
 		Own: c.Own, PipesOnly: c.PipesOnly,
-		Capture: c.Capture, CaptureLimit: c.CaptureLimit, Forget: c.ForgetAfter,
+		Capture: c.Capture, CaptureLimit: c.CaptureLimit, Forget: c.ForgetAfter, Refuses: c.Refuses, ResetsBoth: c.ResetsBoth,
 	})
 	if err != nil {
 		return err

@@ -122,6 +122,10 @@ type Config struct {
 	// connection on which nothing has passed for so long, as a NAT or a firewall does:
 	// what comes for it from then on is dropped, and nobody is told.
 	ForgetAfter time.Duration `json:"forget_after_ns,omitempty"`
+	// Refuses has that box answer what comes for a forgotten connection by an RST in the other
+	// end's name; ResetsBoth sends one on to the other end, too.
+	Refuses    bool `json:"refuses,omitempty"`
+	ResetsBoth bool `json:"resets_both,omitempty"`
 	// Scratch is a folder that is empty in the lab, in memory, and gone with it, whatever
 	// ends it; none where it is empty.
 	Scratch string `json:"scratch,omitempty"`

@@ -121,6 +121,7 @@ func TestPlayed(t *testing.T) {
 	takes := performAll(t, os.Getenv("LINGER_PLAYED_ONLY"))
 	t.Logf("%d scenarios in %v", len(takes), time.Since(began).Round(100*ms))
 	var all, late tally
+	var both jointly
 	for i := range takes {
 		s := &takes[i]
 		t.Run(s.name, func(t *testing.T) {
@@ -133,11 +134,16 @@ func TestPlayed(t *testing.T) {
 				t.Fatal(s.err)
 			}
 			s.rightlyPlayed(t)
+			s.judgeJoined(t, &both)
+			if s.joined {
+				return
+			}
 			s.judge(t, all.of())
 			s.judgeLate(t, late.of())
 		})
 	}
 	t.Run("tshark", func(t *testing.T) { holdAgainstTshark(t, takes) })
+	both.report(t)
 	all.report(t, "captured from the beginning")
 	late.report(t, "captured from the first request on")
 }

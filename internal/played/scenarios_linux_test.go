@@ -247,6 +247,23 @@ func unanswered(n int, pause, patience time.Duration) func(*player) {
 	}
 }
 
+// refused asks again on a connection that has idled, n times, and gets an RST.
+func refused(n int, pause time.Duration) func(*player) {
+	return func(p *player) {
+		for range n {
+			w := p.dial("server")
+			w.get("/bytes/500")
+			p.wait(pause)
+			w.send("/bytes/500")
+			if err := w.tryReceive(); err == nil {
+				panic("it was answered")
+			}
+			w.close()
+		}
+		p.dial("server").get("/bytes/500")
+	}
+}
+
 // staggered opens so many connections, each while those before are busy, and the same once
 // more later.
 func staggered(n int, path string, later time.Duration) func(*player) {
@@ -828,6 +845,18 @@ http://server {
 		forget: 500 * ms,
 		parts:  []part{keeping("server"), client(unanswered(3, 700*ms, 900*ms))},
 		truth:  direct(7, after(first, 3, dropped)...).losing(3),
+	},
+	{
+		name:   "a NAT that forgets after 500 ms, and answers by RST",
+		forget: 500 * ms, refuses: true, joined: true,
+		parts: []part{keeping("server"), client(refused(4, 700*ms))},
+		truth: direct(9, after(first, 4, dropped)...).losing(4),
+	},
+	{
+		name:   "a firewall that resets both ends after 500 ms",
+		forget: 500 * ms, resetsBoth: true, joined: true,
+		parts: []part{keeping("server"), client(refused(4, 700*ms))},
+		truth: direct(9, after(first, 4, "ended-between")...).losing(4),
 	},
 	{
 		name:   "a NAT that forgets after 500 ms: Go's client with a time-out",

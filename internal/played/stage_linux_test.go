@@ -29,6 +29,9 @@ type scenario struct {
 	// forgets a connection.
 	loss   float64
 	forget time.Duration
+	// refuses and resetsBoth have that box answer by RSTs; joined are scenarios that one capture
+	// alone cannot tell.
+	refuses, resetsBoth, joined bool
 	// keyed has all programs write the secrets of their connections, with which the captures are
 	// read.
 	keyed bool
@@ -140,7 +143,7 @@ func perform(ctx context.Context, s *scenario, dir string) (captures map[string]
 	config := lab.Config{
 		// Half of each way is before the middle, and half behind it.
 		Network: linger.Network{Loss: s.loss},
-		Seed:    1, SampleEvery: time.Second, ForgetAfter: s.forget, Capture: create(middle),
+		Seed:    1, SampleEvery: time.Second, ForgetAfter: s.forget, Refuses: s.refuses, ResetsBoth: s.resetsBoth, Capture: create(middle),
 	}
 	defer config.Capture.Close()
 	for _, p := range s.parts {

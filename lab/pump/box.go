@@ -1,6 +1,7 @@
 package pump
 
 import (
+	"encoding/binary"
 	"time"
 
 	"linger"
@@ -15,6 +16,9 @@ import (
 // minutes).
 type box struct {
 	forget time.Duration
+	// refuses and resetsBoth are as in lab.Config.
+	refuses, resetsBoth bool
+
 	passed map[flow.Key]linger.Instant // when a packet of it last did
 }
 
@@ -50,4 +54,47 @@ func (b *box) purge(at linger.Instant) bool {
 		}
 	}
 	return len(b.passed) < n
+}
+
+// reset is an RST in the name of one end of a packet's connection, behind a virtio-net header: back
+// to who sent the packet, as the other end would say that it knows of no connection (RFC 9293,
+// 3.10.7.1), or on to whom it was for, as its sender would break off.
+func (p *packet) reset(back bool) []byte {
+	b := make([]byte, vnetSize+40)
+	ip, tcp := b[vnetSize:vnetSize+20], b[vnetSize+20:]
+	from := p.data[vnetSize:]
+	ports := from[p.Network:]
+	ip[0], ip[3], ip[8], ip[9] = 0x45, 40, 64, byte(flow.TCP)
+	seq := p.Seq
+	if back {
+		copy(ip[12:], from[16:20])
+		copy(ip[16:], from[12:16])
+		copy(tcp, ports[2:4])
+		copy(tcp[2:], ports[:2])
+		seq = p.Ack
+	} else {
+		copy(ip[12:], from[12:20])
+		copy(tcp, ports[:4])
+	}
+	binary.BigEndian.PutUint32(tcp[4:], seq)
+	tcp[12], tcp[13] = 5<<4, flow.RST
+	binary.BigEndian.PutUint16(ip[10:], ^folded(summed(0, ip)))
+	pseudo := summed(uint32(flow.TCP)+20, ip[12:20])
+	binary.BigEndian.PutUint16(tcp[16:], ^folded(summed(pseudo, tcp)))
+	return b
+}
+
+// summed adds words of 16 bits to a sum, and folded makes a checksum of it (RFC 1071).
+func summed(sum uint32, b []byte) uint32 {
+	for i := 0; i+1 < len(b); i += 2 {
+		sum += uint32(b[i])<<8 | uint32(b[i+1])
+	}
+	return sum
+}
+
+func folded(sum uint32) uint16 {
+	for sum>>16 != 0 {
+		sum = sum&0xffff + sum>>16
+	}
+	return uint16(sum)
 }

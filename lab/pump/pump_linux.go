@@ -50,6 +50,8 @@ type Config struct {
 	// Forget is after how much silence the box between the sides forgets a connection; 0 is
 	// no box.
 	Forget time.Duration
+	// Refuses and ResetsBoth are as in lab.Config.
+	Refuses, ResetsBoth bool
 	// Held is how many bytes the pump may hold; 0 is 256 MiB, which is 1 Gbit/s for
 	// two seconds. A packet beyond is dropped as if a queue were full.
 	Held int
@@ -172,6 +174,7 @@ func New(c Config) (*Pump, error) {
 	}
 	if c.Forget > 0 {
 		p.box = newBox(c.Forget)
+		p.box.refuses, p.box.resetsBoth = c.Refuses, c.ResetsBoth
 	}
 	return p, nil
 }
@@ -437,6 +440,7 @@ func (p *Pump) counted(f *flow.Flow, c parcel, at linger.Instant, pk *packet, i 
 func (p *Pump) arrive(at linger.Instant, c parcel) {
 	if p.box != nil && p.hosts[c.from].Side != p.hosts[c.to].Side {
 		if pk, ok := parsePacket(p.buffers.at(c.buffer)[:c.size]); ok && !p.box.pass(at, &pk) {
+			p.refuse(&pk, c)
 			p.free(c)
 			return
 		}
@@ -446,6 +450,27 @@ func (p *Pump) arrive(at linger.Instant, c parcel) {
 		return
 	}
 	p.write(at, c)
+}
+
+// refuse tells the ends of a connection that the box does not let its packet through, if it does.
+func (p *Pump) refuse(pk *packet, c parcel) {
+	if pk.Flags&flow.RST != 0 {
+		return // "an RST is never sent in response to" one (RFC 9293, 3.5.2)
+	}
+	if p.box.refuses || p.box.resetsBoth {
+		p.inject(c.from, pk.reset(true))
+	}
+	if p.box.resetsBoth {
+		p.inject(c.to, pk.reset(false))
+	}
+}
+
+// inject hands a host a packet that no host has sent.
+func (p *Pump) inject(to int32, b []byte) {
+	if seen := p.hosts[to].seen; seen != nil {
+		seen.packet(0, p.now(), b, "")
+	}
+	rawWrite(p.hosts[to].FD, b)
 }
 
 // write hands a packet that was due at that time to its receiver. A device that
