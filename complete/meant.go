@@ -24,6 +24,17 @@ var habits = map[string]string{
 	"--no-keepalive": "write -s close", "--keepalive": "write -s keep",
 }
 
+// loadHabits are those of linger bench, of whoever comes from hey, wrk, ab, vegeta, h2load or k6.
+var loadHabits = map[string]string{
+	"-t": "there is an event loop for each core without it; taskset has fewer", "--threads": "there is an event loop for each core without it; taskset has fewer",
+	"-R": "write --rate 500/s", "-r": "write --rate 500/s", "--qps": "write --rate 500/s", "--rps": "write --rate 500/s",
+	"--latency": "latencies are always shown", "--duration": "write -z 30s", "-D": "write -z 30s, and -d @FILE for a file's content", "--vus": "write -c N", "--concurrency": "write -c N", "--clients": "write -c N",
+	"-p": "write -d @FILE", "--body": "write -d @FILE", "--method": "write -X METHOD", "--streams": "write --in-flight N", "--max-concurrent-streams": "write --in-flight N",
+	"--disable-keepalive": "write -s close", "--no-keepalive": "write -s close", "--keepalive": "write -s keep, which is the default", "--h2": "write -s h2", "--script": "there are no scripts; several URLs take turns by --weights",
+	"-I": "write -X HEAD", "-i": "write -X HEAD", "-a": "write -u USER:PASSWORD", "-x": "no proxy is spoken to; --connect-to leads elsewhere", "-L": "redirects are not followed",
+	"--connections-per-host": "write -c N",
+}
+
 const manyRequests = "write linger compare objects:100x1000 -s close:10,keep:10 for 100 requests of 1000 bytes, 10 at once"
 
 // MeantFlag says what to write instead of a flag that a verb does not have ("" is no verb):
@@ -46,7 +57,11 @@ func (l Line) MeantFlag(flag, verb string) string {
 	if len(name) < 3 { // anything is near to it
 		near = nil
 	}
-	switch habit := habits[flag]; {
+	habit := habits[flag]
+	if verb == "bench" {
+		habit = loadHabits[flag]
+	}
+	switch {
 	case habit != "":
 		return habit
 	case len(near) > 0:

@@ -10,6 +10,7 @@ import (
 	"linger"
 	"linger/audit/predict"
 	"linger/compare/assertion"
+	"linger/compare/capacity"
 	"linger/conformance"
 	"linger/keepalive"
 	"linger/origin/misbehave"
@@ -153,7 +154,7 @@ func assertable() []string {
 	words := conformance.Words()
 	each, all := assertion.Names()
 	rows, crowd := assertion.CrowdNames()
-	for _, n := range slices.Concat(each, all, rows, crowd, assertion.TrafficVocabulary().Names) {
+	for _, n := range slices.Concat(each, all, rows, crowd, assertion.TrafficVocabulary().Names, capacity.Names()) {
 		if !slices.Contains(words, n.Name) {
 			words = append(words, n.Name)
 		}

@@ -50,18 +50,18 @@ func LoadRates(r *capacity.Result, rate, duration func(float64) string) table.Ta
 }
 
 // LoadConnections has a row for each strategy: which connections were asked for, and what
-// became of them.
-func LoadConnections(r *capacity.Result) table.Table {
+// became of them; all of it, or what differs from what is to be expected.
+func LoadConnections(r *capacity.Result, all bool) table.Table {
 	t := table.Table{Caption: "Connections", Columns: []table.Column{
-		{Head: "strategy", Align: table.Left, Short: 16}, {Head: "asked"}, {Head: "held"}, {Head: "attempted", Spare: 3}, {Head: "established", Spare: 2}, {Head: "opened"}, {Head: "ideal"}, {Head: "failed"}, {Head: "TLS full"}, {Head: "TLS resumed"},
-		{Head: "req/conn"}, {Head: "ended by client/server"}, {Head: "TIME_WAIT client/server"}, {Head: "retries", Spare: 1},
+		{Head: "strategy", Align: table.Left, Short: 16}, {Head: "most held/asked"}, {Head: "attempted"}, {Head: "established"}, {Head: "opened/ideal"}, {Head: "failed"},
+		{Head: "req/conn"}, {Head: "TLS full/resumed"}, {Head: "ended by client/server"}, {Head: "TIME_WAIT client/server"}, {Head: "retries"},
 	}}
+	const attempted, established, failures, retries = 2, 3, 5, 10
+	count := func(n int64) linger.Opt[float64] { return linger.Known(float64(n)) }
+	number := func(n int64) table.Cell { return table.Number(float64(n), finding.Count0) }
+	pair := func(a, b linger.Opt[float64]) table.Cell { return table.Pair(a, b, finding.Count0) }
 	for _, row := range r.Rows {
 		c := row.Connections
-		count := func(n int64) table.Cell { return table.Int(int(n)) }
-		pair := func(a, b int64) table.Cell {
-			return table.Pair(linger.Known(float64(a)), linger.Known(float64(b)), finding.Count0)
-		}
 		by := map[string]int64{}
 		for how, n := range c.Closed {
 			by[how.By] += n
@@ -70,19 +70,27 @@ func LoadConnections(r *capacity.Result) table.Table {
 		for _, n := range c.Failed {
 			failed += n
 		}
-		ideal, each := table.Unknown(), table.Unknown()
+		var ideal linger.Opt[float64]
 		if n, ok := row.Ideal.Get(); ok {
 			ideal = count(n)
 		}
-		if n, ok := row.PerConnection.Get(); ok {
-			each = table.Number(n, func(v float64) string { return finding.Trimmed(v, max(0, finding.Decimals(v, 0))) })
+		tls := table.Unknown()
+		if c.Full+c.Resumed > 0 {
+			tls = pair(count(c.Full), count(c.Resumed))
 		}
-		full, resumed := count(c.Full), count(c.Resumed)
-		if c.Full+c.Resumed == 0 {
-			full, resumed = table.Unknown(), table.Unknown()
+		each := table.Known(row.PerConnection, func(v float64) string { return finding.Trimmed(v, max(0, finding.Decimals(v, 0))) })
+		t.Add(table.Word(row.Strategy), pair(count(c.Most), count(int64(row.Asked))), number(c.Attempted), number(c.Established), pair(count(row.Opened), ideal), number(failed),
+			each, tls, pair(count(by[tally.ByClient]), count(by[tally.ByServer])), pair(count(c.TimeWait.Client), count(c.TimeWait.Server)), number(row.Requests.Retried))
+	}
+	if !all {
+		var keep []int
+		for i := range t.Columns {
+			expected := i == attempted || i == established || (i == failures || i == retries) && table.Nought(t.Cells(i))
+			if !expected {
+				keep = append(keep, i)
+			}
 		}
-		t.Add(table.Word(row.Strategy), table.Int(row.Asked), count(c.Most), count(c.Attempted), count(c.Established), count(row.Opened), ideal, count(failed), full, resumed,
-			each, pair(by[tally.ByClient], by[tally.ByServer]), pair(c.TimeWait.Client, c.TimeWait.Server), count(row.Requests.Retried))
+		t = t.Only(keep...)
 	}
 	return t.Without(1, table.Nothing)
 }
@@ -196,10 +204,33 @@ func LoadRatios(r *capacity.Result) table.Table {
 		between := table.Unknown()
 		if e, ok := x.Rate.Get(); ok {
 			if low, ok := e.Low.Get(); ok {
-				between = table.Word(finding.Span(low, e.High.Or(low)))
+				between = table.Word(finding.Range(low, e.High.Or(low)))
 			}
 		}
 		t.Add(table.Word(x.Strategy), times(value(x.Rate)), between, times(value(x.CPU)), times(value(x.ServerCPU)), times(x.P50), times(x.P99))
+	}
+	return t.Without(1, table.Nothing)
+}
+
+// LoadChange has a row for each strategy that two loads have: what became of it.
+func LoadChange(c *capacity.Change, rate func(float64) string) table.Table {
+	t := table.Table{Columns: []table.Column{
+		{Head: "strategy", Align: table.Left, Short: 16}, {Head: "req/s before"}, {Head: "after"}, {Head: "after/before"}, {Head: "interval"}, {Head: "p", Spare: 1}, {Head: "CPU/req"}, {Head: "server's"}, {Head: "p50"}, {Head: "p99"}, {Head: "opened before/after", Spare: 2},
+	}}
+	times := func(v float64) string { return finding.Trimmed(v, max(0, finding.Decimals(v, 0))) }
+	value := func(v linger.Opt[capacity.Estimate]) table.Cell {
+		if e, ok := v.Get(); ok {
+			return table.Number(e.Value, times)
+		}
+		return table.Unknown()
+	}
+	for _, m := range c.Rows {
+		between := table.Unknown()
+		if e, ok := m.Ratio.Rate.Get(); ok && !e.Low.IsZero() {
+			between = table.Word(finding.Range(e.Low.Or(0), e.High.Or(0)))
+		}
+		t.Add(table.Word(m.Strategy), table.Number(m.Before, rate), table.Number(m.After, rate), value(m.Ratio.Rate), between, table.Known(m.RateP, times), value(m.Ratio.CPU), value(m.Ratio.ServerCPU),
+			table.Known(m.Ratio.P50, times), table.Known(m.Ratio.P99, times), table.Pair(linger.Known(float64(m.Opened[0])), linger.Known(float64(m.Opened[1])), finding.Count0))
 	}
 	return t.Without(1, table.Nothing)
 }

@@ -11,6 +11,7 @@ import (
 	"linger/assert"
 	"linger/audit"
 	"linger/compare/assertion"
+	"linger/compare/capacity"
 	"linger/conformance"
 	"linger/flags"
 	"linger/keepalive"
@@ -37,7 +38,7 @@ func TestAssertDoc(t *testing.T) {
 		mark  string
 		names []assert.Name
 	}{
-		{"probe", conformance.Names()}, {"chain, all", chain}, {"chain, each", hops}, {"compare, each", each}, {"compare, all", all}, {"crowd, each", rows}, {"crowd, all", crowd}, {"lab", assertion.TrafficVocabulary().Names}, {"inspect", audit.Names()}, {"tune, each", settings}, {"tune, all", log},
+		{"probe", conformance.Names()}, {"chain, all", chain}, {"chain, each", hops}, {"compare, each", each}, {"compare, all", all}, {"crowd, each", rows}, {"crowd, all", crowd}, {"lab", assertion.TrafficVocabulary().Names}, {"inspect", audit.Names()}, {"tune, each", settings}, {"tune, all", log}, {"bench", capacity.Names()},
 	} {
 		before, rest, ok := strings.Cut(text, "<!-- "+part.mark+" -->\n")
 		_, after, ok2 := strings.Cut(rest, "<!-- end -->")

@@ -15,8 +15,8 @@ import (
 // what the machine does besides changes from one to the next; the ratio is the median of those. One without
 // interval is of one turn, one that is absent of none, or not known.
 type Ratio struct {
-	Strategy  string               `json:"strategy"`
-	To        string               `json:"to"`
+	Strategy  string               `json:"strategy,omitempty"`
+	To        string               `json:"to,omitempty"`
 	Rate      linger.Opt[Estimate] `json:"rate,omitzero"`
 	CPU       linger.Opt[Estimate] `json:"cpu,omitzero"`
 	ServerCPU linger.Opt[Estimate] `json:"server_cpu,omitzero"`

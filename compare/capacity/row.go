@@ -23,7 +23,8 @@ type Row struct {
 	Rate  Estimate  `json:"rate"`
 	Rates []float64 `json:"rates"`
 	// Requests and Connections are counted over all turns; Asked is how many connections
-	// were to be held at once, Opened how many were, those of the warm-up included that stayed.
+	// were to be held at once, Opened how many were opened; where they are kept, with those that
+	// were open when the warm-up ended.
 	Requests    tally.Requests    `json:"requests"`
 	Connections tally.Connections `json:"connections"`
 	Asked       int               `json:"connections_asked"`
@@ -116,8 +117,11 @@ func rowOf(s linger.Strategy, set Settings, runs []tally.Run) Row {
 	c := all.Connections
 	r := Row{
 		Strategy: s.Name, Persistent: s.Persistent, Engine: all.Engine, Turns: len(runs), Seconds: time.Duration(all.Ended).Seconds(),
-		Requests: all.Requests, Connections: c, Asked: all.Wanted.Connections, InFlight: all.Wanted.InFlight, Opened: c.Before + c.Established,
+		Requests: all.Requests, Connections: c, Asked: all.Wanted.Connections, InFlight: all.Wanted.InFlight, Opened: c.Established,
 		ServerMemory: all.Server.Memory, Limited: all.Limited, latency: all.Latency.Intended,
+	}
+	if s.Persistent {
+		r.Opened += c.Before
 	}
 	l := &all.Latency
 	r.Latency, r.Sent, r.Queued, r.First = QuantilesOf(&l.Intended), QuantilesOf(&l.Sent), QuantilesOf(&l.Queued), QuantilesOf(&l.First)

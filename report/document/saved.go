@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"linger/audit"
 	"linger/audit/change"
 	"linger/compare"
+	"linger/compare/capacity"
 	"linger/compare/difference"
 	"linger/fault"
 	"linger/report/formats"
@@ -25,10 +27,11 @@ const maxSaved = 64 << 20
 // strategy; an empty row is three bytes, and three thousand in memory.
 const maxItems = 200_000
 
-// A Saved is a result that linger compare or linger inspect wrote as JSON.
+// A Saved is a result that linger compare, linger inspect or linger bench wrote as JSON.
 type Saved struct {
 	name       string
-	audit      *audit.Result // nil where it is none of inspect
+	audit      *audit.Result    // nil where it is none of inspect
+	load       *capacity.Result // nil where it is none of bench
 	comparison compare.Findings
 	broken     error // why it is no comparison
 }
@@ -42,6 +45,8 @@ func ReadSaved(name string, from io.Reader) (s Saved, err error) {
 		return s, fault.Usage("%s: %w", s.name, err)
 	case len(b) > maxSaved:
 		return s, fault.Usage("%s: more than %d MB; is it a result of linger compare?", s.name, maxSaved>>20)
+	case s.readLoad(b):
+		return s, nil
 	case trace.Items(b, maxItems) > maxItems:
 		return s, fault.Usage("%s: it lists more than %d things; is it a result of linger compare? One of fewer --trials has less", s.name, maxItems)
 	}
@@ -57,6 +62,22 @@ func ReadSaved(name string, from io.Reader) (s Saved, err error) {
 	return s, nil
 }
 
+// maxLoadItems bounds the elements of the lists of a bench: its histograms have some hundred each.
+const maxLoadItems = 5_000_000
+
+// readLoad reads a result of bench, and reports whether it is one.
+func (s *Saved) readLoad(b []byte) bool {
+	if !bytes.Contains(b[:min(len(b), 200)], []byte(capacity.Format)) || trace.Items(b, maxLoadItems) > maxLoadItems {
+		return false
+	}
+	load, err := capacity.Read(b)
+	if err != nil {
+		return false
+	}
+	s.load = load
+	return true
+}
+
 // A Change is what differs between two saved results of one kind.
 type Change struct {
 	// Endings are those of the formats that it can be written in.
@@ -69,8 +90,19 @@ func (c Change) Write(w io.Writer, ending string, o Options) error { return c.wr
 
 // Compare says what differs.
 func (s Saved) Compare(after Saved) (Change, error) {
-	if s.audit != nil {
+	switch {
+	case s.audit != nil:
 		return s.compareAudit(after)
+	case s.load != nil && after.load != nil:
+		c := capacity.ChangeOf(s.load, after.load)
+		return Change{[]string{".json", ".txt"}, func(w io.Writer, ending string, o Options) error {
+			if ending == ".json" {
+				return formats.LoadChangeJSON(w, c)
+			}
+			return text.LoadChange(w, c, o.Text)
+		}}, nil
+	case s.load != nil || after.load != nil:
+		return Change{}, fault.Usage("%s and %s: one of them is a result of linger bench, the other is not", s.name, after.name)
 	}
 	if err := cmp.Or(s.broken, after.broken); err != nil {
 		return Change{}, err

@@ -17,6 +17,9 @@ import (
 // LoadJSON writes what a load came to; docs/bench.md describes it.
 func LoadJSON(w io.Writer, r *capacity.Result) error { return indented(w, words.OfLoad(r)) }
 
+// LoadChangeJSON writes what differs between two loads.
+func LoadChangeJSON(w io.Writer, c *capacity.Change) error { return indented(w, c) }
+
 // LoadCSV writes a line for each strategy.
 func LoadCSV(w io.Writer, r *capacity.Result) error {
 	line := func(r capacity.Row) finding.Figures {

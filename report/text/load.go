@@ -19,7 +19,7 @@ import (
 // caveats.
 type loadRoom struct{ parts, findings, caveats int }
 
-var loadRooms = []loadRoom{{8, 4, 4}, {6, 3, 3}, {5, 3, 2}, {4, 2, 2}, {0, 2, 2}, {0, 1, 1}, {0, 0, 1}, {0, 0, 0}}
+var loadRooms = []loadRoom{{8, 4, 4}, {6, 3, 3}, {5, 2, 2}, {5, 1, 1}, {4, 1, 1}, {4, 1, 0}, {0, 2, 2}, {0, 1, 1}, {0, 0, 1}, {0, 0, 0}}
 
 // Load writes what a load came to: the answer, what each strategy served and opened, how its
 // latencies are distributed, and the caveats.
@@ -36,7 +36,7 @@ func (o Options) load(b *bufio.Writer, r *capacity.Result, room loadRoom, wide b
 	b.WriteString("\n")
 	o.barred(b, report.LoadRates(r, words.PerSecond, words.LoadTime))
 	b.WriteString("\n")
-	connections := report.LoadConnections(r)
+	connections := report.LoadConnections(r, wide)
 	connections.Caption = ""
 	o.Table(b, connections)
 	// The latencies of the strategy that is told first.
@@ -74,6 +74,19 @@ func (o Options) load(b *bufio.Writer, r *capacity.Result, room loadRoom, wide b
 	}
 	o.asserted(b, r.Asserted)
 	o.someCaveats(b, r.Caveats, room.caveats, words.LoadCaveat)
+}
+
+// LoadChange writes what differs between two loads.
+func LoadChange(w io.Writer, c *capacity.Change, o Options) error {
+	return o.Buffered(w, func(b *bufio.Writer) {
+		for _, line := range words.LoadChange(c) {
+			o.Write(b, line, "", "  ", terminal.Bold)
+		}
+		if len(c.Rows) > 0 {
+			b.WriteString("\n")
+			o.Table(b, report.LoadChange(c, words.PerSecond))
+		}
+	})
 }
 
 // Loading is a load that goes on.

@@ -287,3 +287,29 @@ func LoadCaveat(c finding.Caveat) string {
 	}
 	return c.Code
 }
+
+// LoadChange says what became of a server between two loads, a line each.
+func LoadChange(c *capacity.Change) []string {
+	var out []string
+	for _, m := range c.Rows {
+		ratio, _ := m.Ratio.Rate.Get()
+		p, tested := m.RateP.Get()
+		text := fmt.Sprintf("%s: %s requests/s, and %s before", m.Strategy, PerSecond(m.After), PerSecond(m.Before))
+		switch {
+		case !tested:
+			text += "; more turns say whether that is noise."
+		case p >= 0.05: // as stats.Alpha
+			text += "; that can be noise."
+		default:
+			text += fmt.Sprintf(": %s times as many.", finding.Times(ratio.Value))
+		}
+		out = append(out, text)
+	}
+	if len(c.Only) > 0 {
+		out = append(out, "Only one of the two has "+strings.Join(c.Only, ", ")+".")
+	}
+	if len(c.Differs) > 0 {
+		out = append(out, "The loads differ, too, so that this is not the server alone: "+strings.Join(c.Differs, ", ")+".")
+	}
+	return out
+}
