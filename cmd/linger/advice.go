@@ -52,6 +52,8 @@ func advise(problem *kong.ParseError, args []string) error {
 	if word, ok := strings.CutPrefix(said, "unexpected argument "); ok && name == "" {
 		word, _, _ = strings.Cut(word, ", did you mean")
 		return fault.Usage("%s", noVerb(word, line))
+	} else if ok && name == "bench" {
+		return misplaced(word)
 	} else if ok {
 		return fault.Usage("%s is one argument too many; %s", linger.WithoutUser(word), complete.Help(name))
 	}
@@ -63,6 +65,14 @@ func advise(problem *kong.ParseError, args []string) error {
 		return fault.Usage("the %s is missing; write %s", strings.Replace(what, "url", "URL", 1), forExample[name])
 	}
 	return fault.Usage("%s; %s", said, complete.Help(name))
+}
+
+// misplaced says what to do with a word behind the flags of bench.
+func misplaced(word string) error {
+	if isNumber.MatchString(word) {
+		return fault.Usage("%s is no URL; if it is hey's -q %s, a rate, write --rate %s/s: -q is quiet here", word, word, word)
+	}
+	return fault.Usage("%s stands behind a flag; write all URLs first", flags.Quote(linger.WithoutUser(word)))
 }
 
 // noVerb says what to do with a word that is no verb.

@@ -32,7 +32,7 @@ import (
 )
 
 type benchCmd struct {
-	URLs []string `arg:"" optional:"" name:"url" sep:"none" help:"What is asked for; several URLs in turn, or by --weights."`
+	URLs []string `arg:"" optional:"" name:"url" help:"What is asked for; several URLs in turn, or by --weights."`
 
 	Strategies  string         `short:"s" aliases:"strategy" placeholder:"LIST" help:"How connections are used, side by side: ${forms}; :N for N connections; behind a + ${modifiers}. Default keep."`
 	Connections int            `short:"c" default:"64" placeholder:"N" help:"How many connections are held at once; of close, how many are opened at once. Default 64."`
@@ -176,7 +176,7 @@ func (c benchCmd) misled() error {
 	}
 	for _, u := range c.URLs {
 		if isNumber.MatchString(u) {
-			return fault.Usage("%s is no URL; if it is hey's -q %s, a rate, write --rate %s/s: -q is quiet here", u, u, u)
+			return misplaced(u)
 		}
 	}
 	if len(c.URLs) == 0 {

@@ -20,6 +20,9 @@ func (r *Result) doubt() []finding.Caveat {
 	for _, row := range r.Rows {
 		out = append(out, r.doubtOf(row)...)
 	}
+	if !slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Requests.Answered > 0 }) {
+		return out
+	}
 	if turns := r.Rows[0].Turns; len(r.Rows) > 1 && turns < fullTurns-1 {
 		add(finding.Caveat{Code: CaveatFew, Decisive: true, Figures: finding.Figures{finding.Counted("turns", turns), finding.Counted("needed", fullTurns)}})
 	}
