@@ -144,7 +144,7 @@ var rooms = []room{
 	{"load/answer", nil, "bytes into responses; it knows neither sockets nor who asked"},
 	{"load", []string{".", "ask", "dial", "load/answer", "load/plan", "policy", "tally"}, "an engine: a stranger to the other engines; what it counts is for others to judge"},
 	{"build", nil, "how this program was built; who says so is cmd's to know"},
-	{"complete", []string{".", "audit/predict", "compare/assertion", "conformance", "keepalive", "origin/misbehave"}, "what may stand at a cursor; which verbs and flags there are it is told"},
+	{"complete", []string{".", "audit/predict", "compare/capacity", "compare/assertion", "conformance", "keepalive", "origin/misbehave"}, "what may stand at a cursor; which verbs and flags there are it is told"},
 	{"console", []string{".", "fault", "legible", "whole", "report/terminal", "report/text"}, "where words go, whatever they are about: it knows neither verbs nor results"},
 	{"flags", []string{".", "ask", "assert", "console", "dial", "dns", "fault", "live", "policy", "rig", "rig/far", "rig/host"}, "groups of flags as what they come to, the same for every verb; how a line is parsed is cmd's to know"},
 	{"cmd/linger", []string{"*"}, "wiring: the one place that knows every room"},
