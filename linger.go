@@ -84,6 +84,13 @@ func (o Opt[T]) Or(other T) T {
 	return other
 }
 
+// Reflect returns a pointer to the value, and whether it is known, for who goes through the fields
+// of records whatever they are; set makes it known.
+func (o *Opt[T]) Reflect(set bool) (pointer any, known bool) {
+	o.known = o.known || set
+	return &o.value, o.known
+}
+
 // IsZero reports whether the value is unknown, for `json:",omitzero"`.
 func (o Opt[T]) IsZero() bool { return !o.known }
 

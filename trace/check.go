@@ -293,3 +293,9 @@ func within(far linger.Instant, instants ...linger.Opt[linger.Instant]) bool {
 	}
 	return true
 }
+
+// Check reports why no file of records would take the connection.
+func (c *Connection) Check() error { return c.check(ofStream) }
+
+// Check reports why no file of records would take the exchange.
+func (e *Exchange) Check() error { return e.check(ofStream) }
