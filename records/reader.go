@@ -126,7 +126,7 @@ func (r *Reader) Read(on func(*Row) error) (err error) {
 	n := 0
 	for _, group := range r.file.RowGroups() {
 		rows := group.Rows()
-		buffer := make([]parquet.Row, batchRows)
+		buffer := make([]parquet.Row, 128)
 		for {
 			got, err := rows.ReadRows(buffer)
 			for i := range got {

@@ -35,7 +35,7 @@ type Row struct {
 	Record string `json:"record"`
 	// At is when that was on the wall clock: a connection was opened, a request was sent; null where
 	// the recording has no wall clock.
-	At linger.Opt[time.Time] `json:"at,omitzero"`
+	At linger.Opt[time.Time] `json:"time,omitzero"`
 	// Connection is a connection as it was observed, when it has ended, or the recording has.
 	Connection *trace.Connection `json:"connection,omitempty"`
 	// Exchange is a request with its response, when it has ended.

@@ -24,6 +24,7 @@ type node struct {
 	list     bool
 	// def and rep are the levels of a value that is there (Dremel's, as Parquet has them).
 	def, rep int
+	nulls    []parquet.Value // of a leaf: that there is none, by the level down to which there is
 }
 
 type how uint8
@@ -88,6 +89,9 @@ func (s *schema) nodes(t reflect.Type, above []*node, def, rep int) (all []*node
 		if n.typ.Kind() == reflect.Struct && n.typ != moment {
 			n.children = s.nodes(n.typ, path, n.def, n.rep)
 		} else {
+			for level := range n.def {
+				n.nulls = append(n.nulls, parquet.Value{}.Level(0, level, n.column))
+			}
 			s.names[nameOf(path)] = len(s.leaves)
 			s.leaves, s.paths = append(s.leaves, n), append(s.paths, path)
 		}

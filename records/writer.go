@@ -17,28 +17,35 @@ import (
 	"linger/trace"
 )
 
-// Bounds of what a writer holds. A group of rows is written when it is full: larger ones take more
-// memory, smaller ones are slower to read.
+// Bounds of what a writer holds, in rows. A group of them is written when it is full: larger ones
+// take more memory, smaller ones are slower to read.
 const (
 	groupRows = 1 << 15
-	batchRows = 1 << 7
+	batchRows = 1 << 10
 )
 
 // A Writer writes rows: NewWriter, Begin, then each row when it is known, then Close. It holds a
 // group of them. It is for one goroutine. The first error stays, and Close returns it.
 type Writer struct {
-	out     *parquet.Writer
-	began   time.Time
-	meta    Recording
-	rows    []parquet.Row
-	scratch Row
+	out   *parquet.Writer
+	began time.Time
+	meta  Recording
+	// columns are the values of a batch, by column. Most groups of columns are absent in most rows:
+	// of each that stands at the top, absent counts the rows of which that has still to be said.
+	columns [][]parquet.Value
+	absent  []int
+	batch   int
+	group   int // rows
+	row     Row
 	err     error
 }
 
 // NewWriter writes to w.
 func NewWriter(w io.Writer) *Writer {
+	s := theSchema()
 	return &Writer{
-		out: parquet.NewWriter(w, fileSchema(), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}), parquet.MaxRowsPerRowGroup(groupRows), parquet.CreatedBy("linger", "", "")),
+		out:     parquet.NewWriter(w, fileSchema(), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}), parquet.CreatedBy("linger", "", "")),
+		columns: make([][]parquet.Value, len(s.leaves)), absent: make([]int, len(s.root)),
 	}
 }
 
@@ -109,100 +116,112 @@ func (w *Writer) write(r Row) error {
 	if w.err != nil {
 		return w.err
 	}
-	w.scratch = r
-	n := len(w.rows)
-	if n < cap(w.rows) {
-		w.rows = w.rows[:n+1]
-	} else {
-		w.rows = append(w.rows, make(parquet.Row, 0, len(theSchema().leaves)))
+	w.row = r
+	of := reflect.ValueOf(&w.row).Elem()
+	for i, n := range theSchema().root {
+		v := of.Field(n.index)
+		if n.maybe == pointer && v.IsNil() {
+			w.absent[i]++
+			continue
+		}
+		w.missing(i)
+		n.put(w.columns, v, 0, 0)
 	}
-	row := w.rows[n][:0]
-	of := reflect.ValueOf(&w.scratch).Elem()
-	for _, f := range theSchema().root {
-		row = f.put(row, of.Field(f.index), 0, 0)
-	}
-	if w.rows[n] = row; len(w.rows) == batchRows {
+	if w.batch++; w.batch == batchRows {
 		w.flush()
 	}
 	return w.err
 }
 
-func (w *Writer) flush() {
-	if _, err := w.out.WriteRows(w.rows); w.err == nil {
-		w.err = err
+// missing says of a group at the top that it was absent in the rows before.
+func (w *Writer) missing(i int) {
+	if w.absent[i] == 0 {
+		return
 	}
-	w.rows = w.rows[:0]
+	s := theSchema()
+	to := len(s.leaves)
+	if i+1 < len(s.root) {
+		to = s.root[i+1].column
+	}
+	for c := s.root[i].column; c < to; c++ {
+		none := s.leaves[c].nulls[0]
+		for range w.absent[i] {
+			w.columns[c] = append(w.columns[c], none)
+		}
+	}
+	w.absent[i] = 0
 }
 
-// put appends the values of the columns of a node, in their order: v is the field's value, and def
-// and rep are the levels of what it is in.
-func (n *node) put(row parquet.Row, v reflect.Value, def, rep int) parquet.Row {
-	switch n.maybe {
-	case pointer:
+// flush hands the batch to the library, and a group of rows to the file when it is full.
+func (w *Writer) flush() {
+	for i := range w.absent {
+		w.missing(i)
+	}
+	for i, column := range w.out.ColumnWriters() {
+		if _, err := column.WriteRowValues(w.columns[i]); err != nil && w.err == nil {
+			w.err = err
+		}
+		clear(w.columns[i])
+		w.columns[i] = w.columns[i][:0]
+	}
+	w.group, w.batch = w.group+w.batch, 0
+	if w.group >= groupRows && w.err == nil {
+		w.group, w.err = 0, w.out.Flush()
+	}
+}
+
+// put appends the values of a node to its columns: v is the field's value, and def and rep are the
+// levels of what it is in.
+func (n *node) put(to [][]parquet.Value, v reflect.Value, def, rep int) {
+	switch {
+	case n.maybe == pointer:
 		if v.IsNil() {
-			return n.none(row, def, rep)
+			n.none(to, def, rep)
+			return
 		}
 		v = v.Elem()
-	case opt:
+	case n.maybe == opt:
 		value, known := v.Addr().Interface().(reflected).Reflect(false)
 		if !known {
-			return n.none(row, def, rep)
+			n.none(to, def, rep)
+			return
 		}
 		v = reflect.ValueOf(value).Elem()
-	default:
-		if n.list {
-			return n.each(row, v, def, rep)
+	case n.list && v.Len() > 0:
+		for i := range v.Len() {
+			n.value(to, v.Index(i), rep)
+			rep = n.rep
 		}
-		if n.optional && v.IsZero() {
-			return n.none(row, def, rep)
-		}
+		return
+	case n.list || n.optional && v.IsZero():
+		n.none(to, def, rep)
+		return
 	}
-	return n.value(row, v, rep)
+	n.value(to, v, rep)
 }
 
 // value appends a value that is there.
-func (n *node) value(row parquet.Row, v reflect.Value, rep int) parquet.Row {
+func (n *node) value(to [][]parquet.Value, v reflect.Value, rep int) {
+	if n.children == nil {
+		to[n.column] = append(to[n.column], valueOf(v).Level(rep, n.def, n.column))
+		return
+	}
 	for _, child := range n.children {
-		row = child.put(row, v.Field(child.index), n.def, rep)
+		child.put(to, v.Field(child.index), n.def, rep)
 	}
-	if n.children != nil {
-		return row
-	}
-	return append(row, valueOf(v).Level(rep, n.def, n.column))
 }
 
-// each appends the values of a list, column by column.
-func (n *node) each(row parquet.Row, v reflect.Value, def, rep int) parquet.Row {
-	if v.Len() == 0 {
-		return n.none(row, def, rep)
+// none appends that there is no value.
+func (n *node) none(to [][]parquet.Value, def, rep int) {
+	switch {
+	case n.children == nil && rep == 0:
+		to[n.column] = append(to[n.column], n.nulls[def])
+	case n.children == nil:
+		to[n.column] = append(to[n.column], parquet.Value{}.Level(rep, def, n.column))
 	}
-	fields := n.children
-	if fields == nil {
-		fields = []*node{n}
-	}
-	for _, f := range fields {
-		again := rep
-		for i := range v.Len() {
-			if f == n {
-				row = append(row, valueOf(v.Index(i)).Level(again, n.def, n.column))
-			} else {
-				row = f.put(row, v.Index(i).Field(f.index), n.def, again)
-			}
-			again = n.rep
-		}
-	}
-	return row
-}
-
-// none appends what says that there is no value, for each column.
-func (n *node) none(row parquet.Row, def, rep int) parquet.Row {
 	for _, child := range n.children {
-		row = child.none(row, def, rep)
+		child.none(to, def, rep)
 	}
-	if n.children != nil {
-		return row
-	}
-	return append(row, parquet.Value{}.Level(rep, def, n.column))
 }
 
 func valueOf(v reflect.Value) parquet.Value {
@@ -221,7 +240,7 @@ func valueOf(v reflect.Value) parquet.Value {
 
 // Close writes what is left, and what is known at the end. What Begin has said need not be in it.
 func (w *Writer) Close(end Recording) error {
-	if len(w.rows) > 0 {
+	if w.batch > 0 && w.err == nil {
 		w.flush()
 	}
 	end.Format = Format
