@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"linger/capture/pcap"
 	"linger/capture/secrets"
 	"linger/fault"
+	"linger/finding"
+	"linger/records"
 	"linger/trace"
 )
 
@@ -25,6 +28,8 @@ type Reading struct {
 	Audit  audit.Config // its Each, if any, gets each connection whose cause is decided
 	Redact Redaction
 	Find   string // keep the requests whose URL holds this
+	// Rows take what is looked at, in the order in which it comes.
+	Rows []*records.Writer
 	// Timeline, if not nil, takes in what is looked at, to be drawn.
 	Timeline *timeline.Collector
 	// KeyLogs are key logs of TLS, which may be written to meanwhile. Secrets that captures hold
@@ -48,6 +53,10 @@ type Seen struct {
 	picked   selection
 	limit    int // of the connections that were tracked
 	keys     *secrets.Log
+	// ended is when the recording did, and audited are the caveats of the audit, without those of
+	// the reading.
+	ended   linger.Instant
+	audited []finding.Caveat
 }
 
 // Captures reads capture files, of which one may follow the other or lie beside it.
@@ -174,6 +183,7 @@ type auditing struct {
 	hits     []audit.Found
 	picked   selection
 	far      *farEnd // of the other end, or nil
+	rows     rows
 }
 
 // begin begins with a recording that began then.
@@ -183,6 +193,7 @@ func (r Reading) begin(began time.Time, config audit.Config) *auditing {
 	}
 	in := &auditing{Reading: r, began: began, picked: selection{on: r.Pick}}
 	in.from, in.to = r.Scope.window(began)
+	in.rows = r.begun(trace.Stream{Engine: "capture", Provenance: trace.Observed, Began: began, At: config.At})
 	config.Each = in.each
 	in.audit = audit.New(config)
 	return in
@@ -194,11 +205,12 @@ func (in *auditing) end(at linger.Instant) *Seen {
 	if !in.began.IsZero() {
 		r.Began = in.began.Format(time.RFC3339Nano)
 	}
-	return &Seen{Result: r, Timeline: in.Timeline.End(linger.Instant(r.Recorded * 1e6)), Found: in.hits, picked: in.picked, limit: in.MaxTracked}
+	return &Seen{Result: r, Timeline: in.Timeline.End(linger.Instant(r.Recorded * 1e6)), Found: in.hits, picked: in.picked, limit: in.MaxTracked, ended: at, audited: slices.Clone(r.Caveats)}
 }
 
 // Turn hands on that a connection comes or goes.
 func (in *auditing) Turn(connection int64, at linger.Instant, client, server netip.Addr) {
+	in.rows.turn(connection, at, client, server, in.Redact)
 	in.audit.Turn(connection, at, client, server)
 }
 
@@ -209,6 +221,7 @@ func (in *auditing) WriteExchange(e *trace.Exchange) error {
 		one := in.Redact.exchange(*e)
 		e = &one
 	}
+	in.rows.exchange(e)
 	in.Timeline.Exchange(e)
 	return in.audit.WriteExchange(e)
 }
@@ -235,12 +248,14 @@ func (in *auditing) WriteConnection(c *trace.Connection) error {
 	if len(in.Redact) > 0 {
 		one = in.Redact.connection(one)
 	}
+	in.rows.connection(&one)
 	in.Timeline.Connection(&one)
 	return in.audit.WriteConnection(&one)
 }
 
 // ignore says that a connection is not looked at.
 func (in *auditing) ignore(id int64) error {
+	in.rows.ignore(id)
 	in.Timeline.Ignore(id)
 	return in.audit.Ignore(id)
 }

@@ -32,13 +32,14 @@ type kind struct {
 var kinds = []kind{
 	{name: "a capture", is: isCapture, read: Reading.Captures, packets: true, packed: true},
 	{name: "a trace", is: isTrace, read: alone(Reading.Records), packed: true, alone: true},
+	{name: "a file of records", is: isParquet, read: alone(Reading.Parquet), packed: true, alone: true},
 	{name: "a log of Zeek", is: isZeek, read: Reading.Zeek},
 	{name: "a qlog", is: isQlog, read: Reading.Qlogs},
 	{name: "a HAR", is: isHAR, read: Reading.HARs},
 }
 
 // others is what is read besides captures, for messages.
-const others = "a .trace, HARs, qlogs and logs of Zeek"
+const others = "a .trace, a .parquet, HARs, qlogs and logs of Zeek"
 
 // alone makes the reading of one file that of several, of which there is one.
 func alone(read func(Reading, context.Context, Source) (*Seen, error)) func(Reading, context.Context, []Source) (*Seen, error) {
@@ -170,6 +171,9 @@ func isCapture(head []byte) bool {
 func isTrace(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(`{"format":"linger-trace"`))
 }
+
+// isParquet reports whether a file is of Parquet, which begins and ends so.
+func isParquet(head []byte) bool { return bytes.HasPrefix(head, []byte("PAR1")) }
 
 // isZeek reports whether a file is a log of Zeek: columns below a head, or lines of JSON of which
 // each has the connection's uid, or a file's.

@@ -131,6 +131,8 @@ type Recording struct {
 	// that were not asked for. Of those there are no rows.
 	Packets  linger.Opt[audit.Recording] `json:"recording,omitzero"`
 	Filtered int64                       `json:"filtered,omitempty"`
+	// Joined is what came of joining captures of both ends.
+	Joined linger.Opt[trace.Joined] `json:"joined,omitzero"`
 	// Before and After are the caveats of the reading, in front of those of the analysis and behind.
 	Before []finding.Caveat `json:"caveats_before,omitempty"`
 	After  []finding.Caveat `json:"caveats,omitempty"`

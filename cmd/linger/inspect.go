@@ -54,7 +54,7 @@ type inspectCmd struct {
 	MaxTracked int `name:"max-tracked" placeholder:"N" help:"How many connections may be open at once, which bounds memory."`
 
 	Assert []string `sep:"none" placeholder:"WHAT" help:"A condition, as reuse>=0.95; exit status 1 if it does not hold, or is not known. May stand several times. See docs/assert.md."`
-	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write too: .json, .html (connections over time, findings first), .txt, .csv (origins), .tsv (a line a connection), .xml (JUnit), .sarif, .prom (OpenMetrics), .pcapng (just the packets of avoidable connections, or with --find of those that it shows); - is standard output, in JSON. May stand several times."`
+	Output []string `short:"o" sep:"none" placeholder:"FILE" help:"Write too: .json, .html (connections over time, findings first), .txt, .csv (origins), .tsv (a line a connection), .parquet (records, which inspect reads again), .xml (JUnit), .sarif, .prom (OpenMetrics), .pcapng (just the packets of avoidable connections, or with --find of those that it shows); - is standard output, in JSON. May stand several times."`
 	JSON   bool     `help:"Print JSON, as -o -."`
 }
 
@@ -68,7 +68,7 @@ func (c inspectCmd) Run(ctx context.Context, std console.Streams) error {
 	if err != nil {
 		return err
 	}
-	out, err := console.Open(std, console.Wanted{Files: c.Output, JSON: c.JSON, Wide: c.Wide}, append([]string{".json", ".html", ".txt", ".csv", ".tsv", ".pcapng"}, formats.Endings...)...)
+	out, err := console.Open(std, console.Wanted{Files: c.Output, JSON: c.JSON, Wide: c.Wide}, append([]string{".json", ".html", ".txt", ".csv", ".tsv", ".parquet", ".pcapng"}, formats.Endings...)...)
 	if err != nil {
 		return err
 	}
@@ -81,12 +81,17 @@ func (c inspectCmd) Run(ctx context.Context, std console.Streams) error {
 		return err
 	}
 	lines := document.NewConnectionLines(files)
+	if files, err = out.Take(".parquet"); err != nil {
+		return err
+	}
+	rows := document.NewRows(files)
 	progress := console.NewReading(std, table.Clean(strings.Join(names, ", "))+": are connections reused, and why not")
 	if reading.Audit.Grid = out.Named(".html") != ""; reading.Audit.Grid {
 		reading.Timeline = timeline.New()
 	}
 	reading.Audit.WhatIf = out.Named(".json") != "" || reading.Timeline != nil || out.Layout(std.Out).IsWide() || c.ConnectionPool > 0 || c.ConnectionIdleTimeout > 0
-	reading.Audit.Each, reading.Pick, reading.Tell = lines.Add, out.Named(".pcapng") != "", progress.Tell
+	reading.Audit.Each, reading.Rows = func(r audit.Row) { lines.Add(r); rows.Add(r) }, rows.Writers
+	reading.Pick, reading.Tell = out.Named(".pcapng") != "", progress.Tell
 	if std.Env("GOGC") == "" {
 		reading.Pace = observe.NewPace(c.MaxTracked)
 		defer reading.Pace.Close()
@@ -102,6 +107,11 @@ func (c inspectCmd) Run(ctx context.Context, std console.Streams) error {
 	}
 	if err == nil {
 		err = lines.End()
+	}
+	if err == nil {
+		of := seen.Recording()
+		of.Linger = version
+		err = rows.End(of, seen.Result)
 	}
 	if err != nil {
 		return err
