@@ -94,7 +94,7 @@ const (
 )
 
 // raw are the endings of files that are no text, or whose text has separators of its own.
-var raw = []string{".trace", ".pcapng", ".pcap", ".qlog", ".gz", ".zst"}
+var raw = []string{".trace", ".parquet", ".pcapng", ".pcap", ".qlog", ".gz", ".zst"}
 
 // KindOf is what a file with an ending is. What is not known is taken for text.
 func KindOf(ending string) Kind {
