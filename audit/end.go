@@ -566,6 +566,7 @@ func (c *conn) learn(ended linger.Instant) {
 		client.Survive(c.atClient(e.idle))
 		c.timed()
 	case Race, StaleReuse:
+		client.Survive(c.atClient(e.idle)) // it would have used it
 		if e.exact {
 			server.End(c.closed, e.idle)
 		}

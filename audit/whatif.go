@@ -59,7 +59,9 @@ func (a *Auditor) whatIf(byPool map[*pool][]*conn) {
 			n += c.requests
 		}
 		fits := n <= room
-		if room -= n; !fits {
+		if fits {
+			room -= n // one that is too large takes no room from those behind it
+		} else {
 			w.lacks.leftOut += n
 			w.leaveOut(k)
 		}

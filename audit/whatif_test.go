@@ -118,6 +118,18 @@ func TestSettings(t *testing.T) {
 		x.client(9.1)
 		y.client(9.6)
 	}
+	// blind is a pool that does not look whether the server has closed, after a second. Its process
+	// ends soon after a request, three times, which is no limit of the pool's.
+	blind := func(s *script) {
+		for i := range 6 {
+			at := 1 + 3*float64(i)
+			s.open(at).ask(at+.01, .1).ask(at+2.98, .01).asks(unanswered).server(at + .11 + 1)
+		}
+		for i := range 3 {
+			at := 19 + float64(i)
+			s.open(at).ask(at+.01, .1).client(at + .11 + .16)
+		}
+	}
 	for _, test := range []struct {
 		name, setting   string
 		play            func(s *script)
@@ -126,6 +138,7 @@ func TestSettings(t *testing.T) {
 		{"the server's limit stays", "idle=60s", apart, 8, 8},
 		{"or is raised", "server-idle=60s", apart, 1, 8},
 		{"to what is still too short", "server-idle=2s", apart, 8, 8},
+		{"raised for a pool that does not look", "server-idle=60s", blind, 3, 9},
 		{"processes keep their pools", "idle=60s", two, 2, 2},
 		{"or share one", "connections=6", two, 1, 2},
 		{"or share one of HTTP/2", "h2", two, 1, 2},

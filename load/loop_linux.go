@@ -40,7 +40,6 @@ type loop struct {
 	arrival    linger.Instant // the next one; Never is none
 	target     int
 	underWay   int // requests that were begun and are not ended
-	ending     bool
 	sweeps     linger.Instant // when slots are looked through next
 	every      time.Duration
 	reconnects linger.Instant // when the next connection is given up

@@ -181,7 +181,8 @@ func isZeek(head []byte) bool {
 	s := text(head)
 	line, _, _ := strings.Cut(s, "\n")
 	if strings.HasPrefix(s, "{") {
-		return strings.Contains(line, `"uid":`) && strings.Contains(line, `"id.orig_h":`) || strings.Contains(line, `"fuid":`)
+		// Some writers put the four fields of id into an object.
+		return strings.Contains(line, `"uid":`) && strings.Contains(line, `orig_h":`) || strings.Contains(line, `"fuid":`)
 	}
 	return strings.HasPrefix(s, "#separator ") || strings.HasPrefix(s, "#fields\t")
 }

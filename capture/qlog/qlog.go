@@ -153,7 +153,7 @@ func (b *builder) begin(t *traced) {
 	case b.began.IsZero():
 		b.began = at
 	default:
-		b.shift = at.Sub(b.began)
+		b.shift = within(at.Sub(b.began))
 	}
 }
 
@@ -195,8 +195,10 @@ func (b *builder) whole(t *traced) error {
 	return nil
 }
 
-// farthest bounds the times of events: a year.
+// farthest bounds the times of events: a year. Sums of two cannot overflow.
 const farthest = 366 * 24 * time.Hour
+
+func within(d time.Duration) time.Duration { return max(-farthest, min(d, farthest)) }
 
 // at is when an event happened. Where times are those of a clock, the first one is the beginning.
 func (b *builder) at(e *event) (linger.Instant, bool) {
@@ -209,15 +211,15 @@ func (b *builder) at(e *event) (linger.Instant, bool) {
 		if b.began.IsZero() {
 			b.began = t
 		}
-		return linger.Instant(t.Sub(b.began)), true
+		return linger.Instant(within(t.Sub(b.began))), true
 	}
 	if ms > float64(farthest/time.Millisecond) {
 		return 0, false
 	}
 	d := time.Duration(ms * 1e6)
 	if b.format == "delta" || b.format == "relative_to_previous_event" {
-		b.latest += d
-		d = min(b.latest, farthest)
+		b.latest = within(b.latest + d)
+		d = b.latest
 	}
 	return linger.Instant(b.shift + d), true
 }

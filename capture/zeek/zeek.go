@@ -44,6 +44,7 @@ type Logs struct {
 	talks map[string]*talk
 	files map[string]span
 	held  []held // connections that wait for what is logged later, by when they came
+	freed int    // of held, at its beginning: handed on
 
 	connections int64
 	exchanges   int
@@ -224,7 +225,7 @@ func (l *Logs) Read(to Sink) (Summary, error) {
 			heap.Pop(&l.heads)
 		}
 	}
-	for _, h := range l.held {
+	for _, h := range l.held[l.freed:] {
 		if err := l.hand(to, h.row); err != nil {
 			return l.sum, err
 		}
@@ -274,13 +275,16 @@ func (l *Logs) file(r *row) {
 
 // release hands on the connections of which nothing more is going to be logged.
 func (l *Logs) release(to Sink, now time.Time) error {
-	n := 0
-	for n < len(l.held) && l.held[n].until.Before(now) {
-		if err := l.hand(to, l.held[n].row); err != nil {
+	for l.freed < len(l.held) && l.held[l.freed].until.Before(now) {
+		if err := l.hand(to, l.held[l.freed].row); err != nil {
 			return err
 		}
-		n++
+		l.held[l.freed] = held{}
+		l.freed++
 	}
-	l.held = slices.Delete(l.held, 0, n)
+	if 2*l.freed > len(l.held) {
+		// Not for each: six minutes of a busy network are many.
+		l.held, l.freed = slices.Delete(l.held, 0, l.freed), 0
+	}
 	return nil
 }
