@@ -1,7 +1,6 @@
 package joined
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -19,6 +18,7 @@ type fit struct {
 	origin      time.Time     // of the client's clock
 	best        map[int64]sample
 	rtt         time.Duration // the shortest
+	sorted      []sample      // those that tell, while no other came; nil is to be made
 }
 
 // A sample is one handshake.
@@ -43,7 +43,9 @@ func (f *fit) add(near, far pair) {
 		f.origin, f.width, f.best, f.rtt = near.syn, time.Second, map[int64]sample{}, rtt
 	}
 	f.n++
-	f.rtt = min(f.rtt, rtt)
+	if f.rtt > rtt {
+		f.rtt, f.sorted = rtt, nil
+	}
 	f.keep(s)
 	for len(f.best) > mostStretches {
 		old := f.best
@@ -57,24 +59,37 @@ func (f *fit) add(near, far pair) {
 func (f *fit) keep(s sample) {
 	k := int64(s.at.Sub(f.origin) / f.width)
 	if other, ok := f.best[k]; !ok || s.rtt < other.rtt {
-		f.best[k] = s
+		f.best[k], f.sorted = s, nil
 	}
 }
 
 // offset is how far the server's clock was ahead at a time of the client's: as the nearest
 // handshake has it that took little longer than the shortest.
 func (f *fit) offset(at time.Time) time.Duration {
-	var found sample
-	apart, known := time.Duration(math.MaxInt64), false
+	if f.sorted == nil {
+		f.sorted = f.cleanest()
+	}
+	all := f.sorted
+	i, _ := slices.BinarySearchFunc(all, at, func(s sample, at time.Time) int { return s.at.Compare(at) })
+	switch {
+	case len(all) == 0:
+		return 0
+	case i == len(all), i > 0 && at.Sub(all[i-1].at) < all[i].at.Sub(at):
+		i--
+	}
+	return all[i].offset
+}
+
+// cleanest are the handshakes that met next to no queue, in order of time.
+func (f *fit) cleanest() []sample {
+	all := make([]sample, 0, len(f.best))
 	for _, s := range f.best {
-		if d := s.at.Sub(at).Abs(); f.clean(s) && d < apart {
-			found, apart, known = s, d, true
+		if f.clean(s) {
+			all = append(all, s)
 		}
 	}
-	if !known {
-		return 0
-	}
-	return found.offset
+	slices.SortFunc(all, func(a, b sample) int { return a.at.Compare(b.at) })
+	return all
 }
 
 // clean reports whether a handshake met next to no queue.
@@ -101,16 +116,10 @@ func (f *fit) own(at time.Time, near, far pair) time.Duration {
 
 // result is the clock as all handshakes tell it, and the shortest round trip.
 func (f *fit) result() (c linger.Opt[trace.Clock], rtt linger.Opt[float64]) {
-	var all []sample
-	for _, s := range f.best {
-		if f.clean(s) {
-			all = append(all, s)
-		}
-	}
+	all := f.cleanest()
 	if len(all) == 0 {
 		return c, rtt
 	}
-	slices.SortFunc(all, func(a, b sample) int { return a.at.Compare(b.at) })
 	out := trace.Clock{Offset: inMs(all[0].offset), Error: inMs(all[0].rtt) / 2, Handshakes: f.n}
 	// No clock of a computer that keeps time is off by more than 500 ppm (RFC 5905, 7.1): what
 	// changes by more than that, and by more than both errors, was set.

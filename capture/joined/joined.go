@@ -134,7 +134,12 @@ func (j *Joiner) Near(c *trace.Connection, began time.Time) {
 	from, to := lasts(c)
 	f, sure := j.find(c, began)
 	if f == nil {
-		j.alone = append(j.alone, span{began.Add(time.Duration(from)), began.Add(time.Duration(to))})
+		one := span{began.Add(time.Duration(from)), began.Add(time.Duration(to))}
+		if len(j.alone) < j.limit {
+			j.alone = append(j.alone, one) // until the clocks are known
+		} else {
+			j.single(&j.sum, one)
+		}
 		return
 	}
 	f.taken = true
@@ -173,10 +178,14 @@ func (j *Joiner) find(c *trace.Connection, began time.Time) (f *far, sure bool) 
 	}
 	// Either handshake was not captured whole, or a device numbers anew: addresses and ports, and
 	// the time as far as clocks are known.
+	same := j.addressed[addresses{c.Client, c.Server}]
+	if len(same) == 0 {
+		return nil, false
+	}
 	from, to := lasts(c)
 	first, last := j.clock.far(began.Add(time.Duration(from))), j.clock.far(began.Add(time.Duration(to)))
 	const apart = 5 * time.Second
-	for _, f := range j.addressed[addresses{c.Client, c.Server}] {
+	for _, f := range same {
 		if f.taken || up >= 0 && f.up >= 0 && up != f.up && down >= 0 && f.down >= 0 && down != f.down && !f.near(first, apart) {
 			continue
 		}
@@ -255,15 +264,20 @@ func sentLast(c *trace.Connection) linger.Instant {
 // NearEnds says when the client's capture began and ended, by its own clock.
 func (j *Joiner) NearEnds(began, ended time.Time) { j.nearBegan, j.nearEnded = began, ended }
 
+// single counts a connection of the client's capture alone.
+func (j *Joiner) single(to *trace.Joined, one span) {
+	if j.clock.far(one.to).Before(j.farBegan) || j.clock.far(one.from).After(j.farEnded) || j.farEnded.IsZero() {
+		to.Outside++
+	} else {
+		to.OnlyClient++
+	}
+}
+
 // Sum is what came of it.
 func (j *Joiner) Sum() trace.Joined {
 	s := j.sum
 	for _, one := range j.alone {
-		if j.clock.far(one.to).Before(j.farBegan) || j.clock.far(one.from).After(j.farEnded) || j.farEnded.IsZero() {
-			s.Outside++
-		} else {
-			s.OnlyClient++
-		}
+		j.single(&s, one)
 	}
 	for _, f := range j.held {
 		switch {
