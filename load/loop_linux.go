@@ -39,7 +39,7 @@ type loop struct {
 	arrivals   *arrivals
 	arrival    linger.Instant // the next one; Never is none
 	target     int
-	underWay   int // requests that were begun and are not ended
+	underWay   int            // requests that were begun and are not ended
 	sweeps     linger.Instant // when slots are looked through next
 	every      time.Duration
 	reconnects linger.Instant // when the next connection is given up
