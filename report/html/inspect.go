@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"linger/audit"
+	"linger/audit/predict"
 	"linger/audit/timeline"
 	"linger/finding"
 	"linger/report"
@@ -31,11 +32,10 @@ type auditView struct {
 	Asserted *draw.Table
 	OverTime *draw.Chart
 	// Packed is what the script draws; empty is nothing. Drawn says how much of it is single.
-	Packed  template.HTML
-	Inspect template.JS
-	Drawn   string
-	// WhatIf is a row for each setting of a grid, predicted.
-	WhatIf       *draw.Table
+	Packed       template.HTML
+	Inspect      template.JS
+	Drawn        string
+	WhatIf       *gridView
 	Requests     *draw.Chart
 	Survival     *draw.Chart
 	Causes       *draw.Table
@@ -85,7 +85,7 @@ func Audit(w io.Writer, r *audit.Result, t *timeline.Timeline, o Options) error 
 	v.Caveat = firstOf(v.Caveats)
 	v.findings(r)
 	v.draw(r, t)
-	v.WhatIf = gridTable(r)
+	v.WhatIf = newGrid(r)
 	v.tables(r)
 	v.Facets = auditFacets(r, t, o.Version)
 	v.to(len(v.Findings) > 0, "findings", "Findings")
@@ -195,12 +195,29 @@ func (v *auditView) draw(r *audit.Result, t *timeline.Timeline) {
 	}
 }
 
-// gridTable has a row for each setting of the grid; nil is none.
-func gridTable(r *audit.Result) *draw.Table {
-	if len(r.Grid) == 0 {
+// A gridView is the predictions of a grid: its axes as controls name them, where these begin, and
+// a row for each setting, in the order of predict.Grid.
+type gridView struct {
+	Idle, Connections, Orders []string
+	Start                     [4]int // of each axis; the last is 1 with HTTP/2
+	Began                     string
+	Figures                   []string
+	Table                     draw.Table
+}
+
+// newGrid is nil where nothing was replayed.
+func newGrid(r *audit.Result) *gridView {
+	if len(r.Grid) == 0 || r.Grid[0].All.Requests == 0 {
 		return nil
 	}
 	t := table.Table{Caption: "Every setting, predicted", Columns: []table.Column{{Head: "setting", Align: table.Left}, {Head: "connections"}, {Head: "instead of"}, {Head: "reuse"}, {Head: "waiting for handshakes"}, {Head: "instead of"}, {Head: "waiting for a connection"}}}
+	v := &gridView{Began: words.AuditGridBegins(false), Figures: []string{"connections", "reuse", "waiting for handshakes", "waiting for a connection"}}
+	v.Idle, v.Connections, v.Orders = words.AuditGridAxes()
+	best, _ := r.Best.Get()
+	change := best.Setting
+	if !change.IsZero() && !change.H2 {
+		change.Order = cmp.Or(change.Order, predict.MRU) // which is the first of the axis
+	}
 	for i, p := range r.Grid {
 		opened := table.Word(fmt.Sprint(p.All.Opened))
 		if p.All.Low < p.All.High {
@@ -208,9 +225,21 @@ func gridTable(r *audit.Result) *draw.Table {
 		}
 		t.Add(table.Word(p.Text), opened, table.Int(p.All.Instead.Opened), table.Number(p.All.Reuse(), finding.SharpShare), table.Known(p.All.Waiting, finding.Waited),
 			table.Known(p.All.Instead.Waiting, finding.Waited), table.Known(p.All.Queueing, finding.Waited)).ID = fmt.Sprintf("what-if-row-%d", i)
+		if p.Setting == change {
+			v.Start, v.Began = placeOf(i, len(v.Connections), len(v.Orders)), words.AuditGridBegins(true)
+		}
 	}
-	d := draw.TableOf(t)
-	return &d
+	v.Table = draw.TableOf(t)
+	return v
+}
+
+// placeOf is where a setting of predict.Grid stands on each of its axes.
+func placeOf(i, connections, orders int) [4]int {
+	block := connections*orders + 1
+	if rest := i % block; rest < block-1 {
+		return [4]int{i / block, rest / orders, rest % orders, 0}
+	}
+	return [4]int{i / block, 0, 0, 1}
 }
 
 // tables adds what the drawings and findings do not say.

@@ -98,7 +98,7 @@ func TestBrowserInspectByKeys(t *testing.T) {
 	name := eval[string](t, b, wait+`document.getElementById('lanes-one-name').textContent)`)
 	said := eval[string](t, b, `document.getElementById('said').textContent`)
 	messages := eval[[]string](t, b, `[...document.querySelectorAll('#lanes-messages tr')].map(r => [...r.cells].map(c => c.textContent).join('|'))`)
-	if !strings.HasPrefix(name, "Tcp.stream ") || !strings.Contains(said, "Why opened: ") || len(messages) < 6 || messages[0] != "0|client|SYN" || messages[1] != "39 ms|server|SYN-ACK" {
+	if !strings.HasPrefix(name, "tcp.stream ") || !strings.Contains(said, "Why opened: ") || len(messages) < 6 || messages[0] != "0|client|SYN" || messages[1] != "39 ms|server|SYN-ACK" {
 		t.Errorf("%q is told as %q, with %q", name, said, messages)
 	}
 	if last := messages[len(messages)-1]; !strings.Contains(last, "FIN, frame ") {

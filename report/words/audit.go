@@ -339,6 +339,38 @@ func AuditDrawn(singles, all, each int) string {
 		whole(float64(singles)), finding.Plural(float64(all), "connection"), whole(float64(each)))
 }
 
+// AuditGridAxes are what the controls of predict.Grid may be set to: for how long a pool keeps idle
+// connections, how many it has at most, and which of them takes a request.
+func AuditGridAxes() (idle, connections, orders []string) {
+	for _, s := range predict.GridIdle {
+		if s == 0 {
+			idle = append(idle, "as long as observed")
+			continue
+		}
+		idle = append(idle, finding.Duration(1000*s, 1))
+	}
+	for _, n := range predict.GridConnections {
+		if n == 0 {
+			connections = append(connections, "as many as observed")
+			continue
+		}
+		connections = append(connections, fmt.Sprint(n))
+	}
+	for _, o := range predict.GridOrder {
+		orders = append(orders, map[string]string{predict.MRU: "the most recently used", predict.LRU: "the least recently used"}[o])
+	}
+	return idle, connections, orders
+}
+
+// AuditGridBegins says what the controls are set to at first: the change that saves most, or the
+// limits that were observed.
+func AuditGridBegins(best bool) string {
+	if best {
+		return "At first it is the change that saves most."
+	}
+	return "At first it is a pool with the limits that were observed."
+}
+
 // KindLabel is a cause in a few words, or what a connection without one is.
 func KindLabel(kind string) string {
 	switch kind {
@@ -400,7 +432,11 @@ func auditSays() map[string]func(finding.Finding) string {
 		string(audit.ServerClosesAtOnce): plain("the server closed as soon as it had answered, unannounced"),
 		string(audit.ServerIdle):         func(f finding.Finding) string { return "the server closed after idling" + idleOf(f) + needed(f) },
 		string(audit.RequestLimit): func(f finding.Finding) string {
-			return fmt.Sprintf("the server closed after %s", finding.Plural(f.Figures.Value("request_limit").Or(0), "request"))
+			most, ok := f.Figures.Value("request_limit").Get()
+			if !ok {
+				return "the server closed after a number of requests"
+			}
+			return fmt.Sprintf("the server closed after %s", finding.Plural(most, "request"))
 		},
 		string(audit.MaxAge):  func(f finding.Finding) string { return "the server closed at an age" + ageOf(f) },
 		string(audit.Restart): plain("the server ended several at once, of different ages: a restart or reload"),

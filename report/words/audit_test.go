@@ -41,6 +41,7 @@ var auditExamples = []struct {
 	{costs(audit.ServerIdle, 9, between("idle", 2000, 5000)), "9 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed after idling (no single limit: 2.0 s to 5.0 s)."},
 	{costs(audit.ClientIdle, 3, n("gap_median", 900)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client closed after idling; one was needed again after 900 ms, median."},
 	{costs(audit.RequestLimit, 3, n("request_limit", 100)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed after 100 requests."},
+	{costs(audit.RequestLimit, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed after a number of requests."},
 	{costs(audit.MaxAge, 3, between("age", 59800, 61000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed at an age of 59.8 s to 61.0 s."},
 	{costs(audit.ServerSaysClose, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server announced its close of the one before (Connection: close, or HTTP/1.0)."},
 	{costs(audit.ServerClosesAtOnce, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed as soon as it had answered, unannounced."},

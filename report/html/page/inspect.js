@@ -1,20 +1,50 @@
-// A slider over the rows of predictions: what it shows is read from the row.
+// Controls, one for each axis of the grid of predictions: what they show is read from its row.
 (() => {
   'use strict';
-  const slider = document.getElementById('what-if-setting');
-  if (!slider) return;
-  const rows = [...document.querySelectorAll('[id^="what-if-row-"]')], fields = [...document.querySelectorAll('#what-if-figures dd')], name = document.getElementById('what-if-name');
-  slider.max = rows.length - 1;
-  const choose = () => {
-    const cells = [...rows[slider.value].cells].map(c => c.textContent.trim());
-    name.textContent = cells[0];
-    fields.forEach((field, i) => { field.textContent = cells[i + 1] || '–'; });
-    slider.setAttribute('aria-valuetext', cells[0] + ': ' + cells[1] + ' connections instead of ' + cells[2]);
+  const $ = id => document.getElementById('what-if-' + id);
+  const idle = $('idle'), connections = $('connections'), order = $('order'), h2 = $('h2');
+  if (!idle) return;
+  const rows = [...document.querySelectorAll('[id^="what-if-row-"]')], fields = [...document.querySelectorAll('#what-if-figures dd')];
+  const names = e => e.dataset.names.split('|');
+  const orders = order.options.length, block = names(connections).length * orders + 1; // HTTP/2 is the last of an idle time
+  const at = () => rows[idle.value * block + (h2.checked ? block - 1 : connections.value * orders + +order.value)];
+  const set = n => {
+    const rest = n % block;
+    idle.value = Math.floor(n / block);
+    h2.checked = rest === block - 1;
+    if (!h2.checked) { connections.value = Math.floor(rest / orders); order.value = rest % orders; }
   };
-  slider.addEventListener('input', () => { choose(); window.linger.keep('what-if', { setting: rows[slider.value].cells[0].textContent }); });
+  // A figure of the setting beside that of the recording, and how they compare as lengths.
+  const figures = cells => [[cells[1], cells[2]], [cells[3]], [cells[4], cells[5]], [cells[6]]];
+  const choose = () => {
+    for (const e of [idle, connections]) {
+      const name = names(e)[e.value];
+      $(e.id.slice(8) + '-name').textContent = name;
+      e.setAttribute('aria-valuetext', name);
+    }
+    connections.disabled = order.disabled = h2.checked;
+    const cells = [...at().cells].map(c => c.textContent.trim());
+    $('name').textContent = '--what-if ' + cells[0];
+    figures(cells).forEach(([is, was], i) => {
+      fields[i].textContent = is || '–';
+      if (!was) return;
+      const beside = document.createElement('span');
+      beside.className = 'note';
+      beside.textContent = ' instead of ' + was;
+      fields[i].append(beside);
+    });
+    return cells;
+  };
+  let telling = 0;
+  for (const e of [idle, connections, order, h2]) e.addEventListener('input', () => {
+    const cells = choose();
+    window.linger.keep('what-if', { setting: cells[0] });
+    clearTimeout(telling);
+    telling = setTimeout(() => { document.getElementById('said').textContent = cells[1] + ' connections instead of ' + cells[2]; }, 400);
+  });
   window.linger.watch(state => {
-    const at = rows.findIndex(row => row.cells[0].textContent === state.get('setting'));
-    if (at >= 0) slider.value = at;
+    const n = rows.findIndex(row => row.cells[0].textContent.trim() === state.get('setting'));
+    if (n >= 0) set(n);
     choose();
   });
 })();
@@ -252,21 +282,22 @@
       const left = Math.max(-3, x(one.opened[i])), right = Math.min(width + 3, x(ends(i))), wide = Math.max(2, right - left);
       ink.fillStyle = patterns[one.kind[i]];
       ink.fillRect(left, from + 1, wide, ROW - 3);
-      if (wide > 24) {
-        ink.fillStyle = colour.paper;
-        ink.fillRect(left, from + 1, 11, ROW - 3);
-        ink.fillStyle = colour.ink;
-        ink.fillText(kinds[one.kind[i]].letter, left + 2, from + 10);
-      }
-      let last = -9;
+      let last = -9, room = wide > 24 ? left : NaN; // where the letter has room between requests
       ink.fillStyle = colour.ink;
       for (let k = first[i]; k < first[i + 1]; k++) {
         const sent = isNaN(ask.sent[k]) ? ask.first[k] : ask.sent[k];
         if (isNaN(sent) || sent > state.to) continue;
         const a = x(sent), b = x(isNaN(ask.done[k]) ? sent : ask.done[k]);
+        if (a < room + 12 && b > room - 1) room = Math.max(b, a + 1) + 1;
         if (b < -2 || b - last < 0.7) continue;
         last = Math.max(b, a + 1);
         ink.fillRect(Math.max(a, -2), from + 4, Math.max(1, b - a), ROW - 9);
+      }
+      if (room + 12 <= right) {
+        ink.fillStyle = colour.paper;
+        ink.fillRect(room, from + 1, 11, ROW - 3);
+        ink.fillStyle = colour.ink;
+        ink.fillText(kinds[one.kind[i]].letter, room + 2, from + 10);
       }
       if (i === state.one) {
         ink.strokeStyle = colour.ink;
@@ -428,8 +459,8 @@
     for (const m of list) {
       const gap = m.t - last;
       if (gap > 500) {
-        parts.push(svg('text', { x: (left + right) / 2, y: y + 6, 'text-anchor': 'middle', class: 'tick' }, 'nothing for ' + time(gap)));
-        y += 20;
+        parts.push(svg('text', { x: (left + right) / 2, y: y + 2, 'text-anchor': 'middle', class: 'tick' }, 'nothing for ' + time(gap)));
+        y += 24;
       }
       last = m.t;
       parts.push(svg('text', { x: left - 8, y: y + 4, 'text-anchor': 'end', class: 'tick' }, time(m.t - one.opened[i])));
@@ -452,7 +483,7 @@
     keep();
     if (i < 0) return redraw();
     const list = messagesOf(i), name = called(i);
-    $('one-name').textContent = name[0].toUpperCase() + name.slice(1);
+    $('one-name').textContent = name;
     $('one-says').textContent = says(i);
     ladder(i, list);
     $('messages').replaceChildren(...list.map(m => {
