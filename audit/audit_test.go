@@ -920,6 +920,48 @@ func TestRemediesAreOfWhoOpensMost(t *testing.T) {
 	}
 }
 
+// A server that ends connections after several requests keeps them: what turns keep-alive on
+// is no remedy, and a limit is one only where the number fits it.
+func TestServersThatEndSomeKeepThem(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		requests    []int // of each connection that is ended
+		write       string
+		least, most linger.Opt[float64]
+	}{
+		{"one after four", []int{4}, "keepalive_requests 10000;", linger.Known(4.), linger.Known(4.)},
+		{"after different numbers", []int{3, 5}, "", linger.Known(3.), linger.Known(5.)},
+		{"each after its first", []int{1, 1}, "keepalive_timeout 75s;", linger.Opt[float64]{}, linger.Opt[float64]{}},
+		{"one after its first", []int{3, 1}, "keepalive_timeout 75s;", linger.Opt[float64]{}, linger.Opt[float64]{}},
+	} {
+		s, at := &script{}, 1.
+		for _, n := range test.requests {
+			c := s.open(at)
+			c.r.Software = "nginx/1.22.1"
+			for range n {
+				at += .1
+				c.ask(at, .02)
+			}
+			c.answered("close").server(at + .026)
+			at += .1
+		}
+		s.open(at).ask(at+.01, .02).client(at + 70)
+		r, _ := s.run(t)
+		i := slices.IndexFunc(r.Findings, func(f finding.Finding) bool { return f.Code == string(ServerSaysClose) })
+		if i < 0 {
+			t.Errorf("%s: %+v", test.name, r.Findings)
+			continue
+		}
+		f, write := r.Findings[i], ""
+		if len(f.Remedies) > 0 {
+			write = f.Remedies[0].Write
+		}
+		if write != test.write || f.Figures.Value("requests_least") != test.least || f.Figures.Value("requests_most") != test.most {
+			t.Errorf("%s: %q, %+v; want %q, %v to %v", test.name, write, f.Figures, test.write, test.least, test.most)
+		}
+	}
+}
+
 // What handshakes take on one machine says little of a network.
 func TestNear(t *testing.T) {
 	for trip, want := range map[time.Duration]bool{30 * time.Microsecond: true, 20 * time.Millisecond: false} {

@@ -610,6 +610,13 @@ func (a *Auditor) finding(k groupKey, g *group, cause Cause, m *amount) finding.
 			asked.cause = ClientAborts // its remedy is what ends them
 		}
 	}
+	if m.carried.several(m.connections) {
+		f.Figures = append(f.Figures, finding.Number("requests_least", float64(m.carried.least), ""), finding.Number("requests_most", float64(m.carried.most), ""))
+		asked.cause = "" // what turns keep-alive on ends nothing here
+		if server != nil && m.carried.least == m.carried.most && server.counts.Exceeded < m.carried.least {
+			asked.cause, asked.requests = RequestLimit, m.carried.least
+		}
+	}
 	f.Evidence = evidenceOf(m)
 	f.Remedies = asked.remedies()
 	return f

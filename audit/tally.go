@@ -71,7 +71,26 @@ type amount struct {
 	codes             []agentCount // by which those before were ended in error
 	agents            []agentCount
 	slow              saving
+	carried           carried // by those before that the server ended with a response
 }
+
+// carried is how many requests the connections had that a server ended with a response: where
+// each had several, it does keep connections.
+type carried struct{ connections, least, most int }
+
+// add counts the one before, unless its requests are encrypted or began before the recording.
+func (r *carried) add(c *conn) {
+	if c.beganBefore || c.opaque || c.end.number == 0 {
+		return
+	}
+	if r.connections == 0 || c.end.number < r.least {
+		r.least = c.end.number
+	}
+	r.connections, r.most = r.connections+1, max(r.most, c.end.number)
+}
+
+// several reports whether each of so many connections is known to have had more than one.
+func (r carried) several(connections int) bool { return r.connections == connections && r.least > 1 }
 
 // An agentCount is how many connections a program opened, by what it calls itself.
 type agentCount struct {
@@ -159,6 +178,9 @@ func (m *amount) add(c *conn) {
 	}
 	if b := c.decision.before; b != nil {
 		m.gaps.Add(c.opened.Sub(b.idleSince(c.opened)).Seconds())
+		if c.decision.cause == ServerSaysClose || c.decision.cause == ServerClosesAtOnce {
+			m.carried.add(b)
+		}
 	}
 	if len(m.evidence) < Shown {
 		e := evidence{stream: c.stream, udp: c.udp, frames: c.frames}

@@ -41,6 +41,18 @@ func ParseMoment(text string) (Moment, error) {
 	return Moment{kind: ofDay, wall: t}, nil
 }
 
+// Before reports whether m is certain to be earlier than other: both after the beginning, or both
+// of the wall clock. Of times of the day the later may be of the day before.
+func (m Moment) Before(other Moment) bool {
+	switch {
+	case m.kind != other.kind:
+		return false
+	case m.kind == afterBeginning:
+		return m.after < other.after
+	}
+	return m.kind == ofWallClock && m.wall.Before(other.wall)
+}
+
 // since returns the moment in a recording that began then.
 func (m Moment) since(began time.Time) linger.Instant {
 	if m.kind == afterBeginning {

@@ -119,13 +119,13 @@ func ParseSetting(text string) (Setting, error) {
 		w, ok := wordOf(name)
 		switch {
 		case !ok:
-			return s, fmt.Errorf("%.40q is not known; known are %s", name, strings.Join(Words(), ", "))
+			return s, fmt.Errorf("%.40q is not known; %sknown are %s", name, meant(name), strings.Join(Words(), ", "))
 		case seen[name]:
 			return s, fmt.Errorf("%s stands twice; each setting is a --what-if of its own", name)
 		case w.value == "" && valued:
 			return s, fmt.Errorf("%s has no value; write %s", name, name)
 		case !w.set(&s, value):
-			return s, fmt.Errorf("%s is not %.40q; write %s", name, value, w.example())
+			return s, fmt.Errorf("%s cannot be %.40q; write %s", name, value, w.example())
 		}
 		seen[name] = true
 	}
@@ -133,6 +133,19 @@ func ParseSetting(text string) (Setting, error) {
 		return s, fmt.Errorf("h2 is one connection for each client, so that connections and order say nothing; write two --what-if")
 	}
 	return s, nil
+}
+
+// meant names the setting that was mistyped, if one is near.
+func meant(name string) string {
+	var names []string
+	for _, w := range words {
+		names = append(names, w.name)
+	}
+	near := linger.Nearest(strings.TrimSpace(name), names)
+	if len(near) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %s? ", strings.Join(near, " or "))
 }
 
 func wordOf(name string) (word, bool) {

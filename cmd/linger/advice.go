@@ -30,6 +30,7 @@ var plainer = []struct {
 }{
 	{regexp.MustCompile(`expected \w+ value but got "EOL" \(<EOL>\)`), "its value is missing"},
 	{regexp.MustCompile(`expected a valid \d+ bit int but got ("[^"]*")`), "$1 is no whole number"},
+	{regexp.MustCompile(`expected a valid 16 bit uint but got ("[^"]*")`), "$1 is no whole number from 0 to 65535"},
 	{regexp.MustCompile(`expected a valid \d+ bit uint but got ("[^"]*")`), "$1 is no whole number from 0 up"},
 	{regexp.MustCompile(`expected duration but got ("[^"]*")(: .*)?$`), "$1 is not a duration; write 90ms, 1.5s or 2m"},
 	{regexp.MustCompile(`bool value must be .* but got ("[^"]*")`), "$1 is neither true nor false; write the flag alone"},

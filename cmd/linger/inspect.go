@@ -181,6 +181,9 @@ func (c inspectCmd) parse() (names []string, r observe.Reading, err error) {
 	if r.Scope.To, err = observe.ParseMoment(c.To); err != nil {
 		return nil, r, fault.Usage("--to: %w", err)
 	}
+	if r.Scope.To.Before(r.Scope.From) {
+		return nil, r, fault.Usage("--to %s is before --from %s; nothing is in between", c.To, c.From)
+	}
 	return names, r, nil
 }
 

@@ -198,6 +198,8 @@ func TestAdvice(t *testing.T) {
 		"get http://a --wide=perhaps":    "neither true nor false",
 		"compare --trials x":             `--trials: "x" is no whole number`,
 		"compare --seed=-1":              `--seed: "-1" is no whole number from 0 up`,
+		"inspect a --port 99999":         `--port: "99999" is no whole number from 0 to 65535`,
+		"inspect a --from 9s --to 5s":    "--to 5s is before --from 9s",
 		"probe --timeout soon http://a":  `--timeout: "soon" is not a duration; write`,
 		"probe -m soon http://a":         `--max-time: "soon" is no number of seconds`,
 		"serve --listen nowhere.invalid": `"nowhere.invalid" is no address of this host`,

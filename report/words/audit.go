@@ -425,12 +425,16 @@ func auditSays() map[string]func(finding.Finding) string {
 			}
 			return "the client reset it as soon as the response was there, as where a body is not read to its end"
 		},
-		string(audit.ClientPoolFull):     plain("the client closed those that did not fit into its pool, as others stayed idle"),
-		string(audit.ClientAborts):       plain("the client closed before the response had ended: bodies are not read to their end, or requests are cancelled"),
-		string(audit.ClientIdle):         func(f finding.Finding) string { return "the client closed after idling" + needed(f) },
-		string(audit.ServerSaysClose):    plain("the server announced its close of the one before (Connection: close, or HTTP/1.0)"),
-		string(audit.ServerClosesAtOnce): plain("the server closed as soon as it had answered, unannounced"),
-		string(audit.ServerIdle):         func(f finding.Finding) string { return "the server closed after idling" + idleOf(f) + needed(f) },
+		string(audit.ClientPoolFull): plain("the client closed those that did not fit into its pool, as others stayed idle"),
+		string(audit.ClientAborts):   plain("the client closed before the response had ended: bodies are not read to their end, or requests are cancelled"),
+		string(audit.ClientIdle):     func(f finding.Finding) string { return "the client closed after idling" + needed(f) },
+		string(audit.ServerSaysClose): func(f finding.Finding) string {
+			return "the server announced its close of the one before (Connection: close, or HTTP/1.0)" + afterRequests(f)
+		},
+		string(audit.ServerClosesAtOnce): func(f finding.Finding) string {
+			return "the server closed as soon as it had answered, unannounced" + afterRequests(f)
+		},
+		string(audit.ServerIdle): func(f finding.Finding) string { return "the server closed after idling" + idleOf(f) + needed(f) },
 		string(audit.RequestLimit): func(f finding.Finding) string {
 			most, ok := f.Figures.Value("request_limit").Get()
 			if !ok {
@@ -485,6 +489,18 @@ func auditSays() map[string]func(finding.Finding) string {
 			return text + "; " + handshakes(f)
 		},
 	}
+}
+
+// afterRequests says how many requests those had that the server ended, where each had several.
+func afterRequests(f finding.Finding) string {
+	least, most := f.Figures.Value("requests_least").Or(0), f.Figures.Value("requests_most").Or(0)
+	switch {
+	case least == 0:
+		return ""
+	case least == most:
+		return ", after " + finding.Plural(least, "request")
+	}
+	return fmt.Sprintf(", after %s to %s", whole(least), finding.Plural(most, "request"))
 }
 
 // handshakes says what full and resumed handshakes take, as medians of TLS's part.
@@ -711,6 +727,9 @@ func AuditHint(f finding.Finding) string {
 		return "a setting of the client: one cache of sessions for the whole process; --software NAME names its line"
 	case audit.ResumptionRefused:
 		return "a setting of the server: one cache of sessions, or one ticket key, for all its processes and machines; --software NAME names its line"
+	}
+	if f.Figures.Value("requests_least").Or(0) > 1 {
+		return "the server does keep connections: a limit by number or age, a reload, or the application ends some"
 	}
 	switch audit.Cause(f.Cause).Of().Whose {
 	case audit.Clients:

@@ -43,6 +43,8 @@ var auditExamples = []struct {
 	{costs(audit.RequestLimit, 3, n("request_limit", 100)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed after 100 requests."},
 	{costs(audit.RequestLimit, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed after a number of requests."},
 	{costs(audit.MaxAge, 3, between("age", 59800, 61000)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed at an age of 59.8 s to 61.0 s."},
+	{costs(audit.ServerSaysClose, 1, n("requests_least", 4), n("requests_most", 4)), "1 connection to shop.example (192.0.2.1:80), 1.23 s of waiting: the server announced its close of the one before (Connection: close, or HTTP/1.0), after 4 requests."},
+	{costs(audit.ServerClosesAtOnce, 3, n("requests_least", 4), n("requests_most", 9)), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed as soon as it had answered, unannounced, after 4 to 9 requests."},
 	{costs(audit.ServerSaysClose, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server announced its close of the one before (Connection: close, or HTTP/1.0)."},
 	{costs(audit.ServerClosesAtOnce, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the server closed as soon as it had answered, unannounced."},
 	{costs(audit.ClientSaysClose, 3), "3 connections to shop.example (192.0.2.1:80), 1.23 s of waiting: the client asked to close the one before (Connection: close, or HTTP/1.0)."},
