@@ -119,7 +119,7 @@ func ParseSetting(text string) (Setting, error) {
 		w, ok := wordOf(name)
 		switch {
 		case !ok:
-			return s, fmt.Errorf("%.40q is not known; %sknown are %s", name, meant(name), strings.Join(Words(), ", "))
+			return s, unknown(name)
 		case seen[name]:
 			return s, fmt.Errorf("%s stands twice; each setting is a --what-if of its own", name)
 		case w.value == "" && valued:
@@ -135,17 +135,16 @@ func ParseSetting(text string) (Setting, error) {
 	return s, nil
 }
 
-// meant names the setting that was mistyped, if one is near.
-func meant(name string) string {
+// unknown says which setting may have been meant, and which there are.
+func unknown(name string) error {
 	var names []string
 	for _, w := range words {
 		names = append(names, w.name)
 	}
-	near := linger.Nearest(strings.TrimSpace(name), names)
-	if len(near) == 0 {
-		return ""
+	if near := linger.Nearest(strings.TrimSpace(name), names); len(near) > 0 {
+		return fmt.Errorf("%.40q is not known; did you mean %s? known are %s", name, near[0], strings.Join(Words(), ", "))
 	}
-	return fmt.Sprintf("did you mean %s? ", strings.Join(near, " or "))
+	return fmt.Errorf("%.40q is not known; known are %s", name, strings.Join(Words(), ", "))
 }
 
 func wordOf(name string) (word, bool) {
