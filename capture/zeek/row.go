@@ -18,18 +18,27 @@ const maxRow = 1 << 20
 
 // A row is one line: its fields by name. What is unset is not there; what is empty is.
 type row struct {
-	path  string // of the log, as it says itself
-	tsv   bool
-	texts map[string]string
-	json  map[string]json.RawMessage
-	set   string // between the elements of one field of a text
+	path   string   // of the log, as it says itself
+	head   *head    // of a text
+	values []string // of a text, as they stand there: many rows wait for others
+	json   map[string]json.RawMessage
 }
 
 // text is a field, and whether it is set.
 func (r *row) text(name string) (string, bool) {
-	if r.tsv {
-		s, ok := r.texts[name]
-		return s, ok
+	if r.head != nil {
+		i, ok := r.head.columns[name]
+		if !ok || i >= len(r.values) {
+			return "", false
+		}
+		switch s := r.values[i]; s {
+		case r.head.unset:
+			return "", false
+		case r.head.empty:
+			return "", true
+		default:
+			return unescape(s), true
+		}
 	}
 	raw, ok := r.json[name]
 	if !ok || bytes.Equal(raw, []byte("null")) {
@@ -44,16 +53,16 @@ func (r *row) text(name string) (string, bool) {
 
 // list is a set or a vector.
 func (r *row) list(name string) []string {
-	if !r.tsv {
+	if r.head == nil {
 		var out []string
 		_ = json.Unmarshal(r.json[name], &out) // what is none has no elements
 		return out
 	}
-	s, ok := r.texts[name]
+	s, ok := r.text(name)
 	if !ok || s == "" {
 		return nil
 	}
-	return strings.Split(s, r.set)
+	return strings.Split(s, r.head.set)
 }
 
 // has reports whether there is a field of that name, set or not.
@@ -123,17 +132,17 @@ func (r *row) interval(name string) (time.Duration, bool) {
 type reader struct {
 	lines  *bufio.Reader
 	number int // of the line
-	head   head
+	head   *head
 }
 
 // A head is what the lines say that begin with #.
 type head struct {
 	separator, set, empty, unset, path string
-	fields                             []string
+	columns                            map[string]int // by name; nil before #fields
 }
 
 // whole is a head with what Zeek writes where nothing else is said.
-func whole() head { return head{separator: "\t", set: ",", empty: "(empty)", unset: "-"} }
+func whole() *head { return &head{separator: "\t", set: ",", empty: "(empty)", unset: "-"} }
 
 func newReader(r io.Reader) *reader {
 	return &reader{lines: bufio.NewReaderSize(r, 64<<10), head: whole()}
@@ -166,7 +175,7 @@ func (r *reader) next() (*row, error) {
 			}
 			one.path, _ = one.text("_path")
 			return one, nil
-		case r.head.fields == nil:
+		case r.head.columns == nil:
 			return nil, fmt.Errorf("line %d has no #fields before it", r.number)
 		default:
 			return r.columns(string(line)), nil
@@ -203,35 +212,34 @@ func (r *reader) heading(line string) {
 		}
 		return
 	}
-	name, rest, _ := strings.Cut(line, r.head.separator)
+	next := *r.head // rows that came before keep theirs
+	r.head = &next
+	name, rest, _ := strings.Cut(line, next.separator)
 	switch name {
 	case "#set_separator":
-		r.head.set = rest
+		next.set = rest
 	case "#empty_field":
-		r.head.empty = rest
+		next.empty = rest
 	case "#unset_field":
-		r.head.unset = rest
+		next.unset = rest
 	case "#path":
-		r.head.path = rest
+		next.path = rest
 	case "#fields":
-		r.head.fields = strings.Split(rest, r.head.separator)
+		next.columns = map[string]int{}
+		for i, column := range strings.Split(rest, next.separator) {
+			next.columns[column] = i
+		}
 	}
 }
 
-// columns is a line by the names of its columns.
+// columns is a line by its columns.
 func (r *reader) columns(line string) *row {
-	one := &row{path: r.head.path, tsv: true, texts: make(map[string]string, len(r.head.fields)), set: r.head.set}
-	for i, value := range strings.SplitN(line, r.head.separator, len(r.head.fields)+1) {
-		switch {
-		case i == len(r.head.fields) || value == r.head.unset:
-		case value == r.head.empty:
-			one.texts[r.head.fields[i]] = ""
-		default:
-			one.texts[r.head.fields[i]] = unescape(value)
-		}
-	}
-	return one
+	n := strings.Count(line, r.head.separator) + 1 // SplitN makes room for as many as it is told
+	return &row{path: r.head.path, head: r.head, values: strings.SplitN(line, r.head.separator, min(n, maxColumns))}
 }
+
+// maxColumns bounds the columns of a row; logs of Zeek have some thirty.
+const maxColumns = 1024
 
 // unescape undoes \xNN, which Zeek writes for what is not printable, and for separators.
 func unescape(s string) string {

@@ -133,7 +133,7 @@ func TestEnds(t *testing.T) {
 		{"SF", "^sHadDaFf", trace.AtClient, trace.FIN, trace.Inferred, false, false},
 		{"S0", "S", "", "", "", false, false},
 	} {
-		r := &row{tsv: true, texts: map[string]string{"conn_state": c.state, "history": c.history, "ts": "5.0"}}
+		r := &row{head: &head{unset: "-", columns: map[string]int{"conn_state": 0, "history": 1, "ts": 2}}, values: []string{c.state, c.history, "5.0"}}
 		var got trace.Connection
 		(&Logs{}).ends(&got, r)
 		if got.ClosedBy != c.by || got.ClosedWith != c.with || got.Known.Closed != c.known || got.BeganBefore != c.before || got.StillOpen != c.open {
