@@ -45,7 +45,7 @@ func TestCompletion(t *testing.T) {
 		"get --ladder gal":             "gallery", // needs no value
 		"compare -o x.mm":              "x.mmd FILES",
 		"inspect --software ng":        "nginx",
-		"inspect -o a.p":               "a.prom a.pcapng FILES",
+		"inspect -o a.p":               "a.parquet a.prom a.pcapng FILES",
 		"compare -o dir.d/x.j":         "dir.d/x.json FILES",
 		"compare -o ":                  "FILES",
 		"get --cacert ":                "FILES",
