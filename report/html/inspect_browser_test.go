@@ -217,3 +217,35 @@ func TestBrowserInspectHasNoBarrier(t *testing.T) {
 	b.run(t, chromedp.Focus(chromedp.CSS("#lanes-box")), chromedp.KeyEvent("\u0301"))
 	b.barriers(t, "inspect", axe)
 }
+
+// What is predicted has a control for each axis of the grid: each leads to the row of its setting.
+func TestBrowserInspectWhatIf(t *testing.T) {
+	b := newBrowser(t)
+	file := b.open(t, inspected(t, 900))
+	eval[float64](t, b, drawnLanes)
+	set := func(script string) string {
+		return eval[string](t, b, `(() => {const set = (id, v) => { const e = document.getElementById('what-if-' + id); typeof v === 'boolean' ? e.checked = v : e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})); };`+script+`;
+			return document.getElementById('what-if-name').textContent})()`)
+	}
+	for _, c := range []struct{ script, want string }{
+		{`set('h2', false); set('idle', 0); set('connections', 0); set('order', 0)`, "--what-if order=mru"},
+		{`set('order', 1)`, "--what-if order=lru"},
+		{`set('idle', 4)`, "--what-if idle=60s,order=lru"},
+		{`set('connections', 5)`, "--what-if idle=60s,connections=16,order=lru"},
+		{`set('h2', true)`, "--what-if idle=60s,h2"},
+	} {
+		if got := set(c.script); got != c.want {
+			t.Errorf("%s is %q; want %q", c.script, got, c.want)
+		}
+	}
+	shown := eval[string](t, b, `document.querySelector('#what-if-figures dd').textContent`)
+	if row := eval[string](t, b, `(() => {const r = [...document.querySelectorAll('[id^=what-if-row-]')].find(r => r.cells[0].textContent.trim() === 'idle=60s,h2'); return r.cells[1].textContent.trim() + ' instead of ' + r.cells[2].textContent.trim()})()`); shown != row {
+		t.Errorf("it shows %q; its row says %q", shown, row)
+	}
+	hash := eval[string](t, b, `location.hash`)
+	b.run(t, chromedp.Navigate("about:blank"), chromedp.Navigate(file+hash), chromedp.WaitReady(chromedp.CSS("main")))
+	if again := eval[string](t, b, `document.getElementById('what-if-name').textContent`); again != "--what-if idle=60s,h2" {
+		t.Errorf("the address %s gives %q", hash, again)
+	}
+	b.quiet(t, "inspect", file)
+}
