@@ -16,8 +16,13 @@ import (
 
 // A jointly counts connections whose cause one end alone does not tell.
 type jointly struct {
-	lines                          []string
-	connections, hard, right, lost int
+	lines                  []string
+	scenarios, connections int
+	// hard are those of which the client's capture alone does not tell the cause, or the server's
+	// does not; client and server those of them that it does tell, right those that both tell.
+	hard, client, server, right int
+	// lost are those that each capture alone tells, and both together do not.
+	lost int
 }
 
 // judgeJoined joins the captures of client and server, and holds what is then said of each
@@ -46,25 +51,30 @@ func (s *take) judgeJoined(t *testing.T, all *jointly) {
 		t.Error(err)
 		return
 	}
-	n, hard, right := 0, 0, 0
+	all.scenarios++
+	all.connections += len(want)
+	hard := 0
 	atClient, atServer, joint := s.rightly(alone[near], want), s.rightly(alone[far], want), s.rightly(both, want)
 	for i := range want {
-		n++
-		switch one := !atClient[i] || !atServer[i]; {
+		one := !atClient[i] || !atServer[i]
+		if one {
+			hard++
+			all.client += trues(atClient[i : i+1])
+			all.server += trues(atServer[i : i+1])
+		}
+		switch {
 		case one && joint[i]:
-			hard++
-			right++
+			all.right++
 		case one:
-			hard++
 			t.Logf("%s, connection %d: %s, and both ends do not tell either", s.name, i+1, want[i])
 		case !joint[i]:
 			all.lost++
 			t.Errorf("%s, connection %d: %s, as each end alone says, and joined they do not", s.name, i+1, want[i])
 		}
 	}
-	all.connections, all.hard, all.right = all.connections+n, all.hard+hard, all.right+right
+	all.hard += hard
 	if hard > 0 {
-		all.lines = append(all.lines, fmt.Sprintf("| %s | %d | %d | %d | %d |", s.name, n, trues(atClient), trues(atServer), trues(joint)))
+		all.lines = append(all.lines, fmt.Sprintf("| %s | %d | %d | %d | %d |", s.name, len(want), trues(atClient), trues(atServer), trues(joint)))
 	}
 }
 
@@ -118,7 +128,8 @@ func trues(all []bool) (n int) {
 // report holds that nine of ten of them are decided.
 func (j *jointly) report(t *testing.T) {
 	t.Helper()
-	t.Logf("joined: of %d connections, one end alone leaves %d not known or wrong; both ends tell %d of these", j.connections, j.hard, j.right)
+	t.Logf("joined: of %d connections of %d scenarios, one end alone leaves %d not known or wrong; the client's tells %d of these, the server's %d, both ends %d",
+		j.connections, j.scenarios, j.hard, j.client, j.server, j.right)
 	if float64(j.right) < 0.9*float64(j.hard) {
 		t.Errorf("both ends tell %d of %d, want nine of ten", j.right, j.hard)
 	}
@@ -144,7 +155,8 @@ func (j *jointly) write(t *testing.T) {
 	}
 	slices.Sort(j.lines)
 	table := "\n| scenario | connections | right by the client's alone | by the server's alone | joined |\n|---|---|---|---|---|\n" + strings.Join(j.lines, "\n") +
-		fmt.Sprintf("\n\nOf %d connections played one end alone leaves %d not known, or has a wrong cause; both ends\ntell %d of these, and are wrong on %d of the others.\n\n", j.connections, j.hard, j.right, j.lost)
+		fmt.Sprintf("\n\nOf %d connections of %d scenarios, one end alone leaves %d not known, or has a wrong cause. The\nclient's alone tells %d of these, the server's alone %d, both joined %d. Of the others, which each end\ntells alone, both joined have %d wrong.\n\n",
+			j.connections, j.scenarios, j.hard, j.client, j.server, j.right, j.lost)
 	if err := os.WriteFile(document, []byte(head+begin+table+end+tail), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -31,18 +31,19 @@ func (k *kept) WriteExchange(x *trace.Exchange) error {
 	return k.Records.WriteExchange(&one)
 }
 
-func recordsOf(file string) (k kept, err error) {
+// recordsOf also returns how many packets were taken for copies of others.
+func recordsOf(file string) (k kept, copies int64, err error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return k, err
+		return k, 0, err
 	}
 	defer f.Close()
 	files, err := pcap.Open([]pcap.Input{{Name: file, From: f}})
 	if err != nil {
-		return k, err
+		return k, 0, err
 	}
-	_, err = packet.Read(files, packet.Options{}, &k)
-	return k, err
+	sum, err := packet.Read(files, packet.Options{}, &k)
+	return k, sum.Duplicates, err
 }
 
 // leastHeld is how many captures of our own are held against tshark, at least. More are
@@ -75,7 +76,7 @@ func holdAgainstTshark(t *testing.T, takes []take) {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			file := s.captures[point]
-			k, err := recordsOf(file)
+			k, copies, err := recordsOf(file)
 			if err != nil {
 				t.Errorf("%s, %s: %v", s.name, point, err)
 				return
@@ -94,7 +95,15 @@ func holdAgainstTshark(t *testing.T, takes []take) {
 				t.Errorf("%s, %s: %d connections, tshark counts %d", s.name, point, len(ours), len(theirs))
 			}
 			for n, w := range theirs {
-				if g := ours[n]; g != w {
+				g := ours[n]
+				// A server whose timer ends as a retransmitted SYN comes sends two SYN-ACKs within
+				// a millisecond: Linux gives them the same number and the same stamp, and no octet
+				// tells the second one from a copy of the first.
+				if twins := w.SYN - g.SYN; twins > 0 && twins <= copies && g.Retransmitted+twins == w.Retransmitted {
+					t.Logf("%s, %s, tcp.stream %d: %d of %d SYNs are equal to one before, and taken for copies", s.name, point, n, twins, w.SYN)
+					g.SYN, g.Retransmitted, copies = w.SYN, w.Retransmitted, copies-twins
+				}
+				if g != w {
 					t.Errorf("%s, %s, tcp.stream %d: %+v, tshark counts %+v", s.name, point, n, g, w)
 				}
 			}
