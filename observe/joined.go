@@ -83,6 +83,8 @@ func (f *farEnd) tell(in Reading, r *audit.Result, began time.Time, ended linger
 	switch {
 	case f.Reversed():
 		return fault.Usage("--join: by their handshakes %s was taken nearer to the server than %s; name the client's first", f.client, f.server)
+	case f.Same():
+		return fault.Usage("--join: %s and %s hold the same handshakes at the same times, as one capture and its copy; name the client's and the server's", f.client, f.server)
 	case s.Matched == 0:
 		return fault.Unmet("--join: no connection over TCP is in both %s and %s; are they of the same hosts and time?", f.client, f.server)
 	}

@@ -14,6 +14,7 @@ import (
 // stretch of time tells most.
 type fit struct {
 	n, reversed int
+	same        int           // of n, those that both captures have at the same times
 	width       time.Duration // of a stretch
 	origin      time.Time     // of the client's clock
 	best        map[int64]sample
@@ -43,6 +44,9 @@ func (f *fit) add(near, far pair) {
 		f.origin, f.width, f.best, f.rtt = near.syn, time.Second, map[int64]sample{}, rtt
 	}
 	f.n++
+	if near.syn.Equal(far.syn) && near.ack.Equal(far.ack) {
+		f.same++
+	}
 	if f.rtt > rtt {
 		f.rtt, f.sorted = rtt, nil
 	}

@@ -296,6 +296,10 @@ func (j *Joiner) Sum() trace.Joined {
 // server's, and the other way round: a SYN is answered sooner where it is answered.
 func (j *Joiner) Reversed() bool { return j.clock.reversed > j.clock.n }
 
+// Same reports whether both captures have every handshake at the very same times, as one capture
+// and a copy of it do: there is nothing between one place and itself.
+func (j *Joiner) Same() bool { return j.clock.n > 0 && j.clock.same == j.clock.n }
+
 // median is the one in the middle.
 func median(all []float64) float64 {
 	slices.Sort(all)

@@ -166,6 +166,29 @@ func TestWhoIsWho(t *testing.T) {
 	}
 }
 
+func TestOneCaptureTwice(t *testing.T) {
+	for copies, want := range map[int]bool{0: false, 1: false, 3: true} {
+		j := New(0)
+		var all []trace.Connection
+		for n := range int64(3) {
+			near, far := shown(n, 0)
+			if int(n) < copies {
+				far = near
+			}
+			j.Far(&far, began)
+			all = append(all, near)
+		}
+		j.FarEnds(began, began.Add(time.Minute))
+		for i := range all {
+			j.Near(&all[i], began)
+		}
+		j.NearEnds(began, began.Add(time.Minute))
+		if got := j.Same(); got != want || j.Reversed() {
+			t.Errorf("%d of 3 handshakes at the same times: same %v, want %v; reversed %v", copies, got, want, j.Reversed())
+		}
+	}
+}
+
 func TestAClockThatDriftsAndIsSet(t *testing.T) {
 	var f fit
 	for i := range 300 {

@@ -59,7 +59,7 @@ func TestCommandLine(t *testing.T) {
 			return os.Symlink("/dev/full", filepath.Join(e.WorkDir, "full.csv"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": statusCmd, "waitfor": waitForCmd, "onport": onPortCmd, "setport": setPortCmd,
+			"bothends": bothEndsCmd, "status": statusCmd, "waitfor": waitForCmd, "onport": onPortCmd, "setport": setPortCmd,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {
