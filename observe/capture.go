@@ -221,7 +221,7 @@ func (in *auditing) WriteExchange(e *trace.Exchange) error {
 		one := in.Redact.exchange(*e)
 		e = &one
 	}
-	in.rows.exchange(e)
+	in.rows.exchange(e, in.Redact)
 	in.Timeline.Exchange(e)
 	return in.audit.WriteExchange(e)
 }
@@ -248,7 +248,7 @@ func (in *auditing) WriteConnection(c *trace.Connection) error {
 	if len(in.Redact) > 0 {
 		one = in.Redact.connection(one)
 	}
-	in.rows.connection(&one)
+	in.rows.connection(&one, in.Redact)
 	in.Timeline.Connection(&one)
 	return in.audit.WriteConnection(&one)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"linger"
 	"linger/fault"
@@ -48,7 +49,14 @@ func (s Scope) isAll() bool {
 
 // exchange takes an exchange, and connection its connection, if it is looked at. An error of a writer
 // stays there.
-func (r *rows) exchange(e *trace.Exchange) {
+func (r *rows) exchange(e *trace.Exchange, hidden Redaction) {
+	if len(r.to) == 0 {
+		return
+	}
+	if len(hidden) > 0 {
+		one := hidden.rowOf(*e)
+		e = &one
+	}
 	if r.held != nil && e.Connection >= 0 && r.n < mostHeldRows {
 		r.held[e.Connection] = append(r.held[e.Connection], *e)
 		r.n++
@@ -59,9 +67,18 @@ func (r *rows) exchange(e *trace.Exchange) {
 	}
 }
 
-func (r *rows) connection(c *trace.Connection) {
+func (r *rows) connection(c *trace.Connection, hidden Redaction) {
 	held := r.held[c.ID]
 	r.ignore(c.ID)
+	if len(hidden) > 0 {
+		one := *c
+		one.Surplus = linger.Opt[trace.Surplus]{}
+		if g, ok := one.GoAway.Get(); ok {
+			g.Debug = ""
+			one.GoAway = linger.Known(g)
+		}
+		c = &one
+	}
 	for _, w := range r.to {
 		for i := range held {
 			w.WriteExchange(&held[i])
@@ -87,6 +104,20 @@ func (r *rows) turn(connection int64, at linger.Instant, client, server netip.Ad
 	}
 }
 
+// rowOf is an exchange, which names nobody any more, without what was asked: paths are others, the
+// same for the same.
+func (r Redaction) rowOf(e trace.Exchange) trace.Exchange {
+	if scheme, rest, ok := strings.Cut(e.URL, "://"); ok {
+		host, path, _ := strings.Cut(rest, "/")
+		path, _, _ = strings.Cut(path, "?")
+		e.URL = scheme + "://" + host + "/path-" + r.keyed(path)
+	} else {
+		e.URL = "path-" + r.keyed(e.URL)
+	}
+	e.Redirect, e.Initiator, e.Referer, e.Page, e.Failed = "", "", "", "", ""
+	return e
+}
+
 // another is an address of a network that nobody routes to (RFC 4193), the same for the same.
 func (r Redaction) another(a netip.Addr) netip.Addr {
 	h := hmac.New(sha256.New, r)
@@ -102,6 +133,10 @@ func (s *Seen) Recording() records.Recording {
 	out.Files = s.Files
 	// Caveats of the reading stand before and behind those of the audit.
 	all, own := s.Caveats, s.audited
+	if len(own) == 0 {
+		out.After = all
+		return out
+	}
 	for i := 0; i+len(own) <= len(all); i++ {
 		if reflect.DeepEqual(all[i:i+len(own)], own) {
 			out.Before, out.After = slices.Clone(all[:i]), slices.Clone(all[i+len(own):])

@@ -42,7 +42,7 @@ func TestFullDisk(t *testing.T) {
 		if _, said, status := command(t, "get", "objects:3x1000", "-s", "close", "-o", capture); status != exitDone {
 			t.Fatal(said)
 		}
-		kinds = append(kinds, kind{".pcapng", []string{"get", "objects:3x1000"}}, kind{".pcapng .tsv .json", []string{"inspect", capture}},
+		kinds = append(kinds, kind{".pcapng", []string{"get", "objects:3x1000"}}, kind{".pcapng .tsv .parquet .json", []string{"inspect", capture}},
 			kind{".pcapng", []string{"lab", "--", "true"}})
 	}
 	for _, k := range testall.Of(kinds, kinds[:3]) {
