@@ -97,6 +97,9 @@ func TestHTTP3(t *testing.T) {
 	defer func() { h.Close(); <-done }()
 	for _, strategy := range []string{"h3", "h3+resume", "h3+0rtt"} {
 		t.Run(strategy, func(t *testing.T) {
+			if raceDetector && strategy == "h3+0rtt" {
+				t.Skip("quic-go reads and writes the server's parameters at once where streams are opened in early data: https://github.com/quic-go/quic-go/issues/4303")
+			}
 			s.requests.Store(0)
 			c := s.config(t, strategy)
 			c.TLS, c.Connections, c.Plan.Requests, c.Life.Requests = trust, 2, 100, plan.Range{Least: 10, Most: 10}
