@@ -340,6 +340,9 @@ func target(s string, m ask.Message) (load.Target, error) {
 		return load.Target{}, fault.Usage("%s is no http or https URL; write http://127.0.0.1:8080/", flags.Quote(linger.WithoutUser(s)))
 	}
 	port := cmp.Or(u.Port(), strconv.Itoa(map[string]int{linger.SchemeHTTP: 80, linger.SchemeHTTPS: 443}[u.Scheme]))
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return load.Target{}, fault.Usage("%s: the port is a number from 1 to 65535", flags.Quote(linger.WithoutUser(s)))
+	}
 	return load.Target{
 		Scheme: u.Scheme, Address: net.JoinHostPort(u.Hostname(), port), Host: u.Host, Path: cmp.Or(u.RequestURI(), "/"), Message: m,
 	}, nil

@@ -283,6 +283,7 @@ func TestHostileFiles(t *testing.T) {
 	sim := []string{"compare", "objects:3x1000", "--on", "sim", "-s", "close,keep"}
 	made(append(sim, "-o", "compare.trace", "-o", "before.json", "-o", "after.json")...)
 	made("get", server.URL, "-s", "keep", "-o", "fetch.trace", "-o", "fetch.har")
+	made("bench", server.URL, "-n", "4", "-c", "2", "-s", "close,keep", "--turns", "2", "-o", "load.json", "-o", "load2.json")
 	all, some := ".json .txt .html .xml .sarif .prom", ".json .txt .html"
 	type kind struct {
 		file    string
@@ -294,9 +295,10 @@ func TestHostileFiles(t *testing.T) {
 		{"compare.trace", 8, all + " .csv", []string{"report", "compare.trace"}},
 		{"fetch.trace", 8, all + " .mmd", []string{"report", "fetch.trace"}},
 		{"fetch.har", 8, all + " .trace .mmd", []string{"report", "fetch.har"}},
+		{"load.json", 2, ".json .txt", []string{"compare", "load.json", "load2.json"}},
 		{"after.json", 8, some, []string{"compare", "before.json", "after.json"}},
 	}
-	for _, c := range testall.Of(kinds, kinds[1:3]) {
+	for _, c := range testall.Of(kinds, kinds[1:4]) {
 		if n := spoil(t, c.file, c.endings, c.args...); n < c.least {
 			t.Errorf("%s: a text is free in %d places, less than %d", c.file, n, c.least)
 		}

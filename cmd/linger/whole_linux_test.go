@@ -35,6 +35,7 @@ func TestFullDisk(t *testing.T) {
 	kinds := []kind{
 		{".json .html .trace", sim}, {".csv .json", sweep}, {".har", []string{"get", server.URL}},
 		{".txt .xml .sarif .prom .csv", sim}, {".html .txt", sweep}, {".json .html .txt .trace", []string{"get", server.URL}},
+		{".json .txt .csv .bench .xml .sarif .prom", []string{"bench", server.URL, "-n", "4", "-c", "2"}},
 	}
 	if testall.Asked() {
 		needLab(t)

@@ -67,6 +67,7 @@ func TestWhatIsAnsweredFirst(t *testing.T) {
 		{"noise", map[string][]int{"close": {1000, 900, 1100, 950, 1050}, "keep": {1010, 890, 1050, 990, 1000}}, []string{"close", "keep"}, FoundCost, CauseEqual},
 		{"one turn", map[string][]int{"close": {300}, "keep": {1000}}, []string{"close", "keep"}, FoundCost, CauseFew},
 		{"nothing by one", map[string][]int{"close": {0, 0}, "keep": {1000, 1000}}, []string{"close", "keep"}, FoundCost, CauseNone},
+		{"a server that dies", map[string][]int{"close": {300, 310, 0, 0, 0}, "keep": {1000, 1010, 0, 0, 0}}, []string{"close", "keep"}, FoundCost, CauseNone},
 		{"two that keep", map[string][]int{"keep": {1000, 1001, 1002, 1003, 1004}, "keep:8": {2000, 2001, 2002, 2003, 2004}}, []string{"keep", "keep:8"}, FoundFastest, CauseMore},
 		{"one alone", map[string][]int{"keep": {1000}}, []string{"keep"}, FoundOne, ""},
 		{"nothing at all", map[string][]int{"keep": {0}}, []string{"keep"}, FoundUnserved, ""},
@@ -148,6 +149,18 @@ func TestCaveats(t *testing.T) {
 	}
 }
 
+// Turns without any answer are told, and a strategy that has no others is another finding.
+func TestSilentTurns(t *testing.T) {
+	for _, test := range []struct {
+		rates []int
+		want  bool
+	}{{[]int{1000, 1000}, false}, {[]int{1000, 0}, true}, {[]int{0, 0}, false}} {
+		if r := loadOf(t, map[string][]int{"keep": test.rates}, nil, "keep"); codes(r.Caveats)[CaveatSilent] != test.want {
+			t.Errorf("%v: %v", test.rates, r.Caveats)
+		}
+	}
+}
+
 // What was written is read again, and comes to the same.
 func TestDocumentIsReadAgain(t *testing.T) {
 	r := loadOf(t, map[string][]int{"close": {300, 310, 290}, "keep": {1000, 1010, 990}}, func(r *tally.Run) {
@@ -198,6 +211,25 @@ func TestDistributionHoldsAll(t *testing.T) {
 	}
 	if sum != 1501 || last < 2000 {
 		t.Errorf("%d requests up to %v ms", sum, last)
+	}
+}
+
+// Parts are wide where there are few requests, at whichever end those are.
+func TestDistributionIsNarrowWhereMostAre(t *testing.T) {
+	r := loadOf(t, map[string][]int{"keep": {1000}}, func(r *tally.Run) {
+		r.Latency.Intended.Add(int64(30*time.Microsecond), 10)
+		for ms := 1; ms <= 20; ms++ {
+			r.Latency.Intended.Add(int64(ms)*int64(time.Millisecond), 1000)
+		}
+	}, "keep")
+	parts := r.Rows[0].Distribution(4)
+	if len(parts) != 4 {
+		t.Fatal(parts)
+	}
+	for _, part := range parts {
+		if part.Share > 0.6 {
+			t.Errorf("one part has %v of all: %v", part.Share, parts)
+		}
 	}
 }
 

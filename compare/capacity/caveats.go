@@ -60,6 +60,11 @@ func (r *Result) doubtOf(row Row) (out []finding.Caveat) {
 	if row.Limited != tally.NoLimit {
 		out = append(out, finding.Caveat{Code: CaveatGenerator, Subject: ofStrategy(row), Cause: string(row.Limited), Decisive: true})
 	}
+	if silent := silent(row.Rates); silent > 0 && silent < len(row.Rates) {
+		out = append(out, finding.Caveat{
+			Code: CaveatSilent, Subject: ofStrategy(row), Decisive: true, Figures: finding.Figures{finding.Counted("silent", silent), finding.Counted("turns", len(row.Rates))},
+		})
+	}
 	n := row.Requests.Intended
 	share := func(of int64) finding.Figure { return finding.Number("share", float64(of)/float64(max(1, n)), "share") }
 	if failed := row.Failed(); failed > 0 {
@@ -89,4 +94,14 @@ func (r *Result) doubtOf(row Row) (out []finding.Caveat) {
 		out = append(out, finding.Caveat{Code: CaveatBehind, Subject: ofStrategy(row), Decisive: true, Figures: finding.Figures{share(row.Requests.Waiting)}})
 	}
 	return out
+}
+
+// silent counts the turns in which nothing was answered.
+func silent(rates []float64) (n int) {
+	for _, rate := range rates {
+		if rate == 0 {
+			n++
+		}
+	}
+	return n
 }

@@ -14,7 +14,8 @@ const (
 	FoundFastest = "fastest"
 	// FoundOne is what a single strategy came to: "rate", "p50", "p99", "connections", "asked".
 	FoundOne = "served"
-	// FoundUnserved: nothing was answered; its cause is the most frequent failure.
+	// FoundUnserved: nothing was answered; its cause is the most frequent failure. "n" of those, and
+	// "cut" requests that were under way at the end.
 	FoundUnserved = "unserved"
 	// FoundEnded: the server ended kept connections; CauseLimit, CauseSaid or CauseUnsaid.
 	// "closed", "opened", "carried" requests of each, in the median.
@@ -34,7 +35,7 @@ const (
 	CauseEqual = "equal" // the turns do not tell them apart
 	CauseFew   = "few"   // there are too few turns to tell
 	CauseRate  = "rate"  // the rate was given: no capacity
-	CauseNone  = "none"  // one of the two served nothing
+	CauseNone  = "none"  // one of the two served nothing in most turns
 )
 
 // Causes of FoundEnded.
@@ -54,6 +55,7 @@ const (
 const (
 	CaveatStopped   = "stopped"        // it was interrupted
 	CaveatGenerator = "generator"      // of a strategy: the load generator was the limit; the cause says by what
+	CaveatSilent    = "silent-turns"   // of a strategy: turns in which nothing was answered: "silent", "turns"
 	CaveatFailed    = "failed"         // of a strategy: requests that failed: "share", "n"; the cause is the most frequent kind
 	CaveatWrong     = "wrong-status"   // of a strategy: answers of a status that was not expected: "n", "share", "status"
 	CaveatFew       = "few-turns"      // too few turns for an interval of 95 %: "turns", "needed"

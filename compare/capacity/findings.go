@@ -139,14 +139,16 @@ func (r *Result) answer() finding.Finding {
 // unserved is that nothing was answered.
 func unserved(rows []Row) finding.Finding {
 	var why map[tally.Failure]int64
+	cut := int64(0)
 	for _, row := range rows {
+		cut += row.Requests.Cut
 		for _, m := range []map[tally.Failure]int64{row.Connections.Failed, row.Requests.Failed, row.Requests.Unsent} {
 			why = added(why, m)
 		}
 	}
 	kind, n := mostOf(why)
 	return finding.Finding{
-		Code: FoundUnserved, Severity: finding.Error, Cause: string(kind), Figures: finding.Figures{finding.Number("n", float64(n), "")},
+		Code: FoundUnserved, Severity: finding.Error, Cause: string(kind), Figures: finding.Figures{finding.Number("n", float64(n), ""), finding.Number("cut", float64(cut), "")},
 	}
 }
 
@@ -199,7 +201,7 @@ func (r *Result) verdict(a, b Row) string {
 	ratio, ok := ratioOf(a, b).Rate.Get()
 	low, bounded := ratio.Low.Get()
 	switch {
-	case a.Requests.Answered == 0 || b.Requests.Answered == 0:
+	case a.Rate.Value == 0 || b.Rate.Value == 0:
 		return CauseNone
 	case r.Settings.Rate != "":
 		return CauseRate

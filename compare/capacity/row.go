@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"slices"
 	"time"
 
 	"linger"
@@ -191,7 +192,8 @@ type Counted struct {
 }
 
 // Distribution parts the latencies, from the intended moment, into at most n parts whose ends
-// are round numbers (1, 2 or 5 times a power of ten, in ms). What is beyond the 99.9th percentile is the last part's.
+// are round numbers (1, 2 or 5 times a power of ten, in ms), narrow where most of them are. What is beyond
+// the 99.9th percentile is the last part's.
 func (r Row) Distribution(n int) []Counted {
 	h := &r.latency
 	low, ok := h.Quantile(0)
@@ -207,9 +209,6 @@ func (r Row) Distribution(n int) []Counted {
 			}
 		}
 	}
-	if len(ends) > n {
-		ends = append(ends[:n-1:n-1], ends[len(ends)-1])
-	}
 	out := make([]Counted, len(ends))
 	for i, end := range ends {
 		out[i].To = float64(end) / 1e6
@@ -224,6 +223,17 @@ func (r Row) Distribution(n int) []Counted {
 		}
 		out[i].N += count
 	})
+	// Where there are too many parts, the two beside each other that hold the least become one.
+	for len(out) > n {
+		least := 0
+		for i := range out[:len(out)-1] {
+			if out[i].N+out[i+1].N < out[least].N+out[least+1].N {
+				least = i
+			}
+		}
+		out[least+1].From, out[least+1].N = out[least].From, out[least].N+out[least+1].N
+		out = slices.Delete(out, least, least+1)
+	}
 	if most, ok := h.Max(); ok && float64(most)/1e6 > out[len(out)-1].To {
 		out[len(out)-1].To = float64(most) / 1e6
 	}

@@ -110,6 +110,9 @@ func LoadFinding(f finding.Finding) string {
 		}
 		return text + fmt.Sprintf(", over %s; %s were asked for.", finding.Plural(n("connections"), "connection"), finding.Count0(n("asked")))
 	case capacity.FoundUnserved:
+		if n("n") == 0 && n("cut") > 0 {
+			return fmt.Sprintf("Nothing was answered: %s waited for it until the end.", finding.Plural(n("cut"), "request"))
+		}
 		if n("n") == 0 {
 			return "Nothing was answered."
 		}
@@ -158,7 +161,7 @@ func loadCost(f finding.Finding) string {
 	case capacity.CauseEqual:
 		text = fmt.Sprintf("The turns do not show that a connection for each request costs capacity: %s%s", rates, interval(capacityOf))
 	case capacity.CauseNone:
-		return fmt.Sprintf("One of the two served nothing: %s.", rates)
+		return fmt.Sprintf("In most turns one of the two served nothing: %s.", rates)
 	case capacity.CauseRate:
 		text = fmt.Sprintf("At the rate that was given, %s", rates)
 		if a, ok := figureOf(f, "p99", closed).Value.Get(); ok {
@@ -258,6 +261,8 @@ func LoadCaveat(c finding.Caveat) string {
 		return fmt.Sprintf("%s: the load generator's processor was busy: the server may be able to serve more", c.Subject.Name)
 	case capacity.CaveatFailed:
 		return fmt.Sprintf("%s: %s failed, %s of them: most often %s", c.Subject.Name, finding.Plural(n("n"), "request"), finding.Share(n("share")), loadFailure(c.Cause))
+	case capacity.CaveatSilent:
+		return fmt.Sprintf("%s: nothing was answered in %s of %s", c.Subject.Name, finding.Count0(n("silent")), finding.Plural(n("turns"), "turn"))
 	case capacity.CaveatWrong:
 		return fmt.Sprintf("%s: %s had another status than expected, %s of them: mostly %s", c.Subject.Name, finding.Plural(n("n"), "answer"), finding.Share(n("share")), finding.Count0(n("status")))
 	case capacity.CaveatFew:
