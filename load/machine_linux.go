@@ -81,7 +81,7 @@ func (s *setup) enoughPorts() error {
 	}
 	for _, o := range s.origins {
 		if have := ports * max(len(s.Locals), 1); o.connections > have {
-			return fmt.Errorf("%d connections to one address need as many local ports, and there are %d; widen sysctl net.ipv4.ip_local_port_range, give several local addresses, or take fewer connections", o.connections, have)
+			return fmt.Errorf("%d connections to one address need as many local ports, and there are %d; widen sysctl net.ipv4.ip_local_port_range, or take fewer connections", o.connections, have)
 		}
 	}
 	return nil

@@ -19,11 +19,14 @@ type worker interface {
 	spent() (busy, of time.Duration)
 }
 
+// A Shortage is what this machine has too little of for a load.
+type Shortage struct{ error }
+
 // Run drives the targets until the plan ends or ctx does, and returns what it came to. Every half
 // second, or Config.Every, tell is told what it has come to so far, unless it is nil, from one
 // goroutine of its own, which has ended when Run returns. When ctx ends, nothing more is waited for, and the Run
 // says that it was Interrupted; that is no error. An error says that nothing could be begun: the
-// configuration is wrong, a name is not known, or this machine permits too few files.
+// configuration is wrong, a name is not known, or this machine has too few files or ports (Shortage).
 func Run(ctx context.Context, c Config, tell func(tally.Run)) (tally.Run, error) {
 	c.Workers = cmp.Or(c.Workers, runtime.GOMAXPROCS(0))
 	s, err := prepare(ctx, c)
@@ -31,10 +34,10 @@ func Run(ctx context.Context, c Config, tell func(tally.Run)) (tally.Run, error)
 		return tally.Run{}, err
 	}
 	if err := enoughFiles(s.Connections); err != nil {
-		return tally.Run{}, err
+		return tally.Run{}, Shortage{err}
 	}
 	if err := s.enoughPorts(); err != nil {
-		return tally.Run{}, err
+		return tally.Run{}, Shortage{err}
 	}
 	workers, err := s.makeWorkers()
 	if err != nil {

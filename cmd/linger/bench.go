@@ -200,6 +200,13 @@ func (c benchCmd) bench() (b loads.Bench, set capacity.Settings, err error) {
 	if b.Config, err = c.reach(); err != nil {
 		return b, set, err
 	}
+	for _, s := range b.Strategies {
+		for _, t := range b.Config.Targets {
+			if s.QUIC() && t.Scheme == linger.SchemeHTTP {
+				return b, set, fault.Usage("-s %s: QUIC is always encrypted; write https://%s", s.Name, t.Address)
+			}
+		}
+	}
 	if err = c.life(&b.Config.Life); err != nil {
 		return b, set, err
 	}
@@ -311,6 +318,9 @@ func (c benchCmd) reach() (load.Config, error) {
 	out := load.Config{
 		Connections: c.Connections, InFlight: c.InFlight, Closing: tally.Closing(c.Close), Route: said.Route, Answer: answer,
 		TLS: &tls.Config{RootCAs: said.Roots, InsecureSkipVerify: said.Insecure, Certificates: said.Certificates},
+	}
+	if c.Expect != 0 && (c.Expect < 100 || c.Expect > 599) {
+		return out, fault.Usage("--expect: %d is no status; give one from 100 to 599", c.Expect)
 	}
 	if len(c.Weights) > 0 && len(c.Weights) != len(c.URLs) {
 		return out, fault.Usage("--weights: %d of them for %s; give one of each", len(c.Weights), linger.Plural(len(c.URLs), "URL"))

@@ -108,7 +108,7 @@ func LoadFinding(f finding.Finding) string {
 		if p99, ok := f.Figures.Value("p99").Get(); ok {
 			text += fmt.Sprintf(" and 99 %% within %s", LoadTime(p99))
 		}
-		return text + fmt.Sprintf(", over %s; %s were asked for.", finding.Plural(n("connections"), "connection"), finding.Count0(n("asked")))
+		return text + fmt.Sprintf(", over %s; %s at once were asked for.", finding.Plural(n("connections"), "connection"), finding.Count0(n("asked")))
 	case capacity.FoundUnserved:
 		if n("n") == 0 && n("cut") > 0 {
 			return fmt.Sprintf("Nothing was answered: %s waited for it until the end.", finding.Plural(n("cut"), "request"))

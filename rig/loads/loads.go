@@ -5,6 +5,7 @@ package loads
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -50,12 +51,25 @@ func (b Bench) Run(ctx context.Context, tell func(Now)) ([][]tally.Run, error) {
 				if ctx.Err() != nil {
 					return out, nil
 				}
-				return out, fmt.Errorf("%s: %w", b.Strategies[of].Name, err)
+				return out, blamed(fmt.Errorf("%s: %w", b.Strategies[of].Name, err))
 			}
 			out[of] = append(out[of], run)
 		}
 	}
 	return out, nil
+}
+
+// blamed says whose fault it is that a load did not begin.
+func blamed(err error) error {
+	var short load.Shortage
+	var known fault.Error
+	switch {
+	case errors.As(err, &short):
+		return fault.Machine("%w", err)
+	case errors.As(err, &known):
+		return err
+	}
+	return fault.Usage("%w", err)
 }
 
 // one is one turn of a strategy.
