@@ -67,7 +67,7 @@ const maxLoadItems = 5_000_000
 
 // readLoad reads a result of bench, and reports whether it is one.
 func (s *Saved) readLoad(b []byte) bool {
-	if !bytes.Contains(b[:min(len(b), 200)], []byte(capacity.Format)) || trace.Items(b, maxLoadItems) > maxLoadItems {
+	if !bytes.Contains(b, []byte(capacity.Format)) || trace.Items(b, maxLoadItems) > maxLoadItems {
 		return false
 	}
 	load, err := capacity.Read(b)
