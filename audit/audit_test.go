@@ -962,6 +962,18 @@ func TestServersThatEndSomeKeepThem(t *testing.T) {
 	}
 }
 
+// The share of handshakes is what the client waited, wherever packets are recorded.
+func TestShareIsTheClients(t *testing.T) {
+	for _, at := range []string{"client", "middle", "server"} {
+		s := &script{trip: 100 * time.Millisecond, at: at}
+		s.open(1).ask(1.1, .2).client(2)
+		r, _ := s.run(t)
+		if share, _ := r.HandshakeShare.Get(); share < .32 || share > .35 {
+			t.Errorf("at the %s it is %v, want a third", at, share)
+		}
+	}
+}
+
 // What handshakes take on one machine says little of a network.
 func TestNear(t *testing.T) {
 	for trip, want := range map[time.Duration]bool{30 * time.Microsecond: true, 20 * time.Millisecond: false} {

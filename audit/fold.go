@@ -61,6 +61,7 @@ type folded struct {
 	longest   float64        // of those
 	kept      linger.Instant // when the latest was sent that did not end the connection
 	exchanged time.Duration  // from requests to the ends of their responses, summed
+	whole     int            // how many these are
 	peak      int            // the most of the pool that were under way at once, as long as they were seen
 	loose     bool           // marks were passed over
 }
@@ -194,7 +195,11 @@ func (t *talk) join(s *span, next span, behind linger.Instant) {
 		t.folded = &folded{kept: never}
 	}
 	f := t.folded
-	f.exchanged += s.lasted() + next.lasted()
+	for _, lasted := range []time.Duration{s.lasted(), next.lasted()} {
+		if lasted > 0 {
+			f.exchanged, f.whole = f.exchanged+lasted, f.whole+1
+		}
+	}
 	if gap, ok := s.gap(next.sent); ok {
 		f.gaps.AddWithin(gap.Seconds(), mostGaps)
 		f.longest = max(f.longest, gap.Seconds())

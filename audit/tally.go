@@ -349,10 +349,12 @@ func (g *group) add(c *conn) {
 		g.open++
 	}
 	for _, s := range c.spans {
-		g.exchanging += s.lasted()
+		if lasted := s.lasted(); lasted > 0 {
+			g.exchanging += lasted + c.distance() // the client's way to here and back
+		}
 	}
 	if c.folded != nil {
-		g.exchanging += c.folded.exchanged
+		g.exchanging += c.folded.exchanged + time.Duration(c.folded.whole)*c.distance()
 	}
 	if c.beganBefore {
 		g.began++
