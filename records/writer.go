@@ -27,7 +27,7 @@ const (
 // A Writer writes rows: NewWriter, Begin, then each row when it is known, then Close. It holds a
 // group of them. It is for one goroutine. The first error stays, and Close returns it.
 type Writer struct {
-	out   *parquet.Writer
+	out   *parquet.GenericWriter[any]
 	began time.Time
 	meta  Recording
 	// columns are the values of a batch, by column. Most groups of columns are absent in most rows:
@@ -44,7 +44,7 @@ type Writer struct {
 func NewWriter(w io.Writer) *Writer {
 	s := theSchema()
 	return &Writer{
-		out:     parquet.NewWriter(w, fileSchema(), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}), parquet.CreatedBy("linger", "", "")),
+		out:     parquet.NewGenericWriter[any](w, fileSchema(), parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}), parquet.CreatedBy("linger", "", "")),
 		columns: make([][]parquet.Value, len(s.leaves)), absent: make([]int, len(s.root)),
 	}
 }
