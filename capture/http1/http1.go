@@ -75,10 +75,9 @@ type Conversation struct {
 type pending struct {
 	trace.Exchange
 	talk.Content
-	target string // of CONNECT
-	head   bool   // the method is HEAD
-	old    bool   // HTTP/0.9
-	whole  bool   // the request has ended
+	head  bool // the method is HEAD
+	old   bool // HTTP/0.9
+	whole bool // the request has ended
 }
 
 // A state is what a reader expects next.
@@ -290,9 +289,6 @@ func (c *Conversation) request(h *head, m talk.Mark, cut bool) (skip int64) {
 	x.Asked = h.said(c.Shared)
 	x.Referer = linger.WithoutUser(c.Shared.Text(h.referer))
 	x.head, x.old = x.Method == "HEAD", h.version == versionNone
-	if x.Method == "CONNECT" {
-		x.target = talk.Clip(h.target)
-	}
 	if c.Host == "" {
 		c.Host = c.Shared.Text(h.host)
 	}
@@ -371,8 +367,8 @@ func (c *Conversation) response(h *head, m talk.Mark, cut bool) (skip int64) {
 		}
 		c.finish(x, m, "")
 		return talk.Forever
-	case x.target != "" && h.status/100 == 2: // RFC 9110, 9.3.6
-		c.Tunnel = x.target
+	case x.Method == "CONNECT" && x.URL != "" && h.status/100 == 2: // RFC 9110, 9.3.6
+		c.Tunnel = x.URL
 		c.finish(x, m, "")
 		c.side[talk.Client].state, r.state = opaque, opaque
 		return 0
