@@ -127,7 +127,7 @@ func TestBrowserInspectByKeys(t *testing.T) {
 }
 
 // wait begins a promise that is kept when what was asked for is drawn.
-const wait = `new Promise(done => setTimeout(done, 400)).then(() => `
+const wait = `new Promise(done => setTimeout(done, 800)).then(() => `
 
 // Filters: a cause by its button, an origin, a text; those of the page's findings lead there.
 func TestBrowserInspectFilters(t *testing.T) {
@@ -135,10 +135,17 @@ func TestBrowserInspectFilters(t *testing.T) {
 	for name, page := range map[string][]byte{"inspect": inspected(t, 900), "inspect-long": inspected(t, 40_000)} {
 		file := b.open(t, page)
 		eval[float64](t, b, drawnLanes)
+		// What is drawn, when it is another than before, or after ten seconds.
 		status := func(script string) string {
-			return eval[string](t, b, script+`;`+wait+`document.getElementById('lanes-status').textContent)`)
+			return eval[string](t, b, `(async () => {
+				const told = () => document.getElementById('lanes-status').textContent, before = told();
+				`+script+`;
+				for (let i = 0; i < 100 && told() === before; i++) await new Promise(done => setTimeout(done, 100));
+				await new Promise(done => setTimeout(done, 400));
+				return told();
+			})()`)
 		}
-		all := status(`1`)
+		all := eval[string](t, b, wait+`document.getElementById('lanes-status').textContent)`)
 		none := status(`document.querySelectorAll('#lanes-legend button').forEach(b => b.click())`)
 		if !strings.Contains(none, "In view: 0 connections") || all == none {
 			t.Errorf("%s: without any cause: %q", name, none)
