@@ -101,7 +101,7 @@ func (r *Reader) match() error {
 		r.places = append(r.places, at)
 		found++
 	}
-	if _, ok := s.names["record"]; !ok || found == 0 {
+	if found == 0 {
 		return errors.New("it has no column that is known here")
 	}
 	return nil
@@ -192,11 +192,7 @@ func (r *Reader) fill(to *Row, row parquet.Row) error {
 		if column < 0 || column >= len(r.places) {
 			return errors.New("it has a column too many")
 		}
-		if at := r.places[column]; at >= 0 && values[0].DefinitionLevel() > 0 {
-			if err := put(of, s.paths[at], values); err != nil {
-				return err
-			}
-		} else if at >= 0 && s.leaves[at].def == 0 {
+		if at := r.places[column]; at >= 0 {
 			if err := put(of, s.paths[at], values); err != nil {
 				return err
 			}
@@ -211,10 +207,8 @@ func put(v reflect.Value, path []*node, values []parquet.Value) error {
 	for i, n := range path {
 		f := v.Field(n.index)
 		if n.optional {
-			// The level at which this node is there; the one below is that it is not.
-			level := n.def
-			if first.DefinitionLevel() < level {
-				return nil
+			if first.DefinitionLevel() < n.def {
+				return nil // there is none
 			}
 		}
 		switch n.maybe {

@@ -61,17 +61,17 @@ type Turn struct {
 
 // A Cause is why a connection was opened, and what it was.
 type Cause struct {
-	Connection int64              `json:"connection"`       // its ID
-	Stream     linger.Opt[int64]  `json:"stream,omitzero"`  // tcp.stream or udp.stream of Wireshark
-	Client     string             `json:"client,omitempty"` // IP:port
-	Server     string             `json:"server,omitempty"` // IP:port
-	Name       string             `json:"name,omitempty"`   // as clients named the server
-	Protocol   linger.Protocol    `json:"protocol,omitempty"`
-	UDP        bool               `json:"udp"`
-	Class      audit.Class        `json:"class,omitempty"` // empty is requests; or health checks, streams, datagrams
-	Opened     linger.Instant     `json:"opened_us"`       // since the recording began
-	Lasted     linger.Opt[Length] `json:"lasted_us,omitzero"`
-	Requests   int                `json:"requests"`
+	Connection int64                     `json:"connection"`       // its ID
+	Stream     linger.Opt[int64]         `json:"stream,omitzero"`  // tcp.stream or udp.stream of Wireshark
+	Client     string                    `json:"client,omitempty"` // IP:port
+	Server     string                    `json:"server,omitempty"` // IP:port
+	Name       string                    `json:"name,omitempty"`   // as clients named the server
+	Protocol   linger.Protocol           `json:"protocol,omitempty"`
+	UDP        bool                      `json:"udp"`
+	Class      audit.Class               `json:"class,omitempty"` // empty is requests; or health checks, streams, datagrams
+	Opened     linger.Instant            `json:"opened_us"`       // since the recording began
+	Lasted     linger.Opt[time.Duration] `json:"lasted_us,omitzero"`
+	Requests   int                       `json:"requests"`
 	// Cause is the code of docs/inspect.md; null where the beginning was not seen. Avoidable and
 	// Whose are what that table says of it.
 	Cause     audit.Cause     `json:"cause,omitempty"`
@@ -81,28 +81,25 @@ type Cause struct {
 	Others    []audit.Cause   `json:"others_that_fit,omitempty"`
 	// Before is the connection whose place it took, or which was idle; Gap for how long that had
 	// been idle.
-	Before       linger.Opt[int64]  `json:"before,omitzero"`
-	BeforeStream linger.Opt[int64]  `json:"before_stream,omitzero"`
-	Gap          linger.Opt[Length] `json:"gap_us,omitzero"`
-	EndedBy      trace.Peer         `json:"ended_by,omitempty"`
-	EndedWith    trace.Signal       `json:"ended_with,omitempty"`
-	EndCause     audit.Cause        `json:"end_cause,omitempty"` // why it ended
+	Before       linger.Opt[int64]         `json:"before,omitzero"`
+	BeforeStream linger.Opt[int64]         `json:"before_stream,omitzero"`
+	Gap          linger.Opt[time.Duration] `json:"gap_us,omitzero"`
+	EndedBy      trace.Peer                `json:"ended_by,omitempty"`
+	EndedWith    trace.Signal              `json:"ended_with,omitempty"`
+	EndCause     audit.Cause               `json:"end_cause,omitempty"` // why it ended
 	// Setup is what its handshakes took; SetupHidden says that no request waited for them.
-	Setup       linger.Opt[Length] `json:"setup_us,omitzero"`
-	SetupHidden bool               `json:"setup_hidden"`
-	TLS         string             `json:"tls_version,omitempty"`
-	ALPN        string             `json:"alpn,omitempty"`
-	Resumed     linger.Opt[bool]   `json:"resumed,omitzero"`
-	Keys        trace.Keys         `json:"keys,omitempty"` // how much of it could be decrypted
-	Turns       linger.Opt[int64]  `json:"turns,omitzero"` // exchanges, as inferred without keys
-	BeganBefore bool               `json:"began_before"`
-	StillOpen   bool               `json:"still_open"`
-	Frames      trace.Frames       `json:"frames,omitzero"`
-	ClosedFrame int64              `json:"closed_frame,omitempty"`
+	Setup       linger.Opt[time.Duration] `json:"setup_us,omitzero"`
+	SetupHidden bool                      `json:"setup_hidden"`
+	TLS         string                    `json:"tls_version,omitempty"`
+	ALPN        string                    `json:"alpn,omitempty"`
+	Resumed     linger.Opt[bool]          `json:"resumed,omitzero"`
+	Keys        trace.Keys                `json:"keys,omitempty"` // how much of it could be decrypted
+	Turns       linger.Opt[int64]         `json:"turns,omitzero"` // exchanges, as inferred without keys
+	BeganBefore bool                      `json:"began_before"`
+	StillOpen   bool                      `json:"still_open"`
+	Frames      trace.Frames              `json:"frames,omitzero"`
+	ClosedFrame int64                     `json:"closed_frame,omitempty"`
 }
-
-// Length is a duration.
-type Length = time.Duration
 
 // A Finding is one of the findings, as the report has it.
 type Finding struct {

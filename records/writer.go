@@ -27,9 +27,8 @@ const (
 // A Writer writes rows: NewWriter, Begin, then each row when it is known, then Close. It holds a
 // group of them. It is for one goroutine. The first error stays, and Close returns it.
 type Writer struct {
-	out   *parquet.GenericWriter[any]
-	began time.Time
-	meta  Recording
+	out    *parquet.GenericWriter[any]
+	stream trace.Stream
 	// columns are the values of a batch, by column. Most groups of columns are absent in most rows:
 	// of each that stands at the top, absent counts the rows of which that has still to be said.
 	columns [][]parquet.Value
@@ -50,7 +49,7 @@ func NewWriter(w io.Writer) *Writer {
 }
 
 // Begin says what all rows have in common.
-func (w *Writer) Begin(s trace.Stream) { w.meta.Stream, w.began = s, s.Began }
+func (w *Writer) Begin(s trace.Stream) { w.stream = s }
 
 // WriteConnection writes a connection.
 func (w *Writer) WriteConnection(c *trace.Connection) error {
@@ -90,10 +89,10 @@ func (w *Writer) WriteFinding(f finding.Finding, text string) error {
 
 // at is the wall clock at an instant.
 func (w *Writer) at(t linger.Instant) linger.Opt[time.Time] {
-	if w.began.IsZero() {
+	if w.stream.Began.IsZero() {
 		return linger.Opt[time.Time]{}
 	}
-	return linger.Known(w.began.Add(time.Duration(t)))
+	return linger.Known(w.stream.Began.Add(time.Duration(t)))
 }
 
 // bare is a URL without query, fragment, user and password.
@@ -245,8 +244,7 @@ func (w *Writer) Close(end Recording) error {
 	}
 	end.Format = Format
 	files := end.Files
-	end.Stream = w.meta.Stream
-	end.Files = files
+	end.Stream, end.Files = w.stream, files
 	text, err := json.Marshal(end)
 	if w.err == nil {
 		w.err = err
